@@ -1,0 +1,2 @@
+//! Every automation.
+fn main() {}
