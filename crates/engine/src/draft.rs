@@ -1,0 +1,47 @@
+//! What a caller gives to be stored.
+
+use crate::{EventPattern, Millis};
+
+/// The source's order of a key's values (a change-log position for SQLite, an LSN for PostgreSQL).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version(pub u64);
+
+/// An entry to be: the value and all that is kept with it.
+#[derive(Debug, Clone, Default)]
+pub struct Draft<'a> {
+    /// The value; `None` says that the source has no such row (a negative entry).
+    pub value: Option<&'a [u8]>,
+    /// When it expires; `None` is never.
+    pub expires: Option<Millis>,
+    /// How long after that it may still be served while the source fails, in milliseconds.
+    pub grace_ms: u64,
+    /// Names shared with other entries.
+    pub tags: &'a [&'a [u8]],
+    /// Keys or tags that the value was made from.
+    pub dependencies: &'a [&'a [u8]],
+    /// Events after which the value is old.
+    pub events: &'a [EventPattern],
+    /// The source's order of this value, where there is one.
+    pub version: Option<Version>,
+    /// Higher stays longer under policies that look at it; 0 to 255, 0 by default.
+    pub priority: u8,
+    /// Media type as given over REST.
+    pub content_type: Option<&'a str>,
+    /// How long the load took, for early refresh, in milliseconds; 0 when nothing was loaded.
+    pub load_ms: u32,
+}
+
+/// What [`Engine::update`](crate::Engine::update) is to do with the entry that it showed.
+#[derive(Debug)]
+pub enum Change<'a> {
+    /// Nothing.
+    Keep,
+    /// Store this in its place.
+    Put(Draft<'a>),
+    /// Put another value into the entry and keep all else (expiry, tags, dependencies).
+    Value(Vec<u8>),
+    /// Change only when it expires.
+    Expires(Option<Millis>),
+    /// Take it away because a client asked.
+    Remove,
+}
