@@ -9,6 +9,14 @@ pub struct Event {
     pub attributes: Vec<(Box<str>, Box<str>)>,
 }
 
+impl Event {
+    /// An event; sorts the attributes. Refuses empty names, an attribute given twice, and more than the limits say.
+    pub fn new(name: &str, attributes: Vec<(Box<str>, Box<str>)>) -> Result<Event, String> {
+        let _ = (name, attributes);
+        todo!()
+    }
+}
+
 /// What an entry declares to depend on: an event name, or a glob over names, and the attributes that must be equal.
 /// Written `user_updated{user_id=123}`, `user_*`, `order_paid{shop=7,region=eu}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

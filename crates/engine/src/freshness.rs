@@ -3,6 +3,8 @@
 //! A process counts the invalidations it has applied. A load notes the count when it begins; its value may be
 //! stored, and later served, only while nothing that covers it was invalidated after that.
 
+use crate::Effect;
+
 /// How many invalidations this process had applied at some moment. Never compared across processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Seq(pub u64);
@@ -14,6 +16,32 @@ pub struct Last {
     pub gone: Seq,
     /// The last one that made them stale (mode `lazy`).
     pub stale: Seq,
+}
+
+impl Last {
+    /// An invalidation at `seq`.
+    pub fn at(seq: Seq, effect: Effect) -> Last {
+        match effect {
+            Effect::Gone => Last { gone: seq, stale: Seq(0) },
+            Effect::Stale => Last { gone: Seq(0), stale: seq },
+        }
+    }
+
+    /// The floor of forgotten marks: everything up to `seq` is taken as gone.
+    pub fn floor(seq: Seq) -> Last {
+        Last { gone: seq, stale: seq }
+    }
+
+    /// The later of each effect: what two marks say together.
+    #[must_use]
+    pub fn and(self, other: Last) -> Last {
+        Last { gone: self.gone.max(other.gone), stale: self.stale.max(other.stale) }
+    }
+
+    /// The later of the two effects.
+    pub fn newest(self) -> Seq {
+        self.gone.max(self.stale)
+    }
 }
 
 /// What a stored value turns out to be.

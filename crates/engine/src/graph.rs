@@ -1,0 +1,1 @@
+//! The edges along which invalidations cascade.
