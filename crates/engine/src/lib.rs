@@ -5,25 +5,36 @@
 //! randomness of its own: time and chance are arguments.
 
 mod cascade;
+mod answers;
 mod counter;
 mod draft;
 mod engine;
 mod event;
+mod eviction;
 mod flight;
 pub mod freshness;
 pub mod glob;
+mod ghost;
 mod graph;
+mod hash;
 mod invalidation;
 mod lookup;
 mod marks;
+mod memory;
 mod names;
 mod outstanding;
 mod recent;
+mod shard;
+mod shared;
+mod slab;
+mod slot;
 mod time;
 mod view;
+mod wheel;
 
 pub use draft::{Change, Draft, Version};
-pub use engine::{Account, Applied, Config, Dependencies, Engine, Filled, Maintained, Offered, TooLarge};
+pub use answers::{Account, Applied, Dependencies, Filled, Maintained, Offered, TooLarge};
+pub use engine::{Config, Engine};
 pub use event::{Event, EventPattern};
 pub use flight::{FillLease, Landing, Outcome, Waiting};
 pub use freshness::Seq;
