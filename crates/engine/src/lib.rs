@@ -15,10 +15,12 @@ pub mod glob;
 mod graph;
 mod invalidation;
 mod lookup;
+mod mark;
 mod marks;
 mod names;
 mod outstanding;
 mod recent;
+mod recount;
 mod time;
 mod view;
 
