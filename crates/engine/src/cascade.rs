@@ -18,28 +18,31 @@ const LOOKED_AT: usize = 4096;
 const DEPTH_MOST: usize = 512;
 
 impl Names {
-    /// Notes what the stored (or about to be stored) entry `key` lives by; free when nobody depends on `key`. Called under the lock
-    /// of `key`'s shard: by who stores `key` before the entry enters its marks, and by who stores a dependent of
-    /// `key`, after joining, for a stored `key`, before looking at its marks.
+    /// Notes what the stored (or about to be stored) entry `key` lives by; nearly free when nobody depends on
+    /// `key`. Called under the lock of `key`'s shard: by who fills `key`, before the entry enters its marks; and by
+    /// who stores a dependent of `key`, after joining, before looking at the marks of the stored `key`.
     pub(crate) fn link(&self, key: &[u8], held: &[Arc<Mark>], counter: &Counter) {
-        if held.is_empty() || !self.is_live(key) {
-            return;
-        }
-        let sources: Vec<(Kind, &[u8])> = held
-            .iter()
-            .filter(|mark| mark.kind() != Kind::AnyDependency)
-            .map(|mark| (mark.kind(), mark.name()))
-            .collect();
-        if self.link_live(key, &sources, false) {
+        if held.is_empty() || !self.is_live(key) || self.link_live(key, held, false) {
             return;
         }
         // What was made from earlier values of `key` may live by edges that go now.
         self.cascade(&[(Kind::Dependency, key)], counter.next(), Effect::Gone, counter);
-        self.link_live(key, &sources, true);
+        self.link_live(key, held, true);
     }
 
-    /// `false` when there would be too many edges. The last dependent may be gone meanwhile: then it is for nobody.
-    fn link_live(&self, key: &[u8], sources: &[(Kind, &[u8])], replace: bool) -> bool {
+    /// As [`Names::link`], for a put: the edges of earlier values go. Called after the put's own cascade, under the
+    /// same hold of `key`'s shard, so that nothing that was made from an earlier value is left.
+    pub(crate) fn relink(&self, key: &[u8], held: &[Arc<Mark>]) {
+        if self.is_live(key) {
+            self.link_live(key, held, true);
+        }
+    }
+
+    /// `false` when there would be too many edges. The last dependent may have left meanwhile: then no edges are
+    /// needed, and nobody would take them away.
+    fn link_live(&self, key: &[u8], held: &[Arc<Mark>], replace: bool) -> bool {
+        let marks = held.iter().filter(|mark| mark.kind() != Kind::AnyDependency);
+        let sources: Vec<(Kind, &[u8])> = marks.map(|mark| (mark.kind(), mark.name())).collect();
         let mut graph = self.graph.lock();
         if !self.is_live(key) {
             return true;
@@ -47,7 +50,7 @@ impl Names {
         if replace {
             graph.unlink(key);
         }
-        graph.link(key, sources)
+        graph.link(key, &sources)
     }
 
     /// Raises the given names and all dependencies that follow from them; returns the entries reached.
@@ -103,50 +106,50 @@ impl Names {
         }
         let graph = self.graph.lock();
         let limit = limit.min(DEPTH_MOST);
-        let mut up = Walk { graph: &graph, key, limit, way: vec![key.into()], heights: BTreeMap::new() };
+        let mut up = Walk::new(&graph, limit, Some(key));
         let mut height = 0;
         for name in dependencies {
-            height = height.max(1 + up.height(name, Walk::above)?);
+            height = height.max(1 + up.height(name)?);
         }
         if self.is_live(key) {
-            // The way down cannot meet `key`, or the way up would have.
-            let mut down = Walk { graph: &graph, key, limit, way: Vec::new(), heights: BTreeMap::new() };
-            height += 1 + down.height(key, Walk::below)?;
+            height += 1 + Walk::new(&graph, limit, None).height(key)?;
         }
         if height > limit { Err(TooLarge::Depth(limit)) } else { Ok(()) }
     }
 }
 
-/// A walk for the longest way.
+/// A walk for the longest way: up from what `key` is to be made from, or down (`key` is `None`).
 struct Walk<'g> {
     graph: &'g Graph,
-    key: &'g [u8],
     limit: usize,
+    key: Option<&'g [u8]>,
     way: Vec<Box<[u8]>>,
     heights: BTreeMap<Box<[u8]>, usize>,
 }
 
-impl Walk<'_> {
-    fn above(graph: &Graph, name: &[u8]) -> Vec<Arc<[u8]>> {
-        let names = graph.above(name).filter(|(kind, _)| *kind == Kind::Dependency);
-        names.map(|(_, name)| Arc::clone(name)).take(LOOKED_AT).collect()
+impl<'g> Walk<'g> {
+    fn new(graph: &'g Graph, limit: usize, key: Option<&'g [u8]>) -> Walk<'g> {
+        Walk { graph, limit, key, way: key.map(Into::into).into_iter().collect(), heights: BTreeMap::new() }
     }
 
-    fn below(graph: &Graph, name: &[u8]) -> Vec<Arc<[u8]>> {
-        graph.below(Kind::Dependency, name).take(LOOKED_AT).cloned().collect()
+    fn next(&self, name: &[u8]) -> Vec<Arc<[u8]>> {
+        if self.key.is_none() {
+            return self.graph.below(Kind::Dependency, name).take(LOOKED_AT).cloned().collect();
+        }
+        let names = self.graph.above(name).filter(|(kind, _)| *kind == Kind::Dependency);
+        names.map(|(_, name)| Arc::clone(name)).collect()
     }
 
     /// Edges on the longest way from `name`.
-    fn height(&mut self, name: &[u8], steps: fn(&Graph, &[u8]) -> Vec<Arc<[u8]>>) -> Result<usize, TooLarge> {
-        let way_began = self.way.first().is_some_and(|first| **first == *self.key);
-        if way_began && name == self.key {
-            let mut way = std::mem::take(&mut self.way);
-            way.push(name.into());
-            return Err(TooLarge::Cycle(way));
+    fn height(&mut self, name: &[u8]) -> Result<usize, TooLarge> {
+        if self.key == Some(name) {
+            self.way.push(name.into());
+            return Err(TooLarge::Cycle(std::mem::take(&mut self.way)));
         }
         if let Some(height) = self.heights.get(name) {
             return Ok(*height);
         }
+        // A circle that `key` is not on can be made by two writers at once; it is no reason to refuse this one.
         if self.heights.len() >= LOOKED_AT || self.way.iter().any(|on_way| **on_way == *name) {
             return Ok(0);
         }
@@ -155,11 +158,15 @@ impl Walk<'_> {
         }
         self.way.push(name.into());
         let mut height = 0;
-        for next in steps(self.graph, name) {
-            height = height.max(1 + self.height(&next, steps)?);
+        for next in self.next(name) {
+            height = height.max(1 + self.height(&next)?);
         }
         self.way.pop();
         self.heights.insert(name.into(), height);
         Ok(height)
     }
 }
+
+#[cfg(test)]
+#[path = "cascade_tests.rs"]
+mod tests;

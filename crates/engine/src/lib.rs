@@ -17,6 +17,7 @@ mod invalidation;
 mod lookup;
 mod mark;
 mod marks;
+mod misses;
 mod names;
 mod outstanding;
 mod recent;
