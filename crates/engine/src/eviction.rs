@@ -82,7 +82,11 @@ impl Queue {
         }
         let counted = (previous, bytes, len);
         let kept = (self.tail, self.bytes, self.len);
-        if counted == kept { Ok(()) } else { Err(format!("{state:?} queue: kept {kept:?}, counted {counted:?}")) }
+        if counted == kept {
+            Ok(())
+        } else {
+            Err(format!("{state:?} queue: kept {kept:?}, counted {counted:?}"))
+        }
     }
 }
 
@@ -123,7 +127,12 @@ impl Eviction {
     }
 
     /// The entry that is to leave next; never `spared`. The caller removes it.
-    pub(crate) fn victim(&mut self, slab: &mut Slab, spared: Option<u32>, dead: impl Fn(&Slot) -> bool) -> Option<u32> {
+    pub(crate) fn victim(
+        &mut self,
+        slab: &mut Slab,
+        spared: Option<u32>,
+        dead: impl Fn(&Slot) -> bool,
+    ) -> Option<u32> {
         // Each turn lowers a frequency, uses a lap, or moves an entry from the small queue to the main one; but
         // readers may raise frequencies meanwhile, so the turns are counted too.
         for turn in 0..self.turns() {

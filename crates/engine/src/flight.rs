@@ -197,7 +197,9 @@ impl Flights {
     pub(crate) fn check(&self) -> Result<(), String> {
         let table = self.0.lock();
         match table.iter().find(|(_, flight)| flight.progress.lock().ending.is_some()) {
-            Some((key, _)) => Err(format!("the flight of {:?} has ended and is still listed", key.escape_ascii())),
+            Some((key, _)) => {
+                Err(format!("the flight of {:?} has ended and is still listed", key.escape_ascii()))
+            }
             None => Ok(()),
         }
     }

@@ -70,3 +70,75 @@ pub fn verdict(began: Seq, last: Last) -> Verdict {
         Verdict::Fresh
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happened to one name, in order: an invalidation that the source's change led to.
+    type History = Vec<Effect>;
+
+    fn history() -> impl Strategy<Value = History> {
+        prop::collection::vec(prop_oneof![Just(Effect::Gone), Just(Effect::Stale)], 0..12)
+    }
+
+    fn last_of(history: &[Effect]) -> Last {
+        let at = |(n, effect): (usize, &Effect)| Last::at(Seq(n as u64 + 1), *effect);
+        history.iter().enumerate().map(at).fold(Last::default(), Last::and)
+    }
+
+    proptest! {
+        /// A naive reader keeps the whole history and looks at what came after its load began.
+        #[test]
+        fn the_rule_agrees_with_a_whole_history(history in history(), began in 0usize..13) {
+            let began = began.min(history.len());
+            let (last, since) = (last_of(&history), &history[began..]);
+            let began = Seq(began as u64);
+            prop_assert_eq!(may_store(began, last), since.is_empty());
+            let naive = if since.contains(&Effect::Gone) {
+                Verdict::Gone
+            } else if since.contains(&Effect::Stale) {
+                Verdict::Stale
+            } else {
+                Verdict::Fresh
+            };
+            prop_assert_eq!(verdict(began, last), naive);
+        }
+
+        /// Several marks taken together are as strict as the strictest of them.
+        #[test]
+        fn marks_together_are_as_strict_as_the_strictest(
+            marks in prop::collection::vec((0u64..9, 0u64..9), 1..6),
+            began in 0u64..9,
+        ) {
+            let marks: Vec<Last> =
+                marks.into_iter().map(|(gone, stale)| Last { gone: Seq(gone), stale: Seq(stale) }).collect();
+            let began = Seq(began);
+            let together = marks.iter().copied().fold(Last::default(), Last::and);
+            prop_assert_eq!(may_store(began, together), marks.iter().all(|last| may_store(began, *last)));
+            let strictest = marks.iter().map(|last| verdict(began, *last)).max();
+            prop_assert_eq!(Some(verdict(began, together)), strictest);
+        }
+
+        /// Forgetting a mark and answering with a floor as new never allows more.
+        #[test]
+        fn a_floor_never_allows_more(gone in 0u64..9, stale in 0u64..9, above in 0u64..4, began in 0u64..14) {
+            let (last, began) = (Last { gone: Seq(gone), stale: Seq(stale) }, Seq(began));
+            let floor = Last::floor(Seq(last.newest().0 + above));
+            prop_assert!(!may_store(began, floor) || may_store(began, last));
+            prop_assert!(verdict(began, floor) >= verdict(began, last));
+        }
+
+        /// What may be stored is fresh at that moment, and a later invalidation can only make it worse.
+        #[test]
+        fn what_may_be_stored_is_fresh(gone in 0u64..9, stale in 0u64..9, began in 0u64..9) {
+            let (last, began) = (Last { gone: Seq(gone), stale: Seq(stale) }, Seq(began));
+            prop_assert_eq!(may_store(began, last), verdict(began, last) == Verdict::Fresh);
+            let later = Seq(last.newest().0.max(began.0) + 1);
+            prop_assert_eq!(verdict(began, last.and(Last::at(later, Effect::Gone))), Verdict::Gone);
+            prop_assert_ne!(verdict(began, last.and(Last::at(later, Effect::Stale))), Verdict::Fresh);
+        }
+    }
+}

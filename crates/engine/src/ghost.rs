@@ -23,7 +23,9 @@ impl Ghost {
         self.span = u32::try_from(entries).unwrap_or(u32::MAX);
         let now = self.now;
         let (fingerprint, bucket) = self.bucket(hash);
-        let oldest = bucket.iter_mut().max_by_key(|(_, number)| if *number == 0 { u32::MAX } else { now.wrapping_sub(*number) });
+        let oldest = bucket
+            .iter_mut()
+            .max_by_key(|(_, number)| if *number == 0 { u32::MAX } else { now.wrapping_sub(*number) });
         if let Some(oldest) = oldest {
             *oldest = (fingerprint, now);
         }

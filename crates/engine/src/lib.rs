@@ -4,8 +4,8 @@
 //! invalidation that covers it was applied after its load began. The engine has no sockets, threads, clock or
 //! randomness of its own: time and chance are arguments.
 
-mod cascade;
 mod answers;
+mod cascade;
 mod counter;
 mod draft;
 mod engine;
@@ -13,17 +13,20 @@ mod event;
 mod eviction;
 mod flight;
 pub mod freshness;
-pub mod glob;
 mod ghost;
+pub mod glob;
 mod graph;
 mod hash;
 mod invalidation;
 mod lookup;
+mod mark;
 mod marks;
 mod memory;
+mod misses;
 mod names;
 mod outstanding;
 mod recent;
+mod recount;
 mod shard;
 mod shared;
 mod slab;
@@ -32,8 +35,8 @@ mod time;
 mod view;
 mod wheel;
 
-pub use draft::{Change, Draft, Version};
 pub use answers::{Account, Applied, Dependencies, Filled, Maintained, Offered, TooLarge};
+pub use draft::{Change, Draft, Version};
 pub use engine::{Config, Engine};
 pub use event::{Event, EventPattern};
 pub use flight::{FillLease, Landing, Outcome, Waiting};

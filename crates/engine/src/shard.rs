@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use crate::eviction::Eviction;
 use crate::flight::Flights;
-use crate::freshness::Last;
+use crate::freshness::{Last, Verdict};
 use crate::marks::KeyMarks;
 use crate::names::{enter_all, last_of, leave_all};
 use crate::outstanding::Outstanding;
@@ -177,17 +177,16 @@ impl Shard {
         if let Some(why) = self.death(place, now, shared) {
             tally.left(why);
         }
-        self.leave_marks(place, shared);
-        let slot = &self.slab[place];
-        if slot.put {
-            // The fill that replaces it began later, but others in flight may not have.
-            self.marks.raise(slot.hash, Last { gone: slot.began, stale: Seq(0) });
-        }
+        self.eviction.reweigh(&mut self.slab, place, |slot| leave_marks(slot, shared));
     }
 
     fn fill_place(&mut self, place: u32, incoming: Incoming, began: Seq, put: bool, now: Millis) {
         let stamp = self.stamp();
         let old = &self.slab[place];
+        if old.put && !put {
+            // This fill began later than that put; others in flight may not have.
+            self.marks.raise(old.hash, Last { gone: old.began, stale: Seq(0) });
+        }
         let armed = old.deadline();
         self.timed -= usize::from(old.expires != NEVER);
         self.negative -= usize::from(old.negative);
@@ -270,17 +269,6 @@ impl Shard {
         false
     }
 
-    fn leave_marks(&mut self, place: u32, shared: &Shared) {
-        let slot = &mut self.slab[place];
-        let began = slot.began;
-        let Some(extra) = &mut slot.extra else { return };
-        let before = crate::eviction::weight(slot);
-        let _ = before;
-        let held = std::mem::take(&mut slot.extra.as_mut().expect("it was just there").held);
-        leave_all(&held, began);
-        shared.names.release(held);
-    }
-
     /// Why an entry is dead, if it is.
     pub(crate) fn death(&self, place: u32, now: Millis, shared: &Shared) -> Option<Leaving> {
         let slot = &self.slab[place];
@@ -288,6 +276,15 @@ impl Shard {
             return Some(Leaving::Expired);
         }
         (shared.standing(slot, now) == Standing::Dead).then_some(Leaving::Invalidated)
+    }
+
+    /// Why an entry was dead already before the invalidation `seq`.
+    pub(crate) fn death_before(&self, place: u32, now: Millis, seq: Seq, shared: &Shared) -> Option<Leaving> {
+        let slot = &self.slab[place];
+        if slot.over(now) {
+            return Some(Leaving::Expired);
+        }
+        (shared.verdict_before(slot, seq) == Verdict::Gone).then_some(Leaving::Invalidated)
     }
 
     /// Takes an entry out.
@@ -302,7 +299,7 @@ impl Shard {
         let slot = &self.slab[place];
         self.timed -= usize::from(slot.expires != NEVER);
         self.negative -= usize::from(slot.negative);
-        self.leave_marks(place, shared);
+        leave_marks(&mut self.slab[place], shared);
         self.slab.release(place);
         if self.slab.len() == 0 && self.slab.end() > 1024 {
             self.give_back();
@@ -334,7 +331,8 @@ impl Shard {
     /// Bytes taken.
     pub(crate) fn bytes(&self) -> u64 {
         let slots_twice = (self.slab.len() * size_of::<Slot>()) as u64;
-        let beside = self.marks.memory_bytes() + self.outstanding.memory_bytes() + self.table.allocation_size();
+        let beside =
+            self.marks.memory_bytes() + self.outstanding.memory_bytes() + self.table.allocation_size();
         self.eviction.weight() - slots_twice
             + self.slab.bytes()
             + self.wheel.bytes()
@@ -351,5 +349,15 @@ impl Shard {
 
     pub(crate) fn published(&self) -> u64 {
         self.published
+    }
+}
+
+/// Counts an entry out of its marks and gives them back.
+fn leave_marks(slot: &mut Slot, shared: &Shared) {
+    let began = slot.began;
+    if let Some(extra) = &mut slot.extra {
+        let held = std::mem::take(&mut extra.held);
+        leave_all(&held, began);
+        shared.names.release(held);
     }
 }

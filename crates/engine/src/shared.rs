@@ -113,6 +113,13 @@ impl Shared {
         own.max(wide).max(named)
     }
 
+    /// The verdict before everything was invalidated as `seq`; an older invalidation of everything has left no
+    /// entry that it covers.
+    pub(crate) fn verdict_before(&self, slot: &Slot, seq: Seq) -> Verdict {
+        let wide = self.everything.last();
+        if wide.gone < seq { self.verdict(slot) } else { verdict(slot.began, last_of(slot.held())) }
+    }
+
     /// What an entry is worth at `now`.
     pub(crate) fn standing(&self, slot: &Slot, now: Millis) -> Standing {
         match self.verdict(slot) {

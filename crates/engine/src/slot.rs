@@ -101,7 +101,8 @@ impl Extra {
 /// Bytes that `draft` will take under `key` beside its slot, marks' names aside.
 pub(crate) fn bytes_needed(key: &[u8], draft: &Draft<'_>) -> u64 {
     let blob = key.len().saturating_add(draft.value.map_or(0, <[u8]>::len));
-    let names: usize = draft.tags.iter().chain(draft.dependencies).map(|name| name.len().saturating_add(64)).sum();
+    let names: usize =
+        draft.tags.iter().chain(draft.dependencies).map(|name| name.len().saturating_add(64)).sum();
     allocated(blob).saturating_add(names as u64).saturating_add(size_of::<Slot>() as u64)
 }
 
@@ -174,7 +175,11 @@ impl Slot {
 
     /// When its memory may be given back, or [`NEVER`].
     pub(crate) fn deadline(&self) -> u64 {
-        if self.expires == NEVER { NEVER } else { self.expires.saturating_add(self.grace_ms()).min(NEVER - 1) }
+        if self.expires == NEVER {
+            NEVER
+        } else {
+            self.expires.saturating_add(self.grace_ms()).min(NEVER - 1)
+        }
     }
 
     /// Whether it is past its expiry and its grace.

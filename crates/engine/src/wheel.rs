@@ -134,7 +134,8 @@ impl Wheel {
 
     /// Every timer, for recounting.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Timer> {
-        let placed = self.levels.iter().flatten().flat_map(|level| level.iter().flatten().map(|&(timer, _)| timer));
+        let placed =
+            self.levels.iter().flatten().flat_map(|level| level.iter().flatten().map(|&(timer, _)| timer));
         placed.chain(self.due.iter().copied())
     }
 }
@@ -173,7 +174,9 @@ mod tests {
                     assert!(waiting[place as usize] <= now, "early");
                     waiting[place as usize] = u64::MAX;
                 }
-                assert!(waiting.iter().all(|&deadline| deadline == u64::MAX || deadline.saturating_add(64) > now));
+                assert!(
+                    waiting.iter().all(|&deadline| deadline == u64::MAX || deadline.saturating_add(64) > now)
+                );
                 assert_eq!(wheel.len(), waiting.iter().filter(|&&deadline| deadline != u64::MAX).count());
             }
         }
