@@ -1,1 +1,3 @@
-//! protocol
+//! RESP for Clearwell.
+
+pub mod options;

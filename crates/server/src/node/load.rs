@@ -1,0 +1,1 @@
+//! Loads: one a key, run to their end whoever still waits.
