@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use clearwell_engine::{Millis, TooLarge, Version};
+use clearwell_engine::{Millis, TooLarge, Version, View};
 
 use crate::config::{Level, Strategy};
 use crate::source::{Later, SourceError};
@@ -49,6 +49,40 @@ pub struct Answer {
     pub lease: Option<Box<str>>,
     /// Changes with the entry; REST's ETag.
     pub stamp: u64,
+}
+
+impl Answer {
+    /// What an entry in memory says.
+    pub fn of(view: &View<'_>, level: Level) -> Answer {
+        Answer {
+            value: view.value().map(Arc::from),
+            stale: view.stale(),
+            hit: true,
+            level,
+            version: view.version(),
+            created: view.created(),
+            expires: view.expires(),
+            content_type: view.content_type().map(Box::from),
+            lease: None,
+            stamp: view.stamp(),
+        }
+    }
+
+    /// Nothing yet, as of now and not from memory: what a load's answer begins with.
+    pub(super) fn loaded(now: Millis) -> Answer {
+        Answer {
+            value: None,
+            stale: false,
+            hit: false,
+            level: Level::Eventual,
+            version: None,
+            created: now,
+            expires: None,
+            content_type: None,
+            lease: None,
+            stamp: 0,
+        }
+    }
 }
 
 /// Why a read could not be answered.

@@ -2,10 +2,15 @@
 
 mod answer;
 mod demand;
+mod draft;
+mod follow;
 mod invalidate;
+mod keeper;
+mod lease;
 mod load;
 mod news;
 mod read;
+mod start;
 mod write;
 
 use std::sync::Arc;
@@ -18,6 +23,7 @@ pub use demand::Demand;
 pub use invalidate::Reached;
 pub use news::{Item, News};
 pub use read::Got;
+pub use start::StartError;
 pub use write::{Put, Written};
 
 use crate::clock::Clock;
@@ -37,5 +43,9 @@ pub struct Node {
     pub news: News,
     /// What the node was configured with.
     pub config: Arc<Config>,
+    /// Names this process: leases of an earlier one are not honoured.
+    pub run_id: u64,
     road: Mutex<Road>,
+    /// Where loads run, so that they outlive whoever asked.
+    tasks: tokio::runtime::Handle,
 }

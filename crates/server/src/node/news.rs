@@ -12,7 +12,7 @@ use crate::road::Position;
 /// One applied invalidation.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Its place in the log.
+    /// Its place in the stream.
     pub position: Position,
     /// When.
     pub at: Millis,
@@ -25,8 +25,13 @@ pub struct Item {
 /// A bounded ring of the latest items, and a channel for whoever listens. A listener that falls behind is told
 /// how much it missed and must reset.
 pub struct News {
-    ring: Mutex<VecDeque<Arc<Item>>>,
+    ring: Mutex<Ring>,
     sender: broadcast::Sender<Arc<Item>>,
+}
+
+struct Ring {
+    last: Position,
+    items: VecDeque<Arc<Item>>,
 }
 
 const KEPT: usize = 1024;
@@ -34,28 +39,37 @@ const KEPT: usize = 1024;
 impl News {
     /// Nothing yet.
     pub fn new() -> News {
-        News { ring: Mutex::new(VecDeque::with_capacity(KEPT)), sender: broadcast::channel(KEPT).0 }
+        let ring = Ring { last: Position(0), items: VecDeque::with_capacity(KEPT) };
+        News { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0 }
     }
 
-    /// Tells it.
-    pub fn tell(&self, item: Item) {
-        let item = Arc::new(item);
+    /// Tells what was applied, and gives it its position: whoever listens sees positions without a gap, each only
+    /// after its effect.
+    pub fn tell(&self, at: Millis, invalidation: Invalidation, reached: u64) -> Position {
         let mut ring = self.ring.lock();
-        if ring.len() == KEPT {
-            ring.pop_front();
+        ring.last = Position(ring.last.0.saturating_add(1));
+        let item = Arc::new(Item { position: ring.last, at, invalidation, reached });
+        if ring.items.len() == KEPT {
+            ring.items.pop_front();
         }
-        ring.push_back(item.clone());
+        ring.items.push_back(item.clone());
         let _nobody_listens = self.sender.send(item);
+        ring.last
+    }
+
+    /// The position of the latest item.
+    pub fn last(&self) -> Position {
+        self.ring.lock().last
     }
 
     /// The latest `most` items, newest last.
     pub fn latest(&self, most: usize) -> Vec<Arc<Item>> {
         let ring = self.ring.lock();
-        ring.iter().skip(ring.len().saturating_sub(most)).cloned().collect()
+        ring.items.iter().skip(ring.items.len().saturating_sub(most)).cloned().collect()
     }
 
-    /// The items after `position` that are still kept (`None`: some are forgotten, reset), and a listener for what follows
-    /// without a gap.
+    /// The items after `position` (`None`: some are forgotten, the listener must reset), and a listener for what
+    /// follows them without a gap.
     pub fn listen(
         &self,
         after: Option<Position>,
@@ -63,13 +77,9 @@ impl News {
         let ring = self.ring.lock();
         let receiver = self.sender.subscribe();
         let Some(after) = after else { return (Some(Vec::new()), receiver) };
-        let known = match (ring.front(), ring.back()) {
-            (Some(first), Some(last)) => {
-                first.position.0 <= after.0.saturating_add(1) && after <= last.position
-            }
-            _ => after == Position(0),
-        };
-        (known.then(|| ring.iter().filter(|item| item.position > after).cloned().collect()), receiver)
+        let first = ring.items.front().map_or(ring.last.0.saturating_add(1), |item| item.position.0);
+        let known = first <= after.0.saturating_add(1) && after <= ring.last;
+        (known.then(|| ring.items.iter().filter(|item| item.position > after).cloned().collect()), receiver)
     }
 }
 
