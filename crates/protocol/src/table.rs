@@ -1,0 +1,32 @@
+//! THE command table, one file a chapter. Parsing checks, COMMAND, HELP and error texts all read it.
+
+mod clearwell;
+mod connection;
+mod introspection;
+mod keys;
+mod server;
+mod strings;
+mod transactions;
+
+use crate::command::Command;
+
+/// The chapters, in the order that COMMAND lists them.
+pub(crate) const CHAPTERS: [&[Command]; 7] = [
+    strings::COMMANDS,
+    keys::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+    introspection::COMMANDS,
+    transactions::COMMANDS,
+    clearwell::COMMANDS,
+];
+
+/// Every command, containers but not their subcommands.
+pub fn all() -> impl Iterator<Item = &'static Command> + Clone {
+    CHAPTERS.iter().flat_map(|chapter| chapter.iter())
+}
+
+/// Every command and every subcommand.
+pub fn all_with_subcommands() -> impl Iterator<Item = &'static Command> + Clone {
+    all().flat_map(|command| std::iter::once(command).chain(command.subcommands))
+}
