@@ -1,5 +1,6 @@
 //! The connection: protocol, login, names.
 
+use super::{ANY_TIME, LOGIN, OPERATE};
 use crate::command::{Command, Group};
 use crate::command_id::CommandId;
 use crate::flags::{Categories, Flags};
@@ -10,26 +11,12 @@ const fn connection(id: CommandId, name: &'static str, arity: i32) -> Command {
 
 pub(super) const COMMANDS: &[Command] = &[
     connection(CommandId::Hello, "hello", -1)
-        .flags(
-            Flags::NOSCRIPT
-                .and(Flags::LOADING)
-                .and(Flags::STALE)
-                .and(Flags::FAST)
-                .and(Flags::NO_AUTH)
-                .and(Flags::ALLOW_BUSY),
-        )
+        .flags(LOGIN)
         .categories(Categories::CONNECTION)
         .syntax("[protover [AUTH username password] [SETNAME clientname]]")
         .doc("6.0.0", "O(1)", "Chooses the protocol, logs in and tells about the server."),
     connection(CommandId::Auth, "auth", -2)
-        .flags(
-            Flags::NOSCRIPT
-                .and(Flags::LOADING)
-                .and(Flags::STALE)
-                .and(Flags::FAST)
-                .and(Flags::NO_AUTH)
-                .and(Flags::ALLOW_BUSY),
-        )
+        .flags(LOGIN)
         .categories(Categories::CONNECTION)
         .syntax("[username] password")
         .doc("1.0.0", "O(1)", "Logs in."),
@@ -44,28 +31,16 @@ pub(super) const COMMANDS: &[Command] = &[
         .categories(Categories::CONNECTION)
         .syntax("message")
         .doc("1.0.0", "O(1)", "Answers the message."),
-    connection(CommandId::Quit, "quit", -1)
-        .flags(
-            Flags::NOSCRIPT
-                .and(Flags::LOADING)
-                .and(Flags::STALE)
-                .and(Flags::FAST)
-                .and(Flags::NO_AUTH)
-                .and(Flags::ALLOW_BUSY),
-        )
-        .categories(Categories::CONNECTION)
-        .doc("1.0.0", "O(1)", "Answers OK and closes the connection."),
-    connection(CommandId::Reset, "reset", 1)
-        .flags(
-            Flags::NOSCRIPT
-                .and(Flags::LOADING)
-                .and(Flags::STALE)
-                .and(Flags::FAST)
-                .and(Flags::NO_AUTH)
-                .and(Flags::ALLOW_BUSY),
-        )
-        .categories(Categories::CONNECTION)
-        .doc("6.2.0", "O(1)", "Makes the connection as new."),
+    connection(CommandId::Quit, "quit", -1).flags(LOGIN).categories(Categories::CONNECTION).doc(
+        "1.0.0",
+        "O(1)",
+        "Answers OK and closes the connection.",
+    ),
+    connection(CommandId::Reset, "reset", 1).flags(LOGIN).categories(Categories::CONNECTION).doc(
+        "6.2.0",
+        "O(1)",
+        "Makes the connection as new.",
+    ),
     connection(CommandId::Select, "select", 2)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .categories(Categories::CONNECTION)
@@ -77,66 +52,70 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 const CLIENT_SUBCOMMANDS: &[Command] = &[
-    connection(CommandId::ClientId, "client|id", 2)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.doc("5.0.0", "O(1)", "Returns this connection's number."),
+    connection(CommandId::ClientId, "client|id", 2).flags(ANY_TIME).categories(Categories::CONNECTION).doc(
+        "5.0.0",
+        "O(1)",
+        "Returns this connection's number.",
+    ),
     connection(CommandId::ClientGetname, "client|getname", 2)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.doc("2.6.9", "O(1)", "Returns this connection's name."),
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .doc("2.6.9", "O(1)", "Returns this connection's name."),
     connection(CommandId::ClientSetname, "client|setname", 3)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("connection-name")
-.doc("2.6.9", "O(1)", "Names this connection."),
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .syntax("connection-name")
+        .doc("2.6.9", "O(1)", "Names this connection."),
     connection(CommandId::ClientSetinfo, "client|setinfo", 4)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("(LIB-NAME libname|LIB-VER libver)")
-.doc("7.2.0", "O(1)", "Notes which client library this connection uses."),
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .syntax("(LIB-NAME libname|LIB-VER libver)")
+        .doc("7.2.0", "O(1)", "Notes which client library this connection uses."),
     connection(CommandId::ClientList, "client|list", -2)
-.flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("[TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID client-id [client-id ...]]")
-.doc("2.4.0", "O(n) in the connections", "Describes connections, one a line.")
-.tips(&["nondeterministic_output"]),
+        .flags(OPERATE)
+        .categories(Categories::CONNECTION)
+        .syntax("[TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID client-id [client-id ...]]")
+        .doc("2.4.0", "O(n) in the connections", "Describes connections, one a line.")
+        .tips(&["nondeterministic_output"]),
     connection(CommandId::ClientInfo, "client|info", 2)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.doc("6.2.0", "O(1)", "Describes this connection.")
-.tips(&["nondeterministic_output"]),
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .doc("6.2.0", "O(1)", "Describes this connection.")
+        .tips(&["nondeterministic_output"]),
     connection(CommandId::ClientKill, "client|kill", -3)
-.flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("(ip:port|[ID client-id] [TYPE (NORMAL|MASTER|SLAVE|REPLICA|PUBSUB)] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes/no])")
-.doc("2.4.0", "O(n) in the connections", "Closes connections."),
+        .flags(OPERATE)
+        .categories(Categories::CONNECTION)
+        .syntax(
+            "(ip:port|[ID client-id] [TYPE (NORMAL|MASTER|SLAVE|REPLICA|PUBSUB)] [USER username] \
+             [ADDR ip:port] [LADDR ip:port] [SKIPME yes/no])",
+        )
+        .doc("2.4.0", "O(n) in the connections", "Closes connections."),
     connection(CommandId::ClientReply, "client|reply", 3)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("(ON|OFF|SKIP)")
-.doc("3.2.0", "O(1)", "Says whether this connection wants replies."),
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .syntax("(ON|OFF|SKIP)")
+        .doc("3.2.0", "O(1)", "Says whether this connection wants replies."),
     connection(CommandId::ClientNoEvict, "client|no-evict", 3)
-.flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("(ON|OFF)")
-.doc("7.0.0", "O(1)", "Says whether this connection may be closed to save memory."),
+        .flags(OPERATE)
+        .categories(Categories::CONNECTION)
+        .syntax("(ON|OFF)")
+        .doc("7.0.0", "O(1)", "Says whether this connection may be closed to save memory."),
     connection(CommandId::ClientNoTouch, "client|no-touch", 3)
-.flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("(ON|OFF)")
-.doc("7.2.0", "O(1)", "Says whether this connection's reads count as use."),
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .syntax("(ON|OFF)")
+        .doc("7.2.0", "O(1)", "Says whether this connection's reads count as use."),
     connection(CommandId::ClientPause, "client|pause", -3)
-.flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.syntax("timeout [WRITE|ALL]")
-.doc("2.9.50", "O(1)", "Lets commands wait for some milliseconds."),
+        .flags(OPERATE)
+        .categories(Categories::CONNECTION)
+        .syntax("timeout [WRITE|ALL]")
+        .doc("2.9.50", "O(1)", "Lets commands wait for some milliseconds."),
     connection(CommandId::ClientUnpause, "client|unpause", 2)
-.flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.doc("6.2.0", "O(n) in the waiting connections", "Ends a pause."),
+        .flags(OPERATE)
+        .categories(Categories::CONNECTION)
+        .doc("6.2.0", "O(n) in the waiting connections", "Ends a pause."),
     connection(CommandId::Help, "client|help", 2)
-.flags(Flags::LOADING.and(Flags::STALE))
-.categories(Categories::CONNECTION)
-.doc("5.0.0", "O(1)", "Prints this help."),
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .categories(Categories::CONNECTION)
+        .doc("5.0.0", "O(1)", "Prints this help."),
 ];

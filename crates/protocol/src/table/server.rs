@@ -1,5 +1,6 @@
 //! The server: what it knows about itself.
 
+use super::OPERATE;
 use crate::command::{Command, Group, KeyAccess, KeySpec};
 use crate::command_id::CommandId;
 use crate::flags::{Categories, Flags};
@@ -50,9 +51,11 @@ pub(super) const COMMANDS: &[Command] = &[
         .syntax("numreplicas timeout")
         .doc("3.0.0", "O(1)", "Waits until replicas have this connection's writes.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
-    server(CommandId::Monitor, "monitor", 1)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-        .doc("1.0.0", "O(1) a command", "Shows every command as it comes."),
+    server(CommandId::Monitor, "monitor", 1).flags(OPERATE).doc(
+        "1.0.0",
+        "O(1) a command",
+        "Shows every command as it comes.",
+    ),
     server(CommandId::Config, "config", -2)
         .doc("2.0.0", "O(1)", "Reads and changes settings.")
         .contains(CONFIG_SUBCOMMANDS),
@@ -68,21 +71,26 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 const CONFIG_SUBCOMMANDS: &[Command] = &[
-    server(CommandId::ConfigGet, "config|get", -3)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-        .syntax("parameter [parameter ...]")
-        .doc("2.0.0", "O(n) in the settings", "Returns the settings that glob patterns match."),
+    server(CommandId::ConfigGet, "config|get", -3).flags(OPERATE).syntax("parameter [parameter ...]").doc(
+        "2.0.0",
+        "O(n) in the settings",
+        "Returns the settings that glob patterns match.",
+    ),
     server(CommandId::ConfigSet, "config|set", -4)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
+        .flags(OPERATE)
         .syntax("parameter value [parameter value ...]")
         .doc("2.0.0", "O(n) in the settings given", "Changes settings.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
-    server(CommandId::ConfigResetstat, "config|resetstat", 2)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-        .doc("2.0.0", "O(1)", "Sets the statistics back to zero."),
-    server(CommandId::ConfigRewrite, "config|rewrite", 2)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
-        .doc("2.8.0", "O(1)", "Writes the settings to their file."),
+    server(CommandId::ConfigResetstat, "config|resetstat", 2).flags(OPERATE).doc(
+        "2.0.0",
+        "O(1)",
+        "Sets the statistics back to zero.",
+    ),
+    server(CommandId::ConfigRewrite, "config|rewrite", 2).flags(OPERATE).doc(
+        "2.8.0",
+        "O(1)",
+        "Writes the settings to their file.",
+    ),
     server(CommandId::Help, "config|help", 2).flags(Flags::LOADING.and(Flags::STALE)).doc(
         "5.0.0",
         "O(1)",
@@ -126,16 +134,16 @@ const SLOWLOG_SUBCOMMANDS: &[Command] = &[
 
 const LATENCY_SUBCOMMANDS: &[Command] = &[
     server(CommandId::LatencyLatest, "latency|latest", 2)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
+        .flags(OPERATE)
         .doc("2.8.13", "O(n) in the events", "Returns the latest spike of each event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     server(CommandId::LatencyHistogram, "latency|histogram", -2)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
+        .flags(OPERATE)
         .syntax("[command [command ...]]")
         .doc("7.0.0", "O(n) in the commands", "Returns how long commands took, as histograms.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     server(CommandId::LatencyReset, "latency|reset", -2)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
+        .flags(OPERATE)
         .syntax("[event [event ...]]")
         .doc("2.8.13", "O(n) in the events", "Forgets spikes.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
