@@ -1,50 +1,25 @@
-//! Placeholder until the codec lands: the small enums that both sides share.
+//! Typed arguments: what follows a command's name and key, with Redis's own errors and conflict rules.
+//!
+//! Every `parse` takes the whole request, the command's name included.
 
-use std::fmt;
+mod client;
+mod connection;
+mod cursor;
+mod expire;
+mod invalidate;
+mod policy;
+mod put;
+mod read;
+mod set;
+mod words;
 
-/// What freshness a reader asks for (DESIGN 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Level {
-    Strong,
-    Session,
-    Causal,
-    /// Milliseconds.
-    Bounded(u64),
-    Eventual,
-    Weak,
-}
-
-/// How a write is done (DESIGN 3.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Strategy {
-    WriteThrough,
-    WriteInvalidate,
-    WriteBack,
-    CacheOnly,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Level::Strong => f.write_str("strong"),
-            Level::Session => f.write_str("session"),
-            Level::Causal => f.write_str("causal"),
-            Level::Bounded(ms) => write!(f, "bounded({ms}ms)"),
-            Level::Eventual => f.write_str("eventual"),
-            Level::Weak => f.write_str("weak"),
-        }
-    }
-}
-
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Strategy::WriteThrough => "write-through",
-            Strategy::WriteInvalidate => "write-invalidate",
-            Strategy::WriteBack => "write-back",
-            Strategy::CacheOnly => "cache-only",
-        })
-    }
-}
+pub use client::{ClientKind, KillOptions, ListOptions, PauseOptions, ReplyMode};
+pub use connection::{AuthOptions, HelloOptions, check_client_name, parse_db_index};
+pub use cursor::{CopyOptions, FlushMode, ScanOptions, check_flush};
+pub use expire::{ExpireCondition, ExpireOptions, Expiry, GetExChange, GetExOptions, TimeUnit};
+pub use invalidate::{EventOptions, InvalidateEvent, InvalidateOptions, WarmOptions};
+pub use policy::{Level, Mode, Strategy};
+pub use put::CwSetOptions;
+pub use read::CwGetOptions;
+pub use set::{SetCondition, SetOptions, SetTtl};
+pub use words::Words;
