@@ -1,5 +1,7 @@
 //! Levels, strategies and modes: the names of DESIGN's promises on the wire.
 
+use std::fmt;
+
 use super::words::{Words, is, shown};
 use crate::error::CommandError;
 use crate::number::{parse_duration_ms, parse_i64};
@@ -53,6 +55,25 @@ impl Level {
                 "ERR invalid duration '{inner}' in level; expected one like 500ms, 2s, 5m or 1h"
             ))
         })
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Level::Strong => "strong",
+            Level::Session => "session",
+            Level::Causal => "causal",
+            Level::Bounded(ms) => return write!(f, "bounded({ms}ms)"),
+            Level::Eventual => "eventual",
+            Level::Weak => "weak",
+        })
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
