@@ -23,7 +23,7 @@ pub use demand::Demand;
 pub use invalidate::Reached;
 pub use news::{Item, News};
 pub use read::Got;
-pub use start::StartError;
+pub use start::{Sources, StartError};
 pub use write::{Put, Written};
 
 use crate::clock::Clock;

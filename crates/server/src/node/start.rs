@@ -29,19 +29,28 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl Node {
-    /// Opens the sources under `data`, checks the keyspaces against them and begins to follow their commits. Loads run on
-    /// `tasks`.
+    /// Opens the sources under the folder `data` and starts a node over them. Loads run on `tasks`.
     pub fn start(
         config: Config,
         data: &Path,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
-        let mut sources: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
+        let mut sources: Sources = BTreeMap::new();
         for (name, source) in &config.sources {
             let opened = crate::source::open(name, source, data, &config);
             sources
                 .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
         }
+        Node::over(config, sources, tasks)
+    }
+
+    /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
+    /// begins to follow their commits.
+    pub fn over(
+        config: Config,
+        sources: Sources,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
         let engine = clearwell_engine::Config {
             max_memory: config.max_memory,
@@ -67,3 +76,6 @@ impl Node {
         Ok(node)
     }
 }
+
+/// Sources by the names that keyspaces give them.
+pub type Sources = BTreeMap<String, Arc<dyn Source>>;
