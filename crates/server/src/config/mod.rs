@@ -1,7 +1,21 @@
 //! `clearwell.toml`: what an operator declares, checked before anything starts.
 
+mod error;
+mod keyspace;
+mod read;
+mod section;
+#[cfg(test)]
+mod tests;
+mod words;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+pub use clearwell_protocol::options::{Level, Strategy};
+pub use error::{ConfigError, nearest};
+
+/// What messages call the keys before the first table.
+const TOP: &str = "the top level";
 
 /// A whole configuration. Times are in milliseconds.
 #[derive(Debug, Clone)]
@@ -20,6 +34,34 @@ pub struct Config {
     pub sources: BTreeMap<String, SourceConfig>,
     /// Keyspaces in the order of the file: the first that matches a key is its keyspace.
     pub keyspaces: Vec<KeyspaceConfig>,
+}
+
+impl Config {
+    /// Reads a configuration's text. It cannot name other files (`seed_file`): it has no folder that they could be in.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        let file = section::File { name: "clearwell.toml", text };
+        read::config(file, &|name| Err(format!("{name} cannot be read: this text is not in a folder")))
+    }
+
+    /// Reads a configuration file. What it names as `seed_file` is beside it.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let name = path.display().to_string();
+        let failed = |e: std::io::Error| ConfigError { file: name.clone(), line: None, message: e.to_string() };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let beside = |other: &str| {
+            let path = folder.join(other);
+            std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        read::config(section::File { name: &name, text: &text }, &beside)
+    }
+
+    /// What a node without a configuration file serves: a sample of posts and authors, `config/sample.toml`.
+    pub fn default_sample() -> Config {
+        let file = section::File { name: "sample.toml", text: include_str!("../../config/sample.toml") };
+        read::config(file, &|_| Ok(include_str!("../../config/sample.sql").into()))
+            .expect("a test reads the sample, which is part of the program")
+    }
 }
 
 /// Where truth is read and written.
@@ -65,5 +107,3 @@ pub struct FeedConfig {
     pub tags: Vec<String>,
     pub events: Vec<String>,
 }
-
-pub use clearwell_protocol::options::{Level, Strategy};

@@ -1,5 +1,7 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
+// pub mod sqlite;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +27,13 @@ pub trait Source: Send + Sync {
 
     /// Answers when the [`Follower`] was handed every commit that was made before this call, whoever made it.
     fn barrier(&self) -> Later<Result<Version, SourceError>>;
+
+    /// What the database makes of a statement, without running it: for checks when a node starts. `None`: this source
+    /// cannot tell.
+    fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
+        let _ = statement;
+        Ok(None)
+    }
 
     /// How long ago the follower was last known to be complete, in milliseconds; for `bounded(d)` and for metrics.
     fn behind_ms(&self) -> u64;
@@ -63,6 +72,26 @@ pub struct RowChange {
 /// A prepared text with named parameters (`:id`), bound, never pasted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Statement(pub Arc<str>);
+
+/// A statement as its database understands it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shape {
+    /// The columns that it returns, in order; none for a statement that only writes.
+    pub columns: Vec<Arc<str>>,
+    /// The tables whose rows it reads, views seen through.
+    pub reads: Vec<Arc<str>>,
+    /// Whether it writes anything.
+    pub writes: bool,
+}
+
+/// A table whose changes a source is to tell of, with the columns that [`RowChange`] needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The table.
+    pub table: Arc<str>,
+    /// The columns, sorted, each once. May be empty: then only that some row changed is told.
+    pub columns: Vec<Arc<str>>,
+}
 
 /// A named parameter's value; the name without its colon.
 #[derive(Debug, Clone, PartialEq)]
