@@ -78,7 +78,8 @@ fn source(
             return Ok(name.to_string());
         }
         let known: Vec<&str> = sources.keys().map(String::as_str).collect();
-        let hint = if known.is_empty() { "; there is no [source.NAME]".into() } else { nearest(name, &known) };
+        let hint =
+            if known.is_empty() { "; there is no [source.NAME]".into() } else { nearest(name, &known) };
         Err(format!("unknown source \"{name}\"{hint}"))
     })
 }
@@ -167,7 +168,9 @@ impl Names<'_, '_> {
             match slots.iter().find(|slot| !self.columns && !known.contains(&&***slot)) {
                 Some(slot) => {
                     let hint = nearest(slot, &known);
-                    Err(format!("{{{slot}}} is not captured by the pattern, and there is no load for columns{hint}"))
+                    Err(format!(
+                        "{{{slot}}} is not captured by the pattern, and there is no load for columns{hint}"
+                    ))
                 }
                 None => Ok(()),
             }
@@ -183,7 +186,9 @@ fn checked(
 ) -> Result<Vec<String>, ConfigError> {
     let one = |text: Spanned<&str>| {
         let told = |wrong| {
-            section.file.error(text.span(), format!("{key} in {}: \"{}\": {wrong}", section.title, text.get_ref()))
+            section
+                .file
+                .error(text.span(), format!("{key} in {}: \"{}\": {wrong}", section.title, text.get_ref()))
         };
         check(text.get_ref()).map(|()| text.get_ref().to_string()).map_err(told)
     };
@@ -217,7 +222,9 @@ fn feed(
         events: checked(&feed, "events", event)?,
     };
     if read.keys.is_empty() && read.tags.is_empty() && read.events.is_empty() {
-        return Err(feed.error("table", "[[keyspace.feed]] invalidates nothing: it needs keys, tags or events"));
+        return Err(
+            feed.error("table", "[[keyspace.feed]] invalidates nothing: it needs keys, tags or events")
+        );
     }
     Ok(read)
 }

@@ -46,7 +46,8 @@ impl Config {
     /// Reads a configuration file. What it names as `seed_file` is beside it.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
-        let failed = |e: std::io::Error| ConfigError { file: name.clone(), line: None, message: e.to_string() };
+        let failed =
+            |e: std::io::Error| ConfigError { file: name.clone(), line: None, message: e.to_string() };
         let text = std::fs::read_to_string(path).map_err(failed)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let beside = |other: &str| {

@@ -36,7 +36,9 @@ const LEAST_MEMORY: u64 = 1 << 20;
 
 fn memory(text: &str) -> Result<u64, String> {
     match words::size(text)? {
-        bytes if bytes < LEAST_MEMORY => Err(format!("\"{text}\" is too little; a node needs at least \"1MiB\"")),
+        bytes if bytes < LEAST_MEMORY => {
+            Err(format!("\"{text}\" is too little; a node needs at least \"1MiB\""))
+        }
         bytes => Ok(bytes),
     }
 }

@@ -41,7 +41,8 @@ impl<'t> Section<'t> {
         known: &[&str],
     ) -> Result<Self, ConfigError> {
         let section = Section { file, title: title.into(), table, span };
-        let unknown = table.keys().filter(|key| !known.contains(&&**key.get_ref())).min_by_key(|k| k.span().start);
+        let unknown =
+            table.keys().filter(|key| !known.contains(&&**key.get_ref())).min_by_key(|k| k.span().start);
         match unknown {
             None => Ok(section),
             Some(key) => {
@@ -121,7 +122,9 @@ impl<'t> Section<'t> {
         };
         match number {
             Some(number) if (0.0..=1e6).contains(&number) => Ok(Some(number)),
-            _ => Err(self.file.error(value.span(), format!("{key} in {} must be from 0 to 1000000", self.title))),
+            _ => Err(self
+                .file
+                .error(value.span(), format!("{key} in {} must be from 0 to 1000000", self.title))),
         }
     }
 
@@ -131,7 +134,8 @@ impl<'t> Section<'t> {
         let DeValue::Integer(number) = value.get_ref() else {
             return Err(self.wrong_type(key, value, "an integer"));
         };
-        let range = || self.file.error(value.span(), format!("{key} in {} must be from 0 to 255", self.title));
+        let range =
+            || self.file.error(value.span(), format!("{key} in {} must be from 0 to 255", self.title));
         u8::from_str_radix(number.as_str(), number.radix()).map(Some).map_err(|_| range())
     }
 

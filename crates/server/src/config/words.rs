@@ -25,16 +25,18 @@ pub fn size(text: &str) -> Result<u64, String> {
         ("TiB", 1 << 40),
     ];
     scaled(text, &units).ok_or_else(|| {
-        format!("\"{text}\" is not a size; write a number and B, KB, MB, GB, KiB, MiB or GiB, such as \"256MB\"")
+        format!(
+            "\"{text}\" is not a size; write a number and B, KB, MB, GB, KiB, MiB or GiB, such as \"256MB\""
+        )
     })
 }
 
 /// A share from 0 to 1 of `10%`.
 pub fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').and_then(plain_number).filter(|percent| *percent <= 100.0);
-    number.map(|percent| percent / 100.0).ok_or_else(|| {
-        format!("\"{text}\" is not a percentage from 0% to 100%; write it such as \"10%\"")
-    })
+    number
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| format!("\"{text}\" is not a percentage from 0% to 100%; write it such as \"10%\""))
 }
 
 /// A level, such as `strong` or `bounded(2s)`.
@@ -106,7 +108,18 @@ mod tests {
 
     #[test]
     fn other_values_are_refused() {
-        for text in ["", "2", "s", "-2s", "2 sec", "1e3s", "1.2.3s", "99999999999999999999s", "18446744073709551615d", "infs"] {
+        for text in [
+            "",
+            "2",
+            "s",
+            "-2s",
+            "2 sec",
+            "1e3s",
+            "1.2.3s",
+            "99999999999999999999s",
+            "18446744073709551615d",
+            "infs",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
         for text in ["", "1", "-1MB", "1mb", "99999999999TiB"] {

@@ -28,7 +28,10 @@ impl std::error::Error for BuildError {}
 impl Keyspaces {
     /// Compiles the keyspaces of a configuration. Each statement is shown to its source, so that a mistake in it is found
     /// now and not by the first reader.
-    pub fn build(config: &Config, sources: &BTreeMap<String, Arc<dyn Source>>) -> Result<Keyspaces, BuildError> {
+    pub fn build(
+        config: &Config,
+        sources: &BTreeMap<String, Arc<dyn Source>>,
+    ) -> Result<Keyspaces, BuildError> {
         let build = |keyspace: &KeyspaceConfig| {
             let told = |message| BuildError { keyspace: keyspace.pattern.clone(), message };
             let feeds = FeedRules::build(config).map_err(told)?;
@@ -99,7 +102,10 @@ impl Builder<'_> {
         let store = change("store", &self.config.store)?;
         let delete = change("delete", &self.config.delete)?;
         let followed = shape.as_ref().is_some_and(|shape| self.is_followed(name, shape));
-        Ok((Backing { source: source.clone(), source_name: name.into(), load, store, delete, followed }, shape))
+        Ok((
+            Backing { source: source.clone(), source_name: name.into(), load, store, delete, followed },
+            shape,
+        ))
     }
 
     /// Whether every table that `load` reads has a feed that reaches this keyspace's entries: by their key, by a tag of

@@ -68,14 +68,12 @@ impl EventTemplate {
         if attributes.iter().any(|(_, value)| value.contains([',', '{', '}', '='])) {
             return None;
         }
-        let attributes: Vec<String> = attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let attributes: Vec<String> =
+            attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
         EventPattern::parse(&format!("{}{{{}}}", self.name, attributes.join(","))).ok()
     }
 
-    fn attributes<'c>(
-        &self,
-        value: impl Fn(&str) -> Option<&'c Cell>,
-    ) -> Option<Vec<(Box<str>, Box<str>)>> {
+    fn attributes<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Vec<(Box<str>, Box<str>)>> {
         self.attributes
             .iter()
             .map(|(key, template)| {

@@ -37,7 +37,9 @@ impl FeedRules {
             for feed in &keyspace.feeds {
                 let tables = rules.by_source.entry(source.clone()).or_default();
                 let table = tables.entry(feed.table.to_ascii_lowercase()).or_default();
-                table.add(feed).map_err(|wrong| format!("feed of {} on {}: {wrong}", keyspace.pattern, feed.table))?;
+                table
+                    .add(feed)
+                    .map_err(|wrong| format!("feed of {} on {}: {wrong}", keyspace.pattern, feed.table))?;
             }
         }
         Ok(rules)
@@ -96,7 +98,8 @@ impl Rules {
 
     fn columns(&self) -> Vec<Arc<str>> {
         let names = self.keys.iter().chain(&self.tags).flat_map(Template::slots);
-        let columns: BTreeSet<_> = names.chain(self.events.iter().flat_map(EventTemplate::slots)).cloned().collect();
+        let columns: BTreeSet<_> =
+            names.chain(self.events.iter().flat_map(EventTemplate::slots)).cloned().collect();
         columns.into_iter().collect()
     }
 
@@ -171,7 +174,8 @@ mod tests {
     }
 
     fn commit(changes: Vec<(Option<Row>, Option<Row>)>) -> Commit {
-        let changes = changes.into_iter().map(|(old, new)| RowChange { table: "posts".into(), old, new }).collect();
+        let changes =
+            changes.into_iter().map(|(old, new)| RowChange { table: "posts".into(), old, new }).collect();
         Commit { version: Default::default(), own: false, changes }
     }
 
@@ -202,7 +206,8 @@ mod tests {
     fn the_columns_that_templates_use_are_watched() {
         let watched = rules().watched("main");
         assert_eq!(watched.len(), 1);
-        assert_eq!(watched[0].columns, ["author_id".into(), "id".into()]);
+        let columns: Vec<&str> = watched[0].columns.iter().map(|column| &**column).collect();
+        assert_eq!(columns, ["author_id", "id"]);
         assert_eq!(rules().watched("other"), []);
     }
 }

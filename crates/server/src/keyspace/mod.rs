@@ -41,21 +41,6 @@ impl Keyspaces {
         self.candidates(key).find_map(|keyspace| Some((keyspace, keyspace.pattern.capture(key)?)))
     }
 
-    /// Compiles what the configuration declares.
-    pub fn build(
-        config: &crate::config::Config,
-        sources: &std::collections::BTreeMap<String, Arc<dyn Source>>,
-    ) -> Result<Keyspaces, String> {
-        let _ = (config, sources);
-        todo!()
-    }
-
-    /// What a commit of a source covers, by the feeds' rules.
-    pub fn scopes(&self, source: &str, commit: &crate::source::Commit) -> Vec<clearwell_engine::Scope> {
-        let _ = (source, commit);
-        todo!()
-    }
-
     /// Whether `key` matches some keyspace, without capturing.
     pub fn is_declared(&self, key: &[u8]) -> bool {
         self.candidates(key).any(|keyspace| keyspace.pattern.matches(key))
@@ -68,7 +53,8 @@ impl Keyspaces {
     }
 
     fn new(all: Vec<Arc<Keyspace>>) -> Keyspaces {
-        let begins = |keyspace: &Keyspace, byte| keyspace.pattern.prefix().first().is_none_or(|first| *first == byte);
+        let begins =
+            |keyspace: &Keyspace, byte| keyspace.pattern.prefix().first().is_none_or(|first| *first == byte);
         let of = |byte| (0..).zip(&all).filter(|(_, k)| begins(k, byte)).map(|(place, _)| place).collect();
         let by_first = if all.is_empty() { Vec::new() } else { (0..=u8::MAX).map(of).collect() };
         Keyspaces { all, by_first }
@@ -144,7 +130,8 @@ impl Keyspace {
     /// Parameters of a statement, by name, from the key's captures (and `:value` on a store). A value is text if it is
     /// UTF-8, else a blob: a column of text stays one.
     pub fn params(&self, captures: &Captures, value: Option<&[u8]>) -> Vec<Param> {
-        let captured = captures.0.iter().map(|(name, cell)| Param { name: name.clone(), value: cell.clone() });
+        let captured =
+            captures.0.iter().map(|(name, cell)| Param { name: name.clone(), value: cell.clone() });
         let stored = value.map(|bytes| Param {
             name: self.value.clone(),
             value: match std::str::from_utf8(bytes) {

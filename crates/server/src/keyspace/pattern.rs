@@ -117,7 +117,9 @@ impl Pattern {
         for (place, capture) in self.captures.iter().enumerate() {
             let last = place + 1 == self.captures.len();
             let end = match (last, &*capture.until) {
-                (true, until) => rest.len().checked_sub(until.len()).filter(|&at| rest.ends_with(until) && at > 0)?,
+                (true, until) => {
+                    rest.len().checked_sub(until.len()).filter(|&at| rest.ends_with(until) && at > 0)?
+                }
                 // The first byte belongs to the capture whatever it is: a capture is never empty.
                 (false, until) => 1 + find(rest.get(1..)?, until)?,
             };
@@ -146,7 +148,9 @@ impl Capture {
     fn parse(slot: &str) -> Result<Capture, String> {
         let (name, kind) = slot.split_once(':').unwrap_or((slot, "str"));
         if !super::template::is_name(name) {
-            return Err(format!("\"{name}\" in {{{slot}}} is not a name (letters, digits and _, no digit first)"));
+            return Err(format!(
+                "\"{name}\" in {{{slot}}} is not a name (letters, digits and _, no digit first)"
+            ));
         }
         if name == super::VALUE {
             return Err("a capture cannot be called \"value\": that is the value being stored".into());
@@ -221,8 +225,20 @@ mod tests {
         assert_eq!(id("post:9223372036854775807"), Some(Cell::Integer(i64::MAX)));
         assert_eq!(id("post:-9223372036854775808"), Some(Cell::Integer(i64::MIN)));
         for key in [
-            "post:", "post:01", "post:+1", "post:-0", "post:-", "post:1x", "post: 1", "post:1 ", "post", "pos",
-            "post:9223372036854775808", "post:99999999999999999999999999", "post:1\0", "Post:1",
+            "post:",
+            "post:01",
+            "post:+1",
+            "post:-0",
+            "post:-",
+            "post:1x",
+            "post: 1",
+            "post:1 ",
+            "post",
+            "pos",
+            "post:9223372036854775808",
+            "post:99999999999999999999999999",
+            "post:1\0",
+            "Post:1",
         ] {
             assert_eq!(id(key), None, "{key}");
             assert!(!Pattern::parse("post:{id:int}").unwrap().matches(key.as_bytes()));
@@ -238,7 +254,10 @@ mod tests {
         assert_eq!(capture("{a}/{b}", "x/y/z"), Some(vec![text("a", "x"), text("b", "y/z")]));
         assert_eq!(capture("{a}/{b}", "/y"), None);
         assert_eq!(capture("{a}/{b}", "x/"), None);
-        assert_eq!(capture("{a}::{b:int}", "x::7"), Some(vec![text("a", "x"), ("b".into(), Cell::Integer(7))]));
+        assert_eq!(
+            capture("{a}::{b:int}", "x::7"),
+            Some(vec![text("a", "x"), ("b".into(), Cell::Integer(7))])
+        );
         assert_eq!(capture("config", "config"), Some(vec![]));
         assert_eq!(capture("config", "configs"), None);
         assert_eq!(capture("{{tag}}:{id}", "{tag}:1"), Some(vec![text("id", "1")]));

@@ -21,7 +21,9 @@ pub fn parameters(sql: &str) -> Result<Vec<&str>, String> {
                 }
                 1 + name.len()
             }
-            '?' | '@' | '$' => return Err(format!("parameters are written :name, not {c}{}", word(&rest[1..]))),
+            '?' | '@' | '$' => {
+                return Err(format!("parameters are written :name, not {c}{}", word(&rest[1..])));
+            }
             c if c.is_alphanumeric() || c == '_' => name_length(rest),
             c => c.len_utf8(),
         };
@@ -61,6 +63,9 @@ mod tests {
         assert_eq!(parameters("SELECT ?1"), Err("parameters are written :name, not ?1".into()));
         assert_eq!(parameters("SELECT @id"), Err("parameters are written :name, not @id".into()));
         assert_eq!(parameters("SELECT $id"), Err("parameters are written :name, not $id".into()));
-        assert_eq!(parameters("SELECT a::text"), Err("a colon stands without a parameter's name behind it".into()));
+        assert_eq!(
+            parameters("SELECT a::text"),
+            Err("a colon stands without a parameter's name behind it".into())
+        );
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::config::Config;
 use clearwell_engine::Version;
 
-use crate::source::{Follower, Later, Shape, SourceError, Write};
+use crate::source::{Follower, Later, Receipt, Shape, SourceError, Write};
 
 /// A source that knows only what its statements look like.
 struct Shapes(Shape);
@@ -19,8 +19,8 @@ impl Source for Shapes {
     fn load(&self, _: &Statement, _: Vec<Param>) -> Later<Result<Option<Row>, SourceError>> {
         Box::pin(async { Ok(None) })
     }
-    fn write(&self, _: Write) -> Later<Result<Version, SourceError>> {
-        Box::pin(async { Ok(Version(0)) })
+    fn write(&self, _: Write) -> Later<Result<Receipt, SourceError>> {
+        Box::pin(async { Ok(Receipt::default()) })
     }
     fn barrier(&self) -> Later<Result<Version, SourceError>> {
         Box::pin(async { Ok(Version(0)) })
@@ -115,7 +115,10 @@ fn parameters_carry_captures_and_the_value() {
     let param = |name: &str, value| Param { name: name.into(), value };
     let id = param("id", Cell::Integer(7));
     assert_eq!(keyspace.params(&captures, None), [id.clone()]);
-    assert_eq!(keyspace.params(&captures, Some(b"hi")), [id.clone(), param("value", Cell::Text("hi".into()))]);
+    assert_eq!(
+        keyspace.params(&captures, Some(b"hi")),
+        [id.clone(), param("value", Cell::Text("hi".into()))]
+    );
     let blob = param("value", Cell::Blob(b"\xff".as_slice().into()));
     assert_eq!(keyspace.params(&captures, Some(b"\xff")), [id, blob]);
 }

@@ -27,7 +27,7 @@ impl Follower for Following {
 
 impl Node {
     fn committed(&self, source: &str, commit: &Commit) {
-        let scopes = self.keyspaces.scopes(source, commit);
+        let scopes = self.feeds.scopes(source, commit);
         let cause = if commit.own { Cause::Write } else { Cause::Commit };
         if !scopes.is_empty() {
             self.invalidate(Request { version: Some(commit.version), ..Request::now(scopes, cause) });

@@ -28,7 +28,7 @@ pub use write::{Put, Written};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keyspace::Keyspaces;
+use crate::keyspace::{FeedRules, Keyspaces};
 use crate::road::Road;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
@@ -45,6 +45,7 @@ pub struct Node {
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.
     pub run_id: u64,
+    feeds: FeedRules,
     road: Mutex<Road>,
     /// Where loads run, so that they outlive whoever asked.
     tasks: tokio::runtime::Handle,

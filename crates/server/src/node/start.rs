@@ -12,7 +12,7 @@ use super::follow::Following;
 use super::{News, Node, keeper};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keyspace::Keyspaces;
+use crate::keyspace::{FeedRules, Keyspaces};
 use crate::road::Road;
 use crate::source::Source;
 
@@ -35,9 +35,10 @@ impl Node {
         data: &Path,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
+        let feeds = FeedRules::build(&config).map_err(StartError)?;
         let mut sources: Sources = BTreeMap::new();
         for (name, source) in &config.sources {
-            let opened = crate::source::open(name, source, data, &config);
+            let opened = crate::source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
             sources
                 .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
         }
@@ -52,6 +53,7 @@ impl Node {
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
+        let feeds = FeedRules::build(&config).map_err(StartError)?;
         let engine = clearwell_engine::Config {
             max_memory: config.max_memory,
             late_fill_window_ms: config.late_fill_window_ms,
@@ -60,6 +62,7 @@ impl Node {
         let node = Arc::new(Node {
             engine: Engine::new(engine, fastrand::u64(..)),
             keyspaces,
+            feeds,
             clock: Clock::new(),
             news: News::new(),
             config: Arc::new(config),

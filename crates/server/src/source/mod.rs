@@ -183,13 +183,14 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
-/// Opens a source that the configuration declares.
+/// Opens a source that the configuration declares; it will tell of `watched`.
 pub fn open(
     name: &str,
     config: &crate::config::SourceConfig,
     data: &std::path::Path,
-    all: &crate::config::Config,
+    watched: Vec<Watched>,
+    feed_poll_ms: u64,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    let _ = (name, config, data, all);
+    let _ = (name, config, data, watched, feed_poll_ms);
     todo!()
 }

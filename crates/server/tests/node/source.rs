@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clearwell::config::Config;
 use clearwell::node::Node;
 use clearwell::source::{
-    Cell, Commit, Follower, Later, Param, Receipt, Row, RowChange, Source, SourceError, Statement, Write,
+    Cell, Commit, Follower, Later, Param, Receipt, Row, RowChange, Shape, Source, SourceError, Statement,
+    Write,
 };
 use clearwell_engine::Version;
 use parking_lot::{Condvar, Mutex};
@@ -110,7 +111,9 @@ impl Scripted {
             assert!(!late, "only {} of {count} loads came", state.held.len());
         }
         state.hold = false;
-        state.held.drain(..).for_each(|answer| drop(answer.send(())));
+        for answer in state.held.drain(..) {
+            answer.send(()).expect("the load waits");
+        }
     }
 
     pub fn fail(&self, error: Option<SourceError>) {
@@ -181,6 +184,12 @@ impl Source for Scripted {
         let receipt = Receipt { version: Version(state.version), rows, row };
         (write.committed)(&receipt);
         Box::pin(async move { Ok(receipt) })
+    }
+
+    fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
+        let writes = !statement.0.starts_with("SELECT");
+        let columns = if writes { vec![] } else { vec!["content".into(), "author_id".into()] };
+        Ok(Some(Shape { columns, reads: if writes { vec![] } else { vec!["posts".into()] }, writes }))
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {
