@@ -1,5 +1,17 @@
 //! Events: named happenings with attributes, and the patterns by which entries depend on them.
 
+use std::fmt;
+
+use crate::Glob;
+use crate::recent::Heap;
+
+/// Attribute names and values, sorted by name, no name twice.
+type Attributes = Vec<(Box<str>, Box<str>)>;
+
+/// The longest name, attribute name or value, and the most attributes, of an event and of a pattern.
+const LONGEST: usize = Glob::LONGEST;
+const ATTRIBUTES_MOST: usize = 64;
+
 /// A named happening with attributes, such as `user_updated {user_id: 123}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Event {
@@ -9,31 +21,219 @@ pub struct Event {
     pub attributes: Vec<(Box<str>, Box<str>)>,
 }
 
+impl Event {
+    /// An event; sorts the attributes. Refuses an empty name, one that is too long (1024 bytes), an attribute given
+    /// twice, and more than 64 attributes; the error says what was wrong.
+    pub fn new(name: &str, attributes: Vec<(Box<str>, Box<str>)>) -> Result<Event, String> {
+        check_length("event name", name)?;
+        Ok(Event { name: name.into(), attributes: in_order(attributes)? })
+    }
+}
+
+impl Heap for Event {
+    fn heap_bytes(&self) -> usize {
+        let slots = self.attributes.capacity() * size_of::<(Box<str>, Box<str>)>();
+        let texts: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.name.len() + slots + texts
+    }
+}
+
 /// What an entry declares to depend on: an event name, or a glob over names, and the attributes that must be equal.
-/// Written `user_updated{user_id=123}`, `user_*`, `order_paid{shop=7,region=eu}`.
+/// Written `user_updated{user_id=123}`, `user_*`, `order_paid{shop=7,region=eu}`. In names and values a `\` takes
+/// the character after it literally: one of `{ } , = \`, a space that begins an attribute, or in the name a glob's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventPattern {
-    name: Box<str>,
-    attributes: Vec<(Box<str>, Box<str>)>,
+    name: Glob,
+    attributes: Attributes,
 }
 
 impl EventPattern {
     /// Parses the written form; the error says what was wrong.
     pub fn parse(text: &str) -> Result<EventPattern, String> {
-        let _ = text;
-        todo!()
+        let (name, rest) = match find(text, '{') {
+            Some(brace) => (&text[..brace], Some(&text[brace + 1..])),
+            None => (text, None),
+        };
+        check_length("event name", name)?;
+        let glob = Glob::new(name.as_bytes()).map_err(|wrong| format!("in event name {name:?}: {wrong}"))?;
+        let attributes = match rest {
+            Some(rest) => parse_attributes(rest)?,
+            None => Vec::new(),
+        };
+        Ok(EventPattern { name: glob, attributes })
     }
 
     /// Whether `event` is one that this pattern names.
     pub fn matches(&self, event: &Event) -> bool {
-        let _ = event;
-        todo!()
+        self.name.matches(event.name.as_bytes())
+            && self.attributes.iter().all(|wanted| event.attributes.contains(wanted))
     }
 }
 
-impl std::fmt::Display for EventPattern {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let _ = f;
-        todo!()
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = std::str::from_utf8(self.name.as_bytes()).expect("parsed from a str, cut at ASCII");
+        f.write_str(name)?;
+        for (n, (name, value)) in self.attributes.iter().enumerate() {
+            f.write_str(if n == 0 { "{" } else { "," })?;
+            write!(f, "{}={}", escaped(name), escaped(value))?;
+        }
+        f.write_str(if self.attributes.is_empty() { "" } else { "}" })
+    }
+}
+
+/// What stands after the opening brace.
+fn parse_attributes(text: &str) -> Result<Attributes, String> {
+    let Some(end) = find(text, '}') else {
+        return Err("event pattern opens a '{' that nothing closes".into());
+    };
+    if end + 1 < text.len() {
+        return Err(format!("event pattern goes on after its '}}': {:?}", &text[end + 1..]));
+    }
+    let (mut attributes, mut rest) = (Vec::new(), Some(&text[..end]));
+    while let Some(text) = rest {
+        let (attribute, after) = match find(text, ',') {
+            Some(comma) => (&text[..comma], Some(&text[comma + 1..])),
+            None => (text, None),
+        };
+        let attribute = attribute.trim_start_matches(' ');
+        let Some(equals) = find(attribute, '=') else {
+            return Err(format!("attribute {attribute:?} is not written name=value"));
+        };
+        attributes.push((unescaped(&attribute[..equals]), unescaped(&attribute[equals + 1..])));
+        rest = after;
+    }
+    in_order(attributes)
+}
+
+fn in_order(mut attributes: Attributes) -> Result<Attributes, String> {
+    if attributes.len() > ATTRIBUTES_MOST {
+        return Err(format!("{} attributes are more than the {ATTRIBUTES_MOST} allowed", attributes.len()));
+    }
+    for (name, value) in &attributes {
+        check_length("attribute name", name)?;
+        if value.len() > LONGEST {
+            return Err(format!("value of attribute {name:?} is longer than the {LONGEST} bytes allowed"));
+        }
+    }
+    attributes.sort_unstable();
+    match attributes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(format!("attribute {:?} is given twice", pair[0].0)),
+        None => Ok(attributes),
+    }
+}
+
+fn check_length(what: &str, text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err(format!("{what} is empty")),
+        1..=LONGEST => Ok(()),
+        length => Err(format!("{what} of {length} bytes is longer than the {LONGEST} allowed")),
+    }
+}
+
+/// Where `wanted` first stands without a `\` before it.
+fn find(text: &str, wanted: char) -> Option<usize> {
+    let mut literal = false;
+    text.char_indices().find_map(|(at, c)| {
+        let found = c == wanted && !literal;
+        literal = c == '\\' && !literal;
+        found.then_some(at)
+    })
+}
+
+fn unescaped(text: &str) -> Box<str> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    plain.into()
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| "{},=\\ ".contains(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(name: &str, attributes: &[(&str, &str)]) -> Event {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Event::new(name, attributes).unwrap()
+    }
+
+    #[track_caller]
+    fn says(pattern: &str, event: &Event, expected: bool) {
+        assert_eq!(EventPattern::parse(pattern).unwrap().matches(event), expected, "{pattern} on {event:?}");
+    }
+
+    #[test]
+    fn a_pattern_names_events_and_the_attributes_that_count() {
+        let paid = event("order_paid", &[("shop", "7"), ("region", "eu"), ("sum", "12")]);
+        says("order_paid", &paid, true);
+        says("order_paid{shop=7}", &paid, true);
+        says("order_*{region=eu, shop=7}", &paid, true);
+        says("order_paid{shop=8}", &paid, false);
+        says("order_paid{user=7}", &paid, false);
+        says("order", &paid, false);
+        says("*", &paid, true);
+        says("a\\{b{c\\=d=\\}\\,}", &event("a{b", &[("c=d", "},")]), true);
+        says("e{a=}", &event("e", &[("a", "")]), true);
+    }
+
+    #[test]
+    fn the_written_form_is_canonical() {
+        let form = |text: &str| EventPattern::parse(text).unwrap().to_string();
+        assert_eq!(form("order_paid{shop=7, region=eu}"), "order_paid{region=eu,shop=7}");
+        assert_eq!(form("user_*"), "user_*");
+    }
+
+    #[test]
+    fn malformed_patterns_are_refused_with_the_reason() {
+        let refusal = |text: &str| EventPattern::parse(text).unwrap_err();
+        assert_eq!(refusal(""), "event name is empty");
+        assert_eq!(refusal("{a=1}"), "event name is empty");
+        assert_eq!(refusal("e{a=1"), "event pattern opens a '{' that nothing closes");
+        assert_eq!(refusal("e{a=1}x"), "event pattern goes on after its '}': \"x\"");
+        assert_eq!(refusal("e{}"), "attribute \"\" is not written name=value");
+        assert_eq!(refusal("e{a}"), "attribute \"a\" is not written name=value");
+        assert_eq!(refusal("e{=1}"), "attribute name is empty");
+        assert_eq!(refusal("e{a=1,a=2}"), "attribute \"a\" is given twice");
+        assert_eq!(refusal("e["), "in event name \"e[\": pattern opens a '[' at byte 1 that nothing closes");
+    }
+
+    #[test]
+    fn malformed_events_are_refused_with_the_reason() {
+        let twice = vec![("a".into(), "1".into()), ("a".into(), "2".into())];
+        assert_eq!(Event::new("e", twice).unwrap_err(), "attribute \"a\" is given twice");
+        assert_eq!(Event::new("", Vec::new()).unwrap_err(), "event name is empty");
+        assert_eq!(Event::new("e", vec![("".into(), "".into())]).unwrap_err(), "attribute name is empty");
+        let many = (0..65).map(|n| (n.to_string().into(), "".into())).collect();
+        assert_eq!(Event::new("e", many).unwrap_err(), "65 attributes are more than the 64 allowed");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            name in "[a-z*?_.\u{e9}]{1,6}",
+            attributes in prop::collection::btree_map("[a-c{},=\\\\ \u{e9}]{1,4}", "[a-c{},=\\\\ \u{e9}]{0,4}", 0..4),
+        ) {
+            let attributes: Vec<(Box<str>, Box<str>)> =
+                attributes.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+            let pattern = EventPattern { name: Glob::new(name.as_bytes()).unwrap(), attributes };
+            prop_assert_eq!(EventPattern::parse(&pattern.to_string()), Ok(pattern.clone()));
+            let event = Event::new(&name, pattern.attributes.clone()).unwrap();
+            prop_assert!(pattern.matches(&event));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a{},=\\\\ *\\[\u{e9}]{0,16}") {
+            if let Ok(pattern) = EventPattern::parse(&text) {
+                prop_assert_eq!(EventPattern::parse(&pattern.to_string()), Ok(pattern));
+            }
+        }
     }
 }

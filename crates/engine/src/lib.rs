@@ -4,14 +4,24 @@
 //! invalidation that covers it was applied after its load began. The engine has no sockets, threads, clock or
 //! randomness of its own: time and chance are arguments.
 
+mod cascade;
+mod counter;
 mod draft;
 mod engine;
 mod event;
 mod flight;
 pub mod freshness;
 pub mod glob;
+mod graph;
 mod invalidation;
 mod lookup;
+mod mark;
+mod marks;
+mod misses;
+mod names;
+mod outstanding;
+mod recent;
+mod recount;
 mod time;
 mod view;
 

@@ -1,0 +1,172 @@
+//! Invalidations that reach what depends on the covered, transitively.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::counter::Counter;
+use crate::graph::Graph;
+use crate::names::{Kind, Mark, Names};
+use crate::{Effect, Seq, TooLarge};
+
+/// How many steps a cascade goes.
+const LEVELS: usize = 64;
+/// How many names a cascade raises one by one.
+const WORK: usize = 100_000;
+/// How many names are looked at to find a cycle or a chain too deep.
+const LOOKED_AT: usize = 4096;
+/// No limit of depth goes beyond this: the walk recurses.
+const DEPTH_MOST: usize = 512;
+
+impl Names {
+    /// Notes what the stored (or about to be stored) entry `key` lives by; nearly free when nobody depends on
+    /// `key`. Called under the lock of `key`'s shard: by who fills `key`, before the entry enters its marks; and by
+    /// who stores a dependent of `key`, after joining, before looking at the marks of the stored `key`.
+    pub(crate) fn link(&self, key: &[u8], held: &[Arc<Mark>], counter: &Counter) {
+        if held.is_empty() || !self.is_live(key) || self.link_live(key, held, false) {
+            return;
+        }
+        // What was made from earlier values of `key` may live by edges that go now.
+        self.cascade(&[(Kind::Dependency, key)], counter.next(), Effect::Gone, counter);
+        self.link_live(key, held, true);
+    }
+
+    /// As [`Names::link`], for a put: the edges of earlier values go. Called after the put's own cascade, under the
+    /// same hold of `key`'s shard, so that nothing that was made from an earlier value is left.
+    pub(crate) fn relink(&self, key: &[u8], held: &[Arc<Mark>]) {
+        if self.is_live(key) {
+            self.link_live(key, held, true);
+        }
+    }
+
+    /// `false` when there would be too many edges. The last dependent may have left meanwhile: then no edges are
+    /// needed, and nobody would take them away.
+    fn link_live(&self, key: &[u8], held: &[Arc<Mark>], replace: bool) -> bool {
+        let marks = held.iter().filter(|mark| mark.kind() != Kind::AnyDependency);
+        let sources: Vec<(Kind, &[u8])> = marks.map(|mark| (mark.kind(), mark.name())).collect();
+        let mut graph = self.graph.lock();
+        if !self.is_live(key) {
+            return true;
+        }
+        if replace {
+            graph.unlink(key);
+        }
+        graph.link(key, &sources)
+    }
+
+    /// Raises the given names and all dependencies that follow from them; returns the entries reached.
+    /// `start`: for a key or dependents `[(Dependency, d)]`, for a tag with cascade `[(Tag, t), (Dependency, t)]`,
+    /// for an event all of [`Names::live_events`].
+    ///
+    /// Each name is raised before its edges are read; [`Names::link`] adds edges before marks are looked at. So a
+    /// dependent that is stored meanwhile is either reached or refused.
+    pub(crate) fn cascade(
+        &self,
+        start: &[(Kind, &[u8])],
+        seq: Seq,
+        effect: Effect,
+        counter: &Counter,
+    ) -> u64 {
+        let mut reached = 0;
+        let mut seen: BTreeSet<Arc<[u8]>> = BTreeSet::new();
+        let mut now: Vec<(Kind, Arc<[u8]>)> =
+            start.iter().map(|(kind, name)| (*kind, (*name).into())).collect();
+        seen.extend(now.iter().filter(|(kind, _)| *kind == Kind::Dependency).map(|(_, name)| name.clone()));
+        for _ in 0..=LEVELS {
+            let mut next = Vec::new();
+            for (kind, name) in &now {
+                reached += self.raise(*kind, name, seq, effect, counter);
+                for node in self.graph.lock().below(*kind, name) {
+                    if seen.len() <= WORK && seen.insert(Arc::clone(node)) {
+                        next.push((Kind::Dependency, Arc::clone(node)));
+                    }
+                }
+            }
+            if seen.len() > WORK {
+                break;
+            }
+            if next.is_empty() {
+                return reached;
+            }
+            now = next;
+        }
+        reached + self.raise(Kind::AnyDependency, b"", seq, effect, counter)
+    }
+
+    /// Whether `key` may be made from `dependencies`: no cycle, no chain of more than `limit` edges. Asked after
+    /// the dependencies were joined and linked. What is too wide to be looked at is let pass: a cascade comes to
+    /// an end in any graph.
+    pub(crate) fn check_chain(
+        &self,
+        key: &[u8],
+        dependencies: &[&[u8]],
+        limit: usize,
+    ) -> Result<(), TooLarge> {
+        if dependencies.is_empty() {
+            return Ok(());
+        }
+        let graph = self.graph.lock();
+        let limit = limit.min(DEPTH_MOST);
+        let mut up = Walk::new(&graph, limit, Some(key));
+        let mut height = 0;
+        for name in dependencies {
+            height = height.max(1 + up.height(name)?);
+        }
+        if self.is_live(key) {
+            height += 1 + Walk::new(&graph, limit, None).height(key)?;
+        }
+        if height > limit { Err(TooLarge::Depth(limit)) } else { Ok(()) }
+    }
+}
+
+/// A walk for the longest way: up from what `key` is to be made from, or down (`key` is `None`).
+struct Walk<'g> {
+    graph: &'g Graph,
+    limit: usize,
+    key: Option<&'g [u8]>,
+    way: Vec<Box<[u8]>>,
+    heights: BTreeMap<Box<[u8]>, usize>,
+}
+
+impl<'g> Walk<'g> {
+    fn new(graph: &'g Graph, limit: usize, key: Option<&'g [u8]>) -> Walk<'g> {
+        Walk { graph, limit, key, way: key.map(Into::into).into_iter().collect(), heights: BTreeMap::new() }
+    }
+
+    fn next(&self, name: &[u8]) -> Vec<Arc<[u8]>> {
+        if self.key.is_none() {
+            return self.graph.below(Kind::Dependency, name).take(LOOKED_AT).cloned().collect();
+        }
+        let names = self.graph.above(name).filter(|(kind, _)| *kind == Kind::Dependency);
+        names.map(|(_, name)| Arc::clone(name)).collect()
+    }
+
+    /// Edges on the longest way from `name`.
+    fn height(&mut self, name: &[u8]) -> Result<usize, TooLarge> {
+        if self.key == Some(name) {
+            self.way.push(name.into());
+            return Err(TooLarge::Cycle(std::mem::take(&mut self.way)));
+        }
+        if let Some(height) = self.heights.get(name) {
+            return Ok(*height);
+        }
+        // A circle that `key` is not on can be made by two writers at once; it is no reason to refuse this one.
+        if self.heights.len() >= LOOKED_AT || self.way.iter().any(|on_way| **on_way == *name) {
+            return Ok(0);
+        }
+        if self.way.len() > self.limit {
+            return Err(TooLarge::Depth(self.limit));
+        }
+        self.way.push(name.into());
+        let mut height = 0;
+        for next in self.next(name) {
+            height = height.max(1 + self.height(&next)?);
+        }
+        self.way.pop();
+        self.heights.insert(name.into(), height);
+        Ok(height)
+    }
+}
+
+#[cfg(test)]
+#[path = "cascade_tests.rs"]
+mod tests;

@@ -1,0 +1,231 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::freshness::{Verdict, verdict};
+use crate::names::{Held, enter_all, last_of, leave_all};
+
+/// A store of entries without values, run as the engine is to run one.
+struct Store {
+    names: Names,
+    counter: Counter,
+    entries: BTreeMap<Vec<u8>, (Held, Seq)>,
+}
+
+impl Store {
+    fn new(remembered: usize) -> Store {
+        Store { names: Names::new(remembered, 1), counter: Counter::default(), entries: BTreeMap::new() }
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        if let Some((held, began)) = self.entries.remove(key) {
+            leave_all(&held, began);
+            self.names.release(held);
+        }
+    }
+
+    fn fill(
+        &mut self,
+        key: &[u8],
+        began: Seq,
+        tags: &[&[u8]],
+        dependencies: &[&[u8]],
+    ) -> Result<bool, TooLarge> {
+        let held = self.names.join_all(tags, dependencies, &[]);
+        for name in dependencies {
+            if let Some((stored, _)) = self.entries.get(*name) {
+                self.names.link(name, stored, &self.counter);
+            }
+        }
+        if let Err(unfit) = self.names.check_chain(key, dependencies, 64) {
+            self.names.release(held);
+            return Err(unfit);
+        }
+        self.names.link(key, &held, &self.counter);
+        if !enter_all(&held, began) {
+            self.names.release(held);
+            return Ok(false);
+        }
+        self.remove(key);
+        self.entries.insert(key.into(), (held, began));
+        Ok(true)
+    }
+
+    fn invalidate(&mut self, start: &[(Kind, &[u8])], effect: Effect) -> u64 {
+        let seq = self.counter.next();
+        self.names.cascade(start, seq, effect, &self.counter)
+    }
+
+    fn verdict(&self, key: &[u8]) -> Verdict {
+        let (held, began) = &self.entries[key];
+        verdict(*began, last_of(held))
+    }
+
+    fn check(&self) {
+        let entries = self.entries.values().map(|(held, began)| (&held[..], *began));
+        self.names.check(entries).unwrap();
+    }
+}
+
+#[test]
+fn a_cascade_reaches_dependents_of_dependents_and_nothing_else() {
+    let mut store = Store::new(640);
+    for (key, tags, dependencies) in
+        [("user", "author", ""), ("post", "", "user"), ("page", "", "post"), ("other", "", "elsewhere")]
+    {
+        let names = |name: &'static str| if name.is_empty() { vec![] } else { vec![name.as_bytes()] };
+        assert_eq!(store.fill(key.as_bytes(), Seq(0), &names(tags), &names(dependencies)), Ok(true));
+    }
+    let reached = store.invalidate(&[(Kind::Tag, b"author"), (Kind::Dependency, b"author")], Effect::Gone);
+    assert_eq!(reached, 3);
+    assert_eq!(store.verdict(b"page"), Verdict::Gone);
+    assert_eq!(store.verdict(b"other"), Verdict::Fresh);
+    assert_eq!(store.fill(b"page", Seq(0), &[], &[b"post"]), Ok(false), "its load began before");
+    assert_eq!(store.fill(b"page", Seq(1), &[], &[b"post"]), Ok(true));
+    store.check();
+}
+
+#[test]
+fn a_circle_is_refused_with_its_way() {
+    let mut store = Store::new(640);
+    assert_eq!(store.fill(b"a", Seq(0), &[], &[b"b"]), Ok(true));
+    assert_eq!(store.fill(b"b", Seq(0), &[], &[b"c"]), Ok(true));
+    let way = [b"c", b"a", b"b", b"c"].map(|name| Box::from(&name[..]));
+    assert_eq!(store.fill(b"c", Seq(0), &[], &[b"a"]), Err(TooLarge::Cycle(way.into())));
+    let own = [b"x", b"x"].map(|name| Box::from(&name[..]));
+    assert_eq!(store.fill(b"x", Seq(0), &[], &[b"x"]), Err(TooLarge::Cycle(own.into())));
+    store.check();
+}
+
+#[test]
+fn a_chain_of_ten_thousand_is_refused_at_the_limit_from_both_ends() {
+    for upward in [true, false] {
+        let mut store = Store::new(640);
+        let refused = (0..10_000u32).find(|n| {
+            let (key, below) = if upward { (n + 1, *n) } else { (20_000 - n, 19_999 - n) };
+            let (key, below) = (key.to_be_bytes(), below.to_be_bytes());
+            store.fill(&key, Seq(0), &[], &[&below]) == Err(TooLarge::Depth(64))
+        });
+        assert_eq!(refused, Some(64), "upward: {upward}");
+        store.check();
+    }
+}
+
+#[test]
+fn too_deep_a_cascade_takes_all_that_depends_on_anything() {
+    let mut store = Store::new(640);
+    // Two fills at once may each see no circle and no depth; here the check is left out.
+    for n in 0..200u8 {
+        let held = store.names.join_all(&[], &[&[n]], &[]);
+        if let Some((stored, _)) = store.entries.get(&[n][..]) {
+            store.names.link(&[n], stored, &store.counter);
+        }
+        assert!(enter_all(&held, Seq(0)));
+        store.entries.insert(vec![n + 1], (held, Seq(0)));
+    }
+    store.invalidate(&[(Kind::Dependency, &[0])], Effect::Gone);
+    assert!((1..=200u8).all(|n| store.verdict(&[n]) == Verdict::Gone));
+    store.check();
+}
+
+#[test]
+fn too_many_edges_invalidate_dependents_before_edges_go() {
+    let mut store = Store::new(640);
+    assert_eq!(store.fill(b"dependent", Seq(0), &[], &[b"x"]), Ok(true));
+    for n in 0..=64u8 {
+        assert_eq!(store.verdict(b"dependent"), Verdict::Fresh);
+        let began = store.counter.now();
+        assert_eq!(store.fill(b"x", began, &[&[n]], &[]), Ok(true));
+    }
+    assert_eq!(store.verdict(b"dependent"), Verdict::Gone);
+    store.check();
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Fill { key: u8, lag: u64, tag: Option<u8>, dependencies: Vec<u8> },
+    Remove(u8),
+    Invalidate { tag: bool, name: u8, stale: bool },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let fill = (0u8..6, 0u64..3, prop::option::of(10u8..13), prop::collection::vec(0u8..6, 0..3));
+    prop_oneof![
+        4 => fill.prop_map(|(key, lag, tag, dependencies)| Step::Fill { key, lag, tag, dependencies }),
+        1 => (0u8..6).prop_map(Step::Remove),
+        2 => (any::<bool>(), 0u8..6, any::<bool>())
+            .prop_map(|(tag, name, stale)| Step::Invalidate { tag, name, stale }),
+    ]
+}
+
+/// What a stored entry was declared with, and the worst that has happened to it.
+type Naive = BTreeMap<u8, (Option<u8>, Vec<u8>, Verdict)>;
+
+fn mark_naively(naive: &mut Naive, key: Option<u8>, tag: Option<u8>, effect: Verdict) {
+    let covered: Vec<u8> = naive
+        .iter()
+        .filter(|(_, (its_tag, dependencies, known))| {
+            let dependent = key.is_some_and(|key| dependencies.contains(&key));
+            (dependent || tag.is_some_and(|tag| *its_tag == Some(tag) || dependencies.contains(&tag)))
+                && *known < effect
+        })
+        .map(|(key, _)| *key)
+        .collect();
+    for key in covered {
+        let entry = naive.get_mut(&key).expect("found above");
+        entry.2 = effect;
+        mark_naively(naive, Some(key), None, effect);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    /// Entries whose dependencies are invalidated, over any number of steps, are never served as fresh; nothing
+    /// forgets; the books agree with a recount after each step; and all memory is given back.
+    #[test]
+    fn what_depends_on_the_invalidated_is_never_fresh(
+        remembered in prop_oneof![Just(0usize), Just(64), Just(640)],
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let mut store = Store::new(remembered);
+        let mut naive = Naive::new();
+        for step in steps {
+            match step {
+                Step::Fill { key, lag, tag, dependencies } => {
+                    let began = Seq(store.counter.now().0.saturating_sub(lag));
+                    let tags: Vec<[u8; 1]> = tag.into_iter().map(|tag| [tag]).collect();
+                    let tags: Vec<&[u8]> = tags.iter().map(|tag| &tag[..]).collect();
+                    let names: Vec<[u8; 1]> = dependencies.iter().map(|name| [*name]).collect();
+                    let names: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
+                    if store.fill(&[key], began, &tags, &names) == Ok(true) {
+                        naive.insert(key, (tag, dependencies, Verdict::Fresh));
+                    }
+                }
+                Step::Remove(key) => {
+                    store.remove(&[key]);
+                    naive.remove(&key);
+                }
+                Step::Invalidate { tag, name, stale } => {
+                    let (effect, naive_effect) =
+                        if stale { (Effect::Stale, Verdict::Stale) } else { (Effect::Gone, Verdict::Gone) };
+                    if tag {
+                        let tag = [name % 3 + 10];
+                        store.invalidate(&[(Kind::Tag, &tag), (Kind::Dependency, &tag)], effect);
+                        mark_naively(&mut naive, None, Some(tag[0]), naive_effect);
+                    } else {
+                        store.invalidate(&[(Kind::Dependency, &[name])], effect);
+                        mark_naively(&mut naive, Some(name), None, naive_effect);
+                    }
+                }
+            }
+            store.check();
+            for (key, (_, _, expected)) in &naive {
+                prop_assert!(store.verdict(&[*key]) >= *expected, "key {key}");
+            }
+        }
+        let keys: Vec<Vec<u8>> = store.entries.keys().cloned().collect();
+        keys.iter().for_each(|key| store.remove(key));
+        store.check();
+        prop_assert_eq!(store.names.graph.lock().memory_bytes(), 0);
+        prop_assert_eq!(store.names.books(), (0, 0));
+    }
+}

@@ -1,0 +1,241 @@
+//! The mark of one name in use.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::counter::Counter;
+use crate::freshness::{Last, may_store};
+use crate::{Effect, Seq};
+
+/// What a name is to an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A tag that it carries.
+    Tag,
+    /// A key or tag that it was made from.
+    Dependency,
+    /// An event, by its pattern's written form.
+    Event,
+    /// The one nameless mark that every entry with a dependency also holds: raised when a cascade is too large.
+    AnyDependency,
+}
+
+impl Kind {
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = 4;
+}
+
+/// A name in use, and the memory of its last invalidation.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    kind: Kind,
+    hash: u64,
+    name: Box<[u8]>,
+    gone: AtomicU64,
+    stale: AtomicU64,
+    members: Mutex<Members>,
+}
+
+/// The entries that live by a mark. `gone` and `stale` change under this lock only.
+#[derive(Debug, Default)]
+struct Members {
+    /// Entries that entered, have not left, and whose loads began at or after `gone`.
+    alive: u64,
+    /// The latest beginning among all that ever entered.
+    newest: Seq,
+}
+
+impl Mark {
+    pub(crate) fn new(kind: Kind, hash: u64, name: &[u8], last: Last) -> Mark {
+        Mark {
+            kind,
+            hash,
+            name: name.into(),
+            gone: AtomicU64::new(last.gone.0),
+            stale: AtomicU64::new(last.stale.0),
+            members: Mutex::default(),
+        }
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The name; empty for [`Kind::AnyDependency`].
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The keyed hash of kind and name.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// When it was invalidated last. Two atomic loads.
+    pub(crate) fn last(&self) -> Last {
+        Last { gone: Seq(self.gone.load(Ordering::Acquire)), stale: Seq(self.stale.load(Ordering::Acquire)) }
+    }
+
+    /// Counts an entry in, unless the mark was invalidated after the entry's load began (then `false`: it may not
+    /// be stored).
+    pub(crate) fn enter(&self, began: Seq) -> bool {
+        let mut members = self.members.lock();
+        if !may_store(began, self.last()) {
+            return false;
+        }
+        members.alive += 1;
+        members.newest = members.newest.max(began);
+        true
+    }
+
+    /// Counts an entry out that was counted in with the same `began`.
+    pub(crate) fn leave(&self, began: Seq) {
+        let mut members = self.members.lock();
+        if self.last().gone <= began {
+            members.alive -= 1;
+        }
+    }
+
+    /// Entries counted in that this mark has not taken away.
+    pub(crate) fn members(&self) -> u64 {
+        self.members.lock().alive
+    }
+
+    /// Invalidates; returns how many entries that reached.
+    ///
+    /// An entry whose load began after `seq` was counted may have entered before this call raises the mark. It is
+    /// fresh, but to keep the members countable by one number it is taken too, by a count of its own from `counter`.
+    pub(crate) fn raise(&self, seq: Seq, effect: Effect, counter: &Counter) -> u64 {
+        let mut members = self.members.lock();
+        let last = self.last();
+        let covered = match effect {
+            Effect::Gone => last.gone,
+            Effect::Stale => last.newest(),
+        };
+        if seq <= covered {
+            return 0;
+        }
+        let seq = if members.alive > 0 && members.newest >= seq { counter.next() } else { seq };
+        match effect {
+            Effect::Gone => {
+                self.gone.store(seq.0, Ordering::Release);
+                std::mem::take(&mut members.alive)
+            }
+            Effect::Stale => {
+                self.stale.store(seq.0, Ordering::Release);
+                members.alive
+            }
+        }
+    }
+
+    /// Bytes taken, with the counts that an [`Arc`] keeps.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Mark>() + 2 * size_of::<usize>() + self.name.len()
+    }
+}
+
+/// Counts an entry in with all its marks, or with none (`false`: it may not be stored).
+pub(crate) fn enter_all(held: &[Arc<Mark>], began: Seq) -> bool {
+    let refused = held.iter().position(|mark| !mark.enter(began));
+    if let Some(entered) = refused {
+        leave_all(&held[..entered], began);
+    }
+    refused.is_none()
+}
+
+/// Counts an entry out.
+pub(crate) fn leave_all(held: &[Arc<Mark>], began: Seq) {
+    held.iter().for_each(|mark| mark.leave(began));
+}
+
+/// When what an entry lives by was invalidated last.
+pub(crate) fn last_of(held: &[Arc<Mark>]) -> Last {
+    held.iter().fold(Last::default(), |last, mark| last.and(mark.last()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::freshness::{Verdict, verdict};
+
+    fn mark() -> Mark {
+        Mark::new(Kind::Tag, 0, b"t", Last::default())
+    }
+
+    #[test]
+    fn a_member_that_overtook_the_invalidation_is_taken_with_a_count_of_its_own() {
+        let (mark, counter) = (mark(), Counter::default());
+        let seq = counter.next();
+        assert!(mark.enter(counter.now()));
+        assert_eq!(mark.raise(seq, Effect::Gone, &counter), 1);
+        assert_eq!(mark.last().gone, Seq(2));
+        mark.leave(Seq(1));
+        assert_eq!(mark.members(), 0);
+    }
+
+    #[test]
+    fn an_older_invalidation_that_comes_late_takes_nothing() {
+        let (mark, counter) = (mark(), Counter::default());
+        let (older, newer) = (counter.next(), counter.next());
+        assert_eq!(mark.raise(newer, Effect::Gone, &counter), 0);
+        assert!(mark.enter(newer));
+        assert_eq!(mark.raise(older, Effect::Gone, &counter), 0);
+        assert_eq!((mark.members(), mark.last().gone), (1, newer));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Enter { lag: u64 },
+        Leave(usize),
+        Raise { stale: bool, lag: u64 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0u64..3).prop_map(|lag| Step::Enter { lag }),
+            (0usize..9).prop_map(Step::Leave),
+            (any::<bool>(), 0u64..3).prop_map(|(stale, lag)| Step::Raise { stale, lag }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn members_are_those_that_would_be_served(steps in prop::collection::vec(step(), 0..80)) {
+            let (mark, counter) = (mark(), Counter::default());
+            let mut entries: Vec<Seq> = Vec::new();
+            let alive = |mark: &Mark, entries: &[Seq]| {
+                entries.iter().filter(|began| verdict(**began, mark.last()) != Verdict::Gone).count() as u64
+            };
+            for step in steps {
+                match step {
+                    Step::Enter { lag } => {
+                        let began = Seq(counter.now().0.saturating_sub(lag));
+                        let may = may_store(began, mark.last());
+                        prop_assert_eq!(mark.enter(began), may);
+                        entries.extend(may.then_some(began));
+                    }
+                    Step::Leave(n) if n < entries.len() => mark.leave(entries.swap_remove(n)),
+                    Step::Leave(_) => {}
+                    Step::Raise { stale, lag } => {
+                        let before = alive(&mark, &entries);
+                        // `lag` invalidations were counted after this one, before it raises the mark.
+                        let seq = counter.next();
+                        (0..lag).for_each(|_| drop(counter.next()));
+                        let effect = if stale { Effect::Stale } else { Effect::Gone };
+                        let reached = mark.raise(seq, effect, &counter);
+                        prop_assert_eq!(reached, before);
+                        for began in entries.iter().filter(|began| **began < seq) {
+                            prop_assert_ne!(verdict(*began, mark.last()), Verdict::Fresh);
+                        }
+                    }
+                }
+                prop_assert_eq!(mark.members(), alive(&mark, &entries));
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Names that entries live by: tags, dependencies, events; each with its mark.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::HashTable;
+use parking_lot::Mutex;
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+
+use crate::counter::Counter;
+use crate::freshness::Last;
+use crate::graph::Graph;
+pub(crate) use crate::mark::{Kind, Mark, enter_all, last_of, leave_all};
+use crate::marks::KeyMarks;
+use crate::{Effect, Event, EventPattern, Seq};
+
+const STRIPES: usize = 64;
+const FILTER: usize = 4096;
+
+/// All names in use, the memory of those that are not any more, and the graph by which invalidations cascade.
+///
+/// Locks are taken in this order: an engine's shard, the graph, a stripe of names, a mark. No method calls back
+/// into the engine but through the closures it is given.
+#[derive(Debug)]
+pub(crate) struct Names {
+    secrets: RapidSecrets,
+    stripes: Box<[Mutex<Stripe>]>,
+    /// Names in use, by kind.
+    counts: [AtomicU64; Kind::COUNT],
+    /// Bytes of the marks in use.
+    mark_bytes: AtomicUsize,
+    /// Dependencies in use whose hash falls on each place: 0 says without a lock that a key has no dependents.
+    depended_on: Box<[AtomicU32]>,
+    pub(crate) graph: Mutex<Graph>,
+}
+
+#[derive(Debug)]
+struct Stripe {
+    live: HashTable<Live>,
+    /// Names that were invalidated and are in no use.
+    forgotten: KeyMarks,
+}
+
+#[derive(Debug)]
+struct Live {
+    mark: Arc<Mark>,
+    /// How often it was joined and not released.
+    holders: u64,
+}
+
+/// What an entry names, joined: one mark each, none twice.
+pub(crate) type Held = Box<[Arc<Mark>]>;
+
+impl Names {
+    /// No names; remembers at most about `remembered` that were invalidated and are in no use.
+    pub(crate) fn new(remembered: usize, seed: u64) -> Names {
+        let stripe = || Stripe { live: HashTable::new(), forgotten: KeyMarks::new(remembered / STRIPES) };
+        Names {
+            secrets: RapidSecrets::seed(seed),
+            stripes: (0..STRIPES).map(|_| Mutex::new(stripe())).collect(),
+            counts: Default::default(),
+            mark_bytes: AtomicUsize::new(0),
+            depended_on: (0..FILTER).map(|_| AtomicU32::new(0)).collect(),
+            graph: Mutex::default(),
+        }
+    }
+
+    /// The mark of a name, from now on in use by the caller, who gives it back by [`Names::release`].
+    pub(crate) fn join(&self, kind: Kind, name: &[u8]) -> Arc<Mark> {
+        let hash = self.hash(kind, name);
+        let mut stripe = self.stripe(hash).lock();
+        if let Some(live) = stripe.find(hash, kind, name) {
+            live.holders += 1;
+            return Arc::clone(&live.mark);
+        }
+        let mark = Arc::new(Mark::new(kind, hash, name, stripe.forgotten.take(hash)));
+        let live = Live { mark: Arc::clone(&mark), holders: 1 };
+        stripe.live.insert_unique(hash, live, |live| live.mark.hash());
+        self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+        self.mark_bytes.fetch_add(mark.memory_bytes(), Ordering::Relaxed);
+        if kind == Kind::Dependency {
+            self.depended_on[place(hash)].fetch_add(1, Ordering::Release);
+        }
+        mark
+    }
+
+    /// Joins all that a draft names (with dependencies: [`Kind::AnyDependency`] too), each once.
+    pub(crate) fn join_all(&self, tags: &[&[u8]], dependencies: &[&[u8]], events: &[EventPattern]) -> Held {
+        let events: Vec<String> = events.iter().map(EventPattern::to_string).collect();
+        let mut wanted: Vec<(Kind, &[u8])> = tags.iter().map(|tag| (Kind::Tag, *tag)).collect();
+        wanted.extend(dependencies.iter().map(|name| (Kind::Dependency, *name)));
+        wanted.extend(events.iter().map(|event| (Kind::Event, event.as_bytes())));
+        if !dependencies.is_empty() {
+            wanted.push((Kind::AnyDependency, b""));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.into_iter().map(|(kind, name)| self.join(kind, name)).collect()
+    }
+
+    /// Gives back marks that were joined (after [`leave_all`], if the entry had entered).
+    pub(crate) fn release(&self, held: Held) {
+        for mark in held {
+            if self.release_one(&mark) && mark.kind() == Kind::Dependency {
+                let mut graph = self.graph.lock();
+                // Somebody may have joined the name again, and linked it, since.
+                if !self.is_live(mark.name()) {
+                    graph.unlink(mark.name());
+                }
+            }
+        }
+    }
+
+    /// When a name was invalidated last, in use or not.
+    pub(crate) fn last(&self, kind: Kind, name: &[u8]) -> Last {
+        let hash = self.hash(kind, name);
+        let mut stripe = self.stripe(hash).lock();
+        match stripe.find(hash, kind, name) {
+            Some(live) => live.mark.last(),
+            None => stripe.forgotten.last(hash),
+        }
+    }
+
+    /// Whether some entry depends on `name`. Takes no lock when none does, as a rule.
+    pub(crate) fn is_live(&self, name: &[u8]) -> bool {
+        let hash = self.hash(Kind::Dependency, name);
+        self.depended_on[place(hash)].load(Ordering::Acquire) > 0
+            && self.stripe(hash).lock().find(hash, Kind::Dependency, name).is_some()
+    }
+
+    /// Invalidates a name; returns how many entries that reached.
+    pub(crate) fn raise(&self, kind: Kind, name: &[u8], seq: Seq, effect: Effect, counter: &Counter) -> u64 {
+        let hash = self.hash(kind, name);
+        let mut stripe = self.stripe(hash).lock();
+        match stripe.find(hash, kind, name) {
+            Some(live) => live.mark.raise(seq, effect, counter),
+            None => {
+                stripe.forgotten.raise(hash, Last::at(seq, effect));
+                0
+            }
+        }
+    }
+
+    /// The names in use of a kind that `wanted` says yes to.
+    pub(crate) fn live(&self, kind: Kind, mut wanted: impl FnMut(&[u8]) -> bool) -> Vec<Arc<Mark>> {
+        let mut found = Vec::new();
+        if self.count(kind) == 0 {
+            return found;
+        }
+        for stripe in &self.stripes {
+            let stripe = stripe.lock();
+            let marks = stripe.live.iter().map(|live| &live.mark);
+            found.extend(marks.filter(|mark| mark.kind() == kind && wanted(mark.name())).cloned());
+        }
+        found
+    }
+
+    /// The event patterns in use that match `event`.
+    pub(crate) fn live_events(&self, event: &Event) -> Vec<Arc<Mark>> {
+        let pattern =
+            |name: &[u8]| std::str::from_utf8(name).ok().and_then(|text| EventPattern::parse(text).ok());
+        self.live(Kind::Event, |name| pattern(name).is_some_and(|pattern| pattern.matches(event)))
+    }
+
+    /// How many names of a kind are in use.
+    pub(crate) fn count(&self, kind: Kind) -> u64 {
+        self.counts[kind as usize].load(Ordering::Relaxed)
+    }
+
+    /// Bytes taken by names, marks, the forgotten and the graph.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let of_stripe = |stripe: &Mutex<Stripe>| {
+            let stripe = stripe.lock();
+            size_of::<Mutex<Stripe>>() + stripe.live.allocation_size() + stripe.forgotten.memory_bytes()
+        };
+        let stripes: usize = self.stripes.iter().map(of_stripe).sum();
+        let filter = FILTER * size_of::<AtomicU32>();
+        stripes + filter + self.mark_bytes.load(Ordering::Relaxed) + self.graph.lock().memory_bytes()
+    }
+
+    /// Recounts, given every entry's marks and `began`; says what differs.
+    pub(crate) fn check<'e>(
+        &self,
+        entries: impl Iterator<Item = (&'e [Arc<Mark>], Seq)>,
+    ) -> Result<(), String> {
+        crate::recount::check(self, entries)
+    }
+
+    /// Calls `see` with each mark in use and how often it was joined, then with each stripe's memory of the others.
+    pub(crate) fn each(&self, mut see: impl FnMut(&Arc<Mark>, u64)) -> Result<(), String> {
+        for stripe in &self.stripes {
+            let stripe = stripe.lock();
+            stripe.live.iter().for_each(|live| see(&live.mark, live.holders));
+            stripe.forgotten.check()?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of marks and the dependencies in use, by the books; for the recount.
+    pub(crate) fn books(&self) -> (usize, u64) {
+        let filter = self.depended_on.iter().map(|count| u64::from(count.load(Ordering::Relaxed))).sum();
+        (self.mark_bytes.load(Ordering::Relaxed), filter)
+    }
+
+    /// Whether that was the last holder.
+    fn release_one(&self, mark: &Mark) -> bool {
+        let (hash, kind) = (mark.hash(), mark.kind());
+        let mut stripe = self.stripe(hash).lock();
+        let is_it = |live: &Live| std::ptr::eq(&*live.mark, mark);
+        let Ok(mut found) = stripe.live.find_entry(hash, is_it) else {
+            debug_assert!(false, "released a mark that was not joined");
+            return false;
+        };
+        found.get_mut().holders -= 1;
+        if found.get().holders > 0 {
+            return false;
+        }
+        found.remove();
+        stripe.forgotten.raise(hash, mark.last());
+        self.counts[kind as usize].fetch_sub(1, Ordering::Relaxed);
+        self.mark_bytes.fetch_sub(mark.memory_bytes(), Ordering::Relaxed);
+        if kind == Kind::Dependency {
+            self.depended_on[place(hash)].fetch_sub(1, Ordering::Release);
+        }
+        true
+    }
+
+    fn hash(&self, kind: Kind, name: &[u8]) -> u64 {
+        // The odd constant (2^64 / golden ratio) keeps the kinds of one name apart.
+        rapidhash_v3_seeded(name, &self.secrets) ^ (kind as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    fn stripe(&self, hash: u64) -> &Mutex<Stripe> {
+        &self.stripes[(hash >> 32) as usize % STRIPES]
+    }
+}
+
+impl Stripe {
+    fn find(&mut self, hash: u64, kind: Kind, name: &[u8]) -> Option<&mut Live> {
+        self.live.find_mut(hash, |live| live.mark.kind() == kind && live.mark.name() == name)
+    }
+}
+
+fn place(hash: u64) -> usize {
+    hash as usize % FILTER
+}

@@ -1,0 +1,257 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const WINDOW: u64 = 100;
+
+/// A client thread between its miss and its SET.
+#[derive(Debug)]
+struct Thread {
+    key: usize,
+    missed: Millis,
+    read: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Key {
+    content: u64,
+    invalidated: Seq,
+    put: Seq,
+    stored: Option<u64>,
+    /// What the source has held since the last invalidation.
+    current: BTreeSet<u64>,
+}
+
+/// Cache-aside clients of one pool over a source, with all that the cache cannot see.
+struct World {
+    outstanding: Outstanding,
+    keys: Vec<Key>,
+    threads: Vec<Thread>,
+    /// Each connection's own last miss of each key.
+    own: Vec<Vec<Option<Seq>>>,
+    seq: Seq,
+    now: Millis,
+    accepted: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Get { key: usize, connection: usize },
+    Read(usize),
+    Set { thread: usize, connection: usize },
+    Commit { key: usize, content: u64 },
+    Invalidate(usize),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0usize..3, 0usize..3).prop_map(|(key, connection)| Step::Get { key, connection }),
+        4 => (0usize..6).prop_map(Step::Read),
+        4 => (0usize..6, 0usize..3).prop_map(|(thread, connection)| Step::Set { thread, connection }),
+        2 => (0usize..3, 0u64..3).prop_map(|(key, content)| Step::Commit { key, content }),
+        2 => (0usize..3).prop_map(Step::Invalidate),
+        1 => (0u64..60).prop_map(Step::Wait),
+    ]
+}
+
+impl World {
+    fn new(capacity: usize) -> World {
+        World {
+            outstanding: Outstanding::new(capacity, WINDOW),
+            keys: (0..3).map(|_| Key { current: [0].into(), ..Key::default() }).collect(),
+            threads: Vec::new(),
+            own: vec![vec![None; 3]; 3],
+            seq: Seq(0),
+            now: Millis(0),
+            accepted: 0,
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Get { key, connection } if self.keys[key].stored.is_none() => {
+                self.outstanding.miss(key as u64, self.keys[key].invalidated, self.seq, self.now);
+                self.own[connection][key] = Some(self.seq);
+                self.threads.push(Thread { key, missed: self.now, read: None });
+            }
+            Step::Get { .. } => {}
+            Step::Read(n) => {
+                let count = self.threads.len().max(1);
+                if let Some(thread) = self.threads.get_mut(n % count) {
+                    thread.read.get_or_insert(self.keys[thread.key].content);
+                }
+            }
+            Step::Set { thread, connection } => self.set(thread, connection),
+            Step::Commit { key, content } => {
+                self.keys[key].content = content;
+                self.keys[key].current.insert(content);
+            }
+            Step::Invalidate(key) => {
+                self.seq.0 += 1;
+                let key = &mut self.keys[key];
+                (key.invalidated, key.stored) = (self.seq, None);
+                key.current = [key.content].into();
+            }
+            Step::Wait(ms) => {
+                self.now = self.now.plus(ms);
+                // What is late beyond the window is not covered.
+                let now = self.now;
+                self.threads.retain(|thread| now.since(thread.missed) <= WINDOW);
+            }
+        }
+    }
+
+    fn set(&mut self, thread: usize, connection: usize) {
+        let count = self.threads.len().max(1);
+        let Some(value) = self.threads.get(thread % count).and_then(|thread| thread.read) else { return };
+        let thread = self.threads.swap_remove(thread % count);
+        let key = &mut self.keys[thread.key];
+        let offer = Offer {
+            hash: thread.key as u64,
+            value,
+            own_miss: self.own[connection][thread.key].take(),
+            invalidated: key.invalidated,
+            put: key.put,
+            stored_same: key.stored.map(|stored| stored == value),
+            seq: self.seq,
+            now: self.now,
+        };
+        match self.outstanding.offer(&offer) {
+            Decision::Put => {
+                self.seq.0 += 1;
+                (key.put, key.stored) = (self.seq, Some(value));
+            }
+            Decision::Fill { began } => {
+                assert!(began >= key.invalidated);
+                if began >= key.put {
+                    key.stored = Some(value);
+                }
+            }
+            Decision::Same => assert_eq!(key.stored, Some(value)),
+            Decision::Refuse { drop_stored: true } => key.stored = None,
+            Decision::Refuse { drop_stored: false } => {}
+        }
+        if let Some(stored) = key.stored {
+            self.accepted += 1;
+            assert!(
+                key.current.contains(&stored),
+                "stale: {stored} is stored, the source held {:?}",
+                key.current
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    /// Whatever the interleaving of cache-aside clients, nothing is stored that the source has not held since the
+    /// last invalidation; also when keys with outstanding misses are forgotten.
+    #[test]
+    fn no_pooled_fill_is_older_than_the_last_invalidation(
+        capacity in 0usize..4,
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let mut world = World::new(capacity);
+        for step in steps {
+            world.take(step);
+            world.outstanding.check().unwrap();
+        }
+    }
+}
+
+fn offer(value: u64, own_miss: Option<Seq>, invalidated: u64) -> Offer {
+    Offer {
+        hash: 1,
+        value,
+        own_miss,
+        invalidated: Seq(invalidated),
+        put: Seq(0),
+        stored_same: None,
+        seq: Seq(invalidated),
+        now: Millis(10),
+    }
+}
+
+#[test]
+fn a_set_without_a_miss_is_a_write() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    assert_eq!(outstanding.offer(&offer(7, None, 3)), Decision::Put);
+}
+
+#[test]
+fn the_only_late_fill_is_refused_and_the_next_accepted() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    outstanding.miss(1, Seq(1), Seq(1), Millis(9));
+    assert_eq!(outstanding.offer(&offer(8, Some(Seq(1)), 1)), Decision::Fill { began: Seq(1) });
+    assert_eq!(outstanding.total(), 0);
+}
+
+#[test]
+fn one_more_set_of_a_value_than_could_be_old_proves_it() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    for _ in 0..2 {
+        outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    }
+    for _ in 0..3 {
+        outstanding.miss(1, Seq(1), Seq(1), Millis(5));
+    }
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Fill { began: Seq(1) });
+}
+
+#[test]
+fn the_window_ends_all_doubt() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(1, Seq(1), Seq(1), Millis(1));
+    let late = Offer { now: Millis(2 * WINDOW), ..offer(7, None, 1) };
+    assert_eq!(outstanding.offer(&late), Decision::Put);
+}
+
+#[test]
+fn an_own_miss_from_before_the_invalidation_is_refused_however_late() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    let late = Offer { now: Millis(50 * WINDOW), ..offer(7, Some(Seq(0)), 1) };
+    assert_eq!(outstanding.offer(&late), Decision::Refuse { drop_stored: false });
+}
+
+#[test]
+fn memory_stays_bounded_under_misses_that_nobody_resolves() {
+    let mut outstanding = Outstanding::new(100, WINDOW);
+    for n in 0..100_000 {
+        outstanding.miss(n, Seq(0), Seq(0), Millis(n / 1000));
+    }
+    outstanding.check().unwrap();
+    assert!(outstanding.memory_bytes() < 100_000, "{}", outstanding.memory_bytes());
+}
+
+/// A hot key, invalidated now and then, must not be kept out of the cache by doubt.
+#[test]
+fn doubt_is_short_on_a_hot_key() {
+    let mut world = World::new(8);
+    let mut missing = 0;
+    for round in 0..1000 {
+        for connection in 0..3 {
+            world.take(Step::Get { key: 0, connection });
+        }
+        world.take(Step::Read(0));
+        world.take(Step::Commit { key: 0, content: round });
+        world.take(Step::Invalidate(0));
+        (0..3).for_each(|thread| world.take(Step::Read(thread)));
+        (0..3).for_each(|_| world.take(Step::Set { thread: 0, connection: round as usize % 3 }));
+        world.take(Step::Get { key: 0, connection: 0 });
+        world.take(Step::Read(0));
+        world.take(Step::Set { thread: 0, connection: 1 });
+        missing += u64::from(world.keys[0].stored != Some(round));
+        world.take(Step::Wait(1));
+        world.take(Step::Invalidate(0));
+    }
+    assert!(missing < 50, "{missing} of 1000 rounds ended without a stored value");
+}

@@ -1,0 +1,54 @@
+//! The books of names, counted again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::Seq;
+use crate::names::{Kind, Mark, Names};
+
+/// Compares the books of `names` with a recount, given every entry's marks and `began`; nothing else may be using
+/// them meanwhile. Says what differs.
+pub(crate) fn check<'e>(
+    names: &Names,
+    entries: impl Iterator<Item = (&'e [Arc<Mark>], Seq)>,
+) -> Result<(), String> {
+    let mut counted: BTreeMap<*const Mark, (u64, u64)> = BTreeMap::new();
+    for (held, began) in entries {
+        for mark in held {
+            let (holders, alive) = counted.entry(Arc::as_ptr(mark)).or_default();
+            *holders += 1;
+            *alive += u64::from(mark.last().gone <= began);
+        }
+    }
+    let mut wrong: Vec<String> = Vec::new();
+    let (mut bytes, mut kinds) = (0, [0; Kind::COUNT]);
+    names.each(|mark, holders| {
+        bytes += mark.memory_bytes();
+        kinds[mark.kind() as usize] += 1;
+        let books = (holders, mark.members());
+        let found = counted.remove(&Arc::as_ptr(mark)).unwrap_or_default();
+        if books != found {
+            let name = String::from_utf8_lossy(mark.name());
+            wrong.push(format!(
+                "{:?} {name:?}: (held, alive) {found:?}, the books say {books:?}",
+                mark.kind()
+            ));
+        }
+    })?;
+    if !counted.is_empty() {
+        wrong.push(format!("{} marks are held that are not in use", counted.len()));
+    }
+    let all = [Kind::Tag, Kind::Dependency, Kind::Event, Kind::AnyDependency];
+    if all.iter().any(|kind| names.count(*kind) != kinds[*kind as usize]) {
+        wrong.push(format!("names by kind {kinds:?} are not what the books say"));
+    }
+    if names.books() != (bytes, kinds[Kind::Dependency as usize]) {
+        wrong.push(format!("marks of {bytes} bytes, the books say {:?}", names.books()));
+    }
+    let graph = names.graph.lock();
+    graph.check()?;
+    if let Some(node) = graph.nodes().find(|node| !names.is_live(node)) {
+        wrong.push(format!("{:?} has edges and no dependents", String::from_utf8_lossy(node)));
+    }
+    wrong.into_iter().next().map_or(Ok(()), Err)
+}
