@@ -34,8 +34,7 @@ fn levels_are_read_in_any_case() {
 fn cw_get_reads_its_options() {
     let request = args("CW.GET k lease META Level weak STALE");
     let options = CwGetOptions::parse(request.as_args());
-    let expected =
-        CwGetOptions { key: b"k", lease: true, level: Some(Level::Weak), meta: true, stale: true };
+    let expected = CwGetOptions { key: b"k", lease: true, level: Some(Level::Weak), meta: true, stale: true };
     assert_eq!(options, Ok(expected));
     let parse = |line: &str| text(CwGetOptions::parse(args(line).as_args()));
     assert_eq!(parse("cw.get k LEVEL"), "ERR LEVEL needs a level after it");
@@ -92,7 +91,10 @@ fn cw_invalidate_reads_its_options() {
     assert_eq!(list(options.dependencies), ["d"]);
     assert_eq!((options.pattern, options.prefix), (Some(&b"user:*"[..]), Some(&b"p:"[..])));
     let event = options.event.expect("the event was given");
-    assert_eq!((event.name, list(event.attributes)), (&b"e"[..], ["x", "1", "y", "2"].map(String::from).to_vec()));
+    assert_eq!(
+        (event.name, list(event.attributes)),
+        (&b"e"[..], ["x", "1", "y", "2"].map(String::from).to_vec())
+    );
     assert_eq!((options.cascade, options.mode), (Some(false), Some(Mode::Delayed(250))));
     assert!(options.dry_run && !options.everything);
 }
@@ -113,8 +115,14 @@ fn cw_invalidate_says_what_is_wrong() {
         parse("cw.invalidate EVERYTHING MODE delayed soon"),
         "ERR invalid delay 'soon'; expected milliseconds, or a duration like 2s"
     );
-    assert_eq!(parse("cw.invalidate EVERYTHING MODE on-event"), "ERR MODE on-event needs the event's name after it");
-    assert_eq!(parse("cw.invalidate EVENT e ATTRIBUTES 2 a 1 b"), "ERR ATTRIBUTES announces 4 words and 3 follow");
+    assert_eq!(
+        parse("cw.invalidate EVERYTHING MODE on-event"),
+        "ERR MODE on-event needs the event's name after it"
+    );
+    assert_eq!(
+        parse("cw.invalidate EVENT e ATTRIBUTES 2 a 1 b"),
+        "ERR ATTRIBUTES announces 4 words and 3 follow"
+    );
     assert_eq!(parse("cw.invalidate EVERYTHING MODE delayed 2s"), "");
 }
 

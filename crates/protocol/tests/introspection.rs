@@ -12,16 +12,18 @@ fn answer(resp: Resp, line: &str) -> String {
 }
 
 fn write(encoder: &mut Encoder<'_>, line: &str, request: clearwell_protocol::Args<'_>) {
-    let result = match line.split(' ').nth(1) {
-        None => Ok(introspect::command(encoder)),
-        Some("info") => Ok(introspect::info(encoder, request)),
-        Some("docs") => Ok(introspect::docs(encoder, request)),
-        Some("count") => Ok(introspect::count(encoder)),
-        Some("help") => Ok(introspect::help(encoder, request)),
-        Some("list") => introspect::list(encoder, request, |pattern, name| name.starts_with(pattern)),
-        Some("getkeys") => introspect::get_keys(encoder, request, false),
-        Some(_) => introspect::get_keys(encoder, request, true),
-    };
+    let mut result = Ok(());
+    match line.split(' ').nth(1) {
+        None => introspect::command(encoder),
+        Some("info") => introspect::info(encoder, request),
+        Some("docs") => introspect::docs(encoder, request),
+        Some("count") => introspect::count(encoder),
+        Some("help") => introspect::help(encoder, request),
+        Some("list") => {
+            result = introspect::list(encoder, request, |pattern, name| name.starts_with(pattern));
+        }
+        Some(word) => result = introspect::get_keys(encoder, request, word == "getkeysandflags"),
+    }
     if let Err(error) = result {
         encoder.error(error);
     }
@@ -89,7 +91,8 @@ fn names_that_are_none() {
 
 #[test]
 fn docs_come_from_the_syntax_line() {
-    let argument = "*1\r\n%3\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n$14\r\nkey_spec_index\r\n:0\r\n";
+    let argument =
+        "*1\r\n%3\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n$14\r\nkey_spec_index\r\n:0\r\n";
     let docs = answer(Resp::V3, "command docs get");
     assert!(docs.starts_with("%1\r\n$3\r\nget\r\n%5\r\n$7\r\nsummary\r\n"), "{docs}");
     assert!(docs.ends_with(&format!("$9\r\narguments\r\n{argument}")), "{docs}");
@@ -118,7 +121,10 @@ fn keys_of_a_whole_request() {
     assert_eq!(get("command getkeys client foo"), "-ERR Invalid command specified\r\n");
     assert_eq!(get("command getkeys client id"), "-ERR The command has no key arguments\r\n");
     assert_eq!(get("command getkeys get a b"), "-ERR Invalid number of arguments specified for command\r\n");
-    assert_eq!(get("command getkeys cw.invalidate TAGS 0"), "-ERR Invalid arguments specified for command\r\n");
+    assert_eq!(
+        get("command getkeys cw.invalidate TAGS 0"),
+        "-ERR Invalid arguments specified for command\r\n"
+    );
     assert_eq!(get("command getkeysandflags set a b"), "*1\r\n*2\r\n$1\r\na\r\n~2\r\n+OW\r\n+update\r\n");
     assert_eq!(
         get("command getkeysandflags set a b get"),
@@ -130,8 +136,10 @@ fn keys_of_a_whole_request() {
 fn help_names_every_subcommand() {
     for container in table::all().filter(|command| !command.subcommands.is_empty()) {
         let Value::Array(lines) = value(&format!("{} help", container.name)) else { panic!("lines") };
-        let lines: Vec<String> =
-            lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes().unwrap_or(b"")).into_owned()).collect();
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(line.as_bytes().unwrap_or(b"")).into_owned())
+            .collect();
         let name = container.name.to_uppercase();
         assert_eq!(lines[0], format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
         for sub in container.subcommands {
@@ -139,4 +147,36 @@ fn help_names_every_subcommand() {
             assert!(lines.iter().any(|line| line.split(' ').next() == Some(&usage)), "{usage} in {lines:?}");
         }
     }
+}
+
+/// Flags and positions that clients route by, as Redis tells them. Left out there: what came after it, and our own.
+#[test]
+fn the_table_says_what_redis_says() {
+    let sorted = |names: Vec<&str>| {
+        let mut names = names;
+        names.sort_unstable();
+        if names.is_empty() { "-".to_owned() } else { names.join(" ") }
+    };
+    let mut checked = 0;
+    for row in include_str!("data/commands-of-redis-7.0.15.txt").lines().skip(1) {
+        let name = row.split(" | ").next().expect("a row begins with a name");
+        let command = table::all_with_subcommands().find(|command| command.name == name).expect(name);
+        let access: Vec<String> = command.keys.iter().map(|spec| spec.access.names().join(" ")).collect();
+        let told = format!(
+            "{name} | {} | {} | {} {} {} | {} | {} | {}",
+            command.arity,
+            sorted(command.flags.names().collect()),
+            command.first_key(),
+            command.last_key(),
+            command.key_step(),
+            sorted(command.categories.names().collect()),
+            if command.tips.is_empty() { "-".to_owned() } else { command.tips.join(" ") },
+            if access.is_empty() { "-".to_owned() } else { access.join(", ") },
+        );
+        assert_eq!(told, row);
+        checked += 1;
+    }
+    let newer = ["client|setinfo", "client|no-touch"];
+    let own = table::all().filter(|command| command.name.starts_with("cw.")).count();
+    assert_eq!(checked + newer.len() + own, table::all_with_subcommands().count());
 }

@@ -3,7 +3,9 @@
 mod support;
 
 use clearwell_protocol::options::*;
-use clearwell_protocol::{CommandError, OwnedArgs, Resp, parse_duration_ms, parse_f64, parse_i64};
+use clearwell_protocol::{
+    CommandError, OwnedArgs, Resp, add_floats, parse_duration_ms, parse_f64, parse_i64,
+};
 use support::args;
 
 const NOW: i64 = 1_800_000_000_000;
@@ -24,16 +26,29 @@ fn set(line: &str) -> String {
 
 #[test]
 fn set_refuses_as_redis_does() {
-    for line in ["nx xx", "xx nx", "ex 10 px 10", "ex", "ex 10 keepttl", "keepttl ex 10", "ex abc foo", "foo", "persist"] {
+    for line in [
+        "nx xx",
+        "xx nx",
+        "ex 10 px 10",
+        "ex",
+        "ex 10 keepttl",
+        "keepttl ex 10",
+        "ex abc foo",
+        "foo",
+        "persist",
+    ] {
         assert_eq!(set(&format!("set k v {line}")), SYNTAX, "{line}");
     }
     for line in ["ex abc", "ex ex", "px 1.5", "exat +1"] {
         assert_eq!(set(&format!("set k v {line}")), NO_INTEGER, "{line}");
     }
-    for line in ["ex 0", "ex -1", "ex 9223372036854775807", "px 9223372036854775807", "exat 9223372036854775807"] {
+    for line in
+        ["ex 0", "ex -1", "ex 9223372036854775807", "px 9223372036854775807", "exat 9223372036854775807"]
+    {
         assert_eq!(set(&format!("set k v {line}")), "ERR invalid expire time in 'set' command", "{line}");
     }
-    for line in ["nx nx", "get get", "keepttl keepttl", "pxat 9223372036854775807", "NX GET", "XX EX 10 GET"] {
+    for line in ["nx nx", "get get", "keepttl keepttl", "pxat 9223372036854775807", "NX GET", "XX EX 10 GET"]
+    {
         assert_eq!(set(&format!("set k v {line}")), "", "{line}");
     }
 }
@@ -59,7 +74,10 @@ fn setex_names_itself() {
         }))
     };
     assert_eq!(parse("setex k 0 v", TimeUnit::Seconds), "ERR invalid expire time in 'setex' command");
-    assert_eq!(parse("setex k 9223372036854775 v", TimeUnit::Seconds), "ERR invalid expire time in 'setex' command");
+    assert_eq!(
+        parse("setex k 9223372036854775 v", TimeUnit::Seconds),
+        "ERR invalid expire time in 'setex' command"
+    );
     assert_eq!(parse("psetex k -1 v", TimeUnit::Milliseconds), "ERR invalid expire time in 'psetex' command");
     assert_eq!(parse("setex k a v", TimeUnit::Seconds), NO_INTEGER);
     assert_eq!(parse("setex k 10 v", TimeUnit::Seconds), "");
@@ -92,7 +110,11 @@ fn expire_refuses_as_redis_does() {
     assert_eq!(parse("expire k 10 gt lt"), "ERR GT and LT options at the same time are not compatible");
     assert_eq!(parse("expire k abc"), NO_INTEGER);
     for time in ["9223372036854775807", "9223372036854775", "-9223372036854775808"] {
-        assert_eq!(parse(&format!("expire k {time}")), "ERR invalid expire time in 'expire' command", "{time}");
+        assert_eq!(
+            parse(&format!("expire k {time}")),
+            "ERR invalid expire time in 'expire' command",
+            "{time}"
+        );
     }
     assert_eq!(parse("expire k -1 XX gt"), "");
 }
@@ -116,11 +138,30 @@ fn expire_conditions_count_no_deadline_as_never() {
 
 #[test]
 fn numbers_are_strict() {
-    let good = [("0", 0), ("7", 7), ("-1", -1), ("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)];
+    let good = [
+        ("0", 0),
+        ("7", 7),
+        ("-1", -1),
+        ("9223372036854775807", i64::MAX),
+        ("-9223372036854775808", i64::MIN),
+    ];
     for (word, number) in good {
         assert_eq!(parse_i64(word.as_bytes()), Some(number), "{word}");
     }
-    let bad = ["", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1.0", "0x1", "9223372036854775808", "-9223372036854775809"];
+    let bad = [
+        "",
+        "-",
+        "+1",
+        "01",
+        "-0",
+        "-01",
+        " 1",
+        "1 ",
+        "1.0",
+        "0x1",
+        "9223372036854775808",
+        "-9223372036854775809",
+    ];
     for word in bad.into_iter().chain(["99999999999999999999", "1\0"]) {
         assert_eq!(parse_i64(word.as_bytes()), None, "{word}");
     }
@@ -149,8 +190,7 @@ fn scan_and_copy_refuse_as_redis_does() {
     assert_eq!(scan("scan 0 count abc"), NO_INTEGER);
     let request = args("SCAN 18446744073709551615 TYPE string match a* COUNT 7");
     let options = ScanOptions::parse(request.as_args()).expect("a good SCAN");
-    let expected =
-        ScanOptions { cursor: u64::MAX, pattern: Some(b"a*"), count: 7, kind: Some(b"string") };
+    let expected = ScanOptions { cursor: u64::MAX, pattern: Some(b"a*"), count: 7, kind: Some(b"string") };
     assert_eq!(options, expected);
     let copy = |line: &str| text(CopyOptions::parse(args(line).as_args()));
     assert_eq!(copy("copy a b foo"), SYNTAX);
@@ -222,3 +262,40 @@ fn server_options_refuse_as_redis_does() {
     let odd = text(check_pairs(args("mset a b c").as_args(), 1, "mset"));
     assert_eq!(odd, "ERR wrong number of arguments for 'mset' command");
 }
+
+/// Each beside what Redis 7.0.15 answers to INCRBYFLOAT.
+#[test]
+fn floats_are_added_as_redis_prints_them() {
+    for (current, increment, sum) in FLOAT_SUMS {
+        assert_eq!(
+            add_floats(current.as_bytes(), increment.as_bytes()).as_deref(),
+            Ok(*sum),
+            "{current} + {increment}"
+        );
+    }
+    // Where 80-bit floats run out of digits Redis prints their rounding (1000000000000.00099998712539673).
+    assert_eq!(add_floats(b"1000000000000", b"0.001").as_deref(), Ok("1000000000000.001"));
+    assert_eq!(add_floats(b"1e300", b"0").map(|sum| sum.len()), Ok(301));
+    assert_eq!(text(add_floats(b"abc", b"1")), "ERR value is not a valid float");
+    assert_eq!(text(add_floats(b"1", b" 1")), "ERR value is not a valid float");
+    assert_eq!(text(add_floats(b"1", b"inf")), "ERR increment would produce NaN or Infinity");
+    assert_eq!(text(add_floats(b"-inf", b"inf")), "ERR increment would produce NaN or Infinity");
+}
+
+const FLOAT_SUMS: &[(&str, &str, &str)] = &[
+    ("10.5", "0.1", "10.6"),
+    ("0.1", "0.2", "0.3"),
+    ("5.0e3", "2.0e2", "5200"),
+    ("0", "-0", "0"),
+    ("3", "-3", "0"),
+    ("1", "-1.5", "-0.5"),
+    ("-0.5", "0.25", "-0.25"),
+    ("1e-5", "0.1", "0.10001"),
+    ("100", ".5", "100.5"),
+    ("5.", "1", "6"),
+    ("9007199254740993", "1", "9007199254740994"),
+    ("1E2", "+1", "101"),
+    ("1.10", "2.20", "3.3"),
+    ("-5", "-0.75", "-5.75"),
+    ("0.00000000000000001", "0", "0.00000000000000001"),
+];
