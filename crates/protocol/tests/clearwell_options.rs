@@ -34,7 +34,8 @@ fn levels_are_read_in_any_case() {
 fn cw_get_reads_its_options() {
     let request = args("CW.GET k lease META Level weak STALE");
     let options = CwGetOptions::parse(request.as_args());
-    let expected = CwGetOptions { key: b"k", lease: true, level: Some(Level::Weak), meta: true, stale: true };
+    let expected =
+        CwGetOptions { key: b"k", fill_lease: true, level: Some(Level::Weak), meta: true, stale: true };
     assert_eq!(options, Ok(expected));
     let parse = |line: &str| text(CwGetOptions::parse(args(line).as_args()));
     assert_eq!(parse("cw.get k LEVEL"), "ERR LEVEL needs a level after it");
@@ -48,7 +49,7 @@ fn cw_set_reads_its_options() {
         "cw.set k v LEASE t PX 5 TAGS 2 a b DEPENDS 1 user:1 EVENTS 0 PRIORITY -3 WRITE cache-only TYPE text/plain",
     );
     let options = CwSetOptions::parse(request.as_args()).expect("a good CW.SET");
-    assert_eq!((options.key, options.value, options.lease), (&b"k"[..], &b"v"[..], Some(&b"t"[..])));
+    assert_eq!((options.key, options.value, options.fill_lease), (&b"k"[..], &b"v"[..], Some(&b"t"[..])));
     assert_eq!(options.expiry, Some(Expiry { unit: TimeUnit::Milliseconds, value: 5, absolute: false }));
     assert_eq!(list(options.tags), ["a", "b"]);
     assert_eq!(list(options.depends), ["user:1"]);
