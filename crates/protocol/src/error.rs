@@ -20,6 +20,22 @@ impl CommandError {
     pub const NO_SUCH_KEY: CommandError = CommandError::literal("ERR no such key");
     /// A database number beyond those that exist.
     pub const DB_OUT_OF_RANGE: CommandError = CommandError::literal("ERR DB index is out of range");
+    /// A place below 0 or beyond what a value may have.
+    pub const OFFSET_OUT_OF_RANGE: CommandError = CommandError::literal("ERR offset is out of range");
+    /// A value would become too long.
+    pub const TOO_LONG: CommandError =
+        CommandError::literal("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    /// INCR and its like would leave the range of an i64.
+    pub const WOULD_OVERFLOW: CommandError =
+        CommandError::literal("ERR increment or decrement would overflow");
+    /// INCRBYFLOAT would make what is no number.
+    pub const WOULD_BE_INFINITE: CommandError =
+        CommandError::literal("ERR increment would produce NaN or Infinity");
+    /// A value of a type that the command is not for.
+    pub const WRONG_TYPE: CommandError =
+        CommandError::literal("WRONGTYPE Operation against a key holding the wrong kind of value");
+    /// A timeout below 0.
+    pub const NEGATIVE_TIMEOUT: CommandError = CommandError::literal("ERR timeout is negative");
     /// A cursor that SCAN did not give.
     pub const INVALID_CURSOR: CommandError = CommandError::literal("ERR invalid cursor");
 

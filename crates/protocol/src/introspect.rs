@@ -1,7 +1,7 @@
 //! The answers of COMMAND and of every HELP.
 
 use crate::args::Args;
-use crate::command::{Command, KeySpec};
+use crate::command::{Command, KeyAccess, KeySpec};
 use crate::docs;
 use crate::error::CommandError;
 use crate::flags::Categories;
@@ -109,10 +109,20 @@ pub fn get_keys(encoder: &mut Encoder<'_>, args: Args<'_>, with_flags: bool) -> 
         }
         encoder.bulk(&inner[place]);
         if with_flags {
-            names(encoder, access.names().iter().copied(), "");
+            names(encoder, told_apart(access, inner).names().iter().copied(), "");
         }
     }
     Ok(())
+}
+
+/// What a command with variable access (SET) does in this request: it reads only to answer the old value.
+fn told_apart(access: KeyAccess, request: Args<'_>) -> KeyAccess {
+    let reads = || request.from(3).iter().any(|word| word.eq_ignore_ascii_case(b"get"));
+    match access {
+        KeyAccess::Variable if reads() => KeyAccess::ReadUpdate,
+        KeyAccess::Variable => KeyAccess::Overwrite,
+        access => access,
+    }
 }
 
 /// HELP of the container that a request names.

@@ -12,6 +12,7 @@
 mod args;
 mod command;
 mod command_id;
+mod decimal;
 mod docs;
 mod error;
 mod flags;
@@ -33,6 +34,7 @@ mod value;
 pub use args::{Args, OwnedArgs};
 pub use command::{Command, Group, KeyAccess, KeySpec};
 pub use command_id::CommandId;
+pub use decimal::add_floats;
 pub use error::CommandError;
 pub use flags::{Categories, Flags};
 pub use keys::{KeyPositions, keys};

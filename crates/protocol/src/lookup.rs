@@ -7,23 +7,23 @@ use crate::table::{self, CHAPTERS};
 
 /// A power of two, several times the number of commands, so that probes stay short.
 const SLOTS: usize = 512;
-const EMPTY: (u8, u8) = (u8::MAX, u8::MAX);
 
-/// Where each hash leads: chapter and place, open addressing.
-static INDEX: [(u8, u8); SLOTS] = build_index();
+/// Where each hash leads, by open addressing.
+static INDEX: [Option<&Command>; SLOTS] = build_index();
 
 #[allow(clippy::arithmetic_side_effects)] // Evaluated by the compiler, which would report an overflow.
-const fn build_index() -> [(u8, u8); SLOTS] {
-    let mut index = [EMPTY; SLOTS];
+const fn build_index() -> [Option<&'static Command>; SLOTS] {
+    let mut index = [None; SLOTS];
     let mut chapter = 0;
     while chapter < CHAPTERS.len() {
         let mut place = 0;
         while place < CHAPTERS[chapter].len() {
-            let mut slot = hash(CHAPTERS[chapter][place].name.as_bytes());
-            while index[slot].0 != EMPTY.0 {
+            let command = &CHAPTERS[chapter][place];
+            let mut slot = hash(command.name.as_bytes());
+            while index[slot].is_some() {
                 slot = (slot + 1) % SLOTS;
             }
-            index[slot] = (chapter as u8, place as u8);
+            index[slot] = Some(command);
             place += 1;
         }
         chapter += 1;
@@ -53,17 +53,13 @@ const fn hash(name: &[u8]) -> usize {
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     let mut slot = hash(name);
-    loop {
-        let (chapter, place) = INDEX[slot];
-        if chapter == EMPTY.0 {
-            return None;
-        }
-        let command = &CHAPTERS[usize::from(chapter)][usize::from(place)];
+    while let Some(command) = INDEX[slot] {
         if command.name.as_bytes().eq_ignore_ascii_case(name) {
             return Some(command);
         }
         slot = slot.wrapping_add(1) % SLOTS;
     }
+    None
 }
 
 /// The command or subcommand that `args` ask for, its arity checked.
@@ -73,7 +69,16 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
 #[inline]
 pub fn resolve(args: Args<'_>) -> Result<&'static Command, CommandError> {
     let name = args.get(0).unwrap_or(&[]);
-    let Some(mut command) = lookup(name) else { return Err(unknown_command(args)) };
+    match lookup(name) {
+        Some(command) if command.subcommands.is_empty() && command.check_arity(args.len()) => Ok(command),
+        found => resolve_slow(found, args),
+    }
+}
+
+/// Containers, and what is to be refused.
+#[cold]
+fn resolve_slow(found: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command, CommandError> {
+    let mut command = found.ok_or_else(|| unknown_command(args))?;
     if !command.subcommands.is_empty()
         && let Some(name) = args.get(1)
     {

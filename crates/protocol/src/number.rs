@@ -24,10 +24,10 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
-/// The finite float in `text`. Redis refuses blanks, an empty text, `nan`, and for a stored number infinities too.
+/// The float in `text`. Blanks, an empty text and `nan` are none; an infinity is one, though adding it is refused.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
-    text.parse::<f64>().ok().filter(|value| value.is_finite())
+    text.parse::<f64>().ok().filter(|value| !value.is_nan())
 }
 
 /// A duration such as `250ms`, `2s`, `5m`, `1h` or `1d` in milliseconds. A number without a unit is none: it would be

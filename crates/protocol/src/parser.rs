@@ -108,6 +108,12 @@ impl Parser {
         Args::new(if self.is_inline { &self.inline_bytes } else { input }, &self.spans)
     }
 
+    /// Bytes of memory that the parser holds, for a connection's account.
+    pub fn memory_bytes(&self) -> usize {
+        let spans = self.spans.capacity().saturating_mul(size_of::<Span>());
+        self.inline_bytes.capacity().saturating_add(spans)
+    }
+
     #[inline]
     fn multibulk(&mut self, input: &[u8], limits: &Limits) -> Result<Step, ProtocolError> {
         if self.at == 0 {

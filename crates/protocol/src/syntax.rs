@@ -120,12 +120,17 @@ fn single(mut sequence: Vec<Argument>) -> Argument {
     if sequence.len() == 1 {
         return sequence.remove(0);
     }
-    let name = sequence.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join("-");
+    let name = joined(&sequence, "-");
     Argument { name, kind: Kind::Block, children: sequence, ..Argument::default() }
 }
 
 fn one_of(choices: Vec<Vec<Argument>>) -> Argument {
     let children: Vec<Argument> = choices.into_iter().map(single).collect();
-    let name = children.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join("-or-");
+    let name = joined(&children, "-or-");
     Argument { name, kind: Kind::OneOf, children, ..Argument::default() }
+}
+
+/// A name for a group, made of its first members' names.
+fn joined(members: &[Argument], between: &str) -> String {
+    members.iter().take(3).map(|a| a.name.as_str()).collect::<Vec<_>>().join(between)
 }

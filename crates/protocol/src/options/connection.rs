@@ -1,6 +1,6 @@
 //! HELLO, AUTH, SELECT and client names.
 
-use super::words::{Words, integer, is};
+use super::words::{Words, integer, is, shown};
 use crate::args::Args;
 use crate::error::CommandError;
 use crate::number::parse_i64;
@@ -92,10 +92,45 @@ impl<'a> HelloOptions<'a> {
 /// # Errors
 /// Redis's text for blanks and control characters.
 pub fn check_client_name(name: &[u8]) -> Result<(), CommandError> {
-    if name.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
+    if is_printable(name) {
         return Ok(());
     }
     Err(CommandError::literal("ERR Client names cannot contain spaces, newlines or special characters."))
+}
+
+/// The arguments of CLIENT SETINFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetInfo<'a> {
+    /// The client library's name.
+    LibName(&'a [u8]),
+    /// The client library's version.
+    LibVersion(&'a [u8]),
+}
+
+impl<'a> SetInfo<'a> {
+    /// Parses `LIB-NAME name | LIB-VER version`.
+    ///
+    /// # Errors
+    /// Redis's texts.
+    pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
+        let mut words = Words::new(args, 2);
+        let (word, value) = (words.required()?, words.required()?);
+        let info = match () {
+            () if is(word, "LIB-NAME") => SetInfo::LibName(value),
+            () if is(word, "LIB-VER") => SetInfo::LibVersion(value),
+            () => return Err(CommandError::new(format!("ERR Unrecognized option '{}'", shown(word)))),
+        };
+        if is_printable(value) {
+            return Ok(info);
+        }
+        let word = shown(word);
+        let text = format!("ERR {word} cannot contain spaces, newlines or special characters.");
+        Err(CommandError::new(text))
+    }
+}
+
+fn is_printable(text: &[u8]) -> bool {
+    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
 }
 
 /// The index of SELECT and COPY, below `databases`.

@@ -43,7 +43,11 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
+/// Redis reads an empty cursor as 0.
 fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
+    if text.is_empty() {
+        return Ok(0);
+    }
     let text = std::str::from_utf8(text).map_err(|_| CommandError::INVALID_CURSOR)?;
     text.parse().map_err(|_| CommandError::INVALID_CURSOR)
 }

@@ -158,11 +158,10 @@ impl<'a> GetExOptions<'a> {
         let mut change = GetExChange::Keep;
         let mut time = None;
         while let Some(word) = words.next() {
-            if change != GetExChange::Keep || time.is_some() {
-                return Err(CommandError::SYNTAX);
-            }
-            if is(word, "PERSIST") {
+            if is(word, "PERSIST") && time.is_none() {
                 change = GetExChange::Persist;
+            } else if change == GetExChange::Persist || time.is_some() {
+                return Err(CommandError::SYNTAX);
             } else {
                 let (unit, absolute) = Expiry::option(word).ok_or(CommandError::SYNTAX)?;
                 time = Some((unit, absolute, words.required()?));

@@ -14,7 +14,7 @@ pub struct CwSetOptions<'a> {
     /// The value.
     pub value: &'a [u8],
     /// The fill lease that CW.GET gave: the SET is a fill.
-    pub lease: Option<&'a [u8]>,
+    pub fill_lease: Option<&'a [u8]>,
     /// The time to live.
     pub expiry: Option<Expiry>,
     /// Tags of the entry.
@@ -45,7 +45,7 @@ impl<'a> CwSetOptions<'a> {
         let mut options = CwSetOptions {
             key,
             value,
-            lease: None,
+            fill_lease: None,
             expiry: None,
             tags: None,
             depends: None,
@@ -66,7 +66,9 @@ impl<'a> CwSetOptions<'a> {
             return once(&mut self.expiry, "the time to live", expiry);
         }
         match () {
-            () if is(word, "LEASE") => once(&mut self.lease, "LEASE", words.value_of("LEASE", "its token")?),
+            () if is(word, "LEASE") => {
+                once(&mut self.fill_lease, "LEASE", words.value_of("LEASE", "its token")?)
+            }
             () if is(word, "TAGS") => once(&mut self.tags, "TAGS", words.counted("TAGS", 1)?),
             () if is(word, "DEPENDS") => once(&mut self.depends, "DEPENDS", words.counted("DEPENDS", 1)?),
             () if is(word, "EVENTS") => once(&mut self.events, "EVENTS", words.counted("EVENTS", 1)?),

@@ -11,7 +11,7 @@ pub struct CwGetOptions<'a> {
     /// The key.
     pub key: &'a [u8],
     /// On a miss, answer a fill lease.
-    pub lease: bool,
+    pub fill_lease: bool,
     /// The level asked for; none takes the keyspace's.
     pub level: Option<Level>,
     /// Answer what is known about the value with it.
@@ -28,10 +28,10 @@ impl<'a> CwGetOptions<'a> {
     pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         let mut words = Words::new(args, 1);
         let key = words.required()?;
-        let mut options = CwGetOptions { key, lease: false, level: None, meta: false, stale: false };
+        let mut options = CwGetOptions { key, fill_lease: false, level: None, meta: false, stale: false };
         while let Some(word) = words.next() {
             match () {
-                () if is(word, "LEASE") => options.lease = true,
+                () if is(word, "LEASE") => options.fill_lease = true,
                 () if is(word, "META") => options.meta = true,
                 () if is(word, "STALE") => options.stale = true,
                 () if is(word, "LEVEL") => {

@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::error::CommandError;
-use crate::number::parse_i64;
+use crate::number::{parse_f64, parse_i64};
 
 /// The arguments of a request, taken one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +76,19 @@ impl<'a> Words<'a> {
     }
 }
 
+/// A float argument; an infinity is one.
+///
+/// # Errors
+/// `ERR value is not a valid float`.
+pub fn float(text: &[u8]) -> Result<f64, CommandError> {
+    parse_f64(text).ok_or(CommandError::NOT_A_FLOAT)
+}
+
 /// An integer argument.
-pub(super) fn integer(text: &[u8]) -> Result<i64, CommandError> {
+///
+/// # Errors
+/// `ERR value is not an integer or out of range`.
+pub fn integer(text: &[u8]) -> Result<i64, CommandError> {
     parse_i64(text).ok_or(CommandError::NOT_AN_INTEGER)
 }
 

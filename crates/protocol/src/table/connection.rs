@@ -74,7 +74,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
     connection(CommandId::ClientList, "client|list", -2)
         .flags(OPERATE)
         .categories(Categories::CONNECTION)
-        .syntax("[TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID client-id [client-id ...]]")
+        .syntax("[TYPE (NORMAL|MASTER|REPLICA|PUBSUB)|ID client-id [client-id ...]]")
         .doc("2.4.0", "O(n) in the connections", "Describes connections, one a line.")
         .tips(&["nondeterministic_output"]),
     connection(CommandId::ClientInfo, "client|info", 2)
