@@ -18,7 +18,7 @@ pub struct Invalidation {
 }
 
 /// What an invalidation covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// One key.
     Key(Box<[u8]>),

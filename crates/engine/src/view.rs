@@ -39,6 +39,10 @@ impl View<'_> {
     pub fn access_count(&self) -> u32 {
         self.slot.access_count()
     }
+    /// How long its load took, in milliseconds; 0 when it was not loaded.
+    pub fn load_ms(&self) -> u32 {
+        todo!()
+    }
     /// The source's order of this value.
     pub fn version(&self) -> Option<Version> {
         self.slot.version()

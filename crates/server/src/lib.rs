@@ -1,1 +1,15 @@
-//! server
+//! A Clearwell node as a library: everything that the `clearwell` binary is made of.
+//!
+//! Only here do things happen: sockets, files, threads and the wall clock. What decides lives in
+//! `clearwell-engine` and, for the order of invalidations, in [`road`].
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod keyspace;
+pub mod node;
+pub mod page;
+pub mod resp;
+pub mod rest;
+pub mod road;
+pub mod source;

@@ -1,2 +1,5 @@
-//! The node.
-fn main() {}
+//! The `clearwell` binary.
+
+fn main() -> std::process::ExitCode {
+    clearwell::cli::run()
+}

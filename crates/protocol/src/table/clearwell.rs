@@ -1,0 +1,75 @@
+//! Clearwell's own: what Redis has no word for. The key comes first where there is one, so that
+//! cluster clients route what they do not know.
+
+use crate::command::{Command, Group, KeyAccess, KeySpec};
+use crate::command_id::CommandId;
+use crate::flags::{Categories, Flags};
+
+const fn clearwell(id: CommandId, name: &'static str, arity: i32) -> Command {
+    Command::new(id, name, arity, Group::Clearwell)
+}
+
+pub(super) const COMMANDS: &[Command] = &[
+    clearwell(CommandId::CwGet, "cw.get", -2)
+        .flags(Flags::READONLY.and(Flags::FAST))
+        .categories(Categories::CACHE)
+        .keys(&[KeySpec::one(KeyAccess::Read, 1)])
+        .syntax("key [LEASE] [LEVEL level] [META] [STALE]")
+        .doc("0.1.0", "O(1)", "Reads a key at a level, and tells what is known about the value."),
+    clearwell(CommandId::CwSet, "cw.set", -3)
+        .flags(Flags::WRITE.and(Flags::DENYOOM))
+        .categories(Categories::CACHE)
+        .keys(&[KeySpec::one(KeyAccess::Overwrite, 1)])
+        .syntax(
+            "key value [LEASE token] \
+             [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds] \
+             [TAGS n tag [tag ...]] [DEPENDS n name [name ...]] [EVENTS n event [event ...]] \
+             [PRIORITY priority] [WRITE strategy] [TYPE content-type]",
+        )
+        .doc(
+            "0.1.0",
+            "O(n) in tags, dependencies and events",
+            "Gives a key a value with what it depends on.",
+        ),
+    clearwell(CommandId::CwInvalidate, "cw.invalidate", -2)
+        .flags(Flags::WRITE.and(Flags::MOVABLEKEYS))
+        .categories(Categories::CACHE)
+        .syntax(
+            "[KEYS n key [key ...]] [TAGS n tag [tag ...]] [DEPENDENCIES n name [name ...]] \
+             [PATTERN glob] [PREFIX prefix] [EVENT name [ATTRIBUTES n attribute value \
+             [attribute value ...]]] [EVERYTHING] [CASCADE yes/no] \
+             [MODE (IMMEDIATE|LAZY|DELAYED milliseconds|ON-EVENT name)] [DRYRUN]",
+        )
+        .doc(
+            "0.1.0",
+            "O(n) in the scopes given, not in what they reach",
+            "States that what was read before now is old.",
+        ),
+    clearwell(CommandId::CwEvent, "cw.event", -2)
+        .flags(Flags::WRITE)
+        .categories(Categories::CACHE)
+        .syntax("name [attribute value ...]")
+        .doc("0.1.0", "O(1)", "States that something happened."),
+    clearwell(CommandId::CwDependencies, "cw.dependencies", 2)
+        .flags(Flags::READONLY)
+        .categories(Categories::CACHE)
+        .keys(&[KeySpec::one(KeyAccess::Peek, 1)])
+        .syntax("key")
+        .doc("0.1.0", "O(n) in the dependencies", "Returns what a key depends on."),
+    clearwell(CommandId::CwEntry, "cw.entry", 2)
+        .flags(Flags::READONLY.and(Flags::FAST))
+        .categories(Categories::CACHE)
+        .keys(&[KeySpec::one(KeyAccess::Peek, 1)])
+        .syntax("key")
+        .doc("0.1.0", "O(1)", "Tells everything about an entry but its value."),
+    clearwell(CommandId::CwStats, "cw.stats", 1).flags(Flags::FAST).categories(Categories::CACHE).doc(
+        "0.1.0",
+        "O(1)",
+        "Returns the counts of this node.",
+    ),
+    clearwell(CommandId::CwWarm, "cw.warm", -2)
+        .flags(Flags::WRITE.and(Flags::MOVABLEKEYS))
+        .categories(Categories::CACHE)
+        .syntax("(pattern|KEYS n key [key ...])")
+        .doc("0.1.0", "O(n) in the keys loaded", "Loads keys before anyone asks."),
+];

@@ -1,0 +1,60 @@
+//! The node's clocks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use clearwell_engine::Millis;
+
+/// A monotonic clock in milliseconds since the node began, and the wall clock for what clients see (EXPIREAT, TIME).
+///
+/// `now` is a cached tick (a nanosecond instead of twenty); a thread of the node calls [`Clock::tick`] each
+/// millisecond, and whoever waits for long ticks it first.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    began: Instant,
+    began_unix_ms: i64,
+    tick: Arc<AtomicU64>,
+}
+
+impl Clock {
+    /// A clock that begins now.
+    pub fn new() -> Clock {
+        let began_unix_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+        Clock { began: Instant::now(), began_unix_ms, tick: Arc::new(AtomicU64::new(1)) }
+    }
+
+    /// The time as of the last tick.
+    pub fn now(&self) -> Millis {
+        Millis(self.tick.load(Ordering::Relaxed))
+    }
+
+    /// Reads the system's clock and moves the tick.
+    pub fn tick(&self) -> Millis {
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        Millis(self.tick.fetch_max(ms, Ordering::Relaxed).max(ms))
+    }
+
+    /// Milliseconds since 1970, steady against jumps of the system's clock while the node runs.
+    pub fn unix_ms(&self) -> i64 {
+        self.unix_ms_of(self.now())
+    }
+
+    /// The wall-clock time of a moment.
+    pub fn unix_ms_of(&self, at: Millis) -> i64 {
+        self.began_unix_ms.saturating_add(i64::try_from(at.0).unwrap_or(i64::MAX))
+    }
+
+    /// The moment of a wall-clock time; those before the node began are its beginning.
+    pub fn at_unix_ms(&self, unix_ms: i64) -> Millis {
+        Millis(u64::try_from(unix_ms.saturating_sub(self.began_unix_ms)).unwrap_or(0))
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock::new()
+    }
+}

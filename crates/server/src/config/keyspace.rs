@@ -1,0 +1,230 @@
+//! One `[[keyspace]]` with its feeds.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::error::{ConfigError, nearest};
+use super::section::Section;
+use super::{FeedConfig, KeyspaceConfig, SourceConfig, Strategy, words};
+use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
+
+pub const KEYS: [&str; 17] = [
+    "pattern",
+    "source",
+    "load",
+    "store",
+    "delete",
+    "write",
+    "read",
+    "ttl",
+    "ttl_jitter",
+    "negative_ttl",
+    "early_refresh",
+    "grace",
+    "tags",
+    "depends_on",
+    "events",
+    "priority",
+    "feed",
+];
+
+/// Reads a keyspace and checks what can be checked without its database.
+pub fn read(
+    section: &Section<'_>,
+    pattern: &Pattern,
+    sources: &BTreeMap<String, SourceConfig>,
+) -> Result<KeyspaceConfig, ConfigError> {
+    let source = source(section, sources)?;
+    let [load, store, delete] = statements(section, pattern, source.is_some())?;
+    let write = strategy(section, source.is_some(), store.is_some())?;
+    let names = Names { section, pattern, columns: load.is_some() };
+    Ok(KeyspaceConfig {
+        pattern: section.needed("pattern")?.into(),
+        load,
+        store,
+        delete,
+        write,
+        read: section.read("read", words::level)?.unwrap_or(super::Level::Eventual),
+        ttl_ms: section.read("ttl", lifetime)?,
+        ttl_jitter: section.read("ttl_jitter", words::share)?.unwrap_or(0.0),
+        negative_ttl_ms: section.read("negative_ttl", words::duration)?.unwrap_or(30_000),
+        early_refresh: section.number("early_refresh")?.unwrap_or(0.0),
+        grace_ms: section.read("grace", words::duration)?.unwrap_or(0),
+        tags: names.templates("tags")?,
+        depends_on: names.templates("depends_on")?,
+        events: names.events("events")?,
+        priority: section.byte("priority")?.unwrap_or(0),
+        feeds: feeds(section, source.is_some())?,
+        source,
+    })
+}
+
+fn lifetime(text: &str) -> Result<u64, String> {
+    match words::duration(text)? {
+        0 => Err("it cannot be nothing; leave it out for entries that live for ever".into()),
+        ms => Ok(ms),
+    }
+}
+
+fn source(
+    section: &Section<'_>,
+    sources: &BTreeMap<String, SourceConfig>,
+) -> Result<Option<String>, ConfigError> {
+    section.read("source", |name| {
+        if sources.contains_key(name) {
+            return Ok(name.to_string());
+        }
+        let known: Vec<&str> = sources.keys().map(String::as_str).collect();
+        let hint =
+            if known.is_empty() { "; there is no [source.NAME]".into() } else { nearest(name, &known) };
+        Err(format!("unknown source \"{name}\"{hint}"))
+    })
+}
+
+fn statements(
+    section: &Section<'_>,
+    pattern: &Pattern,
+    has_source: bool,
+) -> Result<[Option<String>; 3], ConfigError> {
+    if has_source && !section.has("load") {
+        return Err(section.error("source", "a [[keyspace]] with a source needs load"));
+    }
+    let mut statements = [None, None, None];
+    for (place, key) in ["load", "store", "delete"].into_iter().enumerate() {
+        if section.has(key) && !has_source {
+            return Err(section.error(key, format!("{key} needs a source in the same [[keyspace]]")));
+        }
+        statements[place] = section.read(key, |sql| statement(sql, key, pattern))?;
+    }
+    Ok(statements)
+}
+
+fn statement(sql: &str, key: &str, pattern: &Pattern) -> Result<String, String> {
+    if sql.trim().is_empty() {
+        return Err("it cannot be empty".into());
+    }
+    let mut known: Vec<&str> = pattern.names().map(|name| &**name).collect();
+    if key == "store" {
+        known.push(VALUE);
+    }
+    let given = parameters(sql)?;
+    if let Some(unknown) = given.iter().find(|name| !known.contains(name)) {
+        let hint = nearest(unknown, &known);
+        return Err(format!("parameter :{unknown} is not captured by the pattern{hint}"));
+    }
+    match known.iter().find(|name| key != "load" && !given.contains(name)) {
+        Some(&VALUE) => Err("it does not use :value, the value to be stored".into()),
+        Some(name) => Err(format!("it does not use :{name}, so that it would change the rows of other keys")),
+        None => Ok(sql.into()),
+    }
+}
+
+fn strategy(section: &Section<'_>, has_source: bool, has_store: bool) -> Result<Strategy, ConfigError> {
+    let given = section.read("write", words::strategy)?;
+    match given {
+        None if has_source => Ok(Strategy::WriteThrough),
+        None => Ok(Strategy::CacheOnly),
+        Some(Strategy::CacheOnly) => Ok(Strategy::CacheOnly),
+        Some(strategy) if !has_source => {
+            Err(section.error("write", format!("{strategy} needs a source in the same [[keyspace]]")))
+        }
+        Some(strategy) if !has_store => {
+            Err(section.error("write", format!("{strategy} needs store, the statement that writes a value")))
+        }
+        Some(strategy) => Ok(strategy),
+    }
+}
+
+/// Reads templates; their slots are captures, or columns where there is a row. Columns are known only to the database,
+/// which checks them when it is opened.
+struct Names<'a, 't> {
+    section: &'a Section<'t>,
+    pattern: &'a Pattern,
+    columns: bool,
+}
+
+impl Names<'_, '_> {
+    fn templates(&self, key: &str) -> Result<Vec<String>, ConfigError> {
+        let check = |text: &str| Template::parse(text).map(|t| t.slots().cloned().collect());
+        self.read(key, check)
+    }
+
+    fn events(&self, key: &str) -> Result<Vec<String>, ConfigError> {
+        let check = |text: &str| EventTemplate::parse(text).map(|t| t.slots().cloned().collect());
+        self.read(key, check)
+    }
+
+    fn read(
+        &self,
+        key: &str,
+        slots: impl Fn(&str) -> Result<Vec<Arc<str>>, String>,
+    ) -> Result<Vec<String>, ConfigError> {
+        let known: Vec<&str> = self.pattern.names().map(|name| &**name).collect();
+        checked(self.section, key, |text| {
+            let slots = slots(text)?;
+            match slots.iter().find(|slot| !self.columns && !known.contains(&&***slot)) {
+                Some(slot) => {
+                    let hint = nearest(slot, &known);
+                    Err(format!(
+                        "{{{slot}}} is not captured by the pattern, and there is no load for columns{hint}"
+                    ))
+                }
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// The texts of a list, each checked.
+fn checked(
+    section: &Section<'_>,
+    key: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<Vec<String>, ConfigError> {
+    let one = |text: Spanned<&str>| {
+        let told = |wrong| {
+            section
+                .file
+                .error(text.span(), format!("{key} in {}: \"{}\": {wrong}", section.title, text.get_ref()))
+        };
+        check(text.get_ref()).map(|()| text.get_ref().to_string()).map_err(told)
+    };
+    section.texts(key)?.into_iter().map(one).collect()
+}
+
+fn feeds(section: &Section<'_>, has_source: bool) -> Result<Vec<FeedConfig>, ConfigError> {
+    if section.has("feed") && !has_source {
+        return Err(section.error("feed", "a feed needs a source in the same [[keyspace]]"));
+    }
+    section.tables("feed")?.into_iter().map(|(table, span)| feed(section, table, span)).collect()
+}
+
+fn feed(
+    section: &Section<'_>,
+    table: &toml::de::DeTable<'_>,
+    span: Range<usize>,
+) -> Result<FeedConfig, ConfigError> {
+    let known = ["table", "keys", "tags", "events"];
+    let feed = Section::new(section.file, "[[keyspace.feed]]", table, span, &known)?;
+    let table = feed.needed("table")?;
+    if table.to_ascii_lowercase().starts_with("clearwell_") {
+        return Err(feed.error("table", "tables that begin with clearwell_ are the node's own"));
+    }
+    let template = |text: &str| Template::parse(text).map(|_| ());
+    let event = |text: &str| EventTemplate::parse(text).map(|_| ());
+    let read = FeedConfig {
+        table: table.into(),
+        keys: checked(&feed, "keys", template)?,
+        tags: checked(&feed, "tags", template)?,
+        events: checked(&feed, "events", event)?,
+    };
+    if read.keys.is_empty() && read.tags.is_empty() && read.events.is_empty() {
+        return Err(
+            feed.error("table", "[[keyspace.feed]] invalidates nothing: it needs keys, tags or events")
+        );
+    }
+    Ok(read)
+}

@@ -1,0 +1,110 @@
+//! `clearwell.toml`: what an operator declares, checked before anything starts.
+
+mod error;
+mod keyspace;
+mod read;
+mod section;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use clearwell_protocol::options::{Level, Strategy};
+pub use error::{ConfigError, nearest};
+
+/// What messages call the keys before the first table.
+const TOP: &str = "the top level";
+
+/// A whole configuration. Times are in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Bytes for entries and what is kept beside them.
+    pub max_memory: u64,
+    /// The tombstone window: how long a plain SET on another connection is still taken for the fill of a miss.
+    pub late_fill_window_ms: u64,
+    /// How often a source that must be polled is asked for foreign commits.
+    pub feed_poll_ms: u64,
+    /// TTL of REST writes that give none and whose key has no keyspace.
+    pub default_ttl_ms: u64,
+    /// The password of the `default` user, when one is asked for.
+    pub password: Option<String>,
+    /// Sources by name.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// Keyspaces in the order of the file: the first that matches a key is its keyspace.
+    pub keyspaces: Vec<KeyspaceConfig>,
+}
+
+impl Config {
+    /// Reads a configuration's text. It cannot name other files (`seed_file`): it has no folder that they could be in.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        let file = section::File { name: "clearwell.toml", text };
+        read::config(file, &|name| Err(format!("{name} cannot be read: this text is not in a folder")))
+    }
+
+    /// Reads a configuration file. What it names as `seed_file` is beside it.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let name = path.display().to_string();
+        let failed =
+            |e: std::io::Error| ConfigError { file: name.clone(), line: None, message: e.to_string() };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let beside = |other: &str| {
+            let path = folder.join(other);
+            std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        read::config(section::File { name: &name, text: &text }, &beside)
+    }
+
+    /// What a node without a configuration file serves: a sample of posts and authors, `config/sample.toml`.
+    pub fn default_sample() -> Config {
+        let file = section::File { name: "sample.toml", text: include_str!("../../config/sample.toml") };
+        read::config(file, &|_| Ok(include_str!("../../config/sample.sql").into()))
+            .expect("a test reads the sample, which is part of the program")
+    }
+}
+
+/// Where truth is read and written.
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    /// Path of an SQLite database; relative ones are under the data folder.
+    pub path: PathBuf,
+    /// SQL that is run once when the database file is new.
+    pub seed: Option<String>,
+    /// A load or write slower than this is too slow.
+    pub timeout_ms: u64,
+}
+
+/// A keyspace as written. Patterns, templates and SQL are text here; [`crate::keyspace`] compiles them.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct KeyspaceConfig {
+    pub pattern: String,
+    pub source: Option<String>,
+    pub load: Option<String>,
+    pub store: Option<String>,
+    pub delete: Option<String>,
+    pub write: Strategy,
+    pub read: Level,
+    pub ttl_ms: Option<u64>,
+    pub ttl_jitter: f64,
+    pub negative_ttl_ms: u64,
+    pub early_refresh: f64,
+    pub grace_ms: u64,
+    pub tags: Vec<String>,
+    pub depends_on: Vec<String>,
+    pub events: Vec<String>,
+    pub priority: u8,
+    pub feeds: Vec<FeedConfig>,
+}
+
+/// Rows of a table that invalidate, whoever changed them.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct FeedConfig {
+    pub table: String,
+    pub keys: Vec<String>,
+    pub tags: Vec<String>,
+    pub events: Vec<String>,
+}

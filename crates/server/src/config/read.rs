@@ -1,0 +1,121 @@
+//! The file as a whole and its sources.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::de::DeTable;
+
+use super::error::ConfigError;
+use super::section::{File, Section};
+use super::{Config, SourceConfig, TOP, keyspace, words};
+use crate::keyspace::Pattern;
+
+const KEYS: [&str; 7] =
+    ["max_memory", "late_fill_window", "feed_poll", "default_ttl", "password", "source", "keyspace"];
+
+/// Reads a file that is named inside of the configuration.
+pub type Beside<'b> = &'b dyn Fn(&str) -> Result<String, String>;
+
+/// Reads a whole configuration.
+pub fn config(file: File<'_>, beside: Beside<'_>) -> Result<Config, ConfigError> {
+    let table = DeTable::parse(file.text).map_err(|e| file.error(e.span().unwrap_or(0..0), e.message()))?;
+    let top = Section::new(file, TOP, table.get_ref(), 0..0, &KEYS)?;
+    let sources = sources(&top, beside)?;
+    Ok(Config {
+        max_memory: top.read("max_memory", memory)?.unwrap_or(256_000_000),
+        late_fill_window_ms: top.read("late_fill_window", words::duration)?.unwrap_or(10_000),
+        feed_poll_ms: top.read("feed_poll", poll)?.unwrap_or(5),
+        default_ttl_ms: top.read("default_ttl", words::duration)?.unwrap_or(3_600_000),
+        password: top.read("password", not_empty)?,
+        keyspaces: keyspaces(&top, &sources)?,
+        sources,
+    })
+}
+
+const LEAST_MEMORY: u64 = 1 << 20;
+
+fn memory(text: &str) -> Result<u64, String> {
+    match words::size(text)? {
+        bytes if bytes < LEAST_MEMORY => {
+            Err(format!("\"{text}\" is too little; a node needs at least \"1MiB\""))
+        }
+        bytes => Ok(bytes),
+    }
+}
+
+fn poll(text: &str) -> Result<u64, String> {
+    match words::duration(text)? {
+        ms @ 1..=60_000 => Ok(ms),
+        _ => Err(format!("\"{text}\" is not from 1ms to 1m")),
+    }
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("it cannot be empty; leave it out for none".into()),
+        text => Ok(text.into()),
+    }
+}
+
+fn sources(top: &Section<'_>, beside: Beside<'_>) -> Result<BTreeMap<String, SourceConfig>, ConfigError> {
+    let mut sources = BTreeMap::new();
+    for (name, value) in top.table("source")?.into_iter().flatten() {
+        let title = format!("[source.{}]", name.get_ref());
+        let Some(table) = value.get_ref().as_table() else {
+            return Err(top.file.error(value.span(), format!("a source is a table: begin it with {title}")));
+        };
+        let known = ["url", "seed", "seed_file", "timeout"];
+        let section = Section::new(top.file, title, table, name.span(), &known)?;
+        sources.insert(name.get_ref().to_string(), source(&section, beside)?);
+    }
+    Ok(sources)
+}
+
+fn source(section: &Section<'_>, beside: Beside<'_>) -> Result<SourceConfig, ConfigError> {
+    section.needed("url")?;
+    let path = section.read("url", sqlite_path)?.unwrap_or_default();
+    if section.has("seed") && section.has("seed_file") {
+        return Err(section.error("seed_file", format!("{} has both seed and seed_file", section.title)));
+    }
+    let seed = match section.read("seed_file", beside)? {
+        Some(sql) => Some(sql),
+        None => section.text("seed")?.map(str::to_string),
+    };
+    let timeout_ms = section.read("timeout", |text| match words::duration(text)? {
+        0 => Err("a timeout of nothing would refuse everything".into()),
+        ms => Ok(ms),
+    })?;
+    Ok(SourceConfig { path, seed, timeout_ms: timeout_ms.unwrap_or(2000) })
+}
+
+fn sqlite_path(url: &str) -> Result<PathBuf, String> {
+    match url.split_once("://") {
+        Some(("sqlite", "")) => Err("the file's name is missing, such as \"sqlite://posts.db\"".into()),
+        Some(("sqlite", path)) => Ok(PathBuf::from(path)),
+        Some(("postgres" | "postgresql", _)) => {
+            Err("PostgreSQL is not here yet; this version knows \"sqlite://FILE\"".into())
+        }
+        _ => Err(format!("\"{url}\" is not a source; write it such as \"sqlite://posts.db\"")),
+    }
+}
+
+fn keyspaces(
+    top: &Section<'_>,
+    sources: &BTreeMap<String, SourceConfig>,
+) -> Result<Vec<super::KeyspaceConfig>, ConfigError> {
+    let mut read: Vec<super::KeyspaceConfig> = Vec::new();
+    let mut patterns: Vec<Pattern> = Vec::new();
+    for (table, span) in top.tables("keyspace")? {
+        let section = Section::new(top.file, "[[keyspace]]", table, span, &keyspace::KEYS)?;
+        section.needed("pattern")?;
+        let Some(pattern) = section.read("pattern", Pattern::parse)? else { continue };
+        let twin = patterns.iter().position(|other| other.same_keys(&pattern)).and_then(|at| read.get(at));
+        if let Some(twin) = twin {
+            let message = format!("this pattern has the same keys as \"{}\" before it", twin.pattern);
+            return Err(section.error("pattern", message));
+        }
+        read.push(keyspace::read(&section, &pattern, sources)?);
+        patterns.push(pattern);
+    }
+    Ok(read)
+}

@@ -1,0 +1,144 @@
+//! From a configuration and opened sources to keyspaces, with the checks that need the databases.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Template, VALUE};
+use crate::config::{Config, KeyspaceConfig, nearest};
+use crate::source::{Shape, Source, Statement};
+
+/// Why a keyspace does not fit its source. Prints the keyspace's pattern first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildError {
+    /// The keyspace's pattern.
+    pub keyspace: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keyspace {}: {}", self.keyspace, self.message)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl Keyspaces {
+    /// Compiles the keyspaces of a configuration. Each statement is shown to its source, so that a mistake in it is found
+    /// now and not by the first reader.
+    pub fn build(
+        config: &Config,
+        sources: &BTreeMap<String, Arc<dyn Source>>,
+    ) -> Result<Keyspaces, BuildError> {
+        let build = |keyspace: &KeyspaceConfig| {
+            let told = |message| BuildError { keyspace: keyspace.pattern.clone(), message };
+            let feeds = FeedRules::build(config).map_err(told)?;
+            Builder { config: keyspace, feeds: &feeds }.keyspace(sources).map(Arc::new).map_err(told)
+        };
+        Ok(Keyspaces::new(config.keyspaces.iter().map(build).collect::<Result<_, _>>()?))
+    }
+}
+
+struct Builder<'c> {
+    config: &'c KeyspaceConfig,
+    feeds: &'c FeedRules,
+}
+
+impl Builder<'_> {
+    fn keyspace(&self, sources: &BTreeMap<String, Arc<dyn Source>>) -> Result<Keyspace, String> {
+        let config = self.config;
+        let (backing, shape) = match &config.source {
+            None => (None, None),
+            Some(name) => {
+                let source = sources.get(name).ok_or_else(|| format!("the source {name} is not open"))?;
+                let (backing, shape) = self.backing(name, source)?;
+                (Some(backing), shape)
+            }
+        };
+        let keyspace = Keyspace {
+            name: config.pattern.as_str().into(),
+            backing,
+            write: config.write,
+            read: config.read,
+            ttl_ms: config.ttl_ms,
+            ttl_jitter: config.ttl_jitter,
+            negative_ttl_ms: config.negative_ttl_ms,
+            early_refresh: config.early_refresh,
+            grace_ms: config.grace_ms,
+            priority: config.priority,
+            pattern: Pattern::parse(&config.pattern)?,
+            tags: all(&config.tags, Template::parse)?,
+            depends_on: all(&config.depends_on, Template::parse)?,
+            events: all(&config.events, EventTemplate::parse)?,
+            value: VALUE.into(),
+        };
+        if let Some(shape) = shape {
+            check_slots(&keyspace, &shape)?;
+        }
+        Ok(keyspace)
+    }
+
+    fn backing(&self, name: &str, source: &Arc<dyn Source>) -> Result<(Backing, Option<Shape>), String> {
+        let describe = |what: &str, sql: &str| {
+            let statement = Statement(sql.into());
+            let shape = source.describe(&statement).map_err(|e| format!("{what}: {e}"))?;
+            Ok::<_, String>((statement, shape))
+        };
+        let sql = self.config.load.as_deref().ok_or("a source without load")?;
+        let (load, shape) = describe("load", sql)?;
+        if let Some(shape) = &shape {
+            if shape.columns.is_empty() {
+                return Err("load returns no column".into());
+            }
+            if shape.writes {
+                return Err("load writes; it may only read".into());
+            }
+        }
+        let change = |what: &str, sql: &Option<String>| {
+            sql.as_deref().map(|sql| Ok(describe(what, sql)?.0)).transpose() as Result<_, String>
+        };
+        let store = change("store", &self.config.store)?;
+        let delete = change("delete", &self.config.delete)?;
+        let followed = shape.as_ref().is_some_and(|shape| self.is_followed(name, shape));
+        Ok((
+            Backing { source: source.clone(), source_name: name.into(), load, store, delete, followed },
+            shape,
+        ))
+    }
+
+    /// Whether every table that `load` reads has a feed that reaches this keyspace's entries: by their key, by a tag of
+    /// theirs, or by a name that they depend on. Names are compared without what fills their slots.
+    fn is_followed(&self, source: &str, shape: &Shape) -> bool {
+        let shapes_of = |texts: &[String]| -> Vec<Vec<u8>> {
+            texts.iter().filter_map(|text| Some(Template::parse(text).ok()?.shape())).collect()
+        };
+        let key = Pattern::parse(&self.config.pattern).map(|pattern| pattern.shape()).unwrap_or_default();
+        let (tags, dependencies) = (shapes_of(&self.config.tags), shapes_of(&self.config.depends_on));
+        shape.reads.iter().all(|table| {
+            self.feeds.shapes(source, table).is_some_and(|feed| {
+                feed.keys.iter().any(|name| *name == key || dependencies.contains(name))
+                    || feed.tags.iter().any(|name| tags.contains(name) || dependencies.contains(name))
+            })
+        })
+    }
+}
+
+fn all<T>(texts: &[String], parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    texts.iter().map(|text| parse(text).map_err(|wrong| format!("\"{text}\": {wrong}"))).collect()
+}
+
+fn check_slots(keyspace: &Keyspace, shape: &Shape) -> Result<(), String> {
+    let captured = keyspace.pattern.names();
+    let known: Vec<&str> = captured.chain(&shape.columns).map(|name| &**name).collect();
+    let templates = keyspace.tags.iter().chain(&keyspace.depends_on).flat_map(Template::slots);
+    let mut slots = templates.chain(keyspace.events.iter().flat_map(EventTemplate::slots));
+    match slots.find(|slot| !known.contains(&&***slot)) {
+        None => Ok(()),
+        Some(slot) => {
+            let hint = nearest(slot, &known);
+            Err(format!("{{{slot}}} is neither captured by the pattern nor a column that load returns{hint}"))
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Events as a configuration writes them: `user_updated{user_id={author_id}}`.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Event, EventPattern};
+
+use super::template::Template;
+use crate::source::Cell;
+
+/// An event's name and attributes, whose values may have slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTemplate {
+    name: Box<str>,
+    attributes: Vec<(Box<str>, Template)>,
+}
+
+impl EventTemplate {
+    /// Compiles the written form; says what is wrong with a malformed one.
+    pub fn parse(text: &str) -> Result<EventTemplate, String> {
+        let (name, inner) = match text.split_once('{') {
+            None => (text, None),
+            Some((name, rest)) => match rest.strip_suffix('}') {
+                Some(inner) => (name, Some(inner)),
+                None => return Err("an event's attributes end with }".into()),
+            },
+        };
+        let name = name.trim();
+        if name.is_empty() {
+            return Err("an event needs a name".into());
+        }
+        let mut attributes: Vec<(Box<str>, Template)> = Vec::new();
+        for attribute in inner.into_iter().flat_map(|inner| inner.split(',')) {
+            let Some((key, value)) = attribute.split_once('=') else {
+                return Err(format!("\"{attribute}\" is not an attribute: write name=value"));
+            };
+            let key = key.trim();
+            if attributes.iter().any(|(known, _)| **known == *key) {
+                return Err(format!("the attribute \"{key}\" is given twice"));
+            }
+            attributes.push((key.into(), Template::parse(value.trim())?));
+        }
+        attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(EventTemplate { name: name.into(), attributes })
+    }
+
+    /// The names of the slots.
+    pub fn slots(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.attributes.iter().flat_map(|(_, value)| value.slots())
+    }
+
+    /// The event's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The event that a row makes. `None` when a slot is NULL or its value is not text.
+    pub fn event<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Event> {
+        Some(Event { name: self.name.clone(), attributes: self.attributes(value)? })
+    }
+
+    /// The pattern that an entry depends on. `None` when a slot is NULL, or when its value has characters of the pattern's
+    /// own syntax in it and would mean something else there.
+    pub fn pattern<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<EventPattern> {
+        let attributes = self.attributes(value)?;
+        if attributes.is_empty() {
+            return EventPattern::parse(&self.name).ok();
+        }
+        if attributes.iter().any(|(_, value)| value.contains([',', '{', '}', '='])) {
+            return None;
+        }
+        let attributes: Vec<String> =
+            attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        EventPattern::parse(&format!("{}{{{}}}", self.name, attributes.join(","))).ok()
+    }
+
+    fn attributes<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Vec<(Box<str>, Box<str>)>> {
+        self.attributes
+            .iter()
+            .map(|(key, template)| {
+                let text = String::from_utf8(template.render(&value)?.into()).ok()?;
+                Some((key.clone(), text.into()))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_makes_an_event() {
+        let template = EventTemplate::parse("user_updated{user_id={id}, kind=row}").unwrap();
+        let id = Cell::Integer(7);
+        let event = template.event(|slot| (slot == "id").then_some(&id)).unwrap();
+        assert_eq!(&*event.name, "user_updated");
+        assert_eq!(event.attributes, [("kind".into(), "row".into()), ("user_id".into(), "7".into())]);
+        assert_eq!(template.event(|_| Some(&Cell::Null)), None);
+    }
+
+    #[test]
+    fn malformed_events_say_what_is_wrong() {
+        for (text, wrong) in [
+            ("", "an event needs a name"),
+            ("{a=1}", "an event needs a name"),
+            ("e{a=1", "an event's attributes end with }"),
+            ("e{a}", "\"a\" is not an attribute: write name=value"),
+            ("e{a=1,a=2}", "the attribute \"a\" is given twice"),
+            ("e{a={1}}", "\"1\" is not a name (letters, digits and _, no digit first)"),
+        ] {
+            assert_eq!(EventTemplate::parse(text), Err(wrong.to_string()), "{text}");
+        }
+    }
+}

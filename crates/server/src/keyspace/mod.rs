@@ -1,0 +1,163 @@
+//! Keyspaces, compiled: what a key means.
+
+mod build;
+mod event;
+mod feed;
+mod pattern;
+mod sql;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use clearwell_engine::EventPattern;
+
+pub use build::BuildError;
+pub use event::EventTemplate;
+pub use feed::FeedRules;
+pub use pattern::Pattern;
+pub use sql::parameters;
+pub use template::Template;
+
+use crate::config::{Level, Strategy};
+use crate::source::{Cell, Param, Row, Source, Statement};
+
+/// The name of the parameter that `store` is given the value by.
+pub const VALUE: &str = "value";
+
+/// All keyspaces of a node.
+#[derive(Default)]
+pub struct Keyspaces {
+    /// In the order of the configuration.
+    pub all: Vec<Arc<Keyspace>>,
+    /// For each first byte of a key, the places in `all` that it can belong to, in order; empty when there are none.
+    by_first: Vec<Box<[u32]>>,
+}
+
+impl Keyspaces {
+    /// The keyspace of a key, with what its pattern captured; `None`: plain cache-aside data. Fast for keys of no keyspace.
+    pub fn find(&self, key: &[u8]) -> Option<(&Arc<Keyspace>, Captures)> {
+        self.candidates(key).find_map(|keyspace| Some((keyspace, keyspace.pattern.capture(key)?)))
+    }
+
+    /// Whether `key` matches some keyspace, without capturing.
+    pub fn is_declared(&self, key: &[u8]) -> bool {
+        self.candidates(key).any(|keyspace| keyspace.pattern.matches(key))
+    }
+
+    #[inline]
+    fn candidates(&self, key: &[u8]) -> impl Iterator<Item = &Arc<Keyspace>> {
+        let places = key.first().and_then(|first| self.by_first.get(usize::from(*first)));
+        places.into_iter().flatten().filter_map(|place| self.all.get(*place as usize))
+    }
+
+    fn new(all: Vec<Arc<Keyspace>>) -> Keyspaces {
+        let begins =
+            |keyspace: &Keyspace, byte| keyspace.pattern.prefix().first().is_none_or(|first| *first == byte);
+        let of = |byte| (0..).zip(&all).filter(|(_, k)| begins(k, byte)).map(|(place, _)| place).collect();
+        let by_first = if all.is_empty() { Vec::new() } else { (0..=u8::MAX).map(of).collect() };
+        Keyspaces { all, by_first }
+    }
+}
+
+/// What a pattern captured from a key, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Captures(pub Vec<(Arc<str>, Cell)>);
+
+impl Captures {
+    /// The captured value of a name.
+    pub fn get(&self, name: &str) -> Option<&Cell> {
+        self.0.iter().find(|(known, _)| **known == *name).map(|(_, cell)| cell)
+    }
+}
+
+/// A compiled keyspace.
+pub struct Keyspace {
+    /// The pattern as written; names the keyspace in metrics and messages.
+    pub name: Arc<str>,
+    /// Where its values are read and written, with what to run there.
+    pub backing: Option<Backing>,
+    /// The default strategy of writes.
+    pub write: Strategy,
+    /// The default level of reads.
+    pub read: Level,
+    /// How long entries live; `None` is for ever.
+    pub ttl_ms: Option<u64>,
+    /// The share of the TTL that chance takes away at most, 0 to 1.
+    pub ttl_jitter: f64,
+    /// How long an absent row is remembered as absent.
+    pub negative_ttl_ms: u64,
+    /// XFetch beta; 0 is off.
+    pub early_refresh: f64,
+    /// How long past its TTL a value may be served while the source fails.
+    pub grace_ms: u64,
+    /// Stored with each entry.
+    pub priority: u8,
+    pattern: Pattern,
+    tags: Vec<Template>,
+    depends_on: Vec<Template>,
+    events: Vec<EventTemplate>,
+    value: Arc<str>,
+}
+
+/// A keyspace's source and statements.
+pub struct Backing {
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// Its name in the configuration.
+    pub source_name: Arc<str>,
+    /// Reads one key's row; its first column is the value.
+    pub load: Statement,
+    /// Writes one key's value (`:value`).
+    pub store: Option<Statement>,
+    /// Removes one key's row.
+    pub delete: Option<Statement>,
+    /// Whether a feed tells of every change to what `load` reads (so that a barrier suffices for `strong`).
+    pub followed: bool,
+}
+
+/// The names that a loaded entry carries.
+#[derive(Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct Names {
+    pub tags: Vec<Box<[u8]>>,
+    pub dependencies: Vec<Box<[u8]>>,
+    pub events: Vec<EventPattern>,
+}
+
+impl Keyspace {
+    /// Parameters of a statement, by name, from the key's captures (and `:value` on a store). A value is text if it is
+    /// UTF-8, else a blob: a column of text stays one.
+    pub fn params(&self, captures: &Captures, value: Option<&[u8]>) -> Vec<Param> {
+        let captured =
+            captures.0.iter().map(|(name, cell)| Param { name: name.clone(), value: cell.clone() });
+        let stored = value.map(|bytes| Param {
+            name: self.value.clone(),
+            value: match std::str::from_utf8(bytes) {
+                Ok(text) => Cell::Text(text.into()),
+                Err(_) => Cell::Blob(bytes.into()),
+            },
+        });
+        captured.chain(stored).collect()
+    }
+
+    /// Whether names are made from columns, so that a value that was not loaded (a client's SET) cannot carry all of them.
+    pub fn names_need_row(&self) -> bool {
+        let templates = self.tags.iter().chain(&self.depends_on).flat_map(Template::slots);
+        let mut slots = templates.chain(self.events.iter().flat_map(EventTemplate::slots));
+        slots.any(|slot| !self.pattern.names().any(|name| name == slot))
+    }
+
+    /// Tags, dependencies and events of an entry from its key's captures and the columns that `load` returned. A
+    /// template that names a column which is NULL gives no name.
+    pub fn names(&self, captures: &Captures, row: Option<&Row>) -> Names {
+        let value = |slot: &str| captures.get(slot).or_else(|| row?.get(slot));
+        let render = |templates: &[Template]| templates.iter().filter_map(|t| t.render(value)).collect();
+        Names {
+            tags: render(&self.tags),
+            dependencies: render(&self.depends_on),
+            events: self.events.iter().filter_map(|event| event.pattern(value)).collect(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the node's verbs answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use clearwell_engine::{Millis, TooLarge, Version, View};
+
+use crate::config::{Level, Strategy};
+use crate::source::{Later, SourceError};
+
+/// An answer now, or after waiting for the source.
+pub enum Turn<T> {
+    /// It is here.
+    Now(T),
+    /// It comes; nothing of the node is held meanwhile.
+    Later(Later<T>),
+}
+
+impl<T> Turn<T> {
+    /// Waits for it.
+    pub async fn wait(self) -> T {
+        match self {
+            Turn::Now(value) => value,
+            Turn::Later(later) => later.await,
+        }
+    }
+}
+
+/// What a read found, owned. A negative entry and a miss without a source are both `value: None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The value.
+    pub value: Option<Arc<[u8]>>,
+    /// Whether it was served although it is stale (lazy invalidation, or grace while the source fails).
+    pub stale: bool,
+    /// Whether it came from memory.
+    pub hit: bool,
+    /// The level that was obtained.
+    pub level: Level,
+    /// The source's order of the value.
+    pub version: Option<Version>,
+    /// When it was stored.
+    pub created: Millis,
+    /// When it expires.
+    pub expires: Option<Millis>,
+    /// Its media type, where REST gave one.
+    pub content_type: Option<Box<str>>,
+    /// On a miss: the lease by which a client may fill the key (`CW.SET … LEASE`).
+    pub lease: Option<Box<str>>,
+    /// Changes with the entry; REST's ETag.
+    pub stamp: u64,
+}
+
+impl Answer {
+    /// What an entry in memory says.
+    pub fn of(view: &View<'_>, level: Level) -> Answer {
+        Answer {
+            value: view.value().map(Arc::from),
+            stale: view.stale(),
+            hit: true,
+            level,
+            version: view.version(),
+            created: view.created(),
+            expires: view.expires(),
+            content_type: view.content_type().map(Box::from),
+            lease: None,
+            stamp: view.stamp(),
+        }
+    }
+
+    /// Nothing yet, as of now and not from memory: what a load's answer begins with.
+    pub(super) fn loaded(now: Millis) -> Answer {
+        Answer {
+            value: None,
+            stale: false,
+            hit: false,
+            level: Level::Eventual,
+            version: None,
+            created: now,
+            expires: None,
+            content_type: None,
+            lease: None,
+            stamp: 0,
+        }
+    }
+}
+
+/// Why a read could not be answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReadError {
+    /// The level that was asked for cannot be met; never a silent downgrade.
+    Unmet(Level, String),
+    /// The source failed and no graced value was there.
+    Source(SourceError),
+}
+
+/// Why a write was not done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WriteError {
+    /// The source did not take it; the cache does not hold it.
+    Source(SourceError),
+    /// It does not fit into the cache, or its dependencies may not be.
+    Unfit(TooLarge),
+    /// The keyspace has no such statement or strategy; says what would be right.
+    Unsupported(String),
+    /// The lease is not one of this process: fill again after a miss.
+    LeaseUnknown,
+    /// The strategy cannot be done for this key.
+    Strategy(Strategy, String),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadError::Unmet(level, why) => write!(f, "level {level} cannot be met: {why}"),
+            ReadError::Source(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WriteError::Source(error) => error.fmt(f),
+            WriteError::Unfit(unfit) => write!(f, "{unfit:?}"),
+            WriteError::Unsupported(why) => f.write_str(why),
+            WriteError::LeaseUnknown => {
+                f.write_str("the lease is not one of this node's: read the key again for a new one")
+            }
+            WriteError::Strategy(strategy, why) => write!(f, "strategy {strategy} cannot be used: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+impl std::error::Error for WriteError {}

@@ -1,0 +1,42 @@
+//! What a source's commits do here.
+
+use std::sync::Weak;
+
+use clearwell_engine::{Cause, Scope};
+
+use super::Node;
+use crate::road::Request;
+use crate::source::{Commit, Follower};
+
+/// The node as its sources know it: they do not keep it alive.
+pub(super) struct Following(pub Weak<Node>);
+
+impl Follower for Following {
+    fn committed(&self, source: &str, commit: &Commit) {
+        if let Some(node) = self.0.upgrade() {
+            node.committed(source, commit);
+        }
+    }
+
+    fn lost(&self, source: &str, why: &str) {
+        if let Some(node) = self.0.upgrade() {
+            node.lost(source, why);
+        }
+    }
+}
+
+impl Node {
+    fn committed(&self, source: &str, commit: &Commit) {
+        let scopes = self.feeds.scopes(source, commit);
+        let cause = if commit.own { Cause::Write } else { Cause::Commit };
+        if !scopes.is_empty() {
+            self.invalidate(Request { version: Some(commit.version), ..Request::now(scopes, cause) });
+        }
+    }
+
+    /// Anything may have changed: nothing that was read from a source before now is served again.
+    fn lost(&self, source: &str, why: &str) {
+        tracing::warn!(source, why, "the feed has a gap: everything is invalidated");
+        self.invalidate(Request::now(vec![Scope::Everything], Cause::Commit));
+    }
+}

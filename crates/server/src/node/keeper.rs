@@ -1,0 +1,26 @@
+//! The node's own thread: it moves the clock, frees what is over, and releases what was held until now.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::Node;
+
+/// Entries that one round of maintenance looks at; a round ends well within the millisecond of a tick.
+const ROUND: usize = 2_000;
+
+/// Starts the thread; it ends when the node is gone.
+pub(super) fn start(node: &Arc<Node>) -> std::io::Result<()> {
+    let node = Arc::downgrade(node);
+    std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&node)).map(drop)
+}
+
+fn keep(node: &Weak<Node>) {
+    loop {
+        let Some(node) = node.upgrade() else { return };
+        let now = node.clock.tick();
+        node.release_due();
+        node.engine.maintain(now, ROUND);
+        drop(node);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

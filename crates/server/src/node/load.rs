@@ -1,0 +1,117 @@
+//! Loads: one a key, run to their end whoever still waits.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Ask, FillLease, Lookup, OnMiss, Outcome, Tolerate};
+
+use super::draft::Owned;
+use super::{Answer, Node, ReadError};
+use crate::config::Level;
+use crate::keyspace::{Backing, Captures, Keyspace};
+use crate::source::{Row, SourceError};
+
+/// A key of a keyspace with a source, and what is needed to load it.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub key: Box<[u8]>,
+    pub keyspace: Arc<Keyspace>,
+    pub captures: Captures,
+}
+
+impl Target {
+    /// The source behind it; `None` for a keyspace that only names things.
+    pub fn backing(&self) -> Option<&Backing> {
+        self.keyspace.backing.as_ref()
+    }
+}
+
+impl Node {
+    /// Leads a flight to its end in a task of its own.
+    pub(super) fn lead(
+        self: &Arc<Self>,
+        lease: FillLease,
+        target: Target,
+    ) -> tokio::task::JoinHandle<Result<Answer, SourceError>> {
+        let node = self.clone();
+        self.tasks.spawn(async move {
+            let loaded = node.load(&target).await;
+            match loaded {
+                Ok(owned) => {
+                    let outcome = match &owned.value {
+                        Some(value) => Outcome::Value(value.as_slice().into()),
+                        None => Outcome::Absent,
+                    };
+                    let answer = node.answer_of(&outcome, &owned);
+                    owned.lend(|draft| node.engine.land(lease, outcome, draft, node.clock.tick()));
+                    Ok(answer)
+                }
+                Err(error) => {
+                    let outcome = Outcome::Failed(Arc::new(error.clone()));
+                    Owned::default().lend(|draft| node.engine.land(lease, outcome, draft, node.clock.tick()));
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Loads beside every flight, for a reader that must see a commit that nobody told this node of.
+    pub(super) async fn load_anew(self: Arc<Self>, target: Target) -> Result<Answer, SourceError> {
+        let began = self.engine.seq();
+        let owned = self.load(&target).await?;
+        let outcome =
+            owned.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value(value.as_slice().into()));
+        owned.lend(|draft| self.engine.fill(&target.key, began, draft, self.clock.tick()));
+        Ok(self.answer_of(&outcome, &owned))
+    }
+
+    async fn load(&self, target: &Target) -> Result<Owned, SourceError> {
+        let asked = self.clock.tick();
+        let Some(backing) = target.backing() else {
+            return Err(SourceError::Unreachable("the keyspace has no source".into()));
+        };
+        let params = target.keyspace.params(&target.captures, None);
+        let row = backing.source.load(&backing.load, params).await?;
+        let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
+        Ok(Owned { load_ms, ..self.row_draft(target, row) })
+    }
+
+    /// An entry from the row that a load returned: its first column is the value. No row, or a value of NULL, is
+    /// remembered as absent.
+    pub(super) fn row_draft(&self, target: &Target, row: Option<Row>) -> Owned {
+        let keyspace = &target.keyspace;
+        let value = row.as_ref().and_then(|row| row.0.first()).and_then(|(_, cell)| cell.to_bytes());
+        let ttl = if value.is_some() { keyspace.ttl_ms } else { Some(keyspace.negative_ttl_ms) };
+        Owned {
+            expires: self.expiry(keyspace, ttl),
+            grace_ms: keyspace.grace_ms,
+            names: keyspace.names(&target.captures, row.as_ref()),
+            priority: keyspace.priority,
+            value,
+            ..Owned::default()
+        }
+    }
+
+    /// What is left when the source failed: a value within its grace, marked stale, or the failure.
+    pub(super) fn graced(&self, key: &[u8], level: Level, error: SourceError) -> Result<Answer, ReadError> {
+        let bound_allows = matches!(level, Level::Eventual | Level::Weak);
+        let ask = Ask {
+            now: self.clock.tick(),
+            tolerate: Tolerate::Grace,
+            on_miss: OnMiss::Tell,
+            early_refresh: 0.0,
+            chance: 1.0,
+        };
+        match bound_allows.then(|| self.engine.lookup(key, ask, |view| Answer::of(view, level))) {
+            Some(Lookup::Hit { read, .. }) => Ok(Answer { stale: true, ..read }),
+            _ => Err(ReadError::Source(error)),
+        }
+    }
+
+    pub(super) fn answer_of(&self, outcome: &Outcome, owned: &Owned) -> Answer {
+        let value = match outcome {
+            Outcome::Value(value) => Some(value.clone()),
+            Outcome::Absent | Outcome::Failed(_) => None,
+        };
+        Answer { value, expires: owned.expires, version: owned.version, ..Answer::loaded(self.clock.now()) }
+    }
+}

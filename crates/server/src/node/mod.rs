@@ -1,0 +1,52 @@
+//! A node: the read policy, the write policy and the road of invalidations, for every surface alike.
+
+mod answer;
+mod demand;
+mod draft;
+mod follow;
+mod invalidate;
+mod keeper;
+mod lease;
+mod load;
+mod news;
+mod read;
+mod start;
+mod write;
+
+use std::sync::Arc;
+
+use clearwell_engine::Engine;
+use parking_lot::Mutex;
+
+pub use answer::{Answer, ReadError, Turn, WriteError};
+pub use demand::Demand;
+pub use invalidate::Reached;
+pub use news::{Item, News};
+pub use read::Got;
+pub use start::{Sources, StartError};
+pub use write::{Put, Written};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keyspace::{FeedRules, Keyspaces};
+use crate::road::Road;
+
+/// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
+pub struct Node {
+    /// The cache itself.
+    pub engine: Engine,
+    /// What keys mean.
+    pub keyspaces: Keyspaces,
+    /// The clocks.
+    pub clock: Clock,
+    /// The stream of applied invalidations.
+    pub news: News,
+    /// What the node was configured with.
+    pub config: Arc<Config>,
+    /// Names this process: leases of an earlier one are not honoured.
+    pub run_id: u64,
+    feeds: FeedRules,
+    road: Mutex<Road>,
+    /// Where loads run, so that they outlive whoever asked.
+    tasks: tokio::runtime::Handle,
+}

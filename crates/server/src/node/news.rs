@@ -1,0 +1,90 @@
+//! What happened lately: the invalidations applied, for the page, SSE and «why is this key gone».
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use clearwell_engine::{Invalidation, Millis};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use crate::road::Position;
+
+/// One applied invalidation.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its place in the stream.
+    pub position: Position,
+    /// When.
+    pub at: Millis,
+    /// What.
+    pub invalidation: Invalidation,
+    /// How many entries it reached.
+    pub reached: u64,
+}
+
+/// A bounded ring of the latest items, and a channel for whoever listens. A listener that falls behind is told
+/// how much it missed and must reset.
+pub struct News {
+    ring: Mutex<Ring>,
+    sender: broadcast::Sender<Arc<Item>>,
+}
+
+struct Ring {
+    last: Position,
+    items: VecDeque<Arc<Item>>,
+}
+
+const KEPT: usize = 1024;
+
+impl News {
+    /// Nothing yet.
+    pub fn new() -> News {
+        let ring = Ring { last: Position(0), items: VecDeque::with_capacity(KEPT) };
+        News { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0 }
+    }
+
+    /// Tells what was applied, and gives it its position: whoever listens sees positions without a gap, each only
+    /// after its effect.
+    pub fn tell(&self, at: Millis, invalidation: Invalidation, reached: u64) -> Position {
+        let mut ring = self.ring.lock();
+        ring.last = Position(ring.last.0.saturating_add(1));
+        let item = Arc::new(Item { position: ring.last, at, invalidation, reached });
+        if ring.items.len() == KEPT {
+            ring.items.pop_front();
+        }
+        ring.items.push_back(item.clone());
+        let _nobody_listens = self.sender.send(item);
+        ring.last
+    }
+
+    /// The position of the latest item.
+    pub fn last(&self) -> Position {
+        self.ring.lock().last
+    }
+
+    /// The latest `most` items, newest last.
+    pub fn latest(&self, most: usize) -> Vec<Arc<Item>> {
+        let ring = self.ring.lock();
+        ring.items.iter().skip(ring.items.len().saturating_sub(most)).cloned().collect()
+    }
+
+    /// The items after `position` (`None`: some are forgotten, the listener must reset), and a listener for what
+    /// follows them without a gap.
+    pub fn listen(
+        &self,
+        after: Option<Position>,
+    ) -> (Option<Vec<Arc<Item>>>, broadcast::Receiver<Arc<Item>>) {
+        let ring = self.ring.lock();
+        let receiver = self.sender.subscribe();
+        let Some(after) = after else { return (Some(Vec::new()), receiver) };
+        let first = ring.items.front().map_or(ring.last.0.saturating_add(1), |item| item.position.0);
+        let known = first <= after.0.saturating_add(1) && after <= ring.last;
+        (known.then(|| ring.items.iter().filter(|item| item.position > after).cloned().collect()), receiver)
+    }
+}
+
+impl Default for News {
+    fn default() -> Self {
+        News::new()
+    }
+}

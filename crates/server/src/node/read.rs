@@ -1,0 +1,221 @@
+//! The read policy.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Ask, Landing, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
+
+use super::load::Target;
+use super::{Answer, Demand, Node, ReadError, Turn};
+use crate::config::Level;
+use crate::keyspace::Keyspace;
+use crate::source::SourceError;
+
+/// What [`Node::get`] found.
+#[derive(Debug)]
+pub enum Got<R> {
+    /// In memory (perhaps a negative entry: `view.value()` was `None`): what `seen` made of it.
+    Seen(R),
+    /// Loaded from the source just now, or served to a level that had to ask the source first.
+    Loaded(Answer),
+    /// Not in memory, and no source. A value that the client loads from now on may be filled with this count.
+    Miss(Seq),
+}
+
+impl Node {
+    /// Reads a key. `seen` makes what the surface needs of an entry that is served from memory, with whether it is
+    /// stale; it is called while the entry's shard is held, so it copies and does nothing slow.
+    ///
+    /// A hit is answered at once, and so is a miss of a key without a source; everything that needs the source
+    /// answers later.
+    pub fn get<R: Send + 'static>(
+        self: &Arc<Self>,
+        key: &[u8],
+        demand: Demand,
+        seen: impl FnOnce(&View<'_>, bool) -> R,
+    ) -> Turn<Result<Got<R>, ReadError>> {
+        let Some((keyspace, captures)) = self.keyspaces.find(key) else {
+            return Turn::Now(Ok(self.get_plain(key, demand, seen)));
+        };
+        let Some(backing) = &keyspace.backing else {
+            return Turn::Now(Ok(self.get_plain(key, demand, seen)));
+        };
+        let level = demand.level.unwrap_or(keyspace.read);
+        let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
+        let node = self.clone();
+        match level {
+            Level::Bounded(ms) if backing.followed && backing.source.behind_ms() <= ms => {}
+            Level::Strong | Level::Bounded(_) if backing.followed => {
+                let target = target();
+                return Turn::Later(Box::pin(async move {
+                    node.behind_barrier(target, level, demand).await.map(Got::Loaded)
+                }));
+            }
+            Level::Bounded(ms) if self.is_younger(key, ms) => {}
+            Level::Strong | Level::Bounded(_) => {
+                let target = target();
+                return Turn::Later(Box::pin(async move { node.anew(target, level).await.map(Got::Loaded) }));
+            }
+            Level::Session | Level::Causal | Level::Eventual | Level::Weak => {}
+        }
+        match self.engine.lookup(key, self.ask(keyspace, level, demand), |view| seen(view, view.stale())) {
+            Lookup::Hit { read, refresh, .. } => {
+                if let Some(lease) = refresh {
+                    drop(self.lead(lease, target()));
+                }
+                Turn::Now(Ok(Got::Seen(read)))
+            }
+            Lookup::Miss { began } => Turn::Now(Ok(Got::Miss(began))),
+            Lookup::Lead(lease) => {
+                let target = target();
+                let flight = self.lead(lease, target.clone());
+                Turn::Later(Box::pin(async move { node.led(flight, target, level).await.map(Got::Loaded) }))
+            }
+            Lookup::Wait(waiting) => {
+                let target = target();
+                Turn::Later(Box::pin(async move {
+                    match waiting.await {
+                        Landing::Abandoned => node.loaded(target, level, demand).await.map(Got::Loaded),
+                        Landing::Landed(outcome) => node.landed(&target.key, level, outcome).map(Got::Loaded),
+                    }
+                }))
+            }
+        }
+    }
+
+    /// Reads a key into an owned answer: for surfaces that are not in a hurry (REST, `CW.GET`, the library).
+    pub fn read(self: &Arc<Self>, key: &[u8], demand: Demand) -> Turn<Result<Answer, ReadError>> {
+        let level = demand.level.or_else(|| self.keyspaces.find(key).map(|(keyspace, _)| keyspace.read));
+        let level = level.unwrap_or(Level::Strong);
+        let answer = move |node: &Node, got| match got {
+            Got::Seen(answer) | Got::Loaded(answer) => answer,
+            Got::Miss(began) => {
+                Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.now()) }
+            }
+        };
+        match self.get(key, demand, |view, stale| Answer { stale, ..Answer::of(view, level) }) {
+            Turn::Now(got) => Turn::Now(got.map(|got| answer(self, got))),
+            Turn::Later(later) => {
+                let node = self.clone();
+                Turn::Later(Box::pin(async move { later.await.map(|got| answer(&node, got)) }))
+            }
+        }
+    }
+
+    /// A key without a source: this node's memory is the truth, so every level is met by looking.
+    fn get_plain<R>(&self, key: &[u8], demand: Demand, seen: impl FnOnce(&View<'_>, bool) -> R) -> Got<R> {
+        let ask = Ask {
+            now: self.clock.now(),
+            tolerate: tolerated(demand.level.unwrap_or(Level::Eventual), demand),
+            on_miss: if demand.remember { OnMiss::Remember } else { OnMiss::Tell },
+            early_refresh: 0.0,
+            chance: 1.0,
+        };
+        match self.engine.lookup(key, ask, |view| seen(view, view.stale())) {
+            Lookup::Hit { read, .. } => Got::Seen(read),
+            Lookup::Miss { began } => Got::Miss(began),
+            Lookup::Lead(_) | Lookup::Wait(_) => unreachable!("flights are only begun for OnMiss::Load"),
+        }
+    }
+
+    fn ask(&self, keyspace: &Keyspace, level: Level, demand: Demand) -> Ask {
+        let early_refresh = keyspace.early_refresh;
+        let chance = if early_refresh > 0.0 { 1.0 - fastrand::f64() } else { 1.0 };
+        Ask {
+            now: self.clock.now(),
+            tolerate: tolerated(level, demand),
+            on_miss: OnMiss::Load,
+            early_refresh,
+            chance,
+        }
+    }
+
+    /// Whether what is cached was loaded less than `ms` ago, so that nothing in it is older than that.
+    fn is_younger(&self, key: &[u8], ms: u64) -> bool {
+        let now = self.clock.tick();
+        self.engine
+            .peek(key, now, |view| now.since(view.created()).saturating_add(view.load_ms().into()) <= ms)
+            .unwrap_or(false)
+    }
+
+    /// Every commit made before this read began is applied; what is cached then, or loaded then, is as new as it.
+    async fn behind_barrier(
+        self: Arc<Self>,
+        target: Target,
+        level: Level,
+        demand: Demand,
+    ) -> Result<Answer, ReadError> {
+        if let Some(backing) = target.backing()
+            && let Err(error) = backing.source.barrier().await
+        {
+            return Err(ReadError::Unmet(level, error.to_string()));
+        }
+        self.loaded(target, level, Demand { stale: false, ..demand }).await
+    }
+
+    /// No feed tells of changes to this keyspace: only the source itself knows.
+    async fn anew(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
+        let anew = self.load_anew(target).await;
+        anew.map(|answer| Answer { level, ..answer })
+            .map_err(|error| ReadError::Unmet(level, error.to_string()))
+    }
+
+    /// Looks up, leads or waits until there is an answer. It ends: whoever is told to ask again either hits, or leads.
+    async fn loaded(
+        self: Arc<Self>,
+        target: Target,
+        level: Level,
+        demand: Demand,
+    ) -> Result<Answer, ReadError> {
+        loop {
+            let ask = self.ask(&target.keyspace, level, demand);
+            match self.engine.lookup(&target.key, ask, |view| Answer::of(view, level)) {
+                Lookup::Hit { read, refresh, .. } => {
+                    if let Some(lease) = refresh {
+                        drop(self.lead(lease, target));
+                    }
+                    return Ok(read);
+                }
+                Lookup::Lead(lease) => {
+                    let flight = self.lead(lease, target.clone());
+                    return self.led(flight, target, level).await;
+                }
+                Lookup::Wait(waiting) => {
+                    if let Landing::Landed(outcome) = waiting.await {
+                        return self.landed(&target.key, level, outcome);
+                    }
+                }
+                Lookup::Miss { .. } => unreachable!("OnMiss::Load leads or waits"),
+            }
+        }
+    }
+
+    async fn led(
+        self: Arc<Self>,
+        flight: tokio::task::JoinHandle<Result<Answer, SourceError>>,
+        target: Target,
+        level: Level,
+    ) -> Result<Answer, ReadError> {
+        match flight.await {
+            Ok(Ok(answer)) => Ok(Answer { level, ..answer }),
+            Ok(Err(error)) => self.graced(&target.key, level, error),
+            Err(gone) => self.graced(&target.key, level, SourceError::Unreachable(gone.to_string())),
+        }
+    }
+
+    fn landed(&self, key: &[u8], level: Level, outcome: Outcome) -> Result<Answer, ReadError> {
+        let answer = Answer { level, ..Answer::loaded(self.clock.now()) };
+        match outcome {
+            Outcome::Value(value) => Ok(Answer { value: Some(value), ..answer }),
+            Outcome::Absent => Ok(answer),
+            Outcome::Failed(error) => {
+                let error = error.downcast_ref::<SourceError>().cloned();
+                let unknown = || SourceError::Unreachable("the load failed".into());
+                self.graced(key, level, error.unwrap_or_else(unknown))
+            }
+        }
+    }
+}
+
+fn tolerated(level: Level, demand: Demand) -> Tolerate {
+    if demand.stale || level == Level::Weak { Tolerate::Stale } else { Tolerate::Fresh }
+}

@@ -1,0 +1,84 @@
+//! Making a node: its sources opened, its keyspaces compiled, its feeds followed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use clearwell_engine::Engine;
+use parking_lot::Mutex;
+
+use super::follow::Following;
+use super::{News, Node, keeper};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keyspace::{FeedRules, Keyspaces};
+use crate::road::Road;
+use crate::source::Source;
+
+/// Why a node did not start: one clear sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError(pub String);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Node {
+    /// Opens the sources under the folder `data` and starts a node over them. Loads run on `tasks`.
+    pub fn start(
+        config: Config,
+        data: &Path,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
+        let feeds = FeedRules::build(&config).map_err(StartError)?;
+        let mut sources: Sources = BTreeMap::new();
+        for (name, source) in &config.sources {
+            let opened = crate::source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
+            sources
+                .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
+        }
+        Node::over(config, sources, tasks)
+    }
+
+    /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
+    /// begins to follow their commits.
+    pub fn over(
+        config: Config,
+        sources: Sources,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
+        let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
+        let feeds = FeedRules::build(&config).map_err(StartError)?;
+        let engine = clearwell_engine::Config {
+            max_memory: config.max_memory,
+            late_fill_window_ms: config.late_fill_window_ms,
+            ..clearwell_engine::Config::default()
+        };
+        let node = Arc::new(Node {
+            engine: Engine::new(engine, fastrand::u64(..)),
+            keyspaces,
+            feeds,
+            clock: Clock::new(),
+            news: News::new(),
+            config: Arc::new(config),
+            run_id: fastrand::u64(..),
+            road: Mutex::new(Road::default()),
+            tasks,
+        });
+        for (name, source) in &sources {
+            let followed = source.follow(Arc::new(Following(Arc::downgrade(&node))));
+            followed.map_err(|error| StartError(format!("source {name}: {error}")))?;
+        }
+        keeper::start(&node)
+            .map_err(|error| StartError(format!("cannot start the keeper thread: {error}")))?;
+        Ok(node)
+    }
+}
+
+/// Sources by the names that keyspaces give them.
+pub type Sources = BTreeMap<String, Arc<dyn Source>>;

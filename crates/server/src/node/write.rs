@@ -1,0 +1,237 @@
+//! The write policy.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Scope, Seq, Version};
+
+use super::draft::Owned;
+use super::load::Target;
+use super::{Node, Turn, WriteError};
+use crate::config::Strategy;
+use crate::keyspace::Names;
+use crate::road::Request;
+use crate::source::{Receipt, Row, Statement, Write};
+
+/// A value that a client gives. Names and times that it leaves out come from the keyspace.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct Put {
+    pub value: Vec<u8>,
+    /// `Some(None)`: never expires, said explicitly. `None`: the keyspace's TTL, or none.
+    pub expires: Option<Option<Millis>>,
+    pub tags: Vec<Box<[u8]>>,
+    pub dependencies: Vec<Box<[u8]>>,
+    pub events: Vec<EventPattern>,
+    pub priority: Option<u8>,
+    pub content_type: Option<Box<str>>,
+    pub write: Option<Strategy>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Stored (and, by the strategy, committed in the source).
+    Stored,
+    /// It was the fill of a miss from before the last invalidation: dropped.
+    Refused,
+}
+
+impl Node {
+    /// A plain SET: a write by the keyspace's or the request's strategy; for a key without a source it may be the
+    /// fill of a remembered miss (`own_miss` is this connection's own, if it remembers one).
+    pub fn set(
+        self: &Arc<Self>,
+        key: &[u8],
+        put: Put,
+        own_miss: Option<Seq>,
+    ) -> Turn<Result<Written, WriteError>> {
+        let found = self.keyspaces.find(key);
+        let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
+        let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
+        match put.write.or(declared).unwrap_or(Strategy::CacheOnly) {
+            Strategy::WriteBack => {
+                Turn::Now(Err(WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into())))
+            }
+            Strategy::CacheOnly => {
+                let (keyspace, names) = match &found {
+                    Some((keyspace, captures)) => (Some(&***keyspace), keyspace.names(captures, None)),
+                    None => (None, Names::default()),
+                };
+                let draft = self.put_draft(put, keyspace, names);
+                let now = self.clock.now();
+                Turn::Now(match backed {
+                    true => draft
+                        .lend(|draft| self.engine.put(key, draft, now))
+                        .map(|()| Written::Stored)
+                        .map_err(WriteError::Unfit),
+                    false => offered(draft.lend(|draft| self.engine.offer(key, own_miss, draft, now))),
+                })
+            }
+            strategy => match found {
+                Some((keyspace, captures)) if backed => {
+                    let target = Target { key: key.into(), keyspace: keyspace.clone(), captures };
+                    let node = self.clone();
+                    Turn::Later(Box::pin(async move { node.store(target, put, strategy).await }))
+                }
+                _ => Turn::Now(Err(WriteError::Strategy(strategy, no_source(key)))),
+            },
+        }
+    }
+
+    /// A fill with an explicit lease, as [`Answer::lease`](super::Answer) gave it.
+    pub fn fill(&self, key: &[u8], lease: &str, put: Put) -> Result<Written, WriteError> {
+        let began = self.lease_began(lease).ok_or(WriteError::LeaseUnknown)?;
+        let draft = match self.keyspaces.find(key) {
+            Some((keyspace, captures)) => {
+                self.put_draft(put, Some(keyspace), keyspace.names(&captures, None))
+            }
+            None => self.put_draft(put, None, Names::default()),
+        };
+        match draft.lend(|draft| self.engine.fill(key, began, draft, self.clock.now())) {
+            Filled::Stored => Ok(Written::Stored),
+            Filled::Refused => Ok(Written::Refused),
+            Filled::TooLarge(unfit) => Err(WriteError::Unfit(unfit)),
+        }
+    }
+
+    /// Removes keys: from the source where the keyspace has a `delete`, then invalidated on the one road. Answers how
+    /// many of them there were, in the source or (where it was not asked) in memory.
+    pub fn remove(
+        self: &Arc<Self>,
+        keys: Vec<Box<[u8]>>,
+        write: Option<Strategy>,
+    ) -> Turn<Result<u64, WriteError>> {
+        let mut in_source = Vec::new();
+        let mut in_memory = Vec::new();
+        for key in keys {
+            match self.keyspaces.find(&key) {
+                Some((keyspace, captures)) => match self.deleting(keyspace, write) {
+                    Err(error) => return Turn::Now(Err(error)),
+                    Ok(Some(statement)) => {
+                        in_source.push((Target { key, keyspace: keyspace.clone(), captures }, statement))
+                    }
+                    Ok(None) => in_memory.push(Scope::Key(key)),
+                },
+                None => in_memory.push(Scope::Key(key)),
+            }
+        }
+        let removed = self.invalidate(Request::now(in_memory, Cause::Removal)).entries;
+        if in_source.is_empty() {
+            return Turn::Now(Ok(removed));
+        }
+        let node = self.clone();
+        Turn::Later(Box::pin(async move {
+            let mut removed = removed;
+            for (target, statement) in in_source {
+                removed = removed.saturating_add(node.delete(target, statement).await?);
+            }
+            Ok(removed)
+        }))
+    }
+
+    /// The statement that deletes a row of this keyspace, if deleting its keys is to reach the source.
+    fn deleting(
+        &self,
+        keyspace: &crate::keyspace::Keyspace,
+        write: Option<Strategy>,
+    ) -> Result<Option<Statement>, WriteError> {
+        let statement = keyspace.backing.as_ref().and_then(|backing| backing.delete.clone());
+        match write.unwrap_or(keyspace.write) {
+            Strategy::CacheOnly => Ok(None),
+            Strategy::WriteBack => Err(WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into())),
+            asked if statement.is_none() && write.is_some() => Err(WriteError::Strategy(
+                asked,
+                format!("keyspace {} declares no `delete` statement", keyspace.name),
+            )),
+            Strategy::WriteThrough | Strategy::WriteInvalidate => Ok(statement),
+        }
+    }
+
+    /// Writes to the source. In the commit's own place of the source's order the key is invalidated and, for
+    /// `write-through`, what the database made of the value is stored: so concurrent writes of one key leave the
+    /// cache with the last commit's value, or without one.
+    async fn store(
+        self: Arc<Self>,
+        target: Target,
+        put: Put,
+        strategy: Strategy,
+    ) -> Result<Written, WriteError> {
+        let Some(backing) = target.backing() else {
+            return Err(WriteError::Strategy(strategy, no_source(&target.key)));
+        };
+        let Some(statement) = backing.store.clone() else {
+            let name = &target.keyspace.name;
+            return Err(WriteError::Strategy(
+                strategy,
+                format!("keyspace {name} declares no `store` statement"),
+            ));
+        };
+        let through = strategy == Strategy::WriteThrough;
+        let params = target.keyspace.params(&target.captures, Some(&put.value));
+        let read_back =
+            through.then(|| (backing.load.clone(), target.keyspace.params(&target.captures, None)));
+        let source = backing.source.clone();
+        let node = self.clone();
+        let committed = Box::new(move |receipt: &Receipt| {
+            let began = node.overwritten(&target.key, receipt.version);
+            if let Some(row) = &receipt.row {
+                node.keep_written(&target, row, put, receipt.version, began);
+            }
+        });
+        let written = source.write(Write { statement, params, read_back, committed }).await;
+        written.map(|_| Written::Stored).map_err(WriteError::Source)
+    }
+
+    async fn delete(self: &Arc<Self>, target: Target, statement: Statement) -> Result<u64, WriteError> {
+        let Some(backing) = target.backing() else { return Ok(0) };
+        let params = target.keyspace.params(&target.captures, None);
+        let source = backing.source.clone();
+        let node = self.clone();
+        let committed = Box::new(move |receipt: &Receipt| {
+            node.overwritten(&target.key, receipt.version);
+        });
+        let written = source.write(Write { statement, params, read_back: None, committed }).await;
+        written.map(|receipt| receipt.rows.min(1)).map_err(WriteError::Source)
+    }
+
+    /// Our own commit changed this key: whatever was read before it is old.
+    fn overwritten(&self, key: &[u8], version: Version) -> Seq {
+        let request =
+            Request { version: Some(version), ..Request::now(vec![Scope::Key(key.into())], Cause::Write) };
+        self.invalidate(request).seq
+    }
+
+    /// Stores what was just committed, as a load would have read it, with the names the client gave beside it. A value
+    /// that does not fit is not kept: the source has it.
+    fn keep_written(&self, target: &Target, row: &Row, put: Put, version: Version, began: Seq) {
+        let read = self.row_draft(target, Some(row.clone()));
+        let Put { expires, tags, dependencies, events, priority, content_type, .. } = put;
+        let given = Put {
+            value: read.value.unwrap_or_default(),
+            expires,
+            tags,
+            dependencies,
+            events,
+            priority,
+            content_type,
+            write: None,
+        };
+        let draft =
+            Owned { version: Some(version), ..self.put_draft(given, Some(&target.keyspace), read.names) };
+        draft.lend(|draft| self.engine.fill(&target.key, began, draft, self.clock.tick()));
+    }
+}
+
+const NO_JOURNAL: &str = "write-back needs the journal, which this version does not have; use write-through";
+
+fn no_source(key: &[u8]) -> String {
+    format!("no keyspace with a source matches {:?}; use cache-only", String::from_utf8_lossy(key))
+}
+
+fn offered(offered: Offered) -> Result<Written, WriteError> {
+    match offered {
+        Offered::Written | Offered::Filled => Ok(Written::Stored),
+        Offered::Refused => Ok(Written::Refused),
+        Offered::TooLarge(unfit) => Err(WriteError::Unfit(unfit)),
+    }
+}

@@ -1,0 +1,1 @@
+//! The Redis protocol's surface: it only translates.

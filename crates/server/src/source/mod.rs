@@ -1,0 +1,196 @@
+//! Sources: where truth is read and written, and the stream of their commits.
+
+// pub mod sqlite;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use clearwell_engine::Version;
+
+/// A boxed future; sources are called through `dyn`.
+pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A database that a node stands in front of.
+pub trait Source: Send + Sync {
+    /// Begins to tell `follower` of commits; called once, before the first load or write. What was committed before it is
+    /// not told.
+    fn follow(&self, follower: Arc<dyn Follower>) -> Result<(), SourceError>;
+
+    /// Reads one row. `None`: there is none.
+    fn load(&self, statement: &Statement, params: Vec<Param>) -> Later<Result<Option<Row>, SourceError>>;
+
+    /// Runs one write in a transaction and commits it. Before it answers, the [`Follower`] was handed every commit up to
+    /// and including this one, in commit order, and `write.committed` was called right after this one's.
+    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>>;
+
+    /// Answers when the [`Follower`] was handed every commit that was made before this call, whoever made it.
+    fn barrier(&self) -> Later<Result<Version, SourceError>>;
+
+    /// What the database makes of a statement, without running it: for checks when a node starts. `None`: this source
+    /// cannot tell.
+    fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
+        let _ = statement;
+        Ok(None)
+    }
+
+    /// How long ago the follower was last known to be complete, in milliseconds; for `bounded(d)` and for metrics.
+    fn behind_ms(&self) -> u64;
+}
+
+/// Who is told of a source's commits, in their order, from one thread.
+pub trait Follower: Send + Sync {
+    /// A commit, ours or foreign. When it returns, its invalidations are applied.
+    fn committed(&self, source: &str, commit: &Commit);
+    /// The stream has a gap: anything may have changed since the last commit told of.
+    fn lost(&self, source: &str, why: &str);
+}
+
+/// One transaction's row changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Its place in the source's order.
+    pub version: Version,
+    /// Whether this node made it.
+    pub own: bool,
+    /// The rows it changed, of tables that some feed names.
+    pub changes: Vec<RowChange>,
+}
+
+/// One changed row; both old and new count, so a row that moves from author 1 to 2 reaches both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowChange {
+    /// The table.
+    pub table: Arc<str>,
+    /// The row before; `None` at an insert.
+    pub old: Option<Row>,
+    /// The row after; `None` at a delete.
+    pub new: Option<Row>,
+}
+
+/// A prepared text with named parameters (`:id`), bound, never pasted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Statement(pub Arc<str>);
+
+/// A statement as its database understands it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shape {
+    /// The columns that it returns, in order; none for a statement that only writes.
+    pub columns: Vec<Arc<str>>,
+    /// The tables whose rows it reads, views seen through.
+    pub reads: Vec<Arc<str>>,
+    /// Whether it writes anything.
+    pub writes: bool,
+}
+
+/// A table whose changes a source is to tell of, with the columns that [`RowChange`] needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The table.
+    pub table: Arc<str>,
+    /// The columns, sorted, each once. May be empty: then only that some row changed is told.
+    pub columns: Vec<Arc<str>>,
+}
+
+/// A named parameter's value; the name without its colon.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    /// The name.
+    pub name: Arc<str>,
+    /// The value.
+    pub value: Cell,
+}
+
+/// One write and what is to happen at its place in the commit order.
+pub struct Write {
+    /// What to run.
+    pub statement: Statement,
+    /// Its parameters.
+    pub params: Vec<Param>,
+    /// A load to run in the same transaction after the write: what the database made of it.
+    pub read_back: Option<(Statement, Vec<Param>)>,
+    /// Called on the follower's thread right after the follower was told of this commit, before any later one.
+    pub committed: Box<dyn FnOnce(&Receipt) + Send>,
+}
+
+/// A committed write.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Receipt {
+    /// Its place in the source's order.
+    pub version: Version,
+    /// How many rows the statement changed.
+    pub rows: u64,
+    /// What `read_back` found.
+    pub row: Option<Row>,
+}
+
+/// A row: columns in the statement's order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Row(pub Vec<(Arc<str>, Cell)>);
+
+impl Row {
+    /// The value of a column, by name.
+    pub fn get(&self, column: &str) -> Option<&Cell> {
+        self.0.iter().find(|(name, _)| &**name == column).map(|(_, cell)| cell)
+    }
+}
+
+/// A value in a row.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Arc<str>),
+    Blob(Arc<[u8]>),
+}
+
+impl Cell {
+    /// The bytes that a client sees (text as it is, numbers in decimal, blobs raw); `None` for NULL.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Cell::Null => None,
+            Cell::Integer(n) => Some(n.to_string().into_bytes()),
+            Cell::Real(x) => Some(x.to_string().into_bytes()),
+            Cell::Text(text) => Some(text.as_bytes().to_vec()),
+            Cell::Blob(bytes) => Some(bytes.to_vec()),
+        }
+    }
+}
+
+/// Why a source did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceError {
+    /// It refused the statement (a constraint, a type, a syntax error): its own message.
+    Refused(String),
+    /// It cannot be reached or opened.
+    Unreachable(String),
+    /// It did not answer within this many milliseconds. A write may or may not have been committed.
+    TooSlow(u64),
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceError::Refused(message) => write!(f, "the source refused: {message}"),
+            SourceError::Unreachable(message) => write!(f, "the source is unreachable: {message}"),
+            SourceError::TooSlow(ms) => write!(f, "the source did not answer within {ms} ms"),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+/// Opens a source that the configuration declares; it will tell of `watched`.
+pub fn open(
+    name: &str,
+    config: &crate::config::SourceConfig,
+    data: &std::path::Path,
+    watched: Vec<Watched>,
+    feed_poll_ms: u64,
+) -> Result<Arc<dyn Source>, SourceError> {
+    let _ = (name, config, data, watched, feed_poll_ms);
+    todo!()
+}

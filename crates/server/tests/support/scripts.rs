@@ -1,0 +1,66 @@
+//! Client programs in their own languages, run against a server.
+
+use super::Server;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Where `cargo xtask setup` puts the clients of other languages.
+pub fn client_dir() -> PathBuf {
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the tmp folder is in the target folder");
+    target.join("clients")
+}
+
+/// A Python script of `tests/clients`, to be run with the pinned packages.
+pub fn python(script: &str, server: &Server) -> Command {
+    let interpreter = client_dir().join("python/bin/python");
+    let mut command = script_command(&interpreter, script, server);
+    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// A Node.js script of `tests/clients`, to be run with the locked packages.
+pub fn node(script: &str, server: &Server) -> Command {
+    // Modules are looked up beside the script, so it is run from where they are.
+    let modules = client_dir().join("node");
+    let mut command = script_command(Path::new("node"), script, server);
+    command.env("NODE_PATH", modules.join("node_modules"));
+    assert!(modules.join("node_modules").is_dir(), "no Node.js clients; run `cargo xtask setup` first");
+    command
+}
+
+fn script_command(interpreter: &Path, script: &str, server: &Server) -> Command {
+    if interpreter.components().count() > 1 {
+        assert!(interpreter.is_file(), "no {}; run `cargo xtask setup` first", interpreter.display());
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+    let mut command = tool(interpreter);
+    command.arg(file).env("RESP_HOST", "127.0.0.1").env("RESP_PORT", server.resp.port().to_string());
+    if let Some(http) = server.http {
+        command.env("HTTP_URL", format!("http://{http}"));
+    }
+    command
+}
+
+/// A program that is ended when it hangs.
+pub fn tool(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", "300"]).arg(program);
+    command
+}
+
+/// Runs `command` to its end and returns its standard output; panics with all its output when it fails.
+pub fn output_of(command: &mut Command, server: &Server) -> String {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    println!("{stdout}");
+    assert!(
+        status.success(),
+        "{command:?} on {:?}: {status}\n{stdout}\n{stderr}\n{}",
+        server.kind,
+        server.process.output()
+    );
+    stdout.into_owned()
+}
