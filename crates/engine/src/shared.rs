@@ -13,6 +13,9 @@ use crate::{Config, Effect, Event, Glob, Millis, Seq};
 /// How many patterns, and how many events, are remembered for the fills in flight, and in how many bytes.
 const RECENT: (usize, usize) = (256, 64 << 10);
 
+/// Writes between two counts of what the shards do not count themselves.
+const WRITES_A_COUNT: u64 = 256;
+
 /// Counts, names and memories that belong to no one shard.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -28,6 +31,9 @@ pub(crate) struct Shared {
     /// The last invalidation that left entries to the sweeper.
     pub unswept: AtomicU64,
     pub invalidations: AtomicU64,
+    /// Bytes of names, marks, edges and remembered scopes, as counted last.
+    rest_bytes: AtomicU64,
+    writes: AtomicU64,
 }
 
 /// A pattern or prefix over keys.
@@ -100,6 +106,8 @@ impl Shared {
             shard_bytes: AtomicU64::new(0),
             unswept: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
+            rest_bytes: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
             config,
         }
     }
@@ -131,14 +139,23 @@ impl Shared {
         }
     }
 
-    /// Bytes of everything.
+    /// Bytes of everything, counted now.
     pub(crate) fn bytes(&self) -> u64 {
         let rest = self.names.memory_bytes() + self.patterns.memory_bytes() + self.events.memory_bytes();
+        self.rest_bytes.store(rest as u64, Ordering::Relaxed);
         self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest as u64)
     }
 
-    /// Whether more memory is taken than allowed.
+    /// Whether more memory is taken than allowed. What is not the shards' own is counted at every so many writes.
     pub(crate) fn over_full(&self) -> bool {
-        self.bytes() > self.config.max_memory
+        let rest = self.rest_bytes.load(Ordering::Relaxed);
+        self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest) > self.config.max_memory
+    }
+
+    /// Notes a write.
+    pub(crate) fn note_write(&self) {
+        if self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_A_COUNT == 0 {
+            self.bytes();
+        }
     }
 }

@@ -190,6 +190,7 @@ impl Engine {
     ) {
         shard.publish(&self.shared);
         let Some(place) = stored else { return };
+        self.shared.note_write();
         if !self.shared.over_full() {
             return;
         }

@@ -62,37 +62,31 @@ impl Engine {
         };
         let mut shard = cell.lock.write();
         let offer = self.question(&shard, &incoming, own_miss, draft, now);
-        let (offered, stored, seq) = match shard.outstanding.offer(&offer) {
-            Decision::Put => {
-                let (stored, seq) = self.store_put(&mut shard, cell, incoming, now);
-                (Offered::Written, stored, Some(seq))
-            }
+        let (offered, stored) = match shard.outstanding.offer(&offer) {
+            Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
             Decision::Fill { began } => {
                 match self.store_fill(&mut shard, cell, incoming, began, draft.events, now) {
-                    Some(place) => (Offered::Filled, Some(place), None),
-                    None => (Offered::Refused, None, None),
+                    Some(place) => (Offered::Filled, Some(place)),
+                    None => (Offered::Refused, None),
                 }
             }
             Decision::Same => {
                 count(&cell.tally.fills);
                 self.discard(incoming);
-                (Offered::Filled, None, None)
+                (Offered::Filled, None)
             }
             Decision::Refuse { drop_stored } => {
                 if let Some(place) = shard.find(hash, key).filter(|_| drop_stored) {
                     self.take_away(cell, &mut shard, place, Leaving::Invalidated);
                 }
                 self.discard(incoming);
-                (Offered::Refused, None, None)
+                (Offered::Refused, None)
             }
         };
         if offered == Offered::Refused {
             count(&cell.tally.offers_refused);
         }
         self.finish(cell, shard, stored, now);
-        if let Some(seq) = seq {
-            self.cascade_from(key, seq);
-        }
         offered
     }
 

@@ -18,35 +18,36 @@ impl Engine {
         let (hash, cell) = self.cell(key);
         let incoming = self.incoming(key, hash, draft)?;
         let mut shard = cell.lock.write();
-        let (stored, seq) = self.store_put(&mut shard, cell, incoming, now);
+        let stored = self.store_put(&mut shard, cell, incoming, now);
         self.finish(cell, shard, stored, now);
-        self.cascade_from(key, seq);
         Ok(())
     }
 
-    /// Stores a put; its place and its count.
+    /// Stores a put and invalidates what depends on its key; its place.
     pub(super) fn store_put(
         &self,
         shard: &mut Shard,
         cell: &Cell,
         incoming: Incoming,
         now: Millis,
-    ) -> (Option<u32>, Seq) {
-        let shared = &self.shared;
-        if shared.names.is_live(incoming.key()) {
-            shared.names.link(incoming.key(), incoming.held(), &shared.counter);
-        }
+    ) -> Option<u32> {
+        let names = &self.shared.names;
         let hash = incoming.hash;
-        let seq = enter_newer(shared, |seq| enter_all(incoming.held(), seq));
+        // The edges stand before the marks are looked at, so that a cascade either follows them or refuses this.
+        let seq = enter_newer(&self.shared, |seq| {
+            self.cascade_from(incoming.key(), seq);
+            names.relink(incoming.key(), incoming.held());
+            enter_all(incoming.held(), seq)
+        });
         let stored = self.place(shard, cell, incoming, seq, true, now);
         if stored.is_none() {
             shard.marks.raise(hash, Last::at(seq, Effect::Gone));
         }
-        (stored, seq)
+        stored
     }
 
-    /// Invalidates what depends on a key that was written.
-    pub(super) fn cascade_from(&self, key: &[u8], seq: Seq) {
+    /// Invalidates what depends on a key that is being written.
+    fn cascade_from(&self, key: &[u8], seq: Seq) {
         let shared = &self.shared;
         if shared.names.is_live(key) {
             shared.names.cascade(&[(Kind::Dependency, key)], seq, Effect::Gone, &shared.counter);
@@ -71,15 +72,12 @@ impl Engine {
         let stale =
             seen.is_some_and(|place| self.shared.standing(&shard.slab[place], now) == Standing::Stale);
         let (change, answer) = decide(seen.map(|place| View { slot: &shard.slab[place], stale }).as_ref());
-        let (stored, seq) = self.change(cell, &mut shard, key, seen, change, now)?;
+        let stored = self.change(cell, &mut shard, key, seen, change, now)?;
         self.finish(cell, shard, stored, now);
-        if let Some(seq) = seq {
-            self.cascade_from(key, seq);
-        }
         Ok(answer)
     }
 
-    /// Carries a change out; the place of what was stored, and the count of the write if it was one.
+    /// Carries a change out; the place of what was stored.
     fn change(
         &self,
         cell: &Cell,
@@ -88,14 +86,17 @@ impl Engine {
         seen: Option<u32>,
         change: Change<'_>,
         now: Millis,
-    ) -> Result<(Option<u32>, Option<Seq>), TooLarge> {
+    ) -> Result<Option<u32>, TooLarge> {
         match (change, seen) {
-            (Change::Keep, _) | (Change::Expires(_), None) => Ok((None, None)),
+            (Change::Keep, _) | (Change::Expires(_), None) => Ok(None),
             (Change::Expires(expires), Some(place)) => {
                 shard.set_expires(place, expires.map_or(NEVER, |at| at.0.min(NEVER - 1)));
-                Ok((None, None))
+                Ok(None)
             }
-            (Change::Remove, _) => Ok((None, Some(self.remove_key(cell, shard, key)))),
+            (Change::Remove, _) => {
+                self.remove_key(cell, shard, key);
+                Ok(None)
+            }
             (Change::Put(draft), _) => self.put_held(cell, shard, key, &draft, now),
             (Change::Value(value), None) => {
                 let draft = Draft { value: Some(&value), ..Draft::default() };
@@ -103,22 +104,25 @@ impl Engine {
             }
             (Change::Value(value), Some(place)) => {
                 self.check_size(key, &Draft { value: Some(&value), ..Draft::default() })?;
-                let seq = enter_newer(&self.shared, |seq| shard.reenter(place, seq));
+                let seq = enter_newer(&self.shared, |seq| {
+                    self.cascade_from(key, seq);
+                    shard.reenter(place, seq)
+                });
                 shard.set_value(place, blob(key, Some(&value)), seq, now);
-                Ok((Some(place), Some(seq)))
+                Ok(Some(place))
             }
         }
     }
 
     /// A client's removal, which every load in flight is older than.
-    fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8]) -> Seq {
+    fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8]) {
         let hash = self.shared.hasher.hash(key);
         let seq = self.shared.counter.next();
         if let Some(place) = shard.find(hash, key) {
             self.take_away(cell, shard, place, Leaving::Removed);
         }
         shard.marks.raise(hash, Last::at(seq, Effect::Gone));
-        seq
+        self.cascade_from(key, seq);
     }
 
     /// A put while the key's shard is held.
@@ -129,19 +133,19 @@ impl Engine {
         key: &[u8],
         draft: &Draft<'_>,
         now: Millis,
-    ) -> Result<(Option<u32>, Option<Seq>), TooLarge> {
+    ) -> Result<Option<u32>, TooLarge> {
         self.check_size(key, draft)?;
         let incoming = self.join(key, self.shared.hasher.hash(key), draft);
         let linked = draft.dependencies.iter().all(|dependency| self.link_beside(cell, shard, dependency));
         let incoming = self.check_chain(incoming, draft)?;
-        let (stored, seq) = self.store_put(shard, cell, incoming, now);
+        let stored = self.store_put(shard, cell, incoming, now);
         match stored {
             Some(place) if !linked => {
                 // What its dependencies live by is not known, so it may not stay.
                 self.take_away(cell, shard, place, Leaving::Evicted);
-                Ok((None, Some(seq)))
+                Ok(None)
             }
-            stored => Ok((stored, Some(seq))),
+            stored => Ok(stored),
         }
     }
 
