@@ -91,15 +91,24 @@ impl Model {
         let covers = |past: &Past| {
             let covered = past.covers(key, names);
             let below = || names.dependencies.iter().any(|name| self.may_touch(past, *name));
-            // An entry of the key that was taken away leaves word for plain SETs, which fills heed too.
-            let died = || {
-                self.lived
-                    .get(&key)
-                    .is_some_and(|all| all.iter().any(|one| past.covers(key, one) != Covered::No))
-            };
-            if covered == Covered::No && (below() || died()) { Covered::Maybe } else { covered }
+            if covered == Covered::No && (below() || self.died_by(key, past)) {
+                Covered::Maybe
+            } else {
+                covered
+            }
         };
         self.since(began).map(covers).max().unwrap_or(Covered::No)
+    }
+
+    /// Whether an entry of the key may have been taken away since. It leaves word of that for plain SETs, which fills
+    /// and readers heed too.
+    pub fn died(&self, key: u8, began: u64) -> bool {
+        self.since(began).any(|past| self.died_by(key, past))
+    }
+
+    fn died_by(&self, key: u8, past: &Past) -> bool {
+        let covers = |names| past.covers(key, names) != Covered::No;
+        self.lived.get(&key).is_some_and(|all| all.iter().any(covers))
     }
 
     /// Whether an invalidation covered a key that somebody depends on, or what that key's entries lived by. A load

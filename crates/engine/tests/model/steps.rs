@@ -106,6 +106,7 @@ impl World {
         let key = self.random.u8(..KEYS);
         self.settle(key);
         match self.random.u8(..100) {
+            _ if self.loads.len() > 40 => self.end_load(),
             0..35 => self.lookup(key),
             35..48 => self.begin(key),
             48..64 => self.end_load(),
@@ -192,22 +193,25 @@ impl World {
             Lookup::Lead(lease) => {
                 self.agree(!self.strict || !may_hit, format_args!("{key} led, is {worth:?}"));
                 self.agree(
-                    on_miss == OnMiss::Load && !(self.strict && self.joinable(key)),
+                    on_miss == OnMiss::Load && !(self.strict && self.joinable(key).1),
                     "led beside a flight",
                 );
                 self.lead(key, lease);
             }
             Lookup::Wait(waiting) => {
                 self.agree(!self.strict || !may_hit, format_args!("{key} waits, is {worth:?}"));
-                self.agree(on_miss == OnMiss::Load && self.joinable(key), "joined an old flight");
+                self.agree(on_miss == OnMiss::Load && self.joinable(key).0, "joined an old flight");
                 let flight = (key, self.flights[&key]);
                 self.waiters.push(Waiter { waiting: Box::pin(waiting), flight, joined: self.engine.seq() });
             }
         }
     }
 
-    fn joinable(&self, key: u8) -> bool {
-        self.flights.get(&key).is_some_and(|&began| !self.model.key_covered(key, began))
+    /// Whether a reader may join the flight of a key, and whether it has to.
+    fn joinable(&self, key: u8) -> (bool, bool) {
+        let Some(&began) = self.flights.get(&key) else { return (false, false) };
+        let may = !self.model.key_covered(key, began);
+        (may, may && !self.model.died(key, began))
     }
 
     fn lead(&mut self, key: u8, lease: FillLease) {
@@ -220,9 +224,6 @@ impl World {
         let value = (self.random.u8(..8) > 0 || plain).then_some(self.truth[key as usize]);
         let (tick, time) = (self.model.tick, self.model.now);
         self.loads.push(Load { key, tick, began, time, value, lease, plain });
-        if self.loads.len() > 40 {
-            self.finish(0, true);
-        }
     }
 
     fn expect_refresh(&mut self, key: u8, ask: &Ask, stale: bool, refresh: Option<FillLease>) {
@@ -230,11 +231,10 @@ impl World {
         let ahead = -f64::from(entry.load_ms) * ask.early_refresh * ask.chance.ln();
         let left = entry.expires.map(|expires| expires.saturating_sub(self.model.now) as f64);
         let early = entry.load_ms > 0 && ask.early_refresh > 0.0 && left.is_some_and(|left| ahead >= left);
-        let wanted = ask.on_miss == OnMiss::Load && (stale || early) && !self.joinable(key);
-        self.agree(
-            !self.strict || wanted == refresh.is_some(),
-            format_args!("{key}: refresh wanted {wanted}"),
-        );
+        let wanted = ask.on_miss == OnMiss::Load && (stale || early);
+        let (may_join, has_to_join) = self.joinable(key);
+        let fine = if refresh.is_some() { wanted && !has_to_join } else { !wanted || may_join };
+        self.agree(!self.strict || fine, format_args!("{key}: refresh wanted {wanted}"));
         self.agree(ask.on_miss == OnMiss::Load || refresh.is_none(), "a refresh for who cannot load");
         if let Some(lease) = refresh {
             self.lead(key, lease);
@@ -263,15 +263,12 @@ impl World {
         if !self.loads.is_empty() {
             let index = self.random.usize(..self.loads.len());
             self.settle(self.loads[index].key);
-            self.finish(index, false);
+            self.finish(index);
         }
     }
 
-    fn finish(&mut self, index: usize, settle: bool) {
+    fn finish(&mut self, index: usize) {
         let mut load = self.loads.swap_remove(index);
-        if settle {
-            self.settle(load.key);
-        }
         let names = self.names(load.key);
         let entry = self.entry(load.value, names, false);
         match load.lease.take() {
