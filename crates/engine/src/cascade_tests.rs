@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::freshness::{Verdict, verdict};
+use crate::freshness::{Verdict, may_store, verdict};
+use crate::marks::KeyMarks;
 use crate::names::{Held, enter_all, last_of, leave_all};
 
 /// A store of entries without values, run as the engine is to run one.
@@ -9,15 +10,31 @@ struct Store {
     names: Names,
     counter: Counter,
     entries: BTreeMap<Vec<u8>, (Held, Seq)>,
+    keys: KeyMarks,
+}
+
+/// Test keys are so short that they are their own hash.
+fn hash(key: &[u8]) -> u64 {
+    key.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 impl Store {
     fn new(remembered: usize) -> Store {
-        Store { names: Names::new(remembered, 1), counter: Counter::default(), entries: BTreeMap::new() }
+        Store {
+            names: Names::new(remembered, 1),
+            counter: Counter::default(),
+            entries: BTreeMap::new(),
+            keys: KeyMarks::new(remembered / 64),
+        }
     }
 
     fn remove(&mut self, key: &[u8]) {
         if let Some((held, began)) = self.entries.remove(key) {
+            // Who was made from it may still be on the way.
+            let last = last_of(&held);
+            if verdict(began, last) != Verdict::Fresh {
+                self.keys.raise(hash(key), last);
+            }
             leave_all(&held, began);
             self.names.release(held);
         }
@@ -31,17 +48,21 @@ impl Store {
         dependencies: &[&[u8]],
     ) -> Result<bool, TooLarge> {
         let held = self.names.join_all(tags, dependencies, &[]);
+        let mut old = false;
         for name in dependencies {
+            let mut last = self.keys.last(hash(name));
             if let Some((stored, _)) = self.entries.get(*name) {
                 self.names.link(name, stored, &self.counter);
+                last = last.and(last_of(stored));
             }
+            old |= !may_store(began, last);
         }
         if let Err(unfit) = self.names.check_chain(key, dependencies, 64) {
             self.names.release(held);
             return Err(unfit);
         }
         self.names.link(key, &held, &self.counter);
-        if !enter_all(&held, began) {
+        if old || !enter_all(&held, began) {
             self.names.release(held);
             return Ok(false);
         }
@@ -231,7 +252,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// What a stored entry was declared with, and the worst that has happened to it.
 type Naive = BTreeMap<u8, (Option<u8>, Vec<u8>, Verdict)>;
 
-fn mark_naively(naive: &mut Naive, key: Option<u8>, tag: Option<u8>, effect: Verdict) {
+fn mark_naively(naive: &mut Naive, died: &mut Vec<u8>, key: Option<u8>, tag: Option<u8>, effect: Verdict) {
     let covered: Vec<u8> = naive
         .iter()
         .filter(|(_, (its_tag, dependencies, known))| {
@@ -244,7 +265,8 @@ fn mark_naively(naive: &mut Naive, key: Option<u8>, tag: Option<u8>, effect: Ver
     for key in covered {
         let entry = naive.get_mut(&key).expect("found above");
         entry.2 = effect;
-        mark_naively(naive, Some(key), None, effect);
+        died.push(key);
+        mark_naively(naive, died, Some(key), None, effect);
     }
 }
 
@@ -259,7 +281,11 @@ proptest! {
     ) {
         let mut store = Store::new(remembered);
         let mut naive = Naive::new();
+<<<<<<< HEAD
         // When each name was last invalidated itself, by kind; never forgotten.
+=======
+        // When each name was invalidated last, or the entry of that key by a cascade; never forgotten.
+>>>>>>> marks
         let mut last: BTreeMap<(Kind, u8), Seq> = BTreeMap::new();
         for step in steps {
             match step {
@@ -283,6 +309,7 @@ proptest! {
                     naive.remove(&key);
                 }
                 Step::Invalidate { tag, name, stale } => {
+                    let mut died = Vec::new();
                     let (effect, naive_effect) =
                         if stale { (Effect::Stale, Verdict::Stale) } else { (Effect::Gone, Verdict::Gone) };
                     if tag {
@@ -290,12 +317,22 @@ proptest! {
                         store.invalidate(&[(Kind::Tag, &tag), (Kind::Dependency, &tag)], effect);
                         last.insert((Kind::Tag, tag[0]), store.counter.now());
                         last.insert((Kind::Dependency, tag[0]), store.counter.now());
+<<<<<<< HEAD
                         mark_naively(&mut naive, None, Some(tag[0]), naive_effect);
                     } else {
                         store.invalidate(&[(Kind::Dependency, &[name])], effect);
                         last.insert((Kind::Dependency, name), store.counter.now());
                         mark_naively(&mut naive, Some(name), None, naive_effect);
+=======
+                        mark_naively(&mut naive, &mut died, None, Some(tag[0]), naive_effect);
+                    } else {
+                        store.invalidate(&[(Kind::Dependency, &[name])], effect);
+                        last.insert((Kind::Dependency, name), store.counter.now());
+                        mark_naively(&mut naive, &mut died, Some(name), None, naive_effect);
+>>>>>>> marks
                     }
+                    let now = store.counter.now();
+                    last.extend(died.into_iter().map(|key| ((Kind::Dependency, key), now)));
                 }
             }
             store.check();

@@ -225,7 +225,9 @@ mod tests {
                         let before = alive(&mark, &entries);
                         // `lag` invalidations were counted after this one, before it raises the mark.
                         let seq = counter.next();
-                        (0..lag).for_each(|_| drop(counter.next()));
+                        for _ in 0..lag {
+                            counter.next();
+                        }
                         let effect = if stale { Effect::Stale } else { Effect::Gone };
                         let reached = mark.raise(seq, effect, &counter);
                         prop_assert_eq!(reached, before);

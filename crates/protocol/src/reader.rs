@@ -21,7 +21,7 @@ pub struct Reader {
     open: Vec<Open>,
     /// Bytes of the input that are parsed into `open`.
     at: usize,
-    /// Bytes of the input known to hold no end of the line at `at`.
+    /// Bytes of the input known to hold no end of the line at `at`; may lie before it.
     scanned: usize,
 }
 
@@ -65,7 +65,6 @@ impl Reader {
         loop {
             let Some((token, next)) = self.token(input)? else { return Ok(None) };
             self.at = next;
-            self.scanned = next;
             let value = match token {
                 Token::Value(value) => Some(value),
                 Token::Opens(kind, missing) => self.open(kind, missing)?,

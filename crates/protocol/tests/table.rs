@@ -170,6 +170,7 @@ fn keys_are_found() {
 fn movable_keys_are_not_taken_for_other_words() {
     assert_eq!(key_words("cw.invalidate TAGS 1 keys PATTERN keys KEYS 2 a b DRYRUN"), ["a", "b"]);
     assert_eq!(key_words("cw.invalidate EVENT keys ATTRIBUTES 1 keys 2 MODE on-event keys KEYS 1 a"), ["a"]);
+    assert_eq!(key_words("cw.invalidate EVENT e ATTRIBUTES 2 a 1 b KEYS KEYS 1 x"), ["x"]);
     assert_eq!(key_words("cw.invalidate TAGS 1 keys"), Vec::<String>::new());
     assert_eq!(key_words("cw.invalidate KEYS 9 a"), ["a"], "a lying count finds what is there");
     assert_eq!(key_words("cw.invalidate KEYS -1 a"), Vec::<String>::new());
