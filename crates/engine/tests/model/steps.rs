@@ -191,7 +191,10 @@ impl World {
                 self.start(key, began, None, plain);
             }
             Lookup::Lead(lease) => {
-                self.agree(!self.strict || !may_hit, format_args!("{key} led, is {worth:?}"));
+                self.agree(
+                    !self.strict || !may_hit,
+                    format_args!("{key} led, is {worth:?}; {}", Tale(&self.model, key)),
+                );
                 self.agree(
                     on_miss == OnMiss::Load && !(self.strict && self.joinable(key).1),
                     "led beside a flight",
