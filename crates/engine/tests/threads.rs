@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 
 use clearwell_engine::{
-    Ask, Cause, Change, Config, Draft, Effect, Engine, Glob, Invalidation, Lookup, Millis, OnMiss, Outcome, Scope,
-    Tolerate,
+    Ask, Cause, Change, Config, Draft, Effect, Engine, Glob, Invalidation, Lookup, Millis, OnMiss, Outcome,
+    Scope, Tolerate,
 };
 
 const KEYS: u64 = 8;

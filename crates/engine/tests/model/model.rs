@@ -242,8 +242,12 @@ impl std::fmt::Display for Tale<'_> {
         let edges = model.edges.get(key).cloned().unwrap_or_default();
         for past in model.since(from) {
             let covers = edges.iter().map(|names| past.covers(*key, names)).max();
-            if past.covers_key(*key) || covers > Some(Covered::No) {
-                writeln!(f, "  step {}: {:?} stale {} covers {covers:?}", past.at, past.cover, past.stale)?;
+            if true {
+                writeln!(
+                    f,
+                    "  step {}: {:?} stale {} covers {covers:?} surely {:?}",
+                    past.at, past.cover, past.stale, past.surely
+                )?;
             }
         }
         Ok(())

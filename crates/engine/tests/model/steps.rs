@@ -397,7 +397,15 @@ impl World {
         let newer = self.newer_stands(key, &entry);
         match filled {
             Filled::Stored => {
-                self.agree(covered != Covered::Surely, format_args!("{key}: an old fill was stored"));
+                self.agree(
+                    covered != Covered::Surely,
+                    format_args!(
+                        "{key}: an old fill was stored; began {}, {:?}; {}",
+                        load.tick,
+                        entry.names,
+                        Tale(&self.model, key)
+                    ),
+                );
                 self.agree(!newer || !self.strict, format_args!("{key}: a newer version was overwritten"));
                 self.store(key, entry);
             }
