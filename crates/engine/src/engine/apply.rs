@@ -89,6 +89,7 @@ impl Engine {
         for cell in &self.cells {
             let mut shard = cell.lock.write();
             shard.marks.forget_through(seq);
+            shard.taken.forget_through(seq);
             shard.publish(&self.shared);
         }
         // All that depends on anything was covered itself.

@@ -242,7 +242,7 @@ impl std::fmt::Display for Tale<'_> {
         let edges = model.edges.get(key).cloned().unwrap_or_default();
         for past in model.since(from) {
             let covers = edges.iter().map(|names| past.covers(*key, names)).max();
-            if true {
+            if past.covers_key(*key) || covers > Some(Covered::No) {
                 writeln!(
                     f,
                     "  step {}: {:?} stale {} covers {covers:?} surely {:?}",
