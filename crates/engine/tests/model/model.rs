@@ -118,6 +118,7 @@ impl Model {
         let edges = self.edges.get(&key);
         past.covers_key(key)
             || past.covers_name(name)
+            || self.died_by(key, past)
             || edges.is_some_and(|edges| edges.iter().any(|edge| past.covers(key, edge) != Covered::No))
     }
 
@@ -203,7 +204,7 @@ impl Model {
         }
         let lived = self.lived.entry(key).or_default();
         lived.push_front(entry.names.clone());
-        lived.truncate(16);
+        lived.truncate(40);
         self.entries.insert(key, entry);
     }
 
