@@ -43,11 +43,12 @@ pub fn bind(statement: &mut Statement<'_>, params: &[Param]) -> rusqlite::Result
 
 /// The first row that a bound statement returns.
 pub fn first_row(statement: &mut Statement<'_>) -> rusqlite::Result<Option<Row>> {
-    let names: Vec<_> = statement.column_names().map(std::sync::Arc::from).collect();
     let mut rows = statement.raw_query();
     let Some(row) = rows.next()? else { return Ok(None) };
-    let column = |(place, name)| Ok((name, cell(row.get_ref(place)?)));
-    Ok(Some(Row(names.into_iter().enumerate().map(column).collect::<rusqlite::Result<_>>()?)))
+    // Asked for after the first step, which prepares anew what was cached before a table changed.
+    let names = row.as_ref().column_names().enumerate();
+    let column = |(place, name): (usize, &str)| Ok((name.into(), cell(row.get_ref(place)?)));
+    Ok(Some(Row(names.map(column).collect::<rusqlite::Result<_>>()?)))
 }
 
 /// What an error of SQLite means to the source.

@@ -21,11 +21,12 @@ pub fn install(connection: &Connection, watched: &[Watched]) -> Result<bool, Fau
            (id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT, op TEXT NOT NULL, columns TEXT);
          CREATE TABLE IF NOT EXISTS clearwell_feeds (tbl TEXT PRIMARY KEY, columns TEXT NOT NULL);",
     )?;
-    for table in watched {
-        let columns = columns(connection, table)?;
+    for watched in watched {
+        let table = table(connection, &watched.table)?;
+        let columns = columns(connection, &table, watched)?;
         widen(connection, columns.len())?;
-        record(connection, &table.table, &columns)?;
-        for (name, sql) in Writer::new(connection, &table.table, &columns)?.triggers() {
+        record(connection, &table, &columns)?;
+        for (name, sql) in Writer::new(connection, &table, &columns)?.triggers() {
             put_trigger(connection, &name, &sql)?;
         }
     }
@@ -42,9 +43,7 @@ fn texts(connection: &Connection, sql: &str, table: &str) -> rusqlite::Result<Ve
 }
 
 /// The columns to record: ours and those that other nodes recorded, as far as the table has them.
-fn columns(connection: &Connection, watched: &Watched) -> Result<Vec<String>, Fault> {
-    let table = &*watched.table;
-    check_table(connection, table)?;
+fn columns(connection: &Connection, table: &str, watched: &Watched) -> Result<Vec<String>, Fault> {
     let existing = texts(connection, "SELECT name FROM pragma_table_xinfo(?1)", table)?;
     for column in &watched.columns {
         if !existing.iter().any(|name| name.eq_ignore_ascii_case(column)) {
@@ -62,12 +61,14 @@ fn columns(connection: &Connection, watched: &Watched) -> Result<Vec<String>, Fa
     Ok(all.into_iter().collect())
 }
 
-fn check_table(connection: &Connection, table: &str) -> Result<(), Fault> {
-    let kind = "SELECT type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
-    let kind: Option<String> = connection.query_row(kind, [table], |row| row.get(0)).optional()?;
-    match kind.as_deref() {
-        Some("table") => Ok(()),
-        Some(kind) => Err(Fault::Refused(format!("{table} is a {kind}: a feed needs the tables behind it"))),
+/// A table's name as the database spells it: nodes that spell it differently share one set of triggers.
+fn table(connection: &Connection, table: &str) -> Result<String, Fault> {
+    let found = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
+    let found: Option<(String, String)> =
+        connection.query_row(found, [table], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match found {
+        Some((name, kind)) if kind == "table" => Ok(name),
+        Some((_, kind)) => Err(Fault::Refused(format!("{table} is a {kind}: a feed needs the tables behind it"))),
         None => {
             let all = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
                        AND name NOT LIKE 'clearwell%' AND name <> ?1";
