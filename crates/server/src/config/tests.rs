@@ -57,6 +57,11 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[source.main]\nurl = 'sqlite://x'\nseed = ''\nseed_file = 'x'",
         4,
+        "[source.main] has both seed and seed_file",
+    ),
+    (
+        "[source.main]\nurl = 'sqlite://x'\nseed_file = 'x'",
+        3,
         "seed_file in [source.main]: x cannot be read: this text is not in a folder",
     ),
     (
@@ -246,13 +251,15 @@ fn mistake(text: &str) -> String {
 
 #[test]
 fn each_mistake_is_told_with_its_line() {
-    for (text, line, message) in MISTAKES {
-        assert_eq!(mistake(text), format!("clearwell.toml:{line}: {message}"), "{text}");
-    }
     let head = format!("{HEAD}[[keyspace]]\npattern = 'post:{{id:int}}'\nsource = 'main'\n");
-    for (text, line, message) in KEYSPACE_MISTAKES {
-        assert_eq!(mistake(&format!("{head}{text}")), format!("clearwell.toml:{line}: {message}"), "{text}");
+    let whole = MISTAKES.iter().map(|(text, line, message)| (text.to_string(), line, message));
+    let begun = KEYSPACE_MISTAKES.iter().map(|(text, line, message)| (format!("{head}{text}"), line, message));
+    let (mut told, mut expected) = (Vec::new(), Vec::new());
+    for (text, line, message) in whole.chain(begun) {
+        told.push(mistake(&text));
+        expected.push(format!("clearwell.toml:{line}: {message}"));
     }
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -138,9 +138,9 @@ fn a_load_is_followed_when_feeds_reach_its_keys() {
 #[test]
 fn what_does_not_fit_the_database_is_refused() {
     assert_eq!(
-        build(POSTS, &["content", "author"], &[]).err().unwrap(),
+        build(POSTS, &["content", "autor_id"], &[]).err().unwrap(),
         "keyspace post:{id:int}: {author_id} is neither captured by the pattern nor a column that load returns; \
-         did you mean \"author\"?"
+         did you mean \"autor_id\"?"
     );
     assert_eq!(build(POSTS, &[], &[]).err().unwrap(), "keyspace post:{id:int}: load returns no column");
 }

@@ -1,6 +1,6 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
-// pub mod sqlite;
+pub mod sqlite;
 
 use std::fmt;
 use std::future::Future;

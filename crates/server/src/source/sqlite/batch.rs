@@ -1,0 +1,143 @@
+//! Group commit: all writes that wait, in one transaction.
+
+use clearwell_engine::Version;
+
+use super::convert::Fault;
+use super::log::Read;
+use super::writer::{Pending, Writer, version};
+use crate::source::{Commit, RowChange, SourceError};
+
+/// The most writes in one transaction.
+const MOST: usize = 128;
+
+/// The writes of one transaction, with what became of each.
+#[derive(Default)]
+pub struct Batch {
+    done: Vec<(Pending, Commit)>,
+    refused: Vec<(Pending, SourceError)>,
+}
+
+/// What others committed before the transaction began, and where the log ended then.
+type Foreign = (Vec<RowChange>, i64);
+
+impl Batch {
+    /// Runs the writes that wait. They stay waiting when somebody else holds the lock.
+    pub fn run(writer: &mut Writer) {
+        if writer.pending.is_empty() {
+            return;
+        }
+        match Batch::begin(writer) {
+            Ok(Some(foreign)) => {
+                let mut batch = Batch::default();
+                let intact = batch.fill(writer, foreign.1);
+                batch.finish(writer, foreign, intact);
+            }
+            Ok(None) | Err(Fault::Busy(_)) => {}
+            Err(fault) => writer.close(&fault.told(0).to_string()),
+        }
+    }
+
+    /// Begins the transaction. `None`: the news have to be looked at first.
+    fn begin(writer: &mut Writer) -> Result<Option<Foreign>, Fault> {
+        let Some(session) = &mut writer.session else { return Ok(None) };
+        session.check_file()?;
+        if !session.begin()? {
+            return Ok(None);
+        }
+        let after = session.log.last;
+        match session.log.read(&session.connection, after) {
+            Ok(Read::Changes(changes, last)) => Ok(Some((changes, last))),
+            Ok(Read::Gap(why, last)) => {
+                session.rollback();
+                session.log.last = last;
+                writer.tell_lost(&why);
+                Ok(None)
+            }
+            Err(fault) => {
+                session.rollback();
+                Err(fault)
+            }
+        }
+    }
+
+    /// Runs the writes one by one. `false`: one of them ended the transaction, and what was done before it is undone.
+    fn fill(&mut self, writer: &mut Writer, mut last: i64) -> bool {
+        for _ in 0..MOST {
+            let Some(pending) = writer.pending.pop_front() else { break };
+            let now = writer.shared.now_ms();
+            let Some(session) = &mut writer.session else { return false };
+            if pending.deadline_ms <= now {
+                self.refused.push((pending, SourceError::TooSlow(writer.shared.timeout_ms)));
+                continue;
+            }
+            session.deadline.set(pending.deadline_ms);
+            let done = session.run(&pending.write, last);
+            session.deadline.clear();
+            let ended = session.connection.is_autocommit();
+            match done {
+                Ok((changes, end)) if !ended => {
+                    last = end;
+                    self.done.push((pending, Commit { version: version(end), own: true, changes }));
+                }
+                Ok(_) => {
+                    let message = "a write may not end the transaction that it runs in".into();
+                    self.refused.push((pending, SourceError::Refused(message)));
+                }
+                Err(fault) => self.refused.push((pending, fault.told(writer.shared.timeout_ms))),
+            }
+            if ended {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn finish(self, writer: &mut Writer, foreign: Foreign, intact: bool) {
+        let committed = match &writer.session {
+            Some(session) if intact => session.commit(),
+            _ => Err(Fault::Busy("the transaction was ended by another write in it".into())),
+        };
+        writer.tell_foreign(foreign.0, foreign.1);
+        match committed {
+            Ok(()) => tell(writer, self.done),
+            // Nothing of it was done: those that are not at fault have another turn.
+            Err(Fault::Busy(_)) => {
+                if let Some(session) = &writer.session {
+                    session.rollback();
+                }
+                for (pending, _) in self.done.into_iter().rev() {
+                    writer.pending.push_front(pending);
+                }
+            }
+            Err(fault) => fail(writer, self.done, fault),
+        }
+        for (pending, error) in self.refused {
+            let _gone = pending.answer.send(Err(error));
+        }
+    }
+}
+
+/// Tells of commits in their order, and answers when all of them were told.
+fn tell(writer: &mut Writer, done: Vec<(Pending, Commit)>) {
+    let mut answers = Vec::with_capacity(done.len());
+    for (pending, commit) in done {
+        writer.tell(&commit);
+        if let Some(session) = &mut writer.session {
+            session.log.last = i64::try_from(commit.version.0).unwrap_or(i64::MAX);
+        }
+        (pending.write.committed)(commit.version);
+        answers.push((pending.answer, commit.version));
+    }
+    for (answer, version) in answers {
+        let _gone: Result<(), Result<Version, SourceError>> = answer.send(Ok(version));
+    }
+}
+
+/// The commit failed, and whether it is on the disk nobody can say: the file is opened anew and everything distrusted.
+fn fail(writer: &mut Writer, done: Vec<(Pending, Commit)>, fault: Fault) {
+    let error = fault.told(writer.shared.timeout_ms);
+    writer.close(&format!("a commit failed: {error}"));
+    for (pending, _) in done {
+        let _gone = pending.answer.send(Err(error.clone()));
+    }
+}
