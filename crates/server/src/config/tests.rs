@@ -253,7 +253,8 @@ fn mistake(text: &str) -> String {
 fn each_mistake_is_told_with_its_line() {
     let head = format!("{HEAD}[[keyspace]]\npattern = 'post:{{id:int}}'\nsource = 'main'\n");
     let whole = MISTAKES.iter().map(|(text, line, message)| (text.to_string(), line, message));
-    let begun = KEYSPACE_MISTAKES.iter().map(|(text, line, message)| (format!("{head}{text}"), line, message));
+    let begun =
+        KEYSPACE_MISTAKES.iter().map(|(text, line, message)| (format!("{head}{text}"), line, message));
     let (mut told, mut expected) = (Vec::new(), Vec::new());
     for (text, line, message) in whole.chain(begun) {
         told.push(mistake(&text));

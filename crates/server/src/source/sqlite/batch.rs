@@ -1,10 +1,9 @@
 //! Group commit: all writes that wait, in one transaction.
 
-use clearwell_engine::Version;
-
 use super::convert::Fault;
 use super::log::Read;
-use super::writer::{Pending, Writer, version};
+use super::session::{Ran, version};
+use super::writer::{Pending, Writer};
 use crate::source::{Commit, RowChange, SourceError};
 
 /// The most writes in one transaction.
@@ -13,7 +12,7 @@ const MOST: usize = 128;
 /// The writes of one transaction, with what became of each.
 #[derive(Default)]
 pub struct Batch {
-    done: Vec<(Pending, Commit)>,
+    done: Vec<(Pending, Ran)>,
     refused: Vec<(Pending, SourceError)>,
 }
 
@@ -75,12 +74,12 @@ impl Batch {
             session.deadline.clear();
             let ended = session.connection.is_autocommit();
             match done {
-                Ok((changes, end)) if !ended => {
-                    last = end;
-                    self.done.push((pending, Commit { version: version(end), own: true, changes }));
+                Ok(ran) if !ended => {
+                    last = ran.last;
+                    self.done.push((pending, ran));
                 }
                 Ok(_) => {
-                    let message = "a write may not end the transaction that it runs in".into();
+                    let message = "the write ended the transaction that it ran in".into();
                     self.refused.push((pending, SourceError::Refused(message)));
                 }
                 Err(fault) => self.refused.push((pending, fault.told(writer.shared.timeout_ms))),
@@ -118,23 +117,23 @@ impl Batch {
 }
 
 /// Tells of commits in their order, and answers when all of them were told.
-fn tell(writer: &mut Writer, done: Vec<(Pending, Commit)>) {
+fn tell(writer: &mut Writer, done: Vec<(Pending, Ran)>) {
     let mut answers = Vec::with_capacity(done.len());
-    for (pending, commit) in done {
-        writer.tell(&commit);
+    for (pending, ran) in done {
+        writer.tell(&Commit { version: version(ran.last), own: true, changes: ran.changes });
         if let Some(session) = &mut writer.session {
-            session.log.last = i64::try_from(commit.version.0).unwrap_or(i64::MAX);
+            session.log.last = ran.last;
         }
-        (pending.write.committed)(commit.version);
-        answers.push((pending.answer, commit.version));
+        (pending.write.committed)(&ran.receipt);
+        answers.push((pending.answer, ran.receipt));
     }
-    for (answer, version) in answers {
-        let _gone: Result<(), Result<Version, SourceError>> = answer.send(Ok(version));
+    for (answer, receipt) in answers {
+        let _gone = answer.send(Ok(receipt));
     }
 }
 
 /// The commit failed, and whether it is on the disk nobody can say: the file is opened anew and everything distrusted.
-fn fail(writer: &mut Writer, done: Vec<(Pending, Commit)>, fault: Fault) {
+fn fail(writer: &mut Writer, done: Vec<(Pending, Ran)>, fault: Fault) {
     let error = fault.told(writer.shared.timeout_ms);
     writer.close(&format!("a commit failed: {error}"));
     for (pending, _) in done {

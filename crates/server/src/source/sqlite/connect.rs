@@ -101,7 +101,9 @@ pub fn create(shared: &Arc<Shared>, seed: Option<&str>) -> Result<(), SourceErro
     let told = |fault: Fault| fault.told(shared.timeout_ms);
     if seed.is_none() && !shared.path.exists() {
         let path = shared.path.display();
-        return Err(SourceError::Unreachable(format!("{path} does not exist, and there is no seed to make it with")));
+        return Err(SourceError::Unreachable(format!(
+            "{path} does not exist, and there is no seed to make it with"
+        )));
     }
     if let Some(folder) = shared.path.parent() {
         std::fs::create_dir_all(folder)
@@ -130,7 +132,9 @@ pub fn retried<T>(shared: &Shared, mut attempt: impl FnMut() -> Result<T, Fault>
     let deadline_ms = shared.deadline_ms();
     loop {
         match attempt() {
-            Err(Fault::Busy(_)) if shared.now_ms() < deadline_ms => std::thread::sleep(Duration::from_millis(1)),
+            Err(Fault::Busy(_)) if shared.now_ms() < deadline_ms => {
+                std::thread::sleep(Duration::from_millis(1))
+            }
             done => return done.map_err(|fault| fault.told(shared.timeout_ms)),
         }
     }

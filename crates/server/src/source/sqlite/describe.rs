@@ -33,7 +33,8 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Shape, Fa
     connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)?;
     let (touched, writes) = std::mem::take(&mut *touched.lock());
     // Views are seen through: SQLite names the tables behind them as well. Table-valued functions are no tables.
-    let is_table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE)";
+    let is_table =
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE)";
     let mut is_table = connection.prepare(is_table)?;
     let mut reads = Vec::new();
     for table in touched {

@@ -41,7 +41,8 @@ impl Log {
     pub fn at_end(connection: &Connection, width: usize) -> Result<Log, Fault> {
         let names = |side: char| (0..width).map(move |place| format!(", {side}{place}"));
         let columns: String = names('o').chain(names('n')).collect();
-        let select = format!("SELECT id, op, tbl, columns{columns} FROM clearwell_changes WHERE id > ?1 ORDER BY id");
+        let select =
+            format!("SELECT id, op, tbl, columns{columns} FROM clearwell_changes WHERE id > ?1 ORDER BY id");
         let (columns, tables) = (HashMap::new(), HashMap::new());
         Ok(Log { last: end(connection)?, select, width, columns, tables })
     }
@@ -50,7 +51,10 @@ impl Log {
     pub fn read(&mut self, connection: &Connection, after: i64) -> Result<Read, Fault> {
         let end = end(connection)?;
         if end < after {
-            return Ok(Read::Gap(format!("the change log ends at {end}, before {after}: it is another database"), end));
+            return Ok(Read::Gap(
+                format!("the change log ends at {end}, before {after}: it is another database"),
+                end,
+            ));
         }
         if end - after > MOST_AT_ONCE {
             return Ok(Read::Gap(format!("{} changes at once", end - after), end));
@@ -62,7 +66,10 @@ impl Log {
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
             if id != last + 1 {
-                return Ok(Read::Gap(format!("the change log lacks {} to {}", last + 1, id - 1), end.max(id)));
+                return Ok(Read::Gap(
+                    format!("the change log lacks {} to {}", last + 1, id - 1),
+                    end.max(id),
+                ));
             }
             last = id;
             if let Some((op, change)) = self.change(row)? {
@@ -94,7 +101,8 @@ impl Log {
         };
         let side = |first: usize| {
             let columns = names.iter().enumerate();
-            let column = |(place, name): (usize, &Arc<str>)| Ok((name.clone(), cell(row.get_ref(first + place)?)));
+            let column =
+                |(place, name): (usize, &Arc<str>)| Ok((name.clone(), cell(row.get_ref(first + place)?)));
             Ok::<_, Fault>(Row(columns.map(column).collect::<rusqlite::Result<_>>()?))
         };
         let old = if op == 'I' { None } else { Some(side(4)?) };

@@ -29,7 +29,7 @@ use self::connect::Shared;
 use self::reader::{Load, Queue};
 use self::session::Session;
 use self::writer::{Answer, Job, Pending, Writer};
-use super::{Follower, Later, Param, Row, Shape, Source, SourceError, Statement, Watched, Write};
+use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
 use crate::config::SourceConfig;
 
 /// How many threads load.
@@ -69,7 +69,7 @@ impl Sqlite {
         Ok(source)
     }
 
-    fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Later<Result<Version, SourceError>> {
+    fn ask<T: Send + 'static>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Later<Result<T, SourceError>> {
         let (answer, answered) = oneshot::channel();
         // A thread that is gone drops the answer, which is an answer.
         let _ = self.jobs.send(job(answer));
@@ -106,7 +106,7 @@ impl Source for Sqlite {
         Box::pin(async move { answered.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
-    fn write(&self, write: Write) -> Later<Result<Version, SourceError>> {
+    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
         let deadline_ms = self.shared.deadline_ms();
         self.ask(|answer| Job::Write(Pending { write, answer, deadline_ms }))
     }

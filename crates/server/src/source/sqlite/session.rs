@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use clearwell_engine::Version;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connect::{self, Deadline, Identity, Shared};
-use super::convert::{Fault, bind};
+use super::convert::{Fault, bind, first_row};
 use super::log::{self, Log, Read};
 use super::triggers;
-use crate::source::{RowChange, Write};
+use crate::source::{Receipt, RowChange, Write};
 
 /// An open file with its change log.
 pub struct Session {
@@ -98,9 +99,9 @@ impl Session {
         }
     }
 
-    /// Runs one write within the transaction; one that fails leaves nothing behind. The log was read up to `after`;
-    /// answers what the write changed and where the log ends now.
-    pub fn run(&mut self, write: &Write, after: i64) -> Result<(Vec<RowChange>, i64), Fault> {
+    /// Runs one write within the transaction; one that fails leaves nothing behind. The log was read up to `after`; the
+    /// receipt's version is where it ends now.
+    pub fn run(&mut self, write: &Write, after: i64) -> Result<Ran, Fault> {
         self.connection.prepare_cached("SAVEPOINT clearwell_write")?.execute([])?;
         let done = self.run_inside(write, after);
         if self.connection.is_autocommit() {
@@ -115,24 +116,55 @@ impl Session {
         done
     }
 
-    fn run_inside(&mut self, write: &Write, after: i64) -> Result<(Vec<RowChange>, i64), Fault> {
-        {
-            let mut statement = self.connection.prepare_cached(&write.statement.0)?;
-            bind(&mut statement, &write.params)?;
-            let mut rows = statement.raw_query();
-            while rows.next()?.is_some() {}
-        }
+    fn run_inside(&mut self, write: &Write, after: i64) -> Result<Ran, Fault> {
+        let rows = self.execute(write)?;
+        let row = write.read_back.as_ref().map(|(statement, params)| {
+            let mut statement = self.connection.prepare_cached(&statement.0)?;
+            bind(&mut statement, params)?;
+            first_row(&mut statement)
+        });
+        let row = row.transpose()?.flatten();
         self.deadline.clear();
-        match self.log.read(&self.connection, after)? {
-            Read::Changes(changes, last) if last > after => Ok((changes, last)),
-            Read::Changes(..) => Ok((Vec::new(), log::mark(&self.connection)?)),
-            Read::Gap(why, _) => Err(Fault::Refused(format!("the write disturbs the change log: {why}"))),
+        let (changes, last) = match self.log.read(&self.connection, after)? {
+            Read::Changes(changes, last) if last > after => (changes, last),
+            Read::Changes(..) => (Vec::new(), log::mark(&self.connection)?),
+            Read::Gap(why, _) => {
+                return Err(Fault::Refused(format!("the write disturbs the change log: {why}")));
+            }
+        };
+        Ok(Ran { last, changes, receipt: Receipt { version: version(last), rows, row } })
+    }
+
+    /// Runs the statement to its end; answers how many rows it changed itself, without triggers and cascades.
+    fn execute(&self, write: &Write) -> Result<u64, Fault> {
+        let mut statement = self.connection.prepare_cached(&write.statement.0)?;
+        if statement.readonly() {
+            // SQLite counts COMMIT and ROLLBACK among these: they would end the transaction of all others.
+            return Err(Fault::Refused("the statement does not write".into()));
         }
+        bind(&mut statement, &write.params)?;
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(self.connection.changes())
     }
 }
 
+/// A write that was run and not yet committed.
+pub struct Ran {
+    pub changes: Vec<RowChange>,
+    pub receipt: Receipt,
+    /// Where the log ends with it.
+    pub last: i64,
+}
+
+/// A place in the log as a version.
+pub fn version(id: i64) -> Version {
+    Version(u64::try_from(id).unwrap_or(0))
+}
+
 fn data_version(connection: &Connection) -> Result<i64, Fault> {
-    let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0)).optional()?;
+    let version =
+        connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0)).optional()?;
     version.ok_or_else(|| Fault::Broken("SQLite tells no data_version".into()))
 }
 

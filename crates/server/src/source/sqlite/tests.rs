@@ -73,7 +73,11 @@ fn text(change: &RowChange) -> String {
     let side = |row: &Option<Row>| match row {
         None => "-".into(),
         Some(row) => {
-            let column = |name| row.get(name).and_then(Cell::to_bytes).map_or("null".into(), |b| String::from_utf8(b).unwrap());
+            let column = |name| {
+                row.get(name)
+                    .and_then(Cell::to_bytes)
+                    .map_or("null".into(), |b| String::from_utf8(b).unwrap())
+            };
             format!("{}/{}", column("id"), column("author_id"))
         }
     };
@@ -144,14 +148,14 @@ impl World {
         wait(self.source.barrier()).unwrap()
     }
 
-    fn write(&self, sql: &str) -> Result<Version, SourceError> {
+    fn write(&self, sql: &str) -> Result<Receipt, SourceError> {
         wait(self.source.write(self.prepared(sql)))
     }
 
     fn prepared(&self, sql: &str) -> Write {
         let record = self.record.clone();
-        let committed = Box::new(move |version| record.tell(Told::Closure(version)));
-        Write { statement: Statement(sql.into()), params: Vec::new(), committed }
+        let committed = Box::new(move |receipt: &Receipt| record.tell(Told::Closure(receipt.version)));
+        Write { statement: Statement(sql.into()), params: Vec::new(), read_back: None, committed }
     }
 
     fn load(&self, sql: &str) -> Result<Option<Row>, SourceError> {

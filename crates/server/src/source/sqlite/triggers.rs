@@ -49,15 +49,20 @@ fn columns(connection: &Connection, table: &str, watched: &Watched) -> Result<Ve
         if !existing.iter().any(|name| name.eq_ignore_ascii_case(column)) {
             let known: Vec<&str> = existing.iter().map(String::as_str).collect();
             let hint = nearest(column, &known);
-            return Err(Fault::Refused(format!("the feed on {table} uses the column {column}, which it does not have{hint}")));
+            return Err(Fault::Refused(format!(
+                "the feed on {table} uses the column {column}, which it does not have{hint}"
+            )));
         }
     }
     let recorded: Option<String> = connection
         .query_row("SELECT columns FROM clearwell_feeds WHERE tbl = ?1", [table], |row| row.get(0))
         .optional()?;
-    let recorded: Vec<String> = recorded.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let theirs = recorded.into_iter().filter(|column| existing.iter().any(|name| name.eq_ignore_ascii_case(column)));
-    let all: BTreeSet<String> = watched.columns.iter().map(|column| column.to_string()).chain(theirs).collect();
+    let recorded: Vec<String> =
+        recorded.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let theirs =
+        recorded.into_iter().filter(|column| existing.iter().any(|name| name.eq_ignore_ascii_case(column)));
+    let all: BTreeSet<String> =
+        watched.columns.iter().map(|column| column.to_string()).chain(theirs).collect();
     Ok(all.into_iter().collect())
 }
 
@@ -68,7 +73,9 @@ fn table(connection: &Connection, table: &str) -> Result<String, Fault> {
         connection.query_row(found, [table], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     match found {
         Some((name, kind)) if kind == "table" => Ok(name),
-        Some((_, kind)) => Err(Fault::Refused(format!("{table} is a {kind}: a feed needs the tables behind it"))),
+        Some((_, kind)) => {
+            Err(Fault::Refused(format!("{table} is a {kind}: a feed needs the tables behind it")))
+        }
         None => {
             let all = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
                        AND name NOT LIKE 'clearwell%' AND name <> ?1";
@@ -92,7 +99,8 @@ fn widen(connection: &Connection, columns: usize) -> Result<(), Fault> {
 /// How many columns the log has room for.
 pub fn width(connection: &Connection) -> rusqlite::Result<usize> {
     let count = "SELECT count(*) FROM pragma_table_info('clearwell_changes') WHERE name GLOB 'n[0-9]*'";
-    connection.query_row(count, [], |row| row.get(0))
+    let count: u32 = connection.query_row(count, [], |row| row.get(0))?;
+    Ok(count as usize)
 }
 
 fn record(connection: &Connection, table: &str, columns: &[String]) -> Result<(), Fault> {
@@ -147,7 +155,11 @@ impl<'t> Writer<'t> {
                 .collect::<rusqlite::Result<_>>()?;
             match columns.into_iter().collect::<Option<Vec<_>>>() {
                 Some(columns) => unique.push(columns),
-                None => tracing::warn!(table, index, "rows that REPLACE deletes by a unique index on an expression are not told of"),
+                None => tracing::warn!(
+                    table,
+                    index,
+                    "rows that REPLACE deletes by a unique index on an expression are not told of"
+                ),
             }
         }
         unique.retain(|columns| !columns.is_empty());
@@ -208,7 +220,8 @@ impl<'t> Writer<'t> {
     }
 
     fn each_unique(&self, between: &str, one: impl Fn(&str) -> String, within: &str) -> String {
-        let sets: Vec<String> = self.unique.iter().map(|set| format!("({})", each(set, &one, within))).collect();
+        let sets: Vec<String> =
+            self.unique.iter().map(|set| format!("({})", each(set, &one, within))).collect();
         sets.join(between)
     }
 }

@@ -13,23 +13,23 @@ use super::batch::Batch;
 use super::connect::Shared;
 use super::convert::Fault;
 use super::log::{self, Read, TAIL};
-use super::session::Session;
-use crate::source::{Commit, Follower, RowChange, SourceError, Write};
+use super::session::{Session, version};
+use crate::source::{Commit, Follower, Receipt, RowChange, SourceError, Write};
 
 /// What the thread is asked for.
 pub enum Job {
     Follow(Arc<dyn Follower>, SyncSender<Result<(), SourceError>>),
     Write(Pending),
-    Barrier(Answer, u64),
+    Barrier(Answer<Version>, u64),
 }
 
 /// Where an answer goes.
-pub type Answer = oneshot::Sender<Result<Version, SourceError>>;
+pub type Answer<T> = oneshot::Sender<Result<T, SourceError>>;
 
 /// A write that waits for its turn until a moment of [`Shared::now_ms`].
 pub struct Pending {
     pub write: Write,
-    pub answer: Answer,
+    pub answer: Answer<Receipt>,
     pub deadline_ms: u64,
 }
 
@@ -40,7 +40,7 @@ pub struct Writer {
     follower: Option<Arc<dyn Follower>>,
     pub session: Option<Session>,
     pub pending: VecDeque<Pending>,
-    barriers: Vec<(Answer, u64)>,
+    barriers: Vec<(Answer<Version>, u64)>,
     pruned: i64,
     /// While nothing is open: when to try again, and why it failed last.
     reopen: (u64, String),
@@ -56,7 +56,8 @@ const JOBS_AT_ONCE: usize = 256;
 impl Writer {
     pub fn new(shared: Arc<Shared>, jobs: Receiver<Job>, session: Session) -> Writer {
         let pruned = session.log.last - TAIL;
-        let (session, pending, barriers, reopen) = (Some(session), VecDeque::new(), Vec::new(), (0, String::new()));
+        let (session, pending, barriers, reopen) =
+            (Some(session), VecDeque::new(), Vec::new(), (0, String::new()));
         Writer { shared, jobs, follower: None, session, pending, barriers, pruned, reopen }
     }
 
@@ -135,7 +136,8 @@ impl Writer {
         let now = self.shared.now_ms();
         while self.pending.front().is_some_and(|pending| pending.deadline_ms <= now) {
             let Some(pending) = self.pending.pop_front() else { return };
-            let message = format!("another process has held the database's lock for {} ms", self.shared.timeout_ms);
+            let message =
+                format!("another process has held the database's lock for {} ms", self.shared.timeout_ms);
             let _gone = pending.answer.send(Err(SourceError::Unreachable(message)));
         }
     }
@@ -232,9 +234,4 @@ impl Writer {
             }
         }
     }
-}
-
-/// A place in the log as a version.
-pub fn version(id: i64) -> Version {
-    Version(u64::try_from(id).unwrap_or(0))
 }

@@ -41,7 +41,10 @@ fn a_file_that_goes_away_and_comes_back_is_told_as_a_loss() {
     stranger.execute_batch("UPDATE posts SET content = 'new'").unwrap();
     drop(stranger);
     std::fs::rename(world.folder.path().join("new.db"), world.folder.path().join("x.db")).unwrap();
-    world.record.until("the second loss", |told| matches!(told, [Told::Lost(why)] if why == "the database was opened again"));
+    world.record.until(
+        "the second loss",
+        |told| matches!(told, [Told::Lost(why)] if why == "the database was opened again"),
+    );
     world.record.take();
     assert_eq!(world.content(1), Some(Cell::Text("new".into())));
     world.write("UPDATE posts SET content = 'mine' WHERE id = 1").unwrap();
@@ -76,18 +79,34 @@ fn what_cannot_be_watched_is_refused_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let open = |config: &SourceConfig, table: &str, column: &str| {
         let watched = vec![Watched { table: table.into(), columns: vec![column.into()] }];
-        Sqlite::open("main", config, folder.path(), watched, 5).err().map(|e| e.to_string()).unwrap_or_default()
+        Sqlite::open("main", config, folder.path(), watched, 5)
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default()
     };
     let seeded = config(1000);
-    let table = "the source refused: a feed names the table post, which does not exist; did you mean \"posts\"?";
+    let table =
+        "the source refused: a feed names the table post, which does not exist; did you mean \"posts\"?";
     assert_eq!(open(&seeded, "post", "id"), table);
     let column = "the source refused: the feed on posts uses the column autor_id, which it does not have; did you mean \"author_id\"?";
     assert_eq!(open(&seeded, "Posts", "autor_id"), column);
-    Connection::open(folder.path().join("x.db")).unwrap().execute_batch("CREATE VIEW v AS SELECT * FROM posts").unwrap();
-    assert_eq!(open(&seeded, "v", "id"), "the source refused: v is a view: a feed needs the tables behind it");
+    Connection::open(folder.path().join("x.db"))
+        .unwrap()
+        .execute_batch("CREATE VIEW v AS SELECT * FROM posts")
+        .unwrap();
+    assert_eq!(
+        open(&seeded, "v", "id"),
+        "the source refused: v is a view: a feed needs the tables behind it"
+    );
     let none = SourceConfig { path: "none.db".into(), seed: None, timeout_ms: 1000 };
-    assert!(open(&none, "posts", "id").ends_with("none.db does not exist, and there is no seed to make it with"));
-    let bad = SourceConfig { path: "bad.db".into(), seed: Some("CREATE TABLE a (x); CREATE TABEL b (x);".into()), timeout_ms: 1000 };
+    assert!(
+        open(&none, "posts", "id").ends_with("none.db does not exist, and there is no seed to make it with")
+    );
+    let bad = SourceConfig {
+        path: "bad.db".into(),
+        seed: Some("CREATE TABLE a (x); CREATE TABEL b (x);".into()),
+        timeout_ms: 1000,
+    };
     assert_eq!(open(&bad, "a", "x"), "the source refused: in the seed: near \"TABEL\": syntax error");
     let again = SourceConfig { seed: Some("CREATE TABLE a (x)".into()), ..bad };
     assert_eq!(open(&again, "a", "x"), "", "nothing of the bad seed stayed");
@@ -96,10 +115,21 @@ fn what_cannot_be_watched_is_refused_with_the_nearest() {
 #[test]
 fn statements_are_described() {
     let world = World::new();
-    world.stranger().execute_batch("CREATE VIEW named AS SELECT p.id, name FROM posts p JOIN authors a ON a.id = author_id").unwrap();
+    world
+        .stranger()
+        .execute_batch(
+            "CREATE VIEW named AS SELECT p.id, name FROM posts p JOIN authors a ON a.id = author_id",
+        )
+        .unwrap();
     let shape = |sql: &str| world.source.describe(&Statement(sql.into()));
-    let read = shape("SELECT content, json_array(author_id) AS a FROM posts, json_each('[1]') WHERE posts.id = :id").unwrap().unwrap();
-    assert_eq!((read.columns, read.reads, read.writes), (vec!["content".into(), "a".into()], vec!["posts".into()], false));
+    let read =
+        shape("SELECT content, json_array(author_id) AS a FROM posts, json_each('[1]') WHERE posts.id = :id")
+            .unwrap()
+            .unwrap();
+    assert_eq!(
+        (read.columns, read.reads, read.writes),
+        (vec!["content".into(), "a".into()], vec!["posts".into()], false)
+    );
     assert_eq!(shape("SELECT * FROM named").unwrap().unwrap().reads, ["authors".into(), "posts".into()]);
     assert_eq!(shape("SELECT count(*) FROM posts").unwrap().unwrap().reads, ["posts".into()]);
     assert!(shape("DELETE FROM posts WHERE id = :id").unwrap().unwrap().writes);
@@ -113,19 +143,29 @@ fn the_sample_configuration_fits_its_own_database() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::default_sample();
     let rules = FeedRules::build(&config).unwrap();
-    let source = Sqlite::open("main", &config.sources["main"], folder.path(), rules.watched("main"), config.feed_poll_ms).unwrap();
-    let sources = std::collections::BTreeMap::from([("main".to_string(), Arc::new(source) as Arc<dyn Source>)]);
+    let source = Sqlite::open(
+        "main",
+        &config.sources["main"],
+        folder.path(),
+        rules.watched("main"),
+        config.feed_poll_ms,
+    )
+    .unwrap();
+    let sources =
+        std::collections::BTreeMap::from([("main".to_string(), Arc::new(source) as Arc<dyn Source>)]);
     let keyspaces = Keyspaces::build(&config, &sources).unwrap();
     for (key, begins) in [("post:1", "The first swarm"), ("author:8", "{\"id\":8,\"name\":\"Dora")] {
         let (keyspace, captures) = keyspaces.find(key.as_bytes()).unwrap();
         let backing = keyspace.backing.as_ref().unwrap();
         assert!(backing.followed, "{key}");
-        let row = wait(backing.source.load(&backing.load, keyspace.params(&captures, None))).unwrap().unwrap();
+        let row =
+            wait(backing.source.load(&backing.load, keyspace.params(&captures, None))).unwrap().unwrap();
         let value = String::from_utf8(row.0[0].1.to_bytes().unwrap()).unwrap();
         assert!(value.starts_with(begins), "{value}");
         for statement in [&backing.store, &backing.delete].into_iter().flatten() {
             let params = keyspace.params(&captures, Some(b"{\"name\":\"N\"}"));
-            let write = Write { statement: statement.clone(), params, committed: Box::new(|_| ()) };
+            let write =
+                Write { statement: statement.clone(), params, read_back: None, committed: Box::new(|_| ()) };
             let done = wait(backing.source.write(write));
             // Author 8 still has posts.
             assert_eq!(done.is_err(), key == "author:8" && statement.0.starts_with("DELETE"), "{done:?}");

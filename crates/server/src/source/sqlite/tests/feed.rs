@@ -12,7 +12,9 @@ fn what_the_sqlite3_program_does_is_told() {
 fn foreign_commits_are_told_without_a_barrier() {
     let world = World::new();
     world.sqlite3("UPDATE posts SET content = 'x' WHERE id = 1");
-    world.record.until("the feed tells", |told| matches!(told, [Told::Commit(c)] if !c.own && c.changes.len() == 1));
+    world
+        .record
+        .until("the feed tells", |told| matches!(told, [Told::Commit(c)] if !c.own && c.changes.len() == 1));
 }
 
 #[test]
@@ -24,13 +26,25 @@ fn rows_that_replace_deletes_are_told() {
         world.barrier();
         world.record.changes()
     };
-    assert_eq!(changes("INSERT INTO posts VALUES (1, 5, 'eins', '') ON CONFLICT (id) DO UPDATE SET author_id = 5"), ["posts 1/1 1/5"]);
+    assert_eq!(
+        changes("INSERT INTO posts VALUES (1, 5, 'eins', '') ON CONFLICT (id) DO UPDATE SET author_id = 5"),
+        ["posts 1/1 1/5"]
+    );
     assert_eq!(changes("REPLACE INTO posts VALUES (1, 6, 'one', '')"), ["posts 1/5 -", "posts - 1/6"]);
     assert_eq!(changes("REPLACE INTO posts VALUES (9, 7, 'two', '')"), ["posts 2/1 -", "posts - 9/7"]);
-    assert_eq!(changes("REPLACE INTO posts VALUES (1, 8, 'two', '')"), ["posts 1/6 -", "posts 9/7 -", "posts - 1/8"]);
+    assert_eq!(
+        changes("REPLACE INTO posts VALUES (1, 8, 'two', '')"),
+        ["posts 1/6 -", "posts 9/7 -", "posts - 1/8"]
+    );
     changes("INSERT INTO posts VALUES (4, 4, 'four', '')");
-    assert_eq!(changes("UPDATE OR REPLACE posts SET slug = 'two' WHERE id = 4"), ["posts 1/8 -", "posts 4/4 4/4"]);
-    assert_eq!(changes("PRAGMA recursive_triggers = on; REPLACE INTO posts VALUES (4, 5, 'four', '')"), ["posts 4/4 -", "posts - 4/5"]);
+    assert_eq!(
+        changes("UPDATE OR REPLACE posts SET slug = 'two' WHERE id = 4"),
+        ["posts 1/8 -", "posts 4/4 4/4"]
+    );
+    assert_eq!(
+        changes("PRAGMA recursive_triggers = on; REPLACE INTO posts VALUES (4, 5, 'four', '')"),
+        ["posts 4/4 -", "posts - 4/5"]
+    );
     assert_eq!(changes("UPDATE posts SET content = 'y'"), ["posts 4/5 4/5"]);
 }
 
@@ -67,11 +81,17 @@ fn own_and_foreign_commits_are_told_once_each_in_their_order() {
         let Told::Commit(commit) = told_now else { continue };
         assert!(commit.version > last, "{:?} after {last:?}", commit.version);
         last = commit.version;
-        ids.extend(commit.changes.iter().map(|change| change.new.as_ref().unwrap().get("id").cloned().unwrap()));
+        ids.extend(
+            commit.changes.iter().map(|change| change.new.as_ref().unwrap().get("id").cloned().unwrap()),
+        );
         if commit.own {
             own += 1;
             assert_eq!(commit.changes.len(), 1);
-            assert_eq!(told.get(place + 1), Some(&Told::Closure(commit.version)), "the closure comes right after");
+            assert_eq!(
+                told.get(place + 1),
+                Some(&Told::Closure(commit.version)),
+                "the closure comes right after"
+            );
         }
     }
     assert_eq!(own, 2 * EACH);
@@ -86,7 +106,9 @@ fn a_log_that_others_prune_or_vacuum_goes_on() {
     let stranger = world.stranger();
     stranger.execute_batch("UPDATE posts SET content = 'x'").unwrap();
     world.barrier();
-    stranger.execute_batch("DELETE FROM clearwell_changes; VACUUM; UPDATE posts SET content = 'y' WHERE id = 2").unwrap();
+    stranger
+        .execute_batch("DELETE FROM clearwell_changes; VACUUM; UPDATE posts SET content = 'y' WHERE id = 2")
+        .unwrap();
     world.barrier();
     assert_eq!(world.record.changes(), ["posts 1/1 1/1", "posts 2/1 2/1", "posts 2/1 2/1"]);
 }
@@ -95,10 +117,14 @@ fn a_log_that_others_prune_or_vacuum_goes_on() {
 fn the_log_is_pruned_to_a_tail() {
     let world = World::new();
     let many = log::TAIL * 13 / 10;
-    let sql = format!("WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {many}) INSERT INTO authors SELECT i, '' FROM n");
+    let sql = format!(
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {many}) INSERT INTO authors SELECT i, '' FROM n"
+    );
     world.write(&sql).unwrap();
     let stranger = world.stranger();
-    let kept = || stranger.query_row("SELECT count(*) FROM clearwell_changes", [], |row| row.get::<_, i64>(0)).unwrap();
+    let kept = || {
+        stranger.query_row("SELECT count(*) FROM clearwell_changes", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
     let end = Instant::now() + PATIENCE;
     while kept() > log::TAIL {
         assert!(Instant::now() < end, "{} rows are left", kept());
@@ -112,7 +138,12 @@ fn the_log_is_pruned_to_a_tail() {
 #[test]
 fn rows_missing_from_the_log_are_a_loss() {
     let world = World::new();
-    world.stranger().execute_batch("BEGIN; UPDATE posts SET content = 'x'; DELETE FROM clearwell_changes WHERE id = 1; COMMIT").unwrap();
+    world
+        .stranger()
+        .execute_batch(
+            "BEGIN; UPDATE posts SET content = 'x'; DELETE FROM clearwell_changes WHERE id = 1; COMMIT",
+        )
+        .unwrap();
     world.barrier();
     assert_eq!(world.record.take(), [Told::Lost("the change log lacks 1 to 1".into())]);
     world.sqlite3("UPDATE posts SET content = 'z' WHERE id = 1");
@@ -134,7 +165,8 @@ fn triggers_that_somebody_drops_come_back_with_a_loss() {
 #[test]
 fn two_nodes_on_one_file_share_the_triggers() {
     let world = World::new();
-    let more = vec![Watched { table: "Posts".into(), columns: vec!["SLUG".into(), "content".into(), "id".into()] }];
+    let more =
+        vec![Watched { table: "Posts".into(), columns: vec!["SLUG".into(), "content".into(), "id".into()] }];
     let record = Arc::new(Record::default());
     let second = Sqlite::open("main", &config(20_000), world.folder.path(), more, 5).unwrap();
     second.follow(record.clone()).unwrap();
@@ -145,7 +177,10 @@ fn two_nodes_on_one_file_share_the_triggers() {
     let told = record.take();
     let [Told::Commit(commit)] = &told[..] else { panic!("{told:?}") };
     let new = commit.changes[0].new.as_ref().unwrap();
-    assert_eq!((commit.own, new.get("SLUG"), new.get("content")), (false, Some(&Cell::Text("one".into())), Some(&Cell::Text("first".into()))));
+    assert_eq!(
+        (commit.own, new.get("SLUG"), new.get("content")),
+        (false, Some(&Cell::Text("one".into())), Some(&Cell::Text("first".into())))
+    );
     assert_eq!(world.record.changes(), ["posts 1/1 1/7"]);
 }
 
