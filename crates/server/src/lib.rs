@@ -13,3 +13,4 @@ pub mod resp;
 pub mod rest;
 pub mod road;
 pub mod source;
+pub mod tasks;
