@@ -10,13 +10,13 @@ use crate::eviction::Eviction;
 use crate::flight::Flights;
 use crate::freshness::{Last, Verdict};
 use crate::marks::KeyMarks;
-use crate::names::{enter_all, last_of, leave_all};
+use crate::names::{Kind, enter_all, last_of, leave_all};
 use crate::outstanding::Outstanding;
 use crate::shared::{Shared, Standing};
 use crate::slab::Slab;
 use crate::slot::{Extra, NEVER, Slot};
 use crate::wheel::Wheel;
-use crate::{Millis, Seq};
+use crate::{Effect, Millis, Seq};
 
 /// A shard with its lock, its books and its flights, on cache lines of its own.
 #[derive(Debug)]
@@ -96,6 +96,8 @@ pub(crate) struct Incoming {
     pub extra: Option<Box<Extra>>,
     pub expires: u64,
     pub negative: bool,
+    /// When what it was made from was invalidated last: a load that began earlier may have seen what was before.
+    pub below: Last,
 }
 
 impl Incoming {
@@ -177,6 +179,7 @@ impl Shard {
         if let Some(why) = self.death(place, now, shared) {
             tally.left(why);
         }
+        tell_dependents(&self.slab[place], shared);
         self.eviction.reweigh(&mut self.slab, place, |slot| leave_marks(slot, shared));
     }
 
@@ -299,6 +302,7 @@ impl Shard {
         let slot = &self.slab[place];
         self.timed -= usize::from(slot.expires != NEVER);
         self.negative -= usize::from(slot.negative);
+        tell_dependents(&self.slab[place], shared);
         leave_marks(&mut self.slab[place], shared);
         self.slab.release(place);
         if self.slab.len() == 0 && self.slab.end() > 1024 {
@@ -359,5 +363,22 @@ fn leave_marks(slot: &mut Slot, shared: &Shared) {
         let held = std::mem::take(&mut extra.held);
         leave_all(&held, began);
         shared.names.release(held);
+    }
+}
+
+/// Leaves word, where an entry goes that its marks had taken away, for loads in flight of what was made from it: if
+/// nobody depended on its key yet, no cascade has reached that.
+fn tell_dependents(slot: &Slot, shared: &Shared) {
+    if slot.held().is_empty() {
+        return;
+    }
+    let last = last_of(slot.held());
+    if last.newest() <= slot.began || shared.names.is_live(slot.key()) {
+        return;
+    }
+    for (seq, effect) in [(last.gone, Effect::Gone), (last.stale, Effect::Stale)] {
+        if seq > slot.began {
+            shared.names.raise(Kind::Dependency, slot.key(), seq, effect, &shared.counter);
+        }
     }
 }

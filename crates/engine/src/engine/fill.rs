@@ -4,18 +4,18 @@ use parking_lot::RwLockWriteGuard;
 
 use crate::event::EventPattern;
 use crate::flight::Ending;
-use crate::freshness::{Verdict, may_store, verdict};
-use crate::names::{Kind, enter_all, last_of};
+use crate::freshness::{Last, may_store};
+use crate::names::{enter_all, last_of};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
 use crate::shared::Standing;
 use crate::slot::{Extra, NEVER, blob, bytes_needed};
-use crate::{Draft, Effect, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
+use crate::{Draft, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
 
 impl Engine {
     /// Stores what was loaded since `began`, unless something that covers it was invalidated since.
     pub fn fill(&self, key: &[u8], began: Seq, draft: &Draft<'_>, now: Millis) -> Filled {
         let (hash, cell) = self.cell(key);
-        let incoming = match self.incoming(key, hash, draft) {
+        let incoming = match self.incoming(key, hash, began, draft) {
             Ok(incoming) => incoming,
             Err(unfit) => return Filled::TooLarge(unfit),
         };
@@ -41,13 +41,20 @@ impl Engine {
         filled
     }
 
-    /// Makes an entry of a draft and joins its names. Holds no lock.
-    pub(super) fn incoming(&self, key: &[u8], hash: u64, draft: &Draft<'_>) -> Result<Incoming, TooLarge> {
+    /// Makes an entry of a draft and joins its names. Holds no lock. `oldest` is when its load began at the earliest.
+    pub(super) fn incoming(
+        &self,
+        key: &[u8],
+        hash: u64,
+        oldest: Seq,
+        draft: &Draft<'_>,
+    ) -> Result<Incoming, TooLarge> {
         self.check_size(key, draft)?;
-        let incoming = self.join(key, hash, draft);
+        let mut incoming = self.join(key, hash, draft);
         for dependency in draft.dependencies {
             let (hash, cell) = self.cell(dependency);
-            self.link_stored(&cell.lock.read(), hash, dependency);
+            let last = self.link_stored(&cell.lock.read(), hash, dependency, oldest);
+            incoming.below = incoming.below.and(last);
         }
         self.check_chain(incoming, draft)
     }
@@ -73,6 +80,7 @@ impl Engine {
             extra,
             expires: draft.expires.map_or(NEVER, |expires| expires.0.min(NEVER - 1)),
             negative: draft.value.is_none(),
+            below: Last::default(),
         }
     }
 
@@ -97,26 +105,14 @@ impl Engine {
         }
     }
 
-    /// Tells the graph what the stored entry of `key` lives by, because somebody is about to depend on it. What
-    /// it lives by may have been invalidated before the graph knew: then its dependents are invalidated here.
-    pub(super) fn link_stored(&self, shard: &Shard, hash: u64, key: &[u8]) {
-        let shared = &self.shared;
-        let Some(slot) = shard.find(hash, key).map(|place| &shard.slab[place]) else { return };
-        if slot.held().is_empty() {
-            return;
-        }
-        shared.names.link(key, slot.held(), &shared.counter);
-        let last = last_of(slot.held());
-        let start = [(Kind::Dependency, key)];
-        match verdict(slot.began, last) {
-            Verdict::Fresh => {}
-            Verdict::Stale => {
-                shared.names.cascade(&start, last.stale, Effect::Stale, &shared.counter);
-            }
-            Verdict::Gone => {
-                shared.names.cascade(&start, last.gone, Effect::Gone, &shared.counter);
-            }
-        }
+    /// Tells the graph what the stored entry of `key` lives by, because somebody is about to depend on it and has
+    /// joined its name. When that, or the key itself, was invalidated last, as far as that is after `since`: from
+    /// now on cascades reach the dependent, but not from before.
+    pub(super) fn link_stored(&self, shard: &Shard, hash: u64, key: &[u8], since: Seq) -> Last {
+        let last = self.key_last(shard, hash, key, since);
+        let Some(slot) = shard.find(hash, key).map(|place| &shard.slab[place]) else { return last };
+        self.shared.names.link(key, slot.held(), &self.shared.counter);
+        last.and(last_of(slot.held()))
     }
 
     /// Stores a fill if it may be stored; its place.
@@ -131,7 +127,7 @@ impl Engine {
     ) -> Option<u32> {
         let shared = &self.shared;
         let last = self.key_last(shard, incoming.hash, incoming.key(), began);
-        let fit = may_store(began, last) && !self.newer_stands(shard, &incoming, now);
+        let fit = may_store(began, last.and(incoming.below)) && !self.newer_stands(shard, &incoming, now);
         if fit && shared.names.is_live(incoming.key()) {
             shared.names.link(incoming.key(), incoming.held(), &shared.counter);
         }

@@ -42,11 +42,15 @@ impl Engine {
         seq
     }
 
+    /// A count from before all that a plain SET may be the fill of.
+    fn horizon(&self, now: Millis) -> Seq {
+        self.horizon.at(now, self.shared.config.late_fill_window_ms, self.seq())
+    }
+
     /// The count at the key's last invalidation (not: put), as far as it is known and within the window.
     fn invalidated(&self, shard: &Shard, hash: u64, key: &[u8], oldest: Seq, now: Millis) -> Seq {
-        let window_ms = self.shared.config.late_fill_window_ms;
-        let horizon = self.horizon.at(now, window_ms, self.seq()).min(oldest);
-        let patterns = self.shared.patterns.last_covering(horizon, |swath| swath.covers(key));
+        let oldest = self.horizon(now).min(oldest);
+        let patterns = self.shared.patterns.last_covering(oldest, |swath| swath.covers(key));
         let entry = shard.find(hash, key).map(|place| last_of(shard.slab[place].held())).unwrap_or_default();
         let wide = self.shared.everything.last();
         shard.marks.last(hash).and(patterns).and(entry).and(wide).newest()
@@ -56,7 +60,8 @@ impl Engine {
     /// miss of the key, if it remembers one.
     pub fn offer(&self, key: &[u8], own_miss: Option<Seq>, draft: &Draft<'_>, now: Millis) -> Offered {
         let (hash, cell) = self.cell(key);
-        let incoming = match self.incoming(key, hash, draft) {
+        let oldest = self.horizon(now).min(own_miss.unwrap_or(Seq(u64::MAX)));
+        let incoming = match self.incoming(key, hash, oldest, draft) {
             Ok(incoming) => incoming,
             Err(unfit) => return Offered::TooLarge(unfit),
         };

@@ -16,7 +16,7 @@ impl Engine {
     /// invalidated.
     pub fn put(&self, key: &[u8], draft: &Draft<'_>, now: Millis) -> Result<(), TooLarge> {
         let (hash, cell) = self.cell(key);
-        let incoming = self.incoming(key, hash, draft)?;
+        let incoming = self.incoming(key, hash, self.seq(), draft)?;
         let mut shard = cell.lock.write();
         let stored = self.store_put(&mut shard, cell, incoming, now);
         self.finish(cell, shard, stored, now);
@@ -155,7 +155,7 @@ impl Engine {
         let hash = self.shared.hasher.hash(dependency);
         let cell = &self.cells[shard_of(hash, self.cells.len() - 1)];
         if std::ptr::eq(cell, held) {
-            self.link_stored(shard, hash, dependency);
+            self.link_stored(shard, hash, dependency, self.seq());
             return true;
         }
         let other = (0..TRIES).find_map(|_| {
@@ -166,7 +166,7 @@ impl Engine {
             other
         });
         other.is_some_and(|other| {
-            self.link_stored(&other, hash, dependency);
+            self.link_stored(&other, hash, dependency, self.seq());
             true
         })
     }

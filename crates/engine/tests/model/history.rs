@@ -59,6 +59,11 @@ impl Past {
         }
     }
 
+    /// Whether it covers the dependents of a name, perhaps.
+    pub fn covers_name(&self, name: Name) -> bool {
+        self.cover == Cover::Name(name) || self.maybe.contains(&name)
+    }
+
     pub fn covers(&self, key: u8, names: &Names) -> Covered {
         let direct = match self.cover {
             Cover::Tag(tag) => names.tags.contains(&tag),

@@ -86,7 +86,22 @@ impl Model {
 
     /// Whether something covers an entry to be.
     pub fn covered(&self, key: u8, names: &Names, began: u64) -> Covered {
-        self.since(began).map(|past| past.covers(key, names)).max().unwrap_or(Covered::No)
+        let covers = |past: &Past| {
+            let covered = past.covers(key, names);
+            let below = || names.dependencies.iter().any(|name| self.may_touch(past, *name));
+            if covered == Covered::No && below() { Covered::Maybe } else { covered }
+        };
+        self.since(began).map(covers).max().unwrap_or(Covered::No)
+    }
+
+    /// Whether an invalidation covered a key that somebody depends on, or what that key's entries lived by. A load
+    /// in flight may then be refused, whether or not it was a cascade.
+    fn may_touch(&self, past: &Past, name: Name) -> bool {
+        let Name::Key(key) = name else { return past.covers_name(name) };
+        let edges = self.edges.get(&key);
+        past.covers_key(key)
+            || past.covers_name(name)
+            || edges.is_some_and(|edges| edges.iter().any(|edge| past.covers(key, edge) != Covered::No))
     }
 
     /// Notes an invalidation of `cover`, with all that follows if it cascades.

@@ -2,7 +2,6 @@
 
 use clearwell_engine::{Event, EventPattern};
 
-pub const CLASSES: u8 = 5;
 pub const KEYS: u8 = 50;
 pub const TAGS: u8 = 6;
 
