@@ -55,8 +55,12 @@ impl Raw {
 
     /// Sends one command as an array of bulk strings and returns the bytes of its reply.
     pub fn call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Vec<u8> {
-        assert!(self.send(&encode(arguments)), "the server closed the connection");
-        self.reply().expect("the server closed instead of a reply")
+        self.try_call(arguments).expect("the server closed instead of a reply")
+    }
+
+    /// As [`Raw::call`], for a server that may be killed meanwhile: `None` when it is gone.
+    pub fn try_call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Option<Vec<u8>> {
+        if self.send(&encode(arguments)) { self.reply() } else { None }
     }
 
     /// The bytes of the next whole reply, or `None` at the end of the stream.
