@@ -1,5 +1,6 @@
 //! Each bad input gets its exact error, and the connection or at least the server goes on.
 
+mod bad_input_rest;
 mod bad_input_table;
 mod support;
 
@@ -76,6 +77,17 @@ fn cuts_on_redis_server() {
 #[test]
 fn cuts_on_clearwell() {
     every_cut(Kind::Clearwell);
+}
+
+#[test]
+fn rest_table_on_clearwell() {
+    let server = Server::start(Kind::Clearwell);
+    let rows = bad_input_rest::rows(include_str!("bad_input/rest.txt"));
+    assert!(rows.len() >= 20, "the table lost rows: {}", rows.len());
+    for row in rows {
+        row.play(&server);
+        server.assert_alive();
+    }
 }
 
 /// Announced lengths are not memory: it is taken as bytes arrive.

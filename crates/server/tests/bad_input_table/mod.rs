@@ -112,7 +112,8 @@ fn argument(word: &str) -> Vec<u8> {
     if word == "''" { Vec::new() } else { unescape(&word.replace("\\s", " ")) }
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+/// The bytes that a text with escapes stands for.
+pub fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
