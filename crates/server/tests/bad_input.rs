@@ -90,6 +90,31 @@ fn rest_table_on_clearwell() {
     }
 }
 
+/// A chain of dependencies longer than the limit is refused where it gets too long, and an invalidation of
+/// its root still reaches all that was stored.
+#[test]
+fn a_chain_of_10_000_dependencies() {
+    let server = Server::start(Kind::Clearwell);
+    let mut refused = 0;
+    for i in 1..=10_000 {
+        let body = serde_json::json!({"value": i, "dependencies": [format!("chain:{}", i - 1)]});
+        let answer = bad_input_rest::post(&server, &format!("/api/cache/chain:{i}"), &body);
+        match answer.status {
+            201 => {}
+            409 => {
+                assert!(answer.body.contains("\"code\":\"too-deep\""), "{answer:?}");
+                refused += 1;
+            }
+            _ => panic!("chain:{i}: {answer:?}"),
+        }
+    }
+    assert!(refused > 0, "a chain of 10,000 was taken whole");
+    let mut node = server.connect();
+    assert_eq!(node.call(&["EXISTS", "chain:1", "chain:2"]), b":2\r\n");
+    assert!(node.call(&["CW.INVALIDATE", "KEYS", "1", "chain:0"]).first() != Some(&b'-'));
+    assert_eq!(node.call(&["EXISTS", "chain:1", "chain:2"]), b":0\r\n");
+}
+
 /// Announced lengths are not memory: it is taken as bytes arrive.
 #[test]
 fn a_thousand_connections_that_announce_much() {
