@@ -79,6 +79,8 @@ pub struct MetricsBody {
     window_seconds: f64,
     /// Operations in the window.
     operations: u64,
+    /// Operations since the start.
+    total: u64,
     /// Inputs refused before they became operations, since the start.
     bad_inputs: u64,
     /// RESP connections open.
@@ -162,6 +164,7 @@ pub async fn metrics(State(site): State<Arc<Site>>) -> Response {
         error_rate: figures.error_rate,
         window_seconds: figures.window_seconds,
         operations: figures.operations,
+        total: site.metrics.total().count,
         bad_inputs: site.metrics.bad_inputs(),
         resp_connections: site.metrics.open(Surface::Resp),
         http_connections: site.metrics.open(Surface::Rest),
