@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod keyspace;
+pub mod metrics;
 pub mod node;
 pub mod page;
 pub mod resp;
