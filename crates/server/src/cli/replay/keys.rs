@@ -1,6 +1,5 @@
 //! The keys that came up so far, numbered by first use.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::rc::Rc;
 
@@ -9,14 +8,18 @@ use super::checker::{GROUP, group_of};
 /// Keys by number, with the size of their values.
 pub struct Keys {
     prefix: Vec<u8>,
-    numbers: HashMap<Rc<[u8]>, u32>,
+    numbers: rapidhash::RapidHashMap<Rc<[u8]>, u32>,
     all: Vec<(Rc<[u8]>, usize)>,
 }
 
 impl Keys {
     /// None yet; their names in the cache will begin with `prefix`.
     pub fn new(prefix: &str) -> Keys {
-        Keys { prefix: prefix.as_bytes().to_vec(), numbers: HashMap::new(), all: Vec::new() }
+        Keys {
+            prefix: prefix.as_bytes().to_vec(),
+            numbers: rapidhash::RapidHashMap::default(),
+            all: Vec::new(),
+        }
     }
 
     /// The number of a key of the trace, and whether it is new. A key keeps its first size.
