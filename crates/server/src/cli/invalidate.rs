@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clearwell_protocol::Value;
 
-use super::wire::Wire;
+use super::wire::{Wire, pairs};
 
 /// Tells a node that what was read before now is old.
 ///
@@ -123,23 +123,18 @@ pub fn run(args: &InvalidateArgs) -> Result<ExitCode, String> {
         let mut wire = Wire::open(&args.addr, args.password.as_deref()).await?;
         wire.call(&words.iter().map(String::as_bytes).collect::<Vec<_>>()).await
     });
-    let pairs = pairs(answer.map_err(|error| error.to_string())?);
+    let told = told(answer.map_err(|error| error.to_string())?);
     if args.json {
-        println!("{}", serde_json::Value::Object(pairs));
+        println!("{}", serde_json::Value::Object(told));
     } else {
-        let said: Vec<_> = pairs.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let said: Vec<_> = told.iter().map(|(name, value)| format!("{name} {value}")).collect();
         println!("{}", said.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The node's answer as names and values: a map, the same as a flat array, or only a count.
-fn pairs(answer: Value) -> serde_json::Map<String, serde_json::Value> {
-    let pairs: Vec<(Value, Value)> = match answer {
-        Value::Map(pairs) => pairs,
-        Value::Array(items) => items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
-        count => vec![(Value::Bulk(b"reached".to_vec()), count)],
-    };
+/// The node's answer by names.
+fn told(answer: Value) -> serde_json::Map<String, serde_json::Value> {
     let text = |value: &Value| String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned();
     let json = |value: &Value| match value {
         Value::Integer(number) => serde_json::Value::from(*number),
@@ -147,7 +142,7 @@ fn pairs(answer: Value) -> serde_json::Map<String, serde_json::Value> {
         Value::Null => serde_json::Value::Null,
         other => serde_json::Value::from(text(other)),
     };
-    pairs.iter().map(|(name, value)| (text(name), json(value))).collect()
+    pairs(answer).iter().map(|(name, value)| (text(name), json(value))).collect()
 }
 
 #[cfg(test)]

@@ -47,6 +47,18 @@ pub fn request(out: &mut Vec<u8>, words: &[&[u8]]) {
     }
 }
 
+/// The names and values of a map, in RESP2 written as an array of both by turns; none of anything else.
+pub fn pairs(answer: Value) -> Vec<(Value, Value)> {
+    match answer {
+        Value::Map(pairs) => pairs,
+        Value::Array(items) => {
+            let mut items = items.into_iter();
+            std::iter::from_fn(|| items.next().zip(items.next())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// A connection to a node.
 pub struct Wire {
     stream: TcpStream,

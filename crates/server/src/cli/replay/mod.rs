@@ -32,7 +32,7 @@ use trace::Trace;
 use workload::{Keyed, Workload};
 use zipf::Zipf;
 
-use super::wire::Wire;
+use super::wire::{Wire, pairs};
 
 /// Runs `clearwell replay`.
 ///
@@ -94,13 +94,9 @@ async fn refused(wire: &mut Wire, dialect: Dialect) -> Option<u64> {
     if dialect == Dialect::Redis {
         return None;
     }
-    let stats = match wire.call(&[b"CW.STATS"]).await.ok()? {
-        Value::Map(pairs) => pairs,
-        Value::Array(items) => items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
-        _ => return None,
-    };
+    let stats = pairs(wire.call(&[b"CW.STATS"]).await.ok()?);
     let counts = stats.iter().filter_map(|(name, count)| match (name.as_bytes()?, count) {
-        (b"fills_refused" | b"offers_refused", Value::Integer(count)) => u64::try_from(*count).ok(),
+        (b"fills_refused" | b"late_sets_refused", Value::Integer(count)) => u64::try_from(*count).ok(),
         _ => None,
     });
     Some(counts.sum())

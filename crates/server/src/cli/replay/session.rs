@@ -13,6 +13,7 @@ use super::tally::{Tally, Timed};
 use super::trace::TraceError;
 use super::value;
 use super::workload::{Kind, Workload};
+use crate::cli::wire::pairs;
 
 /// How the requests are carried out.
 #[derive(Debug, Clone)]
@@ -206,23 +207,14 @@ impl Session {
         match sent {
             Sent::Read { key, oldest, leased } => self.read(own, key, oldest, leased, answer),
             Sent::Sweep { key, oldest } => self.sweep(key, oldest, &answer),
-            Sent::Fill { leased: true } if answer.as_bytes() != Some(b"OK") => self.tally.leased_refused += 1,
+            Sent::Fill { leased: true } if answer == Value::Integer(0) => self.tally.leased_refused += 1,
             Sent::Fill { .. } => {}
             Sent::Invalidation(commit) => self.checker.acknowledge(commit),
         }
     }
 
     fn read(&mut self, own: &mut Fills, key: u32, oldest: Version, leased: bool, answer: Value) {
-        let (value, lease) = match answer {
-            Value::Array(parts) if leased => {
-                let mut parts = parts.into_iter();
-                (
-                    parts.next().unwrap_or(Value::Null),
-                    parts.next().and_then(|lease| lease.as_bytes().map(<[u8]>::to_vec)),
-                )
-            }
-            other => (other, None),
-        };
+        let (value, lease) = if leased { known(answer) } else { (answer, None) };
         if let Some(value) = value.as_bytes() {
             self.tally.hits += 1;
             if self.judge(key, oldest, value) == Some(Finding::Stale) {
@@ -273,6 +265,19 @@ impl Session {
         }
         Some(finding)
     }
+}
+
+/// The value and the lease in what CW.GET tells: a map, in RESP2 written as an array.
+fn known(answer: Value) -> (Value, Option<Vec<u8>>) {
+    let (mut value, mut lease) = (Value::Null, None);
+    for (name, known) in pairs(answer) {
+        match name.as_bytes() {
+            Some(b"value") => value = known,
+            Some(b"lease") => lease = known.as_bytes().map(<[u8]>::to_vec),
+            _ => {}
+        }
+    }
+    (value, lease)
 }
 
 fn shown(bytes: &[u8]) -> String {
