@@ -178,7 +178,7 @@ mod tests {
         Trace::new("test".to_owned(), bytes.len() as u64, std::io::Cursor::new(bytes.to_vec()))
     }
 
-    fn all(bytes: &[u8]) -> Result<Vec<(Vec<u8>, Option<usize>)>, String> {
+    fn all(bytes: &[u8]) -> Result<Requests, String> {
         let mut trace = trace(bytes).map_err(|error| error.to_string())?;
         let mut requests = Vec::new();
         while let Some((key, size)) = trace.next().map_err(|error| error.to_string())? {
@@ -186,6 +186,8 @@ mod tests {
         }
         Ok(requests)
     }
+
+    type Requests = Vec<(Vec<u8>, Option<usize>)>;
 
     fn compressed(text: &[u8]) -> Vec<u8> {
         ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
