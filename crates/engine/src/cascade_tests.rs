@@ -140,6 +140,77 @@ fn too_many_edges_invalidate_dependents_before_edges_go() {
     store.check();
 }
 
+/// Threads fill, read and remove entries of few names while others invalidate them. A value is the count of commits
+/// that its load saw; each commit is followed by an invalidation, and who comes after that must not be served less.
+#[test]
+fn no_thread_is_served_what_was_invalidated_before_it_asked() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    let names = Names::new(64, 1);
+    let counter = Counter::default();
+    let commits: [AtomicU64; 3] = Default::default();
+    let applied: [AtomicU64; 3] = Default::default();
+    let slots: [parking_lot::Mutex<Option<(Held, Seq, u64)>>; 6] = Default::default();
+    let forget = |slot: &mut Option<(Held, Seq, u64)>| {
+        if let Some((held, began, _)) = slot.take() {
+            leave_all(&held, began);
+            names.release(held);
+        }
+    };
+    let read_and_fill = |seed: u64| {
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..20_000 {
+            let n = random.usize(..slots.len());
+            let tag = n % commits.len();
+            let least = applied[tag].load(Ordering::Acquire);
+            let mut slot = slots[n].lock();
+            let served = slot
+                .as_ref()
+                .filter(|(held, began, _)| verdict(*began, last_of(held)) == Verdict::Fresh)
+                .map(|(_, _, value)| *value);
+            assert!(served.is_none_or(|value| value >= least), "served {served:?}, {least} was applied");
+            if served.is_some() && random.u8(..) > 20 {
+                continue;
+            }
+            forget(&mut slot);
+            drop(slot);
+            let began = counter.now();
+            let value = commits[tag].load(Ordering::Acquire);
+            if random.bool() {
+                std::thread::yield_now();
+            }
+            let held = names.join_all(&[&[tag as u8]], &[], &[]);
+            let mut slot = slots[n].lock();
+            if enter_all(&held, began) {
+                forget(&mut slot);
+                *slot = Some((held, began, value));
+            } else {
+                names.release(held);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..3 {
+            let read_and_fill = &read_and_fill;
+            scope.spawn(move || read_and_fill(seed));
+        }
+        let (commits, applied, names, counter) = (&commits, &applied, &names, &counter);
+        scope.spawn(move || {
+            let mut random = fastrand::Rng::with_seed(9);
+            for _ in 0..20_000 {
+                let tag = random.usize(..commits.len());
+                let commit = commits[tag].fetch_add(1, Ordering::AcqRel) + 1;
+                let seq = counter.next();
+                names.cascade(&[(Kind::Tag, &[tag as u8])], seq, Effect::Gone, counter);
+                applied[tag].store(commit, Ordering::Release);
+            }
+        });
+    });
+    let entries: Vec<_> = slots.iter().map(|slot| slot.lock()).collect();
+    let entries = entries.iter().filter_map(|slot| slot.as_ref());
+    names.check(entries.map(|(held, began, _)| (&held[..], *began))).unwrap();
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Fill { key: u8, lag: u64, tag: Option<u8>, dependencies: Vec<u8> },
@@ -188,6 +259,8 @@ proptest! {
     ) {
         let mut store = Store::new(remembered);
         let mut naive = Naive::new();
+        // When each name was last invalidated itself, by kind; never forgotten.
+        let mut last: BTreeMap<(Kind, u8), Seq> = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Fill { key, lag, tag, dependencies } => {
@@ -197,6 +270,11 @@ proptest! {
                     let names: Vec<[u8; 1]> = dependencies.iter().map(|name| [*name]).collect();
                     let names: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
                     if store.fill(&[key], began, &tags, &names) == Ok(true) {
+                        let declared = tag.iter().map(|tag| (Kind::Tag, *tag));
+                        let declared = declared.chain(dependencies.iter().map(|name| (Kind::Dependency, *name)));
+                        for name in declared {
+                            prop_assert!(last.get(&name).is_none_or(|seq| *seq <= began), "late fill by {name:?}");
+                        }
                         naive.insert(key, (tag, dependencies, Verdict::Fresh));
                     }
                 }
@@ -210,9 +288,12 @@ proptest! {
                     if tag {
                         let tag = [name % 3 + 10];
                         store.invalidate(&[(Kind::Tag, &tag), (Kind::Dependency, &tag)], effect);
+                        last.insert((Kind::Tag, tag[0]), store.counter.now());
+                        last.insert((Kind::Dependency, tag[0]), store.counter.now());
                         mark_naively(&mut naive, None, Some(tag[0]), naive_effect);
                     } else {
                         store.invalidate(&[(Kind::Dependency, &[name])], effect);
+                        last.insert((Kind::Dependency, name), store.counter.now());
                         mark_naively(&mut naive, Some(name), None, naive_effect);
                     }
                 }

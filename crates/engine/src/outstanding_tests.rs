@@ -232,6 +232,26 @@ fn memory_stays_bounded_under_misses_that_nobody_resolves() {
     assert!(outstanding.memory_bytes() < 100_000, "{}", outstanding.memory_bytes());
 }
 
+#[test]
+fn a_set_of_a_forgotten_miss_does_not_resolve_a_remembered_one() {
+    let mut outstanding = Outstanding::new(1, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(2, Seq(0), Seq(0), Millis(1));
+    outstanding.miss(1, Seq(0), Seq(0), Millis(90));
+    let at = |value, ms, invalidated| Offer { now: Millis(ms), ..offer(value, None, invalidated) };
+    assert_eq!(outstanding.offer(&at(7, 95, 0)), Decision::Put, "the first miss's");
+    assert_eq!(outstanding.offer(&at(7, 160, 1)), Decision::Refuse { drop_stored: false }, "the second's");
+}
+
+#[test]
+fn keys_with_forgotten_misses_are_in_doubt_if_invalidated_since() {
+    let mut outstanding = Outstanding::new(1, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(2, Seq(0), Seq(0), Millis(1));
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.offer(&offer(7, None, 0)), Decision::Put);
+}
+
 /// A hot key, invalidated now and then, must not be kept out of the cache by doubt.
 #[test]
 fn doubt_is_short_on_a_hot_key() {

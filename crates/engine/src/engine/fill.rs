@@ -1,0 +1,207 @@
+//! Fills: values that were loaded, stored only while nothing that covers them was invalidated since.
+
+use parking_lot::RwLockWriteGuard;
+
+use crate::event::EventPattern;
+use crate::flight::Ending;
+use crate::freshness::{Verdict, may_store, verdict};
+use crate::names::{Kind, enter_all, last_of};
+use crate::shard::{Cell, Incoming, Leaving, Shard, count};
+use crate::shared::Standing;
+use crate::slot::{Extra, NEVER, blob, bytes_needed};
+use crate::{Draft, Effect, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
+
+impl Engine {
+    /// Stores what was loaded since `began`, unless something that covers it was invalidated since.
+    pub fn fill(&self, key: &[u8], began: Seq, draft: &Draft<'_>, now: Millis) -> Filled {
+        let (hash, cell) = self.cell(key);
+        let incoming = match self.incoming(key, hash, draft) {
+            Ok(incoming) => incoming,
+            Err(unfit) => return Filled::TooLarge(unfit),
+        };
+        let mut shard = cell.lock.write();
+        let stored = self.store_fill(&mut shard, cell, incoming, began, draft.events, now);
+        self.finish(cell, shard, stored, now);
+        if stored.is_some() { Filled::Stored } else { Filled::Refused }
+    }
+
+    /// Ends a flight: fills with `draft` (on [`Outcome::Failed`] nothing is stored, `draft` is ignored) and tells
+    /// the waiting readers. A reader that asked after what refused the fill is told to ask again.
+    pub fn land(&self, lease: FillLease, outcome: Outcome, draft: &Draft<'_>, now: Millis) -> Filled {
+        if let Outcome::Failed(_) = outcome {
+            lease.end(Ending::Good(outcome));
+            return Filled::Refused;
+        }
+        let filled = self.fill(lease.key(), lease.began(), draft, now);
+        lease.end(match filled {
+            Filled::Stored => Ending::Good(outcome),
+            // Whether something that covers it was invalidated since was not asked.
+            Filled::Refused | Filled::TooLarge(_) => Ending::Refused(outcome),
+        });
+        filled
+    }
+
+    /// Makes an entry of a draft and joins its names. Holds no lock.
+    pub(super) fn incoming(&self, key: &[u8], hash: u64, draft: &Draft<'_>) -> Result<Incoming, TooLarge> {
+        self.check_size(key, draft)?;
+        let incoming = self.join(key, hash, draft);
+        for dependency in draft.dependencies {
+            let (hash, cell) = self.cell(dependency);
+            self.link_stored(&cell.lock.read(), hash, dependency);
+        }
+        self.check_chain(incoming, draft)
+    }
+
+    pub(super) fn check_size(&self, key: &[u8], draft: &Draft<'_>) -> Result<(), TooLarge> {
+        let needed = bytes_needed(key, draft);
+        let allowed = self.shared.config.max_memory / 4;
+        if needed > allowed || u32::try_from(key.len()).is_err() {
+            return Err(TooLarge::Entry { needed, allowed });
+        }
+        Ok(())
+    }
+
+    pub(super) fn join(&self, key: &[u8], hash: u64, draft: &Draft<'_>) -> Incoming {
+        let mut extra = Extra::of(draft);
+        if let Some(extra) = &mut extra {
+            extra.held = self.shared.names.join_all(draft.tags, draft.dependencies, draft.events);
+        }
+        Incoming {
+            hash,
+            blob: blob(key, draft.value),
+            key_len: key.len() as u32,
+            extra,
+            expires: draft.expires.map_or(NEVER, |expires| expires.0.min(NEVER - 1)),
+            negative: draft.value.is_none(),
+        }
+    }
+
+    /// Refuses an entry that would depend on itself, or too deeply.
+    pub(super) fn check_chain(&self, incoming: Incoming, draft: &Draft<'_>) -> Result<Incoming, TooLarge> {
+        if draft.dependencies.is_empty() {
+            return Ok(incoming);
+        }
+        let limit = self.shared.config.dependency_depth;
+        match self.shared.names.check_chain(incoming.key(), draft.dependencies, limit) {
+            Ok(()) => Ok(incoming),
+            Err(unfit) => {
+                self.discard(incoming);
+                Err(unfit)
+            }
+        }
+    }
+
+    pub(super) fn discard(&self, incoming: Incoming) {
+        if let Some(extra) = incoming.extra {
+            self.shared.names.release(extra.held);
+        }
+    }
+
+    /// Tells the graph what the stored entry of `key` lives by, because somebody is about to depend on it. What
+    /// it lives by may have been invalidated before the graph knew: then its dependents are invalidated here.
+    pub(super) fn link_stored(&self, shard: &Shard, hash: u64, key: &[u8]) {
+        let shared = &self.shared;
+        let Some(slot) = shard.find(hash, key).map(|place| &shard.slab[place]) else { return };
+        if slot.held().is_empty() {
+            return;
+        }
+        shared.names.link(key, slot.held(), &shared.counter);
+        let last = last_of(slot.held());
+        let start = [(Kind::Dependency, key)];
+        match verdict(slot.began, last) {
+            Verdict::Fresh => {}
+            Verdict::Stale => {
+                shared.names.cascade(&start, last.stale, Effect::Stale, &shared.counter);
+            }
+            Verdict::Gone => {
+                shared.names.cascade(&start, last.gone, Effect::Gone, &shared.counter);
+            }
+        }
+    }
+
+    /// Stores a fill if it may be stored; its place.
+    pub(super) fn store_fill(
+        &self,
+        shard: &mut Shard,
+        cell: &Cell,
+        incoming: Incoming,
+        began: Seq,
+        events: &[EventPattern],
+        now: Millis,
+    ) -> Option<u32> {
+        let shared = &self.shared;
+        let last = self.key_last(shard, incoming.hash, incoming.key(), began);
+        let fit = may_store(began, last) && !self.newer_stands(shard, &incoming, now);
+        if fit && shared.names.is_live(incoming.key()) {
+            shared.names.link(incoming.key(), incoming.held(), &shared.counter);
+        }
+        if !fit || !enter_all(incoming.held(), began) {
+            count(&cell.tally.fills_refused);
+            self.discard(incoming);
+            return None;
+        }
+        // After the marks were joined, so that an event either finds them or is found here.
+        let happened = |event: &_| events.iter().any(|pattern| pattern.matches(event));
+        if !events.is_empty() && !may_store(began, shared.events.last_covering(began, happened)) {
+            crate::names::leave_all(incoming.held(), began);
+            count(&cell.tally.fills_refused);
+            self.discard(incoming);
+            return None;
+        }
+        count(&cell.tally.fills);
+        self.place(shard, cell, incoming, began, false, now)
+    }
+
+    /// Whether an entry stands there whose version is newer than this one's.
+    fn newer_stands(&self, shard: &Shard, incoming: &Incoming, now: Millis) -> bool {
+        let Some(version) = incoming.extra.as_ref().and_then(|extra| extra.version) else { return false };
+        let Some(place) = shard.find(incoming.hash, incoming.key()) else { return false };
+        let slot = &shard.slab[place];
+        slot.version() > Some(version) && self.shared.standing(slot, now) == Standing::Fresh
+    }
+
+    /// Stores an entry whose marks were entered.
+    pub(super) fn place(
+        &self,
+        shard: &mut Shard,
+        cell: &Cell,
+        incoming: Incoming,
+        began: Seq,
+        put: bool,
+        now: Millis,
+    ) -> Option<u32> {
+        match shard.store(incoming, began, put, now, &self.shared, &cell.tally) {
+            Ok(place) => Some(place),
+            Err(incoming) => {
+                crate::names::leave_all(incoming.held(), began);
+                self.discard(incoming);
+                None
+            }
+        }
+    }
+
+    /// Ends a change of a shard: tells the books, and makes room if there is too little.
+    pub(super) fn finish(
+        &self,
+        cell: &Cell,
+        mut shard: RwLockWriteGuard<'_, Shard>,
+        stored: Option<u32>,
+        now: Millis,
+    ) {
+        shard.publish(&self.shared);
+        let Some(place) = stored else { return };
+        self.shared.note_write();
+        if !self.shared.over_full() {
+            return;
+        }
+        self.evict_here(cell, &mut shard, place, now);
+        let stays = (place, shard.slab[place].generation);
+        drop(shard);
+        self.reclaim(cell, stays, now);
+    }
+
+    /// Takes an entry away under a lock held.
+    pub(super) fn take_away(&self, cell: &Cell, shard: &mut Shard, place: u32, why: Leaving) {
+        shard.remove(place, why, &self.shared, &cell.tally);
+    }
+}
