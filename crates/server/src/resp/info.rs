@@ -144,9 +144,9 @@ fn memory(server: &Server, out: &mut String, _now: Millis) {
 fn human(bytes: u64) -> String {
     let value = bytes as f64;
     match bytes {
-        0..=1023 => format!("{bytes}B"),
-        ..=0xF_FFFF => format!("{:.2}K", value / 1024.0),
-        ..=0x3FFF_FFFF => format!("{:.2}M", value / f64::from(1 << 20)),
+        ..=1023 => format!("{bytes}B"),
+        1024..=0xF_FFFF => format!("{:.2}K", value / 1024.0),
+        0x10_0000..=0x3FFF_FFFF => format!("{:.2}M", value / f64::from(1 << 20)),
         _ => format!("{:.2}G", value / f64::from(1 << 30)),
     }
 }

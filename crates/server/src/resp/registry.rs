@@ -250,17 +250,12 @@ impl Registry {
         self.clients.lock().values().cloned().collect()
     }
 
-    /// The connection of that number.
-    pub fn get(&self, id: u64) -> Option<Arc<Client>> {
-        self.clients.lock().get(&id).cloned()
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.clients.lock().len()
     }
 
-    /// Everything that CommandId says of "no command yet" in [`Activity::last_command`].
+    /// A command as [`Activity::last_command`] keeps it.
     pub fn command_number(id: CommandId) -> u16 {
         id as u16
     }

@@ -23,8 +23,8 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = CwGetOptions::parse(args)?;
     let demand = Demand { level: options.level, stale: options.stale, ..Demand::PLAIN };
     let (resp, clock, whole) =
-        (context.session.resp, context.node().clock.clone(), options.meta || options.lease);
-    let lease = options.lease;
+        (context.session.resp, context.node().clock.clone(), options.meta || options.fill_lease);
+    let lease = options.fill_lease;
     let write = move |reply: &mut Encoder<'_>, answer: Result<Answer, ReadError>| match answer {
         Err(error) => reply.error(step::read_error(&error)),
         Ok(answer) if whole => meta(reply, &answer, clock.now(), lease),
@@ -74,7 +74,7 @@ pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = CwSetOptions::parse(args)?;
     let put = put_of(context, &options)?;
     let node = context.node();
-    if let Some(lease) = options.lease {
+    if let Some(lease) = options.fill_lease {
         if options.write.is_some() {
             return Err(CommandError::literal(
                 "ERR a fill with LEASE only stores what the source has; leave WRITE out",
