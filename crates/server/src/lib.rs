@@ -13,5 +13,6 @@ pub mod page;
 pub mod resp;
 pub mod rest;
 pub mod road;
+pub mod running;
 pub mod source;
 pub mod tasks;
