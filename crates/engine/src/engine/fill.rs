@@ -125,27 +125,43 @@ impl Engine {
         events: &[EventPattern],
         now: Millis,
     ) -> Option<u32> {
-        let shared = &self.shared;
-        let last = self.key_last(shard, incoming.hash, incoming.key(), began);
-        let fit = may_store(began, last.and(incoming.below)) && !self.newer_stands(shard, &incoming, now);
-        if fit && shared.names.is_live(incoming.key()) {
-            shared.names.link(incoming.key(), incoming.held(), &shared.counter);
+        let names = &self.shared.names;
+        if !self.fits(shard, &incoming, began, events, now) {
+            return self.refuse(cell, incoming);
         }
-        if !fit || !enter_all(incoming.held(), began) {
-            count(&cell.tally.fills_refused);
-            self.discard(incoming);
-            return None;
-        }
-        // After the marks were joined, so that an event either finds them or is found here.
-        let happened = |event: &_| events.iter().any(|pattern| pattern.matches(event));
-        if !events.is_empty() && !may_store(began, shared.events.last_covering(began, happened)) {
-            crate::names::leave_all(incoming.held(), began);
-            count(&cell.tally.fills_refused);
-            self.discard(incoming);
-            return None;
+        // The edges stand before the marks are looked at for good: a cascade either follows them or refuses this.
+        names.link(incoming.key(), incoming.held(), &self.shared.counter);
+        if !enter_all(incoming.held(), began) {
+            return self.refuse(cell, incoming);
         }
         count(&cell.tally.fills);
         self.place(shard, cell, incoming, began, false, now)
+    }
+
+    /// Whether a load that began at `began` may be stored. Its marks were joined before, so that an event that is
+    /// not found here yet finds them.
+    fn fits(
+        &self,
+        shard: &Shard,
+        incoming: &Incoming,
+        began: Seq,
+        events: &[EventPattern],
+        now: Millis,
+    ) -> bool {
+        let last = self.key_last(shard, incoming.hash, incoming.key(), began);
+        if !may_store(began, last.and(incoming.below).and(last_of(incoming.held()))) {
+            return false;
+        }
+        let happened = |event: &_| events.iter().any(|pattern| pattern.matches(event));
+        let happened =
+            events.is_empty() || may_store(began, self.shared.events.last_covering(began, happened));
+        happened && !self.newer_stands(shard, incoming, now)
+    }
+
+    fn refuse(&self, cell: &Cell, incoming: Incoming) -> Option<u32> {
+        count(&cell.tally.fills_refused);
+        self.discard(incoming);
+        None
     }
 
     /// Whether an entry stands there whose version is newer than this one's.

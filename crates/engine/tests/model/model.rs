@@ -1,6 +1,6 @@
 //! What a cache may answer, written as plainly as possible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::history::{Cover, Covered, Names, Past};
 use crate::words::{KEYS, Name, event_matches};
@@ -39,6 +39,8 @@ pub struct Model {
     pub history: Vec<Past>,
     /// All that each key's entries ever lived by, as far back as a cascade may remember.
     pub edges: BTreeMap<u8, Vec<Names>>,
+    /// What the last entries of each key lived by.
+    pub lived: BTreeMap<u8, VecDeque<Names>>,
     /// The step.
     pub tick: u64,
     pub now: u64,
@@ -89,9 +91,24 @@ impl Model {
         let covers = |past: &Past| {
             let covered = past.covers(key, names);
             let below = || names.dependencies.iter().any(|name| self.may_touch(past, *name));
-            if covered == Covered::No && below() { Covered::Maybe } else { covered }
+            if covered == Covered::No && (below() || self.died_by(key, past)) {
+                Covered::Maybe
+            } else {
+                covered
+            }
         };
         self.since(began).map(covers).max().unwrap_or(Covered::No)
+    }
+
+    /// Whether an entry of the key may have been taken away since. It leaves word of that for plain SETs, which fills
+    /// and readers heed too.
+    pub fn died(&self, key: u8, began: u64) -> bool {
+        self.since(began).any(|past| self.died_by(key, past))
+    }
+
+    fn died_by(&self, key: u8, past: &Past) -> bool {
+        let covers = |names| past.covers(key, names) != Covered::No;
+        self.lived.get(&key).is_some_and(|all| all.iter().any(covers))
     }
 
     /// Whether an invalidation covered a key that somebody depends on, or what that key's entries lived by. A load
@@ -184,6 +201,9 @@ impl Model {
         if !edges.contains(&entry.names) {
             edges.push(entry.names.clone());
         }
+        let lived = self.lived.entry(key).or_default();
+        lived.push_front(entry.names.clone());
+        lived.truncate(16);
         self.entries.insert(key, entry);
     }
 
@@ -209,4 +229,23 @@ fn lives_by(names: &Names, cover: Cover, reached: &BTreeSet<Name>) -> bool {
         _ => false,
     };
     direct || names.dependencies.iter().any(|name| reached.contains(name))
+}
+
+/// What there is to know of a key, for the message of a failure.
+pub struct Tale<'m>(pub &'m Model, pub u8);
+
+impl std::fmt::Display for Tale<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Tale(model, key) = self;
+        writeln!(f, "at {} ms: {:?}", model.now, model.entries.get(key))?;
+        let from = model.tick.saturating_sub(300);
+        let edges = model.edges.get(key).cloned().unwrap_or_default();
+        for past in model.since(from) {
+            let covers = edges.iter().map(|names| past.covers(*key, names)).max();
+            if past.covers_key(*key) || covers > Some(Covered::No) {
+                writeln!(f, "  step {}: {:?} stale {} covers {covers:?}", past.at, past.cover, past.stale)?;
+            }
+        }
+        Ok(())
+    }
 }

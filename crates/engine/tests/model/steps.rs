@@ -14,7 +14,7 @@ use clearwell_engine::{
 use fastrand::Rng;
 
 use crate::history::{Cover, Covered, Names};
-use crate::model::{Entry, Model, Worth};
+use crate::model::{Entry, Model, Tale, Worth};
 use crate::words::{self, KEYS, Name, TAGS, key_number};
 
 /// A load under way.
@@ -97,7 +97,7 @@ impl World {
     }
 
     #[track_caller]
-    fn agree(&self, yes: bool, what: &str) {
+    fn agree(&self, yes: bool, what: impl std::fmt::Display) {
         assert!(yes, "seed {}, step {}: {what}", self.seed, self.model.tick);
     }
 
@@ -106,6 +106,7 @@ impl World {
         let key = self.random.u8(..KEYS);
         self.settle(key);
         match self.random.u8(..100) {
+            _ if self.loads.len() > 40 => self.end_load(),
             0..35 => self.lookup(key),
             35..48 => self.begin(key),
             48..64 => self.end_load(),
@@ -132,7 +133,7 @@ impl World {
 
     fn check(&self) {
         let checked = self.engine.check();
-        self.agree(checked.is_ok(), &format!("{checked:?}"));
+        self.agree(checked.is_ok(), format_args!("{checked:?}"));
     }
 
     /// Where the model is not sure, takes what the engine says, if it is one of the answers allowed.
@@ -149,11 +150,12 @@ impl World {
             Lookup::Hit { .. } => Worth::Stale,
             _ => Worth::Dead,
         };
-        self.agree(worth.contains(&is), &format!("{key} is {is:?}, may be {worth:?}"));
+        self.agree(worth.contains(&is), format_args!("{key} is {is:?}, may be {worth:?}"));
         if is == Worth::Dead {
             self.model.entries.remove(&key);
         } else if let Some(entry) = self.model.entries.get_mut(&key) {
-            (entry.stored, entry.stale) = (self.model.tick, is == Worth::Stale);
+            // What this step does next counts.
+            (entry.stored, entry.stale) = (self.model.tick - 1, is == Worth::Stale);
         }
     }
 
@@ -172,38 +174,47 @@ impl World {
         let found = self.engine.lookup(&words::key(key), ask, |view| (seen(view), view.stale()));
         match found {
             Lookup::Hit { read: (value, view_stale), stale, refresh } => {
-                self.agree(may_hit, &format!("{key} hit, is {worth:?}, asked {tolerate:?}"));
+                self.agree(may_hit, format_args!("{key} hit, is {worth:?}, asked {tolerate:?}"));
                 let entry = &self.model.entries[&key];
-                self.agree(entry.value == value, &format!("{key}: {value:?} for {:?}", entry.value));
+                self.agree(entry.value == value, format_args!("{key}: {value:?} for {:?}", entry.value));
                 let fresh = worth.contains(&Worth::Fresh);
                 self.agree(stale == view_stale && (stale != fresh || worth.len() > 1), "stale or not");
                 self.expect_refresh(key, &ask, stale, refresh);
             }
             Lookup::Miss { began } => {
-                self.agree(!self.strict || !may_hit, &format!("{key} missed, is {worth:?}"));
+                self.agree(
+                    !self.strict || !may_hit,
+                    format_args!("{key} missed, is {worth:?}; {}", Tale(&self.model, key)),
+                );
                 self.agree(on_miss != OnMiss::Load, "a miss for a loader");
                 let plain = on_miss == OnMiss::Remember;
                 self.start(key, began, None, plain);
             }
             Lookup::Lead(lease) => {
-                self.agree(!self.strict || !may_hit, &format!("{key} led, is {worth:?}"));
                 self.agree(
-                    on_miss == OnMiss::Load && !(self.strict && self.joinable(key)),
+                    !self.strict || !may_hit,
+                    format_args!("{key} led, is {worth:?}; {}", Tale(&self.model, key)),
+                );
+                self.agree(
+                    on_miss == OnMiss::Load && !(self.strict && self.joinable(key).1),
                     "led beside a flight",
                 );
                 self.lead(key, lease);
             }
             Lookup::Wait(waiting) => {
-                self.agree(!self.strict || !may_hit, &format!("{key} waits, is {worth:?}"));
-                self.agree(on_miss == OnMiss::Load && self.joinable(key), "joined an old flight");
+                self.agree(!self.strict || !may_hit, format_args!("{key} waits, is {worth:?}"));
+                self.agree(on_miss == OnMiss::Load && self.joinable(key).0, "joined an old flight");
                 let flight = (key, self.flights[&key]);
                 self.waiters.push(Waiter { waiting: Box::pin(waiting), flight, joined: self.engine.seq() });
             }
         }
     }
 
-    fn joinable(&self, key: u8) -> bool {
-        self.flights.get(&key).is_some_and(|&began| !self.model.key_covered(key, began))
+    /// Whether a reader may join the flight of a key, and whether it has to.
+    fn joinable(&self, key: u8) -> (bool, bool) {
+        let Some(&began) = self.flights.get(&key) else { return (false, false) };
+        let may = !self.model.key_covered(key, began);
+        (may, may && !self.model.died(key, began))
     }
 
     fn lead(&mut self, key: u8, lease: FillLease) {
@@ -216,9 +227,6 @@ impl World {
         let value = (self.random.u8(..8) > 0 || plain).then_some(self.truth[key as usize]);
         let (tick, time) = (self.model.tick, self.model.now);
         self.loads.push(Load { key, tick, began, time, value, lease, plain });
-        if self.loads.len() > 40 {
-            self.finish(0, true);
-        }
     }
 
     fn expect_refresh(&mut self, key: u8, ask: &Ask, stale: bool, refresh: Option<FillLease>) {
@@ -226,8 +234,10 @@ impl World {
         let ahead = -f64::from(entry.load_ms) * ask.early_refresh * ask.chance.ln();
         let left = entry.expires.map(|expires| expires.saturating_sub(self.model.now) as f64);
         let early = entry.load_ms > 0 && ask.early_refresh > 0.0 && left.is_some_and(|left| ahead >= left);
-        let wanted = ask.on_miss == OnMiss::Load && (stale || early) && !self.joinable(key);
-        self.agree(!self.strict || wanted == refresh.is_some(), &format!("{key}: refresh wanted {wanted}"));
+        let wanted = ask.on_miss == OnMiss::Load && (stale || early);
+        let (may_join, has_to_join) = self.joinable(key);
+        let fine = if refresh.is_some() { wanted && !has_to_join } else { !wanted || may_join };
+        self.agree(!self.strict || fine, format_args!("{key}: refresh wanted {wanted}"));
         self.agree(ask.on_miss == OnMiss::Load || refresh.is_none(), "a refresh for who cannot load");
         if let Some(lease) = refresh {
             self.lead(key, lease);
@@ -256,15 +266,12 @@ impl World {
         if !self.loads.is_empty() {
             let index = self.random.usize(..self.loads.len());
             self.settle(self.loads[index].key);
-            self.finish(index, false);
+            self.finish(index);
         }
     }
 
-    fn finish(&mut self, index: usize, settle: bool) {
+    fn finish(&mut self, index: usize) {
         let mut load = self.loads.swap_remove(index);
-        if settle {
-            self.settle(load.key);
-        }
         let names = self.names(load.key);
         let entry = self.entry(load.value, names, false);
         match load.lease.take() {
@@ -312,7 +319,7 @@ impl World {
             match waiter.waiting.as_mut().poll(&mut context) {
                 Poll::Ready(landing) => {
                     let landed = matches!(landing, Landing::Landed(_));
-                    self.agree(landed == good(waiter.joined), &format!("a waiter was told {landing:?}"));
+                    self.agree(landed == good(waiter.joined), format_args!("a waiter was told {landing:?}"));
                 }
                 Poll::Pending => self.agree(false, "a waiter was forgotten"),
             }
@@ -390,15 +397,22 @@ impl World {
         let newer = self.newer_stands(key, &entry);
         match filled {
             Filled::Stored => {
-                self.agree(covered != Covered::Surely, &format!("{key}: an old fill was stored"));
-                self.agree(!newer || !self.strict, &format!("{key}: a newer version was overwritten"));
+                self.agree(covered != Covered::Surely, format_args!("{key}: an old fill was stored"));
+                self.agree(!newer || !self.strict, format_args!("{key}: a newer version was overwritten"));
                 self.store(key, entry);
             }
             Filled::Refused => {
                 let may = covered != Covered::No || newer || !self.strict;
-                self.agree(may, &format!("{key}: a fill was refused for nothing"));
+                self.agree(
+                    may,
+                    format_args!(
+                        "{key}: a fill was refused for nothing; began {}; {}",
+                        load.tick,
+                        Tale(&self.model, key)
+                    ),
+                );
             }
-            Filled::TooLarge(unfit) => self.agree(false, &format!("{unfit:?}")),
+            Filled::TooLarge(unfit) => self.agree(false, format_args!("{unfit:?}")),
         }
     }
 
@@ -412,7 +426,7 @@ impl World {
         self.model.store(key, entry);
         let stamp = self.engine.stamp(&words::key(key), self.now());
         let fine = if stamp == 0 { over || !self.strict } else { self.stamps.insert(stamp) };
-        self.agree(fine, &format!("{key}: stamp {stamp}"));
+        self.agree(fine, format_args!("{key}: stamp {stamp}"));
     }
 
     /// A plain SET of a value that was read when its client missed. Some orders cannot be told apart, so the model takes
@@ -420,7 +434,10 @@ impl World {
     fn offer(&mut self, load: &Load, mut entry: Entry) {
         let key = load.key;
         let window_over = self.model.now.saturating_sub(load.time) >= 1_000;
-        let own = if window_over || self.random.bool() { Some(load.began) } else { None };
+        let own = self.random.bool().then_some(load.began);
+        if window_over {
+            return;
+        }
         let name = words::key(key);
         let before = self.engine.stamp(&name, self.now());
         let offered = self.with_draft(&entry, |engine, draft, now| engine.offer(&name, own, draft, now));
@@ -431,7 +448,7 @@ impl World {
             let current = read == self.truth[key as usize];
             self.agree(
                 current || put_since,
-                &format!("{key}: an old SET was accepted as {offered:?}, own {own:?}"),
+                format_args!("{key}: an old SET was accepted as {offered:?}, own {own:?}"),
             );
         }
         match offered {
@@ -448,7 +465,7 @@ impl World {
                 let tagged = covered == Covered::Surely && !self.model.key_covered(key, load.tick);
                 self.agree(
                     !(tagged && own.is_some()),
-                    &format!("{key}: a SET older than its tags was stored"),
+                    format_args!("{key}: a SET older than its tags was stored; {}", Tale(&self.model, key)),
                 );
                 self.store(key, entry);
             }
@@ -460,7 +477,7 @@ impl World {
                 self.model.entries.remove(&key);
             }
             Offered::Refused => {}
-            Offered::TooLarge(unfit) => self.agree(false, &format!("{unfit:?}")),
+            Offered::TooLarge(unfit) => self.agree(false, format_args!("{unfit:?}")),
         }
     }
 
@@ -474,7 +491,7 @@ impl World {
         let names = self.names(key);
         let entry = self.entry(Some(value), names, true);
         let put = self.with_draft(&entry, |engine, draft, now| engine.put(&words::key(key), draft, now));
-        self.agree(put.is_ok(), &format!("{put:?}"));
+        self.agree(put.is_ok(), format_args!("{put:?}"));
         self.wrote(key, value);
         self.store(key, entry);
     }
@@ -505,13 +522,16 @@ impl World {
         });
         let seen = match seen {
             Ok(seen) => seen,
-            Err(unfit) => return self.agree(false, &format!("{unfit:?}")),
+            Err(unfit) => return self.agree(false, format_args!("{unfit:?}")),
         };
         let worth = self.model.worth(key);
         let kept = self.model.entries.get(&key).and_then(|entry| entry.value);
         let shown = worth.iter().any(|worth| *worth >= Worth::Stale) && kept.is_some();
-        self.agree(seen.is_none() || shown && seen == kept, &format!("{key}: saw {seen:?} for {kept:?}"));
-        self.agree(!self.strict || seen.is_some() == shown, &format!("{key}: saw {seen:?}, is {worth:?}"));
+        self.agree(seen.is_none() || shown && seen == kept, format_args!("{key}: saw {seen:?} for {kept:?}"));
+        self.agree(
+            !self.strict || seen.is_some() == shown,
+            format_args!("{key}: saw {seen:?}, is {worth:?}"),
+        );
         match (kind, seen) {
             (1, _) => {
                 self.wrote(key, value);
@@ -566,12 +586,15 @@ impl World {
         let spared = matches!(cover, Cover::Key(_)) && self.contains_already(key, version);
         if single && self.strict {
             let reached = worth[0] != Worth::Dead && !spared;
-            self.agree(applied.reached == u64::from(reached), &format!("{key}: reached {}", applied.reached));
+            self.agree(
+                applied.reached == u64::from(reached),
+                format_args!("{key}: reached {}", applied.reached),
+            );
         }
-        let cover = self.spare(key, cover, cascade, spared, stale);
+        self.spare(key, cover, cascade, spared, stale);
         for key in 0..KEYS {
             let value = self.fresh_value();
-            if self.model.history.last().is_some_and(|past| past.covers_key(key)) && cover != Cover::Nothing {
+            if self.model.history.last().is_some_and(|past| past.covers_key(key)) && !spared {
                 self.truth[key as usize] = value;
             }
         }
@@ -584,17 +607,15 @@ impl World {
 
     /// Notes the invalidation; an entry that contains its change already does not mind, and if a client put it,
     /// loads in flight do not either.
-    fn spare(&mut self, key: u8, cover: Cover, cascade: bool, spared: bool, stale: bool) -> Cover {
+    fn spare(&mut self, key: u8, cover: Cover, cascade: bool, spared: bool, stale: bool) {
         self.model.invalidate(cover, stale, cascade);
-        let Some(entry) = self.model.entries.get_mut(&key).filter(|_| spared) else { return cover };
+        let Some(entry) = self.model.entries.get_mut(&key).filter(|_| spared) else { return };
         entry.excused.push(self.model.tick);
         if entry.put
             && let Some(past) = self.model.history.last_mut()
         {
             past.cover = Cover::Nothing;
-            return Cover::Nothing;
         }
-        cover
     }
 
     fn scope(&mut self, key: u8) -> (Cover, Scope) {
@@ -647,7 +668,7 @@ impl World {
                     wrong = Some(key);
                 }
             });
-            self.agree(wrong.is_none(), &format!("scanned {wrong:?}"));
+            self.agree(wrong.is_none(), format_args!("scanned {wrong:?}"));
             if cursor == 0 {
                 break;
             }
@@ -659,7 +680,7 @@ impl World {
             let scanned = found.contains(&key);
             self.agree(
                 scanned == may || worth.len() > 1 || !must && !scanned,
-                &format!("{key}: scanned {scanned}, is {worth:?}"),
+                format_args!("{key}: scanned {scanned}, is {worth:?}  {}", Tale(&self.model, key)),
             );
         }
         let random = self.engine.random_key(self.random.u64(..), self.now());
@@ -673,8 +694,8 @@ impl World {
         });
         let worth = self.model.worth(key);
         let may = worth.iter().any(|worth| *worth >= Worth::Stale);
-        self.agree(shown.is_none() || may, &format!("{key}: shown, is {worth:?}"));
-        self.agree(shown.is_some() == may || !self.strict, &format!("{key}: not shown, is {worth:?}"));
+        self.agree(shown.is_none() || may, format_args!("{key}: shown, is {worth:?}"));
+        self.agree(shown.is_some() == may || !self.strict, format_args!("{key}: not shown, is {worth:?}"));
         if let Some(shown) = shown {
             let entry = &self.model.entries[&key];
             let expires = entry.expires.map(Millis);
@@ -685,7 +706,7 @@ impl World {
                 entry.names.tags.clone(),
                 entry.names.dependencies.len(),
             );
-            self.agree(shown == kept, &format!("{key}: {shown:?} for {kept:?}"));
+            self.agree(shown == kept, format_args!("{key}: {shown:?} for {kept:?}"));
         }
     }
 }
