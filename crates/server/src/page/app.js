@@ -13,6 +13,7 @@ const cards = {
   entries: new Card("Entries"),
   refused: new Card("Late fills refused"),
 };
+cards.hits.figure.id = "hit-ratio";
 byId("cards").append(...Object.values(cards).map((card) => card.root));
 
 async function read(path) {
@@ -63,7 +64,7 @@ async function refresh() {
 }
 
 function row(className, ...cells) {
-  const list = byId("list");
+  const list = byId("invalidations");
   byId("nothing").hidden = true;
   list.prepend(make("tr", { className }, ...cells));
   while (list.children.length > LISTED) list.lastChild.remove();
