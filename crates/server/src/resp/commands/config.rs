@@ -106,7 +106,7 @@ fn switch(text: &str) -> Result<bool, String> {
 }
 
 fn number(text: &str, least: i64) -> Result<i64, String> {
-    let most = 1 << 40;
+    let most = i64::from(i32::MAX);
     let parsed: Option<i64> = text.parse().ok();
     let number = parsed.ok_or("argument couldn't be parsed into an integer")?;
     if (least..=most).contains(&number) {

@@ -7,15 +7,15 @@ use clearwell_protocol::{Args, CommandError, parse_i64};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
 
+const BAD_COUNT: CommandError = CommandError::literal("ERR count should be greater than or equal to -1");
+
 /// SLOWLOG GET: ten without a count, all with -1.
 pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let count = match (args.len(), args.get(2)) {
         (2, _) => 10,
         (3, Some(count)) => match parse_i64(count) {
             Some(-1) => usize::MAX,
-            Some(count) => usize::try_from(count)
-                .map_err(|_| CommandError::literal("ERR count should be greater than or equal to -1"))?,
-            None => return Err(CommandError::NOT_AN_INTEGER),
+            count => count.and_then(|count| usize::try_from(count).ok()).ok_or(BAD_COUNT)?,
         },
         _ => return Err(CommandError::SYNTAX),
     };
