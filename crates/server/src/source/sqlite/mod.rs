@@ -108,7 +108,7 @@ impl Source for Sqlite {
 
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
         let deadline_ms = self.shared.deadline_ms();
-        self.ask(|answer| Job::Write(Pending { write, answer, deadline_ms }))
+        self.ask(|answer| Job::Write(Pending { write, answer, deadline_ms, alone: false }))
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {
