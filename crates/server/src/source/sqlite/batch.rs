@@ -1,7 +1,7 @@
 //! Group commit: all writes that wait, in one transaction.
 
 use super::convert::Fault;
-use super::log::Read;
+use super::log::{MOST_AT_ONCE, Read};
 use super::session::{Ran, version};
 use super::writer::{Pending, Writer};
 use crate::source::{Commit, RowChange, SourceError};
@@ -47,7 +47,7 @@ impl Batch {
             return Ok(None);
         }
         let after = session.log.last;
-        match session.log.read(&session.connection, after) {
+        match session.log.read(&session.connection, after, MOST_AT_ONCE) {
             Ok(Read::Changes(changes, last)) => Ok(Some((changes, last))),
             Ok(Read::Gap(why, last)) => {
                 session.rollback();
