@@ -114,7 +114,7 @@ fn parameters_carry_captures_and_the_value() {
     let (keyspace, captures) = keyspaces.find(b"post:7").unwrap();
     let param = |name: &str, value| Param { name: name.into(), value };
     let id = param("id", Cell::Integer(7));
-    assert_eq!(keyspace.params(&captures, None), [id.clone()]);
+    assert_eq!(keyspace.params(&captures, None), std::slice::from_ref(&id));
     assert_eq!(
         keyspace.params(&captures, Some(b"hi")),
         [id.clone(), param("value", Cell::Text("hi".into()))]

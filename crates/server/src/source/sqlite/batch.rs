@@ -1,13 +1,16 @@
 //! Group commit: all writes that wait, in one transaction.
 
 use super::convert::Fault;
-use super::log::Read;
+use super::log::{MOST_AT_ONCE, Read};
 use super::session::{Ran, version};
 use super::writer::{Pending, Writer};
 use crate::source::{Commit, RowChange, SourceError};
 
 /// The most writes in one transaction.
 const MOST: usize = 128;
+
+/// Which part of the timeout a write may take that shares its transaction with others before it.
+const SHARE: u64 = 8;
 
 /// The writes of one transaction, with what became of each.
 #[derive(Default)]
@@ -44,7 +47,7 @@ impl Batch {
             return Ok(None);
         }
         let after = session.log.last;
-        match session.log.read(&session.connection, after) {
+        match session.log.read(&session.connection, after, MOST_AT_ONCE) {
             Ok(Read::Changes(changes, last)) => Ok(Some((changes, last))),
             Ok(Read::Gap(why, last)) => {
                 session.rollback();
@@ -60,6 +63,9 @@ impl Batch {
     }
 
     /// Runs the writes one by one. `false`: one of them ended the transaction, and what was done before it is undone.
+    ///
+    /// SQLite takes the whole transaction back when it ends a statement that is too slow. So that a slow write does not take its
+    /// neighbours down, only the first of a batch may use all its time; another one that is slow gets a batch of its own.
     fn fill(&mut self, writer: &mut Writer, mut last: i64) -> bool {
         for _ in 0..MOST {
             let Some(pending) = writer.pending.pop_front() else { break };
@@ -69,7 +75,14 @@ impl Batch {
                 self.refused.push((pending, SourceError::TooSlow(writer.shared.timeout_ms)));
                 continue;
             }
-            session.deadline.set(pending.deadline_ms);
+            if pending.alone && !self.done.is_empty() {
+                writer.pending.push_front(pending);
+                break;
+            }
+            let share_ms = now + writer.shared.timeout_ms / SHARE;
+            let alone = pending.alone;
+            let limit_ms = if self.done.is_empty() { u64::MAX } else { share_ms }.min(pending.deadline_ms);
+            session.deadline.set(limit_ms);
             let done = session.run(&pending.write, last);
             session.deadline.clear();
             let ended = session.connection.is_autocommit();
@@ -82,10 +95,16 @@ impl Batch {
                     let message = "the write ended the transaction that it ran in".into();
                     self.refused.push((pending, SourceError::Refused(message)));
                 }
+                Err(Fault::Interrupted) if limit_ms < pending.deadline_ms => {
+                    writer.pending.push_front(Pending { alone: true, ..pending });
+                }
                 Err(fault) => self.refused.push((pending, fault.told(writer.shared.timeout_ms))),
             }
             if ended {
                 return false;
+            }
+            if alone {
+                break;
             }
         }
         true

@@ -29,8 +29,8 @@ pub enum Read {
     Gap(String, i64),
 }
 
-/// More changes than this at once are not read row by row: it is cheaper to distrust everything.
-const MOST_AT_ONCE: i64 = 200_000;
+/// More changes of others than this at once are not read row by row: it is cheaper to distrust everything.
+pub const MOST_AT_ONCE: i64 = 50_000;
 
 /// How many rows stay in the log for other nodes on the same file that are a little behind.
 pub const TAIL: i64 = 10_000;
@@ -47,8 +47,8 @@ impl Log {
         Ok(Log { last: end(connection)?, select, width, columns, tables })
     }
 
-    /// Reads what is behind `after`. Does not move [`Log::last`]: that is for when it was told.
-    pub fn read(&mut self, connection: &Connection, after: i64) -> Result<Read, Fault> {
+    /// Reads what is behind `after`, unless it is more than `most`. Does not move [`Log::last`]: that is for when it was told.
+    pub fn read(&mut self, connection: &Connection, after: i64, most: i64) -> Result<Read, Fault> {
         let end = end(connection)?;
         if end < after {
             return Ok(Read::Gap(
@@ -56,7 +56,7 @@ impl Log {
                 end,
             ));
         }
-        if end - after > MOST_AT_ONCE {
+        if end - after > most {
             return Ok(Read::Gap(format!("{} changes at once", end - after), end));
         }
         let mut folded = Folded::default();

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::connect::{self, Deadline, Identity, Shared};
 use super::convert::{Fault, bind, first_row};
-use super::log::{self, Log, Read};
+use super::log::{self, Log, MOST_AT_ONCE, Read};
 use super::triggers;
 use crate::source::{Receipt, RowChange, Write};
 
@@ -55,7 +55,7 @@ impl Session {
         }
         let read = match self.mend()? {
             Some(gap) => gap,
-            None => self.log.read(&self.connection, self.log.last)?,
+            None => self.log.read(&self.connection, self.log.last, MOST_AT_ONCE)?,
         };
         // Only now: whatever failed before is tried again.
         self.data_version = version;
@@ -125,7 +125,7 @@ impl Session {
         });
         let row = row.transpose()?.flatten();
         self.deadline.clear();
-        let (changes, last) = match self.log.read(&self.connection, after)? {
+        let (changes, last) = match self.log.read(&self.connection, after, i64::MAX)? {
             Read::Changes(changes, last) if last > after => (changes, last),
             Read::Changes(..) => (Vec::new(), log::mark(&self.connection)?),
             Read::Gap(why, _) => {

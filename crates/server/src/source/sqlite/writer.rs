@@ -31,6 +31,8 @@ pub struct Pending {
     pub write: Write,
     pub answer: Answer<Receipt>,
     pub deadline_ms: u64,
+    /// Whether it was too slow to share a transaction.
+    pub alone: bool,
 }
 
 /// The thread's state.

@@ -172,3 +172,33 @@ fn the_sample_configuration_fits_its_own_database() {
         }
     }
 }
+
+#[test]
+fn a_table_that_is_dropped_and_made_again_is_told_as_a_loss() {
+    let world = World::new();
+    world.sqlite3("DROP TABLE posts");
+    world.record.until("the loss", |told| matches!(told, [Told::Lost(_)]));
+    assert!(wait(world.source.barrier()).unwrap_err().to_string().contains("posts, which does not exist"));
+    world.sqlite3(&SEED[SEED.find("CREATE TABLE posts").unwrap()..]);
+    world.record.until("the return", |told| told.len() == 2);
+    world.record.take();
+    world.sqlite3("UPDATE posts SET author_id = 2 WHERE id = 1");
+    world.barrier();
+    assert_eq!(world.record.changes(), ["posts 1/1 1/2"]);
+}
+
+#[test]
+fn a_restored_backup_is_told_as_a_loss() {
+    let world = World::new();
+    let backup = world.folder.path().join("backup.db");
+    world.sqlite3(&format!(".backup {}", backup.display()));
+    world.sqlite3("UPDATE posts SET content = 'x'");
+    world.barrier();
+    world.record.take();
+    // Into the same file, by SQLite's own means: no other inode tells of it.
+    world.sqlite3(&format!(".restore {}", backup.display()));
+    world.barrier();
+    let told = world.record.take();
+    assert!(told.iter().any(|told| matches!(told, Told::Lost(_))), "{told:?}");
+    assert_eq!(world.content(1), Some(Cell::Text("first".into())));
+}

@@ -202,3 +202,20 @@ fn the_delay_of_a_foreign_commit_is_short() {
     // Far beyond what is measured: a machine that is busy is not a failure, a feed that does not poll is.
     assert!(delays[50] < Duration::from_secs(1), "{delays:?}");
 }
+
+#[test]
+fn a_flood_of_others_is_a_loss_and_an_own_one_is_not() {
+    let world = World::new();
+    let flood = |from: i64| {
+        let to = from + log::MOST_AT_ONCE;
+        format!(
+            "WITH RECURSIVE n(i) AS (VALUES ({from}) UNION ALL SELECT i + 1 FROM n WHERE i < {to}) \
+             INSERT INTO authors SELECT i, '' FROM n"
+        )
+    };
+    world.stranger().execute_batch(&flood(1)).unwrap();
+    world.barrier();
+    assert_eq!(world.record.take(), [Told::Lost(format!("{} changes at once", log::MOST_AT_ONCE + 1))]);
+    world.write(&flood(1_000_000)).unwrap();
+    assert_eq!(world.record.changes().len() as i64, log::MOST_AT_ONCE + 1);
+}
