@@ -281,11 +281,7 @@ proptest! {
     ) {
         let mut store = Store::new(remembered);
         let mut naive = Naive::new();
-<<<<<<< HEAD
-        // When each name was last invalidated itself, by kind; never forgotten.
-=======
         // When each name was invalidated last, or the entry of that key by a cascade; never forgotten.
->>>>>>> marks
         let mut last: BTreeMap<(Kind, u8), Seq> = BTreeMap::new();
         for step in steps {
             match step {
@@ -317,19 +313,11 @@ proptest! {
                         store.invalidate(&[(Kind::Tag, &tag), (Kind::Dependency, &tag)], effect);
                         last.insert((Kind::Tag, tag[0]), store.counter.now());
                         last.insert((Kind::Dependency, tag[0]), store.counter.now());
-<<<<<<< HEAD
-                        mark_naively(&mut naive, None, Some(tag[0]), naive_effect);
-                    } else {
-                        store.invalidate(&[(Kind::Dependency, &[name])], effect);
-                        last.insert((Kind::Dependency, name), store.counter.now());
-                        mark_naively(&mut naive, Some(name), None, naive_effect);
-=======
                         mark_naively(&mut naive, &mut died, None, Some(tag[0]), naive_effect);
                     } else {
                         store.invalidate(&[(Kind::Dependency, &[name])], effect);
                         last.insert((Kind::Dependency, name), store.counter.now());
                         mark_naively(&mut naive, &mut died, Some(name), None, naive_effect);
->>>>>>> marks
                     }
                     let now = store.counter.now();
                     last.extend(died.into_iter().map(|key| ((Kind::Dependency, key), now)));

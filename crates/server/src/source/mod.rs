@@ -1,6 +1,6 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
-// pub mod sqlite;
+pub mod sqlite;
 
 use std::fmt;
 use std::future::Future;
@@ -191,6 +191,5 @@ pub fn open(
     watched: Vec<Watched>,
     feed_poll_ms: u64,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    let _ = (name, config, data, watched, feed_poll_ms);
-    todo!()
+    Ok(Arc::new(sqlite::Sqlite::open(name, config, data, watched, feed_poll_ms)?))
 }
