@@ -119,7 +119,7 @@ impl World {
             98 => self.peek(key),
             _ => self.drop_load(),
         }
-        if self.model.tick % 256 == 0 {
+        if self.model.tick.is_multiple_of(256) {
             self.check();
         }
     }
