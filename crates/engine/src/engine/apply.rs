@@ -144,11 +144,8 @@ impl Engine {
         invalidation: &Invalidation,
         now: Millis,
     ) -> bool {
-        let slot = &mut shard.slab[place];
-        // Everything was raised before the walk, so the entry's own standing without it is asked.
-        if slot.began >= seq {
-            return false;
-        }
+        // Also one whose count is higher than `seq`: it was stored while this invalidation was on its way to the shard, and a
+        // plain SET among them may carry what was read before.
         let death = shard.death_before(place, now, seq, &self.shared);
         match invalidation.effect {
             Effect::Stale => shard.slab[place].stale = true,
