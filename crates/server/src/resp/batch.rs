@@ -202,7 +202,7 @@ impl Batch {
             if ended == Ended::Failed {
                 self.server.note_error(&reply[1..]);
             }
-            self.figures().commands.count(command, nanos, ended);
+            self.figures().count(command, nanos, ended);
             dispatch::note_slow(&self.server, &self.session, command, nanos, || args);
         }
         match &mut self.session.exec {

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::connection;
 use super::meter;
 use super::server::{Figures, Server};
+use crate::metrics::Metrics;
 use crate::node::Node;
 
 /// How long connections may take to finish what they are doing when the server stops.
@@ -34,10 +35,15 @@ pub struct Serving {
 ///
 /// # Errors
 /// The system gives no thread, no runtime, or takes the listener back.
-pub fn serve(node: Arc<Node>, listener: std::net::TcpListener, workers: usize) -> io::Result<Serving> {
+pub fn serve(
+    node: Arc<Node>,
+    listener: std::net::TcpListener,
+    workers: usize,
+    metrics: &Metrics,
+) -> io::Result<Serving> {
     let workers = workers.max(1);
     listener.set_nonblocking(true)?;
-    let server = Arc::new(Server::new(node, listener.local_addr()?, workers));
+    let server = Arc::new(Server::new(node, listener.local_addr()?, workers, metrics));
     let (stop, stopped) = watch::channel(false);
     let mut threads = Vec::with_capacity(workers.saturating_add(1));
     let mut senders = Vec::with_capacity(workers);
