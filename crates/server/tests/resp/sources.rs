@@ -1,6 +1,6 @@
 //! Keys with a source: replies that have to be waited for, in their order.
 
-use crate::source::Scripted;
+use crate::source::{CONFIG, Scripted};
 use crate::started::{Started, ask, batch};
 
 #[test]
@@ -134,4 +134,19 @@ fn a_row_known_to_be_absent_is_no_key() {
     }
     ask(&mut raw, "HELLO 3");
     assert!(ask(&mut raw, "CW.ENTRY post:404").contains("$6\r\nabsent\r\n#t\r\n"));
+}
+
+#[test]
+fn no_touch_keeps_reads_from_counting_and_no_level_from_being_met() {
+    let (node, source) = Scripted::node_with(&CONFIG.replace("ttl =", "read = \"strong\"\nttl ="));
+    source.commit(1, "old", 1);
+    let started = Started::over(node);
+    let mut raw = started.connect();
+    ask(&mut raw, "SET plain v");
+    assert_eq!(ask(&mut raw, "CLIENT NO-TOUCH on"), "+OK\r\n");
+    assert_eq!(ask(&mut raw, "GET plain"), "$1\r\nv\r\n");
+    assert!(ask(&mut raw, "CW.ENTRY plain").contains("access_count\r\n:0\r\n"));
+    assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\nold\r\n");
+    source.commit_untold(1, "new", 1);
+    assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\nnew\r\n");
 }
