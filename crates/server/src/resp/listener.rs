@@ -117,6 +117,7 @@ async fn accept(
         Err(error) => return tracing::error!(%error, "cannot listen"),
     };
     let mut reserve = File::open("/dev/null").ok();
+    let mut failing = false;
     for worker in workers.iter().cycle() {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -124,6 +125,7 @@ async fn accept(
         };
         match accepted.and_then(|(socket, _)| socket.into_std()) {
             Ok(socket) => {
+                failing = false;
                 tune(&socket, server.settings.keepalive_s.load(Relaxed));
                 let id = server.registry.next_id();
                 if worker.send(connection::Accepted { id, socket }).is_err() {
@@ -131,7 +133,9 @@ async fn accept(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot accept connections");
+                }
                 if reserve.take().is_some()
                     && let Ok(turned_away) = tokio::time::timeout(BACK_OFF, listener.accept()).await
                 {
