@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::counter::Counter;
-use crate::graph::Graph;
+use crate::graph::{Graph, Name};
 use crate::names::{Kind, Mark, Names};
 use crate::{Effect, Seq, TooLarge};
 
@@ -47,10 +47,26 @@ impl Names {
         if !self.is_live(key) {
             return true;
         }
-        if replace {
-            graph.unlink(key);
+        let left = if replace { graph.unlink(key) } else { Vec::new() };
+        let linked = graph.link(key, &sources);
+        for (_, name) in sources.iter().filter(|(kind, _)| linked && *kind == Kind::Dependency) {
+            self.note_linked(&graph, name);
         }
-        graph.link(key, &sources)
+        left.iter().for_each(|name| self.note_linked(&graph, name));
+        self.prune(&mut graph, left);
+        linked
+    }
+
+    /// Takes away the edges of those of `names` that are not needed any more, and of the nodes above that nothing else
+    /// needs.
+    pub(crate) fn prune(&self, graph: &mut Graph, mut names: Vec<Name>) {
+        while let Some(name) = names.pop() {
+            for node in graph.unneeded(&name, LOOKED_AT, |name| self.is_held(name)) {
+                let above = graph.unlink(&node);
+                above.iter().for_each(|name| self.note_linked(graph, name));
+                names.extend(above);
+            }
+        }
     }
 
     /// Raises the given names and all dependencies that follow from them; returns the entries reached.

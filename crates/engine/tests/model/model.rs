@@ -150,12 +150,10 @@ impl Model {
 
     /// Adds the keys that live by what is covered: those of entries that stand, and what those were made from.
     fn follow_surely(&self, cover: Cover, names: &mut BTreeSet<Name>) {
-        // A gap that is known: when what lies between is gone, a cascade goes one step through it, not two.
-        let start = names.clone();
         loop {
             let before = names.len();
             for (&key, entry) in &self.entries {
-                let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, &start);
+                let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, names);
                 if lives && !self.worth(key).contains(&Worth::Dead) {
                     names.insert(Name::Key(key));
                 }
@@ -187,7 +185,7 @@ impl Model {
             let Name::Key(below) = dependency else { continue };
             let stands = !self.worth(*below).contains(&Worth::Dead);
             if let Some(other) = self.entries.get(below).filter(|_| stands) {
-                for names in std::iter::once(&other.names) {
+                for names in [&other.names, &other.under] {
                     entry.under.tags.extend(&names.tags);
                     entry.under.dependencies.extend(&names.dependencies);
                     entry.under.events.extend(&names.events);
