@@ -210,11 +210,17 @@ impl Model {
 
     /// Forgets the edges of keys that nobody depends on, once no dead entry holds any.
     pub fn forget_edges(&mut self) {
-        let held: BTreeSet<Name> =
+        let mut needed: BTreeSet<Name> =
             self.entries.values().flat_map(|entry| entry.names.dependencies.iter().copied()).collect();
-        self.edges.retain(|&key, _| held.contains(&Name::Key(key)) || self.entries.contains_key(&key));
+        let mut open: Vec<Name> = needed.iter().copied().collect();
+        while let Some(name) = open.pop() {
+            let Name::Key(key) = name else { continue };
+            let above = self.edges.get(&key).into_iter().flatten().flat_map(|edge| &edge.dependencies);
+            open.extend(above.filter(|name| needed.insert(**name)));
+        }
+        self.edges.retain(|&key, _| needed.contains(&Name::Key(key)) || self.entries.contains_key(&key));
         for (key, edges) in &mut self.edges {
-            if !held.contains(&Name::Key(*key)) {
+            if !needed.contains(&Name::Key(*key)) {
                 edges.clear();
                 edges.push(self.entries[key].names.clone());
             }
