@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use clearwell_engine::{
     Ask, Cause, Change, Config, Draft, Effect, Engine, Event, EventPattern, FillLease, Filled, Glob,
-    Invalidation, Landing, Lookup, Millis, Offered, OnMiss, Outcome, Scope, Seq, Tolerate, Version, View,
-    Waiting,
+    Invalidation, Landing, Lookup, Millis, Offered, OnMiss, Origin, Outcome, Scope, Seq, Tolerate, Version,
+    View, Waiting,
 };
 use fastrand::Rng;
 
@@ -448,7 +448,9 @@ impl World {
         }
         let name = words::key(key);
         let before = self.engine.stamp(&name, self.now());
-        let offered = self.with_draft(&entry, |engine, draft, now| engine.offer(&name, own, draft, now));
+        let offered = self.with_draft(&entry, |engine, draft, now| {
+            engine.offer(&name, Origin { miss: own, flush: Seq(0) }, draft, now)
+        });
         let after = self.engine.stamp(&name, self.now());
         let read = entry.value.unwrap_or_default();
         if offered == Offered::Written || offered == Offered::Filled {
