@@ -109,7 +109,7 @@ impl Outstanding {
         };
         self.total -= misses.total();
         misses.catch_up(invalidated, now, self.window_ms);
-        misses.add(now, self.window_ms);
+        misses.add(seq, now, self.window_ms);
         self.total += misses.total();
         self.keys.insert(hash, misses);
         self.keep_bounds(now);

@@ -283,6 +283,19 @@ fn one_more_set_of_a_value_than_could_be_old_proves_it() {
     assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Fill { began: Seq(1) });
 }
 
+/// A tag that the SET brings was invalidated before the miss: no doubt comes from learning that now.
+#[test]
+fn an_invalidation_before_the_miss_is_no_reason_to_doubt_its_fill() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    for own_miss in [None, Some(Seq(5))] {
+        outstanding.miss(1, Seq(0), Seq(5), Millis(0));
+        let offered = outstanding.offer(&Offer { seq: Seq(5), ..offer(7, own_miss, 3) });
+        assert!(!matches!(offered, Decision::Refuse { .. }), "{offered:?}");
+    }
+    outstanding.miss(1, Seq(0), Seq(2), Millis(0));
+    assert_eq!(outstanding.offer(&offer(7, None, 3)), Decision::Refuse { drop_stored: false });
+}
+
 #[test]
 fn the_window_ends_all_doubt() {
     let mut outstanding = Outstanding::new(8, WINDOW);
