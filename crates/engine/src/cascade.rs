@@ -69,7 +69,10 @@ impl Names {
         }
     }
 
-    /// Raises the given names and all dependencies that follow from them; returns the entries reached.
+    /// Raises the given names and all dependencies that follow from them; returns the entries reached. One that has
+    /// both the tag and the dependency of a name given as both counts once; one that is reached by several other names
+    /// counts for each.
+    ///
     /// `start`: for a key or dependents `[(Dependency, d)]`, for a tag with cascade `[(Tag, t), (Dependency, t)]`,
     /// for an event all of [`Names::live_events`].
     ///
@@ -90,7 +93,9 @@ impl Names {
         for _ in 0..=LEVELS {
             let mut next = Vec::new();
             for (kind, name) in &now {
-                reached += self.raise(*kind, name, seq, effect, counter);
+                let entries = self.raise(*kind, name, seq, effect, counter);
+                let twice = *kind == Kind::Dependency && start.contains(&(Kind::Tag, name));
+                reached += entries.entries - if twice { entries.tagged } else { 0 };
                 for node in self.graph.lock().below(*kind, name) {
                     if seen.len() <= WORK && seen.insert(Arc::clone(node)) {
                         next.push((Kind::Dependency, Arc::clone(node)));
@@ -105,7 +110,7 @@ impl Names {
             }
             now = next;
         }
-        reached + self.raise(Kind::AnyDependency, b"", seq, effect, counter)
+        reached + self.raise(Kind::AnyDependency, b"", seq, effect, counter).entries
     }
 
     /// Whether `key` may be made from `dependencies`: no cycle, no chain of more than `limit` edges. Asked after

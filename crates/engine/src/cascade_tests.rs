@@ -148,6 +148,25 @@ fn too_deep_a_cascade_takes_all_that_depends_on_anything() {
     store.check();
 }
 
+#[test]
+fn an_entry_with_tag_and_dependency_of_one_name_counts_once() {
+    let mut store = Store::new(640);
+    for (key, tags, dependencies) in [
+        (b"a", &[b"t" as &[u8]][..], &[b"t" as &[u8]][..]),
+        (b"b", &[b"t"], &[]),
+        (b"c", &[], &[b"t"]),
+        (b"d", &[b"u"], &[b"t", b"u"]),
+    ] {
+        assert_eq!(store.fill(key, Seq(0), tags, dependencies), Ok(true));
+    }
+    let both = |name: &'static [u8]| [(Kind::Tag, name), (Kind::Dependency, name)];
+    assert_eq!(store.invalidate(&both(b"u"), Effect::Stale), 1);
+    assert_eq!(store.invalidate(&both(b"t"), Effect::Stale), 4);
+    assert_eq!(store.invalidate(&both(b"t"), Effect::Gone), 4);
+    assert_eq!(store.invalidate(&both(b"t"), Effect::Gone), 0);
+    store.check();
+}
+
 /// What lies between is gone, and so is what lies above that; a cascade from there still reaches what stands below.
 #[test]
 fn a_cascade_goes_through_any_number_of_entries_that_left() {

@@ -10,7 +10,7 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use crate::counter::Counter;
 use crate::freshness::Last;
 use crate::graph::Graph;
-pub(crate) use crate::mark::{Kind, Mark, enter_all, last_of, leave_all};
+pub(crate) use crate::mark::{Kind, Mark, Reached, enter_all, is_tagged, last_of, leave_all};
 use crate::marks::KeyMarks;
 use crate::{Effect, Event, EventPattern, Seq};
 
@@ -136,14 +136,21 @@ impl Names {
     }
 
     /// Invalidates a name; returns how many entries that reached.
-    pub(crate) fn raise(&self, kind: Kind, name: &[u8], seq: Seq, effect: Effect, counter: &Counter) -> u64 {
+    pub(crate) fn raise(
+        &self,
+        kind: Kind,
+        name: &[u8],
+        seq: Seq,
+        effect: Effect,
+        counter: &Counter,
+    ) -> Reached {
         let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
         match stripe.find(hash, kind, name) {
             Some(live) => live.mark.raise(seq, effect, counter),
             None => {
                 stripe.forgotten.raise(hash, Last::at(seq, effect));
-                0
+                Reached::default()
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Seq;
-use crate::names::{Kind, Mark, Names};
+use crate::names::{Kind, Mark, Names, Reached, is_tagged};
 
 /// Compares the books of `names` with a recount, given every entry's marks and `began`; nothing else may be using
 /// them meanwhile. Says what differs.
@@ -12,12 +12,15 @@ pub(crate) fn check<'e>(
     names: &Names,
     entries: impl Iterator<Item = (&'e [Arc<Mark>], Seq)>,
 ) -> Result<(), String> {
-    let mut counted: BTreeMap<*const Mark, (u64, u64)> = BTreeMap::new();
+    let mut counted: BTreeMap<*const Mark, (u64, Reached)> = BTreeMap::new();
     for (held, began) in entries {
         for mark in held {
             let (holders, alive) = counted.entry(Arc::as_ptr(mark)).or_default();
             *holders += 1;
-            *alive += u64::from(mark.last().gone <= began);
+            if mark.last().gone <= began {
+                alive.entries += 1;
+                alive.tagged += u64::from(is_tagged(held, mark));
+            }
         }
     }
     let mut wrong: Vec<String> = Vec::new();
