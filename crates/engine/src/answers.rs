@@ -48,8 +48,10 @@ pub enum Offered {
 pub struct Applied {
     /// Its place in this process's count.
     pub seq: Seq,
-    /// Entries that it reached: removed, marked, or left to the sweeper. An entry that two scopes of one
-    /// request cover counts for each.
+    /// Entries that it reached: removed, marked, or left to the sweeper. An entry that carries a tag and depends on that
+    /// tag's name counts once; one that is reached in several other ways (two dependencies of a cascade, two patterns
+    /// of one event, two scopes of a request) counts for each. One that another name or its expiry took away, and that
+    /// was not swept since, still counts as a member of its tags, dependencies and events.
     pub reached: u64,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::counter::Counter;
-use crate::graph::Graph;
+use crate::graph::{Graph, Name};
 use crate::names::{Kind, Mark, Names};
 use crate::{Effect, Seq, TooLarge};
 
@@ -47,13 +47,32 @@ impl Names {
         if !self.is_live(key) {
             return true;
         }
-        if replace {
-            graph.unlink(key);
+        let left = if replace { graph.unlink(key) } else { Vec::new() };
+        let linked = graph.link(key, &sources);
+        for (_, name) in sources.iter().filter(|(kind, _)| linked && *kind == Kind::Dependency) {
+            self.note_linked(&graph, name);
         }
-        graph.link(key, &sources)
+        left.iter().for_each(|name| self.note_linked(&graph, name));
+        self.prune(&mut graph, left);
+        linked
     }
 
-    /// Raises the given names and all dependencies that follow from them; returns the entries reached.
+    /// Takes away the edges of those of `names` that are not needed any more, and of the nodes above that nothing else
+    /// needs.
+    pub(crate) fn prune(&self, graph: &mut Graph, mut names: Vec<Name>) {
+        while let Some(name) = names.pop() {
+            for node in graph.unneeded(&name, LOOKED_AT, |name| self.is_held(name)) {
+                let above = graph.unlink(&node);
+                above.iter().for_each(|name| self.note_linked(graph, name));
+                names.extend(above);
+            }
+        }
+    }
+
+    /// Raises the given names and all dependencies that follow from them; returns the entries reached. One that has
+    /// both the tag and the dependency of a name given as both counts once; one that is reached by several other names
+    /// counts for each.
+    ///
     /// `start`: for a key or dependents `[(Dependency, d)]`, for a tag with cascade `[(Tag, t), (Dependency, t)]`,
     /// for an event all of [`Names::live_events`].
     ///
@@ -74,7 +93,9 @@ impl Names {
         for _ in 0..=LEVELS {
             let mut next = Vec::new();
             for (kind, name) in &now {
-                reached += self.raise(*kind, name, seq, effect, counter);
+                let entries = self.raise(*kind, name, seq, effect, counter);
+                let twice = *kind == Kind::Dependency && start.contains(&(Kind::Tag, name));
+                reached += entries.entries - if twice { entries.tagged } else { 0 };
                 for node in self.graph.lock().below(*kind, name) {
                     if seen.len() <= WORK && seen.insert(Arc::clone(node)) {
                         next.push((Kind::Dependency, Arc::clone(node)));
@@ -89,7 +110,7 @@ impl Names {
             }
             now = next;
         }
-        reached + self.raise(Kind::AnyDependency, b"", seq, effect, counter)
+        reached + self.raise(Kind::AnyDependency, b"", seq, effect, counter).entries
     }
 
     /// Whether `key` may be made from `dependencies`: no cycle, no chain of more than `limit` edges. Asked after

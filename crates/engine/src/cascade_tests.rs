@@ -149,6 +149,82 @@ fn too_deep_a_cascade_takes_all_that_depends_on_anything() {
 }
 
 #[test]
+fn an_entry_with_tag_and_dependency_of_one_name_counts_once() {
+    let mut store = Store::new(640);
+    for (key, tags, dependencies) in [
+        (b"a", &[b"t" as &[u8]][..], &[b"t" as &[u8]][..]),
+        (b"b", &[b"t"], &[]),
+        (b"c", &[], &[b"t"]),
+        (b"d", &[b"u"], &[b"t", b"u"]),
+    ] {
+        assert_eq!(store.fill(key, Seq(0), tags, dependencies), Ok(true));
+    }
+    let both = |name: &'static [u8]| [(Kind::Tag, name), (Kind::Dependency, name)];
+    assert_eq!(store.invalidate(&both(b"u"), Effect::Stale), 1);
+    assert_eq!(store.invalidate(&both(b"t"), Effect::Stale), 4);
+    assert_eq!(store.invalidate(&both(b"t"), Effect::Gone), 4);
+    assert_eq!(store.invalidate(&both(b"t"), Effect::Gone), 0);
+    store.check();
+}
+
+/// What lies between is gone, and so is what lies above that; a cascade from there still reaches what stands below.
+#[test]
+fn a_cascade_goes_through_any_number_of_entries_that_left() {
+    let mut store = Store::new(640);
+    let chain: [(&[u8], &[&[u8]], &[&[u8]]); 4] =
+        [(b"a", &[b"t"], &[]), (b"b", &[], &[b"a"]), (b"c", &[], &[b"b"]), (b"d", &[], &[b"c"])];
+    for (key, tags, dependencies) in chain {
+        assert_eq!(store.fill(key, Seq(0), tags, dependencies), Ok(true));
+    }
+    for key in [b"a", b"c", b"b"] {
+        store.remove(key);
+        store.check();
+    }
+    assert_eq!(store.fill(b"a", Seq(0), &[b"u"], &[]), Ok(true), "another tag, learned for who stands below");
+    store.remove(b"a");
+    assert_eq!(store.invalidate(&[(Kind::Tag, b"u"), (Kind::Dependency, b"u")], Effect::Stale), 1);
+    assert_eq!(store.verdict(b"d"), Verdict::Stale);
+    assert_eq!(store.invalidate(&[(Kind::Tag, b"t"), (Kind::Dependency, b"t")], Effect::Gone), 1);
+    assert_eq!(store.verdict(b"d"), Verdict::Gone);
+    store.remove(b"d");
+    store.check();
+    assert_eq!((store.names.graph.lock().memory_bytes(), store.names.books()), (0, (0, 0)));
+}
+
+/// Two fills at once may close a circle; when nobody depends on it any more it goes as a whole.
+#[test]
+fn a_circle_is_given_back_with_its_last_dependent() {
+    let mut store = Store::new(640);
+    let join = |store: &Store, name: &[u8]| store.names.join_all(&[], &[name], &[]);
+    let (a, b) = (join(&store, b"b"), join(&store, b"a"));
+    store.names.link(b"a", &a, &store.counter);
+    store.names.link(b"b", &b, &store.counter);
+    assert_eq!(store.fill(b"c", Seq(0), &[], &[b"b"]), Ok(true));
+    store.names.release(a);
+    store.names.release(b);
+    assert_eq!(store.names.graph.lock().nodes().count(), 2, "c still depends on both");
+    store.check();
+    store.remove(b"c");
+    store.check();
+    assert_eq!((store.names.graph.lock().memory_bytes(), store.names.books()), (0, (0, 0)));
+}
+
+/// A put says anew what its key lives by, so what it does not name any more may be made from it.
+#[test]
+fn a_put_replaces_the_edges_of_earlier_values() {
+    let mut store = Store::new(640);
+    assert_eq!(store.fill(b"x", Seq(0), &[], &[b"y"]), Ok(true));
+    assert_eq!(store.fill(b"z", Seq(0), &[], &[b"x"]), Ok(true));
+    let way = [b"y", b"x", b"y"].map(|name| Box::from(&name[..]));
+    assert_eq!(store.fill(b"y", Seq(0), &[], &[b"x"]), Err(TooLarge::Cycle(way.into())));
+    store.remove(b"x");
+    store.names.relink(b"x", &[]);
+    store.check();
+    assert_eq!(store.fill(b"y", Seq(0), &[], &[b"x"]), Ok(true));
+    store.check();
+}
+
+#[test]
 fn too_many_edges_invalidate_dependents_before_edges_go() {
     let mut store = Store::new(640);
     assert_eq!(store.fill(b"dependent", Seq(0), &[], &[b"x"]), Ok(true));

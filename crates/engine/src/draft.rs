@@ -1,6 +1,6 @@
 //! What a caller gives to be stored.
 
-use crate::{EventPattern, Millis};
+use crate::{EventPattern, Millis, Seq};
 
 /// The source's order of a key's values (a change-log position for SQLite, an LSN for PostgreSQL).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -44,4 +44,16 @@ pub enum Change<'a> {
     Expires(Option<Millis>),
     /// Take it away because a client asked.
     Remove,
+}
+
+/// What the connection that sends a plain SET has done before with its key, as far as it remembers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The count at its own miss of the key: the SET is probably the fill of that.
+    pub miss: Option<Seq>,
+    /// The count at its own last invalidation of everything ([`Applied::seq`](crate::Applied)); 0: it made none. Who empties
+    /// the cache and then SETs orders its own commands: unless the key was invalidated again since, such a SET is a
+    /// write, whatever misses of others are unresolved. Only a miss of its own since then, with a put by somebody
+    /// after that, leaves it in doubt as ever.
+    pub flush: Seq,
 }

@@ -2,13 +2,16 @@
 //!
 //! A node is a key that somebody depends on. An edge leads to it from each name that its entry lives by: when
 //! that name is invalidated with cascade, the key's value is old, and so is what depends on the key.
+//!
+//! A node outlives its entry: what was made from it still stands. It is needed while an entry depends on it, or while it
+//! leads to a node that is needed: the names above must stay known as long as anything far below stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::names::Kind;
 
-type Name = Arc<[u8]>;
+pub(crate) type Name = Arc<[u8]>;
 
 /// The edges, without locks.
 #[derive(Debug, Default)]
@@ -60,9 +63,11 @@ impl Graph {
         true
     }
 
-    /// Takes a node's edges away.
-    pub(crate) fn unlink(&mut self, node: &[u8]) {
-        let Some((node, sources)) = self.up.remove_entry(node) else { return };
+    /// Takes a node's edges away; the dependencies that led to it.
+    pub(crate) fn unlink(&mut self, node: &[u8]) -> Vec<Name> {
+        let Some((node, sources)) = self.up.remove_entry(node) else { return Vec::new() };
+        let dependencies = sources.iter().filter(|(kind, _)| *kind == Kind::Dependency);
+        let dependencies = dependencies.map(|(_, name)| Arc::clone(name)).collect();
         self.name_bytes -= node.len();
         self.edges -= sources.len();
         for (kind, source) in sources {
@@ -74,6 +79,31 @@ impl Graph {
                 self.name_bytes -= source.len();
             }
         }
+        dependencies
+    }
+
+    /// Whether a dependency leads to any node.
+    pub(crate) fn leads(&self, name: &[u8]) -> bool {
+        self.down[Kind::Dependency as usize].contains_key(name)
+    }
+
+    /// What of `name` and the nodes below it is not needed any more, given which nodes an entry depends on: all of them, or
+    /// none. In a graph without circles every way down ends at a node that is held, so the first one answers; only a
+    /// circle that nobody holds is gone through whole. One larger than `most` is kept.
+    pub(crate) fn unneeded(&self, name: &[u8], most: usize, held: impl Fn(&[u8]) -> bool) -> BTreeSet<Name> {
+        let mut seen = BTreeSet::from([Name::from(name)]);
+        let mut open: Vec<Name> = seen.iter().cloned().collect();
+        while let Some(name) = open.pop() {
+            if held(&name) || seen.len() > most {
+                return BTreeSet::new();
+            }
+            for node in self.below(Kind::Dependency, &name) {
+                if seen.insert(Arc::clone(node)) {
+                    open.push(Arc::clone(node));
+                }
+            }
+        }
+        seen
     }
 
     /// The nodes that a name leads to.

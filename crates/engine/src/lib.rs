@@ -36,7 +36,7 @@ mod view;
 mod wheel;
 
 pub use answers::{Account, Applied, Dependencies, Filled, Maintained, Offered, TooLarge};
-pub use draft::{Change, Draft, Version};
+pub use draft::{Change, Draft, Origin, Version};
 pub use engine::{Config, Engine};
 pub use event::{Event, EventPattern};
 pub use flight::{FillLease, Landing, Outcome, Waiting};

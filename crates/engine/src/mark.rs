@@ -43,8 +43,18 @@ pub(crate) struct Mark {
 struct Members {
     /// Entries that entered, have not left, and whose loads began at or after `gone`.
     alive: u64,
+    /// How many of those carry the tag of this name beside it.
+    tagged: u64,
     /// The latest beginning among all that ever entered.
     newest: Seq,
+}
+
+/// The entries that an invalidation of one name reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub entries: u64,
+    /// How many of them the tag of the same name reaches too.
+    pub tagged: u64,
 }
 
 impl Mark {
@@ -80,35 +90,38 @@ impl Mark {
     }
 
     /// Counts an entry in, unless the mark was invalidated after the entry's load began (then `false`: it may not
-    /// be stored).
-    pub(crate) fn enter(&self, began: Seq) -> bool {
+    /// be stored). `tagged`: this is a dependency, and the entry carries the tag of its name too.
+    pub(crate) fn enter(&self, began: Seq, tagged: bool) -> bool {
         let mut members = self.members.lock();
         if !may_store(began, self.last()) {
             return false;
         }
         members.alive += 1;
+        members.tagged += u64::from(tagged);
         members.newest = members.newest.max(began);
         true
     }
 
-    /// Counts an entry out that was counted in with the same `began`.
-    pub(crate) fn leave(&self, began: Seq) {
+    /// Counts an entry out that was counted in with the same arguments.
+    pub(crate) fn leave(&self, began: Seq, tagged: bool) {
         let mut members = self.members.lock();
         if self.last().gone <= began {
             members.alive -= 1;
+            members.tagged -= u64::from(tagged);
         }
     }
 
     /// Entries counted in that this mark has not taken away.
-    pub(crate) fn members(&self) -> u64 {
-        self.members.lock().alive
+    pub(crate) fn members(&self) -> Reached {
+        let members = self.members.lock();
+        Reached { entries: members.alive, tagged: members.tagged }
     }
 
     /// Invalidates; returns how many entries that reached.
     ///
     /// An entry whose load began after `seq` was counted may have entered before this call raises the mark. It is
     /// fresh, but to keep the members countable by one number it is taken too, by a count of its own from `counter`.
-    pub(crate) fn raise(&self, seq: Seq, effect: Effect, counter: &Counter) -> u64 {
+    pub(crate) fn raise(&self, seq: Seq, effect: Effect, counter: &Counter) -> Reached {
         let mut members = self.members.lock();
         let last = self.last();
         let covered = match effect {
@@ -116,19 +129,18 @@ impl Mark {
             Effect::Stale => last.newest(),
         };
         if seq <= covered {
-            return 0;
+            return Reached::default();
         }
         let seq = if members.alive > 0 && members.newest >= seq { counter.next() } else { seq };
+        let reached = Reached { entries: members.alive, tagged: members.tagged };
         match effect {
             Effect::Gone => {
                 self.gone.store(seq.0, Ordering::Release);
-                std::mem::take(&mut members.alive)
+                (members.alive, members.tagged) = (0, 0);
             }
-            Effect::Stale => {
-                self.stale.store(seq.0, Ordering::Release);
-                members.alive
-            }
+            Effect::Stale => self.stale.store(seq.0, Ordering::Release),
         }
+        reached
     }
 
     /// Bytes taken, with the counts that an [`Arc`] keeps.
@@ -139,16 +151,23 @@ impl Mark {
 
 /// Counts an entry in with all its marks, or with none (`false`: it may not be stored).
 pub(crate) fn enter_all(held: &[Arc<Mark>], began: Seq) -> bool {
-    let refused = held.iter().position(|mark| !mark.enter(began));
+    let refused = held.iter().position(|mark| !mark.enter(began, is_tagged(held, mark)));
     if let Some(entered) = refused {
-        leave_all(&held[..entered], began);
+        held[..entered].iter().for_each(|mark| mark.leave(began, is_tagged(held, mark)));
     }
     refused.is_none()
 }
 
 /// Counts an entry out.
 pub(crate) fn leave_all(held: &[Arc<Mark>], began: Seq) {
-    held.iter().for_each(|mark| mark.leave(began));
+    held.iter().for_each(|mark| mark.leave(began, is_tagged(held, mark)));
+}
+
+/// Whether the entry that holds these marks, which are in order, has a tag of this dependency's name.
+pub(crate) fn is_tagged(held: &[Arc<Mark>], mark: &Mark) -> bool {
+    let tag = (Kind::Tag, mark.name());
+    mark.kind() == Kind::Dependency
+        && held.binary_search_by(|other| (other.kind(), other.name()).cmp(&tag)).is_ok()
 }
 
 /// When what an entry lives by was invalidated last.
@@ -171,21 +190,21 @@ mod tests {
     fn a_member_that_overtook_the_invalidation_is_taken_with_a_count_of_its_own() {
         let (mark, counter) = (mark(), Counter::default());
         let seq = counter.next();
-        assert!(mark.enter(counter.now()));
-        assert_eq!(mark.raise(seq, Effect::Gone, &counter), 1);
+        assert!(mark.enter(counter.now(), false));
+        assert_eq!(mark.raise(seq, Effect::Gone, &counter).entries, 1);
         assert_eq!(mark.last().gone, Seq(2));
-        mark.leave(Seq(1));
-        assert_eq!(mark.members(), 0);
+        mark.leave(Seq(1), false);
+        assert_eq!(mark.members().entries, 0);
     }
 
     #[test]
     fn an_older_invalidation_that_comes_late_takes_nothing() {
         let (mark, counter) = (mark(), Counter::default());
         let (older, newer) = (counter.next(), counter.next());
-        assert_eq!(mark.raise(newer, Effect::Gone, &counter), 0);
-        assert!(mark.enter(newer));
-        assert_eq!(mark.raise(older, Effect::Gone, &counter), 0);
-        assert_eq!((mark.members(), mark.last().gone), (1, newer));
+        assert_eq!(mark.raise(newer, Effect::Gone, &counter).entries, 0);
+        assert!(mark.enter(newer, false));
+        assert_eq!(mark.raise(older, Effect::Gone, &counter).entries, 0);
+        assert_eq!((mark.members().entries, mark.last().gone), (1, newer));
     }
 
     #[derive(Debug, Clone)]
@@ -208,18 +227,25 @@ mod tests {
         fn members_are_those_that_would_be_served(steps in prop::collection::vec(step(), 0..80)) {
             let (mark, counter) = (mark(), Counter::default());
             let mut entries: Vec<Seq> = Vec::new();
+            // Those with odd beginnings carry the tag too.
             let alive = |mark: &Mark, entries: &[Seq]| {
-                entries.iter().filter(|began| verdict(**began, mark.last()) != Verdict::Gone).count() as u64
+                let alive: Vec<&Seq> =
+                    entries.iter().filter(|began| verdict(**began, mark.last()) != Verdict::Gone).collect();
+                let tagged = alive.iter().filter(|began| began.0 % 2 == 1).count() as u64;
+                Reached { entries: alive.len() as u64, tagged }
             };
             for step in steps {
                 match step {
                     Step::Enter { lag } => {
                         let began = Seq(counter.now().0.saturating_sub(lag));
                         let may = may_store(began, mark.last());
-                        prop_assert_eq!(mark.enter(began), may);
+                        prop_assert_eq!(mark.enter(began, began.0 % 2 == 1), may);
                         entries.extend(may.then_some(began));
                     }
-                    Step::Leave(n) if n < entries.len() => mark.leave(entries.swap_remove(n)),
+                    Step::Leave(n) if n < entries.len() => {
+                        let began = entries.swap_remove(n);
+                        mark.leave(began, began.0 % 2 == 1);
+                    }
                     Step::Leave(_) => {}
                     Step::Raise { stale, lag } => {
                         let before = alive(&mark, &entries);

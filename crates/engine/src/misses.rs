@@ -21,7 +21,9 @@ pub(crate) struct Misses {
     last_miss: Millis,
     /// Unresolved misses by the part of time in which they were.
     buckets: [u32; BUCKETS],
-    /// Unresolved misses when the key was invalidated last: so many SETs at most can carry what is older.
+    /// The count at the first miss of each part.
+    firsts: [Seq; BUCKETS],
+    /// Unresolved misses that may be older than the last invalidation, when the key was invalidated last: so many SETs at most can carry what is older.
     bound: u32,
     /// At most so many of them are still unresolved.
     old: u32,
@@ -39,6 +41,7 @@ impl Misses {
             part: 0,
             last_miss: now,
             buckets: [0; BUCKETS],
+            firsts: [Seq(0); BUCKETS],
             bound: 0,
             old: 0,
             candidates: [(0, 0); CANDIDATES],
@@ -60,8 +63,9 @@ impl Misses {
         Millis((self.last_miss.0 / width).saturating_add(BUCKETS as u64).saturating_mul(width))
     }
 
-    /// Forgets misses whose window is over, then takes an invalidation into account that came since the last look:
-    /// no miss and no SET has come between it and now.
+    /// Forgets misses whose window is over, then takes an invalidation into account that is news. Mostly no miss and no
+    /// SET has come between it and now; but that a tag belongs to the key may be news too, and misses are as new as that
+    /// tag's last invalidation then.
     pub(crate) fn catch_up(&mut self, invalidated: Seq, now: Millis, window_ms: u64) {
         let part = (now.0 / width(window_ms)).max(self.part);
         for past in (self.part + 1..=part).rev().take(BUCKETS) {
@@ -74,16 +78,22 @@ impl Misses {
         self.old = self.old.min(self.total_u32());
         if invalidated > self.seen {
             (self.seen, self.seen_at) = (invalidated, now);
-            self.bound = self.total_u32();
+            let parts = self.buckets.iter().zip(&self.firsts);
+            let older = parts.filter(|(_, first)| **first < invalidated).map(|(misses, _)| *misses);
+            self.bound = older.fold(0, u32::saturating_add);
             self.old = self.bound;
             self.candidates = [(0, 0); CANDIDATES];
         }
     }
 
-    /// Counts a miss; after [`Misses::catch_up`].
-    pub(crate) fn add(&mut self, now: Millis, window_ms: u64) {
-        let bucket = &mut self.buckets[self.part as usize % BUCKETS];
-        *bucket = bucket.saturating_add(1);
+    /// Counts a miss at the count `seq`; after [`Misses::catch_up`].
+    pub(crate) fn add(&mut self, seq: Seq, now: Millis, window_ms: u64) {
+        let part = self.part as usize % BUCKETS;
+        if self.buckets[part] == 0 {
+            self.firsts[part] = seq;
+        }
+        self.firsts[part] = self.firsts[part].min(seq);
+        self.buckets[part] = self.buckets[part].saturating_add(1);
         // `now` may be a little behind what another thread told.
         self.last_miss = self.last_miss.max(now).max(Millis(self.part.saturating_mul(width(window_ms))));
     }

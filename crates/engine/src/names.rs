@@ -10,7 +10,7 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use crate::counter::Counter;
 use crate::freshness::Last;
 use crate::graph::Graph;
-pub(crate) use crate::mark::{Kind, Mark, enter_all, last_of, leave_all};
+pub(crate) use crate::mark::{Kind, Mark, Reached, enter_all, is_tagged, last_of, leave_all};
 use crate::marks::KeyMarks;
 use crate::{Effect, Event, EventPattern, Seq};
 
@@ -46,6 +46,8 @@ struct Live {
     mark: Arc<Mark>,
     /// How often it was joined and not released.
     holders: u64,
+    /// Whether it is a dependency that leads to a node of the graph, which holds it too.
+    linked: bool,
 }
 
 /// What an entry names, joined: one mark each, none twice.
@@ -74,7 +76,7 @@ impl Names {
             return Arc::clone(&live.mark);
         }
         let mark = Arc::new(Mark::new(kind, hash, name, stripe.forgotten.take(hash)));
-        let live = Live { mark: Arc::clone(&mark), holders: 1 };
+        let live = Live { mark: Arc::clone(&mark), holders: 1, linked: false };
         stripe.live.insert_unique(hash, live, |live| live.mark.hash());
         self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
         self.mark_bytes.fetch_add(mark.memory_bytes(), Ordering::Relaxed);
@@ -102,31 +104,53 @@ impl Names {
     pub(crate) fn release(&self, held: Held) {
         for mark in held {
             if self.release_one(&mark) && mark.kind() == Kind::Dependency {
-                let mut graph = self.graph.lock();
-                // Somebody may have joined the name again, and linked it, since.
-                if !self.is_live(mark.name()) {
-                    graph.unlink(mark.name());
-                }
+                self.prune(&mut self.graph.lock(), vec![mark.name().into()]);
             }
         }
     }
 
-    /// Whether some entry depends on `name`. Takes no lock when none does, as a rule.
+    /// Whether some entry depends on `name`, itself or through nodes of the graph. Takes no lock when none does, as a
+    /// rule.
     pub(crate) fn is_live(&self, name: &[u8]) -> bool {
         let hash = self.hash(Kind::Dependency, name);
         self.depended_on[place(hash)].load(Ordering::Acquire) > 0
             && self.stripe(hash).lock().find(hash, Kind::Dependency, name).is_some()
     }
 
+    /// Whether some entry names `name` as its dependency.
+    pub(crate) fn is_held(&self, name: &[u8]) -> bool {
+        let hash = self.hash(Kind::Dependency, name);
+        let mut stripe = self.stripe(hash).lock();
+        stripe.find(hash, Kind::Dependency, name).is_some_and(|live| live.holders > 0)
+    }
+
+    /// Tells the mark of a dependency whether the graph holds it. Called with the graph's lock after its edges changed;
+    /// who adds an edge holds the mark.
+    pub(crate) fn note_linked(&self, graph: &Graph, name: &[u8]) {
+        let hash = self.hash(Kind::Dependency, name);
+        let mut stripe = self.stripe(hash).lock();
+        let Some(live) = stripe.find(hash, Kind::Dependency, name) else { return };
+        live.linked = graph.leads(name);
+        let mark = Arc::clone(&live.mark);
+        self.forget_unused(&mut stripe, &mark);
+    }
+
     /// Invalidates a name; returns how many entries that reached.
-    pub(crate) fn raise(&self, kind: Kind, name: &[u8], seq: Seq, effect: Effect, counter: &Counter) -> u64 {
+    pub(crate) fn raise(
+        &self,
+        kind: Kind,
+        name: &[u8],
+        seq: Seq,
+        effect: Effect,
+        counter: &Counter,
+    ) -> Reached {
         let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
         match stripe.find(hash, kind, name) {
             Some(live) => live.mark.raise(seq, effect, counter),
             None => {
                 stripe.forgotten.raise(hash, Last::at(seq, effect));
-                0
+                Reached::default()
             }
         }
     }
@@ -176,11 +200,12 @@ impl Names {
         crate::recount::check(self, entries)
     }
 
-    /// Calls `see` with each mark in use and how often it was joined, then with each stripe's memory of the others.
-    pub(crate) fn each(&self, mut see: impl FnMut(&Arc<Mark>, u64)) -> Result<(), String> {
+    /// Calls `see` with each mark in use, how often it was joined, and whether the graph holds it; then checks each
+    /// stripe's memory of the others.
+    pub(crate) fn each(&self, mut see: impl FnMut(&Arc<Mark>, u64, bool)) -> Result<(), String> {
         for stripe in &self.stripes {
             let stripe = stripe.lock();
-            stripe.live.iter().for_each(|live| see(&live.mark, live.holders));
+            stripe.live.iter().for_each(|live| see(&live.mark, live.holders, live.linked));
             stripe.forgotten.check()?;
         }
         Ok(())
@@ -192,19 +217,27 @@ impl Names {
         (self.mark_bytes.load(Ordering::Relaxed), filter)
     }
 
-    /// Whether that was the last holder.
+    /// Whether that was the last entry that held it.
     fn release_one(&self, mark: &Mark) -> bool {
-        let (hash, kind) = (mark.hash(), mark.kind());
-        let mut stripe = self.stripe(hash).lock();
+        let mut stripe = self.stripe(mark.hash()).lock();
         let is_it = |live: &Live| std::ptr::eq(&*live.mark, mark);
-        let Ok(mut found) = stripe.live.find_entry(hash, is_it) else {
+        let Some(found) = stripe.live.find_mut(mark.hash(), is_it) else {
             debug_assert!(false, "released a mark that was not joined");
             return false;
         };
-        found.get_mut().holders -= 1;
-        if found.get().holders > 0 {
-            return false;
+        found.holders -= 1;
+        let last = found.holders == 0;
+        if last {
+            self.forget_unused(&mut stripe, mark);
         }
+        last
+    }
+
+    /// Gives a mark's memory over to that of forgotten names, unless an entry or the graph holds it.
+    fn forget_unused(&self, stripe: &mut Stripe, mark: &Mark) {
+        let (hash, kind) = (mark.hash(), mark.kind());
+        let unused = |live: &Live| std::ptr::eq(&*live.mark, mark) && live.holders == 0 && !live.linked;
+        let Ok(found) = stripe.live.find_entry(hash, unused) else { return };
         found.remove();
         stripe.forgotten.raise(hash, mark.last());
         self.counts[kind as usize].fetch_sub(1, Ordering::Relaxed);
@@ -212,7 +245,6 @@ impl Names {
         if kind == Kind::Dependency {
             self.depended_on[place(hash)].fetch_sub(1, Ordering::Release);
         }
-        true
     }
 
     fn hash(&self, kind: Kind, name: &[u8]) -> u64 {

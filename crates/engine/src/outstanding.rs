@@ -6,6 +6,9 @@
 //! when no unresolved miss is that old, or when more SETs than `doubtful` have carried the same value: one of them,
 //! at least, read it after the invalidation.
 //!
+//! A connection that emptied the cache itself orders its own commands: its SETs are writes until the key is invalidated
+//! again (see [`Origin`]).
+//!
 //! This holds for clients that SET what they read after a miss. A SET that no miss came before is counted against
 //! a miss that it does not answer; mixed with fills of a pool it is not covered.
 
@@ -13,7 +16,7 @@ use std::collections::VecDeque;
 
 use crate::marks::HashedMap;
 use crate::misses::Misses;
-use crate::{Millis, Seq};
+use crate::{Millis, Origin, Seq};
 
 /// What to do with a plain SET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +44,8 @@ pub(crate) struct Offer {
     pub hash: u64,
     /// A keyed hash of the value.
     pub value: u64,
-    /// The count at this connection's own miss of the key, if it remembers one.
-    pub own_miss: Option<Seq>,
+    /// What its connection has done before.
+    pub origin: Origin,
     /// The count at the last invalidation that covers the key (the key itself, patterns, everything; not plain SETs).
     pub invalidated: Seq,
     /// The count at the last put of the key; 0 when it is not known.
@@ -53,6 +56,16 @@ pub(crate) struct Offer {
     pub seq: Seq,
     /// The time.
     pub now: Millis,
+}
+
+impl Offer {
+    /// Whether its connection emptied the cache and nothing covered the key since: then it is a write. Not so when
+    /// that connection missed the key since, and somebody put it after that: what it read may be from before the put.
+    fn is_ordered(&self) -> bool {
+        let Origin { miss, flush } = self.origin;
+        let overtaken = miss.is_some_and(|began| began >= flush && began < self.put);
+        flush > Seq(0) && flush >= self.invalidated && !overtaken
+    }
 }
 
 /// The outstanding misses of one shard's keys, used under its lock.
@@ -99,7 +112,7 @@ impl Outstanding {
         };
         self.total -= misses.total();
         misses.catch_up(invalidated, now, self.window_ms);
-        misses.add(now, self.window_ms);
+        misses.add(seq, now, self.window_ms);
         self.total += misses.total();
         self.keys.insert(hash, misses);
         self.keep_bounds(now);
@@ -109,9 +122,14 @@ impl Outstanding {
     pub(crate) fn offer(&mut self, offer: &Offer) -> Decision {
         self.tell_time(offer.seq, offer.now);
         let recent = self.counts[1].1;
-        let outdated = offer.own_miss.is_some_and(|began| began < offer.invalidated.max(offer.put));
+        let outdated = offer.origin.miss.is_some_and(|began| began < offer.invalidated.max(offer.put));
+        let ordered = offer.is_ordered();
         let Some(mut misses) = self.keys.remove(&offer.hash) else {
-            return if self.may_be_forgotten(offer) { refuse(offer) } else { settled(offer, recent) };
+            return match self.may_be_forgotten(offer) {
+                _ if ordered => Decision::Put,
+                true => refuse(offer),
+                false => settled(offer, recent),
+            };
         };
         self.total -= misses.total();
         misses.catch_up(offer.invalidated, offer.now, self.window_ms);
@@ -123,6 +141,7 @@ impl Outstanding {
             self.keys.insert(offer.hash, misses);
         }
         match doubtful {
+            _ if ordered => Decision::Put,
             false => settled(offer, recent),
             true if offer.stored_same == Some(true) => Decision::Same,
             true if proven && !outdated => Decision::Fill { began: offer.invalidated },
@@ -202,7 +221,7 @@ impl Outstanding {
 
 /// No unresolved miss of the last window is older than the last invalidation; `recent` is a count within it.
 fn settled(offer: &Offer, recent: Seq) -> Decision {
-    match offer.own_miss {
+    match offer.origin.miss {
         Some(began) if began >= offer.invalidated && began >= offer.put => Decision::Fill { began },
         // In a pool, the fill of another connection's miss: its own, which was counted, must have been resolved.
         Some(began) if began > recent && began >= offer.put => Decision::Fill { began: offer.invalidated },

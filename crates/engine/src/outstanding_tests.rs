@@ -112,7 +112,7 @@ impl World {
         let offer = Offer {
             hash: thread.key as u64,
             value,
-            own_miss: self.own[connection][thread.key].take(),
+            origin: Origin { miss: self.own[connection][thread.key].take(), flush: Seq(0) },
             invalidated: key.invalidated,
             put: key.put,
             stored_same: key.stored.map(|stored| stored == value),
@@ -162,11 +162,89 @@ proptest! {
     }
 }
 
+/// One event of one key, for two memories that are told of it alike.
+#[derive(Debug, Clone)]
+enum Event {
+    Miss,
+    Invalidated { own: bool },
+    Put,
+    Set { miss: Option<u64>, value: u64, remembers_flush: bool },
+    Wait(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let set = (prop::option::of(0u64..6), 0u64..3, any::<bool>());
+    prop_oneof![
+        3 => Just(Event::Miss),
+        2 => any::<bool>().prop_map(|own| Event::Invalidated { own }),
+        1 => Just(Event::Put),
+        4 => set.prop_map(|(miss, value, remembers_flush)| Event::Set { miss, value, remembers_flush }),
+        1 => (0u64..60).prop_map(Event::Wait),
+    ]
+}
+
+proptest! {
+    /// A SET on a connection that emptied the cache, and since which nothing covered the key, is a write (unless it
+    /// follows that connection's miss that a put overtook); in all other cases the flush makes no difference, nor
+    /// to what is counted.
+    #[test]
+    fn a_set_after_the_own_flush_is_a_write(
+        capacity in 0usize..3,
+        events in prop::collection::vec(event(), 0..100),
+    ) {
+        let (mut with, mut without) = (Outstanding::new(capacity, WINDOW), Outstanding::new(capacity, WINDOW));
+        let (mut seq, mut invalidated, mut put, mut flush, mut now) = (Seq(0), Seq(0), Seq(0), Seq(0), Millis(0));
+        for (n, event) in events.into_iter().enumerate() {
+            match event {
+                Event::Miss => {
+                    // Others' misses push keys out.
+                    for outstanding in [&mut with, &mut without] {
+                        outstanding.miss(n as u64 % 2, invalidated, seq, now);
+                    }
+                }
+                Event::Invalidated { own } => {
+                    seq.0 += 1;
+                    invalidated = seq;
+                    if own {
+                        flush = seq;
+                    }
+                }
+                Event::Put => {
+                    seq.0 += 1;
+                    put = seq;
+                }
+                Event::Wait(ms) => now = now.plus(ms),
+                Event::Set { miss, value, remembers_flush } => {
+                    let miss = miss.map(|ago| Seq(seq.0.saturating_sub(ago)));
+                    let flush = if remembers_flush { flush } else { Seq(0) };
+                    let plain = Offer {
+                        origin: Origin { miss, flush: Seq(0) },
+                        put,
+                        seq,
+                        now,
+                        ..offer(value, miss, invalidated.0)
+                    };
+                    let told = Offer { origin: Origin { miss, flush }, ..plain };
+                    let (with, without) = (with.offer(&told), without.offer(&plain));
+                    let overtaken = miss.is_some_and(|began| began >= flush && began < put);
+                    if flush == invalidated && flush > Seq(0) && !overtaken {
+                        prop_assert_eq!(with, Decision::Put);
+                    } else {
+                        prop_assert_eq!(with, without);
+                    }
+                }
+            }
+            prop_assert_eq!(with.total(), without.total());
+            with.check().unwrap();
+        }
+    }
+}
+
 fn offer(value: u64, own_miss: Option<Seq>, invalidated: u64) -> Offer {
     Offer {
         hash: 1,
         value,
-        own_miss,
+        origin: Origin { miss: own_miss, flush: Seq(0) },
         invalidated: Seq(invalidated),
         put: Seq(0),
         stored_same: None,
@@ -203,6 +281,19 @@ fn one_more_set_of_a_value_than_could_be_old_proves_it() {
     assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
     assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
     assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Fill { began: Seq(1) });
+}
+
+/// A tag that the SET brings was invalidated before the miss: no doubt comes from learning that now.
+#[test]
+fn an_invalidation_before_the_miss_is_no_reason_to_doubt_its_fill() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    for own_miss in [None, Some(Seq(5))] {
+        outstanding.miss(1, Seq(0), Seq(5), Millis(0));
+        let offered = outstanding.offer(&Offer { seq: Seq(5), ..offer(7, own_miss, 3) });
+        assert!(!matches!(offered, Decision::Refuse { .. }), "{offered:?}");
+    }
+    outstanding.miss(1, Seq(0), Seq(2), Millis(0));
+    assert_eq!(outstanding.offer(&offer(7, None, 3)), Decision::Refuse { drop_stored: false });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Seq;
-use crate::names::{Kind, Mark, Names};
+use crate::names::{Kind, Mark, Names, Reached, is_tagged};
 
 /// Compares the books of `names` with a recount, given every entry's marks and `began`; nothing else may be using
 /// them meanwhile. Says what differs.
@@ -12,17 +12,21 @@ pub(crate) fn check<'e>(
     names: &Names,
     entries: impl Iterator<Item = (&'e [Arc<Mark>], Seq)>,
 ) -> Result<(), String> {
-    let mut counted: BTreeMap<*const Mark, (u64, u64)> = BTreeMap::new();
+    let mut counted: BTreeMap<*const Mark, (u64, Reached)> = BTreeMap::new();
     for (held, began) in entries {
         for mark in held {
             let (holders, alive) = counted.entry(Arc::as_ptr(mark)).or_default();
             *holders += 1;
-            *alive += u64::from(mark.last().gone <= began);
+            if mark.last().gone <= began {
+                alive.entries += 1;
+                alive.tagged += u64::from(is_tagged(held, mark));
+            }
         }
     }
     let mut wrong: Vec<String> = Vec::new();
     let (mut bytes, mut kinds) = (0, [0; Kind::COUNT]);
-    names.each(|mark, holders| {
+    let graph = names.graph.lock();
+    names.each(|mark, holders, linked| {
         bytes += mark.memory_bytes();
         kinds[mark.kind() as usize] += 1;
         let books = (holders, mark.members());
@@ -33,6 +37,11 @@ pub(crate) fn check<'e>(
                 "{:?} {name:?}: (held, alive) {found:?}, the books say {books:?}",
                 mark.kind()
             ));
+        }
+        if linked != (mark.kind() == Kind::Dependency && graph.leads(mark.name())) || holders == 0 && !linked
+        {
+            let name = String::from_utf8_lossy(mark.name());
+            wrong.push(format!("{:?} {name:?}: {holders} holders, held by the graph: {linked}", mark.kind()));
         }
     })?;
     if !counted.is_empty() {
@@ -45,9 +54,9 @@ pub(crate) fn check<'e>(
     if names.books() != (bytes, kinds[Kind::Dependency as usize]) {
         wrong.push(format!("marks of {bytes} bytes, the books say {:?}", names.books()));
     }
-    let graph = names.graph.lock();
     graph.check()?;
-    if let Some(node) = graph.nodes().find(|node| !names.is_live(node)) {
+    let unneeded = |node: &&[u8]| !graph.unneeded(node, usize::MAX, |name| names.is_held(name)).is_empty();
+    if let Some(node) = graph.nodes().find(unneeded) {
         wrong.push(format!("{:?} has edges and no dependents", String::from_utf8_lossy(node)));
     }
     wrong.into_iter().next().map_or(Ok(()), Err)

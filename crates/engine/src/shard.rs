@@ -182,6 +182,7 @@ impl Shard {
         if let Some(why) = self.death(place, now, shared) {
             tally.left(why);
         }
+        self.remember_for_offers(place);
         self.remember_death(place);
         self.eviction.reweigh(&mut self.slab, place, |slot| leave_marks(slot, shared));
     }
@@ -319,7 +320,12 @@ impl Shard {
         if slot.put {
             self.marks.raise(slot.hash, Last { gone: slot.began, stale: Seq(0) });
         }
-        // A plain SET under way may be from before the invalidation of a tag that only this entry named.
+        self.remember_for_offers(place);
+    }
+
+    /// A plain SET under way may be from before the invalidation of a tag that only this entry, which leaves, named.
+    fn remember_for_offers(&mut self, place: u32) {
+        let slot = &self.slab[place];
         if self.outstanding.total() > 0 && !slot.held().is_empty() {
             let last = last_of(slot.held());
             if last.newest() > slot.began {

@@ -41,7 +41,7 @@ impl View<'_> {
     }
     /// How long its load took, in milliseconds; 0 when it was not loaded.
     pub fn load_ms(&self) -> u32 {
-        todo!()
+        self.slot.extra.as_ref().map_or(0, |extra| extra.load_ms)
     }
     /// The source's order of this value.
     pub fn version(&self) -> Option<Version> {

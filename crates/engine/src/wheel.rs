@@ -12,6 +12,8 @@ const TICK_BITS: u32 = 5;
 const BUCKET_BITS: u32 = 6;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 const LEVELS: usize = 6;
+/// Bits of a tick in which it may differ from the tick now: about seventy years.
+const REACH: u32 = BUCKET_BITS * LEVELS as u32;
 
 /// A place, and the generation of the entry that stood in it when the timer was set.
 pub(crate) type Timer = (u32, u32);
@@ -22,6 +24,8 @@ type Level = Box<[Vec<(Timer, u64)>; BUCKETS]>;
 #[derive(Debug, Default)]
 pub(crate) struct Wheel {
     levels: [Option<Level>; LEVELS],
+    /// Beyond this turn of the highest level; placed anew when the next one begins.
+    far: Vec<(Timer, u64)>,
     /// Due, and not yet taken.
     due: Vec<Timer>,
     /// All ticks up to and with this one have been turned.
@@ -45,9 +49,11 @@ impl Wheel {
         }
         // The level is that of the highest group of bits in which the tick now and the tick then differ.
         let differ = 63 - (at ^ self.tick).leading_zeros();
-        let level = ((differ / BUCKET_BITS) as usize).min(LEVELS - 1);
-        let reach = BUCKET_BITS * LEVELS as u32;
-        let at = if differ < reach { at } else { self.tick | ((1u64 << reach) - 1) };
+        if differ >= REACH {
+            grow(&mut self.far, (timer, deadline), &mut self.bytes);
+            return;
+        }
+        let level = (differ / BUCKET_BITS) as usize;
         let bucket = (at >> (BUCKET_BITS * level as u32)) as usize & (BUCKETS - 1);
         let bytes = &mut self.bytes;
         let level = self.levels[level].get_or_insert_with(|| {
@@ -82,8 +88,7 @@ impl Wheel {
             }
         }
         // Nothing ahead in this turn of the highest level: go to its end, where what lies beyond is placed anew.
-        let reach = BUCKET_BITS * LEVELS as u32;
-        to.min((self.tick | ((1u64 << reach) - 1)).saturating_add(1))
+        to.min((self.tick | ((1u64 << REACH) - 1)) + 1)
     }
 
     /// Takes the buckets that begin at this tick and places their timers anew: nearer, or due.
@@ -97,10 +102,17 @@ impl Wheel {
             let Some(level) = &mut self.levels[depth] else { continue };
             let taken = std::mem::take(&mut level[bucket]);
             self.bytes -= allocated(taken.capacity() * size_of::<(Timer, u64)>());
-            for (timer, deadline) in taken {
-                self.place(timer, deadline);
-            }
+            self.place_anew(taken);
         }
+        if self.tick & ((1u64 << REACH) - 1) == 0 {
+            let far = std::mem::take(&mut self.far);
+            self.bytes -= allocated(far.capacity() * size_of::<(Timer, u64)>());
+            self.place_anew(far);
+        }
+    }
+
+    fn place_anew(&mut self, timers: Vec<(Timer, u64)>) {
+        timers.into_iter().for_each(|(timer, deadline)| self.place(timer, deadline));
     }
 
     /// A due timer.
@@ -136,7 +148,7 @@ impl Wheel {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Timer> {
         let placed =
             self.levels.iter().flatten().flat_map(|level| level.iter().flatten().map(|&(timer, _)| timer));
-        placed.chain(self.due.iter().copied())
+        placed.chain(self.far.iter().map(|&(timer, _)| timer)).chain(self.due.iter().copied())
     }
 }
 
@@ -153,11 +165,32 @@ fn grow<T>(list: &mut Vec<T>, new: T, bytes: &mut u64) {
 mod tests {
     use super::*;
 
+    /// Timers beyond the highest level's turn, set while its last bucket is the one now.
+    #[test]
+    fn timers_beyond_the_reach_come_up_in_time() {
+        let turn = 1u64 << (REACH + TICK_BITS);
+        for now in [0, turn - 64, 3 * turn - 1, 3 * turn] {
+            let mut wheel = Wheel::default();
+            wheel.turn(Millis(now));
+            let deadlines = [turn, 5 * turn - 1000, 5 * turn, 9 * turn + 40];
+            let later = deadlines.map(|ahead| now + ahead);
+            (0..4).for_each(|n| wheel.set((n as u32, 0), later[n]));
+            for (n, deadline) in later.into_iter().enumerate() {
+                wheel.turn(Millis(deadline - 1));
+                assert_eq!(wheel.pop(), None, "early");
+                wheel.turn(Millis(deadline + 64));
+                assert_eq!(wheel.pop(), Some((n as u32, 0)));
+            }
+            assert_eq!(wheel.pop(), None);
+            assert_eq!(wheel.len(), 0);
+        }
+    }
+
     /// Every timer comes up at its time: never before, and at most two ticks after.
     #[test]
     fn timers_come_up_in_time() {
         let mut random = fastrand::Rng::with_seed(7);
-        for _ in 0..200 {
+        for _ in 0..500 {
             let mut wheel = Wheel::default();
             let mut now = random.u64(..) >> random.u32(1..60);
             wheel.turn(Millis(now));

@@ -2,14 +2,26 @@
 //!
 //! `CLEARWELL_MODEL_STEPS` sets the number of steps, `CLEARWELL_SEED` the seed. The same seed takes the same steps.
 
+#[path = "model/drafts.rs"]
+mod drafts;
 #[path = "model/history.rs"]
 mod history;
+#[path = "model/invalidations.rs"]
+mod invalidations;
+#[path = "model/loads.rs"]
+mod loads;
 #[path = "model/model.rs"]
 mod model;
-#[path = "model/steps.rs"]
-mod steps;
+#[path = "model/offers.rs"]
+mod offers;
+#[path = "model/reads.rs"]
+mod reads;
 #[path = "model/words.rs"]
 mod words;
+#[path = "model/world.rs"]
+mod world;
+#[path = "model/writes.rs"]
+mod writes;
 
 use clearwell_engine::Config;
 
@@ -25,7 +37,7 @@ fn run(config: &Config, strict: bool) {
     let mut seed = first;
     while left > 0 {
         let count = left.min(STEPS_A_WORLD);
-        let mut world = steps::World::new(config.clone(), seed, strict);
+        let mut world = world::World::new(config.clone(), seed, strict);
         (0..count).for_each(|_| world.step());
         world.end();
         left -= count;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use clearwell_engine::{
-    Ask, Cause, Config, Draft, Effect, Engine, Glob, Invalidation, Lookup, Millis, OnMiss, Scope, Tolerate,
+    Ask, Cause, Config, Draft, Effect, Engine, Glob, Invalidation, Lookup, Millis, OnMiss, Origin, Scope,
+    Tolerate,
 };
 
 const KEY: &[u8] = b"row";
@@ -42,7 +43,7 @@ fn read(engine: &Engine, row: &Row) -> u64 {
             Lookup::Hit { read, .. } => stale += u64::from(read < oldest),
             _ => {
                 let value = row.committed.load(Ordering::SeqCst).to_le_bytes();
-                engine.offer(KEY, None, &Draft { value: Some(&value), ..Draft::default() }, NOW);
+                engine.offer(KEY, Origin::default(), &Draft { value: Some(&value), ..Draft::default() }, NOW);
             }
         }
     }

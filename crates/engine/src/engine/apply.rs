@@ -66,7 +66,7 @@ impl Engine {
         } else {
             start
                 .first()
-                .map_or(0, |&(kind, name)| names.raise(kind, name, seq, invalidation.effect, counter))
+                .map_or(0, |&(kind, name)| names.raise(kind, name, seq, invalidation.effect, counter).entries)
         };
         self.note_unswept(seq);
         reached

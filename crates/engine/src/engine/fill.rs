@@ -8,7 +8,7 @@ use crate::freshness::{Last, may_store};
 use crate::names::{enter_all, last_of};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
 use crate::shared::Standing;
-use crate::slot::{Extra, NEVER, blob, bytes_needed};
+use crate::slot::{Extra, NEVER, Slot, blob, bytes_needed};
 use crate::{Draft, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
 
 impl Engine {
@@ -109,10 +109,10 @@ impl Engine {
     /// joined its name. When that, or the key itself, was invalidated last, as far as that is after `since`: from
     /// now on cascades reach the dependent, but not from before.
     pub(super) fn link_stored(&self, shard: &Shard, hash: u64, key: &[u8], since: Seq) -> Last {
-        let last = self.key_last(shard, hash, key, since).and(shard.taken.last(hash));
-        let Some(slot) = shard.find(hash, key).map(|place| &shard.slab[place]) else { return last };
-        self.shared.names.link(key, slot.held(), &self.shared.counter);
-        last.and(last_of(slot.held()))
+        let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
+        let held = slot.map_or(&[][..], Slot::held);
+        self.shared.names.link(key, held, &self.shared.counter);
+        self.key_last(shard, hash, key, since).and(shard.taken.last(hash)).and(last_of(held))
     }
 
     /// Stores a fill if it may be stored; its place.

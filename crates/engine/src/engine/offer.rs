@@ -6,7 +6,7 @@ use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
 use crate::shared::Standing;
-use crate::{Draft, Engine, Millis, Offered, Seq};
+use crate::{Draft, Engine, Millis, Offered, Origin, Seq};
 
 /// Remembers what the count was about a window ago, so that a plain SET is compared with the patterns since
 /// then only.
@@ -56,17 +56,16 @@ impl Engine {
         shard.marks.last(hash).and(patterns).and(entry).and(wide).newest()
     }
 
-    /// A plain SET: a write, or the fill of a remembered miss; `own_miss` is the count at this connection's own
-    /// miss of the key, if it remembers one.
-    pub fn offer(&self, key: &[u8], own_miss: Option<Seq>, draft: &Draft<'_>, now: Millis) -> Offered {
+    /// A plain SET: a write, or the fill of a remembered miss.
+    pub fn offer(&self, key: &[u8], origin: Origin, draft: &Draft<'_>, now: Millis) -> Offered {
         let (hash, cell) = self.cell(key);
-        let oldest = self.horizon(now).min(own_miss.unwrap_or(Seq(u64::MAX)));
+        let oldest = self.horizon(now).min(origin.miss.unwrap_or(Seq(u64::MAX)));
         let incoming = match self.incoming(key, hash, oldest, draft) {
             Ok(incoming) => incoming,
             Err(unfit) => return Offered::TooLarge(unfit),
         };
         let mut shard = cell.lock.write();
-        let offer = self.question(&shard, &incoming, own_miss, draft, now);
+        let offer = self.question(&shard, &incoming, origin, draft, now);
         let (offered, stored) = match shard.outstanding.offer(&offer) {
             Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
             Decision::Fill { began } => {
@@ -99,18 +98,18 @@ impl Engine {
         &self,
         shard: &Shard,
         incoming: &Incoming,
-        own_miss: Option<Seq>,
+        origin: Origin,
         draft: &Draft<'_>,
         now: Millis,
     ) -> Offer {
         let (hash, key, seq) = (incoming.hash, incoming.key(), self.seq());
         let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
         let live = slot.filter(|slot| self.shared.standing(slot, now) == Standing::Fresh);
-        let own = self.invalidated(shard, hash, key, own_miss.unwrap_or(seq), now);
+        let own = self.invalidated(shard, hash, key, origin.miss.unwrap_or(seq), now);
         Offer {
             hash,
             value: draft.value.map_or(0, |value| self.shared.hasher.hash(value)),
-            own_miss,
+            origin,
             invalidated: own.max(last_of(incoming.held()).newest()),
             put: slot.filter(|slot| slot.put).map_or(Seq(0), |slot| slot.began),
             stored_same: live.map(|slot| slot.value() == draft.value),

@@ -150,12 +150,10 @@ impl Model {
 
     /// Adds the keys that live by what is covered: those of entries that stand, and what those were made from.
     fn follow_surely(&self, cover: Cover, names: &mut BTreeSet<Name>) {
-        // A gap that is known: when what lies between is gone, a cascade goes one step through it, not two.
-        let start = names.clone();
         loop {
             let before = names.len();
             for (&key, entry) in &self.entries {
-                let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, &start);
+                let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, names);
                 if lives && !self.worth(key).contains(&Worth::Dead) {
                     names.insert(Name::Key(key));
                 }
@@ -187,7 +185,7 @@ impl Model {
             let Name::Key(below) = dependency else { continue };
             let stands = !self.worth(*below).contains(&Worth::Dead);
             if let Some(other) = self.entries.get(below).filter(|_| stands) {
-                for names in std::iter::once(&other.names) {
+                for names in [&other.names, &other.under] {
                     entry.under.tags.extend(&names.tags);
                     entry.under.dependencies.extend(&names.dependencies);
                     entry.under.events.extend(&names.events);
@@ -212,11 +210,17 @@ impl Model {
 
     /// Forgets the edges of keys that nobody depends on, once no dead entry holds any.
     pub fn forget_edges(&mut self) {
-        let held: BTreeSet<Name> =
+        let mut needed: BTreeSet<Name> =
             self.entries.values().flat_map(|entry| entry.names.dependencies.iter().copied()).collect();
-        self.edges.retain(|&key, _| held.contains(&Name::Key(key)) || self.entries.contains_key(&key));
+        let mut open: Vec<Name> = needed.iter().copied().collect();
+        while let Some(name) = open.pop() {
+            let Name::Key(key) = name else { continue };
+            let above = self.edges.get(&key).into_iter().flatten().flat_map(|edge| &edge.dependencies);
+            open.extend(above.filter(|name| needed.insert(**name)));
+        }
+        self.edges.retain(|&key, _| needed.contains(&Name::Key(key)) || self.entries.contains_key(&key));
         for (key, edges) in &mut self.edges {
-            if !held.contains(&Name::Key(*key)) {
+            if !needed.contains(&Name::Key(*key)) {
                 edges.clear();
                 edges.push(self.entries[key].names.clone());
             }

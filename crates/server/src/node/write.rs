@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Scope, Seq, Version};
+use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Origin, Scope, Seq, Version};
 
 use super::draft::Owned;
 use super::load::Target;
@@ -38,13 +38,8 @@ pub enum Written {
 
 impl Node {
     /// A plain SET: a write by the keyspace's or the request's strategy; for a key without a source it may be the
-    /// fill of a remembered miss (`own_miss` is this connection's own, if it remembers one).
-    pub fn set(
-        self: &Arc<Self>,
-        key: &[u8],
-        put: Put,
-        own_miss: Option<Seq>,
-    ) -> Turn<Result<Written, WriteError>> {
+    /// fill of a remembered miss (`origin`: what this connection did before).
+    pub fn set(self: &Arc<Self>, key: &[u8], put: Put, origin: Origin) -> Turn<Result<Written, WriteError>> {
         let found = self.keyspaces.find(key);
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
@@ -64,7 +59,7 @@ impl Node {
                         .lend(|draft| self.engine.put(key, draft, now))
                         .map(|()| Written::Stored)
                         .map_err(WriteError::Unfit),
-                    false => offered(draft.lend(|draft| self.engine.offer(key, own_miss, draft, now))),
+                    false => offered(draft.lend(|draft| self.engine.offer(key, origin, draft, now))),
                 })
             }
             strategy => match found {

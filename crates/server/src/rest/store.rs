@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::IntoResponse;
-use clearwell_engine::{EventPattern, Millis};
+use clearwell_engine::{EventPattern, Millis, Origin};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -113,7 +113,7 @@ pub async fn set(
     let write = put.write.or_else(default).map_or("cache-only".to_owned(), |write| write.to_string());
     let written = match headers.get(LEASE).map(|lease| lease.to_str().unwrap_or_default()) {
         Some(lease) => node.fill(&key, lease, put)?,
-        None => node.set(&key, put, None).wait().await?,
+        None => node.set(&key, put, Origin::default()).wait().await?,
     };
     if written == Written::Refused {
         return Err(late_fill(&key));

@@ -7,7 +7,7 @@ use clearwell::config::Level;
 use clearwell::node::{Answer, Demand, Node, ReadError};
 use clearwell::road::Request;
 use clearwell::source::SourceError;
-use clearwell_engine::{Cause, Scope};
+use clearwell_engine::{Cause, Origin, Scope};
 
 use crate::source::{CONFIG, Scripted};
 
@@ -109,7 +109,7 @@ async fn a_row_that_moves_reaches_both_authors() {
     source.commit(1, "one", 7);
     for key in ["by:7", "by:8"] {
         let put = clearwell::node::Put { value: b"list".to_vec(), ..Default::default() };
-        node.set(key.as_bytes(), put, None).wait().await.expect("stored");
+        node.set(key.as_bytes(), put, Origin::default()).wait().await.expect("stored");
     }
     source.commit(1, "one", 8);
     assert_eq!((read(&node, "by:7").await, read(&node, "by:8").await), (None, None));

@@ -6,7 +6,7 @@ use clearwell::config::Strategy;
 use clearwell::node::{Demand, Node, Put, WriteError, Written};
 use clearwell::road::{Mode, Request};
 use clearwell::source::SourceError;
-use clearwell_engine::{Cause, Event, EventPattern, Scope};
+use clearwell_engine::{Cause, Event, EventPattern, Origin, Scope};
 
 use crate::source::Scripted;
 
@@ -22,7 +22,7 @@ async fn read(node: &Arc<Node>, key: &str) -> Option<String> {
 #[tokio::test]
 async fn write_through_commits_then_keeps_what_the_source_made_of_it() {
     let (node, source) = Scripted::node();
-    assert_eq!(node.set(b"post:1", put("one"), None).wait().await, Ok(Written::Stored));
+    assert_eq!(node.set(b"post:1", put("one"), Origin::default()).wait().await, Ok(Written::Stored));
     assert_eq!(source.row(1).as_deref(), Some("one"));
     assert_eq!(read(&node, "post:1").await.as_deref(), Some("one"));
     assert_eq!(
@@ -40,7 +40,7 @@ async fn write_invalidate_commits_and_drops() {
     source.commit(1, "old", 7);
     read(&node, "post:1").await;
     let write = Put { write: Some(Strategy::WriteInvalidate), ..put("new") };
-    assert_eq!(node.set(b"post:1", write, None).wait().await, Ok(Written::Stored));
+    assert_eq!(node.set(b"post:1", write, Origin::default()).wait().await, Ok(Written::Stored));
     assert_eq!(node.engine.account().entries, 0);
     assert_eq!(read(&node, "post:1").await.as_deref(), Some("new"));
 }
@@ -49,7 +49,7 @@ async fn write_invalidate_commits_and_drops() {
 async fn cache_only_leaves_the_source_alone() {
     let (node, source) = Scripted::node();
     let write = Put { write: Some(Strategy::CacheOnly), ..put("mine") };
-    assert_eq!(node.set(b"post:1", write, None).wait().await, Ok(Written::Stored));
+    assert_eq!(node.set(b"post:1", write, Origin::default()).wait().await, Ok(Written::Stored));
     assert_eq!((read(&node, "post:1").await.as_deref(), source.row(1)), (Some("mine"), None));
 }
 
@@ -57,7 +57,7 @@ async fn cache_only_leaves_the_source_alone() {
 async fn what_the_source_refuses_is_nowhere() {
     let (node, source) = Scripted::node();
     source.fail(Some(SourceError::Refused("NOT NULL constraint failed".into())));
-    let refused = node.set(b"post:1", put("bad"), None).wait().await;
+    let refused = node.set(b"post:1", put("bad"), Origin::default()).wait().await;
     assert_eq!(refused, Err(WriteError::Source(SourceError::Refused("NOT NULL constraint failed".into()))));
     source.fail(None);
     assert_eq!(read(&node, "post:1").await, None);
@@ -66,10 +66,15 @@ async fn what_the_source_refuses_is_nowhere() {
 #[tokio::test]
 async fn strategies_that_cannot_be_done_say_so() {
     let (node, _source) = Scripted::node();
-    let back = node.set(b"post:1", Put { write: Some(Strategy::WriteBack), ..put("x") }, None).wait().await;
+    let back = node
+        .set(b"post:1", Put { write: Some(Strategy::WriteBack), ..put("x") }, Origin::default())
+        .wait()
+        .await;
     assert!(matches!(back, Err(WriteError::Strategy(Strategy::WriteBack, _))), "{back:?}");
-    let through =
-        node.set(b"plain", Put { write: Some(Strategy::WriteThrough), ..put("x") }, None).wait().await;
+    let through = node
+        .set(b"plain", Put { write: Some(Strategy::WriteThrough), ..put("x") }, Origin::default())
+        .wait()
+        .await;
     assert!(matches!(through, Err(WriteError::Strategy(Strategy::WriteThrough, _))), "{through:?}");
 }
 
@@ -78,7 +83,7 @@ async fn remove_deletes_the_row_and_the_entry() {
     let (node, source) = Scripted::node();
     source.commit(1, "one", 7);
     read(&node, "post:1").await;
-    node.set(b"plain", put("x"), None).wait().await.expect("stored");
+    node.set(b"plain", put("x"), Origin::default()).wait().await.expect("stored");
     let keys = vec![b"post:1"[..].into(), b"plain"[..].into(), b"absent"[..].into(), b"post:2"[..].into()];
     assert_eq!(node.remove(keys, None).wait().await, Ok(2));
     assert_eq!((source.row(1), read(&node, "post:1").await, read(&node, "plain").await), (None, None, None));
@@ -101,9 +106,12 @@ async fn a_lease_fills_once_the_race_is_won_and_not_when_it_is_lost() {
 async fn every_mode_travels_the_one_road() {
     let (node, _source) = Scripted::node();
     let event = EventPattern::parse("deployed{env=prod}").expect("a pattern");
-    node.set(b"a", Put { tags: vec![b"t"[..].into()], ..put("a") }, None).wait().await.expect("stored");
-    node.set(b"b", Put { events: vec![event], ..put("b") }, None).wait().await.expect("stored");
-    node.set(b"c", put("c"), None).wait().await.expect("stored");
+    node.set(b"a", Put { tags: vec![b"t"[..].into()], ..put("a") }, Origin::default())
+        .wait()
+        .await
+        .expect("stored");
+    node.set(b"b", Put { events: vec![event], ..put("b") }, Origin::default()).wait().await.expect("stored");
+    node.set(b"c", put("c"), Origin::default()).wait().await.expect("stored");
     let hold = Request {
         mode: Mode::OnEvent("deployed".into()),
         ..Request::now(vec![Scope::Key(b"c"[..].into())], Cause::Command)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{EventPattern, Glob, Millis, View};
+use clearwell_engine::{EventPattern, Glob, Millis, Origin, View};
 use clearwell_protocol::options::{CwGetOptions, CwSetOptions, WarmOptions};
 use clearwell_protocol::{Args, CommandError, Encoder};
 
@@ -86,13 +86,14 @@ pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(Step::Done);
     }
     let misses = &mut context.session.misses;
-    let own_miss = if misses.is_empty() { None } else { misses.take(context.server.hash(options.key)) };
+    let miss = if misses.is_empty() { None } else { misses.take(context.server.hash(options.key)) };
+    let origin = Origin { miss, ..Origin::default() };
     let resp = context.session.resp;
     let write = |reply: &mut Encoder<'_>, written: Result<Written, WriteError>| match written {
         Ok(_) => reply.ok(),
         Err(error) => reply.error(step::write_error(&error)),
     };
-    match node.set(options.key, put, own_miss) {
+    match node.set(options.key, put, origin) {
         Turn::Now(written) => {
             write(&mut context.reply(), written);
             Ok(Step::Done)

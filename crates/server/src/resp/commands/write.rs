@@ -3,7 +3,7 @@
 //! A plain SET is the node's `set`: by the keyspace's strategy, and refused when it is a late fill. Everything that looks at
 //! the old value first is a write of one step on the entry in memory, and is refused where a source is the truth.
 
-use clearwell_engine::{Change, Millis, View};
+use clearwell_engine::{Change, Millis, Origin, View};
 use clearwell_protocol::options::{Expiry, SetCondition, SetOptions, SetTtl, TimeUnit};
 use clearwell_protocol::{Args, CommandError};
 
@@ -96,8 +96,9 @@ fn begin_put(
     expires: Option<Option<Millis>>,
 ) -> Turn<Result<Written, WriteError>> {
     let misses = &mut context.session.misses;
-    let own_miss = if misses.is_empty() { None } else { misses.take(context.server.hash(key)) };
-    context.node().set(key, Put { value: value.to_vec(), expires, ..Put::default() }, own_miss)
+    let miss = if misses.is_empty() { None } else { misses.take(context.server.hash(key)) };
+    let origin = Origin { miss, ..Origin::default() };
+    context.node().set(key, Put { value: value.to_vec(), expires, ..Put::default() }, origin)
 }
 
 /// When an option says that the entry expires; `None` leaves it to the keyspace.
