@@ -2,7 +2,8 @@
 
     late_fill.py race --rounds N --seed S [--mode turns|free|shared] [--invalidate del|cw] [--read get|mget]
 
-A reader misses, reads the database, and SETs what it read; a writer commits and then invalidates. In
+A reader misses, reads the database, and SETs what it read; a writer commits and then invalidates. On
+every other key some readers never SET, as one does that fails, or finds no row. In
 between, every order is possible, and the value that a late SET brings must never be served after the
 invalidation was acknowledged. Each value carries its version, so a stale one is seen at sight.
 
@@ -11,7 +12,7 @@ invalidation was acknowledged. Each value carries its version, so a stale one is
     free    the same threads without turns: whatever order the machine makes
     shared  as turns, but all tasks speak through one connection
 
-    late_fill.py hits --seconds T [--pace READS_PER_SECOND]
+    late_fill.py hits --seconds T [--pace READS_PER_SECOND] [--leaks SHARE]
 
 Sixteen hot keys are invalidated once a second while eight threads read through the pool, and then
 while one thread reads through one connection: what share of the reads hit?
@@ -37,7 +38,8 @@ KEYS = 24
 
 def plan_round(draw, key, world, connections):
     """The tasks of one round: readers and writers of one key."""
-    readers = [Reader(key, world, connections, leaks=draw.random() < 0.05, command=draw.choice(FILLS))
+    leaky = key % 2 == 0
+    readers = [Reader(key, world, connections, leaks=leaky and draw.random() < 0.05, command=draw.choice(FILLS))
                for _ in range(draw.choice((1, 1, 2, 3)))]
     writers = [Writer(key, world, connections) for _ in range(draw.choice((0, 1, 1, 2)))]
     return readers + writers
@@ -145,7 +147,7 @@ def race(arguments):
 
 def hits(arguments):
     """Prints the hit ratio of a pooled client and of a single connection on hot keys."""
-    ratios = {name: hit_ratio(threads, arguments.seconds, arguments.pace) for name, threads in
+    ratios = {name: hit_ratio(threads, arguments.seconds, arguments.pace, arguments.leaks) for name, threads in
               (("single", 1), ("pooled", 8))}
     print(json.dumps(ratios))
 
@@ -162,6 +164,7 @@ racing.set_defaults(run=race)
 hitting = commands.add_parser("hits")
 hitting.add_argument("--seconds", type=float, required=True)
 hitting.add_argument("--pace", type=float, default=0)
+hitting.add_argument("--leaks", type=float, default=0)
 hitting.set_defaults(run=hits)
 if __name__ == "__main__":
     chosen = parser.parse_args()

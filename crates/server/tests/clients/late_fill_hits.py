@@ -13,14 +13,17 @@ HOT_KEYS = 16
 QUERY_SECONDS = 0.002
 
 
-def hit_ratio(threads, seconds, pace):
-    """The hit ratio of `threads` readers together; `pace` is their reads a second, 0 for no limit."""
+def hit_ratio(threads, seconds, pace, leaks):
+    """The hit ratio of `threads` readers together.
+
+    `pace` is their reads a second, 0 for no limit; `leaks` the share of misses that nobody fills.
+    """
     client = redis.Redis(host=HOST, port=PORT, max_connections=threads + 1, socket_timeout=20)
     client.flushall()
     database = Database(HOT_KEYS)
     end = time.monotonic() + seconds
     counts = [[0, 0] for _ in range(threads)]
-    workers = [threading.Thread(target=read_until, args=(client, database, end, pace / threads, count, seed))
+    workers = [threading.Thread(target=read_until, args=(client, database, end, pace / threads, leaks, count, seed))
                for seed, count in enumerate(counts)]
     workers.append(threading.Thread(target=invalidate_until, args=(database, end)))
     for worker in workers:
@@ -32,7 +35,7 @@ def hit_ratio(threads, seconds, pace):
     return hits / reads
 
 
-def read_until(client, database, end, pace, count, seed):
+def read_until(client, database, end, pace, leaks, count, seed):
     """Reads random hot keys; a miss asks the database and SETs."""
     draw = random.Random(seed)
     due = time.monotonic()
@@ -47,6 +50,8 @@ def read_until(client, database, end, pace, count, seed):
             count[1] += 1
             continue
         time.sleep(QUERY_SECONDS)
+        if draw.random() < leaks:
+            continue
         client.set(f"hot:{key}", f"{key}:{database.read(key)}")
 
 
