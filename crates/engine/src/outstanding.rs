@@ -121,14 +121,13 @@ impl Outstanding {
     /// Decides about a plain SET, which resolves one miss.
     pub(crate) fn offer(&mut self, offer: &Offer) -> Decision {
         self.tell_time(offer.seq, offer.now);
-        let recent = self.counts[1].1;
         let outdated = offer.origin.miss.is_some_and(|began| began < offer.invalidated.max(offer.put));
         let ordered = offer.is_ordered();
         let Some(mut misses) = self.keys.remove(&offer.hash) else {
             return match self.may_be_forgotten(offer) {
                 _ if ordered => Decision::Put,
                 true => refuse(offer),
-                false => settled(offer, recent),
+                false => settled(offer),
             };
         };
         self.total -= misses.total();
@@ -142,11 +141,19 @@ impl Outstanding {
         }
         match doubtful {
             _ if ordered => Decision::Put,
-            false => settled(offer, recent),
+            false => settled(offer),
             true if offer.stored_same == Some(true) => Decision::Same,
             true if proven && !outdated => Decision::Fill { began: offer.invalidated },
             true => refuse(offer),
         }
+    }
+
+    /// Forgets all misses, and that any were forgotten: a client emptied the cache and begins anew.
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+        self.order.clear();
+        self.total = 0;
+        self.forgotten_until = Millis(0);
     }
 
     /// Unresolved misses.
@@ -219,12 +226,11 @@ impl Outstanding {
     }
 }
 
-/// No unresolved miss of the last window is older than the last invalidation; `recent` is a count within it.
-fn settled(offer: &Offer, recent: Seq) -> Decision {
+/// No unresolved miss of the last window is older than the last invalidation. This connection's own may be, all the same:
+/// the SET that resolved it by the count may have been another client's write, with its fill still to come.
+fn settled(offer: &Offer) -> Decision {
     match offer.origin.miss {
         Some(began) if began >= offer.invalidated && began >= offer.put => Decision::Fill { began },
-        // In a pool, the fill of another connection's miss: its own, which was counted, must have been resolved.
-        Some(began) if began > recent && began >= offer.put => Decision::Fill { began: offer.invalidated },
         Some(_) if offer.stored_same == Some(true) => Decision::Same,
         // A late fill, or (its miss answered by another connection) a write: nothing says which, so neither is kept.
         Some(_) => refuse(offer),

@@ -269,6 +269,25 @@ fn the_only_late_fill_is_refused_and_the_next_accepted() {
     assert_eq!(outstanding.total(), 0);
 }
 
+/// A reader misses, a writer invalidates and writes by a plain SET, another reader misses: then the first reader's fill.
+#[test]
+fn an_own_miss_is_refused_although_a_write_resolved_it_by_the_count() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    assert_eq!(outstanding.offer(&offer(8, None, 1)), Decision::Refuse { drop_stored: false });
+    outstanding.miss(1, Seq(1), Seq(1), Millis(9));
+    assert_eq!(outstanding.offer(&offer(7, Some(Seq(0)), 1)), Decision::Refuse { drop_stored: false });
+}
+
+#[test]
+fn after_a_clear_a_set_is_a_write() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    outstanding.clear();
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Put);
+    outstanding.check().expect("the books are right");
+}
+
 #[test]
 fn one_more_set_of_a_value_than_could_be_old_proves_it() {
     let mut outstanding = Outstanding::new(8, WINDOW);
@@ -350,11 +369,12 @@ fn keys_with_forgotten_misses_are_in_doubt_if_invalidated_since() {
     assert_eq!(outstanding.offer(&offer(7, None, 0)), Decision::Put);
 }
 
-/// A hot key, invalidated now and then, must not be kept out of the cache by doubt.
+/// A hot key, invalidated now and then, must not be kept out of the cache by doubt: a few readers' fills may be dropped (by
+/// old misses that their connections remember), not many.
 #[test]
 fn doubt_is_short_on_a_hot_key() {
     let mut world = World::new(8);
-    let mut missing = 0;
+    let mut fills = 0;
     for round in 0..1000 {
         for connection in 0..3 {
             world.take(Step::Get { key: 0, connection });
@@ -364,12 +384,18 @@ fn doubt_is_short_on_a_hot_key() {
         world.take(Step::Invalidate(0));
         (0..3).for_each(|thread| world.take(Step::Read(thread)));
         (0..3).for_each(|_| world.take(Step::Set { thread: 0, connection: round as usize % 3 }));
-        world.take(Step::Get { key: 0, connection: 0 });
-        world.take(Step::Read(0));
-        world.take(Step::Set { thread: 0, connection: 1 });
-        missing += u64::from(world.keys[0].stored != Some(round));
+        for attempt in 0.. {
+            assert!(attempt < 4, "round {round}: the readers' fills are all dropped");
+            world.take(Step::Get { key: 0, connection: attempt % 3 });
+            world.take(Step::Read(0));
+            world.take(Step::Set { thread: 0, connection: (attempt + 1) % 3 });
+            fills += 1;
+            if world.keys[0].stored == Some(round) {
+                break;
+            }
+        }
         world.take(Step::Wait(1));
         world.take(Step::Invalidate(0));
     }
-    assert!(missing < 50, "{missing} of 1000 rounds ended without a stored value");
+    assert!(fills < 2_500, "{fills} fills for 1000 rounds");
 }

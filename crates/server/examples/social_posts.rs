@@ -34,7 +34,7 @@ impl Web {
     /// Changes a post's content. When it returns, the strategy's promise holds.
     async fn update_post(&self, post_id: u64, content: &str, strategy: Strategy) -> Done<Instant> {
         let put = Put { value: content.into(), write: Some(strategy), ..Put::default() };
-        self.node.set(&post_key(post_id), put, None).wait().await?;
+        self.node.set(&post_key(post_id), put, Origin::default()).wait().await?;
         println!("  {}  update_post({post_id}, {content:?}, {strategy})", self.name);
         Ok(Instant::now())
     }

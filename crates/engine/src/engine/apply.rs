@@ -83,6 +83,8 @@ impl Engine {
         reached + self.cascade_where(seq, invalidation, |name| swath.covers(name))
     }
 
+    /// A client that empties the cache (FLUSHALL) begins anew: SETs after it are taken as they come, but for those of
+    /// connections that missed the key themselves. Whoever means «what was read before now is old» invalidates.
     fn apply_everything(&self, seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
         self.shared.everything.raise(seq, invalidation.effect);
         let reached = self.walk(seq, invalidation, now, |_| true);
@@ -90,6 +92,9 @@ impl Engine {
             let mut shard = cell.lock.write();
             shard.marks.forget_through(seq);
             shard.taken.forget_through(seq);
+            if invalidation.cause == Cause::Removal {
+                shard.outstanding.clear();
+            }
             shard.publish(&self.shared);
         }
         // All that depends on anything was covered itself.

@@ -73,3 +73,38 @@ fn commands_that_only_look_leave_no_miss() {
         ask(&mut writer, "DEL k");
     }
 }
+
+/// A client that empties the cache begins anew: neither its own misses before that nor another connection's make a SET
+/// that follows vanish. Test suites do this between any two tests.
+#[test]
+fn after_flushall_a_set_is_a_write() {
+    let started = Started::new();
+    let (mut one, mut other) = (started.connect(), started.connect());
+    for client in [&mut one, &mut other] {
+        assert_eq!(ask(client, "GET k"), "$-1\r\n");
+    }
+    assert_eq!(ask(&mut one, "FLUSHALL"), "+OK\r\n");
+    assert_eq!(ask(&mut one, "SET k 1"), "+OK\r\n");
+    assert_eq!(ask(&mut one, "GET k"), "$1\r\n1\r\n");
+    // The other connection read before the flush, and what it read may be old.
+    assert_eq!(ask(&mut one, "FLUSHALL"), "+OK\r\n");
+    assert_eq!(ask(&mut other, "SET k 2"), "+OK\r\n");
+    assert_eq!(ask(&mut one, "GET k"), "$-1\r\n");
+    assert_eq!(ask(&mut started.connect(), "SET k 3"), "+OK\r\n");
+}
+
+/// Three clients: a reader misses, a writer invalidates and SETs the new value without having read, somebody looks; then
+/// the reader's fill arrives.
+#[test]
+fn a_late_fill_after_a_write_and_a_look_is_dropped() {
+    let started = Started::new();
+    let (mut reader, mut writer) = (started.connect(), started.connect());
+    assert_eq!(ask(&mut reader, "GET k"), "$-1\r\n");
+    assert_eq!(ask(&mut writer, "DEL k"), ":0\r\n");
+    assert_eq!(ask(&mut writer, "SET k new"), "+OK\r\n");
+    let seen = ask(&mut started.connect(), "GET k");
+    assert!(seen == "$3\r\nnew\r\n" || seen == "$-1\r\n", "{seen}");
+    assert_eq!(ask(&mut reader, "SET k old"), "+OK\r\n");
+    let seen = ask(&mut writer, "GET k");
+    assert!(seen == "$3\r\nnew\r\n" || seen == "$-1\r\n", "{seen}");
+}

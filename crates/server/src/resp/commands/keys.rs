@@ -9,6 +9,7 @@ use clearwell_protocol::{Args, CommandError, parse_i64};
 use super::read::encoded;
 use crate::node::Turn;
 use crate::resp::dispatch::Context;
+use crate::resp::misses::Misses;
 use crate::resp::step::{self, Outcome, Step};
 use crate::road::Request;
 
@@ -70,10 +71,12 @@ pub fn dbsize(context: &mut Context<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-/// FLUSHDB and FLUSHALL: one invalidation; the memory comes back as the keeper sweeps, whatever mode is asked.
+/// FLUSHDB and FLUSHALL: one invalidation; the memory comes back as the keeper sweeps, whatever mode is asked. What this
+/// connection missed before is forgotten: it orders its own commands, and a SET that it sends now is meant.
 pub fn flush(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush(args)?;
     context.node().invalidate(Request::now(vec![Scope::Everything], Cause::Removal));
+    context.session.misses = Misses::default();
     context.reply().ok();
     Ok(Step::Done)
 }
