@@ -21,7 +21,9 @@ const WARMED_AT_ONCE: usize = 64;
 /// CW.GET: the value, or with META (or LEASE, whose answer needs it) a map of what is known about it.
 pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = CwGetOptions::parse(args)?;
-    let demand = Demand { level: options.level, stale: options.stale, ..Demand::PLAIN };
+    // Its fill says by the lease which miss it answers. Counted as a plain one, the miss would stay unresolved and put plain
+    // SETs of other keys in doubt.
+    let demand = Demand { level: options.level, stale: options.stale, remember: !options.fill_lease };
     let (resp, clock, whole) =
         (context.session.resp, context.node().clock.clone(), options.meta || options.fill_lease);
     let lease = options.fill_lease;
