@@ -146,3 +146,23 @@ fn assert_served_as_stored(server: &Server, rows: &HashMap<u64, String>) {
         }
     }
 }
+
+fn write(value: &str, sent: u64, acknowledged: Option<u64>) -> Write {
+    Write { id: 1, value: Some(value.to_owned()), sent, acknowledged }
+}
+
+#[test]
+#[should_panic(expected = "was acknowledged and the database holds")]
+fn the_check_notices_a_lost_write() {
+    let writes = [write("old", 1, Some(2)), write("new", 3, Some(4))];
+    let rows = HashMap::from([(1, "old".to_owned())]);
+    assert_no_write_lost(&writes, &HashMap::from([(1, "first".to_owned())]), &rows);
+}
+
+#[test]
+fn the_check_takes_either_of_two_writes_at_once() {
+    let writes = [write("a", 1, Some(3)), write("b", 2, Some(4)), write("c", 5, None)];
+    for stored in ["a", "b", "c"] {
+        assert_no_write_lost(&writes, &HashMap::new(), &HashMap::from([(1, stored.to_owned())]));
+    }
+}
