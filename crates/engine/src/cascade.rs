@@ -47,13 +47,12 @@ impl Names {
         if !self.is_live(key) {
             return true;
         }
-        let left = if replace { graph.unlink(key) } else { Vec::new() };
+        let left = if replace { graph.unlink(key) } else { BTreeSet::new() };
         let linked = graph.link(key, &sources);
-        for (_, name) in sources.iter().filter(|(kind, _)| linked && *kind == Kind::Dependency) {
-            self.note_linked(&graph, name);
+        if linked {
+            sources.iter().for_each(|(kind, name)| self.note_linked(&graph, *kind, name));
         }
-        left.iter().for_each(|name| self.note_linked(&graph, name));
-        self.prune(&mut graph, left);
+        self.let_go(&mut graph, left);
         linked
     }
 
@@ -63,10 +62,21 @@ impl Names {
         while let Some(name) = names.pop() {
             for node in graph.unneeded(&name, LOOKED_AT, |name| self.is_held(name)) {
                 let above = graph.unlink(&node);
-                above.iter().for_each(|name| self.note_linked(graph, name));
-                names.extend(above);
+                names.extend(self.note_left(graph, above));
             }
         }
+    }
+
+    /// After edges from these were taken away.
+    fn let_go(&self, graph: &mut Graph, left: BTreeSet<(Kind, Name)>) {
+        let dependencies = self.note_left(graph, left);
+        self.prune(graph, dependencies);
+    }
+
+    /// Tells the marks of names, from which edges were taken away, whether others remain; the dependencies among them.
+    fn note_left(&self, graph: &Graph, left: BTreeSet<(Kind, Name)>) -> Vec<Name> {
+        left.iter().for_each(|(kind, name)| self.note_linked(graph, *kind, name));
+        left.into_iter().filter(|(kind, _)| *kind == Kind::Dependency).map(|(_, name)| name).collect()
     }
 
     /// Raises the given names and all dependencies that follow from them; returns the entries reached. One that has

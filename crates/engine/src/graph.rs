@@ -63,28 +63,26 @@ impl Graph {
         true
     }
 
-    /// Takes a node's edges away; the dependencies that led to it.
-    pub(crate) fn unlink(&mut self, node: &[u8]) -> Vec<Name> {
-        let Some((node, sources)) = self.up.remove_entry(node) else { return Vec::new() };
-        let dependencies = sources.iter().filter(|(kind, _)| *kind == Kind::Dependency);
-        let dependencies = dependencies.map(|(_, name)| Arc::clone(name)).collect();
+    /// Takes a node's edges away; what led to it.
+    pub(crate) fn unlink(&mut self, node: &[u8]) -> BTreeSet<(Kind, Name)> {
+        let Some((node, sources)) = self.up.remove_entry(node) else { return BTreeSet::new() };
         self.name_bytes -= node.len();
         self.edges -= sources.len();
-        for (kind, source) in sources {
-            let down = &mut self.down[kind as usize];
-            let to = down.get_mut(&source).expect("each edge stands in both trees");
+        for (kind, source) in &sources {
+            let down = &mut self.down[*kind as usize];
+            let to = down.get_mut(source).expect("each edge stands in both trees");
             to.remove(&node);
             if to.is_empty() {
-                down.remove(&source);
+                down.remove(source);
                 self.name_bytes -= source.len();
             }
         }
-        dependencies
+        sources
     }
 
-    /// Whether a dependency leads to any node.
-    pub(crate) fn leads(&self, name: &[u8]) -> bool {
-        self.down[Kind::Dependency as usize].contains_key(name)
+    /// Whether a name leads to any node.
+    pub(crate) fn leads(&self, kind: Kind, name: &[u8]) -> bool {
+        self.down[kind as usize].contains_key(name)
     }
 
     /// What of `name` and the nodes below it is not needed any more, given which nodes an entry depends on: all of them, or

@@ -25,6 +25,11 @@ pub(crate) enum Kind {
 impl Kind {
     /// How many kinds there are.
     pub(crate) const COUNT: usize = 4;
+
+    /// Whether a name of this kind stays in use while it leads to a node of the graph.
+    pub(crate) fn is_held_by_graph(self) -> bool {
+        matches!(self, Kind::Dependency | Kind::Event)
+    }
 }
 
 /// A name in use, and the memory of its last invalidation.

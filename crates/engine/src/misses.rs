@@ -6,6 +6,8 @@ use crate::{Millis, Seq};
 const PARTS: u64 = 4;
 const BUCKETS: usize = PARTS as usize + 1;
 const CANDIDATES: usize = 4;
+/// The count at a miss that was not.
+const NEVER: Seq = Seq(u64::MAX);
 
 /// Unresolved misses of one key, and the values that SETs brought since its last invalidation.
 #[derive(Debug)]
@@ -21,7 +23,7 @@ pub(crate) struct Misses {
     last_miss: Millis,
     /// Unresolved misses by the part of time in which they were.
     buckets: [u32; BUCKETS],
-    /// The count at the first miss of each part.
+    /// The count at the first miss of each part, resolved or not; [`NEVER`] when there was none.
     firsts: [Seq; BUCKETS],
     /// Unresolved misses that may be older than the last invalidation, when the key was invalidated last: so many SETs at most can carry what is older.
     bound: u32,
@@ -41,7 +43,7 @@ impl Misses {
             part: 0,
             last_miss: now,
             buckets: [0; BUCKETS],
-            firsts: [Seq(0); BUCKETS],
+            firsts: [NEVER; BUCKETS],
             bound: 0,
             old: 0,
             candidates: [(0, 0); CANDIDATES],
@@ -70,6 +72,7 @@ impl Misses {
         let part = (now.0 / width(window_ms)).max(self.part);
         for past in (self.part + 1..=part).rev().take(BUCKETS) {
             self.buckets[past as usize % BUCKETS] = 0;
+            self.firsts[past as usize % BUCKETS] = NEVER;
         }
         self.part = part;
         if now.since(self.seen_at) > window_ms {
@@ -78,9 +81,9 @@ impl Misses {
         self.old = self.old.min(self.total_u32());
         if invalidated > self.seen {
             (self.seen, self.seen_at) = (invalidated, now);
-            let parts = self.buckets.iter().zip(&self.firsts);
-            let older = parts.filter(|(_, first)| **first < invalidated).map(|(misses, _)| *misses);
-            self.bound = older.fold(0, u32::saturating_add);
+            // Which misses the SETs since have resolved is not known: perhaps all but the old ones.
+            let any_older = self.firsts.iter().any(|first| *first < invalidated);
+            self.bound = if any_older { self.total_u32() } else { 0 };
             self.old = self.bound;
             self.candidates = [(0, 0); CANDIDATES];
         }
@@ -89,9 +92,6 @@ impl Misses {
     /// Counts a miss at the count `seq`; after [`Misses::catch_up`].
     pub(crate) fn add(&mut self, seq: Seq, now: Millis, window_ms: u64) {
         let part = self.part as usize % BUCKETS;
-        if self.buckets[part] == 0 {
-            self.firsts[part] = seq;
-        }
         self.firsts[part] = self.firsts[part].min(seq);
         self.buckets[part] = self.buckets[part].saturating_add(1);
         // `now` may be a little behind what another thread told.

@@ -46,7 +46,8 @@ struct Live {
     mark: Arc<Mark>,
     /// How often it was joined and not released.
     holders: u64,
-    /// Whether it is a dependency that leads to a node of the graph, which holds it too.
+    /// Whether it is a dependency or an event that leads to a node of the graph, which holds it too: a dependency for what
+    /// leads to it, an event because it is looked for among the names in use.
     linked: bool,
 }
 
@@ -124,13 +125,16 @@ impl Names {
         stripe.find(hash, Kind::Dependency, name).is_some_and(|live| live.holders > 0)
     }
 
-    /// Tells the mark of a dependency whether the graph holds it. Called with the graph's lock after its edges changed;
-    /// who adds an edge holds the mark.
-    pub(crate) fn note_linked(&self, graph: &Graph, name: &[u8]) {
-        let hash = self.hash(Kind::Dependency, name);
+    /// Tells a mark whether the graph holds it. Called with the graph's lock after its edges changed; who adds an edge
+    /// holds the mark.
+    pub(crate) fn note_linked(&self, graph: &Graph, kind: Kind, name: &[u8]) {
+        if !kind.is_held_by_graph() {
+            return;
+        }
+        let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
-        let Some(live) = stripe.find(hash, Kind::Dependency, name) else { return };
-        live.linked = graph.leads(name);
+        let Some(live) = stripe.find(hash, kind, name) else { return };
+        live.linked = graph.leads(kind, name);
         let mark = Arc::clone(&live.mark);
         self.forget_unused(&mut stripe, &mark);
     }

@@ -18,6 +18,8 @@ struct Thread {
 struct Key {
     content: u64,
     invalidated: Seq,
+    /// When a tag was invalidated that only a SET names.
+    tagged: Seq,
     put: Seq,
     stored: Option<u64>,
     /// What the source has held since the last invalidation.
@@ -42,7 +44,7 @@ enum Step {
     Read(usize),
     Set { thread: usize, connection: usize },
     Commit { key: usize, content: u64 },
-    Invalidate(usize),
+    Invalidate { key: usize, by_tag: bool },
     Wait(u64),
 }
 
@@ -52,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0usize..6).prop_map(Step::Read),
         4 => (0usize..6, 0usize..3).prop_map(|(thread, connection)| Step::Set { thread, connection }),
         2 => (0usize..3, 0u64..3).prop_map(|(key, content)| Step::Commit { key, content }),
-        2 => (0usize..3).prop_map(Step::Invalidate),
+        2 => (0usize..3, any::<bool>()).prop_map(|(key, by_tag)| Step::Invalidate { key, by_tag }),
         1 => (0u64..60).prop_map(Step::Wait),
     ]
 }
@@ -89,10 +91,11 @@ impl World {
                 self.keys[key].content = content;
                 self.keys[key].current.insert(content);
             }
-            Step::Invalidate(key) => {
+            Step::Invalidate { key, by_tag } => {
                 self.seq.0 += 1;
                 let key = &mut self.keys[key];
-                (key.invalidated, key.stored) = (self.seq, None);
+                key.stored = None;
+                *(if by_tag { &mut key.tagged } else { &mut key.invalidated }) = self.seq;
                 key.current = [key.content].into();
             }
             Step::Wait(ms) => {
@@ -113,7 +116,7 @@ impl World {
             hash: thread.key as u64,
             value,
             origin: Origin { miss: self.own[connection][thread.key].take(), flush: Seq(0) },
-            invalidated: key.invalidated,
+            invalidated: key.invalidated.max(key.tagged),
             put: key.put,
             stored_same: key.stored.map(|stored| stored == value),
             seq: self.seq,
@@ -125,7 +128,7 @@ impl World {
                 (key.put, key.stored) = (self.seq, Some(value));
             }
             Decision::Fill { began } => {
-                assert!(began >= key.invalidated);
+                assert!(began >= key.invalidated.max(key.tagged));
                 if began >= key.put {
                     key.stored = Some(value);
                 }
@@ -381,7 +384,7 @@ fn doubt_is_short_on_a_hot_key() {
         }
         world.take(Step::Read(0));
         world.take(Step::Commit { key: 0, content: round });
-        world.take(Step::Invalidate(0));
+        world.take(Step::Invalidate { key: 0, by_tag: false });
         (0..3).for_each(|thread| world.take(Step::Read(thread)));
         (0..3).for_each(|_| world.take(Step::Set { thread: 0, connection: round as usize % 3 }));
         for attempt in 0.. {
@@ -395,7 +398,7 @@ fn doubt_is_short_on_a_hot_key() {
             }
         }
         world.take(Step::Wait(1));
-        world.take(Step::Invalidate(0));
+        world.take(Step::Invalidate { key: 0, by_tag: false });
     }
     assert!(fills < 2_500, "{fills} fills for 1000 rounds");
 }

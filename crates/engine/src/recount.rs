@@ -38,7 +38,8 @@ pub(crate) fn check<'e>(
                 mark.kind()
             ));
         }
-        if linked != (mark.kind() == Kind::Dependency && graph.leads(mark.name())) || holders == 0 && !linked
+        if linked != (mark.kind().is_held_by_graph() && graph.leads(mark.kind(), mark.name()))
+            || holders == 0 && !linked
         {
             let name = String::from_utf8_lossy(mark.name());
             wrong.push(format!("{:?} {name:?}: {holders} holders, held by the graph: {linked}", mark.kind()));

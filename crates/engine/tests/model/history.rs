@@ -29,6 +29,10 @@ pub struct Past {
     /// Names whose dependents it covered too for certain, and names whose dependents it may have covered.
     pub surely: BTreeSet<Name>,
     pub maybe: BTreeSet<Name>,
+    /// Keys of entries that it reached by what they were made from.
+    pub reached: BTreeSet<u8>,
+    /// Whether it is a put: what was loaded before is old, but no plain SET is in doubt for it.
+    pub put: bool,
 }
 
 /// What an entry, or an entry to be, lives by.
@@ -48,6 +52,12 @@ pub enum Covered {
 }
 
 impl Past {
+    /// One that covers nothing but this.
+    pub fn of(cover: Cover) -> Past {
+        let (surely, maybe, reached) = Default::default();
+        Past { at: 0, cover, stale: false, surely, maybe, reached, put: false }
+    }
+
     /// Whether it covers the key as such, whatever stands there.
     pub fn covers_key(&self, key: u8) -> bool {
         match self.cover {

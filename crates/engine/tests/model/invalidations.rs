@@ -2,8 +2,8 @@
 
 use clearwell_engine::{Cause, Effect, Glob, Invalidation, Scope, Version};
 
-use crate::history::Cover;
-use crate::model::Worth;
+use crate::history::{Cover, Covered, Past};
+use crate::model::{Entry, Worth};
 use crate::words::{self, KEYS, Name, TAGS};
 use crate::world::World;
 
@@ -23,8 +23,13 @@ impl World {
             cause: if self.random.bool() { Cause::Removal } else { Cause::Commit },
         };
         let single = matches!(cover, Cover::Key(_)) && !cascade;
+        let swept = self.random.u8(..4) == 0 && self.sweep();
         let worth = self.model.worth(key);
+        let members = self.members(cover);
         let applied = self.engine.apply(&invalidation, self.now());
+        if cover == Cover::Everything {
+            self.flushed = (self.model.tick, applied.seq);
+        }
         self.agree(applied.seq == self.engine.seq(), "the count");
         let spared = matches!(cover, Cover::Key(_)) && self.contains_already(key, version);
         if single && self.strict {
@@ -35,12 +40,27 @@ impl World {
             );
         }
         self.spare(key, cover, cascade, spared, stale);
+        if swept && !matches!(cover, Cover::Key(_)) {
+            let exact = !cascade || cover == Cover::Everything;
+            let least = self.model.history.last().map_or(0, |past| past.reached.len() as u64).max(members);
+            self.agree(
+                if exact { applied.reached == members } else { applied.reached >= least },
+                format_args!("{cover:?} reached {}, of {members}, at least {least}", applied.reached),
+            );
+        }
         for key in 0..KEYS {
             let value = self.fresh_value();
             if self.model.history.last().is_some_and(|past| past.covers_key(key)) && !spared {
                 self.truth[key as usize] = value;
             }
         }
+    }
+
+    /// How many entries are covered as such; nothing dead stands.
+    fn members(&self, cover: Cover) -> u64 {
+        let past = Past::of(cover);
+        let covered = |(key, entry): &(&u8, &Entry)| past.covers(**key, &entry.names) == Covered::Surely;
+        self.model.entries.iter().filter(covered).count() as u64
     }
 
     pub fn contains_already(&self, key: u8, version: Option<u64>) -> bool {

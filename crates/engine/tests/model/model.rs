@@ -1,4 +1,17 @@
 //! What a cache may answer, written as plainly as possible.
+//!
+//! One answer is allowed, but for these, where the engine's promise leaves it open:
+//! - A cascade may remember what lies between longer than an entry lives (edges of earlier values of a key that something
+//!   still depends on), so what was made from it *may* be reached: [`Covered::Maybe`]. What stands, and what that was
+//!   made from when it was stored, is reached for certain.
+//! - A fill may be refused when what covers one of its dependencies, or an entry of its own key that stood meanwhile, was
+//!   invalidated since its load began, whether or not that cascaded: marks keep one number for all.
+//! - A flight need not be joined for the same reason.
+//! - A plain SET is judged by counting misses. While none can be in doubt, and after the connection's own flush, the
+//!   answer is one; while one surely is, it may not become a write; in between only what is accepted is looked at
+//!   (`offers.rs`).
+//! - How many entries a cascade reached: at least those that it reached for certain.
+//! - With little memory and few marks, anything may be missing or refused; nothing more may be served or accepted.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -59,7 +72,8 @@ impl Model {
         let (mut gone, mut stale) = (Covered::No, if entry.stale { Covered::Surely } else { Covered::No });
         for past in self.since(entry.stored).filter(|past| !entry.excused.contains(&past.at)) {
             let effect = if past.stale { &mut stale } else { &mut gone };
-            *effect = (*effect).max(past.covers(key, &entry.names));
+            let below = if past.reached.contains(&key) { Covered::Surely } else { Covered::No };
+            *effect = (*effect).max(past.covers(key, &entry.names)).max(below);
         }
         let mut worth = Vec::new();
         if over || gone != Covered::No {
@@ -124,7 +138,7 @@ impl Model {
 
     /// Notes an invalidation of `cover`, with all that follows if it cascades.
     pub fn invalidate(&mut self, cover: Cover, stale: bool, cascade: bool) {
-        let (mut surely, mut maybe) = (BTreeSet::new(), BTreeSet::new());
+        let (mut surely, mut maybe, mut reached) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         if cascade {
             let start: Vec<Name> = match cover {
                 Cover::Key(key) => vec![Name::Key(key)],
@@ -136,30 +150,41 @@ impl Model {
             };
             surely.extend(start.iter().copied());
             maybe.extend(start);
-            self.follow_surely(cover, &mut surely);
+            reached = self.follow_surely(cover, &mut surely);
             self.follow_maybe(cover, &mut maybe);
         }
-        self.history.push(Past { at: self.tick, cover, stale, surely, maybe });
+        self.history.push(Past { at: self.tick, cover, stale, surely, maybe, reached, put: false });
+    }
+
+    /// The last step at which the key as such was invalidated, alone or with others; not: put.
+    pub fn invalidated(&self, key: u8) -> Option<u64> {
+        self.history.iter().rev().find(|past| past.covers_key(key) && !past.put).map(|past| past.at)
     }
 
     /// A write of a key: what depends on it is covered, and loads in flight.
-    pub fn write(&mut self, key: u8) {
+    pub fn write(&mut self, key: u8, put: bool) {
         self.invalidate(Cover::Key(key), false, true);
-        // The mark of the key alone: an entry that is put next is newer.
+        self.history.last_mut().expect("just pushed").put = put;
     }
 
-    /// Adds the keys that live by what is covered: those of entries that stand, and what those were made from.
-    fn follow_surely(&self, cover: Cover, names: &mut BTreeSet<Name>) {
+    /// Adds the keys that live by what is covered: those of entries that stand, and what those were made from. Answers
+    /// which entries that are.
+    fn follow_surely(&self, cover: Cover, names: &mut BTreeSet<Name>) -> BTreeSet<u8> {
+        let mut reached = BTreeSet::new();
         loop {
-            let before = names.len();
+            let before = reached.len();
             for (&key, entry) in &self.entries {
+                if reached.contains(&key) {
+                    continue;
+                }
                 let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, names);
                 if lives && !self.worth(key).contains(&Worth::Dead) {
                     names.insert(Name::Key(key));
+                    reached.insert(key);
                 }
             }
-            if names.len() == before {
-                return;
+            if reached.len() == before {
+                return reached;
             }
         }
     }

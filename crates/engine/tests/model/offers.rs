@@ -1,5 +1,7 @@
 //! Plain SETs, which may be late fills.
 
+use std::collections::VecDeque;
+
 use clearwell_engine::{Offered, Origin, Seq};
 
 use crate::history::Covered;
@@ -7,38 +9,105 @@ use crate::model::{Entry, Tale};
 use crate::words;
 use crate::world::{Load, World};
 
+/// The window of the engines under test, and how much longer a miss may be remembered: two of its four parts.
+const WINDOW_MS: u64 = 1_000;
+const LONGER_MS: u64 = 500;
+/// How long a miss may raise doubt: an invalidation is noticed with the next miss or SET, and its doubt lasts a window from
+/// then.
+const DOUBT_MS: u64 = 2 * WINDOW_MS + LONGER_MS;
+
+/// The misses of a key that no SET has resolved: the step and the time of each.
+#[derive(Default)]
+pub struct Outstanding {
+    /// All misses, resolved or not, that may be remembered: which of them a SET answered is not known.
+    all: VecDeque<(u64, u64)>,
+    /// Those that may be remembered.
+    most: VecDeque<(u64, u64)>,
+    /// Those that surely are.
+    least: VecDeque<(u64, u64)>,
+}
+
+impl Outstanding {
+    pub fn miss(&mut self, tick: u64, time: u64) {
+        self.all.push_back((tick, time));
+        self.most.push_back((tick, time));
+        self.least.push_back((tick, time));
+    }
+
+    fn forget(&mut self, now: u64) {
+        self.all.retain(|(_, time)| now - time <= DOUBT_MS);
+        self.most.retain(|(_, time)| now - time <= WINDOW_MS + LONGER_MS);
+        self.least.retain(|(_, time)| now - time <= WINDOW_MS);
+    }
+
+    /// A SET resolves the oldest.
+    fn resolve(&mut self) {
+        self.most.pop_front();
+        self.least.pop_front();
+    }
+}
+
+/// What is known of the answer to a plain SET before it is given.
+#[derive(Debug)]
+struct Prospect {
+    /// Its connection emptied the cache, and nothing was covered since.
+    ordered: bool,
+    /// Nothing was covered since the oldest miss that may be unresolved, nor since its own.
+    calm: bool,
+    /// A miss is unresolved that is older than the key's last invalidation.
+    in_doubt: bool,
+}
+
 impl World {
-    /// A plain SET of a value that was read when its client missed. Some orders cannot be told apart, so the model takes
-    /// the engine's answer, if what is accepted is what the source holds.
+    fn prospect(&mut self, load: &Load, entry: &Entry, flush: Option<u64>) -> Prospect {
+        let (key, now) = (load.key, self.model.now);
+        let outstanding = &mut self.outstanding[key as usize];
+        outstanding.forget(now);
+        let oldest = outstanding.all.front().filter(|_| !outstanding.most.is_empty());
+        let oldest = oldest.map_or(load.tick, |(tick, _)| load.tick.min(*tick));
+        let first = outstanding.least.front().map(|(tick, _)| *tick);
+        let untouched = |since| self.model.covered(key, &entry.names, since) == Covered::No;
+        Prospect {
+            ordered: flush.is_some_and(untouched),
+            calm: untouched(oldest),
+            in_doubt: first.is_some_and(|first| self.model.invalidated(key).is_some_and(|at| first < at)),
+        }
+    }
+
+    /// A plain SET of a value that was read when its client missed; the client may have emptied the cache before.
     pub fn offer(&mut self, load: &Load, mut entry: Entry) {
         let key = load.key;
-        let window_over = self.model.now.saturating_sub(load.time) >= 1_000;
+        let window_over = self.model.now.saturating_sub(load.time) >= WINDOW_MS;
         let own = self.random.bool().then_some(load.began);
+        let (flushed, count) = self.flushed;
+        let flush = (self.random.u8(..4) == 0 && count > Seq(0)).then_some(flushed);
         if window_over {
             return;
         }
+        let prospect = self.prospect(load, &entry, flush);
+        let newer = self.newer_stands(key, &entry);
+        let origin = Origin { miss: own, flush: flush.map_or(Seq(0), |_| count) };
         let name = words::key(key);
         let before = self.engine.stamp(&name, self.now());
-        let offered = self.with_draft(&entry, |engine, draft, now| {
-            engine.offer(&name, Origin { miss: own, flush: Seq(0) }, draft, now)
-        });
+        let offered = self.with_draft(&entry, |engine, draft, now| engine.offer(&name, origin, draft, now));
         let after = self.engine.stamp(&name, self.now());
+        self.outstanding[key as usize].resolve();
+        self.expect(load, &prospect, origin, newer, &offered);
         let read = entry.value.unwrap_or_default();
         if offered == Offered::Written || offered == Offered::Filled {
             let put_since = own.is_none() && self.written[key as usize] > load.tick;
             let current = read == self.truth[key as usize];
+            let may_order = flush.is_some_and(|flushed| self.model.invalidated(key) <= Some(flushed));
             self.agree(
-                current || put_since,
-                format_args!("{key}: an old SET was accepted as {offered:?}, own {own:?}"),
+                current || put_since || may_order,
+                format_args!("{key}: an old SET was accepted as {offered:?}, {origin:?}"),
             );
         }
         match offered {
             Offered::Written => {
-                self.agree(own.is_none(), "a SET after its own miss is no write");
-                self.truth[key as usize] = read;
-                self.written[key as usize] = self.model.tick;
+                self.agree(own.is_none() || flush.is_some(), "a SET after its own miss is no write");
+                self.wrote(key, read, true);
                 entry.put = true;
-                self.model.write(key);
                 self.store(key, entry);
             }
             Offered::Filled if before != after || before == 0 => {
@@ -60,5 +129,24 @@ impl World {
             Offered::Refused => {}
             Offered::TooLarge(unfit) => self.agree(false, format_args!("{unfit:?}")),
         }
+    }
+
+    /// Compares the answer to a plain SET with what is known of it.
+    fn expect(&self, load: &Load, prospect: &Prospect, origin: Origin, newer: bool, offered: &Offered) {
+        let fine = match offered {
+            Offered::Written => prospect.ordered || !prospect.in_doubt || origin.flush > Seq(0),
+            _ if !self.strict => true,
+            _ if prospect.ordered => false,
+            Offered::Filled => origin.miss.is_some() || !prospect.calm,
+            _ => !prospect.calm || newer && origin.miss.is_some(),
+        };
+        self.agree(
+            fine,
+            format_args!(
+                "{}: {offered:?}, {origin:?}, {prospect:?}; {}",
+                load.key,
+                Tale(&self.model, load.key)
+            ),
+        );
     }
 }

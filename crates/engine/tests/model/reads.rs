@@ -72,6 +72,9 @@ impl World {
         self.agree(began == self.engine.seq(), "a load begins at the count");
         let value = (self.random.u8(..8) > 0 || plain).then_some(self.truth[key as usize]);
         let (tick, time) = (self.model.tick, self.model.now);
+        if plain {
+            self.outstanding[key as usize].miss(tick, time);
+        }
         self.loads.push(Load { key, tick, began, time, value, lease, plain });
     }
 

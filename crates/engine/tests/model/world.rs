@@ -9,6 +9,7 @@ use clearwell_engine::{
 use fastrand::Rng;
 
 use crate::model::{Model, Worth};
+use crate::offers::Outstanding;
 use crate::words::{self, KEYS};
 
 /// A load under way.
@@ -48,6 +49,9 @@ pub struct World {
     pub flights: BTreeMap<u8, u64>,
     pub waiters: Vec<Waiter>,
     pub stamps: HashSet<u64>,
+    pub outstanding: Vec<Outstanding>,
+    /// When everything was invalidated last: the step and the count.
+    pub flushed: (u64, Seq),
 }
 
 pub fn bytes(value: u64) -> Vec<u8> {
@@ -83,6 +87,8 @@ impl World {
             flights: BTreeMap::new(),
             waiters: Vec::new(),
             stamps: HashSet::new(),
+            outstanding: (0..KEYS).map(|_| Outstanding::default()).collect(),
+            flushed: (0, Seq(0)),
         }
     }
 
@@ -167,6 +173,13 @@ impl World {
             self.engine.maintain(self.now(), self.random.usize(..50));
             return;
         }
+        if self.sweep() {
+            self.model.forget_edges();
+        }
+    }
+
+    /// Takes all that is dead away; whether nothing dead is left (the engine's timers are up to two ticks late).
+    pub fn sweep(&mut self) -> bool {
         while self.engine.maintain(self.now(), 10_000).more {}
         (0..KEYS).for_each(|key| self.settle(key));
         for key in 0..KEYS {
@@ -174,8 +187,6 @@ impl World {
                 self.model.entries.remove(&key);
             }
         }
-        if self.strict && self.engine.account().entries == self.model.entries.len() as u64 {
-            self.model.forget_edges();
-        }
+        self.strict && self.engine.account().entries == self.model.entries.len() as u64
     }
 }

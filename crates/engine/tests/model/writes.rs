@@ -14,14 +14,14 @@ impl World {
         let entry = self.entry(Some(value), names, true);
         let put = self.with_draft(&entry, |engine, draft, now| engine.put(&words::key(key), draft, now));
         self.agree(put.is_ok(), format_args!("{put:?}"));
-        self.wrote(key, value);
+        self.wrote(key, value, true);
         self.store(key, entry);
     }
 
-    pub fn wrote(&mut self, key: u8, value: u64) {
+    pub fn wrote(&mut self, key: u8, value: u64, put: bool) {
         self.truth[key as usize] = value;
         self.written[key as usize] = self.model.tick;
-        self.model.write(key);
+        self.model.write(key, put);
     }
 
     pub fn update(&mut self, key: u8) {
@@ -56,18 +56,18 @@ impl World {
         );
         match (kind, seen) {
             (1, _) => {
-                self.wrote(key, value);
+                self.wrote(key, value, true);
                 self.store(key, entry);
             }
             (2, None) => {
-                self.wrote(key, value);
+                self.wrote(key, value, true);
                 let (names, expires) = (Names::default(), None);
                 let plain = Entry { names, expires, grace_ms: 0, version: None, load_ms: 0, ..entry };
                 self.store(key, plain);
             }
             (2, Some(_)) => {
                 let old = self.model.entries[&key].clone();
-                self.wrote(key, value);
+                self.wrote(key, value, true);
                 self.store(
                     key,
                     Entry { value: Some(value), put: true, stale: false, excused: Vec::new(), ..old },
@@ -80,7 +80,7 @@ impl World {
             }
             (4, _) => {
                 let value = self.fresh_value();
-                self.wrote(key, value);
+                self.wrote(key, value, false);
                 self.model.entries.remove(&key);
             }
             _ => {}
