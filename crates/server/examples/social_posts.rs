@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clearwell::config::{Config, Strategy};
 use clearwell::node::{Answer, Demand, Node, Put, Written};
 use clearwell::road::Request;
-use clearwell_engine::{Cause, Scope};
+use clearwell_engine::{Cause, Origin, Scope};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
