@@ -30,31 +30,54 @@ fn highest(bucket: usize) -> u64 {
     }
 }
 
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was answered.
+    Well,
+    /// It ran and answered an error.
+    Failed,
+    /// It was refused before it ran.
+    Rejected,
+}
+
 /// Counters that one thread writes and any thread reads. The writer loads and stores instead of adding atomically:
 /// nobody else writes, and that costs nothing.
-pub struct Written {
-    buckets: Box<[AtomicU64]>,
+pub(super) struct Written {
     count: AtomicU64,
     nanos: AtomicU64,
     failed: AtomicU64,
+    rejected: AtomicU64,
+    buckets: [AtomicU64; BUCKETS],
 }
 
 impl Written {
     pub(super) fn new() -> Written {
         Written {
-            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             count: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            buckets: [const { AtomicU64::new(0) }; BUCKETS],
         }
     }
 
-    /// Only the thread that owns these counters may call this.
-    pub(super) fn record(&self, times: u64, nanos: u64, failed: u64) {
-        bump(&self.buckets[bucket(nanos)], times);
-        bump(&self.count, times);
-        bump(&self.nanos, nanos.saturating_mul(times));
-        bump(&self.failed, failed);
+    /// Only the thread that owns these counters may call this. What was rejected took no time that would say anything.
+    #[inline]
+    pub(super) fn record(&self, nanos: u64, ended: Ended) {
+        match ended {
+            Ended::Rejected => return bump(&self.rejected, 1),
+            Ended::Failed => bump(&self.failed, 1),
+            Ended::Well => {}
+        }
+        bump(&self.buckets[bucket(nanos)], 1);
+        bump(&self.count, 1);
+        bump(&self.nanos, nanos);
+    }
+
+    /// How many were recorded, those rejected left out.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
     }
 
     pub(super) fn add_to(&self, counts: &mut Counts) {
@@ -64,9 +87,11 @@ impl Written {
         counts.count = counts.count.wrapping_add(self.count.load(Relaxed));
         counts.nanos = counts.nanos.wrapping_add(self.nanos.load(Relaxed));
         counts.failed = counts.failed.wrapping_add(self.failed.load(Relaxed));
+        counts.rejected = counts.rejected.wrapping_add(self.rejected.load(Relaxed));
     }
 }
 
+#[inline]
 fn bump(counter: &AtomicU64, by: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
 }
@@ -75,18 +100,20 @@ fn bump(counter: &AtomicU64, by: u64) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
     buckets: Vec<u64>,
-    /// Operations.
+    /// Operations that ran.
     pub count: u64,
     /// Nanoseconds that they took together.
     pub nanos: u64,
     /// Those that ended in an error.
     pub failed: u64,
+    /// Those that were refused before they ran; `count` leaves them out.
+    pub rejected: u64,
 }
 
 impl Counts {
     /// Nothing counted.
     pub fn none() -> Counts {
-        Counts { buckets: vec![0; BUCKETS], count: 0, nanos: 0, failed: 0 }
+        Counts { buckets: vec![0; BUCKETS], count: 0, nanos: 0, failed: 0, rejected: 0 }
     }
 
     /// What was counted after `earlier`.
@@ -97,21 +124,27 @@ impl Counts {
             count: self.count.wrapping_sub(earlier.count),
             nanos: self.nanos.wrapping_sub(earlier.nanos),
             failed: self.failed.wrapping_sub(earlier.failed),
+            rejected: self.rejected.wrapping_sub(earlier.rejected),
         }
     }
 
-    /// The latency in milliseconds that a `share` (0 to 1) of the operations did not exceed; 0 when there were none.
-    pub fn quantile_ms(&self, share: f64) -> f64 {
+    /// The latency in nanoseconds that a `share` (0 to 1) of the operations did not exceed; 0 when there were none.
+    pub fn quantile_nanos(&self, share: f64) -> u64 {
         let total: u64 = self.buckets.iter().sum();
         let wanted = ((total as f64 * share).ceil() as u64).max(1);
         let mut seen = 0u64;
         for (bucket, count) in self.buckets.iter().enumerate() {
             seen = seen.saturating_add(*count);
             if seen >= wanted {
-                return highest(bucket) as f64 / 1e6;
+                return highest(bucket);
             }
         }
-        0.0
+        0
+    }
+
+    /// The same in milliseconds.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        self.quantile_nanos(share) as f64 / 1e6
     }
 
     /// The mean latency in milliseconds; 0 when there were no operations.
@@ -122,6 +155,24 @@ impl Counts {
     /// How many operations took at most `nanos`, to the bucket.
     pub fn up_to(&self, nanos: u64) -> u64 {
         self.buckets.iter().enumerate().take_while(|(at, _)| highest(*at) <= nanos).map(|(_, n)| n).sum()
+    }
+
+    /// For each power of two of microseconds, from the fastest operation's to the slowest's: how many stayed below it. A
+    /// microsecond is 1,024 ns here, where a bucket ends.
+    pub fn by_micros(&self) -> Vec<(u64, u64)> {
+        let total = self.up_to(u64::MAX);
+        let mut rows = Vec::new();
+        let mut below = 0;
+        for micros in (0..u64::BITS).map(|power| 1u64 << power) {
+            if below == total {
+                break;
+            }
+            below = self.up_to(micros.saturating_mul(1024) - 1);
+            if below > 0 {
+                rows.push((micros, below));
+            }
+        }
+        rows
     }
 }
 
@@ -142,7 +193,7 @@ mod tests {
         fn quantiles_agree_with_a_sorted_list(mut all in prop::collection::vec(1u64..1 << 40, 1..300), share in 0.0f64..=1.0) {
             let written = Written::new();
             for nanos in &all {
-                written.record(1, *nanos, 0);
+                written.record(*nanos, Ended::Well);
             }
             let mut counts = Counts::none();
             written.add_to(&mut counts);
@@ -157,5 +208,28 @@ mod tests {
     fn the_ends_fall_into_the_first_and_last_bucket() {
         assert_eq!((bucket(0), bucket(u64::MAX)), (0, BUCKETS - 1));
         assert_eq!(highest(BUCKETS - 1), (1 << HIGHEST_LOG2) - 1);
+    }
+
+    #[test]
+    fn counts_tell_what_was_counted_since() {
+        let written = Written::new();
+        let read = || {
+            let mut counts = Counts::none();
+            written.add_to(&mut counts);
+            counts
+        };
+        assert_eq!(read().by_micros(), []);
+        (0..99).for_each(|_| written.record(1_000, Ended::Well));
+        let before = read();
+        written.record(1_000_000, Ended::Failed);
+        written.record(7, Ended::Rejected);
+        let all = read();
+        assert_eq!((all.count, all.failed, all.rejected), (100, 1, 1));
+        assert_eq!((all.quantile_nanos(0.5), all.quantile_nanos(1.0)), (1_007, 1_015_807));
+        assert_eq!(all.by_micros().first(), Some(&(1, 99)));
+        assert_eq!(all.by_micros().last(), Some(&(1024, 100)));
+        let since = all.since(&before);
+        assert_eq!((since.count, since.rejected, since.nanos), (1, 1, 1_000_000));
+        assert_eq!(since.by_micros(), [(1024, 1)]);
     }
 }

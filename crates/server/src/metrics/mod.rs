@@ -1,19 +1,21 @@
 //! True figures: what operations took, how many failed, and what was refused at the door.
 //!
-//! Each worker thread owns a [`Recorder`] and writes plain counters; once a second [`Metrics::tick`] sums them into a
-//! ring, from which the figures of the last minute are read.
+//! Each worker thread owns a [`Recorder`] and writes plain counters, a histogram for each of its operations (RESP: each
+//! command; REST: each kind). An operation is recorded once; all else is summed from there: once a second
+//! [`Metrics::tick`] sums everything into a ring, from which the figures of the last minute are read, and a scrape sums by
+//! kind.
 
 mod histogram;
 mod prometheus;
 mod window;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
-pub use histogram::Counts;
+pub use histogram::{Counts, Ended};
 pub use prometheus::exposition;
 pub use window::Figures;
 
@@ -34,12 +36,17 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Kind, &'static str); 4] = [
-        (Kind::Read, "read"),
-        (Kind::Write, "write"),
-        (Kind::Invalidate, "invalidate"),
-        (Kind::Other, "other"),
-    ];
+    /// Each of them, at the place that its number says.
+    pub const ALL: [Kind; 4] = [Kind::Read, Kind::Write, Kind::Invalidate, Kind::Other];
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Read => "read",
+            Kind::Write => "write",
+            Kind::Invalidate => "invalidate",
+            Kind::Other => "other",
+        }
+    }
 }
 
 /// Why input was refused before it became an operation.
@@ -91,7 +98,14 @@ struct Shared {
     accepted: [AtomicU64; 2],
 }
 
-struct Shard([Written; Kind::ALL.len()]);
+/// One thread's operations.
+struct Shard(Box<[Operation]>);
+
+/// The counters of an operation, made when it is first recorded: most commands are never asked for.
+struct Operation {
+    kind: Kind,
+    written: OnceLock<Box<Written>>,
+}
 
 impl Metrics {
     /// All zero.
@@ -105,10 +119,11 @@ impl Metrics {
         }))
     }
 
-    /// Counters for one thread. They go on counting in the sums after the recorder is dropped, so take one a thread and
-    /// keep it.
-    pub fn recorder(&self) -> Recorder {
-        let shard = Arc::new(Shard(std::array::from_fn(|_| Written::new())));
+    /// Counters for one thread, for operations of these kinds; its place is an operation's number. They go on counting in
+    /// the sums after the recorder is dropped, so take one a thread and keep it.
+    pub fn recorder(&self, operations: impl IntoIterator<Item = Kind>) -> Recorder {
+        let operation = |kind| Operation { kind, written: OnceLock::new() };
+        let shard = Arc::new(Shard(operations.into_iter().map(operation).collect()));
         self.0.shards.lock().push(shard.clone());
         Recorder { shard }
     }
@@ -153,23 +168,22 @@ impl Metrics {
 
     /// Everything recorded so far, of all kinds.
     pub fn total(&self) -> Counts {
-        let mut sum = Counts::none();
-        for (kind, _) in Kind::ALL {
-            self.add(kind, &mut sum);
-        }
-        sum
+        self.sum(|_| true)
     }
 
     fn of(&self, kind: Kind) -> Counts {
-        let mut sum = Counts::none();
-        self.add(kind, &mut sum);
-        sum
+        self.sum(|other| other == kind)
     }
 
-    fn add(&self, kind: Kind, sum: &mut Counts) {
+    fn sum(&self, is_wanted: impl Fn(Kind) -> bool) -> Counts {
+        let mut sum = Counts::none();
         for shard in self.0.shards.lock().iter() {
-            shard.0[kind as usize].add_to(sum);
+            let wanted = shard.0.iter().filter(|operation| is_wanted(operation.kind));
+            wanted
+                .filter_map(|operation| operation.written.get())
+                .for_each(|written| written.add_to(&mut sum));
         }
+        sum
     }
 }
 
@@ -186,17 +200,35 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// One operation that took `nanos`.
-    pub fn record(&self, kind: Kind, nanos: u64, ok: bool) {
-        self.shard.0[kind as usize].record(1, nanos, u64::from(!ok));
+    /// One operation, by its number, that took `nanos`.
+    ///
+    /// # Panics
+    /// The recorder was made for fewer operations.
+    #[inline]
+    pub fn record(&self, operation: usize, nanos: u64, ended: Ended) {
+        self.shard.0[operation].written.get_or_init(|| Box::new(Written::new())).record(nanos, ended);
     }
 
-    /// `times` operations of a batch that took `nanos` each, of which `failed` ended in an error: for a pipeline, whose
-    /// clock is read once a batch.
-    pub fn record_batch(&self, kind: Kind, times: u64, nanos: u64, failed: u64) {
-        if times > 0 {
-            self.shard.0[kind as usize].record(times, nanos, failed);
+    /// Adds what was recorded of an operation to `counts`.
+    pub fn add_to(&self, operation: usize, counts: &mut Counts) {
+        if let Some(written) = self.written(operation) {
+            written.add_to(counts);
         }
+    }
+
+    /// Whether an operation was ever recorded.
+    pub fn knows(&self, operation: usize) -> bool {
+        self.written(operation).is_some()
+    }
+
+    /// How many operations ran.
+    pub fn count(&self) -> u64 {
+        let written = self.shard.0.iter().filter_map(|operation| operation.written.get());
+        written.map(|written| written.count()).fold(0, u64::wrapping_add)
+    }
+
+    fn written(&self, operation: usize) -> Option<&Written> {
+        self.shard.0.get(operation)?.written.get().map(|written| &**written)
     }
 }
 
@@ -221,17 +253,17 @@ mod tests {
         let metrics = Metrics::new();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let recorder = metrics.recorder();
+                let recorder = metrics.recorder([Kind::Read, Kind::Write, Kind::Read]);
                 scope.spawn(move || {
-                    for _ in 0..1000 {
-                        recorder.record(Kind::Read, 1_000, true);
-                    }
-                    recorder.record_batch(Kind::Write, 10, 2_000_000, 3);
+                    (0..1000).for_each(|n| recorder.record(n % 2 * 2, 1_000, Ended::Well));
+                    (0..10).for_each(|_| recorder.record(1, 2_000_000, Ended::Failed));
+                    recorder.record(0, 0, Ended::Rejected);
+                    assert_eq!((recorder.count(), recorder.knows(2)), (1010, true));
                 });
             }
         });
         let total = metrics.total();
-        assert_eq!((total.count, total.failed), (4040, 12));
+        assert_eq!((total.count, total.failed, total.rejected), (4040, 40, 4));
         assert_eq!(metrics.of(Kind::Read).count, 4000);
         assert_eq!(total.nanos, 4 * (1000 * 1_000 + 10 * 2_000_000));
     }

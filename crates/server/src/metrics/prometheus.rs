@@ -97,7 +97,7 @@ impl Scrape {
     fn encode_operations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "What operations took, from request to reply, by what they do";
         let mut family = encoder.encode_descriptor("operation_seconds", help, None, MetricType::Histogram)?;
-        for (kind, name) in Kind::ALL {
+        for kind in Kind::ALL {
             let counts = self.metrics.of(kind);
             let bound = |nanos: &u64| (*nanos as f64 / 1e9, *nanos);
             let mut below = 0;
@@ -108,7 +108,7 @@ impl Scrape {
                 below = up_to;
             }
             buckets.push((f64::INFINITY, counts.count.saturating_sub(below)));
-            let labels = [("kind", name)];
+            let labels = [("kind", kind.name())];
             let mut one = family.encode_family(&labels)?;
             one.encode_histogram::<NoLabelSet>(counts.nanos as f64 / 1e9, counts.count, &buckets, None)?;
         }
@@ -118,9 +118,9 @@ impl Scrape {
     fn encode_labelled(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Operations that ended in an error, by what they do";
         let mut family = encoder.encode_descriptor("operations_failed", help, None, MetricType::Counter)?;
-        for (kind, name) in Kind::ALL {
+        for kind in Kind::ALL {
             let failed = ConstCounter::new(self.metrics.of(kind).failed);
-            failed.encode(family.encode_family(&[("kind", name)])?)?;
+            failed.encode(family.encode_family(&[("kind", kind.name())])?)?;
         }
         let help = "Input refused before it became an operation, by what was wrong with it";
         let mut family = encoder.encode_descriptor("bad_inputs", help, None, MetricType::Counter)?;
@@ -150,13 +150,14 @@ impl Collector for Scrape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Ended;
 
     #[test]
     fn the_text_has_helps_figures_and_cumulative_buckets() {
         let metrics = Metrics::new();
-        let recorder = metrics.recorder();
-        recorder.record(Kind::Read, 20_000, true);
-        recorder.record(Kind::Read, 700_000, false);
+        let recorder = metrics.recorder([Kind::Read]);
+        recorder.record(0, 20_000, Ended::Well);
+        recorder.record(0, 700_000, Ended::Failed);
         metrics.bad_input(BadInput::Framing);
         let account = Account { hits: 7, memory_bytes: 4096, ..Account::default() };
         let text = exposition(&metrics, account, 1 << 20, 2.5);

@@ -76,13 +76,16 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Kind, Metrics};
+    use crate::metrics::{Ended, Kind, Metrics};
 
     #[test]
     fn the_window_forgets_what_is_older_than_a_minute() {
         let metrics = Metrics::new();
-        let recorder = metrics.recorder();
-        recorder.record_batch(Kind::Read, 600, 1_000_000, 300);
+        let recorder = metrics.recorder(Kind::ALL);
+        for n in 0..600 {
+            let ended = if n % 2 == 0 { Ended::Well } else { Ended::Failed };
+            recorder.record(Kind::Read as usize, 1_000_000, ended);
+        }
         for second in 1..=30u64 {
             metrics.tick(Millis(second * 1000));
         }
@@ -93,7 +96,7 @@ mod tests {
         assert!((1.0..1.04).contains(&figures.p99_latency), "{figures:?}");
 
         for second in 31..=90u64 {
-            recorder.record(Kind::Write, 10_000_000, true);
+            recorder.record(Kind::Write as usize, 10_000_000, Ended::Well);
             metrics.tick(Millis(second * 1000));
         }
         let figures = metrics.figures();

@@ -105,6 +105,10 @@ pub enum WriteError {
     Unsupported(String),
     /// The lease is not one of this process: fill again after a miss.
     LeaseUnknown,
+    /// Its condition does not hold for the entry there is, which has this stamp (0: there is none).
+    Unmet(u64),
+    /// What its condition is about could not be read.
+    Unread(String),
     /// The strategy cannot be done for this key.
     Strategy(Strategy, String),
 }
@@ -127,6 +131,8 @@ impl fmt::Display for WriteError {
             WriteError::LeaseUnknown => {
                 f.write_str("the lease is not one of this node's: read the key again for a new one")
             }
+            WriteError::Unmet(_) => f.write_str("the condition does not hold"),
+            WriteError::Unread(why) => write!(f, "the condition cannot be checked: {why}"),
             WriteError::Strategy(strategy, why) => write!(f, "strategy {strategy} cannot be used: {why}"),
         }
     }

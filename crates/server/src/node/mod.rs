@@ -1,6 +1,7 @@
 //! A node: the read policy, the write policy and the road of invalidations, for every surface alike.
 
 mod answer;
+mod condition;
 mod demand;
 mod draft;
 mod follow;
@@ -11,6 +12,7 @@ mod load;
 mod news;
 mod read;
 mod start;
+mod update;
 mod write;
 
 use std::sync::Arc;
@@ -18,7 +20,10 @@ use std::sync::Arc;
 use clearwell_engine::Engine;
 use parking_lot::Mutex;
 
+use condition::Turns;
+
 pub use answer::{Answer, ReadError, Turn, WriteError};
+pub use condition::Condition;
 pub use demand::Demand;
 pub use invalidate::Reached;
 pub use news::{Item, News};
@@ -47,6 +52,7 @@ pub struct Node {
     pub run_id: u64,
     feeds: FeedRules,
     road: Mutex<Road>,
+    turns: Turns,
     /// Where loads run, so that they outlive whoever asked.
     tasks: tokio::runtime::Handle,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clearwell_engine::Engine;
 use parking_lot::Mutex;
 
+use super::condition::Turns;
 use super::follow::Following;
 use super::{News, Node, keeper};
 use crate::clock::Clock;
@@ -68,6 +69,7 @@ impl Node {
             config: Arc::new(config),
             run_id: fastrand::u64(..),
             road: Mutex::new(Road::default()),
+            turns: Turns::new(),
             tasks,
         });
         for (name, source) in &sources {

@@ -6,7 +6,7 @@ use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Origin, Sco
 
 use super::draft::Owned;
 use super::load::Target;
-use super::{Node, Turn, WriteError};
+use super::{Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
 use crate::keyspace::Names;
 use crate::road::Request;
@@ -25,6 +25,8 @@ pub struct Put {
     pub priority: Option<u8>,
     pub content_type: Option<Box<str>>,
     pub write: Option<Strategy>,
+    /// What must hold, or the write is not done.
+    pub condition: Option<Condition>,
 }
 
 /// What became of a write.
@@ -40,6 +42,9 @@ impl Node {
     /// A plain SET: a write by the keyspace's or the request's strategy; for a key without a source it may be the
     /// fill of a remembered miss (`origin`: what this connection did before).
     pub fn set(self: &Arc<Self>, key: &[u8], put: Put, origin: Origin) -> Turn<Result<Written, WriteError>> {
+        if let Some(condition) = put.condition {
+            return self.set_if(key, put, condition);
+        }
         let found = self.keyspaces.find(key);
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
@@ -218,6 +223,7 @@ impl Node {
             priority,
             content_type,
             write: None,
+            condition: None,
         };
         let draft =
             Owned { version: Some(version), ..self.put_draft(given, Some(&target.keyspace), read.names) };

@@ -10,11 +10,12 @@ use parking_lot::MutexGuard;
 
 use super::commands::transactions;
 use super::dispatch::{self, Context};
+use super::refused;
 use super::server::{Server, Worker};
 use super::session::{Replies, Session};
 use super::slowlog;
-use super::stats::Ended;
 use super::step::Step;
+use crate::metrics::Ended;
 use crate::source::Later;
 
 /// Output beyond this leaves before another command runs, so that a client that does not read holds no memory.
@@ -123,7 +124,10 @@ impl Batch {
                 self.consumed = self.consumed.saturating_add(consumed);
                 return None;
             }
-            Err(error) => return Some(refuse_input(&mut self.out, error)),
+            Err(error) => {
+                round.server.metrics.bad_input(refused::of_bytes(error));
+                return Some(refuse_input(&mut self.out, error));
+            }
         };
         let args = self.parser.args(input);
         let start = self.out.len();
@@ -197,7 +201,7 @@ impl Batch {
     /// Takes the reply that was waited for.
     pub fn finish(&mut self, reply: &[u8]) {
         if let Some(Waiting { command, began, args }) = self.waiting.take() {
-            let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let nanos = dispatch::nanos(began.elapsed());
             let ended = if reply.first() == Some(&b'-') { Ended::Failed } else { Ended::Well };
             if ended == Ended::Failed {
                 self.server.note_error(&reply[1..]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clearwell_engine::Millis;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, Encoder, Flags, lookup, resolve};
@@ -11,8 +11,8 @@ use super::commands::{self, transactions};
 use super::server::Server;
 use super::session::Session;
 use super::slowlog::{self, Slow};
-use super::stats::Ended;
 use super::step::Step;
+use crate::metrics::{BadInput, Ended};
 use crate::node::Node;
 
 /// What a command may use.
@@ -73,7 +73,7 @@ fn refuse(
         queue.broken = true;
     }
     if let Some(command) = command {
-        context.server.workers[context.worker].commands.count(command, 0, Ended::Rejected);
+        context.server.workers[context.worker].count(command, 0, Ended::Rejected);
     }
     context.server.note_error(error.as_bytes());
     context.reply().error(error);
@@ -131,12 +131,11 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     };
     context.mark = Instant::now();
     let worker = &context.server.workers[context.worker];
-    worker.processed.store(worker.processed.load(Relaxed).wrapping_add(1), Relaxed);
     if matches!(step, Step::Wait(_)) && !context.in_exec {
         // Counted when its reply is there.
         return step;
     }
-    let nanos = u64::try_from((context.mark - began).as_nanos()).unwrap_or(u64::MAX);
+    let nanos = nanos(context.mark.saturating_duration_since(began));
     let failed = context.out.get(start) == Some(&b'-');
     if failed {
         context.server.note_error(&context.out[start + 1..]);
@@ -146,11 +145,18 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     step
 }
 
+/// A time in nanoseconds; that of centuries is the longest.
+#[inline]
+pub fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
+}
+
 #[cold]
 fn show(context: &Context<'_>, command: &Command, args: Args<'_>) {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let unix_us = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-    context.server.monitors.show(command, args, &context.session.client, unix_us);
+    let too_slow = context.server.monitors.show(command, args, &context.session.client, unix_us);
+    (0..too_slow).for_each(|_| context.server.metrics.bad_input(BadInput::Slow));
 }
 
 /// Keeps a command that took long.

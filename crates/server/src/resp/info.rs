@@ -237,14 +237,14 @@ fn cpu(_server: &Server, out: &mut String, _now: Millis) {
 }
 
 fn commandstats(server: &Server, out: &mut String, _now: Millis) {
-    for (command, summary) in server.summaries() {
-        let micros = summary.nanos as f64 / 1000.0;
-        let per_call = if summary.calls == 0 { 0.0 } else { micros / summary.calls as f64 };
+    for (command, counts) in server.counts() {
+        let micros = counts.nanos as f64 / 1000.0;
+        let per_call = counts.average_ms() * 1000.0;
         line(
             out,
             format_args!(
                 "cmdstat_{}:calls={},usec={micros:.0},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
-                command.name, summary.calls, summary.rejected, summary.failed
+                command.name, counts.count, counts.rejected, counts.failed
             ),
         );
     }
@@ -260,9 +260,8 @@ fn latencystats(server: &Server, out: &mut String, _now: Millis) {
     if !server.settings.latency_tracking.load(Relaxed) {
         return;
     }
-    for (command, summary) in server.summaries() {
-        let [p50, p99, p999] =
-            [0.5, 0.99, 0.999].map(|share| summary.percentile_nanos(share) as f64 / 1000.0);
+    for (command, counts) in server.counts() {
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| counts.quantile_nanos(share) as f64 / 1000.0);
         let name = command.name;
         line(out, format_args!("latency_percentiles_usec_{name}:p50={p50:.3},p99={p99:.3},p99.9={p999:.3}"));
     }

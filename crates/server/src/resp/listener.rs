@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use super::connection;
 use super::meter;
-use super::server::{Figures, Server};
-use crate::metrics::Metrics;
+use super::server::Server;
+use crate::metrics::{BadInput, Metrics};
 use crate::node::Node;
 
 /// How long connections may take to finish what they are doing when the server stops.
@@ -68,17 +68,6 @@ impl Serving {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address
-    }
-
-    /// Its figures now.
-    pub fn figures(&self) -> Figures {
-        self.server.figures()
-    }
-
-    /// A way to ask for [`Serving::figures`] from elsewhere.
-    pub fn figures_of(&self) -> impl Fn() -> Figures + Send + Sync + Clone + 'static {
-        let server = self.server.clone();
-        move || server.figures()
     }
 
     /// Accepts no more, lets every connection finish the commands that it is running, and waits for the threads.
@@ -188,7 +177,12 @@ async fn keep_house(server: Arc<Server>) {
             let now = server.node.clock.now();
             let clients = server.registry.all();
             let idle = clients.iter().filter(|client| client.is_idle(now, timeout_ms));
-            idle.for_each(|client| client.kill());
+            idle.for_each(|client| {
+                if client.is_amid_request() {
+                    server.metrics.bad_input(BadInput::Slow);
+                }
+                client.kill();
+            });
         }
     }
 }

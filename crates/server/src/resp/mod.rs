@@ -4,6 +4,7 @@
 //! decodes and runs it, request after request, and the replies leave in one write; `dispatch` checks a request against THE
 //! table; a file of `commands` turns arguments into one of the node's verbs and the answer into bytes.
 
+mod aside;
 mod batch;
 mod commands;
 mod connection;
@@ -16,13 +17,12 @@ mod misses;
 mod monitor;
 mod pause;
 mod process;
+mod refused;
 mod registry;
 mod server;
 mod session;
 mod settings;
 mod slowlog;
-mod stats;
 mod step;
 
 pub use listener::{Serving, serve};
-pub use server::Figures;

@@ -39,14 +39,15 @@ impl Monitors {
         self.count.store(clients.len(), Relaxed);
     }
 
-    /// Shows a command. Those for operators and those that carry passwords are not shown.
-    pub fn show(&self, command: &Command, args: Args<'_>, from: &Client, unix_us: i64) {
+    /// Shows a command, and tells how many watchers were too slow for it. Those for operators and those that carry passwords
+    /// are not shown.
+    pub fn show(&self, command: &Command, args: Args<'_>, from: &Client, unix_us: i64) -> usize {
         let secret = matches!(command.id, CommandId::Auth | CommandId::Hello);
         if secret || command.flags.has(Flags::ADMIN) {
-            return;
+            return 0;
         }
         let line = line(args, &from.peer.to_string(), unix_us);
-        self.clients.lock().iter().for_each(|client| client.post(line.as_bytes()));
+        self.clients.lock().iter().filter(|client| !client.post(line.as_bytes())).count()
     }
 }
 

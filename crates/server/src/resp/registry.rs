@@ -80,17 +80,19 @@ impl Client {
         self.wake();
     }
 
-    /// Puts bytes behind the replies that are there. A client that does not read them is closed.
-    pub fn post(&self, bytes: &[u8]) {
+    /// Puts bytes behind the replies that are there; `false`: the client does not read them, and is closed.
+    pub fn post(&self, bytes: &[u8]) -> bool {
         let mut mail = self.mail.lock();
         if mail.len().saturating_add(bytes.len()) > MOST_MAIL {
             drop(mail);
-            return self.kill();
+            self.kill();
+            return false;
         }
         mail.extend_from_slice(bytes);
         drop(mail);
         self.has_mail.store(true, Relaxed);
         self.wake();
+        true
     }
 
     /// Takes the mail.
@@ -130,6 +132,11 @@ impl Client {
     pub fn is_idle(&self, now: Millis, timeout_ms: u64) -> bool {
         let idle_ms = now.since(Millis(self.activity.last_active.load(Relaxed)));
         idle_ms > timeout_ms && !self.activity.monitoring.load(Relaxed)
+    }
+
+    /// Whether part of a request is there and the rest is not.
+    pub fn is_amid_request(&self) -> bool {
+        self.activity.input_bytes.load(Relaxed) > 0
     }
 
     fn flags(&self) -> String {
@@ -255,11 +262,6 @@ impl Registry {
         self.clients.lock().values().cloned().collect()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.clients.lock().len()
-    }
-
     /// A command as [`Activity::last_command`] keeps it.
     pub fn command_number(id: CommandId) -> u16 {
         id as u16
@@ -344,12 +346,12 @@ mod tests {
         let client = registry
             .admit(registry.next_id(), address(1), address(2), 3, Millis(0), 1)
             .expect("there is room");
-        client.post(b"+hello\r\n");
+        assert!(client.post(b"+hello\r\n"));
         assert_eq!(client.call(), Some(Call::Mail));
         let mut out = Vec::new();
         client.take_mail(&mut out);
         assert_eq!((&out[..], client.call()), (&b"+hello\r\n"[..], None));
-        client.post(&vec![b'x'; MOST_MAIL + 1]);
+        assert!(!client.post(&vec![b'x'; MOST_MAIL + 1]));
         assert_eq!(client.call(), Some(Call::Killed));
     }
 }

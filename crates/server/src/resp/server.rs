@@ -10,15 +10,16 @@ use std::time::Instant;
 use clearwell_protocol::{Command, CommandId, Flags, table};
 use parking_lot::Mutex;
 
+use super::aside::Walks;
 use super::gate::Gates;
 use super::meter::{Meter, Sample};
 use super::monitor::Monitors;
 use super::pause::Pause;
+use super::refused;
 use super::registry::Registry;
 use super::settings::Settings;
 use super::slowlog::Slowlog;
-use super::stats::{CommandStats, Ended, Summary};
-use crate::metrics::{Kind, Metrics, Recorder};
+use crate::metrics::{Counts, Ended, Kind, Metrics, Recorder};
 use crate::node::Node;
 
 /// Kinds of errors counted apart; a client can make up no more than this.
@@ -38,46 +39,24 @@ pub struct Server {
     pub monitors: Monitors,
     pub slowlog: Slowlog,
     pub meter: Meter,
+    pub walks: Walks,
     pub began: Instant,
     pub stopping: AtomicBool,
     errors: Mutex<BTreeMap<Box<[u8]>, u64>>,
-    baseline: Mutex<BTreeMap<&'static str, Summary>>,
+    baseline: Mutex<BTreeMap<&'static str, Counts>>,
     hasher: rapidhash::fast::RandomState,
 }
 
 /// One worker thread's figures; only it writes them.
 pub struct Worker {
-    /// By command.
-    pub commands: CommandStats,
-    /// The same for the node's figures of the last minute, of all surfaces.
+    /// What commands took, by the number of their id.
     pub recorder: Recorder,
-    /// Requests that were answered.
-    pub processed: AtomicU64,
     /// Bytes read.
     pub input_bytes: AtomicU64,
     /// Bytes written.
     pub output_bytes: AtomicU64,
     /// Its connections now.
     pub connections: AtomicUsize,
-}
-
-/// The surface's figures, for metrics.
-#[derive(Debug, Clone, Default)]
-#[allow(missing_docs)]
-pub struct Figures {
-    pub connected_clients: usize,
-    pub connections_received: u64,
-    pub connections_rejected: u64,
-    pub commands: u64,
-    pub commands_per_second: f64,
-    pub errors: u64,
-    pub input_bytes: u64,
-    pub output_bytes: u64,
-    /// Over all commands since the start or the last CONFIG RESETSTAT; nanoseconds.
-    pub p50_nanos: u64,
-    pub p95_nanos: u64,
-    pub p99_nanos: u64,
-    pub mean_nanos: u64,
 }
 
 impl Server {
@@ -94,6 +73,7 @@ impl Server {
             monitors: Monitors::default(),
             slowlog: Slowlog::default(),
             meter: Meter::default(),
+            walks: Walks::new(),
             began: Instant::now(),
             stopping: AtomicBool::new(false),
             errors: Mutex::default(),
@@ -109,8 +89,11 @@ impl Server {
         self.hasher.hash_one(key)
     }
 
-    /// Counts an error reply by its first word.
+    /// Counts an error reply by its first word, and as bad input if it says so.
     pub fn note_error(&self, text: &[u8]) {
+        if let Some(why) = refused::of_reply(text) {
+            self.metrics.bad_input(why);
+        }
         let word = text.split(|byte| matches!(byte, b' ' | b'\r')).next().unwrap_or(b"ERR");
         let mut errors = self.errors.lock();
         if let Some(count) = errors.get_mut(word) {
@@ -127,29 +110,33 @@ impl Server {
     }
 
     /// Every command that was asked for since the last reset.
-    pub fn summaries(&self) -> Vec<(&'static Command, Summary)> {
+    pub fn counts(&self) -> Vec<(&'static Command, Counts)> {
         let baseline = self.baseline.lock();
-        let summed = table::all_with_subcommands().map(|command| {
-            let mut summary = self.total_of(command);
-            if let Some(before) = baseline.get(command.name) {
-                summary.less(before);
-            }
-            (command, summary)
+        let counted = self.totals().map(|(command, total)| match baseline.get(command.name) {
+            Some(before) => (command, total.since(before)),
+            None => (command, total),
         });
-        summed.filter(|(_, summary)| summary.calls > 0 || summary.rejected > 0).collect()
+        counted.filter(|(_, counts)| counts.count > 0 || counts.rejected > 0).collect()
     }
 
-    fn total_of(&self, command: &'static Command) -> Summary {
-        let mut summary = Summary::default();
-        self.workers.iter().for_each(|worker| summary.add(&worker.commands.of(command)));
-        summary
+    /// Every command that was ever asked for.
+    fn totals(&self) -> impl Iterator<Item = (&'static Command, Counts)> {
+        let of = |command: &'static Command| {
+            let operation = command.id as usize;
+            let is_known = self.workers.iter().any(|worker| worker.recorder.knows(operation));
+            is_known.then(|| {
+                let mut total = Counts::none();
+                self.workers.iter().for_each(|worker| worker.recorder.add_to(operation, &mut total));
+                (command, total)
+            })
+        };
+        table::all_with_subcommands().filter_map(of)
     }
 
     /// CONFIG RESETSTAT.
     pub fn reset_stats(&self) {
         let mut baseline = self.baseline.lock();
-        *baseline =
-            table::all_with_subcommands().map(|command| (command.name, self.total_of(command))).collect();
+        *baseline = self.totals().map(|(command, total)| (command.name, total)).collect();
         self.errors.lock().clear();
         self.registry.received.store(0, Relaxed);
         self.registry.rejected.store(0, Relaxed);
@@ -157,52 +144,29 @@ impl Server {
 
     /// The totals now.
     pub fn sample(&self) -> Sample {
-        let sum = |of: fn(&Worker) -> &AtomicU64| {
-            self.workers.iter().map(|worker| of(worker).load(Relaxed)).fold(0u64, u64::wrapping_add)
-        };
+        let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).fold(0u64, u64::wrapping_add);
         Sample {
             at_ms: self.node.clock.now().0,
-            commands: sum(|worker| &worker.processed),
-            input_bytes: sum(|worker| &worker.input_bytes),
-            output_bytes: sum(|worker| &worker.output_bytes),
-        }
-    }
-
-    /// The figures now.
-    pub fn figures(&self) -> Figures {
-        let mut all = Summary::default();
-        self.summaries().iter().for_each(|(_, summary)| all.add(summary));
-        let sample = self.sample();
-        Figures {
-            connected_clients: self.registry.len(),
-            connections_received: self.registry.received.load(Relaxed),
-            connections_rejected: self.registry.rejected.load(Relaxed),
-            commands: sample.commands,
-            commands_per_second: self.meter.rates().commands,
-            errors: self.errors().iter().map(|(_, count)| count).sum(),
-            input_bytes: sample.input_bytes,
-            output_bytes: sample.output_bytes,
-            p50_nanos: all.percentile_nanos(0.5),
-            p95_nanos: all.percentile_nanos(0.95),
-            p99_nanos: all.percentile_nanos(0.99),
-            mean_nanos: all.nanos.checked_div(all.calls).unwrap_or(0),
+            commands: sum(|worker| worker.recorder.count()),
+            input_bytes: sum(|worker| worker.input_bytes.load(Relaxed)),
+            output_bytes: sum(|worker| worker.output_bytes.load(Relaxed)),
         }
     }
 }
 
 impl Worker {
-    /// Counts one command that was carried out.
+    /// Counts one command.
     #[inline]
     pub fn count(&self, command: &Command, nanos: u64, ended: Ended) {
-        self.commands.count(command, nanos, ended);
-        self.recorder.record(kind(command), nanos, ended == Ended::Well);
+        self.recorder.record(command.id as usize, nanos, ended);
     }
 
     fn new(metrics: &Metrics) -> Worker {
+        let most = table::all_with_subcommands().map(|command| command.id as usize).max().unwrap_or(0);
+        let mut kinds = vec![Kind::Other; most.saturating_add(1)];
+        table::all_with_subcommands().for_each(|command| kinds[command.id as usize] = kind(command));
         Worker {
-            recorder: metrics.recorder(),
-            commands: CommandStats::new(),
-            processed: AtomicU64::new(0),
+            recorder: metrics.recorder(kinds),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             connections: AtomicUsize::new(0),

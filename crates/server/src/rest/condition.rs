@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
-use super::problem::{Problem, Reply};
-use crate::node::Node;
+use super::problem::Problem;
+use crate::node::{Condition, Node};
 
 /// An entry's ETag. It begins with the node's run, so that no tag from before a restart can match; the view and the raw
 /// bytes are two representations, so their tags differ.
@@ -13,40 +13,68 @@ pub fn etag(node: &Node, stamp: u64, view: bool) -> String {
 
 const VIEW: &str = "-view";
 
-/// Whether one of the tags in a header (or `*`) is that of the entry; `None`: there is no such header.
-fn names(headers: &HeaderMap, name: HeaderName, node: &Node, stamp: u64) -> Option<bool> {
-    let mut given = headers.get_all(name).into_iter().peekable();
-    given.peek()?;
-    let tag = format!("{:x}-{stamp}", node.run_id);
-    let is_it = |word: &str| {
-        let word = word.trim();
-        let bare = word.trim_start_matches("W/").trim_matches('"');
-        stamp != 0 && (word == "*" || bare.strip_suffix(VIEW).unwrap_or(bare) == tag)
-    };
-    Some(given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(is_it))
+/// What one of these headers names.
+struct Named {
+    /// `*`: any entry.
+    any: bool,
+    /// Entries of this run of the node, by their stamps.
+    stamps: Vec<u64>,
+}
+
+impl Named {
+    /// `None`: there is no such header.
+    fn by(headers: &HeaderMap, name: HeaderName, node: &Node) -> Option<Named> {
+        let mut given = headers.get_all(name).into_iter().peekable();
+        given.peek()?;
+        let run = format!("{:x}-", node.run_id);
+        let words = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let words: Vec<&str> = words.map(str::trim).collect();
+        let stamp = |word: &&str| {
+            let bare = word.trim_start_matches("W/").trim_matches('"');
+            bare.strip_suffix(VIEW).unwrap_or(bare).strip_prefix(&run)?.parse().ok()
+        };
+        Some(Named { any: words.contains(&"*"), stamps: words.iter().filter_map(stamp).collect() })
+    }
+
+    fn covers(&self, stamp: u64) -> bool {
+        stamp != 0 && (self.any || self.stamps.contains(&stamp))
+    }
 }
 
 /// Whether a reader already has this entry (`If-None-Match`).
 pub fn is_known(headers: &HeaderMap, node: &Node, stamp: u64) -> bool {
-    names(headers, header::IF_NONE_MATCH, node, stamp).unwrap_or(false)
+    Named::by(headers, header::IF_NONE_MATCH, node).is_some_and(|named| named.covers(stamp))
 }
 
-/// Refuses a change whose `If-Match` or `If-None-Match` does not hold for the entry as it is now (stamp 0: none).
-pub fn check(headers: &HeaderMap, node: &Node, stamp: u64) -> Reply<()> {
-    let failed = |detail: &str| {
-        let problem =
-            |detail: String| Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail);
-        if stamp == 0 {
-            return problem(format!("{detail}: there is no such entry"));
+/// What `If-Match` and `If-None-Match` ask of a change, where `stamp` is the entry's just now: the node decides it in the step
+/// that changes the entry.
+pub fn of_change(headers: &HeaderMap, node: &Node, stamp: u64) -> Option<Condition> {
+    /// No entry has it.
+    const NEVER: Condition = Condition::Stamp(0);
+    let wanted = Named::by(headers, header::IF_MATCH, node);
+    let unwanted = Named::by(headers, header::IF_NONE_MATCH, node);
+    match (wanted, unwanted) {
+        (Some(_), Some(unwanted)) if unwanted.any || unwanted.covers(stamp) => Some(NEVER),
+        (Some(wanted), _) if wanted.any => Some(Condition::Present),
+        // Of several one can be the entry's, and no entry gets a stamp again that another one had.
+        (Some(wanted), _) => {
+            let one = wanted.stamps.iter().find(|&&one| one == stamp).or(wanted.stamps.first());
+            Some(one.map_or(NEVER, |&one| Condition::Stamp(one)))
         }
-        let tag = etag(node, stamp, false);
-        problem(format!("{detail}: the entry's ETag is {tag}")).with(header::ETAG, tag)
-    };
-    if names(headers, header::IF_MATCH, node, stamp) == Some(false) {
-        return Err(failed("If-Match does not hold"));
+        (None, Some(unwanted)) if unwanted.any => Some(Condition::Absent),
+        (None, Some(unwanted)) if unwanted.covers(stamp) => Some(NEVER),
+        (None, _) => None,
     }
-    if names(headers, header::IF_NONE_MATCH, node, stamp) == Some(true) {
-        return Err(failed("If-None-Match does not hold"));
+}
+
+/// The answer to a change whose condition does not hold for the entry with this stamp (0: none).
+pub fn failed(headers: &HeaderMap, node: &Node, stamp: u64) -> Problem {
+    let header = if headers.contains_key(header::IF_MATCH) { "If-Match" } else { "If-None-Match" };
+    let problem =
+        |detail: String| Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail);
+    if stamp == 0 {
+        return problem(format!("{header} does not hold: there is no such entry"));
     }
-    Ok(())
+    let tag = etag(node, stamp, false);
+    problem(format!("{header} does not hold: the entry's ETag is {tag}")).with(header::ETAG, tag)
 }

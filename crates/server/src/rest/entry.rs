@@ -140,15 +140,6 @@ fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form) -> HeaderMap
     headers
 }
 
-impl Site {
-    /// The entry's stamp now; 0 when there is none, or only the memory of an absent row.
-    pub fn stamp(&self, key: &[u8]) -> u64 {
-        let node = &self.node;
-        let stamp = |view: &clearwell_engine::View<'_>| view.value().map(|_| view.stamp());
-        node.engine.peek(key, node.clock.now(), stamp).flatten().unwrap_or(0)
-    }
-}
-
 /// A JSON answer.
 pub fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Site;
 use super::names::from_base64;
 use super::problem::{Problem, Reply};
-use crate::metrics::{BadInput, Kind};
+use crate::metrics::{BadInput, Ended, Kind};
 
 /// Checks the password and the origin, and counts.
 pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
@@ -30,7 +30,8 @@ pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -
     }
     if let Some(kind) = kind {
         let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        site.recorder.lock().record(kind, nanos, !response.status().is_server_error());
+        let ended = if response.status().is_server_error() { Ended::Failed } else { Ended::Well };
+        site.recorder.lock().record(kind as usize, nanos, ended);
     }
     response
 }

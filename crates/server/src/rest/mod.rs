@@ -36,7 +36,7 @@ use problem::Problem;
 
 pub use serve::{Serving, serve};
 
-use crate::metrics::{Metrics, Recorder};
+use crate::metrics::{Kind, Metrics, Recorder};
 use crate::node::Node;
 
 /// What handlers share.
@@ -59,7 +59,7 @@ impl Site {
     fn new(node: Arc<Node>, metrics: Metrics, stop: watch::Receiver<bool>) -> Site {
         let body = usize::try_from(BODY_MOST.min(node.config.max_memory)).unwrap_or(usize::MAX);
         let limits = Limits { body, bodies: body.saturating_mul(4), patience: BODY_PATIENCE };
-        let recorder = Mutex::new(metrics.recorder());
+        let recorder = Mutex::new(metrics.recorder(Kind::ALL));
         Site { node, metrics, recorder, held: Held::default(), limits, stop }
     }
 

@@ -116,6 +116,10 @@ impl From<WriteError> for Problem {
             WriteError::Unfit(unfit) => unfit.into(),
             WriteError::Unsupported(why) => conflict("unsupported", why),
             WriteError::LeaseUnknown => conflict("lease-unknown", error.to_string()),
+            WriteError::Unmet(_) => {
+                Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", error.to_string())
+            }
+            WriteError::Unread(_) => Problem::later("condition-unread", error.to_string()),
             WriteError::Strategy(..) => conflict("strategy", error.to_string()),
         }
     }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::Site;
 use super::body::{media_type, take};
-use super::condition::{check, etag};
+use super::condition::{etag, failed, of_change};
 use super::entry::{LEASE, json};
 use super::fields::{Fields, whole};
 use super::names::{key_of, text};
@@ -21,7 +21,7 @@ use super::problem::{Problem, Reply};
 use super::query::Query;
 use super::view::{has_source, seconds_left};
 use super::words::strategy;
-use crate::node::{Node, Put, Written};
+use crate::node::{Node, Put, WriteError, Written};
 
 /// What to set; the fields beside `value` may be left out.
 #[derive(ToSchema)]
@@ -105,15 +105,22 @@ pub async fn set(
     let key = key_of(uri.path())?;
     let (put, _held) = asked(&site, &key, query.as_deref(), &headers, body).await?;
     let node = &site.node;
-    let before = site.stamp(&key);
-    check(&headers, node, before)?;
+    let before = node.stamp(&key);
+    let put = Put { condition: of_change(&headers, node, before), ..put };
     let default = || {
         node.keyspaces.find(&key).filter(|(space, _)| space.backing.is_some()).map(|(space, _)| space.write)
     };
     let write = put.write.or_else(default).map_or("cache-only".to_owned(), |write| write.to_string());
     let written = match headers.get(LEASE).map(|lease| lease.to_str().unwrap_or_default()) {
+        Some(_) if put.condition.is_some() => {
+            let detail = "a fill by lease is conditional already: leave If-Match and If-None-Match out";
+            return Err(Problem::bad("bad-value", detail));
+        }
         Some(lease) => node.fill(&key, lease, put)?,
-        None => node.set(&key, put, Origin::default()).wait().await?,
+        None => {
+            let set = node.set(&key, put, Origin::default()).wait().await;
+            set.map_err(|error| refused(error, &headers, node))?
+        }
     };
     if written == Written::Refused {
         return Err(late_fill(&key));
@@ -159,10 +166,21 @@ pub async fn remove(
     let key = key_of(uri.path())?;
     let query = Query::parse(query.as_deref(), &["write"])?;
     let write = query.text("write")?.map(strategy).transpose()?;
-    check(&headers, &site.node, site.stamp(&key))?;
-    match site.node.remove(vec![key.clone().into()], write).wait().await? {
+    let node = &site.node;
+    let removed = match of_change(&headers, node, node.stamp(&key)) {
+        Some(condition) => node.remove_if(&key, write, condition).wait().await,
+        None => node.remove(vec![key.clone().into()], write).wait().await,
+    };
+    match removed.map_err(|error| refused(error, &headers, node))? {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, "miss", format!("no entry {:?} to remove", text(&key)))),
         _ => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+fn refused(error: WriteError, headers: &HeaderMap, node: &Node) -> Problem {
+    match error {
+        WriteError::Unmet(stamp) => failed(headers, node, stamp),
+        error => error.into(),
     }
 }
 
@@ -237,6 +255,7 @@ fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
         priority: fields.whole("priority", 0, 255)?.and_then(|n| u8::try_from(n).ok()),
         content_type: keeps_type.then(|| "application/json".into()),
         write: fields.text("write")?.as_deref().map(strategy).transpose()?,
+        condition: None,
     })
 }
 
@@ -257,6 +276,7 @@ fn by_query(node: &Node, key: &[u8], query: &Query) -> Reply<Put> {
         priority: priority.and_then(|n| u8::try_from(n).ok()),
         content_type: None,
         write: query.text("write")?.map(strategy).transpose()?,
+        condition: None,
     })
 }
 

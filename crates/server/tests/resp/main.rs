@@ -1,5 +1,7 @@
 //! The Redis protocol's surface over real sockets: replies byte for byte, transactions, late fills, limits.
 
+mod aside;
+mod bad_input;
 mod connections;
 mod cw;
 mod fills;

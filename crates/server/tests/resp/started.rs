@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use clearwell::config::Config;
+use clearwell::metrics::Metrics;
 use clearwell::node::Node;
 use clearwell::resp::{Serving, serve};
 use clearwell_protocol::{Limits, Parser, Step};
@@ -42,8 +43,18 @@ impl Started {
 
     /// A surface over a node.
     pub fn over(node: Arc<Node>) -> Started {
+        Started::served(node, &Metrics::new())
+    }
+
+    /// A node with this configuration, whose surface counts in `metrics`.
+    pub fn counted(config: &str, metrics: &Metrics) -> Started {
+        let config = Config::parse(config).expect("a valid configuration");
+        Started::served(Node::start(config, Path::new("."), tasks()).expect("a node"), metrics)
+    }
+
+    fn served(node: Arc<Node>, metrics: &Metrics) -> Started {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let serving = serve(node.clone(), listener, 2, &clearwell::metrics::Metrics::new()).expect("threads");
+        let serving = serve(node.clone(), listener, 2, metrics).expect("threads");
         Started { node, serving }
     }
 

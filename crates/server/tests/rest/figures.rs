@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use clearwell::metrics::Kind;
+use clearwell::metrics::{Ended, Kind};
 
 use crate::http::connect;
 use crate::world::World;
@@ -43,8 +43,11 @@ fn metrics_are_of_what_happened() {
     {
         assert!(metrics[name].is_number(), "{name} in {metrics}");
     }
-    let recorder = world.metrics.recorder();
-    recorder.record_batch(Kind::Read, 1000, 2_000_000, 10);
+    let recorder = world.metrics.recorder(Kind::ALL);
+    for n in 0..1000 {
+        let ended = if n < 10 { Ended::Failed } else { Ended::Well };
+        recorder.record(Kind::Read as usize, 2_000_000, ended);
+    }
     world.metrics.tick(world.node.clock.tick().plus(2000));
     let figures = world.metrics.figures();
     assert!(figures.operations >= 1000, "{figures:?}");

@@ -9,6 +9,7 @@ use clearwell_protocol::{Args, CommandError, Encoder};
 use super::read::encoded;
 use super::write::deadline;
 use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, WriteError, Written};
+use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 use crate::source::Later;
@@ -126,6 +127,7 @@ fn put_of(context: &Context<'_>, options: &CwSetOptions<'_>) -> Result<Put, Comm
         priority: priority.transpose()?,
         content_type: options.content_type.map(|text| text_of(text, "TYPE")).transpose()?.map(Box::from),
         write: options.write,
+        condition: None,
     })
 }
 
@@ -141,18 +143,19 @@ pub fn text_of<'a>(word: &'a [u8], what: &str) -> Result<&'a str, CommandError> 
 
 /// CW.DEPENDENCIES.
 pub fn dependencies(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let found = context.node().engine.dependencies(&args[1], DEPENDENTS, context.now);
-    let mut reply = context.reply();
-    reply.map(4);
-    reply.bulk("depends_on");
-    reply.bulks(&found.depends_on);
-    reply.bulk("tags");
-    reply.bulks(&found.tags);
-    reply.bulk("events");
-    reply.bulks(found.events.iter().map(|event| event.as_bytes()));
-    reply.bulk("dependents");
-    reply.bulks(&found.dependents);
-    Ok(Step::Done)
+    let key: Box<[u8]> = args[1].into();
+    Ok(aside(context, move |node, reply| {
+        let found = node.engine.dependencies(&key, DEPENDENTS, node.clock.now());
+        reply.map(4);
+        reply.bulk("depends_on");
+        reply.bulks(&found.depends_on);
+        reply.bulk("tags");
+        reply.bulks(&found.tags);
+        reply.bulk("events");
+        reply.bulks(found.events.iter().map(|event| event.as_bytes()));
+        reply.bulk("dependents");
+        reply.bulks(&found.dependents);
+    }))
 }
 
 /// CW.ENTRY: null without an entry.
@@ -241,16 +244,21 @@ pub fn stats(context: &mut Context<'_>) -> Outcome {
 
 /// CW.WARM: loads the keys, or those in memory that a glob matches, and answers how many have a value now.
 pub fn warm(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let keys = match WarmOptions::parse(args)? {
-        WarmOptions::Keys(keys) => keys.iter().map(Box::from).collect(),
+    let (node, resp) = (context.node().clone(), context.session.resp);
+    let keys: Later<Vec<Box<[u8]>>> = match WarmOptions::parse(args)? {
+        WarmOptions::Keys(keys) => {
+            let keys = keys.iter().map(Box::from).collect();
+            Box::pin(std::future::ready(keys))
+        }
         WarmOptions::Pattern(pattern) => {
             let glob = Glob::new(pattern)
                 .map_err(|why| CommandError::new(format!("ERR malformed pattern: {why}")))?;
-            known_keys(context.node(), &glob)
+            let (node, walks) = (node.clone(), context.server.walks.clone());
+            Box::pin(async move { walks.run(move || known_keys(&node, &glob)).await.unwrap_or_default() })
         }
     };
-    let (node, resp) = (context.node().clone(), context.session.resp);
     Ok(Step::Wait(Box::pin(async move {
+        let keys = keys.await;
         let warmed = warm_all(&node, &keys).await;
         encoded(resp, |reply| match warmed {
             Ok(count) => reply.integer(count),

@@ -23,7 +23,7 @@ pub fn expire(context: &mut Context<'_>, command: &Command, args: Args<'_>) -> O
     let unix_ms = context.unix_ms();
     let wanted = options.expiry.resolve(unix_ms, command.name)?;
     let (node, now) = (context.node(), context.now);
-    let changed = node.engine.update(options.key, now, |view| {
+    let changed = node.update(options.key, now, |view| {
         let Some(view) = view.filter(|view| view.value().is_some()) else { return (Change::Keep, 0) };
         let current = view.expires().map(|at| node.clock.unix_ms_of(at));
         match options.condition.allows(current, wanted) {
@@ -38,7 +38,7 @@ pub fn expire(context: &mut Context<'_>, command: &Command, args: Args<'_>) -> O
 
 /// PERSIST.
 pub fn persist(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let changed = context.node().engine.update(&args[1], context.now, |view| {
+    let changed = context.node().update(&args[1], context.now, |view| {
         match view.filter(|view| view.value().is_some()).and_then(|view| view.expires()) {
             Some(_) => (Change::Expires(None), 1),
             None => (Change::Keep, 0),
@@ -113,7 +113,7 @@ fn extend(
     change: Deadline,
     show: impl FnOnce(&[u8]),
 ) -> Result<bool, clearwell_engine::TooLarge> {
-    node.engine.update(key, now, |view| {
+    node.update(key, now, |view| {
         let Some(value) = value_of(view) else { return (Change::Keep, false) };
         show(value);
         let change = match change {

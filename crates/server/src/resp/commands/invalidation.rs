@@ -6,6 +6,7 @@ use clearwell_protocol::{Args, CommandError, Encoder};
 
 use super::clearwell::text_of;
 use crate::node::Reached;
+use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
 use crate::road::{Mode, Request};
@@ -24,12 +25,17 @@ pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         mode,
         ..Request::now(scopes(&options)?, Cause::Command)
     };
-    let node = context.node();
-    let reached = if options.dry_run {
-        Reached { entries: node.would_reach(&request), position: node.news.last(), ..Reached::default() }
-    } else {
-        node.invalidate(request)
-    };
+    if options.dry_run {
+        return Ok(aside(context, move |node, reply| {
+            let entries = node.would_reach(&request);
+            write(reply, Reached { entries, position: node.news.last(), ..Reached::default() });
+        }));
+    }
+    let walks = |scope: &Scope| matches!(scope, Scope::Pattern(_) | Scope::Prefix(_) | Scope::Everything);
+    if request.scopes.iter().any(walks) {
+        return Ok(aside(context, move |node, reply| write(reply, node.invalidate(request))));
+    }
+    let reached = context.node().invalidate(request);
     write(&mut context.reply(), reached);
     Ok(Step::Done)
 }

@@ -8,6 +8,7 @@ use clearwell_protocol::{Args, CommandError, parse_i64};
 
 use super::read::encoded;
 use crate::node::Turn;
+use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::misses::Misses;
 use crate::resp::step::{self, Outcome, Step};
@@ -75,10 +76,11 @@ pub fn dbsize(context: &mut Context<'_>) -> Outcome {
 /// connection missed before is forgotten: it orders its own commands, and a SET that it sends now is meant.
 pub fn flush(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush(args)?;
-    context.node().invalidate(Request::now(vec![Scope::Everything], Cause::Removal));
     context.session.misses = Misses::default();
-    context.reply().ok();
-    Ok(Step::Done)
+    Ok(aside(context, |node, reply| {
+        node.invalidate(Request::now(vec![Scope::Everything], Cause::Removal));
+        reply.ok();
+    }))
 }
 
 /// The longest value that Redis keeps beside its header.

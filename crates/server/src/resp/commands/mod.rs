@@ -18,6 +18,8 @@ mod slow;
 pub mod transactions;
 mod write;
 
+pub use read::encoded;
+
 use clearwell_engine::Glob;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, introspect};
 

@@ -71,7 +71,7 @@ pub fn replace(
     let mut made = Vec::new();
     let made = &mut made;
     let replaced = fresh.lend(|draft| {
-        node.engine.update(key, now, move |view| {
+        node.update(key, now, move |view| {
             let old = value_of(view);
             match make(old) {
                 Err(error) => (Change::Keep, Err(error)),

@@ -86,7 +86,7 @@ fn relocate(context: &Context<'_>, from: &[u8], to: &[u8], command: &str) -> Res
         return Ok(());
     }
     whole.put(context, to)?;
-    let removed = node.engine.update(from, context.now, |_| (Change::Remove, ()));
+    let removed = node.update(from, context.now, |_| (Change::Remove, ()));
     removed.map_err(|unfit| step::unfit_error(&unfit))
 }
 

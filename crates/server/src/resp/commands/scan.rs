@@ -2,19 +2,17 @@
 
 use clearwell_engine::{Glob, View};
 use clearwell_protocol::options::ScanOptions;
-use clearwell_protocol::{Args, CommandError, Encoder, Resp};
+use clearwell_protocol::{Args, CommandError};
 
-use super::read::encoded;
 use crate::node::Node;
+use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
 
 /// Entries that one SCAN looks at, whatever COUNT says: other connections of this thread wait meanwhile.
-const COUNT_MOST: usize = 100_000;
-/// Entries that KEYS looks at before it lets other connections run.
+const COUNT_MOST: usize = 10_000;
+/// Entries that KEYS looks at before it lets go of a shard.
 const SLICE: usize = 2_000;
-/// With fewer entries than this KEYS does not stop in between.
-const SMALL: u64 = 10_000;
 
 /// SCAN.
 pub fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -35,29 +33,17 @@ pub fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-/// KEYS. In a transaction it does not stop in between.
+/// KEYS.
 pub fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let glob = glob(Some(&args[1]))?;
-    let node = context.node().clone();
-    if context.in_exec || node.engine.account().entries < SMALL {
+    Ok(aside(context, move |node, reply| {
         let mut keys = Vec::new();
-        let mut cursor = slice(&node, 0, glob.as_ref(), &mut keys);
+        let mut cursor = slice(node, 0, glob.as_ref(), &mut keys);
         while cursor != 0 {
-            cursor = slice(&node, cursor, glob.as_ref(), &mut keys);
+            cursor = slice(node, cursor, glob.as_ref(), &mut keys);
         }
-        context.reply().bulks(&keys);
-        return Ok(Step::Done);
-    }
-    let resp: Resp = context.session.resp;
-    Ok(Step::Wait(Box::pin(async move {
-        let mut keys = Vec::new();
-        let mut cursor = slice(&node, 0, glob.as_ref(), &mut keys);
-        while cursor != 0 {
-            tokio::task::yield_now().await;
-            cursor = slice(&node, cursor, glob.as_ref(), &mut keys);
-        }
-        encoded(resp, |reply: &mut Encoder<'_>| reply.bulks(&keys))
-    })))
+        reply.bulks(&keys);
+    }))
 }
 
 fn slice(node: &Node, cursor: u64, glob: Option<&Glob>, keys: &mut Vec<Box<[u8]>>) -> u64 {

@@ -67,17 +67,16 @@ pub fn latency_histogram(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let container = name.split('|').next().unwrap_or(name);
         wanted.is_empty() || wanted.contains(name.as_bytes()) || wanted.contains(container.as_bytes())
     };
-    let summaries = context.server.summaries();
-    let shown: Vec<_> =
-        summaries.iter().filter(|(command, summary)| summary.calls > 0 && is_wanted(command.name)).collect();
+    let mut shown = context.server.counts();
+    shown.retain(|(command, counts)| counts.count > 0 && is_wanted(command.name));
     let mut reply = context.reply();
     reply.map(shown.len());
-    for (command, summary) in shown {
-        let rows = summary.cumulative_micros();
+    for (command, counts) in shown {
+        let rows = counts.by_micros();
         reply.bulk(command.name);
         reply.map(2);
         reply.bulk("calls");
-        reply.integer(i64::try_from(summary.calls).unwrap_or(i64::MAX));
+        reply.integer(i64::try_from(counts.count).unwrap_or(i64::MAX));
         reply.bulk("histogram_usec");
         reply.map(rows.len());
         for (limit, count) in rows {

@@ -54,7 +54,7 @@ pub fn setnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// GETDEL.
 pub fn getdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     only_plain(context.node(), &args[1], "GETDEL")?;
-    let old = context.node().engine.update(&args[1], context.now, |view| {
+    let old = context.node().update(&args[1], context.now, |view| {
         let old = value_of(view).map(<[u8]>::to_vec);
         (if old.is_some() { Change::Remove } else { Change::Keep }, old)
     });
@@ -141,7 +141,7 @@ fn change(
     let (node, now) = (context.node(), context.now);
     let put = Put { value: options.value.to_vec(), expires, ..Put::default() };
     let changed = node.draft_of(options.key, put).lend(|draft| {
-        node.engine.update(options.key, now, |view| {
+        node.update(options.key, now, |view| {
             let old = value_of(view);
             let done = match options.condition {
                 SetCondition::Always => true,

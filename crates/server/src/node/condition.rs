@@ -1,0 +1,137 @@
+//! Writes that depend on what there is.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use clearwell_engine::{Change, Origin, View};
+use tokio::sync::Mutex;
+
+use super::{Demand, Node, Put, Turn, WriteError, Written};
+use crate::config::{Level, Strategy};
+
+/// What must hold for a write to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// There is no value.
+    Absent,
+    /// There is one.
+    Present,
+    /// The entry is this one, by its stamp; 0 is that of no entry.
+    Stamp(u64),
+}
+
+impl Condition {
+    /// Whether it holds for the entry with this stamp; 0: there is none.
+    fn holds(self, stamp: u64) -> bool {
+        match self {
+            Condition::Absent => stamp == 0,
+            Condition::Present => stamp != 0,
+            Condition::Stamp(wanted) => stamp != 0 && stamp == wanted,
+        }
+    }
+}
+
+/// Turns among conditional writes of keys with a source; keys that share a place wait for each other.
+pub(super) struct Turns {
+    hasher: rapidhash::fast::RandomState,
+    places: [Mutex<()>; 64],
+}
+
+impl Turns {
+    pub fn new() -> Turns {
+        Turns {
+            hasher: rapidhash::fast::RandomState::default(),
+            places: [const { Mutex::const_new(()) }; 64],
+        }
+    }
+
+    fn of(&self, key: &[u8]) -> &Mutex<()> {
+        &self.places[self.hasher.hash_one(key) as usize % self.places.len()]
+    }
+}
+
+impl Node {
+    /// The stamp of a key's entry in memory; 0 when there is none, or only the memory of an absent row.
+    pub fn stamp(&self, key: &[u8]) -> u64 {
+        self.engine.peek(key, self.clock.now(), |view| stamp_of(Some(view))).unwrap_or(0)
+    }
+
+    /// [`Node::set`] with a condition. In memory it is decided in the step that writes. Where the write reaches a source,
+    /// see [`Node::once_met`].
+    pub(super) fn set_if(
+        self: &Arc<Self>,
+        key: &[u8],
+        put: Put,
+        condition: Condition,
+    ) -> Turn<Result<Written, WriteError>> {
+        let put = Put { condition: None, ..put };
+        if self.strategy(key, put.write) != Strategy::CacheOnly {
+            let (node, key) = (self.clone(), Box::<[u8]>::from(key));
+            return Turn::Later(Box::pin(async move {
+                let _turn = node.once_met(&key, condition).await?;
+                node.set(&key, put, Origin::default()).wait().await
+            }));
+        }
+        let written = self.draft_of(key, put).lend(|draft| {
+            self.update(key, self.clock.now(), |view| match stamp_of(view) {
+                stamp if condition.holds(stamp) => (Change::Put(draft.clone()), Ok(Written::Stored)),
+                stamp => (Change::Keep, Err(WriteError::Unmet(stamp))),
+            })
+        });
+        Turn::Now(written.map_err(WriteError::Unfit).flatten())
+    }
+
+    /// [`Node::remove`] of one key with a condition.
+    pub fn remove_if(
+        self: &Arc<Self>,
+        key: &[u8],
+        write: Option<Strategy>,
+        condition: Condition,
+    ) -> Turn<Result<u64, WriteError>> {
+        if self.strategy(key, write) != Strategy::CacheOnly {
+            let (node, key) = (self.clone(), Box::<[u8]>::from(key));
+            return Turn::Later(Box::pin(async move {
+                let _turn = node.once_met(&key, condition).await?;
+                node.remove(vec![key.clone()], write).wait().await
+            }));
+        }
+        let removed = self.update(key, self.clock.now(), |view| match stamp_of(view) {
+            stamp if condition.holds(stamp) => (Change::Remove, Ok(u64::from(stamp != 0))),
+            stamp => (Change::Keep, Err(WriteError::Unmet(stamp))),
+        });
+        Turn::Now(removed.map_err(WriteError::Unfit).flatten())
+    }
+
+    /// Waits for the key's turn and checks the condition against the source as it is then: every commit made before is
+    /// applied, and what is not in memory is loaded. While the turn is held, no other conditional write through this node
+    /// comes between. Its limit: a write without a condition, or one by another process, that commits between this check and
+    /// the write's own commit is not noticed. It is ordered before the write, as if that had no condition; the cache
+    /// follows the commits either way.
+    async fn once_met(
+        self: &Arc<Self>,
+        key: &[u8],
+        condition: Condition,
+    ) -> Result<impl Sized + use<'_>, WriteError> {
+        let turn = self.turns.of(key).lock().await;
+        let demand = Demand { level: Some(Level::Strong), remember: false, ..Demand::PLAIN };
+        let read = self.read(key, demand).wait().await;
+        let answer = read.map_err(|error| WriteError::Unread(error.to_string()))?;
+        let stamp = self.stamp(key);
+        let holds = match condition {
+            Condition::Absent => answer.value.is_none(),
+            Condition::Present => answer.value.is_some(),
+            Condition::Stamp(_) => condition.holds(stamp),
+        };
+        if holds { Ok(turn) } else { Err(WriteError::Unmet(stamp)) }
+    }
+
+    /// How a write of this key is done.
+    fn strategy(&self, key: &[u8], asked: Option<Strategy>) -> Strategy {
+        let declared = || self.keyspaces.find(key).map(|(keyspace, _)| keyspace.write);
+        asked.or_else(declared).unwrap_or(Strategy::CacheOnly)
+    }
+}
+
+fn stamp_of(view: Option<&View<'_>>) -> u64 {
+    view.filter(|view| view.value().is_some()).map_or(0, View::stamp)
+}
