@@ -5,6 +5,7 @@ mod bad_input;
 mod connections;
 mod cw;
 mod fills;
+mod handshakes;
 mod limits;
 #[path = "../node/source.rs"]
 #[allow(dead_code, reason = "written for the tests of the node, which use all of it")]
