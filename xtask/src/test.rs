@@ -1,6 +1,9 @@
 //! THE test command: everything that must hold, in one run.
 
-use crate::{cargo, repo, setup, step::Steps, tidy};
+use crate::step::{self, Steps};
+use crate::{cargo, repo, setup, tidy};
+use std::path::PathBuf;
+use std::process::Command;
 
 /// Crates whose build needs CMake or a C++ compiler, or that exist in pure Rust.
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
@@ -28,13 +31,13 @@ pub fn run() -> Result<(), String> {
 
 fn documentation() -> Result<(), String> {
     let mut command = cargo::cargo("doc --no-deps --workspace --locked");
-    crate::step::call(command.env("RUSTDOCFLAGS", "-D warnings"))
+    step::call(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Fails when a refused crate has come into the tree of what is built here.
 fn dependencies() -> Result<(), String> {
     let mut command = cargo::cargo("tree --workspace --locked --edges normal,build,dev --prefix none");
-    let tree = crate::step::output(&mut command)?;
+    let tree = step::output(&mut command)?;
     let found: Vec<&str> = tree.lines().filter(|line| REFUSED.iter().any(|name| named(line, name))).collect();
     if found.is_empty() { Ok(()) } else { Err(format!("refused dependencies: {}", found.join(", "))) }
 }
@@ -43,23 +46,22 @@ fn named(line: &str, name: &str) -> bool {
     line.split(' ').next() == Some(name)
 }
 
-/// Runs every example to its end.
+/// Runs every example to its end. They were built with everything else; asking cargo to run one would build the
+/// dependencies again, with the features of that package alone.
 fn examples() -> Result<(), String> {
     let mut examples: Vec<_> = repo::files()?.into_iter().filter_map(example).collect();
     examples.sort();
-    for (package, example) in examples {
+    for example in examples {
         println!("    {example}");
-        let manifest = format!("{package}/Cargo.toml");
-        cargo::call(&format!(
-            "run --quiet --locked --release --manifest-path {manifest} --example {example}"
-        ))?;
+        let program = repo::target().join("release/examples").join(example);
+        step::call(Command::new(program).current_dir(repo::top()))?;
     }
     Ok(())
 }
 
-/// The package folder and the name of an example, if `file` is one.
-fn example(file: std::path::PathBuf) -> Option<(String, String)> {
-    let (package, rest) = file.to_str()?.rsplit_once("/examples/")?;
-    let name = rest.strip_suffix(".rs").or_else(|| rest.strip_suffix("/main.rs"))?;
-    (!name.contains('/')).then(|| (package.to_owned(), name.to_owned()))
+/// The name of an example, if `file` is one.
+fn example(file: PathBuf) -> Option<String> {
+    let (_, rest) = file.to_str()?.rsplit_once("/examples/")?;
+    let name = rest.strip_suffix("/main.rs").or_else(|| rest.strip_suffix(".rs"))?;
+    (!name.contains('/')).then(|| name.to_owned())
 }
