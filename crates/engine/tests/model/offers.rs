@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use clearwell_engine::{Offered, Origin, Seq};
 
-use crate::history::Covered;
+use crate::history::{Covered, Names};
 use crate::model::{Entry, Tale};
 use crate::words;
 use crate::world::{Load, World};
@@ -25,6 +25,8 @@ pub struct Outstanding {
     most: VecDeque<(u64, u64)>,
     /// Those that surely are.
     least: VecDeque<(u64, u64)>,
+    /// What SETs of the key named: the key is taken to live by that until no miss is unresolved.
+    named: Vec<Names>,
 }
 
 impl Outstanding {
@@ -40,10 +42,14 @@ impl Outstanding {
         self.least.retain(|(_, time)| now - time <= WINDOW_MS);
     }
 
-    /// A SET resolves the oldest.
-    fn resolve(&mut self) {
+    /// A SET with these names resolves the oldest.
+    fn resolve(&mut self, names: &Names) {
         self.most.pop_front();
         self.least.pop_front();
+        self.named.push(names.clone());
+        if self.most.is_empty() {
+            self.named.clear();
+        }
     }
 }
 
@@ -66,10 +72,11 @@ impl World {
         let oldest = outstanding.all.front().filter(|_| !outstanding.most.is_empty());
         let oldest = oldest.map_or(load.tick, |(tick, _)| load.tick.min(*tick));
         let first = outstanding.least.front().map(|(tick, _)| *tick);
-        let untouched = |since| self.model.covered(key, &entry.names, since) == Covered::No;
+        let untouched = |names, since| self.model.covered(key, names, since) == Covered::No;
+        let named = outstanding.named.iter().filter(|_| !outstanding.most.is_empty());
         Prospect {
-            ordered: flush.is_some_and(untouched),
-            calm: untouched(oldest),
+            ordered: flush.is_some_and(|flush| untouched(&entry.names, flush)),
+            calm: named.chain([&entry.names]).all(|names| untouched(names, oldest)),
             in_doubt: first.is_some_and(|first| self.model.invalidated(key).is_some_and(|at| first < at)),
         }
     }
@@ -91,7 +98,7 @@ impl World {
         let before = self.engine.stamp(&name, self.now());
         let offered = self.with_draft(&entry, |engine, draft, now| engine.offer(&name, origin, draft, now));
         let after = self.engine.stamp(&name, self.now());
-        self.outstanding[key as usize].resolve();
+        self.outstanding[key as usize].resolve(&entry.names);
         self.expect(load, &prospect, origin, newer, &offered);
         let read = entry.value.unwrap_or_default();
         if offered == Offered::Written || offered == Offered::Filled {
