@@ -1,6 +1,6 @@
 //! The Redis protocol's surface: it only translates.
 //!
-//! The road of a request: [`listener`] hands a socket to a worker thread; `connection` reads what is there; `batch`
+//! The road of a request: `listener` hands a socket to a worker thread; `connection` reads what is there; `batch`
 //! decodes and runs it, request after request, and the replies leave in one write; `dispatch` checks a request against THE
 //! table; a file of `commands` turns arguments into one of the node's verbs and the answer into bytes.
 
