@@ -1,8 +1,6 @@
 //! All invalidations there ever were, and what each covered.
 
-use std::collections::BTreeSet;
-
-use crate::words::{Name, event_matches};
+use crate::words::{Name, NameSet, event_matches};
 
 /// What an invalidation covered by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +25,10 @@ pub struct Past {
     pub cover: Cover,
     pub stale: bool,
     /// Names whose dependents it covered too for certain, and names whose dependents it may have covered.
-    pub surely: BTreeSet<Name>,
-    pub maybe: BTreeSet<Name>,
+    pub surely: NameSet,
+    pub maybe: NameSet,
     /// Keys of entries that it reached by what they were made from.
-    pub reached: BTreeSet<u8>,
+    pub reached: NameSet,
     /// Whether it is a put: what was loaded before is old, but no plain SET is in doubt for it.
     pub put: bool,
 }
@@ -71,7 +69,7 @@ impl Past {
 
     /// Whether it covers the dependents of a name, perhaps.
     pub fn covers_name(&self, name: Name) -> bool {
-        self.cover == Cover::Name(name) || self.maybe.contains(&name)
+        self.cover == Cover::Name(name) || self.maybe.contains(name)
     }
 
     pub fn covers(&self, key: u8, names: &Names) -> Covered {
@@ -81,9 +79,9 @@ impl Past {
             Cover::Event(event) => names.events.iter().any(|&pattern| event_matches(pattern, event)),
             _ => self.covers_key(key),
         };
-        if direct || names.dependencies.iter().any(|name| self.surely.contains(name)) {
+        if direct || self.surely.contains_any(&names.dependencies) {
             Covered::Surely
-        } else if names.dependencies.iter().any(|name| self.maybe.contains(name)) {
+        } else if self.maybe.contains_any(&names.dependencies) {
             Covered::Maybe
         } else {
             Covered::No

@@ -4,6 +4,7 @@ use clearwell_engine::{Cause, Effect, Glob, Invalidation, Scope, Version};
 
 use crate::history::{Cover, Covered, Past};
 use crate::model::{Entry, Worth};
+use crate::offers::Outstanding;
 use crate::words::{self, KEYS, Name, TAGS};
 use crate::world::World;
 
@@ -29,6 +30,10 @@ impl World {
         let applied = self.engine.apply(&invalidation, self.now());
         if cover == Cover::Everything {
             self.flushed = (self.model.tick, applied.seq);
+            if invalidation.cause == Cause::Removal {
+                self.emptied = self.model.tick;
+                self.outstanding.fill_with(Outstanding::default);
+            }
         }
         self.agree(applied.seq == self.engine.seq(), "the count");
         let spared = matches!(cover, Cover::Key(_)) && self.contains_already(key, version);
@@ -42,7 +47,7 @@ impl World {
         self.spare(key, cover, cascade, spared, stale);
         if swept && !matches!(cover, Cover::Key(_)) {
             let exact = !cascade || cover == Cover::Everything;
-            let least = self.model.history.last().map_or(0, |past| past.reached.len() as u64).max(members);
+            let least = self.model.history.last().map_or(0, |past| past.reached.len()).max(members);
             self.agree(
                 if exact { applied.reached == members } else { applied.reached >= least },
                 format_args!("{cover:?} reached {}, of {members}, at least {least}", applied.reached),

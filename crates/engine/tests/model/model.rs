@@ -10,13 +10,15 @@
 //! - A plain SET is judged by counting misses. While none can be in doubt, and after the connection's own flush, the
 //!   answer is one; while one surely is, it may not become a write; in between only what is accepted is looked at
 //!   (`offers.rs`).
+//! - After a client emptied the cache, SETs of others that missed before are not covered, and take the place of a miss
+//!   since: so for one window nor are SETs without an own miss of the same key.
 //! - How many entries a cascade reached: at least those that it reached for certain.
 //! - With little memory and few marks, anything may be missing or refused; nothing more may be served or accepted.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::history::{Cover, Covered, Names, Past};
-use crate::words::{KEYS, Name, event_matches};
+use crate::words::{KEYS, Name, NameSet, event_matches};
 
 /// An entry as the model keeps it.
 #[derive(Debug, Clone)]
@@ -72,7 +74,7 @@ impl Model {
         let (mut gone, mut stale) = (Covered::No, if entry.stale { Covered::Surely } else { Covered::No });
         for past in self.since(entry.stored).filter(|past| !entry.excused.contains(&past.at)) {
             let effect = if past.stale { &mut stale } else { &mut gone };
-            let below = if past.reached.contains(&key) { Covered::Surely } else { Covered::No };
+            let below = if past.reached.contains(Name::Key(key)) { Covered::Surely } else { Covered::No };
             *effect = (*effect).max(past.covers(key, &entry.names)).max(below);
         }
         let mut worth = Vec::new();
@@ -138,7 +140,7 @@ impl Model {
 
     /// Notes an invalidation of `cover`, with all that follows if it cascades.
     pub fn invalidate(&mut self, cover: Cover, stale: bool, cascade: bool) {
-        let (mut surely, mut maybe, mut reached) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut surely, mut maybe, mut reached) = <(NameSet, NameSet, NameSet)>::default();
         if cascade {
             let start: Vec<Name> = match cover {
                 Cover::Key(key) => vec![Name::Key(key)],
@@ -148,8 +150,10 @@ impl Model {
                 Cover::Digit(digit) => (0..KEYS / 10).map(|class| Name::Key(class * 10 + digit)).collect(),
                 Cover::Everything | Cover::Event(_) | Cover::Nothing => Vec::new(),
             };
-            surely.extend(start.iter().copied());
-            maybe.extend(start);
+            for name in start {
+                surely.insert(name);
+                maybe.insert(name);
+            }
             reached = self.follow_surely(cover, &mut surely);
             self.follow_maybe(cover, &mut maybe);
         }
@@ -169,18 +173,18 @@ impl Model {
 
     /// Adds the keys that live by what is covered: those of entries that stand, and what those were made from. Answers
     /// which entries that are.
-    fn follow_surely(&self, cover: Cover, names: &mut BTreeSet<Name>) -> BTreeSet<u8> {
-        let mut reached = BTreeSet::new();
+    fn follow_surely(&self, cover: Cover, names: &mut NameSet) -> NameSet {
+        let mut reached = NameSet::default();
         loop {
             let before = reached.len();
             for (&key, entry) in &self.entries {
-                if reached.contains(&key) {
+                if reached.contains(Name::Key(key)) {
                     continue;
                 }
                 let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, names);
                 if lives && !self.worth(key).contains(&Worth::Dead) {
                     names.insert(Name::Key(key));
-                    reached.insert(key);
+                    reached.insert(Name::Key(key));
                 }
             }
             if reached.len() == before {
@@ -189,7 +193,7 @@ impl Model {
         }
     }
 
-    fn follow_maybe(&self, cover: Cover, names: &mut BTreeSet<Name>) {
+    fn follow_maybe(&self, cover: Cover, names: &mut NameSet) {
         loop {
             let before = names.len();
             for (&key, edges) in &self.edges {
@@ -254,13 +258,13 @@ impl Model {
 }
 
 /// Whether what has these names lives by what is covered, or depends on one of `reached`.
-fn lives_by(names: &Names, cover: Cover, reached: &BTreeSet<Name>) -> bool {
+fn lives_by(names: &Names, cover: Cover, reached: &NameSet) -> bool {
     let direct = match cover {
         Cover::Tag(tag) => names.tags.contains(&tag),
         Cover::Event(event) => names.events.iter().any(|&pattern| event_matches(pattern, event)),
         _ => false,
     };
-    direct || names.dependencies.iter().any(|name| reached.contains(name))
+    direct || reached.contains_any(&names.dependencies)
 }
 
 /// What there is to know of a key, for the message of a failure.

@@ -27,6 +27,8 @@ pub struct Outstanding {
     least: VecDeque<(u64, u64)>,
     /// What SETs of the key named: the key is taken to live by that until no miss is unresolved.
     named: Vec<Names>,
+    /// Until when a load may be under way whose miss was resolved by a SET from before a client emptied the cache.
+    stolen_until: u64,
 }
 
 impl Outstanding {
@@ -58,27 +60,38 @@ impl Outstanding {
 struct Prospect {
     /// Its connection emptied the cache, and nothing was covered since.
     ordered: bool,
-    /// Nothing was covered since the oldest miss that may be unresolved, nor since its own.
+    /// Nothing was covered since the oldest miss that may be unresolved, nor since its own if that is remembered.
     calm: bool,
     /// A miss is unresolved that is older than the key's last invalidation.
     in_doubt: bool,
 }
 
 impl World {
-    fn prospect(&mut self, load: &Load, entry: &Entry, flush: Option<u64>) -> Prospect {
+    fn prospect(&mut self, load: &Load, entry: &Entry, own: bool, flush: Option<u64>) -> Prospect {
         let (key, now) = (load.key, self.model.now);
         let outstanding = &mut self.outstanding[key as usize];
         outstanding.forget(now);
-        let oldest = outstanding.all.front().filter(|_| !outstanding.most.is_empty());
-        let oldest = oldest.map_or(load.tick, |(tick, _)| load.tick.min(*tick));
+        let missed = outstanding.all.front().filter(|_| !outstanding.most.is_empty());
+        let oldest = missed.map(|(tick, _)| *tick).into_iter().chain(own.then_some(load.tick)).min();
         let first = outstanding.least.front().map(|(tick, _)| *tick);
         let untouched = |names, since| self.model.covered(key, names, since) == Covered::No;
         let named = outstanding.named.iter().filter(|_| !outstanding.most.is_empty());
         Prospect {
             ordered: flush.is_some_and(|flush| untouched(&entry.names, flush)),
-            calm: named.chain([&entry.names]).all(|names| untouched(names, oldest)),
+            calm: named
+                .chain([&entry.names])
+                .all(|names| oldest.is_none_or(|oldest| untouched(names, oldest))),
             in_doubt: first.is_some_and(|first| self.model.invalidated(key).is_some_and(|at| first < at)),
         }
+    }
+
+    /// Whether a SET may answer no miss that is counted, so that it takes another's place.
+    fn is_uncounted(&mut self, load: &Load) -> bool {
+        let under_way = self.loads.iter().any(|other| other.plain && other.key == load.key);
+        let stolen_until = &mut self.outstanding[load.key as usize].stolen_until;
+        let uncounted = load.tick < self.emptied || self.model.now <= *stolen_until;
+        *stolen_until = if uncounted && under_way { self.model.now + WINDOW_MS } else { 0 };
+        uncounted
     }
 
     /// A plain SET of a value that was read when its client missed; the client may have emptied the cache before.
@@ -91,22 +104,24 @@ impl World {
         if window_over {
             return;
         }
-        let prospect = self.prospect(load, &entry, flush);
+        let prospect = self.prospect(load, &entry, own.is_some(), flush);
         let newer = self.newer_stands(key, &entry);
         let origin = Origin { miss: own, flush: flush.map_or(Seq(0), |_| count) };
         let name = words::key(key);
         let before = self.engine.stamp(&name, self.now());
         let offered = self.with_draft(&entry, |engine, draft, now| engine.offer(&name, origin, draft, now));
         let after = self.engine.stamp(&name, self.now());
+        let uncounted = self.is_uncounted(load);
         self.outstanding[key as usize].resolve(&entry.names);
         self.expect(load, &prospect, origin, newer, &offered);
         let read = entry.value.unwrap_or_default();
         if offered == Offered::Written || offered == Offered::Filled {
             let put_since = own.is_none() && self.written[key as usize] > load.tick;
             let current = read == self.truth[key as usize];
+            let emptied = own.is_none() && uncounted;
             let may_order = flush.is_some_and(|flushed| self.model.invalidated(key) <= Some(flushed));
             self.agree(
-                current || put_since || may_order,
+                current || put_since || may_order || emptied,
                 format_args!("{key}: an old SET was accepted as {offered:?}, {origin:?}"),
             );
         }

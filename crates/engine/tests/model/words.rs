@@ -25,6 +25,45 @@ pub enum Name {
     Tag(u8),
 }
 
+/// A set of names.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct NameSet(u64);
+
+impl NameSet {
+    fn bit(name: Name) -> u64 {
+        1 << match name {
+            Name::Key(key) => key,
+            Name::Tag(tag) => KEYS + tag,
+        }
+    }
+
+    /// Whether it was not in the set.
+    pub fn insert(&mut self, name: Name) -> bool {
+        let before = self.0;
+        self.0 |= NameSet::bit(name);
+        self.0 != before
+    }
+
+    pub fn contains(self, name: Name) -> bool {
+        self.0 & NameSet::bit(name) != 0
+    }
+
+    pub fn contains_any(self, names: &[Name]) -> bool {
+        names.iter().any(|name| self.contains(*name))
+    }
+
+    pub fn len(self) -> u64 {
+        u64::from(self.0.count_ones())
+    }
+}
+
+impl std::fmt::Debug for NameSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = (0..KEYS).map(Name::Key).chain((0..TAGS).map(Name::Tag));
+        f.debug_set().entries(names.filter(|name| self.contains(*name))).finish()
+    }
+}
+
 pub fn name(name: Name) -> Vec<u8> {
     match name {
         Name::Key(number) => key(number).to_vec(),

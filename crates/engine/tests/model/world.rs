@@ -52,6 +52,8 @@ pub struct World {
     pub outstanding: Vec<Outstanding>,
     /// When everything was invalidated last: the step and the count.
     pub flushed: (u64, Seq),
+    /// The step at which a client emptied the cache last: what was missed before is not counted any more.
+    pub emptied: u64,
 }
 
 pub fn bytes(value: u64) -> Vec<u8> {
@@ -89,6 +91,7 @@ impl World {
             stamps: HashSet::new(),
             outstanding: (0..KEYS).map(|_| Outstanding::default()).collect(),
             flushed: (0, Seq(0)),
+            emptied: 0,
         }
     }
 
