@@ -82,7 +82,7 @@ fn everything_is_listed_once() {
 
 #[test]
 fn names_that_are_none() {
-    assert_eq!(answer(Resp::V2, "command info nope"), "*1\r\n*-1\r\n");
+    assert_eq!(answer(Resp::V2, "command info nope"), "*1\r\n$-1\r\n");
     assert_eq!(answer(Resp::V3, "command info nope"), "*1\r\n_\r\n");
     assert_eq!(answer(Resp::V3, "command docs nope"), "%0\r\n");
     let Value::Array(found) = value("command info client|id") else { panic!("an array") };
