@@ -1,5 +1,6 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
+pub mod postgres;
 // pub mod sqlite;
 
 use std::fmt;
