@@ -1,2 +1,42 @@
-//! Every automation.
-fn main() {}
+//! Every automation of the repository: `cargo xtask test` checks all of it.
+
+mod bench;
+mod cargo;
+mod repo;
+mod setup;
+mod step;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test                           set up, then check and test everything: what CI runs
+  setup                          install the tools and clients that the tests drive
+  tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
+  bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        ["test"] => test::run(),
+        ["setup"] => setup::run(),
+        ["tidy"] => tidy::run(),
+        ["bench", "compare"] => bench::compare(3),
+        ["bench", "compare", "--rounds", rounds] => match rounds.parse() {
+            Ok(rounds @ 1..) => bench::compare(rounds),
+            _ => Err(format!("--rounds takes a number of at least 1, not {rounds:?}")),
+        },
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

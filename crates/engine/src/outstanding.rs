@@ -204,7 +204,8 @@ fn settled(offer: &Offer, recent: Seq) -> Decision {
         // In a pool, the fill of another connection's miss: its own, which was counted, must have been resolved.
         Some(began) if began > recent && began >= offer.put => Decision::Fill { began: offer.invalidated },
         Some(_) if offer.stored_same == Some(true) => Decision::Same,
-        Some(_) => Decision::Refuse { drop_stored: false },
+        // A late fill, or (its miss answered by another connection) a write: nothing says which, so neither is kept.
+        Some(_) => refuse(offer),
         None => Decision::Put,
     }
 }

@@ -32,7 +32,7 @@ pub fn info(encoder: &mut Encoder<'_>, args: Args<'_>) {
     for name in names.iter() {
         match find(name) {
             Some(command) => entry(encoder, command),
-            None => encoder.null_array(),
+            None => encoder.null(),
         }
     }
 }

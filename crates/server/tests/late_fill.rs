@@ -72,6 +72,12 @@ fn invalidation_by_own_command() {
     assert_fresh(&race(&server, 10_000, 5, &["--invalidate", "cw"]));
 }
 
+#[test]
+fn misses_of_mget() {
+    let server = Server::start(Kind::Clearwell);
+    assert_fresh(&race(&server, 10_000, 6, &["--read", "mget"]));
+}
+
 /// Protection is not bought with misses: a pool's hit ratio on hot keys stays near a single connection's.
 #[test]
 fn hot_keys_keep_their_hits() {

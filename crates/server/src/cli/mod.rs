@@ -1,6 +1,74 @@
 //! The command line: one file a subcommand.
 
-/// Parses the command line and runs what it asks for.
-pub fn run() -> std::process::ExitCode {
-    todo!()
+mod invalidate;
+mod replay;
+mod serve;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use serve::ServeArgs;
+
+/// A distributed cache whose first purpose is freshness.
+#[derive(Debug, Parser)]
+#[command(name = "clearwell", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(ServeArgs),
+    Replay(replay::ReplayArgs),
+    Invalidate(invalidate::InvalidateArgs),
+}
+
+/// Parses the command line and runs what it asks for. Exits with 2 for a wrong command line, 1 for a failure.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Invalidate(args)) => invalidate::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("clearwell: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_declared_without_contradiction() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_subcommand_means_serve_with_the_same_arguments() {
+        let cli = Cli::try_parse_from(["clearwell", "--resp", "127.0.0.1:0"]).expect("serve's arguments");
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.resp, "127.0.0.1:0");
+        let cli = Cli::try_parse_from(["clearwell", "serve", "--check"]).expect("serve's arguments");
+        assert!(
+            matches!(cli.command, Some(Command::Serve(args)) if args.check && args.http == "127.0.0.1:7380")
+        );
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_exit_code_2() {
+        for wrong in [&["replay", "--writes", "200%"][..], &["invalidate", "--cascade", "maybe"], &["srve"]] {
+            let words = ["clearwell"].iter().chain(wrong);
+            assert_eq!(Cli::try_parse_from(words).expect_err("wrong").exit_code(), 2);
+        }
+    }
 }

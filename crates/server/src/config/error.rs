@@ -29,7 +29,7 @@ impl std::error::Error for ConfigError {}
 pub fn nearest(given: &str, known: &[&str]) -> String {
     let near = known
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(given, name), name))
+        .map(|name| (strsim::damerau_levenshtein(&given.to_lowercase(), &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min();
     match near {

@@ -42,7 +42,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[source.main]\nurl = 'posts.db'",
         2,
-        "url in [source.main]: \"posts.db\" is not a source; write it such as \"sqlite://posts.db\"",
+        "url in [source.main]: \"posts.db\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\"",
     ),
     (
         "[source.main]\nurl = 'sqlite://'",
@@ -50,13 +50,28 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "url in [source.main]: the file's name is missing, such as \"sqlite://posts.db\"",
     ),
     (
-        "[source.main]\nurl = 'postgres://db/posts'",
-        2,
-        "url in [source.main]: PostgreSQL is not here yet; this version knows \"sqlite://FILE\"",
+        "[source.main]\nurl = 'postgres://db/posts'\nslot = 'a-b'",
+        3,
+        "slot in [source.main]: \"a-b\" may only have a-z, 0-9 and _, 1 to 63 of them",
+    ),
+    (
+        "[source.main]\nurl = 'postgres://db/posts'\nseed = 'x'",
+        3,
+        "seed is for SQLite; fill a PostgreSQL database with psql",
+    ),
+    (
+        "[source.main]\nurl = 'sqlite://x'\nslot = 'x'",
+        3,
+        "slot is for PostgreSQL; this source is not",
     ),
     (
         "[source.main]\nurl = 'sqlite://x'\nseed = ''\nseed_file = 'x'",
         4,
+        "[source.main] has both seed and seed_file",
+    ),
+    (
+        "[source.main]\nurl = 'sqlite://x'\nseed_file = 'x'",
+        3,
         "seed_file in [source.main]: x cannot be read: this text is not in a folder",
     ),
     (
@@ -246,13 +261,16 @@ fn mistake(text: &str) -> String {
 
 #[test]
 fn each_mistake_is_told_with_its_line() {
-    for (text, line, message) in MISTAKES {
-        assert_eq!(mistake(text), format!("clearwell.toml:{line}: {message}"), "{text}");
-    }
     let head = format!("{HEAD}[[keyspace]]\npattern = 'post:{{id:int}}'\nsource = 'main'\n");
-    for (text, line, message) in KEYSPACE_MISTAKES {
-        assert_eq!(mistake(&format!("{head}{text}")), format!("clearwell.toml:{line}: {message}"), "{text}");
+    let whole = MISTAKES.iter().map(|(text, line, message)| (text.to_string(), line, message));
+    let begun =
+        KEYSPACE_MISTAKES.iter().map(|(text, line, message)| (format!("{head}{text}"), line, message));
+    let (mut told, mut expected) = (Vec::new(), Vec::new());
+    for (text, line, message) in whole.chain(begun) {
+        told.push(mistake(&text));
+        expected.push(format!("clearwell.toml:{line}: {message}"));
     }
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -335,4 +353,37 @@ fn a_file_that_is_not_there_is_told_without_a_line() {
     let error = Config::load(Path::new("no-such-folder/clearwell.toml")).unwrap_err();
     assert_eq!(error.line, None);
     assert!(error.to_string().starts_with("no-such-folder/clearwell.toml: "), "{error}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_parsers_panic(text in "\\PC*", words in r#"([a-z:{}\[\]'"`?@$/*\- \n=.ü]|\{\{|id|int)*"#) {
+        for text in [&text, &words] {
+            let _any = (Config::parse(text).is_ok(), crate::keyspace::parameters(text).is_ok());
+            let _any = crate::keyspace::EventTemplate::parse(text).is_ok();
+            if let Ok(pattern) = crate::keyspace::Pattern::parse(text) {
+                for key in [text.as_bytes(), words.as_bytes()] {
+                    proptest::prop_assert_eq!(pattern.matches(key), pattern.capture(key).is_some());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_sample_is_read_or_refused(at in 0usize..2000, cut in 0usize..40, put in "[a-z\\[\\]{}=\"' \n]{0,3}") {
+        let sample = include_str!("../../config/sample.toml").replace("seed_file", "seed");
+        let (from, to) = (at.min(sample.len()), (at + cut).min(sample.len()));
+        let text = format!("{}{put}{}", &sample[..from], &sample[to..]);
+        if let Err(error) = Config::parse(&text) {
+            proptest::prop_assert!(error.line.is_some_and(|line| line <= 1 + text.lines().count()), "{}", error);
+        }
+    }
+
+    #[test]
+    fn a_key_made_from_values_is_captured_as_them(id: i64, name in "[^:]{1,8}") {
+        let pattern = crate::keyspace::Pattern::parse("a:{name}:{id:int}:z").unwrap();
+        let captures = pattern.capture(format!("a:{name}:{id}:z").as_bytes()).unwrap();
+        let cells: Vec<_> = captures.0.into_iter().map(|(_, cell)| cell).collect();
+        proptest::prop_assert_eq!(cells, [crate::source::Cell::Text(name.as_str().into()), crate::source::Cell::Integer(id)]);
+    }
 }

@@ -55,21 +55,17 @@ impl EventTemplate {
 
     /// The event that a row makes. `None` when a slot is NULL or its value is not text.
     pub fn event<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Event> {
-        Some(Event { name: self.name.clone(), attributes: self.attributes(value)? })
+        Event::new(&self.name, self.attributes(value)?).ok()
     }
 
-    /// The pattern that an entry depends on. `None` when a slot is NULL, or when its value has characters of the pattern's
-    /// own syntax in it and would mean something else there.
+    /// The pattern that an entry depends on. `None` when a slot is NULL or its value is not text.
     pub fn pattern<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<EventPattern> {
         let attributes = self.attributes(value)?;
         if attributes.is_empty() {
             return EventPattern::parse(&self.name).ok();
         }
-        if attributes.iter().any(|(_, value)| value.contains([',', '{', '}', '='])) {
-            return None;
-        }
-        let attributes: Vec<String> =
-            attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let written = |(key, value): &(Box<str>, Box<str>)| format!("{}={}", escaped(key), escaped(value));
+        let attributes: Vec<String> = attributes.iter().map(written).collect();
         EventPattern::parse(&format!("{}{{{}}}", self.name, attributes.join(","))).ok()
     }
 
@@ -84,9 +80,28 @@ impl EventTemplate {
     }
 }
 
+/// A text as a pattern's attribute says it literally.
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| "{},=\\ ".contains(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_depends_on_the_event_of_its_row_whatever_its_values() {
+        let template = EventTemplate::parse("moved{to={to},kind=row}").unwrap();
+        for value in ["7", "", " a b ", "a=b,c={d}", "back\\slash", "*?[x]", "ü\0"] {
+            let cell = Cell::Text(value.into());
+            let (event, pattern) = (template.event(|_| Some(&cell)), template.pattern(|_| Some(&cell)));
+            assert!(pattern.unwrap().matches(&event.unwrap()), "{value:?}");
+            let other = Cell::Text(format!("{value}x").into());
+            let pattern = template.pattern(|_| Some(&cell)).unwrap();
+            assert!(!pattern.matches(&template.event(|_| Some(&other)).unwrap()), "{value:?}");
+        }
+        assert_eq!(template.pattern(|_| Some(&Cell::Null)), None);
+    }
 
     #[test]
     fn a_row_makes_an_event() {

@@ -114,7 +114,7 @@ fn parameters_carry_captures_and_the_value() {
     let (keyspace, captures) = keyspaces.find(b"post:7").unwrap();
     let param = |name: &str, value| Param { name: name.into(), value };
     let id = param("id", Cell::Integer(7));
-    assert_eq!(keyspace.params(&captures, None), [id.clone()]);
+    assert_eq!(keyspace.params(&captures, None), std::slice::from_ref(&id));
     assert_eq!(
         keyspace.params(&captures, Some(b"hi")),
         [id.clone(), param("value", Cell::Text("hi".into()))]
@@ -138,9 +138,9 @@ fn a_load_is_followed_when_feeds_reach_its_keys() {
 #[test]
 fn what_does_not_fit_the_database_is_refused() {
     assert_eq!(
-        build(POSTS, &["content", "author"], &[]).err().unwrap(),
+        build(POSTS, &["content", "autor_id"], &[]).err().unwrap(),
         "keyspace post:{id:int}: {author_id} is neither captured by the pattern nor a column that load returns; \
-         did you mean \"author\"?"
+         did you mean \"autor_id\"?"
     );
     assert_eq!(build(POSTS, &[], &[]).err().unwrap(), "keyspace post:{id:int}: load returns no column");
 }

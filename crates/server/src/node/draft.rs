@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, Names};
 
 /// An entry to be, owned; the engine borrows it.
 #[derive(Debug, Default)]
-pub(super) struct Owned {
+pub(crate) struct Owned {
     pub value: Option<Vec<u8>>,
     pub expires: Option<Millis>,
     pub grace_ms: u64,
@@ -39,6 +39,16 @@ impl Owned {
 }
 
 impl Node {
+    /// What a client gives for a key, completed by the key's keyspace; for writes that look at the old value first.
+    pub(crate) fn draft_of(&self, key: &[u8], put: Put) -> Owned {
+        match self.keyspaces.find(key) {
+            Some((keyspace, captures)) => {
+                self.put_draft(put, Some(keyspace), keyspace.names(&captures, None))
+            }
+            None => self.put_draft(put, None, Names::default()),
+        }
+    }
+
     /// What a client put, completed by its keyspace. `names` are those that the keyspace gives this key.
     pub(super) fn put_draft(&self, put: Put, keyspace: Option<&Keyspace>, names: Names) -> Owned {
         let ttl = || keyspace.and_then(|keyspace| self.expiry(keyspace, keyspace.ttl_ms));

@@ -1,1 +1,28 @@
 //! The Redis protocol's surface: it only translates.
+//!
+//! The road of a request: [`listener`] hands a socket to a worker thread; `connection` reads what is there; `batch`
+//! decodes and runs it, request after request, and the replies leave in one write; `dispatch` checks a request against THE
+//! table; a file of `commands` turns arguments into one of the node's verbs and the answer into bytes.
+
+mod batch;
+mod commands;
+mod connection;
+mod dispatch;
+mod gate;
+mod info;
+mod listener;
+mod meter;
+mod misses;
+mod monitor;
+mod pause;
+mod process;
+mod registry;
+mod server;
+mod session;
+mod settings;
+mod slowlog;
+mod stats;
+mod step;
+
+pub use listener::{Serving, serve};
+pub use server::Figures;

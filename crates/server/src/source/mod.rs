@@ -1,7 +1,7 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
 pub mod postgres;
-// pub mod sqlite;
+pub mod sqlite;
 
 use std::fmt;
 use std::future::Future;
@@ -192,6 +192,8 @@ pub fn open(
     watched: Vec<Watched>,
     feed_poll_ms: u64,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    let _ = (name, config, data, watched, feed_poll_ms);
-    todo!()
+    match &config.postgres {
+        Some(postgres) => Ok(Arc::new(postgres::Postgres::open(name, postgres, config.timeout_ms, watched)?)),
+        None => Ok(Arc::new(sqlite::Sqlite::open(name, config, data, watched, feed_poll_ms)?)),
+    }
 }

@@ -1,6 +1,6 @@
 """The late-fill race, driven through a real redis-py connection pool.
 
-    late_fill.py race --rounds N --seed S [--mode turns|free|shared] [--invalidate del|cw]
+    late_fill.py race --rounds N --seed S [--mode turns|free|shared] [--invalidate del|cw] [--read get|mget]
 
 A reader misses, reads the database, and SETs what it read; a writer commits and then invalidates. In
 between, every order is possible, and the value that a late SET brings must never be served after the
@@ -29,7 +29,7 @@ import redis
 
 from check import HOST, PORT
 from late_fill_hits import hit_ratio
-from late_fill_world import Database, Ledger, Reader, ShufflingPool, Writer
+from late_fill_world import FILLS, Database, Ledger, Reader, ShufflingPool, Writer
 
 THREADS = 4
 KEYS = 24
@@ -37,7 +37,8 @@ KEYS = 24
 
 def plan_round(draw, key, world, connections):
     """The tasks of one round: readers and writers of one key."""
-    readers = [Reader(key, world, connections, leaks=draw.random() < 0.05) for _ in range(draw.choice((1, 1, 2, 3)))]
+    readers = [Reader(key, world, connections, leaks=draw.random() < 0.05, command=draw.choice(FILLS))
+               for _ in range(draw.choice((1, 1, 2, 3)))]
     writers = [Writer(key, world, connections) for _ in range(draw.choice((0, 1, 1, 2)))]
     return readers + writers
 
@@ -122,7 +123,7 @@ def race(arguments):
     client = redis.Redis(connection_pool=pool)
     client.flushall()
     pool.open_all()
-    world = Ledger(Database(KEYS), client, arguments.invalidate)
+    world = Ledger(Database(KEYS), client, arguments.invalidate, arguments.read)
     runner = Free(THREADS) if arguments.mode == "free" else Turns(THREADS)
     started = time.monotonic()
     for _ in range(arguments.rounds):
@@ -156,6 +157,7 @@ racing.add_argument("--rounds", type=int, required=True)
 racing.add_argument("--seed", type=int, required=True)
 racing.add_argument("--mode", choices=("turns", "free", "shared"), default="turns")
 racing.add_argument("--invalidate", choices=("del", "cw"), default="del")
+racing.add_argument("--read", choices=("get", "mget"), default="get")
 racing.set_defaults(run=race)
 hitting = commands.add_parser("hits")
 hitting.add_argument("--seconds", type=float, required=True)

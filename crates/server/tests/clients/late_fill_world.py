@@ -59,8 +59,9 @@ class ShufflingPool(redis.ConnectionPool):
 class Ledger:
     """Knows which version was acknowledged as invalidated, and so which values are stale."""
 
-    def __init__(self, database, client, invalidate):
+    def __init__(self, database, client, invalidate, read):
         self.database, self.client, self.invalidate = database, client, invalidate
+        self.read = client.get if read == "get" else lambda name: client.mget([name])[0]
         self.lock = threading.Lock()
         self.acknowledged = list(database.versions)
         self.figures = {"reads": 0, "hits": 0, "fills": 0, "invalidations": 0, "kept": 0, "stale": 0}
@@ -76,15 +77,28 @@ class Ledger:
     def get(self, key):
         """GET; a version is judged against what was acknowledged before the read began."""
         oldest_allowed = self.acknowledged[key]
-        value = self.client.get(self.name(key))
+        value = self.read(self.name(key))
         self.count("reads")
         if value is not None:
             self.count("hits")
             self.judge(key, value, oldest_allowed, "during a round")
         return value
 
-    def fill(self, key, version):
-        self.client.set(self.name(key), f"{key}:{version}")
+    def fill(self, key, version, command="set"):
+        """Stores what was read; `command` says with which of the commands that clients fill with."""
+        name, value = self.name(key), f"{key}:{version}"
+        match command:
+            case "set":
+                self.client.set(name, value)
+            case "set ex":
+                self.client.set(name, value, ex=600)
+            case "setex":
+                self.client.execute_command("SETEX", name, 600, value)
+            case "mset":
+                self.client.mset({name: value})
+            case "multi":
+                with self.client.pipeline(transaction=True) as pipe:
+                    pipe.set(name, value).expire(name, 600).execute()
         self.count("fills")
 
     def drop(self, key, version):
@@ -120,6 +134,9 @@ class Ledger:
             self.judge(key, value, current, "after a round")
 
 
+FILLS = ("set", "set", "set ex", "setex", "mset", "multi")
+
+
 class Task:
     """One logical task, a step at a time."""
 
@@ -137,9 +154,10 @@ class Reader(Task):
 
     STEPS = 3
 
-    def __init__(self, key, ledger, pool, leaks):
+    def __init__(self, key, ledger, pool, leaks, command):
         super().__init__(key, ledger, pool)
-        self.leaks, self.missed, self.version, self.connection = leaks, False, None, None
+        self.leaks, self.command = leaks, command
+        self.missed, self.version, self.connection = False, None, None
 
     def get(self):
         self.missed = self.ledger.get(self.key) is None
@@ -151,7 +169,7 @@ class Reader(Task):
 
     def fill(self):
         if self.missed and not self.leaks:
-            self.ledger.fill(self.key, self.version)
+            self.ledger.fill(self.key, self.version, self.command)
             self.pool.other += self.pool.last() is not self.connection
 
     steps = (get, read, fill)

@@ -67,7 +67,7 @@ impl Scripted {
         let source = Arc::new(Scripted::default());
         let config = Config::parse(config).expect("a valid configuration");
         let sources = BTreeMap::from([("main".to_string(), source.clone() as Arc<dyn Source>)]);
-        let node = Node::over(config, sources, tokio::runtime::Handle::current()).expect("a node");
+        let node = Node::over(config, sources, tasks()).expect("a node");
         (node, source)
     }
 
@@ -129,6 +129,12 @@ impl Scripted {
         let content = Cell::Text(value.as_str().into());
         Some(Row(vec![("content".into(), content), ("author_id".into(), Cell::Integer(*author))]))
     }
+}
+
+/// Loads run beside the test's own thread, which blocks in [`Scripted::release`].
+fn tasks() -> tokio::runtime::Handle {
+    static TASKS: std::sync::OnceLock<clearwell::tasks::Tasks> = std::sync::OnceLock::new();
+    TASKS.get_or_init(|| clearwell::tasks::Tasks::start().expect("a thread")).handle()
 }
 
 fn id_of(params: &[Param]) -> i64 {

@@ -45,10 +45,22 @@ impl Raw {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
+    /// Whether the server has closed by now, without waiting for it.
+    pub fn is_closed(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a TCP stream can be non-blocking");
+        let seen = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).expect("a TCP stream can be blocking");
+        !matches!(seen, Ok(1..)) && !matches!(seen, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// Sends one command as an array of bulk strings and returns the bytes of its reply.
     pub fn call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Vec<u8> {
-        assert!(self.send(&encode(arguments)), "the server closed the connection");
-        self.reply().expect("the server closed instead of a reply")
+        self.try_call(arguments).expect("the server closed instead of a reply")
+    }
+
+    /// As [`Raw::call`], for a server that may be killed meanwhile: `None` when it is gone.
+    pub fn try_call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Option<Vec<u8>> {
+        if self.send(&encode(arguments)) { self.reply() } else { None }
     }
 
     /// The bytes of the next whole reply, or `None` at the end of the stream.

@@ -195,3 +195,9 @@ impl Source for Postgres {
         self.shared.feed.behind_ms()
     }
 }
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! What the engine's verbs answer.
+
+use crate::Seq;
+
+/// A value larger than the engine may ever hold, or a dependency that may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TooLarge {
+    /// Key, value and what is kept with them exceed what one shard may hold; in bytes: asked and allowed.
+    Entry {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
+    /// The entry would depend on itself; the names on the way.
+    Cycle(Vec<Box<[u8]>>),
+    /// The chain of dependencies would be deeper than this.
+    Depth(usize),
+}
+
+/// What became of a fill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filled {
+    /// Stored.
+    Stored,
+    /// Something that covers it was invalidated after the load began, or a newer version stands there: dropped.
+    /// Also when the load failed and there was nothing to store.
+    Refused,
+    /// It does not fit: dropped.
+    TooLarge(TooLarge),
+}
+
+/// What became of a plain SET (one without a lease, that may be a fill or a write).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offered {
+    /// No miss is outstanding: taken as a write, newer than every load in flight.
+    Written,
+    /// Taken as the fill of an outstanding miss, all of which began after the last invalidation.
+    Filled,
+    /// It may be the fill of a miss from before the last invalidation: dropped.
+    Refused,
+    /// It does not fit: dropped.
+    TooLarge(TooLarge),
+}
+
+/// What an invalidation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// Its place in this process's count.
+    pub seq: Seq,
+    /// Entries that it reached: removed, marked, or left to the sweeper. An entry that two scopes of one
+    /// request cover counts for each.
+    pub reached: u64,
+}
+
+/// What a round of maintenance did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Maintained {
+    /// Entries whose time was over.
+    pub expired: u64,
+    /// Entries whose memory was given back after an invalidation.
+    pub swept: u64,
+    /// Whether there is more to do now.
+    pub more: bool,
+}
+
+/// The neighbours of a key in the graph of dependencies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// Keys and tags that its value was made from.
+    pub depends_on: Vec<Box<[u8]>>,
+    /// Its tags.
+    pub tags: Vec<Box<[u8]>>,
+    /// Its events, in written form.
+    pub events: Vec<Box<str>>,
+    /// Keys of entries that depend on it, at most the number asked for.
+    pub dependents: Vec<Box<[u8]>>,
+}
+
+/// The engine's books.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Account {
+    pub entries: u64,
+    pub negative_entries: u64,
+    pub entries_with_ttl: u64,
+    pub memory_bytes: u64,
+    pub hits: u64,
+    pub stale_hits: u64,
+    pub misses: u64,
+    pub fills: u64,
+    pub fills_refused: u64,
+    pub offers_refused: u64,
+    pub flights: u64,
+    pub early_refreshes: u64,
+    pub invalidations: u64,
+    pub evicted: u64,
+    pub expired: u64,
+    pub invalidated: u64,
+    pub removed: u64,
+    pub tags: u64,
+    pub key_marks: u64,
+    pub outstanding_misses: u64,
+}

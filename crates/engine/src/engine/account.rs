@@ -1,0 +1,51 @@
+//! The books.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::names::Kind;
+use crate::shard::Tally;
+use crate::slot::Slot;
+use crate::{Account, Engine, Millis};
+
+impl Engine {
+    /// The books.
+    pub fn account(&self) -> Account {
+        let sum =
+            |of: fn(&Tally) -> &AtomicU64| self.cells.iter().map(|cell| of(&cell.tally).load(Relaxed)).sum();
+        let mut account = Account {
+            memory_bytes: self.shared.bytes(),
+            hits: sum(|tally| &tally.hits),
+            stale_hits: sum(|tally| &tally.stale_hits),
+            misses: sum(|tally| &tally.misses),
+            fills: sum(|tally| &tally.fills),
+            fills_refused: sum(|tally| &tally.fills_refused),
+            offers_refused: sum(|tally| &tally.offers_refused),
+            early_refreshes: sum(|tally| &tally.early_refreshes),
+            evicted: sum(|tally| &tally.evicted),
+            expired: sum(|tally| &tally.expired),
+            invalidated: sum(|tally| &tally.invalidated),
+            removed: sum(|tally| &tally.removed),
+            invalidations: self.shared.invalidations.load(Relaxed),
+            tags: self.shared.names.count(Kind::Tag),
+            ..Account::default()
+        };
+        for cell in &self.cells {
+            let shard = cell.lock.read();
+            account.entries += shard.slab.len() as u64;
+            account.negative_entries += shard.negative as u64;
+            account.entries_with_ttl += shard.timed as u64;
+            account.key_marks += shard.marks.len() as u64;
+            account.outstanding_misses += shard.outstanding.total();
+            account.flights += cell.flights.len() as u64;
+        }
+        account
+    }
+
+    /// Bytes that one entry takes, its key and value included; `None`: no such entry.
+    pub fn memory_of(&self, key: &[u8], now: Millis) -> Option<u64> {
+        self.peek(key, now, |view| {
+            let timer = if view.expires().is_some() { 16 } else { 0 };
+            view.slot.bytes() + size_of::<Slot>() as u64 + size_of::<u32>() as u64 + 1 + timer
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! Invalidations.
+
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use crate::freshness::Last;
+use crate::names::Kind;
+use crate::shard::{Cell, Leaving, Shard};
+use crate::shared::{Standing, Swath};
+use crate::slot::Slot;
+use crate::{Applied, Cause, Effect, Engine, Invalidation, Millis, Scope, Seq};
+
+/// Places that a walk over all entries visits before it lets others at the shard.
+pub(super) const SLICE: u32 = 1024;
+
+impl Engine {
+    /// Applies an invalidation. When it returns, no later read sees what was covered.
+    pub fn apply(&self, invalidation: &Invalidation, now: Millis) -> Applied {
+        let seq = self.shared.counter.next();
+        self.shared.invalidations.fetch_add(1, Relaxed);
+        let reached = match &invalidation.scope {
+            Scope::Key(key) => self.apply_key(key, seq, invalidation, now),
+            Scope::Tag(tag) => self.raise(&[(Kind::Tag, tag), (Kind::Dependency, tag)], seq, invalidation),
+            Scope::Dependents(name) => self.raise(&[(Kind::Dependency, name)], seq, invalidation),
+            Scope::Event(event) => {
+                self.shared.events.push(seq, invalidation.effect, event.clone());
+                let marks = self.shared.names.live_events(event);
+                marks.iter().map(|mark| self.raise(&[(Kind::Event, mark.name())], seq, invalidation)).sum()
+            }
+            Scope::Pattern(glob) => self.apply_swath(Swath::Pattern(glob.clone()), seq, invalidation, now),
+            Scope::Prefix(prefix) => self.apply_swath(Swath::Prefix(prefix.clone()), seq, invalidation, now),
+            Scope::Everything => self.apply_everything(seq, invalidation, now),
+        };
+        Applied { seq, reached }
+    }
+
+    fn apply_key(&self, key: &[u8], seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
+        let (hash, cell) = self.cell(key);
+        let mut shard = cell.lock.write();
+        let mut reached = 0;
+        let mut known = false;
+        if let Some(place) = shard.find(hash, key) {
+            let slot = &shard.slab[place];
+            let live = self.shared.standing(slot, now) != Standing::Dead;
+            // It contains that change already. A put also answers for its key; loads in flight beside a fill may
+            // be older than it, and are refused.
+            let newer = live && invalidation.version.is_some() && slot.version() >= invalidation.version;
+            known = newer && slot.put;
+            if !newer {
+                reached = u64::from(self.reach(cell, &mut shard, place, seq, invalidation, now));
+            }
+        }
+        if !known {
+            shard.marks.raise(hash, Last::at(seq, invalidation.effect));
+        }
+        self.finish(cell, shard, None, now);
+        let dependents =
+            if invalidation.cascade { self.raise(&[(Kind::Dependency, key)], seq, invalidation) } else { 0 };
+        reached + dependents
+    }
+
+    /// Raises the first name; with `cascade` all of them and what follows. Nothing is walked: readers see the marks.
+    fn raise(&self, start: &[(Kind, &[u8])], seq: Seq, invalidation: &Invalidation) -> u64 {
+        let (names, counter) = (&self.shared.names, &self.shared.counter);
+        let reached = if invalidation.cascade {
+            names.cascade(start, seq, invalidation.effect, counter)
+        } else {
+            start
+                .first()
+                .map_or(0, |&(kind, name)| names.raise(kind, name, seq, invalidation.effect, counter))
+        };
+        self.note_unswept(seq);
+        reached
+    }
+
+    /// Notes that entries may wait for the sweeper.
+    pub(super) fn note_unswept(&self, seq: Seq) {
+        self.shared.unswept.fetch_max(seq.0, AcqRel);
+    }
+
+    fn apply_swath(&self, swath: Swath, seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
+        self.shared.patterns.push(seq, invalidation.effect, swath.clone());
+        let reached = self.walk(seq, invalidation, now, |slot| swath.covers(slot.key()));
+        reached + self.cascade_where(seq, invalidation, |name| swath.covers(name))
+    }
+
+    fn apply_everything(&self, seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
+        self.shared.everything.raise(seq, invalidation.effect);
+        let reached = self.walk(seq, invalidation, now, |_| true);
+        for cell in &self.cells {
+            let mut shard = cell.lock.write();
+            shard.marks.forget_through(seq);
+            shard.publish(&self.shared);
+        }
+        // All that depends on anything was covered itself.
+        reached
+    }
+
+    fn cascade_where(&self, seq: Seq, invalidation: &Invalidation, covers: impl Fn(&[u8]) -> bool) -> u64 {
+        if !invalidation.cascade {
+            return 0;
+        }
+        let live = self.shared.names.live(Kind::Dependency, |name| covers(name));
+        let start: Vec<(Kind, &[u8])> = live.iter().map(|mark| (Kind::Dependency, mark.name())).collect();
+        if start.is_empty() { 0 } else { self.raise(&start, seq, invalidation) }
+    }
+
+    /// Visits every entry, a slice at a time, and takes away or marks those that are covered.
+    fn walk(
+        &self,
+        seq: Seq,
+        invalidation: &Invalidation,
+        now: Millis,
+        covers: impl Fn(&Slot) -> bool,
+    ) -> u64 {
+        let mut reached = 0;
+        for cell in &self.cells {
+            let mut place = 0;
+            loop {
+                let mut shard = cell.lock.write();
+                let end = place + SLICE;
+                while place < end.min(shard.slab.end()) {
+                    if shard.slab.get(place).is_some_and(&covers) {
+                        reached += u64::from(self.reach(cell, &mut shard, place, seq, invalidation, now));
+                    }
+                    place += 1;
+                }
+                shard.publish(&self.shared);
+                if place >= shard.slab.end() {
+                    break;
+                }
+            }
+        }
+        reached
+    }
+
+    /// Does to one entry what the invalidation says; whether that made a difference to a reader.
+    fn reach(
+        &self,
+        cell: &Cell,
+        shard: &mut Shard,
+        place: u32,
+        seq: Seq,
+        invalidation: &Invalidation,
+        now: Millis,
+    ) -> bool {
+        let slot = &mut shard.slab[place];
+        // Everything was raised before the walk, so the entry's own standing without it is asked.
+        if slot.began >= seq {
+            return false;
+        }
+        let death = shard.death_before(place, now, seq, &self.shared);
+        match invalidation.effect {
+            Effect::Stale => shard.slab[place].stale = true,
+            Effect::Gone => {
+                let cause = if invalidation.cause == Cause::Removal {
+                    Leaving::Removed
+                } else {
+                    Leaving::Invalidated
+                };
+                self.take_away(cell, shard, place, death.unwrap_or(cause));
+            }
+        }
+        death.is_none()
+    }
+}

@@ -1,0 +1,121 @@
+//! Plain SETs, which may be writes or fills.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::names::last_of;
+use crate::outstanding::{Decision, Offer};
+use crate::shard::{Cell, Incoming, Leaving, Shard, count};
+use crate::shared::Standing;
+use crate::{Draft, Engine, Millis, Offered, Seq};
+
+/// Remembers what the count was about a window ago, so that a plain SET is compared with the patterns since
+/// then only.
+#[derive(Debug, Default)]
+pub(super) struct Horizon {
+    turned: AtomicU64,
+    before: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Horizon {
+    /// A count that is at least `window_ms` old. Asked under a shard's lock by whoever uses the window.
+    fn at(&self, now: Millis, window_ms: u64, seq: Seq) -> Seq {
+        let turned = self.turned.load(Relaxed);
+        if now.0.saturating_sub(turned) >= window_ms
+            && self.turned.compare_exchange(turned, now.0, Relaxed, Relaxed).is_ok()
+        {
+            self.before.store(self.last.load(Relaxed), Relaxed);
+            self.last.store(seq.0, Relaxed);
+        }
+        Seq(self.before.load(Relaxed))
+    }
+}
+
+impl Engine {
+    /// Notes that a reader without a loader missed; the count at that.
+    pub(super) fn remember_miss(&self, cell: &Cell, hash: u64, key: &[u8], now: Millis) -> Seq {
+        let mut shard = cell.lock.write();
+        let seq = self.seq();
+        let invalidated = self.invalidated(&shard, hash, key, seq, now);
+        shard.outstanding.miss(hash, invalidated, seq, now);
+        shard.publish(&self.shared);
+        seq
+    }
+
+    /// A count from before all that a plain SET may be the fill of.
+    fn horizon(&self, now: Millis) -> Seq {
+        self.horizon.at(now, self.shared.config.late_fill_window_ms, self.seq())
+    }
+
+    /// The count at the key's last invalidation (not: put), as far as it is known and within the window.
+    fn invalidated(&self, shard: &Shard, hash: u64, key: &[u8], oldest: Seq, now: Millis) -> Seq {
+        let oldest = self.horizon(now).min(oldest);
+        let patterns = self.shared.patterns.last_covering(oldest, |swath| swath.covers(key));
+        let entry = shard.find(hash, key).map(|place| last_of(shard.slab[place].held())).unwrap_or_default();
+        let wide = self.shared.everything.last();
+        shard.marks.last(hash).and(patterns).and(entry).and(wide).newest()
+    }
+
+    /// A plain SET: a write, or the fill of a remembered miss; `own_miss` is the count at this connection's own
+    /// miss of the key, if it remembers one.
+    pub fn offer(&self, key: &[u8], own_miss: Option<Seq>, draft: &Draft<'_>, now: Millis) -> Offered {
+        let (hash, cell) = self.cell(key);
+        let oldest = self.horizon(now).min(own_miss.unwrap_or(Seq(u64::MAX)));
+        let incoming = match self.incoming(key, hash, oldest, draft) {
+            Ok(incoming) => incoming,
+            Err(unfit) => return Offered::TooLarge(unfit),
+        };
+        let mut shard = cell.lock.write();
+        let offer = self.question(&shard, &incoming, own_miss, draft, now);
+        let (offered, stored) = match shard.outstanding.offer(&offer) {
+            Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
+            Decision::Fill { began } => {
+                match self.store_fill(&mut shard, cell, incoming, began, draft.events, now) {
+                    Some(place) => (Offered::Filled, Some(place)),
+                    None => (Offered::Refused, None),
+                }
+            }
+            Decision::Same => {
+                count(&cell.tally.fills);
+                self.discard(incoming);
+                (Offered::Filled, None)
+            }
+            Decision::Refuse { drop_stored } => {
+                if let Some(place) = shard.find(hash, key).filter(|_| drop_stored) {
+                    self.take_away(cell, &mut shard, place, Leaving::Invalidated);
+                }
+                self.discard(incoming);
+                (Offered::Refused, None)
+            }
+        };
+        if offered == Offered::Refused {
+            count(&cell.tally.offers_refused);
+        }
+        self.finish(cell, shard, stored, now);
+        offered
+    }
+
+    fn question(
+        &self,
+        shard: &Shard,
+        incoming: &Incoming,
+        own_miss: Option<Seq>,
+        draft: &Draft<'_>,
+        now: Millis,
+    ) -> Offer {
+        let (hash, key, seq) = (incoming.hash, incoming.key(), self.seq());
+        let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
+        let live = slot.filter(|slot| self.shared.standing(slot, now) == Standing::Fresh);
+        let own = self.invalidated(shard, hash, key, own_miss.unwrap_or(seq), now);
+        Offer {
+            hash,
+            value: draft.value.map_or(0, |value| self.shared.hasher.hash(value)),
+            own_miss,
+            invalidated: own.max(last_of(incoming.held()).newest()),
+            put: slot.filter(|slot| slot.put).map_or(Seq(0), |slot| slot.began),
+            stored_same: live.map(|slot| slot.value() == draft.value),
+            seq,
+            now,
+        }
+    }
+}

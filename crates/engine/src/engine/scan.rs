@@ -1,0 +1,104 @@
+//! Going over the entries.
+
+use crate::names::Kind;
+use crate::shared::Standing;
+use crate::slot::Slot;
+use crate::{Dependencies, Engine, Millis, View};
+
+/// Places that one call of `scan` looks at, for each entry that it is asked for.
+const PLACES_A_VISIT: usize = 16;
+
+impl Engine {
+    /// Visits about `count` entries from `cursor` (0 begins) and returns the next cursor (0: all done). An entry that
+    /// stays during the whole scan is visited exactly once. Takes one shard at a time; `visit` does not call the engine.
+    pub fn scan(&self, cursor: u64, count: usize, now: Millis, mut visit: impl FnMut(&View<'_>)) -> u64 {
+        let (mut index, mut place) = ((cursor >> 32) as usize, cursor as u32);
+        let mut wanted = count.max(1);
+        let mut places = wanted.saturating_mul(PLACES_A_VISIT);
+        while let Some(cell) = self.cells.get(index) {
+            let shard = cell.lock.read();
+            while place < shard.slab.end() {
+                if wanted == 0 || places == 0 {
+                    return (index as u64) << 32 | u64::from(place);
+                }
+                if let Some(slot) = shard.slab.get(place)
+                    && self.visible(slot, now).is_some_and(|stale| {
+                        visit(&View { slot, stale });
+                        true
+                    })
+                {
+                    wanted -= 1;
+                }
+                places -= 1;
+                place += 1;
+            }
+            (index, place) = (index + 1, 0);
+            if wanted == 0 && index < self.cells.len() {
+                return (index as u64) << 32;
+            }
+        }
+        0
+    }
+
+    /// Whether an entry is to be shown, and if so whether as stale.
+    fn visible(&self, slot: &Slot, now: Millis) -> Option<bool> {
+        match self.shared.standing(slot, now) {
+            Standing::Dead | Standing::Grace => None,
+            Standing::Stale => Some(true),
+            Standing::Fresh => Some(false),
+        }
+    }
+
+    /// A key, picked by the random number `pick`; `None` when there is none.
+    pub fn random_key(&self, pick: u64, now: Millis) -> Option<Box<[u8]>> {
+        let shards = self.cells.len() as u64;
+        let start = pick % shards;
+        (0..shards).find_map(|turn| {
+            let shard = self.cells[((start + turn) % shards) as usize].lock.read();
+            let end = shard.slab.end();
+            let first = ((pick / shards) % u64::from(end.max(1))) as u32;
+            (first..end).chain(0..first).find_map(|place| {
+                let slot = shard.slab.get(place)?;
+                self.visible(slot, now).map(|_| slot.key().into())
+            })
+        })
+    }
+
+    /// The neighbours of a key, with at most `most` dependents. Those are found by reading every entry.
+    pub fn dependencies(&self, key: &[u8], most: usize, now: Millis) -> Dependencies {
+        let owned = |names: &mut dyn Iterator<Item = &[u8]>| names.map(Box::from).collect();
+        let mut found = self
+            .peek(key, now, |view| Dependencies {
+                depends_on: owned(&mut view.dependencies()),
+                tags: owned(&mut view.tags()),
+                events: view.events().map(Box::from).collect(),
+                dependents: Vec::new(),
+            })
+            .unwrap_or_default();
+        if self.shared.names.is_live(key) {
+            self.each(|slot| {
+                let depends = || slot.names(Kind::Dependency).any(|name| name == key);
+                if found.dependents.len() < most && self.visible(slot, now).is_some() && depends() {
+                    found.dependents.push(slot.key().into());
+                }
+            });
+        }
+        found
+    }
+
+    /// Shows every entry, dead ones too, a slice of a shard at a time.
+    pub(super) fn each(&self, mut visit: impl FnMut(&Slot)) {
+        for cell in &self.cells {
+            let mut place = 0;
+            loop {
+                let shard = cell.lock.read();
+                let end = shard.slab.end().min(place + super::apply::SLICE);
+                (place..end).filter_map(|place| shard.slab.get(place)).for_each(&mut visit);
+                if end >= shard.slab.end() {
+                    break;
+                }
+                place = end;
+            }
+        }
+    }
+}

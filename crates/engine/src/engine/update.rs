@@ -1,0 +1,183 @@
+//! Writes: puts, and changes decided under the lock.
+
+use crate::freshness::Last;
+use crate::hash::shard_of;
+use crate::names::{Kind, enter_all};
+use crate::shard::{Cell, Incoming, Leaving, Shard};
+use crate::shared::{Shared, Standing};
+use crate::slot::{NEVER, blob};
+use crate::{Change, Draft, Effect, Engine, Millis, Seq, TooLarge, View};
+
+/// How often another shard's lock is tried while one is held.
+const TRIES: usize = 64;
+
+impl Engine {
+    /// A client's write: stored whatever there was, newer than every load in flight. What depends on the key is
+    /// invalidated.
+    pub fn put(&self, key: &[u8], draft: &Draft<'_>, now: Millis) -> Result<(), TooLarge> {
+        let (hash, cell) = self.cell(key);
+        let incoming = self.incoming(key, hash, self.seq(), draft)?;
+        let mut shard = cell.lock.write();
+        let stored = self.store_put(&mut shard, cell, incoming, now);
+        self.finish(cell, shard, stored, now);
+        Ok(())
+    }
+
+    /// Stores a put and invalidates what depends on its key; its place.
+    pub(super) fn store_put(
+        &self,
+        shard: &mut Shard,
+        cell: &Cell,
+        incoming: Incoming,
+        now: Millis,
+    ) -> Option<u32> {
+        let names = &self.shared.names;
+        let hash = incoming.hash;
+        // The edges stand before the marks are looked at, so that a cascade either follows them or refuses this.
+        let seq = enter_newer(&self.shared, |seq| {
+            self.cascade_from(incoming.key(), seq);
+            names.relink(incoming.key(), incoming.held());
+            enter_all(incoming.held(), seq)
+        });
+        let stored = self.place(shard, cell, incoming, seq, true, now);
+        if stored.is_none() {
+            shard.marks.raise(hash, Last::at(seq, Effect::Gone));
+        }
+        stored
+    }
+
+    /// Invalidates what depends on a key that is being written.
+    fn cascade_from(&self, key: &[u8], seq: Seq) {
+        let shared = &self.shared;
+        if shared.names.is_live(key) {
+            shared.names.cascade(&[(Kind::Dependency, key)], seq, Effect::Gone, &shared.counter);
+            self.note_unswept(seq);
+        }
+    }
+
+    /// Reads, decides and changes one key in one step; no other command comes between. `decide` sees what a reader
+    /// would see, and does not call the engine; a negative entry is shown as none.
+    pub fn update<'d, R>(
+        &self,
+        key: &[u8],
+        now: Millis,
+        decide: impl FnOnce(Option<&View<'_>>) -> (Change<'d>, R),
+    ) -> Result<R, TooLarge> {
+        let (hash, cell) = self.cell(key);
+        let mut shard = cell.lock.write();
+        let seen = shard.find(hash, key).filter(|&place| {
+            let slot = &shard.slab[place];
+            !slot.negative && self.shared.standing(slot, now) >= Standing::Stale
+        });
+        let stale =
+            seen.is_some_and(|place| self.shared.standing(&shard.slab[place], now) == Standing::Stale);
+        let (change, answer) = decide(seen.map(|place| View { slot: &shard.slab[place], stale }).as_ref());
+        let stored = self.change(cell, &mut shard, key, seen, change, now)?;
+        self.finish(cell, shard, stored, now);
+        Ok(answer)
+    }
+
+    /// Carries a change out; the place of what was stored.
+    fn change(
+        &self,
+        cell: &Cell,
+        shard: &mut Shard,
+        key: &[u8],
+        seen: Option<u32>,
+        change: Change<'_>,
+        now: Millis,
+    ) -> Result<Option<u32>, TooLarge> {
+        match (change, seen) {
+            (Change::Keep, _) | (Change::Expires(_), None) => Ok(None),
+            (Change::Expires(expires), Some(place)) => {
+                shard.set_expires(place, expires.map_or(NEVER, |at| at.0.min(NEVER - 1)));
+                Ok(None)
+            }
+            (Change::Remove, _) => {
+                self.remove_key(cell, shard, key);
+                Ok(None)
+            }
+            (Change::Put(draft), _) => self.put_held(cell, shard, key, &draft, now),
+            (Change::Value(value), None) => {
+                let draft = Draft { value: Some(&value), ..Draft::default() };
+                self.put_held(cell, shard, key, &draft, now)
+            }
+            (Change::Value(value), Some(place)) => {
+                self.check_size(key, &Draft { value: Some(&value), ..Draft::default() })?;
+                let seq = enter_newer(&self.shared, |seq| {
+                    self.cascade_from(key, seq);
+                    shard.reenter(place, seq)
+                });
+                shard.set_value(place, blob(key, Some(&value)), seq, now);
+                Ok(Some(place))
+            }
+        }
+    }
+
+    /// A client's removal, which every load in flight is older than.
+    fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8]) {
+        let hash = self.shared.hasher.hash(key);
+        let seq = self.shared.counter.next();
+        if let Some(place) = shard.find(hash, key) {
+            self.take_away(cell, shard, place, Leaving::Removed);
+        }
+        shard.marks.raise(hash, Last::at(seq, Effect::Gone));
+        self.cascade_from(key, seq);
+    }
+
+    /// A put while the key's shard is held.
+    fn put_held(
+        &self,
+        cell: &Cell,
+        shard: &mut Shard,
+        key: &[u8],
+        draft: &Draft<'_>,
+        now: Millis,
+    ) -> Result<Option<u32>, TooLarge> {
+        self.check_size(key, draft)?;
+        let incoming = self.join(key, self.shared.hasher.hash(key), draft);
+        let linked = draft.dependencies.iter().all(|dependency| self.link_beside(cell, shard, dependency));
+        let incoming = self.check_chain(incoming, draft)?;
+        let stored = self.store_put(shard, cell, incoming, now);
+        match stored {
+            Some(place) if !linked => {
+                // What its dependencies live by is not known, so it may not stay.
+                self.take_away(cell, shard, place, Leaving::Evicted);
+                Ok(None)
+            }
+            stored => Ok(stored),
+        }
+    }
+
+    /// [`Engine::link_stored`] while a shard is held. Another one's lock is only tried, or two such writes could wait for
+    /// each other for ever; `false`: it was not to be had.
+    fn link_beside(&self, held: &Cell, shard: &Shard, dependency: &[u8]) -> bool {
+        let hash = self.shared.hasher.hash(dependency);
+        let cell = &self.cells[shard_of(hash, self.cells.len() - 1)];
+        if std::ptr::eq(cell, held) {
+            self.link_stored(shard, hash, dependency, self.seq());
+            return true;
+        }
+        let other = (0..TRIES).find_map(|_| {
+            let other = cell.lock.try_read();
+            if other.is_none() {
+                std::thread::yield_now();
+            }
+            other
+        });
+        other.is_some_and(|other| {
+            self.link_stored(&other, hash, dependency, self.seq());
+            true
+        })
+    }
+}
+
+/// Takes counts until nothing newer covers what is entered; mostly the first will do.
+fn enter_newer(shared: &Shared, mut enter: impl FnMut(Seq) -> bool) -> Seq {
+    loop {
+        let seq = shared.counter.next();
+        if enter(seq) {
+            return seq;
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One stripe of the entries: table, places, queues, timers and the marks of its keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hashbrown::HashTable;
+use parking_lot::RwLock;
+
+use crate::eviction::Eviction;
+use crate::flight::Flights;
+use crate::freshness::{Last, Verdict};
+use crate::marks::KeyMarks;
+use crate::names::{Kind, enter_all, last_of, leave_all};
+use crate::outstanding::Outstanding;
+use crate::shared::{Shared, Standing};
+use crate::slab::Slab;
+use crate::slot::{Extra, NEVER, Slot};
+use crate::wheel::Wheel;
+use crate::{Effect, Millis, Seq};
+
+/// A shard with its lock, its books and its flights, on cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Cell {
+    pub lock: RwLock<Shard>,
+    pub tally: Tally,
+    pub flights: Arc<Flights>,
+}
+
+/// What happened in a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub hits: AtomicU64,
+    pub stale_hits: AtomicU64,
+    pub misses: AtomicU64,
+    pub fills: AtomicU64,
+    pub fills_refused: AtomicU64,
+    pub offers_refused: AtomicU64,
+    pub early_refreshes: AtomicU64,
+    pub evicted: AtomicU64,
+    pub expired: AtomicU64,
+    pub invalidated: AtomicU64,
+    pub removed: AtomicU64,
+}
+
+/// Adds one to a count.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// Why an entry left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    Evicted,
+    Expired,
+    Invalidated,
+    Removed,
+}
+
+impl Tally {
+    pub(crate) fn left(&self, why: Leaving) {
+        count(match why {
+            Leaving::Evicted => &self.evicted,
+            Leaving::Expired => &self.expired,
+            Leaving::Invalidated => &self.invalidated,
+            Leaving::Removed => &self.removed,
+        });
+    }
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub slab: Slab,
+    pub table: HashTable<u32>,
+    pub eviction: Eviction,
+    pub wheel: Wheel,
+    pub marks: KeyMarks,
+    pub outstanding: Outstanding,
+    /// Entries that expire.
+    pub timed: usize,
+    pub negative: usize,
+    /// Stamps given out, and the shard's number, which makes them unique.
+    stamps: u64,
+    number: u64,
+    /// Bytes last told to the engine.
+    published: u64,
+}
+
+/// An entry to be stored, its names joined.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub hash: u64,
+    pub blob: Box<[u8]>,
+    pub key_len: u32,
+    pub extra: Option<Box<Extra>>,
+    pub expires: u64,
+    pub negative: bool,
+    /// When what it was made from was invalidated last: a load that began earlier may have seen what was before.
+    pub below: Last,
+}
+
+impl Incoming {
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.blob[..self.key_len as usize]
+    }
+
+    pub(crate) fn held(&self) -> &[Arc<crate::names::Mark>] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.held)
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(number: u64, marks: usize, window_ms: u64) -> Shard {
+        Shard {
+            slab: Slab::new(),
+            table: HashTable::new(),
+            eviction: Eviction::new(),
+            wheel: Wheel::default(),
+            marks: KeyMarks::new(marks),
+            outstanding: Outstanding::new(marks, window_ms),
+            timed: 0,
+            negative: 0,
+            stamps: 0,
+            number,
+            published: 0,
+        }
+    }
+
+    /// The place of a key's entry, whatever that is worth.
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let found = self.table.find(hash, |&place| {
+            let slot = &self.slab[place];
+            slot.hash == hash && slot.key() == key
+        });
+        found.copied()
+    }
+
+    /// Another stamp; they are never 0 and leave the highest bit free.
+    pub(crate) fn stamp(&mut self) -> u64 {
+        self.stamps += 1;
+        (self.stamps << 6 | self.number) & !crate::view::STALE_STAMP
+    }
+
+    /// Puts an entry, whose marks have been entered with `began`, in the place of what stood under its key.
+    /// Gives it back when there is no place left.
+    pub(crate) fn store(
+        &mut self,
+        incoming: Incoming,
+        began: Seq,
+        put: bool,
+        now: Millis,
+        shared: &Shared,
+        tally: &Tally,
+    ) -> Result<u32, Incoming> {
+        let place = match self.find(incoming.hash, incoming.key()) {
+            Some(place) => {
+                self.vacate(place, now, shared, tally);
+                place
+            }
+            None => match self.slab.take() {
+                Some(place) => {
+                    self.slab[place].hash = incoming.hash;
+                    let slab = &self.slab;
+                    self.table.insert_unique(incoming.hash, place, |&place| slab[place].hash);
+                    self.slab[place].reset_reads(now);
+                    self.eviction.admit(&mut self.slab, place);
+                    place
+                }
+                None => return Err(incoming),
+            },
+        };
+        self.fill_place(place, incoming, began, put, now);
+        Ok(place)
+    }
+
+    /// Prepares a place whose entry is to be replaced: lets its marks go, and counts it if it was dead already.
+    fn vacate(&mut self, place: u32, now: Millis, shared: &Shared, tally: &Tally) {
+        if let Some(why) = self.death(place, now, shared) {
+            tally.left(why);
+        }
+        tell_dependents(&self.slab[place], shared);
+        self.eviction.reweigh(&mut self.slab, place, |slot| leave_marks(slot, shared));
+    }
+
+    fn fill_place(&mut self, place: u32, incoming: Incoming, began: Seq, put: bool, now: Millis) {
+        let stamp = self.stamp();
+        let old = &self.slab[place];
+        if old.put && !put {
+            // This fill began later than that put; others in flight may not have.
+            self.marks.raise(old.hash, Last { gone: old.began, stale: Seq(0) });
+        }
+        let armed = old.deadline();
+        self.timed -= usize::from(old.expires != NEVER);
+        self.negative -= usize::from(old.negative);
+        self.timed += usize::from(incoming.expires != NEVER);
+        self.negative += usize::from(incoming.negative);
+        self.eviction.reweigh(&mut self.slab, place, |slot| {
+            slot.cool((slot.frequency() + u32::from(!slot.blob.is_empty())).min(3));
+            slot.blob = incoming.blob;
+            slot.key_len = incoming.key_len;
+            slot.extra = incoming.extra;
+            slot.expires = incoming.expires;
+            slot.negative = incoming.negative;
+            slot.began = began;
+            slot.created = now;
+            slot.stamp = stamp;
+            slot.put = put;
+            slot.stale = false;
+        });
+        self.arm(place, armed);
+    }
+
+    /// Changes when an entry expires.
+    pub(crate) fn set_expires(&mut self, place: u32, expires: u64) {
+        let stamp = self.stamp();
+        let slot = &mut self.slab[place];
+        let armed = slot.deadline();
+        self.timed -= usize::from(slot.expires != NEVER);
+        self.timed += usize::from(expires != NEVER);
+        slot.expires = expires;
+        slot.stamp = stamp;
+        self.arm(place, armed);
+    }
+
+    /// Sets a timer unless one that comes up no later is set; that one is set again when it comes up early.
+    fn arm(&mut self, place: u32, armed: u64) {
+        let slot = &self.slab[place];
+        let deadline = slot.deadline();
+        if deadline >= armed {
+            return;
+        }
+        self.wheel.set((place, slot.generation), deadline);
+        if self.wheel.len() > 2 * self.timed + 64 {
+            self.rebuild_wheel();
+        }
+    }
+
+    fn rebuild_wheel(&mut self) {
+        self.wheel.clear();
+        for (place, slot) in self.slab.iter().filter(|(_, slot)| slot.expires != NEVER) {
+            self.wheel.set((place, slot.generation), slot.deadline());
+        }
+    }
+
+    /// Puts another value into an entry and keeps all else; it is a put of `began`, which its marks were entered with.
+    pub(crate) fn set_value(&mut self, place: u32, blob: Box<[u8]>, began: Seq, now: Millis) {
+        let stamp = self.stamp();
+        self.negative -= usize::from(self.slab[place].negative);
+        self.eviction.reweigh(&mut self.slab, place, |slot| {
+            slot.blob = blob;
+            slot.negative = false;
+            slot.began = began;
+            slot.created = now;
+            slot.stamp = stamp;
+            slot.put = true;
+            slot.stale = false;
+        });
+    }
+
+    /// Counts an entry out of its marks and in again as of `began`; `false`: something newer covers it.
+    pub(crate) fn reenter(&mut self, place: u32, began: Seq) -> bool {
+        let slot = &mut self.slab[place];
+        let before = slot.began;
+        leave_all(slot.held(), before);
+        if enter_all(slot.held(), began) {
+            slot.began = began;
+            return true;
+        }
+        // Back in, so that what follows finds it as it was.
+        enter_all(slot.held(), before);
+        false
+    }
+
+    /// Why an entry is dead, if it is.
+    pub(crate) fn death(&self, place: u32, now: Millis, shared: &Shared) -> Option<Leaving> {
+        let slot = &self.slab[place];
+        if slot.over(now) {
+            return Some(Leaving::Expired);
+        }
+        (shared.standing(slot, now) == Standing::Dead).then_some(Leaving::Invalidated)
+    }
+
+    /// Why an entry was dead already before the invalidation `seq`.
+    pub(crate) fn death_before(&self, place: u32, now: Millis, seq: Seq, shared: &Shared) -> Option<Leaving> {
+        let slot = &self.slab[place];
+        if slot.over(now) {
+            return Some(Leaving::Expired);
+        }
+        (shared.verdict_before(slot, seq) == Verdict::Gone).then_some(Leaving::Invalidated)
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove(&mut self, place: u32, why: Leaving, shared: &Shared, tally: &Tally) {
+        tally.left(why);
+        let hash = self.slab[place].hash;
+        if let Ok(found) = self.table.find_entry(hash, |&candidate| candidate == place) {
+            found.remove();
+        }
+        self.eviction.drop(&mut self.slab, place);
+        self.remember_key(place);
+        let slot = &self.slab[place];
+        self.timed -= usize::from(slot.expires != NEVER);
+        self.negative -= usize::from(slot.negative);
+        tell_dependents(&self.slab[place], shared);
+        leave_marks(&mut self.slab[place], shared);
+        self.slab.release(place);
+        if self.slab.len() == 0 && self.slab.end() > 1024 {
+            self.give_back();
+        }
+    }
+
+    /// What a leaving entry knew of its key's invalidations goes to the key's mark.
+    fn remember_key(&mut self, place: u32) {
+        let slot = &self.slab[place];
+        if slot.put {
+            self.marks.raise(slot.hash, Last { gone: slot.began, stale: Seq(0) });
+        }
+        // A plain SET under way may be from before the invalidation of a tag that only this entry named.
+        if self.outstanding.total() > 0 && !slot.held().is_empty() {
+            let last = last_of(slot.held());
+            if last.newest() > slot.began {
+                self.marks.raise(slot.hash, last);
+            }
+        }
+    }
+
+    /// Gives the memory of an empty shard back.
+    fn give_back(&mut self) {
+        self.slab = Slab::new();
+        self.table = HashTable::new();
+        self.wheel.clear();
+    }
+
+    /// Bytes taken.
+    pub(crate) fn bytes(&self) -> u64 {
+        let slots_twice = (self.slab.len() * size_of::<Slot>()) as u64;
+        let beside =
+            self.marks.memory_bytes() + self.outstanding.memory_bytes() + self.table.allocation_size();
+        self.eviction.weight() - slots_twice
+            + self.slab.bytes()
+            + self.wheel.bytes()
+            + self.eviction.bytes()
+            + beside as u64
+    }
+
+    /// Tells the engine what changed since it was told last.
+    pub(crate) fn publish(&mut self, shared: &Shared) {
+        let bytes = self.bytes();
+        shared.shard_bytes.fetch_add(bytes.wrapping_sub(self.published), Relaxed);
+        self.published = bytes;
+    }
+
+    pub(crate) fn published(&self) -> u64 {
+        self.published
+    }
+}
+
+/// Counts an entry out of its marks and gives them back.
+fn leave_marks(slot: &mut Slot, shared: &Shared) {
+    let began = slot.began;
+    if let Some(extra) = &mut slot.extra {
+        let held = std::mem::take(&mut extra.held);
+        leave_all(&held, began);
+        shared.names.release(held);
+    }
+}
+
+/// Leaves word, where an entry goes that its marks had taken away, for loads in flight of what was made from it: if
+/// nobody depended on its key yet, no cascade has reached that.
+fn tell_dependents(slot: &Slot, shared: &Shared) {
+    if slot.held().is_empty() {
+        return;
+    }
+    let last = last_of(slot.held());
+    if last.newest() <= slot.began || shared.names.is_live(slot.key()) {
+        return;
+    }
+    for (seq, effect) in [(last.gone, Effect::Gone), (last.stale, Effect::Stale)] {
+        if seq > slot.began {
+            shared.names.raise(Kind::Dependency, slot.key(), seq, effect, &shared.counter);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What all shards of an engine share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::counter::Counter;
+use crate::freshness::{Last, Verdict, verdict};
+use crate::hash::Hasher;
+use crate::names::{Names, last_of};
+use crate::recent::{Heap, Recent};
+use crate::slot::Slot;
+use crate::{Config, Effect, Event, Glob, Millis, Seq};
+
+/// How many patterns, and how many events, are remembered for the fills in flight, and in how many bytes.
+const RECENT: (usize, usize) = (256, 64 << 10);
+
+/// Writes between two counts of what the shards do not count themselves.
+const WRITES_A_COUNT: u64 = 256;
+
+/// Counts, names and memories that belong to no one shard.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub config: Config,
+    pub hasher: Hasher,
+    pub counter: Counter,
+    pub names: Names,
+    pub everything: WideMark,
+    pub patterns: Recent<Swath>,
+    pub events: Recent<Event>,
+    /// Bytes of all shards.
+    pub shard_bytes: AtomicU64,
+    /// The last invalidation that left entries to the sweeper.
+    pub unswept: AtomicU64,
+    pub invalidations: AtomicU64,
+    /// Bytes of names, marks, edges and remembered scopes, as counted last.
+    rest_bytes: AtomicU64,
+    writes: AtomicU64,
+}
+
+/// A pattern or prefix over keys.
+#[derive(Debug, Clone)]
+pub(crate) enum Swath {
+    Pattern(Glob),
+    Prefix(Box<[u8]>),
+}
+
+impl Swath {
+    pub(crate) fn covers(&self, key: &[u8]) -> bool {
+        match self {
+            Swath::Pattern(glob) => glob.matches(key),
+            Swath::Prefix(prefix) => key.starts_with(prefix),
+        }
+    }
+}
+
+impl Heap for Swath {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Swath::Pattern(glob) => glob.as_bytes().len(),
+            Swath::Prefix(prefix) => prefix.len(),
+        }
+    }
+}
+
+/// The mark of everything.
+#[derive(Debug, Default)]
+pub(crate) struct WideMark {
+    gone: AtomicU64,
+    stale: AtomicU64,
+}
+
+impl WideMark {
+    pub(crate) fn last(&self) -> Last {
+        Last { gone: Seq(self.gone.load(Ordering::Acquire)), stale: Seq(self.stale.load(Ordering::Acquire)) }
+    }
+
+    pub(crate) fn raise(&self, seq: Seq, effect: Effect) {
+        let mark = match effect {
+            Effect::Gone => &self.gone,
+            Effect::Stale => &self.stale,
+        };
+        mark.fetch_max(seq.0, Ordering::AcqRel);
+    }
+}
+
+/// What a stored entry is worth now, from worst to best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// May not be served to anybody.
+    Dead,
+    /// Expired, and within its grace.
+    Grace,
+    /// Marked stale.
+    Stale,
+    Fresh,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, seed: u64) -> Shared {
+        Shared {
+            hasher: Hasher::new(seed),
+            counter: Counter::default(),
+            names: Names::new(config.marks, seed),
+            everything: WideMark::default(),
+            patterns: Recent::new(RECENT.0, RECENT.1),
+            events: Recent::new(RECENT.0, RECENT.1),
+            shard_bytes: AtomicU64::new(0),
+            unswept: AtomicU64::new(0),
+            invalidations: AtomicU64::new(0),
+            rest_bytes: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            config,
+        }
+    }
+
+    /// The one rule, over all that covers an entry.
+    pub(crate) fn verdict(&self, slot: &Slot) -> Verdict {
+        let own = if slot.stale { Verdict::Stale } else { Verdict::Fresh };
+        let wide = verdict(slot.began, self.everything.last());
+        let held = slot.held();
+        let named = if held.is_empty() { Verdict::Fresh } else { verdict(slot.began, last_of(held)) };
+        own.max(wide).max(named)
+    }
+
+    /// The verdict before everything was invalidated as `seq`; an older invalidation of everything has left no
+    /// entry that it covers.
+    pub(crate) fn verdict_before(&self, slot: &Slot, seq: Seq) -> Verdict {
+        let wide = self.everything.last();
+        if wide.gone < seq { self.verdict(slot) } else { verdict(slot.began, last_of(slot.held())) }
+    }
+
+    /// What an entry is worth at `now`.
+    pub(crate) fn standing(&self, slot: &Slot, now: Millis) -> Standing {
+        match self.verdict(slot) {
+            _ if slot.over(now) => Standing::Dead,
+            Verdict::Gone => Standing::Dead,
+            _ if slot.expired(now) => Standing::Grace,
+            Verdict::Stale => Standing::Stale,
+            Verdict::Fresh => Standing::Fresh,
+        }
+    }
+
+    /// Bytes of everything, counted now.
+    pub(crate) fn bytes(&self) -> u64 {
+        let rest = self.names.memory_bytes() + self.patterns.memory_bytes() + self.events.memory_bytes();
+        self.rest_bytes.store(rest as u64, Ordering::Relaxed);
+        self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest as u64)
+    }
+
+    /// Whether more memory is taken than allowed. What is not the shards' own is counted at every so many writes.
+    pub(crate) fn over_full(&self) -> bool {
+        let rest = self.rest_bytes.load(Ordering::Relaxed);
+        self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest) > self.config.max_memory
+    }
+
+    /// Notes a write.
+    pub(crate) fn note_write(&self) {
+        if self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_A_COUNT == 0 {
+            self.bytes();
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `clearwell serve`: a node.
+
+use std::io::{ErrorKind, IsTerminal};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::config::Config;
+use crate::keyspace::FeedRules;
+use crate::running::Running;
+use crate::tasks::Tasks;
+
+/// Serves a node: RESP and HTTP, with the sources that the configuration names.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ServeArgs {
+    /// Check the configuration and exit
+    #[arg(long)]
+    pub check: bool,
+    /// The configuration; without one, ./clearwell.toml if it is there, else a small sample
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data folder, made when it is missing
+    #[arg(long, value_name = "DIR", default_value = "./clearwell-data")]
+    pub data: PathBuf,
+    /// Where Redis clients connect; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7379")]
+    pub resp: String,
+    /// Where HTTP is served; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7380")]
+    pub http: String,
+    /// Worker threads for Redis clients [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+}
+
+/// Runs `clearwell serve`: until a signal asks it to end.
+///
+/// # Errors
+/// In words: why it does not serve.
+pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
+    let (config, origin) = configuration(args.config.as_deref())?;
+    if args.check {
+        return check(&config, &origin);
+    }
+    log_to_stderr();
+    let resp = bind("--resp", &args.resp)?;
+    let http = bind("--http", &args.http)?;
+    std::fs::create_dir_all(&args.data)
+        .map_err(|error| format!("data folder {}: {error}", args.data.display()))?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = args.workers.map_or_else(cores, usize::from);
+    let running =
+        Running::start(config, &args.data, resp, http, workers).map_err(|error| error.to_string())?;
+    greet(&running, &origin, &args.data);
+    wait_for_signal()?;
+    println!("stopping");
+    running.stop();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration and a word for where it came from.
+fn configuration(file: Option<&Path>) -> Result<(Config, String), String> {
+    let default = Path::new("clearwell.toml");
+    match file.or_else(|| default.exists().then_some(default)) {
+        Some(path) => {
+            let config = Config::load(path).map_err(|error| error.to_string())?;
+            Ok((config, path.display().to_string()))
+        }
+        None => Ok((Config::default_sample(), "built-in sample".to_owned())),
+    }
+}
+
+/// All that can be checked without opening a database: names, types, patterns, templates, statements' parameters.
+fn check(config: &Config, origin: &str) -> Result<ExitCode, String> {
+    FeedRules::build(config).map_err(|error| format!("{origin}: {error}"))?;
+    println!("{origin}: {} sources, {} keyspaces, no mistakes", config.sources.len(), config.keyspaces.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bind(option: &str, address: &str) -> Result<TcpListener, String> {
+    let wrong =
+        |why: String| format!("{option} {address}: {why}; give an address and a port, such as 127.0.0.1:0");
+    let addresses: Vec<SocketAddr> =
+        address.to_socket_addrs().map_err(|error| wrong(error.to_string()))?.collect();
+    TcpListener::bind(&addresses[..]).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "{address} is taken: is another node running? Give another address with {option}; port 0 takes a free one"
+        ),
+        _ => format!("{option} {address}: {error}"),
+    })
+}
+
+/// The first words; the lines `resp` and `http` are also read by programs.
+fn greet(running: &Running, origin: &str, data: &Path) {
+    let (resp, http) = (running.resp_address(), running.http_address());
+    println!("clearwell {}", env!("CARGO_PKG_VERSION"));
+    println!("resp   {resp}");
+    println!("http   {http}");
+    println!("config {origin}");
+    println!("data   {}", data.display());
+    println!();
+    println!("Try:");
+    println!("  redis-cli -p {} GET post:1", resp.port());
+    println!("  curl http://{http}/api/cache/post:1");
+    println!("  http://{http}/");
+}
+
+fn wait_for_signal() -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
+    let tasks = Tasks::start().map_err(failed)?;
+    let handle = tasks.handle();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    handle.spawn(async move {
+        let signalled = async {
+            let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => interrupted,
+                _ = end.recv() => Ok(()),
+            }
+        };
+        let _nobody_waits = sender.send(signalled.await);
+    });
+    receiver.recv().map_err(|error| error.to_string())?.map_err(failed)
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let ansi = std::io::stderr().is_terminal();
+    let logging =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    // Another logger may be there already when the library is embedded.
+    let _already_set = logging.try_init();
+}

@@ -1,0 +1,109 @@
+//! The last minute, second by second.
+
+use std::collections::VecDeque;
+
+use clearwell_engine::Millis;
+
+use super::Counts;
+
+/// How far back the figures look, in seconds.
+pub const WINDOW_SECONDS: u64 = 60;
+
+/// Sums at the seconds of the last minute.
+pub(super) struct Window {
+    sums: VecDeque<(Millis, Counts)>,
+}
+
+/// What happened in the window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// How many seconds the figures are of: 60, or less soon after the start.
+    pub window_seconds: f64,
+    /// Operations that ended in the window.
+    pub operations: u64,
+    /// Operations per second.
+    pub operations_per_second: f64,
+    /// The mean, in milliseconds.
+    pub average_latency: f64,
+    /// What 95 % of the operations did not exceed, in milliseconds.
+    pub p95_latency: f64,
+    /// What 99 % of the operations did not exceed, in milliseconds.
+    pub p99_latency: f64,
+    /// The share that ended in an error, 0 to 1.
+    pub error_rate: f64,
+}
+
+impl Window {
+    pub(super) fn new() -> Window {
+        Window { sums: VecDeque::from([(Millis(0), Counts::none())]) }
+    }
+
+    /// Notes the sums of now, at most once a second, and forgets what is older than the window needs.
+    pub(super) fn tick(&mut self, now: Millis, total: Counts) {
+        if self.sums.back().is_some_and(|(at, _)| now.since(*at) < 990) {
+            return;
+        }
+        self.sums.push_back((now, total));
+        let is_older = |at: &Millis| now.since(*at) > WINDOW_SECONDS * 1000 + 500;
+        while self.sums.len() > 2 && self.sums.front().is_some_and(|(at, _)| is_older(at)) {
+            self.sums.pop_front();
+        }
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let none = (Millis(0), Counts::none());
+        let (from, earlier) = self.sums.front().unwrap_or(&none);
+        let (until, later) = self.sums.back().unwrap_or(&none);
+        let counts = later.since(earlier);
+        let window_seconds = until.since(*from) as f64 / 1000.0;
+        let share = |part: u64| if counts.count == 0 { 0.0 } else { part as f64 / counts.count as f64 };
+        Figures {
+            window_seconds,
+            operations: counts.count,
+            operations_per_second: if window_seconds > 0.0 {
+                counts.count as f64 / window_seconds
+            } else {
+                0.0
+            },
+            average_latency: counts.average_ms(),
+            p95_latency: counts.quantile_ms(0.95),
+            p99_latency: counts.quantile_ms(0.99),
+            error_rate: share(counts.failed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Kind, Metrics};
+
+    #[test]
+    fn the_window_forgets_what_is_older_than_a_minute() {
+        let metrics = Metrics::new();
+        let recorder = metrics.recorder();
+        recorder.record_batch(Kind::Read, 600, 1_000_000, 300);
+        for second in 1..=30u64 {
+            metrics.tick(Millis(second * 1000));
+        }
+        let figures = metrics.figures();
+        assert_eq!((figures.operations, figures.window_seconds), (600, 30.0));
+        assert_eq!((figures.operations_per_second, figures.error_rate), (20.0, 0.5));
+        assert_eq!(figures.average_latency, 1.0);
+        assert!((1.0..1.04).contains(&figures.p99_latency), "{figures:?}");
+
+        for second in 31..=90u64 {
+            recorder.record(Kind::Write, 10_000_000, true);
+            metrics.tick(Millis(second * 1000));
+        }
+        let figures = metrics.figures();
+        assert_eq!((figures.operations, figures.window_seconds, figures.error_rate), (60, 60.0, 0.0));
+    }
+
+    #[test]
+    fn nothing_recorded_is_all_zero() {
+        let figures = Metrics::new().figures();
+        assert_eq!(figures.operations_per_second, 0.0);
+        assert_eq!((figures.p95_latency, figures.p99_latency, figures.error_rate), (0.0, 0.0, 0.0));
+    }
+}

@@ -1,0 +1,92 @@
+// The dashboard: figures each second, invalidations as they come.
+
+import { Card, count, lasting, make, milliseconds } from "./chart.js";
+import { watchForm } from "./lookup.js";
+
+const LISTED = 200;
+const byId = (id) => document.getElementById(id);
+const cards = {
+  hits: new Card("Hit ratio"),
+  operations: new Card("Operations"),
+  latency: new Card("Latency p99"),
+  memory: new Card("Memory"),
+  entries: new Card("Entries"),
+  refused: new Card("Late fills refused"),
+};
+cards.hits.figure.id = "hit-ratio";
+byId("cards").append(...Object.values(cards).map((card) => card.root));
+
+async function read(path) {
+  const response = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(5000) });
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+}
+
+const percent = (share) => (share * 100).toLocaleString("en", { maximumFractionDigits: 1 });
+let before = null;
+
+function show(stats, metrics) {
+  const hits = before ? stats.hits - before.hits : 0;
+  const reads = before ? hits + stats.misses - before.misses : 0;
+  const seconds = before ? (performance.now() - before.at) / 1000 : 1;
+  const operations = before ? Math.max(0, (metrics.total - before.total) / seconds) : 0;
+  const lately = reads > 0 ? hits / reads : stats.hitRate;
+  before = { hits: stats.hits, misses: stats.misses, total: metrics.total, at: performance.now() };
+
+  cards.hits.show(lately, percent(lately), "%", `${percent(stats.hitRate)} % since the start`, 1);
+  const errors = metrics.errorRate > 0 ? `, ${percent(metrics.errorRate)} % failed` : "";
+  cards.operations.show(operations, count(operations), "/s", `${count(metrics.operationsPerSecond)} /s last minute${errors}`);
+  const [p95, unit95] = milliseconds(metrics.p95Latency);
+  cards.latency.show(metrics.p99Latency, ...milliseconds(metrics.p99Latency), `p95 ${p95} ${unit95}, last minute`);
+  const [, memory, unit] = /^([\d.]+)(\w+)$/.exec(stats.memoryUsage);
+  const filled = stats.memoryBytes / stats.maxMemoryBytes;
+  cards.memory.show(filled, memory, unit, `${percent(filled)} % of ${count(stats.maxMemoryBytes / 2 ** 20)} MB`, 1);
+  cards.entries.show(stats.totalKeys, count(stats.totalKeys), "", `${count(stats.evictions)} evicted, ${count(stats.expirations)} expired`);
+  cards.refused.show(stats.refusedFills, count(stats.refusedFills), "", `of ${count(stats.fills + stats.refusedFills)} fills`);
+}
+
+function showHealth(health) {
+  const behind = health.sources.map((source) => `${source.name} followed ${source.behindMs} ms ago`);
+  byId("health").className = health.status;
+  byId("health-text").textContent = [`node ${health.node}, up ${lasting(health.uptimeSeconds)}`, ...behind].join(" · ");
+}
+
+async function refresh() {
+  try {
+    const [stats, metrics, health] = await Promise.all(["stats", "metrics", "health"].map((name) => read(`/api/cache/${name}`)));
+    show(stats, metrics);
+    showHealth(health);
+  } catch {
+    byId("health").className = "down";
+    byId("health-text").textContent = "the node does not answer";
+  }
+  setTimeout(refresh, 1000);
+}
+
+function row(className, ...cells) {
+  const list = byId("invalidations");
+  byId("nothing").hidden = true;
+  list.prepend(make("tr", { className }, ...cells));
+  while (list.children.length > LISTED) list.lastChild.remove();
+}
+
+function listInvalidation(event) {
+  const it = JSON.parse(event.data);
+  const time = new Date(it.at).toLocaleTimeString("en-GB");
+  const cause = it.effect === "stale" ? `${it.cause}, lazy` : it.cause;
+  const scope = make("td", {}, make("span", { className: "kind", textContent: it.scope }), make("code", { textContent: it.name }));
+  row("new", make("td", { textContent: time, title: `position ${it.position}, ${it.at}` }), scope,
+    make("td", { textContent: cause }), make("td", { className: "number", textContent: count(it.reached) }));
+}
+
+function listen() {
+  const events = new EventSource("/api/cache/events");
+  events.onopen = () => (byId("stream").textContent = "live");
+  events.onerror = () => (byId("stream").textContent = "reconnecting");
+  events.addEventListener("invalidate", listInvalidation);
+  events.addEventListener("reset", () => row("reset", make("td", { colSpan: 4, textContent: "Some invalidations were missed here." })));
+}
+
+watchForm(byId("ask"), byId("key"), byId("answer"), read);
+refresh();
+listen();

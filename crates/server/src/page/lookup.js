@@ -1,0 +1,57 @@
+// Looks a key up: its entry, its neighbours, and why it is here, stale or gone.
+
+import { count, lasting, make } from "./chart.js";
+
+const STATES = { fresh: "Here and fresh", stale: "Here, but stale", absent: "Known to be absent", missing: "Not here" };
+const SHOWN = 12;
+
+export function watchForm(form, field, answer, read) {
+  const look = async (key) => {
+    field.value = key;
+    try {
+      answer.replaceChildren(...(await describe(key, read, look)));
+    } catch (error) {
+      answer.replaceChildren(make("p", { className: "state error", textContent: `The node did not answer: ${error.message}` }));
+    }
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    look(field.value);
+  });
+}
+
+async function describe(key, read, look) {
+  const around = await read(`/api/cache/dependencies?key=${encodeURIComponent(key)}`);
+  const state = make("p", { className: `state ${around.state}`, textContent: STATES[around.state] }, make("span", { textContent: around.why }));
+  const here = around.state === "fresh" || around.state === "stale";
+  const entry = here ? await read(`/api/cache/keys/${encodeURIComponent(key)}?stale=1&level=weak`).catch(() => null) : null;
+  const facts = make("dl");
+  const fact = (name, ...values) => values.length > 0 && facts.append(make("dt", { textContent: name }), make("dd", {}, ...values));
+  if (entry) {
+    fact("Expires", entry.ttl === null ? "never" : `in ${lasting(entry.ttl)}`);
+    fact("Stored", `${lasting(entry.age)} ago`);
+    fact("Read", `${count(entry.accessCount)} times`);
+    if (entry.version !== null) fact("Version", String(entry.version));
+    if (entry.contentType) fact("Type", entry.contentType);
+  }
+  fact("Tags", ...some(around.tags, (tag) => make("code", { className: "tag", textContent: tag })));
+  fact("Events", ...some(around.events, (event) => make("code", { className: "tag", textContent: event })));
+  const link = (name) => make("button", { type: "button", textContent: name, onclick: () => look(name) });
+  fact("Depends on", ...some(around.dependencies, link));
+  fact("Dependents", ...some(around.dependents, link));
+  if (around.lastInvalidation) {
+    const last = around.lastInvalidation;
+    fact("Last covered", `${last.scope} ${last.name}, ${last.cause}, position ${last.position}, ${new Date(last.at).toLocaleString("en-GB")}`);
+  }
+  return [state, ...(entry ? [make("pre", { textContent: shown(entry) })] : []), facts];
+}
+
+function shown(entry) {
+  if (entry.valueBase64) return `base64 ${entry.valueBase64}`;
+  return typeof entry.value === "string" ? entry.value : JSON.stringify(entry.value, null, 2);
+}
+
+function some(names, as) {
+  const rest = names.length - SHOWN;
+  return [...names.slice(0, SHOWN).map(as), ...(rest > 0 ? [`and ${rest} more`] : [])];
+}

@@ -1,0 +1,253 @@
+//! What has arrived, decoded and run request after request, without waiting for anything.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use clearwell_protocol::{Args, Command, Encoder, Limits, Parser, Step as Parsed};
+
+use super::dispatch::{self, Context};
+use super::server::{Server, Worker};
+use super::session::{Replies, Session};
+use super::slowlog;
+use super::stats::Ended;
+use super::step::Step;
+use crate::source::Later;
+
+/// Output beyond this leaves before another command runs, so that a client that does not read holds no memory.
+const OUTPUT_MOST: usize = 1 << 20;
+
+/// What has to happen before more can be run.
+pub enum Next {
+    /// More input, so many bytes at least. The output is complete.
+    Input {
+        /// Bytes missing.
+        at_least: usize,
+    },
+    /// The output must leave.
+    Flush,
+    /// A reply must come; hand it to [`Batch::finish`].
+    Wait(Later<Vec<u8>>),
+    /// CLIENT PAUSE holds the next command.
+    Paused,
+    /// The connection ends when the output has left.
+    Close {
+        /// Whether the client may still be sending, and must get to read the reason.
+        linger_on: bool,
+    },
+}
+
+/// A connection's buffers and state.
+pub struct Batch {
+    /// What arrived and was not run yet; the front may be consumed.
+    pub input: Vec<u8>,
+    /// Replies that have not left.
+    pub out: Vec<u8>,
+    consumed: usize,
+    parser: Parser,
+    session: Session,
+    server: Arc<Server>,
+    worker: usize,
+    waiting: Option<Waiting>,
+}
+
+/// A command whose reply comes.
+struct Waiting {
+    command: &'static Command,
+    began: Instant,
+    args: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    /// Nothing arrived yet.
+    pub fn new(server: Arc<Server>, worker: usize, session: Session) -> Batch {
+        Batch {
+            input: Vec::new(),
+            out: Vec::new(),
+            consumed: 0,
+            parser: Parser::new(),
+            session,
+            server,
+            worker,
+            waiting: None,
+        }
+    }
+
+    /// Runs what it can. This worker's gate is held throughout, so that an EXEC elsewhere sees none of it half done.
+    pub fn run(&mut self) -> Next {
+        let server = self.server.clone();
+        let now = server.node.clock.now();
+        let limits = self.limits();
+        let mut mark = Instant::now();
+        let mut gate = Some(server.gates.enter(self.worker));
+        let next = loop {
+            if self.out.len() > OUTPUT_MOST {
+                break Next::Flush;
+            }
+            if self.session.exec.is_some() {
+                let mut context = self.context(&server, now, mark);
+                let step = dispatch::go_on(&mut context);
+                mark = context.mark;
+                match step {
+                    Step::Wait(reply) => break Next::Wait(reply),
+                    _ => continue,
+                }
+            }
+            let input = self.input.get(self.consumed..).unwrap_or(&[]);
+            let consumed = match self.parser.next(input, &limits) {
+                Ok(Parsed::Incomplete { at_least }) => break Next::Input { at_least },
+                Ok(Parsed::Empty { consumed }) => {
+                    self.consumed = self.consumed.saturating_add(consumed);
+                    continue;
+                }
+                Ok(Parsed::Request { consumed }) => consumed,
+                Err(error) => {
+                    if !error.is_silent() {
+                        Encoder::new(&mut self.out, self.session.resp).error(error.to_string());
+                    }
+                    break Next::Close { linger_on: !error.is_silent() };
+                }
+            };
+            let args = self.parser.args(input);
+            let start = self.out.len();
+            let mut context = Context {
+                server: &server,
+                worker: self.worker,
+                session: &mut self.session,
+                out: &mut self.out,
+                now,
+                mark,
+                in_exec: false,
+            };
+            let step = match dispatch::admit(&mut context, args) {
+                None => Some(Step::Done),
+                Some(command) if server.pause.is_on() && dispatch::is_held(&context, command) => {
+                    break Next::Paused;
+                }
+                Some(command) if dispatch::is_lone(command) => {
+                    drop(gate.take());
+                    let alone = server.gates.alone();
+                    let step = run_one(&mut context, command, args, &mut self.waiting);
+                    drop(alone);
+                    gate = Some(server.gates.enter(self.worker));
+                    step
+                }
+                Some(command) => run_one(&mut context, command, args, &mut self.waiting),
+            };
+            mark = context.mark;
+            self.consumed = self.consumed.saturating_add(consumed);
+            self.muffle(start);
+            match step {
+                Some(Step::Done) | None => {}
+                Some(Step::Wait(reply)) => break Next::Wait(reply),
+                Some(Step::Close) => break Next::Close { linger_on: false },
+            }
+            if !limits.authenticated && self.session.authenticated {
+                break Next::Flush;
+            }
+        };
+        drop(gate);
+        self.session.publish(now.0);
+        next
+    }
+
+    /// Takes the reply that was waited for.
+    pub fn finish(&mut self, reply: &[u8]) {
+        if let Some(Waiting { command, began, args }) = self.waiting.take() {
+            let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let ended = if reply.first() == Some(&b'-') { Ended::Failed } else { Ended::Well };
+            if ended == Ended::Failed {
+                self.server.note_error(&reply[1..]);
+            }
+            self.figures().commands.count(command, nanos, ended);
+            dispatch::note_slow(&self.server, &self.session, command, nanos, || args);
+        }
+        match &mut self.session.exec {
+            Some(exec) => exec.replies[exec.waiting].extend_from_slice(reply),
+            None => {
+                let start = self.out.len();
+                self.out.extend_from_slice(reply);
+                self.muffle(start);
+            }
+        }
+    }
+
+    /// Waits until the pause may have ended.
+    pub async fn paused(&self) {
+        self.server.pause.wait(self.server.node.clock.now()).await;
+    }
+
+    /// This worker's figures.
+    pub fn figures(&self) -> &Worker {
+        &self.server.workers[self.worker]
+    }
+
+    /// Whether this worker has other connections.
+    pub fn has_company(&self) -> bool {
+        self.figures().connections.load(Relaxed) > 1
+    }
+
+    /// Drops what was consumed and makes room for `wanted` bytes more; `kept` is what an empty buffer may keep.
+    pub fn make_room(&mut self, wanted: usize, kept: usize) {
+        self.input.drain(..self.consumed);
+        self.consumed = 0;
+        if self.input.is_empty() && self.input.capacity() > kept.saturating_mul(4) {
+            self.input = Vec::new();
+        }
+        // Exactly: the room follows what has arrived, not what a client announces.
+        self.input.reserve_exact(wanted);
+        let activity = &self.session.client.activity;
+        activity.input_bytes.store(self.input.len(), Relaxed);
+        activity.input_free.store(self.input.capacity().saturating_sub(self.input.len()), Relaxed);
+        activity.output_bytes.store(self.out.capacity(), Relaxed);
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = &self.server.settings;
+        Limits {
+            max_bulk: settings.max_bulk.load(Relaxed),
+            max_request: settings.max_request.load(Relaxed),
+            authenticated: self.session.authenticated,
+            ..Limits::default()
+        }
+    }
+
+    fn context<'a>(
+        &'a mut self,
+        server: &'a Arc<Server>,
+        now: clearwell_engine::Millis,
+        mark: Instant,
+    ) -> Context<'a> {
+        let (session, out) = (&mut self.session, &mut self.out);
+        Context { server, worker: self.worker, session, out, now, mark, in_exec: true }
+    }
+
+    /// Takes a reply back that the client does not want.
+    #[inline]
+    fn muffle(&mut self, start: usize) {
+        match self.session.replies {
+            Replies::On => return,
+            Replies::Off => {}
+            // The reply to SKIP itself; the next command's is skipped as well.
+            Replies::SkipNext => self.session.replies = Replies::Skip,
+            Replies::Skip if self.waiting.is_some() => {}
+            Replies::Skip => self.session.replies = Replies::On,
+        }
+        self.out.truncate(start);
+    }
+}
+
+/// Runs one request; notes what has to be known when its reply comes.
+fn run_one(
+    context: &mut Context<'_>,
+    command: &'static Command,
+    args: Args<'_>,
+    waiting: &mut Option<Waiting>,
+) -> Option<Step> {
+    let began = context.mark;
+    let step = dispatch::run_or_queue(context, command, args);
+    if matches!(step, Step::Wait(_)) {
+        *waiting = Some(Waiting { command, began, args: slowlog::shortened(args) });
+    }
+    Some(step)
+}

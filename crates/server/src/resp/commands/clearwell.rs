@@ -1,0 +1,294 @@
+//! CW.GET, CW.SET, CW.DEPENDENCIES, CW.ENTRY, CW.STATS, CW.WARM.
+
+use std::sync::Arc;
+
+use clearwell_engine::{EventPattern, Glob, Millis, View};
+use clearwell_protocol::options::{CwGetOptions, CwSetOptions, WarmOptions};
+use clearwell_protocol::{Args, CommandError, Encoder};
+
+use super::read::encoded;
+use super::write::deadline;
+use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, WriteError, Written};
+use crate::resp::dispatch::Context;
+use crate::resp::step::{self, Outcome, Step};
+use crate::source::Later;
+
+/// Dependents that CW.DEPENDENCIES tells at most.
+const DEPENDENTS: usize = 1_000;
+/// Loads that one CW.WARM has in progress at a time.
+const WARMED_AT_ONCE: usize = 64;
+
+/// CW.GET: the value, or with META (or LEASE, whose answer needs it) a map of what is known about it.
+pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = CwGetOptions::parse(args)?;
+    let demand = Demand { level: options.level, stale: options.stale, ..Demand::PLAIN };
+    let (resp, clock, whole) =
+        (context.session.resp, context.node().clock.clone(), options.meta || options.fill_lease);
+    let lease = options.fill_lease;
+    let write = move |reply: &mut Encoder<'_>, answer: Result<Answer, ReadError>| match answer {
+        Err(error) => reply.error(step::read_error(&error)),
+        Ok(answer) if whole => meta(reply, &answer, clock.now(), lease),
+        Ok(answer) => reply.bulk_or_null(answer.value),
+    };
+    match context.node().read(options.key, demand) {
+        Turn::Now(answer) => {
+            write(&mut context.reply(), answer);
+            Ok(Step::Done)
+        }
+        Turn::Later(later) => Ok(Step::Wait(Box::pin(async move {
+            let answer = later.await;
+            encoded(resp, |reply| write(reply, answer))
+        }))),
+    }
+}
+
+fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool) {
+    reply.map(8);
+    reply.bulk("value");
+    reply.bulk_or_null(answer.value.as_deref());
+    reply.bulk("stale");
+    reply.boolean(answer.stale);
+    reply.bulk("hit");
+    reply.boolean(answer.hit);
+    reply.bulk("level");
+    reply.bulk(answer.level.to_string());
+    reply.bulk("age_ms");
+    reply.integer(whole(now.since(answer.created)));
+    reply.bulk("ttl_ms");
+    reply.integer(answer.expires.map_or(-1, |at| whole(at.since(now))));
+    reply.bulk("version");
+    match answer.version {
+        Some(version) => reply.integer(whole(version.0)),
+        None => reply.null(),
+    }
+    reply.bulk("lease");
+    reply.bulk_or_null(answer.lease.as_deref().filter(|_| wants_lease));
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// CW.SET: OK; with LEASE 1 when the fill was taken and 0 when it was refused.
+pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = CwSetOptions::parse(args)?;
+    let put = put_of(context, &options)?;
+    let node = context.node();
+    if let Some(lease) = options.fill_lease {
+        if options.write.is_some() {
+            return Err(CommandError::literal(
+                "ERR a fill with LEASE only stores what the source has; leave WRITE out",
+            ));
+        }
+        let lease = std::str::from_utf8(lease).unwrap_or("");
+        let filled = node.fill(options.key, lease, put).map_err(|error| step::write_error(&error))?;
+        context.reply().integer(i64::from(filled == Written::Stored));
+        return Ok(Step::Done);
+    }
+    let misses = &mut context.session.misses;
+    let own_miss = if misses.is_empty() { None } else { misses.take(context.server.hash(options.key)) };
+    let resp = context.session.resp;
+    let write = |reply: &mut Encoder<'_>, written: Result<Written, WriteError>| match written {
+        Ok(_) => reply.ok(),
+        Err(error) => reply.error(step::write_error(&error)),
+    };
+    match node.set(options.key, put, own_miss) {
+        Turn::Now(written) => {
+            write(&mut context.reply(), written);
+            Ok(Step::Done)
+        }
+        Turn::Later(later) => Ok(Step::Wait(Box::pin(async move {
+            let written = later.await;
+            encoded(resp, |reply| write(reply, written))
+        }))),
+    }
+}
+
+fn put_of(context: &Context<'_>, options: &CwSetOptions<'_>) -> Result<Put, CommandError> {
+    let expires = options.expiry.map(|expiry| deadline(context, expiry, "cw.set")).transpose()?;
+    let names = |names: Option<Args<'_>>| -> Vec<Box<[u8]>> {
+        names.map_or_else(Vec::new, |names| names.iter().map(Box::from).collect())
+    };
+    let events = options.events.map_or_else(|| Ok(Vec::new()), |events| events.iter().map(pattern).collect());
+    let priority = options.priority.map(|priority| {
+        u8::try_from(priority)
+            .map_err(|_| CommandError::new(format!("ERR PRIORITY is 0 to 255, not {priority}")))
+    });
+    Ok(Put {
+        value: options.value.to_vec(),
+        expires: expires.map(Some),
+        tags: names(options.tags),
+        dependencies: names(options.depends),
+        events: events?,
+        priority: priority.transpose()?,
+        content_type: options.content_type.map(|text| text_of(text, "TYPE")).transpose()?.map(Box::from),
+        write: options.write,
+    })
+}
+
+fn pattern(text: &[u8]) -> Result<EventPattern, CommandError> {
+    let text = text_of(text, "EVENTS")?;
+    EventPattern::parse(text).map_err(|why| CommandError::new(format!("ERR malformed event '{text}': {why}")))
+}
+
+/// A word that has to be text.
+pub fn text_of<'a>(word: &'a [u8], what: &str) -> Result<&'a str, CommandError> {
+    std::str::from_utf8(word).map_err(|_| CommandError::new(format!("ERR {what} takes UTF-8 text")))
+}
+
+/// CW.DEPENDENCIES.
+pub fn dependencies(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let found = context.node().engine.dependencies(&args[1], DEPENDENTS, context.now);
+    let mut reply = context.reply();
+    reply.map(4);
+    reply.bulk("depends_on");
+    reply.bulks(&found.depends_on);
+    reply.bulk("tags");
+    reply.bulks(&found.tags);
+    reply.bulk("events");
+    reply.bulks(found.events.iter().map(|event| event.as_bytes()));
+    reply.bulk("dependents");
+    reply.bulks(&found.dependents);
+    Ok(Step::Done)
+}
+
+/// CW.ENTRY: null without an entry.
+pub fn entry(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (node, now, resp) = (context.node(), context.now, context.session.resp);
+    let written =
+        node.engine.peek(&args[1], now, |view| encoded(resp, |reply| describe(reply, view, node, now)));
+    match written {
+        Some(bytes) => context.out.extend_from_slice(&bytes),
+        None => context.reply().null(),
+    }
+    Ok(Step::Done)
+}
+
+fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) {
+    let keyspace = node.keyspaces.find(view.key()).map(|(keyspace, _)| keyspace.name.clone());
+    let strings = |reply: &mut Encoder<'_>, name: &str, items: Vec<Vec<u8>>| {
+        reply.bulk(name);
+        reply.bulks(&items);
+    };
+    let number = |reply: &mut Encoder<'_>, name: &str, value: Option<i64>| {
+        reply.bulk(name);
+        match value {
+            Some(value) => reply.integer(value),
+            None => reply.null(),
+        }
+    };
+    reply.map(15);
+    reply.bulk("key");
+    reply.bulk(view.key());
+    reply.bulk("keyspace");
+    reply.bulk_or_null(keyspace.as_deref());
+    reply.bulk("absent");
+    reply.boolean(view.value().is_none());
+    reply.bulk("stale");
+    reply.boolean(view.stale());
+    number(reply, "size", view.value().map(|value| whole(value.len() as u64)));
+    number(reply, "created_at_ms", Some(node.clock.unix_ms_of(view.created())));
+    number(reply, "last_accessed_at_ms", Some(node.clock.unix_ms_of(view.last_accessed())));
+    number(reply, "access_count", Some(i64::from(view.access_count())));
+    number(reply, "ttl_ms", view.expires().map(|at| whole(at.since(now))));
+    number(reply, "version", view.version().map(|version| whole(version.0)));
+    number(reply, "priority", Some(i64::from(view.priority())));
+    reply.bulk("content_type");
+    reply.bulk_or_null(view.content_type());
+    strings(reply, "tags", view.tags().map(<[u8]>::to_vec).collect());
+    strings(reply, "depends_on", view.dependencies().map(<[u8]>::to_vec).collect());
+    strings(reply, "events", view.events().map(|event| event.as_bytes().to_vec()).collect());
+}
+
+/// CW.STATS.
+pub fn stats(context: &mut Context<'_>) -> Outcome {
+    let account = context.node().engine.account();
+    let figures = [
+        ("entries", account.entries),
+        ("negative_entries", account.negative_entries),
+        ("entries_with_ttl", account.entries_with_ttl),
+        ("memory_bytes", account.memory_bytes),
+        ("hits", account.hits),
+        ("stale_hits", account.stale_hits),
+        ("misses", account.misses),
+        ("fills", account.fills),
+        ("fills_refused", account.fills_refused),
+        ("late_sets_refused", account.offers_refused),
+        ("flights", account.flights),
+        ("early_refreshes", account.early_refreshes),
+        ("invalidations", account.invalidations),
+        ("evicted", account.evicted),
+        ("expired", account.expired),
+        ("invalidated", account.invalidated),
+        ("removed", account.removed),
+        ("tags", account.tags),
+        ("key_marks", account.key_marks),
+        ("outstanding_misses", account.outstanding_misses),
+        ("held", context.node().held() as u64),
+        ("position", context.node().news.last().0),
+    ];
+    let mut reply = context.reply();
+    reply.map(figures.len());
+    for (name, figure) in figures {
+        reply.bulk(name);
+        reply.integer(whole(figure));
+    }
+    Ok(Step::Done)
+}
+
+/// CW.WARM: loads the keys, or those in memory that a glob matches, and answers how many have a value now.
+pub fn warm(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let keys = match WarmOptions::parse(args)? {
+        WarmOptions::Keys(keys) => keys.iter().map(Box::from).collect(),
+        WarmOptions::Pattern(pattern) => {
+            let glob = Glob::new(pattern)
+                .map_err(|why| CommandError::new(format!("ERR malformed pattern: {why}")))?;
+            known_keys(context.node(), &glob)
+        }
+    };
+    let (node, resp) = (context.node().clone(), context.session.resp);
+    Ok(Step::Wait(Box::pin(async move {
+        let warmed = warm_all(&node, &keys).await;
+        encoded(resp, |reply| match warmed {
+            Ok(count) => reply.integer(count),
+            Err(error) => reply.error(step::read_error(&error)),
+        })
+    })))
+}
+
+/// Keys in memory, absent and stale ones included: what was asked for lately.
+fn known_keys(node: &Node, glob: &Glob) -> Vec<Box<[u8]>> {
+    let mut keys = Vec::new();
+    let mut cursor = 0;
+    loop {
+        cursor = node.engine.scan(cursor, 2_000, node.clock.now(), |view| {
+            if glob.matches(view.key()) {
+                keys.push(view.key().into());
+            }
+        });
+        if cursor == 0 {
+            return keys;
+        }
+    }
+}
+
+async fn warm_all(node: &Arc<Node>, keys: &[Box<[u8]>]) -> Result<i64, ReadError> {
+    let demand = Demand { remember: false, ..Demand::PLAIN };
+    let mut warmed = 0i64;
+    for chunk in keys.chunks(WARMED_AT_ONCE) {
+        let reads: Vec<Later<Result<Answer, ReadError>>> =
+            chunk.iter().map(|key| later(node.read(key, demand))).collect();
+        for answer in step::all(reads).await {
+            warmed = warmed.saturating_add(i64::from(answer?.value.is_some()));
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(warmed)
+}
+
+fn later<T: Send + 'static>(turn: Turn<T>) -> Later<T> {
+    match turn {
+        Turn::Later(later) => later,
+        Turn::Now(value) => Box::pin(std::future::ready(value)),
+    }
+}

@@ -1,0 +1,103 @@
+//! CW.INVALIDATE and CW.EVENT: the words of the one road.
+
+use clearwell_engine::{Cause, Event, Glob, Scope};
+use clearwell_protocol::options::{EventOptions, InvalidateOptions, Mode as Asked};
+use clearwell_protocol::{Args, CommandError, Encoder};
+
+use super::clearwell::text_of;
+use crate::node::Reached;
+use crate::resp::dispatch::Context;
+use crate::resp::step::{Outcome, Step};
+use crate::road::{Mode, Request};
+
+/// CW.INVALIDATE: what is given together is one request.
+pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = InvalidateOptions::parse(args)?;
+    let mode = match options.mode.unwrap_or_default() {
+        Asked::Immediate => Mode::Immediate,
+        Asked::Lazy => Mode::Lazy,
+        Asked::Delayed(ms) => Mode::Delayed(ms),
+        Asked::OnEvent(name) => Mode::OnEvent(text_of(name, "MODE on-event")?.into()),
+    };
+    let request = Request {
+        cascade: options.cascade.unwrap_or(true),
+        mode,
+        ..Request::now(scopes(&options)?, Cause::Command)
+    };
+    let node = context.node();
+    let reached = if options.dry_run {
+        Reached { entries: node.would_reach(&request), position: node.news.last(), ..Reached::default() }
+    } else {
+        node.invalidate(request)
+    };
+    write(&mut context.reply(), reached);
+    Ok(Step::Done)
+}
+
+fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
+    let mut scopes = Vec::new();
+    let mut each = |names: Option<Args<'_>>, scope: fn(Box<[u8]>) -> Scope| {
+        let names = names.iter().flat_map(Args::iter);
+        scopes.extend(names.map(|name| scope(name.into())));
+    };
+    each(options.keys, Scope::Key);
+    each(options.tags, Scope::Tag);
+    each(options.dependencies, Scope::Dependents);
+    if let Some(pattern) = options.pattern {
+        let glob =
+            Glob::new(pattern).map_err(|why| CommandError::new(format!("ERR malformed PATTERN: {why}")))?;
+        scopes.push(Scope::Pattern(glob));
+    }
+    if let Some(prefix) = options.prefix {
+        scopes.push(Scope::Prefix(prefix.into()));
+    }
+    if let Some(asked) = options.event {
+        scopes.push(Scope::Event(event_of(asked.name, asked.attributes)?));
+    }
+    if options.everything {
+        scopes.push(Scope::Everything);
+    }
+    Ok(scopes)
+}
+
+/// CW.EVENT.
+pub fn event(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = EventOptions::parse(args)?;
+    let event = event_of(options.name, Some(options.attributes))?;
+    let reached = context.node().event(event);
+    write(&mut context.reply(), reached);
+    Ok(Step::Done)
+}
+
+/// An event, its attributes in order.
+fn event_of(name: &[u8], attributes: Option<Args<'_>>) -> Result<Event, CommandError> {
+    let name = text_of(name, "an event's name")?;
+    if name.is_empty() {
+        return Err(CommandError::literal("ERR an event needs a name"));
+    }
+    let words: Vec<&[u8]> = attributes.iter().flat_map(Args::iter).collect();
+    let mut pairs = Vec::with_capacity(words.len() / 2);
+    for pair in words.chunks_exact(2) {
+        pairs.push((
+            Box::from(text_of(pair[0], "an attribute")?),
+            Box::from(text_of(pair[1], "an attribute")?),
+        ));
+    }
+    pairs.sort();
+    let twice = pairs.windows(2).find(|two| two[0].0 == two[1].0);
+    match twice {
+        Some(two) => Err(CommandError::new(format!("ERR attribute '{}' was given twice", two[0].0))),
+        None => Ok(Event { name: name.into(), attributes: pairs }),
+    }
+}
+
+fn write(reply: &mut Encoder<'_>, reached: Reached) {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    reply.map(3);
+    reply.bulk("reached");
+    reply.integer(number(reached.entries));
+    reply.bulk("held");
+    reply.integer(number(reached.held as u64));
+    reply.bulk("position");
+    reply.integer(number(reached.position.0));
+}

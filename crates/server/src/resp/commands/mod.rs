@@ -1,0 +1,149 @@
+//! The commands, a file a group: arguments into a verb of the node or its engine, and the answer into bytes.
+
+mod clearwell;
+mod client;
+mod config;
+mod connection;
+mod decimal;
+mod expiry;
+mod invalidation;
+mod keys;
+mod number;
+mod range;
+mod read;
+mod rename;
+mod scan;
+mod server;
+mod slow;
+pub mod transactions;
+mod write;
+
+use clearwell_engine::Glob;
+use clearwell_protocol::{Args, Command, CommandError, CommandId, introspect};
+
+use super::dispatch::Context;
+use super::step::{Outcome, Step};
+
+/// Runs one command.
+#[inline]
+pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) -> Outcome {
+    match command.id {
+        CommandId::Get => read::get(context, args),
+        CommandId::Set => write::set(context, args),
+        _ => run_other(context, command, args),
+    }
+}
+
+fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) -> Outcome {
+    use CommandId as Id;
+    let c = context;
+    match command.id {
+        Id::Get => read::get(c, args),
+        Id::Mget => read::mget(c, args),
+        Id::Strlen => read::strlen(c, args),
+        Id::Getrange | Id::Substr => read::getrange(c, args),
+        Id::Exists | Id::Touch => read::exists(c, args),
+        Id::Getex => expiry::getex(c, args),
+        Id::Set => write::set(c, args),
+        Id::Getset => write::getset(c, args),
+        Id::Getdel => write::getdel(c, args),
+        Id::Setnx => write::setnx(c, args),
+        Id::Setex => write::setex(c, args),
+        Id::Psetex => write::psetex(c, args),
+        Id::Mset => write::mset(c, args),
+        Id::Msetnx => write::msetnx(c, args),
+        Id::Append => range::append(c, args),
+        Id::Setrange => range::setrange(c, args),
+        Id::Incr => number::incr(c, args),
+        Id::Decr => number::decr(c, args),
+        Id::Incrby => number::incrby(c, args),
+        Id::Decrby => number::decrby(c, args),
+        Id::Incrbyfloat => number::incrbyfloat(c, args),
+        Id::Del | Id::Unlink => keys::del(c, args),
+        Id::Type => keys::kind(c, args),
+        Id::Randomkey => keys::randomkey(c),
+        Id::Dbsize => keys::dbsize(c),
+        Id::Flushdb | Id::Flushall => keys::flush(c, args),
+        Id::ObjectEncoding => keys::encoding(c, args),
+        Id::ObjectFreq => keys::freq(c, args),
+        Id::ObjectIdletime => keys::idletime(c, args),
+        Id::ObjectRefcount => keys::refcount(c, args),
+        Id::MemoryUsage => keys::memory_usage(c, args),
+        Id::Rename => rename::rename(c, args),
+        Id::Renamenx => rename::renamenx(c, args),
+        Id::Copy => rename::copy(c, args),
+        Id::Keys => scan::keys(c, args),
+        Id::Scan => scan::scan(c, args),
+        Id::Expire | Id::Pexpire | Id::Expireat | Id::Pexpireat => expiry::expire(c, command, args),
+        Id::Ttl | Id::Pttl | Id::Expiretime | Id::Pexpiretime => expiry::ttl(c, command, args),
+        Id::Persist => expiry::persist(c, args),
+        Id::Hello => connection::hello(c, args),
+        Id::Auth => connection::auth(c, args),
+        Id::Ping => connection::ping(c, args),
+        Id::Echo => connection::echo(c, args),
+        Id::Quit => connection::quit(c),
+        Id::Reset => connection::reset(c),
+        Id::Select => connection::select(c, args),
+        Id::ClientId => client::id(c),
+        Id::ClientGetname => client::getname(c),
+        Id::ClientSetname => client::setname(c, args),
+        Id::ClientSetinfo => client::setinfo(c, args),
+        Id::ClientList => client::list(c, args),
+        Id::ClientInfo => client::info(c),
+        Id::ClientKill => client::kill(c, args),
+        Id::ClientReply => client::reply(c, args),
+        Id::ClientNoEvict => client::no_evict(c, args),
+        Id::ClientNoTouch => client::no_touch(c, args),
+        Id::ClientPause => client::pause(c, args),
+        Id::ClientUnpause => client::unpause(c),
+        Id::Info => server::info(c, args),
+        Id::Time => server::time(c),
+        Id::Role => server::role(c),
+        Id::Wait => server::wait(c, args),
+        Id::Monitor => server::monitor(c),
+        Id::ConfigGet => config::get(c, args),
+        Id::ConfigSet => config::set(c, args),
+        Id::ConfigResetstat => config::resetstat(c),
+        Id::ConfigRewrite => config::rewrite(),
+        Id::SlowlogGet => slow::get(c, args),
+        Id::SlowlogLen => slow::len(c),
+        Id::SlowlogReset => slow::reset(c),
+        Id::LatencyLatest => slow::latency_latest(c),
+        Id::LatencyHistogram => slow::latency_histogram(c, args),
+        Id::LatencyReset => slow::latency_reset(c),
+        Id::Multi => transactions::multi(c),
+        Id::Exec => transactions::exec(c),
+        Id::Discard => transactions::discard(c),
+        Id::Watch => transactions::watch(c, args),
+        Id::Unwatch => transactions::unwatch(c),
+        Id::CwGet => clearwell::get(c, args),
+        Id::CwSet => clearwell::set(c, args),
+        Id::CwDependencies => clearwell::dependencies(c, args),
+        Id::CwEntry => clearwell::entry(c, args),
+        Id::CwStats => clearwell::stats(c),
+        Id::CwWarm => clearwell::warm(c, args),
+        Id::CwInvalidate => invalidation::invalidate(c, args),
+        Id::CwEvent => invalidation::event(c, args),
+        _ => introspection(c, command, args),
+    }
+}
+
+/// COMMAND and HELP, which the protocol crate answers from the table.
+fn introspection(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) -> Outcome {
+    let mut reply = context.reply();
+    match command.id {
+        CommandId::Command => introspect::command(&mut reply),
+        CommandId::CommandCount => introspect::count(&mut reply),
+        CommandId::CommandInfo => introspect::info(&mut reply, args),
+        CommandId::CommandDocs => introspect::docs(&mut reply, args),
+        CommandId::CommandList => introspect::list(&mut reply, args, |pattern, name| {
+            let pattern = Glob::new(&pattern.to_ascii_lowercase());
+            pattern.is_ok_and(|glob| glob.matches(&name.to_ascii_lowercase()))
+        })?,
+        CommandId::CommandGetkeys => introspect::get_keys(&mut reply, args, false)?,
+        CommandId::CommandGetkeysandflags => introspect::get_keys(&mut reply, args, true)?,
+        CommandId::Help => introspect::help(&mut reply, args),
+        _ => return Err(CommandError::new(format!("ERR '{}' is in the table and not served", command.name))),
+    }
+    Ok(Step::Done)
+}

@@ -1,0 +1,230 @@
+//! Commands that give keys values.
+//!
+//! A plain SET is the node's `set`: by the keyspace's strategy, and refused when it is a late fill. Everything that looks at
+//! the old value first is a write of one step on the entry in memory, and is refused where a source is the truth.
+
+use clearwell_engine::{Change, Millis, View};
+use clearwell_protocol::options::{Expiry, SetCondition, SetOptions, SetTtl, TimeUnit};
+use clearwell_protocol::{Args, CommandError};
+
+use super::read::encoded;
+use crate::config::Strategy;
+use crate::node::{Node, Put, Turn, WriteError, Written};
+use crate::resp::dispatch::Context;
+use crate::resp::step::{self, Outcome, Step};
+use crate::source::Later;
+
+/// SET.
+#[inline]
+pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = SetOptions::parse(args)?;
+    let is_plain = options.condition == SetCondition::Always && !options.get && options.ttl != SetTtl::Keep;
+    if is_plain {
+        put(context, &options, "set")
+    } else {
+        put_if(context, &options, "SET with NX, XX, GET or KEEPTTL")
+    }
+}
+
+/// SETEX.
+pub fn setex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    put(context, &SetOptions::parse_setex(args, TimeUnit::Seconds)?, "setex")
+}
+
+/// PSETEX.
+pub fn psetex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    put(context, &SetOptions::parse_setex(args, TimeUnit::Milliseconds)?, "psetex")
+}
+
+/// GETSET.
+pub fn getset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = SetOptions { get: true, ..plain(&args[1], &args[2]) };
+    put_if(context, &options, "GETSET")
+}
+
+/// SETNX.
+pub fn setnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    only_plain(context.node(), &args[1], "SETNX")?;
+    let options = SetOptions { condition: SetCondition::IfMissing, ..plain(&args[1], &args[2]) };
+    let (_, done) = change(context, &options)?;
+    context.reply().integer(i64::from(done));
+    Ok(Step::Done)
+}
+
+/// GETDEL.
+pub fn getdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    only_plain(context.node(), &args[1], "GETDEL")?;
+    let old = context.node().engine.update(&args[1], context.now, |view| {
+        let old = value_of(view).map(<[u8]>::to_vec);
+        (if old.is_some() { Change::Remove } else { Change::Keep }, old)
+    });
+    let old = old.map_err(|unfit| step::unfit_error(&unfit))?;
+    context.reply().bulk_or_null(old);
+    Ok(Step::Done)
+}
+
+fn plain<'a>(key: &'a [u8], value: &'a [u8]) -> SetOptions<'a> {
+    SetOptions { key, value, condition: SetCondition::Always, get: false, ttl: SetTtl::Default }
+}
+
+/// A plain SET.
+fn put(context: &mut Context<'_>, options: &SetOptions<'_>, command: &str) -> Outcome {
+    let expires = expires(context, options.ttl, command)?;
+    let resp = context.session.resp;
+    match begin_put(context, options.key, options.value, expires) {
+        Turn::Now(Ok(Written::Stored | Written::Refused)) => {
+            context.reply().ok();
+            Ok(Step::Done)
+        }
+        Turn::Now(Err(error)) => Err(step::write_error(&error)),
+        Turn::Later(later) => Ok(Step::Wait(Box::pin(async move {
+            let written = later.await;
+            encoded(resp, |reply| match written {
+                Ok(_) => reply.ok(),
+                Err(error) => reply.error(step::write_error(&error)),
+            })
+        }))),
+    }
+}
+
+/// A refused late fill answers OK like any other: the client's copy of the value was right when it was read, and a plain
+/// client has no word for more.
+fn begin_put(
+    context: &mut Context<'_>,
+    key: &[u8],
+    value: &[u8],
+    expires: Option<Option<Millis>>,
+) -> Turn<Result<Written, WriteError>> {
+    let misses = &mut context.session.misses;
+    let own_miss = if misses.is_empty() { None } else { misses.take(context.server.hash(key)) };
+    context.node().set(key, Put { value: value.to_vec(), expires, ..Put::default() }, own_miss)
+}
+
+/// When an option says that the entry expires; `None` leaves it to the keyspace.
+fn expires(
+    context: &Context<'_>,
+    ttl: SetTtl,
+    command: &str,
+) -> Result<Option<Option<Millis>>, CommandError> {
+    match ttl {
+        SetTtl::Default | SetTtl::Keep => Ok(None),
+        SetTtl::Set(expiry) => deadline(context, expiry, command).map(|at| Some(Some(at))),
+    }
+}
+
+/// The moment that a time argument of `command` means. One in the past is the first moment there was.
+pub fn deadline(context: &Context<'_>, expiry: Expiry, command: &str) -> Result<Millis, CommandError> {
+    let unix_ms = expiry.resolve_positive(context.unix_ms(), command)?;
+    Ok(context.node().clock.at_unix_ms(unix_ms).max(Millis(1)))
+}
+
+/// SET that looks at the old value first.
+fn put_if(context: &mut Context<'_>, options: &SetOptions<'_>, name: &str) -> Outcome {
+    only_plain(context.node(), options.key, name)?;
+    let (old, done) = change(context, options)?;
+    let mut reply = context.reply();
+    match (options.get, done) {
+        (true, _) => reply.bulk_or_null(old),
+        (false, true) => reply.ok(),
+        (false, false) => reply.null(),
+    }
+    Ok(Step::Done)
+}
+
+/// Reads, decides and writes in one step; the old value, if it is asked for, and whether the new one is stored.
+fn change(
+    context: &mut Context<'_>,
+    options: &SetOptions<'_>,
+) -> Result<(Option<Vec<u8>>, bool), CommandError> {
+    let expires = expires(context, options.ttl, "set")?;
+    let (node, now) = (context.node(), context.now);
+    let put = Put { value: options.value.to_vec(), expires, ..Put::default() };
+    let changed = node.draft_of(options.key, put).lend(|draft| {
+        node.engine.update(options.key, now, |view| {
+            let old = value_of(view);
+            let done = match options.condition {
+                SetCondition::Always => true,
+                SetCondition::IfMissing => old.is_none(),
+                SetCondition::IfPresent => old.is_some(),
+            };
+            let answer = (old.filter(|_| options.get).map(<[u8]>::to_vec), done);
+            let mut draft = draft.clone();
+            if options.ttl == SetTtl::Keep && old.is_some() {
+                draft.expires = view.and_then(View::expires);
+            }
+            (if done { Change::Put(draft) } else { Change::Keep }, answer)
+        })
+    });
+    changed.map_err(|unfit| step::unfit_error(&unfit))
+}
+
+/// MSET: one step for other connections, as far as the keys have no source.
+pub fn mset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let pairs = pairs(args, "mset")?;
+    let resp = context.session.resp;
+    let mut storing: Vec<Later<Result<Written, WriteError>>> = Vec::new();
+    for (key, value) in pairs {
+        match begin_put(context, key, value, None) {
+            Turn::Now(Ok(_)) => {}
+            Turn::Now(Err(error)) => return Err(step::write_error(&error)),
+            Turn::Later(later) => storing.push(later),
+        }
+    }
+    if storing.is_empty() {
+        context.reply().ok();
+        return Ok(Step::Done);
+    }
+    Ok(Step::Wait(Box::pin(async move {
+        let stored: Result<Vec<Written>, WriteError> = step::all(storing).await.into_iter().collect();
+        encoded(resp, |reply| match stored {
+            Ok(_) => reply.ok(),
+            Err(error) => reply.error(step::write_error(&error)),
+        })
+    })))
+}
+
+/// MSETNX: all or nothing.
+pub fn msetnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let pairs: Vec<(&[u8], &[u8])> = pairs(args, "msetnx")?.collect();
+    let (node, now) = (context.node(), context.now);
+    pairs.iter().try_for_each(|(key, _)| only_plain(node, key, "MSETNX"))?;
+    let is_there = |key: &[u8]| node.engine.peek(key, now, |view| view.value().is_some()) == Some(true);
+    let any = pairs.iter().any(|(key, _)| is_there(key));
+    if !any {
+        for (key, value) in pairs {
+            change(context, &plain(key, value))?;
+        }
+    }
+    context.reply().integer(i64::from(!any));
+    Ok(Step::Done)
+}
+
+fn pairs<'a>(
+    args: Args<'a>,
+    command: &str,
+) -> Result<impl Iterator<Item = (&'a [u8], &'a [u8])>, CommandError> {
+    if args.len().is_multiple_of(2) {
+        return Err(CommandError::wrong_arity(command));
+    }
+    let places = (1..args.len()).step_by(2);
+    Ok(places.filter_map(move |place| Some((args.get(place)?, args.get(place + 1)?))))
+}
+
+/// The value that a command which changes it sees; a row known to be absent is no value.
+pub fn value_of<'v>(view: Option<&'v View<'_>>) -> Option<&'v [u8]> {
+    view.and_then(|view| view.value())
+}
+
+/// Refuses to change a value in memory whose truth is elsewhere.
+pub fn only_plain(node: &Node, key: &[u8], command: &str) -> Result<(), CommandError> {
+    match node.keyspaces.find(key) {
+        Some((keyspace, _)) if keyspace.backing.is_some() && keyspace.write != Strategy::CacheOnly => {
+            Err(CommandError::new(format!(
+                "ERR {command} cannot be used on a key of keyspace {}, whose values belong to its source; SET the whole value, \
+                 or change it in the source",
+                keyspace.name
+            )))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,183 @@
+//! Threads and sockets: one acceptor, and workers that share nothing but the server's state.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use super::connection;
+use super::meter;
+use super::server::{Figures, Server};
+use crate::node::Node;
+
+/// How long connections may take to finish what they are doing when the server stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// The pause of the acceptor when the system gives it no socket.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// A running surface. Dropping it tells the threads to end; [`Serving::stop`] also waits for them.
+pub struct Serving {
+    server: Arc<Server>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Serves the Redis protocol on `listener` with so many worker threads (at least one).
+///
+/// # Errors
+/// The system gives no thread, no runtime, or takes the listener back.
+pub fn serve(node: Arc<Node>, listener: std::net::TcpListener, workers: usize) -> io::Result<Serving> {
+    let workers = workers.max(1);
+    listener.set_nonblocking(true)?;
+    let server = Arc::new(Server::new(node, listener.local_addr()?, workers));
+    let (stop, stopped) = watch::channel(false);
+    let mut threads = Vec::with_capacity(workers.saturating_add(1));
+    let mut senders = Vec::with_capacity(workers);
+    for index in 0..workers {
+        let (sender, sockets) = unbounded_channel();
+        senders.push(sender);
+        let (server, runtime) = (server.clone(), runtime()?);
+        let thread = std::thread::Builder::new().name(format!("resp-{index}"));
+        threads.push(thread.spawn(move || runtime.block_on(work(server, index, sockets)))?);
+    }
+    let (acceptor, runtime) = (server.clone(), runtime()?);
+    let thread = std::thread::Builder::new().name("resp-accept".into());
+    threads.push(thread.spawn(move || runtime.block_on(accept(acceptor, listener, senders, stopped)))?);
+    Ok(Serving { server, stop, threads })
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+impl Serving {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Its figures now.
+    pub fn figures(&self) -> Figures {
+        self.server.figures()
+    }
+
+    /// A way to ask for [`Serving::figures`] from elsewhere.
+    pub fn figures_of(&self) -> impl Fn() -> Figures + Send + Sync + Clone + 'static {
+        let server = self.server.clone();
+        move || server.figures()
+    }
+
+    /// Accepts no more, lets every connection finish the commands that it is running, and waits for the threads.
+    pub fn stop(mut self) {
+        self.tell();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread had panicked");
+            }
+        }
+    }
+
+    fn tell(&self) {
+        self.server.stopping.store(true, Relaxed);
+        self.stop.send_replace(true);
+        self.server.registry.all().iter().for_each(|client| client.kill());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+/// Accepts connections and hands them round robin. When the system has no more descriptors, a reserved one is given up
+/// to accept and turn away the connection that waits, so that the backlog does not keep the acceptor spinning.
+async fn accept(
+    server: Arc<Server>,
+    listener: std::net::TcpListener,
+    workers: Vec<UnboundedSender<std::net::TcpStream>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "cannot listen"),
+    };
+    let mut reserve = File::open("/dev/null").ok();
+    for worker in workers.iter().cycle() {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|&stop| stop) => return,
+        };
+        match accepted.and_then(|(socket, _)| socket.into_std()) {
+            Ok(socket) => {
+                tune(&socket, server.settings.keepalive_s.load(Relaxed));
+                if worker.send(socket).is_err() {
+                    return tracing::error!("a worker thread is gone");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                if reserve.take().is_some()
+                    && let Ok(turned_away) = tokio::time::timeout(BACK_OFF, listener.accept()).await
+                {
+                    drop(turned_away);
+                }
+                tokio::time::sleep(BACK_OFF).await;
+                reserve = File::open("/dev/null").ok();
+            }
+        }
+    }
+}
+
+/// Small replies leave at once; a peer that vanished is noticed. What the system refuses of it is no harm.
+fn tune(socket: &std::net::TcpStream, keepalive_s: u64) {
+    let socket = SockRef::from(socket);
+    let _refused = socket.set_tcp_nodelay(true);
+    if keepalive_s > 0 {
+        let every = Duration::from_secs(keepalive_s);
+        let keepalive = TcpKeepalive::new().with_time(every).with_interval(every / 3);
+        let _refused = socket.set_tcp_keepalive(&keepalive);
+    }
+}
+
+/// One worker: its connections are tasks of its own thread.
+async fn work(server: Arc<Server>, index: usize, mut sockets: UnboundedReceiver<std::net::TcpStream>) {
+    if index == 0 {
+        tokio::spawn(keep_house(server.clone()));
+    }
+    while let Some(socket) = sockets.recv().await {
+        tokio::spawn(connection::run(server.clone(), index, socket));
+    }
+    let deadline = tokio::time::Instant::now() + FAREWELL;
+    let left = || server.workers[index].connections.load(Relaxed);
+    while left() > 0 && tokio::time::Instant::now() < deadline {
+        // Also those that were handed over at the last moment.
+        server.registry.all().iter().for_each(|client| client.kill());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// What has to be done now and then: rates are sampled, and who is idle for too long is closed.
+async fn keep_house(server: Arc<Server>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(meter::EVERY_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for tick in 0u64.. {
+        ticks.tick().await;
+        server.meter.sample(server.sample());
+        let timeout_ms = server.settings.timeout_s.load(Relaxed).saturating_mul(1000);
+        if timeout_ms > 0 && tick.is_multiple_of(5) {
+            let now = server.node.clock.now();
+            let clients = server.registry.all();
+            let idle = clients.iter().filter(|client| client.is_idle(now, timeout_ms));
+            idle.for_each(|client| client.kill());
+        }
+    }
+}

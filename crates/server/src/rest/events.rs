@@ -1,0 +1,120 @@
+//! `GET /api/cache/events`: invalidations as they are applied, as Server-Sent Events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::Stream;
+
+use super::Site;
+use super::problem::Reply;
+use super::serve::stopped;
+use super::told::Told;
+use crate::node::Item;
+use crate::road::Position;
+
+const PING: Duration = Duration::from_secs(15);
+const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Follow invalidations
+///
+/// Events `invalidate` carry one invalidation each. An event `reset` says that some were missed: whoever keeps copies drops
+/// them. `Last-Event-ID` goes on where a cut connection was.
+#[utoipa::path(
+    get, path = "/api/cache/events", tag = "freshness", operation_id = "events",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
+    responses((status = 200, description = "A stream without an end", body = Told, content_type = "text/event-stream"))
+)]
+pub async fn events(State(site): State<Arc<Site>>, headers: HeaderMap) -> Reply {
+    let last = headers.get("last-event-id").map(|id| site.position_of(id.to_str().unwrap_or_default()));
+    let (missed, receiver) = match last {
+        // An id of another run says nothing about this log.
+        Some(None) => (None, site.node.news.listen(None).1),
+        Some(Some(position)) => site.node.news.listen(Some(position)),
+        None => site.node.news.listen(None),
+    };
+    let sse =
+        Sse::new(stream(site, missed, receiver)).keep_alive(KeepAlive::new().interval(PING).text("ping"));
+    Ok(([(header::CACHE_CONTROL, "no-store"), (ACCEL, "no")], sse).into_response())
+}
+
+impl Site {
+    fn position_of(&self, id: &str) -> Option<Position> {
+        let (run, position) = id.split_once('-')?;
+        let same_run = run == format!("{:x}", self.node.run_id);
+        position.parse().ok().filter(|_| same_run).map(Position)
+    }
+
+    fn id_of(&self, position: Position) -> String {
+        format!("{:x}-{}", self.node.run_id, position.0)
+    }
+
+    fn event_of(&self, item: &Item) -> Event {
+        let told = serde_json::to_string(&Told::of(item, &self.node.clock)).unwrap_or_default();
+        Event::default().id(self.id_of(item.position)).event("invalidate").data(told)
+    }
+
+    fn reset(&self, why: &str) -> Event {
+        let data = format!("{{\"why\":{why:?}}}");
+        Event::default().id(self.id_of(self.node.news.last())).event("reset").data(data)
+    }
+}
+
+/// What a listener gets: what it missed, or a reset; then what comes, until the node stops or the client goes.
+fn stream(
+    site: Arc<Site>,
+    missed: Option<Vec<Arc<Item>>>,
+    receiver: Receiver<Arc<Item>>,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let (sender, events) = mpsc::channel(16);
+    tokio::spawn(follow(site, missed, receiver, sender));
+    tokio_stream::wrappers::ReceiverStream::new(events)
+}
+
+async fn follow(
+    site: Arc<Site>,
+    missed: Option<Vec<Arc<Item>>>,
+    mut receiver: Receiver<Arc<Item>>,
+    sender: mpsc::Sender<Result<Event, Infallible>>,
+) {
+    let mut stop = site.stop.clone();
+    let hello = Event::default().retry(Duration::from_secs(2)).comment("listening");
+    let mut first = vec![hello];
+    match missed {
+        Some(items) => first.extend(items.iter().map(|item| site.event_of(item))),
+        None => first.push(site.reset("what happened since is forgotten")),
+    }
+    for event in first {
+        if sender.send(Ok(event)).await.is_err() {
+            return;
+        }
+    }
+    while let Some(event) = next(&site, &mut receiver, &mut stop, &sender).await {
+        if sender.send(Ok(event)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn next(
+    site: &Site,
+    receiver: &mut Receiver<Arc<Item>>,
+    stop: &mut watch::Receiver<bool>,
+    sender: &mpsc::Sender<Result<Event, Infallible>>,
+) -> Option<Event> {
+    tokio::select! {
+        () = sender.closed() => None,
+        () = stopped(stop) => None,
+        item = receiver.recv() => match item {
+            Ok(item) => Some(site.event_of(&item)),
+            Err(RecvError::Lagged(_)) => Some(site.reset("the listener was too slow")),
+            Err(RecvError::Closed) => None,
+        },
+    }
+}

@@ -1,0 +1,289 @@
+//! `POST /api/cache/invalidate` and `POST /api/cache/clear`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use clearwell_engine::{Cause, Event, Glob, Scope};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::Site;
+use super::body::{needs_json, take};
+use super::entry::json;
+use super::fields::Fields;
+use super::names::unknown;
+use super::problem::{Problem, Reply};
+use super::words::{duration_ms, level};
+use crate::node::Reached;
+use crate::road::{Mode, Request};
+
+/// What to invalidate; all that is given together is one request. At least one scope is needed.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+#[schema(rename_all = "camelCase")]
+pub struct InvalidateBody {
+    /// Every key that matches this glob: `user:*`.
+    pattern: Option<String>,
+    /// Every key that begins so.
+    prefix: Option<String>,
+    /// These keys.
+    keys: Option<Vec<String>>,
+    /// Every entry with one of these tags.
+    tags: Option<Vec<String>>,
+    /// Every entry that depends on one of these keys or tags.
+    dependencies: Option<Vec<String>>,
+    /// An event that happened: every entry that declares it.
+    event: Option<EventBody>,
+    /// Every entry.
+    everything: Option<bool>,
+    /// Whether what depends on the covered keys and tags is covered too, transitively; true when left out.
+    cascade: Option<bool>,
+    /// immediate (left out), lazy, delayed or on-event.
+    mode: Option<String>,
+    /// For delayed: how long, such as `2s`.
+    delay: Option<String>,
+    /// For delayed: how long, in milliseconds.
+    delay_ms: Option<u64>,
+    /// For on-event: the event's name.
+    on: Option<String>,
+    /// The level that every later read must have when this answers; one node meets each of them.
+    wait: Option<String>,
+    /// Only count what would be reached.
+    dry_run: Option<bool>,
+}
+
+/// An event.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+#[schema(as = Event)]
+pub struct EventBody {
+    /// Its name: `user_updated`.
+    name: String,
+    /// Strings, numbers or booleans by name: `{"user_id": 123}`.
+    attributes: Option<serde_json::Map<String, Value>>,
+}
+
+/// What an invalidation did.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvalidateAnswer {
+    /// Entries reached now; in a dry run, those that would be.
+    entries: u64,
+    /// Scopes held for a time or an event.
+    held: usize,
+    /// The log's position after it.
+    position: u64,
+    /// The nodes that acknowledged it.
+    nodes: Vec<String>,
+    /// Whether nothing was changed.
+    dry_run: bool,
+}
+
+const FIELDS: [&str; 14] = [
+    "pattern",
+    "prefix",
+    "keys",
+    "tags",
+    "dependencies",
+    "event",
+    "everything",
+    "cascade",
+    "mode",
+    "delay",
+    "delayMs",
+    "on",
+    "wait",
+    "dryRun",
+];
+const MODES: [&str; 4] = ["immediate", "lazy", "delayed", "on-event"];
+
+/// Invalidate
+#[utoipa::path(
+    post, path = "/api/cache/invalidate", tag = "freshness", operation_id = "invalidate",
+    request_body = InvalidateBody,
+    responses(
+        (status = 200, description = "Done: no read that begins later sees what was covered, unless the mode holds it", body = InvalidateAnswer),
+        (status = 400, description = "Malformed, or nothing to invalidate", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Reply {
+    needs_json(&headers)?;
+    let taken = take(body, &site.held, site.limits).await?;
+    let asked = Asked::parse(&taken.bytes)?;
+    let reached = if asked.dry_run { asked.count(&site) } else { asked.carry_out(&site) };
+    Ok(json(StatusCode::OK, &site.answer(reached, asked.dry_run)))
+}
+
+/// Remove every entry from the cache
+///
+/// Sources keep what they have.
+#[utoipa::path(
+    post, path = "/api/cache/clear", tag = "freshness", operation_id = "clear",
+    responses((status = 200, description = "Empty", body = InvalidateAnswer))
+)]
+pub async fn clear(State(site): State<Arc<Site>>, body: Body) -> Reply {
+    let taken = take(body, &site.held, site.limits).await?;
+    if !taken.bytes.is_empty() && !Fields::parse(&taken.bytes, &[]).is_ok_and(|fields| fields.is_empty()) {
+        let detail =
+            "clear takes no body: it empties the whole cache; POST /api/cache/invalidate takes a part";
+        return Err(Problem::bad("unknown-field", detail));
+    }
+    let reached = site.node.invalidate(Request::now(vec![Scope::Everything], Cause::Removal));
+    Ok(json(StatusCode::OK, &site.answer(reached, false)))
+}
+
+struct Asked {
+    request: Request,
+    event: Option<Event>,
+    dry_run: bool,
+}
+
+impl Asked {
+    fn parse(body: &[u8]) -> Reply<Asked> {
+        let fields = Fields::parse(body, &FIELDS)?;
+        let mode = mode(&fields)?;
+        let mut scopes = scopes(&fields)?;
+        let mut event = event(&fields)?;
+        if scopes.is_empty() && event.is_none() {
+            let detail =
+                "nothing to invalidate: give keys, tags, dependencies, pattern, prefix, event or everything";
+            return Err(Problem::bad("missing-field", detail));
+        }
+        if mode != Mode::Immediate {
+            scopes.extend(event.take().map(Scope::Event));
+        }
+        if let Some(wait) = fields.text("wait")? {
+            level(&wait)?;
+        }
+        let cascade = fields.flag("cascade")?.unwrap_or(true);
+        let request = Request { cascade, mode, ..Request::now(scopes, Cause::Command) };
+        Ok(Asked { request, event, dry_run: fields.flag("dryRun")?.unwrap_or(false) })
+    }
+
+    fn count(&self, site: &Site) -> Reached {
+        let mut request = self.request.clone();
+        request.scopes.extend(self.event.clone().map(Scope::Event));
+        let entries = site.node.would_reach(&request);
+        Reached { entries, position: site.node.news.last(), ..Reached::default() }
+    }
+
+    fn carry_out(&self, site: &Site) -> Reached {
+        let mut reached = Reached::default();
+        let mut add = |other: Reached| {
+            reached.entries = reached.entries.saturating_add(other.entries);
+            reached.held = reached.held.saturating_add(other.held);
+            reached.position = reached.position.max(other.position);
+        };
+        if !self.request.scopes.is_empty() {
+            add(site.node.invalidate(self.request.clone()));
+        }
+        if let Some(event) = &self.event {
+            add(site.node.event(event.clone()));
+        }
+        reached
+    }
+}
+
+fn scopes(fields: &Fields<'_>) -> Reply<Vec<Scope>> {
+    let mut scopes: Vec<Scope> = Vec::new();
+    scopes.extend(fields.names("keys")?.into_iter().map(Scope::Key));
+    scopes.extend(fields.names("tags")?.into_iter().map(Scope::Tag));
+    scopes.extend(fields.names("dependencies")?.into_iter().map(Scope::Dependents));
+    if let Some(pattern) = fields.text("pattern")? {
+        let bad = |why| Problem::bad("bad-value", format!("pattern {pattern:?}: {why}"));
+        scopes.push(Scope::Pattern(Glob::new(pattern.as_bytes()).map_err(bad)?));
+    }
+    if let Some(prefix) = fields.text("prefix")? {
+        if prefix.is_empty() {
+            let detail = "prefix is empty, and every key begins so: say \"everything\": true if you mean it";
+            return Err(Problem::bad("bad-value", detail));
+        }
+        scopes.push(Scope::Prefix(prefix.into_bytes().into()));
+    }
+    if fields.flag("everything")?.unwrap_or(false) {
+        scopes.push(Scope::Everything);
+    }
+    Ok(scopes)
+}
+
+fn mode(fields: &Fields<'_>) -> Reply<Mode> {
+    let word = fields.text("mode")?;
+    let word = word.as_deref().unwrap_or("immediate");
+    let belongs = |field: &str, to: &str| match fields.raw(field) {
+        Some(_) if word != to => Err(Problem::bad(
+            "bad-value",
+            format!("{field} belongs to mode {to:?}, and the mode is {word:?}"),
+        )),
+        _ => Ok(()),
+    };
+    if !MODES.contains(&word) {
+        return Err(Problem::bad("bad-value", unknown("mode", word, &MODES)));
+    }
+    belongs("delay", "delayed")?;
+    belongs("delayMs", "delayed")?;
+    belongs("on", "on-event")?;
+    match word {
+        "lazy" => Ok(Mode::Lazy),
+        "delayed" => delay(fields).map(Mode::Delayed),
+        "on-event" => match fields.text("on")? {
+            Some(name) if !name.is_empty() => Ok(Mode::OnEvent(name.into())),
+            _ => Err(Problem::bad("missing-field", "mode \"on-event\" needs \"on\": the event's name")),
+        },
+        _ => Ok(Mode::Immediate),
+    }
+}
+
+fn delay(fields: &Fields<'_>) -> Reply<u64> {
+    match (fields.text("delay")?, fields.whole("delayMs", 0, i64::MAX)?) {
+        (Some(_), Some(_)) => Err(Problem::bad("bad-value", "delay and delayMs say the same: give one")),
+        (Some(written), None) => duration_ms("delay", &written),
+        (None, Some(ms)) => Ok(u64::try_from(ms).unwrap_or(0)),
+        (None, None) => Err(Problem::bad(
+            "missing-field",
+            "mode \"delayed\" needs \"delay\": \"2s\", or \"delayMs\": 2000",
+        )),
+    }
+}
+
+fn event(fields: &Fields<'_>) -> Reply<Option<Event>> {
+    let Some(raw) = fields.raw("event") else { return Ok(None) };
+    let within = Fields::parse(raw.get().as_bytes(), &["name", "attributes"])
+        .map_err(|problem| problem.within("event"))?;
+    let name = within.text("name").map_err(|problem| problem.within("event"))?.unwrap_or_default();
+    if name.is_empty() {
+        return Err(Problem::bad("missing-field", "event needs a \"name\": {\"name\": \"user_updated\"}"));
+    }
+    let attributes = within.map("attributes").map_err(|problem| problem.within("event"))?;
+    let mut read = Vec::with_capacity(attributes.len());
+    for (attribute, value) in attributes {
+        let value = match value {
+            Value::String(text) => text,
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            _ => {
+                let detail = format!(
+                    "event attribute {attribute:?} is {value}: a string, number or boolean is needed"
+                );
+                return Err(Problem::bad("wrong-type", detail));
+            }
+        };
+        read.push((attribute.into(), value.into()));
+    }
+    read.sort();
+    Ok(Some(Event { name: name.into(), attributes: read }))
+}
+
+impl Site {
+    fn answer(&self, reached: Reached, dry_run: bool) -> InvalidateAnswer {
+        InvalidateAnswer {
+            entries: reached.entries,
+            held: reached.held,
+            position: reached.position.0,
+            nodes: if dry_run { Vec::new() } else { vec![self.node_id()] },
+            dry_run,
+        }
+    }
+}

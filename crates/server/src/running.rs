@@ -1,0 +1,59 @@
+//! A whole node at work: the node, its threads and its two ports.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::node::{Node, StartError};
+use crate::tasks::Tasks;
+use crate::{resp, rest};
+
+/// A node that serves. Dropped or stopped, it finishes what it is doing and ends its threads.
+pub struct Running {
+    /// The node.
+    pub node: Arc<Node>,
+    resp: resp::Serving,
+    http: rest::Serving,
+    tasks: Tasks,
+}
+
+impl Running {
+    /// Starts a node over the data folder and serves it on these listeners.
+    ///
+    /// # Errors
+    /// A source that does not open, a keyspace that does not fit it, a system that gives no thread.
+    pub fn start(
+        config: Config,
+        data: &Path,
+        resp: TcpListener,
+        http: TcpListener,
+        workers: usize,
+    ) -> Result<Running, StartError> {
+        let failed = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
+        let tasks = Tasks::start().map_err(failed)?;
+        let node = Node::start(config, data, tasks.handle())?;
+        let metrics = Metrics::new();
+        let resp = resp::serve(node.clone(), resp, workers).map_err(failed)?;
+        let http = rest::serve(node.clone(), http, metrics).map_err(failed)?;
+        Ok(Running { node, resp, http, tasks })
+    }
+
+    /// Where Redis clients connect.
+    pub fn resp_address(&self) -> SocketAddr {
+        self.resp.address()
+    }
+
+    /// Where HTTP is served.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// Accepts no more, lets requests in progress end, and waits for the threads.
+    pub fn stop(self) {
+        self.resp.stop();
+        self.http.stop();
+        drop(self.tasks);
+    }
+}

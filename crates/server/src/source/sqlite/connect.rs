@@ -1,0 +1,153 @@
+//! Opening the database file.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::convert::Fault;
+use crate::source::{SourceError, Watched};
+
+/// What all threads of one source know.
+pub struct Shared {
+    pub name: Arc<str>,
+    pub path: PathBuf,
+    pub timeout_ms: u64,
+    pub poll: Duration,
+    pub watched: Vec<Watched>,
+    /// Grows each time that the file turned out to be another one; connections of an older one are closed.
+    pub generation: AtomicU64,
+    /// The last moment up to which every commit was told, in milliseconds of [`Shared::now_ms`].
+    pub complete_ms: AtomicU64,
+    began: Instant,
+}
+
+impl Shared {
+    pub fn new(name: &str, path: PathBuf, timeout_ms: u64, poll: Duration, watched: Vec<Watched>) -> Shared {
+        Shared {
+            name: name.into(),
+            path,
+            timeout_ms,
+            poll,
+            watched,
+            generation: AtomicU64::new(0),
+            complete_ms: AtomicU64::new(0),
+            began: Instant::now(),
+        }
+    }
+
+    /// Milliseconds since the source was opened.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// When something that is asked for now must be done.
+    pub fn deadline_ms(&self) -> u64 {
+        self.now_ms().saturating_add(self.timeout_ms)
+    }
+}
+
+/// A moment after which a connection's running statement is ended; of [`Shared::now_ms`].
+#[derive(Clone)]
+pub struct Deadline(Arc<AtomicU64>);
+
+impl Deadline {
+    /// Statements may run until `at_ms`.
+    pub fn set(&self, at_ms: u64) {
+        self.0.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// Statements may run for ever.
+    pub fn clear(&self) {
+        self.set(u64::MAX);
+    }
+}
+
+/// How many steps of SQLite's machine pass between two looks at the clock: some tens of microseconds.
+const STEPS_PER_LOOK: i32 = 1000;
+
+/// Opens the file, which must exist.
+pub fn open(shared: &Arc<Shared>) -> Result<(Connection, Deadline), Fault> {
+    connect(shared, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadline), Fault> {
+    let named = |error| match Fault::from(error) {
+        Fault::Broken(message) => Fault::Broken(format!("{}: {message}", shared.path.display())),
+        other => other,
+    };
+    let mut connection =
+        Connection::open_with_flags(&shared.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(named)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(named)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let deadline = Deadline(Arc::new(AtomicU64::new(u64::MAX)));
+    let (clock, limit) = (shared.clone(), deadline.0.clone());
+    let late = move || {
+        let limit = limit.load(Ordering::Relaxed);
+        limit != u64::MAX && clock.now_ms() >= limit
+    };
+    connection.progress_handler(STEPS_PER_LOOK, Some(late))?;
+    Ok((connection, deadline))
+}
+
+/// Makes the database when it is new and runs its seed, all of it or nothing. New is a database without any table.
+pub fn create(shared: &Arc<Shared>, seed: Option<&str>) -> Result<(), SourceError> {
+    let told = |fault: Fault| fault.told(shared.timeout_ms);
+    if seed.is_none() && !shared.path.exists() {
+        let path = shared.path.display();
+        return Err(SourceError::Unreachable(format!(
+            "{path} does not exist, and there is no seed to make it with"
+        )));
+    }
+    if let Some(folder) = shared.path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| SourceError::Unreachable(format!("{}: {e}", folder.display())))?;
+    }
+    let (connection, _) = retried(shared, || {
+        connect(shared, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+    })?;
+    let Some(seed) = seed else { return Ok(()) };
+    retried(shared, || Ok(connection.execute_batch("BEGIN IMMEDIATE")?))?;
+    let is_new = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')";
+    let is_new: bool = connection.query_row(is_new, [], |row| row.get(0)).map_err(|e| told(e.into()))?;
+    if is_new {
+        let in_seed = |e: rusqlite::Error| match told(e.into()) {
+            SourceError::Refused(message) => SourceError::Refused(format!("in the seed: {message}")),
+            other => other,
+        };
+        connection.execute_batch(seed).map_err(in_seed)?;
+    }
+    // Without it, dropping the connection takes back what the seed began.
+    connection.execute_batch("COMMIT").map_err(|e| told(e.into()))
+}
+
+/// Tries again while somebody holds a lock, as long as the source's timeout allows. For use when a node starts.
+pub fn retried<T>(shared: &Shared, mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, SourceError> {
+    let deadline_ms = shared.deadline_ms();
+    loop {
+        match attempt() {
+            Err(Fault::Busy(_)) if shared.now_ms() < deadline_ms => {
+                std::thread::sleep(Duration::from_millis(1))
+            }
+            done => return done.map_err(|fault| fault.told(shared.timeout_ms)),
+        }
+    }
+}
+
+/// What tells a file from another one of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity(u64, u64);
+
+/// The identity of the file that has this name now.
+pub fn identity(path: &Path) -> Result<Identity, Fault> {
+    match std::fs::metadata(path) {
+        Ok(file) => Ok(Identity(file.dev(), file.ino())),
+        Err(error) => Err(Fault::Broken(format!("{}: {error}", path.display()))),
+    }
+}

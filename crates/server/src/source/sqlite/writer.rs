@@ -1,0 +1,239 @@
+//! The one thread that writes, and that tells of commits in their order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use clearwell_engine::Version;
+use tokio::sync::oneshot;
+
+use super::batch::Batch;
+use super::connect::Shared;
+use super::convert::Fault;
+use super::log::{self, Read, TAIL};
+use super::session::{Session, version};
+use crate::source::{Commit, Follower, Receipt, RowChange, SourceError, Write};
+
+/// What the thread is asked for.
+pub enum Job {
+    Follow(Arc<dyn Follower>, SyncSender<Result<(), SourceError>>),
+    Write(Pending),
+    Barrier(Answer<Version>, u64),
+}
+
+/// Where an answer goes.
+pub type Answer<T> = oneshot::Sender<Result<T, SourceError>>;
+
+/// A write that waits for its turn until a moment of [`Shared::now_ms`].
+pub struct Pending {
+    pub write: Write,
+    pub answer: Answer<Receipt>,
+    pub deadline_ms: u64,
+    /// Whether it was too slow to share a transaction.
+    pub alone: bool,
+}
+
+/// The thread's state.
+pub struct Writer {
+    pub shared: Arc<Shared>,
+    jobs: Receiver<Job>,
+    follower: Option<Arc<dyn Follower>>,
+    pub session: Option<Session>,
+    pub pending: VecDeque<Pending>,
+    barriers: Vec<(Answer<Version>, u64)>,
+    pruned: i64,
+    /// While nothing is open: when to try again, and why it failed last.
+    reopen: (u64, String),
+}
+
+/// How soon a lock that somebody else holds is tried again.
+const RETRY: Duration = Duration::from_millis(1);
+/// How soon a file that is gone or broken is tried again, in milliseconds.
+const REOPEN_MS: u64 = 50;
+/// How many jobs are taken in before they are worked on.
+const JOBS_AT_ONCE: usize = 256;
+
+impl Writer {
+    pub fn new(shared: Arc<Shared>, jobs: Receiver<Job>, session: Session) -> Writer {
+        let pruned = session.log.last - TAIL;
+        let (session, pending, barriers, reopen) =
+            (Some(session), VecDeque::new(), Vec::new(), (0, String::new()));
+        Writer { shared, jobs, follower: None, session, pending, barriers, pruned, reopen }
+    }
+
+    /// Works until nobody is left who could ask for anything.
+    pub fn run(mut self) {
+        loop {
+            let waiting = !self.pending.is_empty() || !self.barriers.is_empty();
+            match self.jobs.recv_timeout(if waiting { RETRY } else { self.shared.poll }) {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            for _ in 0..JOBS_AT_ONCE {
+                let Ok(job) = self.jobs.try_recv() else { break };
+                self.take(job);
+            }
+            self.turn();
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Write(pending) => self.pending.push_back(pending),
+            Job::Barrier(answer, deadline_ms) => self.barriers.push((answer, deadline_ms)),
+            Job::Follow(follower, told) => {
+                let polled = self.poll().map_err(|fault| fault.told(self.shared.timeout_ms));
+                if polled.is_ok() {
+                    self.follower = Some(follower);
+                }
+                // Whoever asked may have given up waiting.
+                let _ = told.send(polled);
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let polled = self.poll();
+        self.answer_barriers(&polled);
+        match polled {
+            Ok(()) => {
+                Batch::run(self);
+                self.prune();
+            }
+            Err(Fault::Busy(_)) => {}
+            Err(fault) => {
+                let error = fault.told(self.shared.timeout_ms);
+                for pending in self.pending.drain(..) {
+                    let _gone = pending.answer.send(Err(error.clone()));
+                }
+            }
+        }
+        self.give_up_late();
+    }
+
+    fn answer_barriers(&mut self, polled: &Result<(), Fault>) {
+        let now = self.shared.now_ms();
+        let answer = match (polled, &self.session) {
+            (Ok(()), Some(session)) => Ok(version(session.log.last)),
+            (Err(Fault::Busy(message) | Fault::Refused(message) | Fault::Broken(message)), _) => {
+                Err(SourceError::Unreachable(message.clone()))
+            }
+            _ => Err(SourceError::Unreachable("the database is not open".into())),
+        };
+        let retry = matches!(polled, Err(Fault::Busy(_)));
+        for (barrier, deadline_ms) in std::mem::take(&mut self.barriers) {
+            if retry && now < deadline_ms {
+                self.barriers.push((barrier, deadline_ms));
+            } else {
+                let _gone = barrier.send(answer.clone());
+            }
+        }
+    }
+
+    /// Writes that could not begin in time, because somebody else held the lock. They were certainly not done.
+    fn give_up_late(&mut self) {
+        let now = self.shared.now_ms();
+        while self.pending.front().is_some_and(|pending| pending.deadline_ms <= now) {
+            let Some(pending) = self.pending.pop_front() else { return };
+            let message =
+                format!("another process has held the database's lock for {} ms", self.shared.timeout_ms);
+            let _gone = pending.answer.send(Err(SourceError::Unreachable(message)));
+        }
+    }
+
+    /// Tells what others committed. Afterwards everything that was committed before the call has been told.
+    fn poll(&mut self) -> Result<(), Fault> {
+        let began = self.shared.now_ms();
+        let polled = self.poll_session();
+        match &polled {
+            Ok(()) => self.shared.complete_ms.store(began, Ordering::Relaxed),
+            Err(Fault::Broken(why) | Fault::Refused(why)) => self.close(&why.clone()),
+            Err(Fault::Busy(_) | Fault::Interrupted) => {}
+        }
+        polled
+    }
+
+    fn poll_session(&mut self) -> Result<(), Fault> {
+        let Some(session) = &mut self.session else { return self.reopen() };
+        session.check_file()?;
+        match session.news()? {
+            None => {}
+            Some(Read::Changes(changes, last)) => self.tell_foreign(changes, last),
+            Some(Read::Gap(why, last)) => {
+                session.log.last = last;
+                self.tell_lost(&why);
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> Result<(), Fault> {
+        let now = self.shared.now_ms();
+        if now < self.reopen.0 {
+            return Err(Fault::Broken(self.reopen.1.clone()));
+        }
+        let session = Session::open(&self.shared).inspect_err(|fault| {
+            if let Fault::Broken(why) | Fault::Refused(why) = fault {
+                self.reopen = (now + REOPEN_MS, why.clone());
+            }
+        })?;
+        tracing::info!(source = &*self.shared.name, path = %self.shared.path.display(), "the database is open again");
+        self.pruned = session.log.last - TAIL;
+        self.session = Some(session);
+        // Loads that begin after this are of this file; those before it are distrusted by the next line.
+        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        // What was read between the failure and now was read from a file that nobody watched.
+        self.tell_lost("the database was opened again");
+        Ok(())
+    }
+
+    /// Closes a file that can no longer be trusted; the next turn tries to open it again.
+    pub fn close(&mut self, why: &str) {
+        let Some(session) = self.session.take() else { return };
+        tracing::warn!(source = &*self.shared.name, why, "the database is closed");
+        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        drop(session);
+        self.tell_lost(why);
+    }
+
+    pub fn tell_foreign(&mut self, changes: Vec<RowChange>, last: i64) {
+        if !changes.is_empty() {
+            self.tell(&Commit { version: version(last), own: false, changes });
+        }
+        if let Some(session) = &mut self.session {
+            session.log.last = last;
+        }
+    }
+
+    pub fn tell(&self, commit: &Commit) {
+        if let Some(follower) = &self.follower {
+            follower.committed(&self.shared.name, commit);
+        }
+    }
+
+    pub fn tell_lost(&self, why: &str) {
+        if let Some(follower) = &self.follower {
+            follower.lost(&self.shared.name, why);
+        }
+    }
+
+    fn prune(&mut self) {
+        let Some(session) = &self.session else { return };
+        if session.log.last - TAIL < self.pruned + TAIL / 10 {
+            return;
+        }
+        match log::prune(&session.connection, session.log.last) {
+            Ok(true) => {}
+            Ok(false) => self.pruned = session.log.last - TAIL,
+            // Somebody else writes; there will be a better moment.
+            Err(Fault::Busy(_)) => {}
+            Err(fault) => {
+                tracing::warn!(source = &*self.shared.name, ?fault, "the change log cannot be pruned");
+                self.pruned = session.log.last;
+            }
+        }
+    }
+}

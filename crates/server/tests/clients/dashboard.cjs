@@ -1,0 +1,56 @@
+// The dashboard in Debian's Chromium, while an unmodified client makes traffic.
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const Redis = require("ioredis");
+const { chromium } = require("playwright-core");
+const { check, run, host, port } = require("./check.cjs");
+
+const ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+// Reads posts again and again, and invalidates one, until the page has shown what is waited for.
+async function trafficUntil(client, shown) {
+  let done = false;
+  shown.then(() => (done = true), () => (done = true));
+  while (!done) {
+    for (let i = 1; i <= 10; i++) await client.get(`post:${i}`);
+    await client.call("CW.INVALIDATE", "KEYS", "1", "post:3");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return shown;
+}
+
+run(async () => {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), "clearwell-dashboard-"));
+  const client = new Redis({ host, port });
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: "/usr/bin/chromium", headless: true, args: ARGUMENTS, viewport: { width: 1280, height: 900 },
+  });
+  try {
+    const page = await browser.newPage();
+    const complaints = [];
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure().errorText}`));
+    const answer = await page.goto(process.env.HTTP_URL, { waitUntil: "load" });
+    check("the page is there", answer.status(), 200);
+    check("it has a title", /clearwell/i.test(await page.title()));
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await trafficUntil(client, page.waitForFunction(
+      () => parseFloat(document.querySelector("#hit-ratio")?.textContent) > 0, null, { timeout: 30_000 }));
+    check("the hit ratio rises above nothing", true);
+    await trafficUntil(client, page.waitForFunction(
+      () => document.querySelector("#invalidations")?.textContent.includes("post:3"), null, { timeout: 30_000 }));
+    check("an invalidation appears in the list", true);
+    check("nothing comes from elsewhere", asked.filter((url) => !url.startsWith(process.env.HTTP_URL)), []);
+    check("no error on the console", complaints, []);
+    await page.screenshot({ path: process.env.PICTURE, fullPage: true });
+    check("a picture was taken", fs.statSync(process.env.PICTURE).size > 0);
+  } finally {
+    await browser.close();
+    fs.rmSync(profile, { recursive: true, force: true });
+    client.disconnect();
+  }
+});

@@ -1,0 +1,153 @@
+//! The stream of invalidations.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use crate::http::connect;
+use crate::world::World;
+
+struct Listener(BufReader<TcpStream>);
+
+#[derive(Debug, Default)]
+struct Event {
+    id: String,
+    name: String,
+    data: String,
+}
+
+impl Listener {
+    fn new(world: &World, last: Option<&str>) -> Listener {
+        let mut stream = connect(world.address());
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let head = format!("GET /api/cache/events HTTP/1.1\r\nHost: x\r\n{last}\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut listener = Listener(BufReader::new(stream));
+        let head = listener.until_empty();
+        assert!(head[0].contains(" 200 "), "{head:?}");
+        for line in ["content-type: text/event-stream", "cache-control: no-store", "x-accel-buffering: no"] {
+            assert!(head.iter().any(|it| it == line), "{line} in {head:?}");
+        }
+        let hello = listener.block();
+        assert!(hello.contains(&"retry: 2000".to_owned()), "{hello:?}");
+        listener
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line).expect("a line in time");
+        (read > 0).then(|| line.trim_end().to_owned())
+    }
+
+    fn until_empty(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.line()).take_while(|line| !line.is_empty()).collect()
+    }
+
+    /// The lines of the next event; the lengths of chunks are left out.
+    fn block(&mut self) -> Vec<String> {
+        loop {
+            let lines = self.until_empty();
+            let lines: Vec<_> = lines.into_iter().filter(|line| line.contains(':')).collect();
+            if !lines.is_empty() {
+                return lines;
+            }
+        }
+    }
+
+    fn event(&mut self) -> Event {
+        let mut event = Event::default();
+        for line in self.block() {
+            let (field, value) = line.split_once(": ").expect("a field");
+            match field {
+                "id" => event.id = value.to_owned(),
+                "event" => event.name = value.to_owned(),
+                "data" => event.data = value.to_owned(),
+                other => panic!("a field {other:?}"),
+            }
+        }
+        event
+    }
+
+    fn data(&mut self) -> serde_json::Value {
+        let event = self.event();
+        assert_eq!(event.name, "invalidate", "{event:?}");
+        serde_json::from_str(&event.data).expect("JSON")
+    }
+}
+
+#[test]
+fn each_invalidation_is_told_with_all_there_is_to_say() {
+    let world = World::new();
+    world.set("user:1", r#"{"value": 1, "tags": ["eu"]}"#);
+    let mut listener = Listener::new(&world, None);
+    world.post("/api/cache/invalidate", r#"{"tags": ["eu"], "cascade": false}"#);
+    let told = listener.data();
+    let mut names: Vec<_> = told.as_object().expect("an object").keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let expected = ["at", "cascade", "cause", "effect", "name", "position", "reached", "scope", "version"];
+    assert_eq!(names, expected);
+    assert_eq!((&told["scope"], &told["name"]), (&"tag".into(), &"eu".into()));
+    assert_eq!((&told["cause"], &told["effect"]), (&"command".into(), &"gone".into()));
+    assert_eq!((&told["reached"], &told["cascade"]), (&1.into(), &false.into()));
+
+    world.source.commit(1, "row", 7);
+    let told = [listener.data(), listener.data()];
+    assert!(told.iter().all(|it| it["cause"] == "commit" && it["version"] == 1), "{told:?}");
+    world.post("/api/cache/invalidate", r#"{"event": {"name": "moved", "attributes": {"b": 2, "a": "x"}}}"#);
+    let told = listener.data();
+    assert_eq!((&told["scope"], &told["name"]), (&"event".into(), &"moved{a=x,b=2}".into()));
+    world.post("/api/cache/clear", "");
+    let told = listener.data();
+    assert_eq!(
+        (&told["scope"], &told["name"], &told["cause"]),
+        (&"everything".into(), &"".into(), &"removal".into())
+    );
+}
+
+#[test]
+fn a_cut_listener_goes_on_where_it_was() {
+    let world = World::new();
+    let mut listener = Listener::new(&world, None);
+    let invalidate = |key: &str| world.post("/api/cache/invalidate", &format!("{{\"keys\": [\"{key}\"]}}"));
+    invalidate("a");
+    let seen = listener.event();
+    drop(listener);
+    invalidate("b");
+    invalidate("c");
+    let mut again = Listener::new(&world, Some(&seen.id));
+    assert_eq!((&again.data()["name"], &again.data()["name"]), (&"b".into(), &"c".into()));
+    invalidate("d");
+    assert_eq!(again.data()["name"], "d");
+}
+
+#[test]
+fn what_cannot_be_resumed_is_reset() {
+    let world = World::new();
+    let run = format!("{:x}", world.node.run_id);
+    world.post("/api/cache/invalidate", r#"{"keys": ["a"]}"#);
+    for id in [&format!("{run}-99"), "77-1", "1", "", "nonsense", &format!("{run}-x")] {
+        let mut listener = Listener::new(&world, Some(id));
+        let event = listener.event();
+        assert_eq!((event.name.as_str(), event.id.as_str()), ("reset", format!("{run}-1").as_str()), "{id}");
+        assert_eq!(event.data, r#"{"why":"what happened since is forgotten"}"#);
+    }
+    for key in 0..1100 {
+        world.node.invalidate(clearwell::road::Request::now(
+            vec![clearwell_engine::Scope::Key(key.to_string().into_bytes().into())],
+            clearwell_engine::Cause::Command,
+        ));
+    }
+    let mut listener = Listener::new(&world, Some(&format!("{run}-1")));
+    assert_eq!(listener.event().name, "reset");
+    world.post("/api/cache/invalidate", r#"{"keys": ["after"]}"#);
+    assert_eq!(listener.data()["name"], "after");
+}
+
+#[test]
+fn stopping_ends_the_streams() {
+    let world = World::new();
+    let mut listener = Listener::new(&world, None);
+    world.serving.stop();
+    while let Some(line) = listener.line() {
+        assert!(!line.contains("event"), "{line}");
+    }
+}

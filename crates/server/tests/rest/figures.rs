@@ -1,0 +1,131 @@
+//! Statistics, metrics, health, and the description of the surface.
+
+use clearwell::metrics::Kind;
+
+use crate::world::World;
+
+#[test]
+fn stats_have_the_names_and_the_truth() {
+    let world = World::new();
+    world.set("a", r#"{"value": "x"}"#);
+    for _ in 0..3 {
+        world.get("/api/cache/a");
+    }
+    world.get("/api/cache/b");
+    world.post("/api/cache/invalidate", r#"{"keys": ["a"]}"#);
+    let stats = world.get("/api/cache/stats").json();
+    for (name, value) in [
+        ("hitRate", serde_json::json!(0.75)),
+        ("missRate", 0.25.into()),
+        ("hits", 3.into()),
+        ("misses", 1.into()),
+        ("totalKeys", 0.into()),
+        ("evictions", 0.into()),
+        ("expirations", 0.into()),
+    ] {
+        assert_eq!(stats[name], value, "{name} in {stats}");
+    }
+    assert!(stats["invalidations"].as_u64() >= Some(1), "{stats}");
+    let usage = stats["memoryUsage"].as_str().expect("a string");
+    assert!(usage.ends_with('B') && usage.starts_with(|first: char| first.is_ascii_digit()), "{usage}");
+    assert!(stats["memoryBytes"].is_u64());
+}
+
+#[test]
+fn metrics_are_of_what_happened() {
+    let world = World::new();
+    let metrics = world.get("/api/cache/metrics").json();
+    for name in
+        ["operationsPerSecond", "averageLatency", "p95Latency", "p99Latency", "errorRate", "windowSeconds"]
+    {
+        assert!(metrics[name].is_number(), "{name} in {metrics}");
+    }
+    let recorder = world.metrics.recorder();
+    recorder.record_batch(Kind::Read, 1000, 2_000_000, 10);
+    world.metrics.tick(world.node.clock.tick().plus(2000));
+    let figures = world.metrics.figures();
+    assert!(figures.operations >= 1000, "{figures:?}");
+    assert!((2.0..2.1).contains(&figures.p95_latency), "{figures:?}");
+    let text = world.get("/metrics");
+    assert_eq!(
+        text.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    let text = text.text();
+    assert!(text.contains("clearwell_operations_failed_total{kind=\"read\"} 10\n"), "{text}");
+    assert!(
+        text.contains("# HELP clearwell_memory_bytes Bytes of entries and of what is kept beside them.\n")
+    );
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn health_names_the_node_and_its_sources() {
+    let world = World::new();
+    let health = world.get("/api/cache/health").json();
+    assert_eq!(
+        (&health["status"], &health["sources"][0]["name"]),
+        (&"ok".into(), &"main".into()),
+        "{health}"
+    );
+    assert_eq!(health["node"], format!("{:x}", world.node.run_id));
+    world.source.behind_ms.store(60_000, std::sync::atomic::Ordering::Relaxed);
+    let health = world.get("/api/cache/health").json();
+    assert_eq!((&health["status"], &health["sources"][0]["behindMs"]), (&"degraded".into(), &60_000.into()));
+}
+
+#[test]
+fn the_description_lists_every_route() {
+    let world = World::new();
+    let api = world.get("/api/openapi.json").json();
+    assert_eq!(api["openapi"], "3.1.0");
+    let entry: &[&str] = &["delete", "get", "head", "post", "put"];
+    let expected: [(&str, &[&str]); 11] = [
+        ("/api/cache/clear", &["post"]),
+        ("/api/cache/dependencies", &["get"]),
+        ("/api/cache/events", &["get"]),
+        ("/api/cache/health", &["get"]),
+        ("/api/cache/invalidate", &["post"]),
+        ("/api/cache/keys/{key}", entry),
+        ("/api/cache/metrics", &["get"]),
+        ("/api/cache/stats", &["get"]),
+        ("/api/cache/warm", &["post"]),
+        ("/api/cache/{key}", entry),
+        ("/metrics", &["get"]),
+    ];
+    let paths = api["paths"].as_object().expect("paths");
+    let mut listed: Vec<_> = paths
+        .iter()
+        .map(|(path, methods)| {
+            let mut methods: Vec<_> =
+                methods.as_object().expect("methods").keys().map(String::as_str).collect();
+            methods.sort_unstable();
+            (path.as_str(), methods)
+        })
+        .collect();
+    listed.sort();
+    assert_eq!(listed, expected.map(|(path, methods)| (path, methods.to_vec())));
+    let mut ids: Vec<_> = paths
+        .values()
+        .flat_map(|it| it.as_object().expect("methods").values())
+        .map(|it| it["operationId"].to_string())
+        .collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "operation ids are unique");
+    check_references(&api, &api);
+}
+
+/// Every `$ref` leads to something.
+fn check_references(api: &serde_json::Value, within: &serde_json::Value) {
+    if let Some(reference) = within.get("$ref").and_then(|it| it.as_str()) {
+        let pointer = reference.trim_start_matches('#');
+        assert!(api.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    match within {
+        serde_json::Value::Object(object) => object.values().for_each(|it| check_references(api, it)),
+        serde_json::Value::Array(array) => array.iter().for_each(|it| check_references(api, it)),
+        _ => {}
+    }
+}

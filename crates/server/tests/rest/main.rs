@@ -1,0 +1,13 @@
+//! The REST surface over a real listener: every field, header and error text that clients see.
+
+mod entries;
+mod errors;
+mod events;
+mod figures;
+mod freshness;
+mod http;
+mod page;
+#[allow(dead_code)]
+#[path = "../node/source.rs"]
+mod source;
+mod world;

@@ -1,0 +1,54 @@
+//! Measurements beside other servers, written to `bench/runs/`.
+
+mod figures;
+mod load;
+mod report;
+mod server;
+
+use crate::{cargo, repo};
+use figures::Figures;
+use load::{CASES, Case};
+use server::{Server, Which};
+
+/// Measures this node beside redis-server, `rounds` times in turn, and writes the medians.
+///
+/// The servers run on core 0 and the load on core 1. The figure that does not depend on which of them
+/// is the bottleneck is the server's CPU time per request.
+pub fn compare(rounds: usize) -> Result<(), String> {
+    cargo::call("build --release --locked --package clearwell")?;
+    let servers = [Server::start(Which::Clearwell)?, Server::start(Which::Redis)?];
+    for server in &servers {
+        load::fill(server.port)?;
+    }
+    let mut figures = Figures::default();
+    for round in 1..=rounds {
+        for case in CASES {
+            // Who goes first changes from round to round.
+            for turn in 0..servers.len() {
+                let server = &servers[(turn + round) % servers.len()];
+                measure(server, case, round, &mut figures)?;
+            }
+        }
+    }
+    let text = report::text(&figures, rounds)?;
+    println!("\n{text}");
+    let file = repo::top().join("bench/runs").join(format!("{}-redis-compare.md", report::today()?));
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    std::fs::create_dir_all(file.parent().expect("the file is in a folder")).map_err(failed)?;
+    std::fs::write(&file, text).map_err(failed)?;
+    println!("written to {}", file.strip_prefix(repo::top()).unwrap_or(&file).display());
+    Ok(())
+}
+
+fn measure(server: &Server, case: &Case, round: usize, figures: &mut Figures) -> Result<(), String> {
+    let before = server.cpu_ns()?;
+    let per_second = load::benchmark(server.port, case)?;
+    let cpu_us = (server.cpu_ns()? - before) as f64 / 1000.0 / case.requests as f64;
+    println!(
+        "round {round}  {:<9}  {:<10}  {per_second:>10.0} requests/s  {cpu_us:>6.3} us",
+        server.which.name(),
+        case.name()
+    );
+    figures.add(server.which, case, per_second, cpu_us);
+    Ok(())
+}

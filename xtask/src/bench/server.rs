@@ -1,0 +1,119 @@
+//! The servers that are measured, pinned to core 0 and ended when dropped.
+
+use crate::repo;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Ours, as `cargo build --release` makes it.
+    Clearwell,
+    /// Debian's redis-server, without persistence.
+    Redis,
+}
+
+impl Which {
+    /// The name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Which::Clearwell => "clearwell",
+            Which::Redis => "redis",
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    /// What it is.
+    pub which: Which,
+    /// Its RESP port on loopback.
+    pub port: u16,
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// Starts a server and waits until it says that it serves.
+    pub fn start(which: Which) -> Result<Server, String> {
+        let folder = repo::target().join("bench").join(which.name());
+        let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(failed)?;
+        }
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).current_dir(&folder).stdout(Stdio::piped()).stderr(Stdio::null());
+        let ready = match which {
+            Which::Clearwell => {
+                std::fs::write(folder.join("clearwell.toml"), "max_memory = \"2GB\"\n").map_err(failed)?;
+                command.arg(repo::target().join("release/clearwell"));
+                command.args(["serve", "--config", "clearwell.toml", "--data", "data"]);
+                command.args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+                clearwell_port as fn(&str) -> Option<u16>
+            }
+            Which::Redis => {
+                let port = free_port()?.to_string();
+                command.args(["redis-server", "--bind", "127.0.0.1", "--port", &port, "--save", ""]);
+                redis_port
+            }
+        };
+        let mut child = command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        let (mut port, mut said) = (None, Vec::new());
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout was piped")).lines();
+        for line in lines.by_ref().map_while(Result::ok) {
+            port = port.or_else(|| ready(&line));
+            said.push(line);
+            let redis_waits = which == Which::Redis && !said.iter().any(|l| l.contains("Ready to accept"));
+            if port.is_some() && !redis_waits {
+                break;
+            }
+        }
+        // Whatever it says later is read, so that it never waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        match port {
+            Some(port) => Ok(Server { which, port, child, folder }),
+            None => Err(format!("{} did not serve:\n{}", which.name(), said.join("\n"))),
+        }
+    }
+
+    /// CPU time that all threads have used, in nanoseconds.
+    pub fn cpu_ns(&self) -> Result<u64, String> {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let failed = |error: std::io::Error| format!("{tasks}: {error}");
+        let mut total = 0;
+        for task in std::fs::read_dir(&tasks).map_err(failed)? {
+            let stat = task.map_err(failed)?.path().join("schedstat");
+            // A thread may end between the listing and the reading.
+            let text = std::fs::read_to_string(stat).unwrap_or_default();
+            total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(total)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself, and its folder is only a temporary one.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn clearwell_port(line: &str) -> Option<u16> {
+    let rest = line.trim_start().strip_prefix("resp")?.split_once("127.0.0.1:")?.1;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+fn redis_port(line: &str) -> Option<u16> {
+    line.split_once("port=")?.1.trim_end_matches('.').parse().ok()
+}
+
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
+}

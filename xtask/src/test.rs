@@ -1,0 +1,65 @@
+//! THE test command: everything that must hold, in one run.
+
+use crate::{cargo, repo, setup, step::Steps, tidy};
+
+/// Crates whose build needs CMake or a C++ compiler, or that exist in pure Rust.
+const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
+
+/// Sets up, checks and tests everything.
+///
+/// Unit tests run with overflow checks and debug assertions. Everything under a `tests/` folder runs
+/// optimized: model tests of millions of steps, and harnesses around a node as it is shipped.
+pub fn run() -> Result<(), String> {
+    let mut steps = Steps::default();
+    steps.run("set-up", setup::run)?;
+    steps.run("format", || cargo::call("fmt --all --check"))?;
+    steps.run("tidy", tidy::run)?;
+    steps.run("dependencies", dependencies)?;
+    steps.run("lints", || cargo::call("clippy --workspace --all-targets --locked -- -D warnings"))?;
+    steps.run("documentation", documentation)?;
+    steps.run("unit tests", || cargo::call("test --workspace --locked --lib --bins"))?;
+    steps.run("examples in the documentation", || cargo::call("test --workspace --locked --doc"))?;
+    steps.run("release build", || cargo::call("build --workspace --all-targets --locked --release"))?;
+    steps.run("examples", examples)?;
+    steps.run("tests", || cargo::call("test --workspace --locked --release --test *"))?;
+    steps.summary();
+    Ok(())
+}
+
+fn documentation() -> Result<(), String> {
+    let mut command = cargo::cargo("doc --no-deps --workspace --locked");
+    crate::step::call(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Fails when a refused crate has come into the tree of what is built here.
+fn dependencies() -> Result<(), String> {
+    let mut command = cargo::cargo("tree --workspace --locked --edges normal,build,dev --prefix none");
+    let tree = crate::step::output(&mut command)?;
+    let found: Vec<&str> = tree.lines().filter(|line| REFUSED.iter().any(|name| named(line, name))).collect();
+    if found.is_empty() { Ok(()) } else { Err(format!("refused dependencies: {}", found.join(", "))) }
+}
+
+fn named(line: &str, name: &str) -> bool {
+    line.split(' ').next() == Some(name)
+}
+
+/// Runs every example to its end.
+fn examples() -> Result<(), String> {
+    let mut examples: Vec<_> = repo::files()?.into_iter().filter_map(example).collect();
+    examples.sort();
+    for (package, example) in examples {
+        println!("    {example}");
+        let manifest = format!("{package}/Cargo.toml");
+        cargo::call(&format!(
+            "run --quiet --locked --release --manifest-path {manifest} --example {example}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// The package folder and the name of an example, if `file` is one.
+fn example(file: std::path::PathBuf) -> Option<(String, String)> {
+    let (package, rest) = file.to_str()?.rsplit_once("/examples/")?;
+    let name = rest.strip_suffix(".rs").or_else(|| rest.strip_suffix("/main.rs"))?;
+    (!name.contains('/')).then(|| (package.to_owned(), name.to_owned()))
+}
