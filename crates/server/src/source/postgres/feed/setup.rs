@@ -79,9 +79,9 @@ SELECT f.place::int8, c.oid, c.oid::regclass::text, c.relkind, c.relpersistence,
         AND CASE c.relreplident WHEN 'd' THEN x.indisprimary WHEN 'i' THEN x.indisreplident ELSE false END),
     ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-    p.tablename IS NOT NULL, p.rowfilter IS NOT NULL
+    p.tablename IS NOT NULL, coalesce(p.rowfilter IS NOT NULL
         OR cardinality(p.attnames) < (SELECT count(*) FROM pg_attribute a
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), false)
 FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_publication_tables p ON p.pubname = $2 AND p.schemaname = n.nspname AND p.tablename = c.relname
 ORDER BY f.place, c.oid";
