@@ -133,7 +133,9 @@ fn sqlite_path(url: &str) -> Result<PathBuf, String> {
     match url.split_once("://") {
         Some(("sqlite", "")) => Err("the file's name is missing, such as \"sqlite://posts.db\"".into()),
         Some(("sqlite", path)) => Ok(PathBuf::from(path)),
-        _ => Err(format!("\"{url}\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\"")),
+        _ => Err(format!(
+            "\"{url}\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\""
+        )),
     }
 }
 

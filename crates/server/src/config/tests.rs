@@ -59,11 +59,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         3,
         "seed is for SQLite; fill a PostgreSQL database with psql",
     ),
-    (
-        "[source.main]\nurl = 'sqlite://x'\nslot = 'x'",
-        3,
-        "slot is for PostgreSQL; this source is not",
-    ),
+    ("[source.main]\nurl = 'sqlite://x'\nslot = 'x'", 3, "slot is for PostgreSQL; this source is not"),
     (
         "[source.main]\nurl = 'sqlite://x'\nseed = ''\nseed_file = 'x'",
         4,

@@ -10,9 +10,12 @@ fn old_and_new_rows_of_every_change_are_told() {
     assert_eq!(world.changes("UPDATE posts SET author_id = 77 WHERE id = 3"), ["posts 3,3>77,3"]);
     assert_eq!(world.changes("INSERT INTO posts VALUES (200, 'x', NULL)"), ["posts ->NULL,200"]);
     assert_eq!(world.changes("DELETE FROM posts WHERE id = 200"), ["posts NULL,200>-"]);
-    let both = world.changes("BEGIN; UPDATE posts SET id = 300 WHERE id = 4; DELETE FROM posts WHERE id = 5; COMMIT");
+    let both = world
+        .changes("BEGIN; UPDATE posts SET id = 300 WHERE id = 4; DELETE FROM posts WHERE id = 5; COMMIT");
     assert_eq!(both, ["posts 4,4>4,300", "posts 5,5>-"]);
-    let none = world.changes("BEGIN; DELETE FROM posts; ROLLBACK; CREATE TABLE other (x int); INSERT INTO other VALUES (1)");
+    let none = world.changes(
+        "BEGIN; DELETE FROM posts; ROLLBACK; CREATE TABLE other (x int); INSERT INTO other VALUES (1)",
+    );
     assert_eq!(none, Vec::<String>::new());
     assert_eq!(world.changes("UPDATE posts SET content = content").len(), 99);
     // A value too large to be logged again is taken from the old row, or not needed.
@@ -45,10 +48,12 @@ fn own_writes_are_told_in_the_commit_order() {
     assert!(commit.own && commit.version == receipt.version && *own == receipt);
     assert_eq!((commit.changes.len(), receipt.rows), (1, 1));
     // A write that changes nothing, and one to a table that nobody follows, have their place as well.
-    let nothing = world.write("DELETE FROM posts WHERE id = :id", vec![int("id", 999)], None).expect("it is written");
+    let nothing =
+        world.write("DELETE FROM posts WHERE id = :id", vec![int("id", 999)], None).expect("it is written");
     assert!(nothing.rows == 0 && nothing.version > receipt.version);
     world.database.psql("CREATE TABLE other (x text)");
-    let other = world.write("INSERT INTO other VALUES (:x)", vec![string("x", "a")], None).expect("it is written");
+    let other =
+        world.write("INSERT INTO other VALUES (:x)", vec![string("x", "a")], None).expect("it is written");
     assert!(other.version > nothing.version);
 
     // Concurrent writes of one row: the versions and the rows read back are in the same order.
@@ -58,13 +63,17 @@ fn own_writes_are_told_in_the_commit_order() {
         world.runtime.block_on(write).expect("it is written");
     }
     let told = world.recorder.take();
-    let receipts: Vec<_> = told.iter().filter_map(|t| if let Told::Own(own) = t { Some(own) } else { None }).collect();
+    let receipts: Vec<_> =
+        told.iter().filter_map(|t| if let Told::Own(own) = t { Some(own) } else { None }).collect();
     assert_eq!(receipts.len(), 64);
     assert!(receipts.is_sorted_by(|a, b| a.version < b.version));
-    let values: Vec<String> = receipts.iter().map(|receipt| crate::world::text(receipt.row.as_ref())).collect();
+    let values: Vec<String> =
+        receipts.iter().map(|receipt| crate::world::text(receipt.row.as_ref())).collect();
     assert_eq!(values, (3..67).map(|n| format!("post 2,{n}")).collect::<Vec<_>>());
     for pair in told.chunks(2) {
-        assert!(matches!(pair, [Told::Commit(commit), Told::Own(own)] if commit.own && commit.version == own.version));
+        assert!(
+            matches!(pair, [Told::Commit(commit), Told::Own(own)] if commit.own && commit.version == own.version)
+        );
     }
 }
 

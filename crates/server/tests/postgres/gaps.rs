@@ -68,7 +68,9 @@ fn a_table_that_leaves_the_publication_is_a_gap_until_it_is_back() {
     let why = wait_for("the feed to notice", || world.source.unverified());
     assert!(why.contains("ALTER PUBLICATION clearwell ADD TABLE posts"), "{why}");
     assert!(!world.lost().is_empty());
-    world.database.psql("UPDATE posts SET author_id = 50 WHERE id = 5; ALTER PUBLICATION clearwell ADD TABLE posts");
+    world
+        .database
+        .psql("UPDATE posts SET author_id = 50 WHERE id = 5; ALTER PUBLICATION clearwell ADD TABLE posts");
     world.verified();
     assert_eq!(world.lost(), ["the feed has begun anew"]);
     assert_eq!(world.changes("UPDATE posts SET author_id = 6 WHERE id = 5"), ["posts 50,5>6,5"]);
@@ -108,7 +110,8 @@ fn a_slot_over_its_budget_is_given_up() {
         .spawn()
         .expect("psql is installed");
     let mut input = held.stdin.take().expect("it is piped");
-    std::io::Write::write_all(&mut input, b"BEGIN; INSERT INTO posts VALUES (500, 'held', 1);\n").expect("psql reads");
+    std::io::Write::write_all(&mut input, b"BEGIN; INSERT INTO posts VALUES (500, 'held', 1);\n")
+        .expect("psql reads");
     wait_for("the transaction to be open", || {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'";
         (world.database.psql(sql) == "1").then_some(())
@@ -129,7 +132,10 @@ fn without_a_feed_nothing_is_written_and_no_barrier_holds() {
     world.database.psql("ALTER PUBLICATION clearwell DROP TABLE posts");
     wait_for("the feed to notice", || world.source.unverified());
     let refused = world.write("DELETE FROM posts WHERE id = :id", vec![int("id", 1)], None);
-    assert!(matches!(&refused, Err(SourceError::Unreachable(why)) if why.contains("not complete")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(SourceError::Unreachable(why)) if why.contains("not complete")),
+        "{refused:?}"
+    );
     let barrier = world.runtime.block_on(clearwell::source::Source::barrier(&world.source));
     assert!(matches!(&barrier, Err(SourceError::Unreachable(_) | SourceError::TooSlow(_))), "{barrier:?}");
     assert_eq!(world.database.psql("SELECT count(*) FROM posts WHERE id = 1"), "1");

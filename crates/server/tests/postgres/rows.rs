@@ -33,7 +33,10 @@ fn values_go_there_and_back_whatever_their_type() {
     let loaded = world.load(read, vec![int("id", 1)]).expect("it is loaded");
     assert_eq!(loaded, receipt.row);
     let written = text(loaded.as_ref());
-    assert!(written.starts_with("{1,2},2026-01-02 03:04:05+00,9223372036854775807,0.1,1,{\"a\": 1},glad,1.50,true,"));
+    assert!(
+        written
+            .starts_with("{1,2},2026-01-02 03:04:05+00,9223372036854775807,0.1,1,{\"a\": 1},glad,1.50,true,")
+    );
     // The feed tells the very same values.
     let told = world.recorder.take();
     let Told::Commit(commit) = &told[0] else { panic!("{told:?}") };
@@ -48,14 +51,18 @@ fn errors_are_told_apart() {
     let Err(SourceError::Refused(why)) = &refused else { panic!("{refused:?}") };
     assert!(why.contains("duplicate key") && why.contains("(id)=(1)") && why.contains("23505"), "{why}");
     let refused = world.load("SELECT content FROM posts WHERE id = :id", vec![int("id", 1 << 40)]);
-    assert!(matches!(&refused, Err(SourceError::Refused(why)) if why.contains("out of range")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(SourceError::Refused(why)) if why.contains("out of range")),
+        "{refused:?}"
+    );
     let unbound = world.load("SELECT content FROM posts WHERE id = :id", vec![]);
     assert_eq!(unbound, Err(SourceError::Refused("nothing is bound to :id".into())));
     let slow = world.load("SELECT pg_sleep(20)::text", vec![]);
     assert_eq!(slow, Err(SourceError::TooSlow(2000)));
     // The server gave the slow statement up as well.
     crate::support::wait_for("the statement to end", || {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+        let sql =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
         (world.database.psql(sql) == "0").then_some(())
     });
     // A refused write leaves its connection usable and nothing behind.
@@ -79,17 +86,26 @@ fn a_table_may_change_under_prepared_statements() {
     let sql = "SELECT * FROM posts WHERE id = :id";
     assert_eq!(world.load(sql, vec![int("id", 1)]).map(|row| text(row.as_ref())), Ok("1,post 1,1".into()));
     world.database.psql("ALTER TABLE posts ADD COLUMN extra text DEFAULT 'more'");
-    assert_eq!(world.load(sql, vec![int("id", 1)]).map(|row| text(row.as_ref())), Ok("1,post 1,1,more".into()));
+    assert_eq!(
+        world.load(sql, vec![int("id", 1)]).map(|row| text(row.as_ref())),
+        Ok("1,post 1,1,more".into())
+    );
     // Connections that were broken one by one are made again, and loads do not notice.
-    world.database.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clearwell'");
-    assert_eq!(world.load(sql, vec![int("id", 2)]).map(|row| text(row.as_ref())), Ok("2,post 2,2,more".into()));
+    world
+        .database
+        .psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clearwell'");
+    assert_eq!(
+        world.load(sql, vec![int("id", 2)]).map(|row| text(row.as_ref())),
+        Ok("2,post 2,2,more".into())
+    );
 }
 
 #[test]
 fn many_loads_share_their_connections() {
     let world = World::posts();
     let statement = Statement("SELECT content FROM posts WHERE id = :id".into());
-    let loads: Vec<_> = (0..1000).map(|n| world.source.load(&statement, vec![int("id", n % 100 + 1)])).collect();
+    let loads: Vec<_> =
+        (0..1000).map(|n| world.source.load(&statement, vec![int("id", n % 100 + 1)])).collect();
     for (n, load) in (0..1000).zip(loads) {
         let row = world.runtime.block_on(load).expect("it is loaded");
         assert_eq!(text(row.as_ref()), format!("post {}", n % 100 + 1));
@@ -108,7 +124,8 @@ fn statements_are_described_through_views_and_never_run() {
          CREATE FUNCTION secret(int) RETURNS text LANGUAGE sql AS 'SELECT body FROM app.posts WHERE id = $1'",
         &[("app.posts", &["author", "id"])],
     );
-    let describe = |sql: &str| world.source.describe(&Statement(sql.into())).map(|shape| shape.expect("a shape"));
+    let describe =
+        |sql: &str| world.source.describe(&Statement(sql.into())).map(|shape| shape.expect("a shape"));
     let names = |list: &[std::sync::Arc<str>]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     let shape = describe("SELECT name, id FROM named WHERE id = :id").expect("it is described");
     assert_eq!((names(&shape.columns), shape.writes), (vec!["name".into(), "id".into()], false));
@@ -119,7 +136,8 @@ fn statements_are_described_through_views_and_never_run() {
     assert_eq!(doubled.map(|shape| names(&shape.reads)), Ok(vec!["app.posts".into(), "authors".into()]));
     let writes = describe("DELETE FROM authors WHERE id = :id RETURNING name").expect("it is described");
     assert!(writes.writes);
-    let hidden = describe("WITH gone AS (DELETE FROM authors RETURNING id) SELECT id FROM gone WHERE id = :id");
+    let hidden =
+        describe("WITH gone AS (DELETE FROM authors RETURNING id) SELECT id FROM gone WHERE id = :id");
     assert!(hidden.is_ok_and(|shape| shape.writes));
     let wrong = describe("SELECT bod FROM app.posts");
     assert!(matches!(&wrong, Err(SourceError::Refused(why)) if why.contains("\"bod\"")), "{wrong:?}");

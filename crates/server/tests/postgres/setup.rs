@@ -18,7 +18,9 @@ fn a_start_says_what_is_missing_and_init_mends_it() {
     );
     let config = PostgresConfig::new(database.url());
     let tables = watched(&[("posts", &["author_id"]), ("\"Odd name\"", &[]), ("quick", &["id"])]);
-    let problems = |tables: &[(&str, &[&str])]| setup(&config, &watched(tables), false).map(|(setup, _)| setup.problem());
+    let problems = |tables: &[(&str, &[&str])]| {
+        setup(&config, &watched(tables), false).map(|(setup, _)| setup.problem())
+    };
     let why = problems(&[("seen", &[]), ("nobody", &[])]).expect("it is looked at").unwrap_or_default();
     assert!(why.contains("seen is not a table") && why.contains("there is no table nobody"), "{why}");
     let why = problems(&[("posts", &["autor_id"])]).expect("it is looked at").unwrap_or_default();
@@ -64,10 +66,15 @@ fn passwords_are_asked_for_and_given() {
     );
     database.demand_passwords("app");
     let url = |password: &str| database.url().replace("postgres@", &format!("app:{password}@"));
-    let open = |url: String| Source::open("main", &PostgresConfig::new(url), 2000, watched(&[("posts", &["id"])]));
+    let open =
+        |url: String| Source::open("main", &PostgresConfig::new(url), 2000, watched(&[("posts", &["id"])]));
     let refused = open(url("wrong")).map(|_| ());
-    assert!(matches!(&refused, Err(SourceError::Unreachable(why)) if why.contains("password")), "{refused:?}");
-    setup(&PostgresConfig::new(url("se%20cret")), &watched(&[("posts", &["id"])]), true).expect("it is set up");
+    assert!(
+        matches!(&refused, Err(SourceError::Unreachable(why)) if why.contains("password")),
+        "{refused:?}"
+    );
+    setup(&PostgresConfig::new(url("se%20cret")), &watched(&[("posts", &["id"])]), true)
+        .expect("it is set up");
     let source = open(url("se%20cret")).expect("it opens");
     source.follow(Arc::new(Recorder::default())).expect("it is followed");
 }

@@ -11,8 +11,7 @@ use parking_lot::Mutex;
 
 use crate::support::{Postgres, wait_for};
 
-pub const POSTS: &str =
-    "CREATE TABLE posts (id int PRIMARY KEY, content text, author_id int); \
+pub const POSTS: &str = "CREATE TABLE posts (id int PRIMARY KEY, content text, author_id int); \
      INSERT INTO posts SELECT n, 'post ' || n, n % 10 FROM generate_series(1, 100) n";
 
 /// What a follower was told, in its order.
@@ -110,7 +109,12 @@ impl World {
         self.runtime.block_on(self.source.load(&Statement(sql.into()), params))
     }
 
-    pub fn write(&self, sql: &str, params: Vec<Param>, read_back: Option<&str>) -> Result<Receipt, SourceError> {
+    pub fn write(
+        &self,
+        sql: &str,
+        params: Vec<Param>,
+        read_back: Option<&str>,
+    ) -> Result<Receipt, SourceError> {
         self.runtime.block_on(self.begin_write(sql, params, read_back))
     }
 
@@ -146,7 +150,9 @@ impl World {
 
     pub fn lost(&self) -> Vec<String> {
         let told = self.recorder.take();
-        told.into_iter().filter_map(|told| if let Told::Lost(why) = told { Some(why) } else { None }).collect()
+        told.into_iter()
+            .filter_map(|told| if let Told::Lost(why) = told { Some(why) } else { None })
+            .collect()
     }
 }
 

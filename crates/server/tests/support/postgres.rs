@@ -29,7 +29,10 @@ impl Postgres {
             run(Command::new("chown").arg("postgres").arg(folder.path()));
         }
         let data = folder.path().join("data");
-        run(program("initdb").arg("--no-sync").args(["--auth=trust", "--username=postgres", "-D"]).arg(&data));
+        run(program("initdb")
+            .arg("--no-sync")
+            .args(["--auth=trust", "--username=postgres", "-D"])
+            .arg(&data));
         let settings = settings.iter().map(|setting| (*setting).to_string()).collect();
         let mut postgres = Postgres { folder, port: free_port(), settings, server: None };
         postgres.start_again();
@@ -85,7 +88,8 @@ impl Postgres {
     fn launch(&self) -> Process {
         let mut command = program("postgres");
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
-        let usual = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=on", "max_connections=200"];
+        let usual =
+            ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=on", "max_connections=200"];
         for setting in usual.into_iter().chain(self.settings.iter().map(String::as_str)) {
             command.args(["-c", setting]);
         }
@@ -100,7 +104,8 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // A killed server leaves shared memory behind; one that is told to stop does not.
-        let stopped = program("pg_ctl").args(["stop", "-m", "immediate", "-w", "-D"]).arg(self.data()).output();
+        let stopped =
+            program("pg_ctl").args(["stop", "-m", "immediate", "-w", "-D"]).arg(self.data()).output();
         drop(stopped);
         self.kill9();
     }

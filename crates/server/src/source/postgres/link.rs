@@ -69,7 +69,11 @@ impl Link {
     }
 
     /// The statement, prepared once a connection. One that `reads` has every column in a form that [`Read`] knows.
-    pub async fn prepared(&self, statement: &Arc<str>, reads: bool) -> Result<Arc<OnceCell<Prepared>>, Error> {
+    pub async fn prepared(
+        &self,
+        statement: &Arc<str>,
+        reads: bool,
+    ) -> Result<Arc<OnceCell<Prepared>>, Error> {
         let cell = self.statements.lock().entry(statement.clone()).or_default().clone();
         cell.get_or_try_init(|| self.prepare(statement, reads)).await?;
         Ok(cell)
@@ -131,11 +135,6 @@ impl Prepared {
         let cell = |at| row.try_get::<_, Read>(at).map(|read| read.0);
         let cells: Vec<Cell> = (0..self.columns.len()).map(cell).collect::<Result<_, _>>()?;
         Ok(Some(Row(self.columns.iter().cloned().zip(cells).collect())))
-    }
-
-    /// The names of the columns that it returns.
-    pub fn columns(&self) -> &[Arc<str>] {
-        &self.columns
     }
 }
 

@@ -26,22 +26,26 @@ pub async fn load(
         .unwrap_or(Err(SourceError::TooSlow(timeout_ms)))
 }
 
-/// A load changes nothing: when its connection broke or its statement went out of date, it is tried again, once.
+/// A load changes nothing: when its statement went out of date it is tried again, and when its connection broke as
+/// often as there are connections that may have broken with it.
 async fn retried(
     pool: &Pool,
     timeout_ms: u64,
     statement: &Arc<str>,
     params: &[Param],
 ) -> Result<Option<Row>, SourceError> {
-    let mut again = true;
+    let mut outdated = false;
+    let mut broken = 0;
     loop {
         let turn = pool.turn().await?;
         match turn.link().first_row(statement, params).await {
             Ok(row) => return Ok(row),
-            Err(Fault::Postgres(wrong)) if again && error::is_outdated(&wrong) => turn.link().forget(statement),
-            Err(Fault::Postgres(wrong)) if again && error::is_broken(&wrong) => {}
+            Err(Fault::Postgres(wrong)) if !outdated && error::is_outdated(&wrong) => {
+                outdated = true;
+                turn.link().forget(statement);
+            }
+            Err(Fault::Postgres(wrong)) if broken < pool.size() && error::is_broken(&wrong) => broken += 1,
             Err(fault) => return Err(fault.told(timeout_ms)),
         }
-        again = false;
     }
 }

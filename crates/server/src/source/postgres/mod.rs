@@ -108,7 +108,10 @@ impl Postgres {
     }
 
     /// Runs `work` on the source's thread to its end, whether its caller still waits or not.
-    fn later<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Later<Result<T, SourceError>>
+    fn later<T: Send + 'static, F>(
+        &self,
+        work: impl FnOnce(Arc<Shared>) -> F,
+    ) -> Later<Result<T, SourceError>>
     where
         F: Future<Output = Result<T, SourceError>> + Send + 'static,
     {
@@ -122,10 +125,7 @@ fn gone() -> SourceError {
 }
 
 /// Starts a thread with a runtime that ends with `main`.
-fn thread(
-    name: &str,
-    main: impl Future<Output = ()> + Send + 'static,
-) -> Result<Handle, SourceError> {
+fn thread(name: &str, main: impl Future<Output = ()> + Send + 'static) -> Result<Handle, SourceError> {
     let failed = |error: std::io::Error| SourceError::Unreachable(format!("cannot start a thread: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let handle = runtime.handle().clone();
@@ -169,9 +169,9 @@ impl Source for Postgres {
 
     fn load(&self, statement: &Statement, params: Vec<Param>) -> Later<Result<Option<Row>, SourceError>> {
         let statement = statement.0.clone();
-        self.later(|shared| async move {
-            load::load(&shared.loads, shared.timeout_ms, &statement, &params).await
-        })
+        self.later(
+            |shared| async move { load::load(&shared.loads, shared.timeout_ms, &statement, &params).await },
+        )
     }
 
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {

@@ -81,6 +81,11 @@ impl Pool {
         }
     }
 
+    /// How many connections there are at most.
+    pub fn size(&self) -> usize {
+        self.places.len()
+    }
+
     async fn enter(&self, place: &mut Place) -> Result<User, SourceError> {
         if let Some(link) = place.link.take_if(|link| !link.client.is_closed()) {
             let user = link.enter();

@@ -40,7 +40,11 @@ enum Known {
     Ignored,
     /// Its rows cannot be told: why.
     Unfit(String),
-    Fit { table: Arc<str>, picks: Vec<Pick>, all_keys: bool },
+    Fit {
+        table: Arc<str>,
+        picks: Vec<Pick>,
+        all_keys: bool,
+    },
 }
 
 /// A column that templates need.

@@ -129,8 +129,5 @@ fn other_tables_are_of_no_interest() {
 fn changes_outside_of_a_transaction_are_malformed() {
     let mut assembler = Assembler::default();
     assert_eq!(assembler.take(Message::Commit { end_lsn: 1 }), Err(Malformed));
-    assert_eq!(
-        assembler.take(Message::Insert { relation: POSTS, new: vec![] }),
-        Err(Malformed)
-    );
+    assert_eq!(assembler.take(Message::Insert { relation: POSTS, new: vec![] }), Err(Malformed));
 }

@@ -8,14 +8,33 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Message<'a> {
-    Begin { commit_lsn: u64 },
-    Commit { end_lsn: u64 },
+    Begin {
+        commit_lsn: u64,
+    },
+    Commit {
+        end_lsn: u64,
+    },
     Relation(Relation<'a>),
-    Insert { relation: u32, new: Tuple<'a> },
-    Update { relation: u32, old: Option<Old<'a>>, new: Tuple<'a> },
-    Delete { relation: u32, old: Old<'a> },
-    Truncate { relations: Vec<u32> },
-    Told { prefix: &'a [u8], content: &'a [u8] },
+    Insert {
+        relation: u32,
+        new: Tuple<'a>,
+    },
+    Update {
+        relation: u32,
+        old: Option<Old<'a>>,
+        new: Tuple<'a>,
+    },
+    Delete {
+        relation: u32,
+        old: Old<'a>,
+    },
+    Truncate {
+        relations: Vec<u32>,
+    },
+    Told {
+        prefix: &'a [u8],
+        content: &'a [u8],
+    },
     /// An origin or a type: nothing to do here.
     Other,
 }

@@ -60,11 +60,7 @@ const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
-pub async fn run(
-    feed: Arc<Feed>,
-    follower: Arc<dyn Follower>,
-    ready: mpsc::Sender<Result<(), SourceError>>,
-) {
+pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
     let mut ready = Some(ready);
     let mut state = Loop { feed, follower, place: None, lost: false };

@@ -130,7 +130,11 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
         Some((table.oid, Arc::new(watched.clone())))
     });
     let slot = slot.map(|row| {
-        Ok::<_, Error>(Slot { confirmed: unsigned(&row, 0)?, lost: row.try_get(1)?, held: unsigned(&row, 2)? })
+        Ok::<_, Error>(Slot {
+            confirmed: unsigned(&row, 0)?,
+            lost: row.try_get(1)?,
+            held: unsigned(&row, 2)?,
+        })
     });
     Ok(Setup {
         problems,
@@ -182,8 +186,10 @@ fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Prob
             told(format!("{name} is not a table: the log tells of tables only"), String::new());
             continue;
         }
-        if let Some(missing) = watched.columns.iter().find(|c| !table.columns.iter().any(|own| own == &***c)) {
-            let hint = crate::config::nearest(missing, &table.columns.iter().map(|c| &**c).collect::<Vec<_>>());
+        if let Some(missing) = watched.columns.iter().find(|c| !table.columns.iter().any(|own| own == &***c))
+        {
+            let hint =
+                crate::config::nearest(missing, &table.columns.iter().map(|c| &**c).collect::<Vec<_>>());
             told(format!("{name} has no column {missing}{hint}"), String::new());
         }
         if table.is_partitioned() {
@@ -229,7 +235,8 @@ fn publication_problems(
     match fit {
         None => {
             let list: Vec<String> = roots().map(|(table, ..)| table).collect();
-            let tables = if list.is_empty() { String::new() } else { format!(" FOR TABLE {}", list.join(", ")) };
+            let tables =
+                if list.is_empty() { String::new() } else { format!(" FOR TABLE {}", list.join(", ")) };
             told(format!("there is no publication {name}"), format!("CREATE PUBLICATION {name}{tables}"));
             return;
         }
@@ -250,7 +257,9 @@ fn publication_problems(
         } else if filtered {
             told(
                 format!("the publication {name} leaves out rows or columns of {table}"),
-                format!("ALTER PUBLICATION {name} DROP TABLE {table}; ALTER PUBLICATION {name} ADD TABLE {table}"),
+                format!(
+                    "ALTER PUBLICATION {name} DROP TABLE {table}; ALTER PUBLICATION {name} ADD TABLE {table}"
+                ),
             );
         }
     }
@@ -283,7 +292,11 @@ pub(super) async fn create_slot(client: &Client, slot: &str) -> Result<u64, Erro
 
 /// Looks at a database for `clearwell feed init`: what must be done, in its order. With `run` it is done as well, the
 /// slot included; what still is a problem afterwards is in [`Setup::problems`].
-pub fn setup(config: &PostgresConfig, watched: &[Watched], run: bool) -> Result<(Setup, Vec<String>), SourceError> {
+pub fn setup(
+    config: &PostgresConfig,
+    watched: &[Watched],
+    run: bool,
+) -> Result<(Setup, Vec<String>), SourceError> {
     let failed = |wrong: Error| super::super::error::told(&wrong, 0);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -296,7 +309,8 @@ pub fn setup(config: &PostgresConfig, watched: &[Watched], run: bool) -> Result<
         let mut statements: Vec<String> = before.problems.iter().map(|problem| problem.sql.clone()).collect();
         statements.retain(|sql| !sql.is_empty());
         if before.slot.is_none() {
-            statements.push(format!("SELECT pg_create_logical_replication_slot('{}', 'pgoutput')", config.slot));
+            statements
+                .push(format!("SELECT pg_create_logical_replication_slot('{}', 'pgoutput')", config.slot));
         }
         if !run {
             return Ok((before, statements));

@@ -53,7 +53,8 @@ fn judge(shared: &Shared, setup: &Setup) -> Option<String> {
         return Some(format!("the slot is over its budget of {budget} bytes: {slot}"));
     }
     let known = shared.feed.tables();
-    (!same(&known, &setup.tables)).then(|| "a followed table was made anew, or its partitions are others".into())
+    (!same(&known, &setup.tables))
+        .then(|| "a followed table was made anew, or its partitions are others".into())
 }
 
 fn same(a: &HashMap<u32, Arc<Watched>>, b: &HashMap<u32, Arc<Watched>>) -> bool {
