@@ -32,7 +32,8 @@ pub struct Config {
     /// How long after a miss a plain SET from another connection is still taken for its fill, in milliseconds
     /// (the tombstone window).
     pub late_fill_window_ms: u64,
-    /// How many forgotten names' marks are remembered (keys without an entry, tags without members).
+    /// How many forgotten names' marks are remembered (keys without an entry, tags without members); at most one for
+    /// each 512 bytes of memory.
     pub marks: usize,
     /// How deep a chain of dependencies may be.
     pub dependency_depth: usize,
@@ -47,6 +48,9 @@ impl Default for Config {
 /// At most so many shards, and at least so many bytes for each: a small cache has fewer.
 const SHARDS_MOST: u64 = 64;
 const SHARD_BYTES_LEAST: u64 = 256 << 10;
+
+/// Bytes of memory for each forgotten name that may be remembered: so they take a few hundredths of it at most.
+const MEMORY_A_MARK: u64 = 512;
 
 /// The cache: concurrent, byte-bounded, fresh by one rule.
 ///
@@ -64,7 +68,8 @@ pub struct Engine {
 
 impl Engine {
     /// An empty engine; `seed` keys its hashes (give it true randomness in a server, a constant in a test).
-    pub fn new(config: Config, seed: u64) -> Engine {
+    pub fn new(mut config: Config, seed: u64) -> Engine {
+        config.marks = config.marks.min((config.max_memory / MEMORY_A_MARK) as usize);
         let wanted = (config.max_memory / SHARD_BYTES_LEAST).clamp(1, SHARDS_MOST);
         let shards = 1usize << wanted.ilog2();
         let marks = (config.marks / shards).max(1);

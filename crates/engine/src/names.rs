@@ -111,16 +111,6 @@ impl Names {
         }
     }
 
-    /// When a name was invalidated last, in use or not.
-    pub(crate) fn last(&self, kind: Kind, name: &[u8]) -> Last {
-        let hash = self.hash(kind, name);
-        let mut stripe = self.stripe(hash).lock();
-        match stripe.find(hash, kind, name) {
-            Some(live) => live.mark.last(),
-            None => stripe.forgotten.last(hash),
-        }
-    }
-
     /// Whether some entry depends on `name`. Takes no lock when none does, as a rule.
     pub(crate) fn is_live(&self, name: &[u8]) -> bool {
         let hash = self.hash(Kind::Dependency, name);

@@ -10,13 +10,13 @@ use crate::eviction::Eviction;
 use crate::flight::Flights;
 use crate::freshness::{Last, Verdict};
 use crate::marks::KeyMarks;
-use crate::names::{Kind, enter_all, last_of, leave_all};
+use crate::names::{enter_all, last_of, leave_all};
 use crate::outstanding::Outstanding;
 use crate::shared::{Shared, Standing};
 use crate::slab::Slab;
 use crate::slot::{Extra, NEVER, Slot};
 use crate::wheel::Wheel;
-use crate::{Effect, Millis, Seq};
+use crate::{Millis, Seq};
 
 /// A shard with its lock, its books and its flights, on cache lines of its own.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ pub(crate) struct Shard {
     pub eviction: Eviction,
     pub wheel: Wheel,
     pub marks: KeyMarks,
+    /// When keys' entries that left had been taken away by a tag, a dependency or an event.
+    pub taken: KeyMarks,
     pub outstanding: Outstanding,
     /// Entries that expire.
     pub timed: usize,
@@ -118,6 +120,7 @@ impl Shard {
             eviction: Eviction::new(),
             wheel: Wheel::default(),
             marks: KeyMarks::new(marks),
+            taken: KeyMarks::new(marks.div_ceil(4)),
             outstanding: Outstanding::new(marks, window_ms),
             timed: 0,
             negative: 0,
@@ -179,7 +182,7 @@ impl Shard {
         if let Some(why) = self.death(place, now, shared) {
             tally.left(why);
         }
-        tell_dependents(&self.slab[place], shared);
+        self.remember_death(place);
         self.eviction.reweigh(&mut self.slab, place, |slot| leave_marks(slot, shared));
     }
 
@@ -302,7 +305,7 @@ impl Shard {
         let slot = &self.slab[place];
         self.timed -= usize::from(slot.expires != NEVER);
         self.negative -= usize::from(slot.negative);
-        tell_dependents(&self.slab[place], shared);
+        self.remember_death(place);
         leave_marks(&mut self.slab[place], shared);
         self.slab.release(place);
         if self.slab.len() == 0 && self.slab.end() > 1024 {
@@ -322,6 +325,16 @@ impl Shard {
             if last.newest() > slot.began {
                 self.marks.raise(slot.hash, last);
             }
+        }
+    }
+
+    /// Leaves word, where an entry goes that its marks had taken away, for loads in flight of what was made from it: if
+    /// nobody depended on its key then, no cascade has reached that.
+    fn remember_death(&mut self, place: u32) {
+        let slot = &self.slab[place];
+        let last = if slot.held().is_empty() { Last::default() } else { last_of(slot.held()) };
+        if last.newest() > slot.began {
+            self.taken.raise(slot.hash, last);
         }
     }
 
@@ -363,22 +376,5 @@ fn leave_marks(slot: &mut Slot, shared: &Shared) {
         let held = std::mem::take(&mut extra.held);
         leave_all(&held, began);
         shared.names.release(held);
-    }
-}
-
-/// Leaves word, where an entry goes that its marks had taken away, for loads in flight of what was made from it: if
-/// nobody depended on its key yet, no cascade has reached that.
-fn tell_dependents(slot: &Slot, shared: &Shared) {
-    if slot.held().is_empty() {
-        return;
-    }
-    let last = last_of(slot.held());
-    if last.newest() <= slot.began || shared.names.is_live(slot.key()) {
-        return;
-    }
-    for (seq, effect) in [(last.gone, Effect::Gone), (last.stale, Effect::Stale)] {
-        if seq > slot.began {
-            shared.names.raise(Kind::Dependency, slot.key(), seq, effect, &shared.counter);
-        }
     }
 }

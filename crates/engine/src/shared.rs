@@ -154,7 +154,7 @@ impl Shared {
 
     /// Notes a write.
     pub(crate) fn note_write(&self) {
-        if self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_A_COUNT == 0 {
+        if self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_A_COUNT) {
             self.bytes();
         }
     }

@@ -89,6 +89,7 @@ impl Engine {
         for cell in &self.cells {
             let mut shard = cell.lock.write();
             shard.marks.forget_through(seq);
+            shard.taken.forget_through(seq);
             shard.publish(&self.shared);
         }
         // All that depends on anything was covered itself.
@@ -143,11 +144,8 @@ impl Engine {
         invalidation: &Invalidation,
         now: Millis,
     ) -> bool {
-        let slot = &mut shard.slab[place];
-        // Everything was raised before the walk, so the entry's own standing without it is asked.
-        if slot.began >= seq {
-            return false;
-        }
+        // Also one whose count is higher than `seq`: it was stored while this invalidation was on its way to the shard, and a
+        // plain SET among them may carry what was read before.
         let death = shard.death_before(place, now, seq, &self.shared);
         match invalidation.effect {
             Effect::Stale => shard.slab[place].stale = true,

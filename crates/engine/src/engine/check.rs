@@ -53,6 +53,7 @@ impl Engine {
         }
         shard.eviction.check(&shard.slab)?;
         shard.marks.check()?;
+        shard.taken.check()?;
         shard.outstanding.check()
     }
 }

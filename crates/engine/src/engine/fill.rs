@@ -109,7 +109,7 @@ impl Engine {
     /// joined its name. When that, or the key itself, was invalidated last, as far as that is after `since`: from
     /// now on cascades reach the dependent, but not from before.
     pub(super) fn link_stored(&self, shard: &Shard, hash: u64, key: &[u8], since: Seq) -> Last {
-        let last = self.key_last(shard, hash, key, since);
+        let last = self.key_last(shard, hash, key, since).and(shard.taken.last(hash));
         let Some(slot) = shard.find(hash, key).map(|place| &shard.slab[place]) else { return last };
         self.shared.names.link(key, slot.held(), &self.shared.counter);
         last.and(last_of(slot.held()))

@@ -118,6 +118,7 @@ impl Model {
         let edges = self.edges.get(&key);
         past.covers_key(key)
             || past.covers_name(name)
+            || self.died_by(key, past)
             || edges.is_some_and(|edges| edges.iter().any(|edge| past.covers(key, edge) != Covered::No))
     }
 
@@ -149,10 +150,12 @@ impl Model {
 
     /// Adds the keys that live by what is covered: those of entries that stand, and what those were made from.
     fn follow_surely(&self, cover: Cover, names: &mut BTreeSet<Name>) {
+        // A gap that is known: when what lies between is gone, a cascade goes one step through it, not two.
+        let start = names.clone();
         loop {
             let before = names.len();
             for (&key, entry) in &self.entries {
-                let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, names);
+                let lives = lives_by(&entry.names, cover, names) || lives_by(&entry.under, cover, &start);
                 if lives && !self.worth(key).contains(&Worth::Dead) {
                     names.insert(Name::Key(key));
                 }
@@ -184,7 +187,7 @@ impl Model {
             let Name::Key(below) = dependency else { continue };
             let stands = !self.worth(*below).contains(&Worth::Dead);
             if let Some(other) = self.entries.get(below).filter(|_| stands) {
-                for names in [&other.names, &other.under] {
+                for names in std::iter::once(&other.names) {
                     entry.under.tags.extend(&names.tags);
                     entry.under.dependencies.extend(&names.dependencies);
                     entry.under.events.extend(&names.events);
@@ -203,7 +206,7 @@ impl Model {
         }
         let lived = self.lived.entry(key).or_default();
         lived.push_front(entry.names.clone());
-        lived.truncate(16);
+        lived.truncate(40);
         self.entries.insert(key, entry);
     }
 
@@ -243,7 +246,11 @@ impl std::fmt::Display for Tale<'_> {
         for past in model.since(from) {
             let covers = edges.iter().map(|names| past.covers(*key, names)).max();
             if past.covers_key(*key) || covers > Some(Covered::No) {
-                writeln!(f, "  step {}: {:?} stale {} covers {covers:?}", past.at, past.cover, past.stale)?;
+                writeln!(
+                    f,
+                    "  step {}: {:?} stale {} covers {covers:?} surely {:?}",
+                    past.at, past.cover, past.stale, past.surely
+                )?;
             }
         }
         Ok(())

@@ -119,7 +119,7 @@ impl World {
             98 => self.peek(key),
             _ => self.drop_load(),
         }
-        if self.model.tick % 256 == 0 {
+        if self.model.tick.is_multiple_of(256) {
             self.check();
         }
     }
@@ -397,7 +397,15 @@ impl World {
         let newer = self.newer_stands(key, &entry);
         match filled {
             Filled::Stored => {
-                self.agree(covered != Covered::Surely, format_args!("{key}: an old fill was stored"));
+                self.agree(
+                    covered != Covered::Surely,
+                    format_args!(
+                        "{key}: an old fill was stored; began {}, {:?}; {}",
+                        load.tick,
+                        entry.names,
+                        Tale(&self.model, key)
+                    ),
+                );
                 self.agree(!newer || !self.strict, format_args!("{key}: a newer version was overwritten"));
                 self.store(key, entry);
             }

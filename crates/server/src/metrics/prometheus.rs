@@ -13,7 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{BadInput, Kind, Metrics, Surface};
 
 /// Upper bounds of the latency buckets, in nanoseconds.
-const BOUNDS: [u64; 13] = [
+const BOUNDS: [u64; 15] = [
+    1_000,
+    5_000,
     10_000,
     50_000,
     100_000,
@@ -105,7 +107,7 @@ impl Scrape {
                 buckets.push((seconds, up_to - below));
                 below = up_to;
             }
-            buckets.push((f64::MAX, counts.count.saturating_sub(below)));
+            buckets.push((f64::INFINITY, counts.count.saturating_sub(below)));
             let labels = [("kind", name)];
             let mut one = family.encode_family(&labels)?;
             one.encode_histogram::<NoLabelSet>(counts.nanos as f64 / 1e9, counts.count, &buckets, None)?;
@@ -159,7 +161,7 @@ mod tests {
         let account = Account { hits: 7, memory_bytes: 4096, ..Account::default() };
         let text = exposition(&metrics, account, 1 << 20, 2.5);
         for line in [
-            "# HELP clearwell_hits Reads answered from memory.",
+            "# HELP clearwell_hits Reads answered from memory",
             "# TYPE clearwell_hits counter",
             "clearwell_hits_total 7",
             "clearwell_memory_bytes 4096.0",

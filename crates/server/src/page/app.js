@@ -35,12 +35,12 @@ function show(stats, metrics) {
 
   cards.hits.show(lately, percent(lately), "%", `${percent(stats.hitRate)} % since the start`, 1);
   const errors = metrics.errorRate > 0 ? `, ${percent(metrics.errorRate)} % failed` : "";
-  cards.operations.show(operations, count(operations), "/s", `${count(metrics.operationsPerSecond)} /s last minute${errors}`);
+  cards.operations.show(operations, count(operations), "/s", `last minute ${count(metrics.operationsPerSecond)} /s${errors}`);
   const [p95, unit95] = milliseconds(metrics.p95Latency);
   cards.latency.show(metrics.p99Latency, ...milliseconds(metrics.p99Latency), `p95 ${p95} ${unit95}, last minute`);
   const [, memory, unit] = /^([\d.]+)(\w+)$/.exec(stats.memoryUsage);
   const filled = stats.memoryBytes / stats.maxMemoryBytes;
-  cards.memory.show(filled, memory, unit, `${percent(filled)} % of ${count(stats.maxMemoryBytes / 2 ** 20)} MB`, 1);
+  cards.memory.show(filled, memory, unit, `${percent(filled)} % of ${count(stats.maxMemoryBytes / 1e6)} MB`, 1);
   cards.entries.show(stats.totalKeys, count(stats.totalKeys), "", `${count(stats.evictions)} evicted, ${count(stats.expirations)} expired`);
   cards.refused.show(stats.refusedFills, count(stats.refusedFills), "", `of ${count(stats.fills + stats.refusedFills)} fills`);
 }

@@ -8,6 +8,7 @@ const SHOWN = 12;
 export function watchForm(form, field, answer, read) {
   const look = async (key) => {
     field.value = key;
+    history.replaceState(null, "", `#${encodeURIComponent(key)}`);
     try {
       answer.replaceChildren(...(await describe(key, read, look)));
     } catch (error) {
@@ -18,6 +19,7 @@ export function watchForm(form, field, answer, read) {
     event.preventDefault();
     look(field.value);
   });
+  if (location.hash.length > 1) look(decodeURIComponent(location.hash.slice(1)));
 }
 
 async function describe(key, read, look) {
@@ -30,7 +32,7 @@ async function describe(key, read, look) {
   if (entry) {
     fact("Expires", entry.ttl === null ? "never" : `in ${lasting(entry.ttl)}`);
     fact("Stored", `${lasting(entry.age)} ago`);
-    fact("Read", `${count(entry.accessCount)} times`);
+    fact("Read", entry.accessCount === 1 ? "once" : `${count(entry.accessCount)} times`);
     if (entry.version !== null) fact("Version", String(entry.version));
     if (entry.contentType) fact("Type", entry.contentType);
   }

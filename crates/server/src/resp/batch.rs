@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use clearwell_protocol::{Args, Command, Encoder, Limits, Parser, Step as Parsed};
+use clearwell_engine::Millis;
+use clearwell_protocol::{Command, Encoder, Limits, Parser, ProtocolError, Resp, Step as Parsed};
+use parking_lot::MutexGuard;
 
+use super::commands::transactions;
 use super::dispatch::{self, Context};
 use super::server::{Server, Worker};
 use super::session::{Replies, Session};
@@ -51,6 +54,16 @@ pub struct Batch {
     waiting: Option<Waiting>,
 }
 
+/// What holds for the requests that are run in one go.
+struct Round<'a> {
+    server: &'a Arc<Server>,
+    now: Millis,
+    /// When the latest command ended.
+    mark: Instant,
+    limits: Limits,
+    gate: Option<MutexGuard<'a, ()>>,
+}
+
 /// A command whose reply comes.
 struct Waiting {
     command: &'static Command,
@@ -76,79 +89,109 @@ impl Batch {
     /// Runs what it can. This worker's gate is held throughout, so that an EXEC elsewhere sees none of it half done.
     pub fn run(&mut self) -> Next {
         let server = self.server.clone();
-        let now = server.node.clock.now();
-        let limits = self.limits();
-        let mut mark = Instant::now();
-        let mut gate = Some(server.gates.enter(self.worker));
+        let mut round = Round {
+            server: &server,
+            now: server.node.clock.now(),
+            mark: Instant::now(),
+            limits: self.limits(),
+            gate: Some(server.gates.enter(self.worker)),
+        };
         let next = loop {
             if self.out.len() > OUTPUT_MOST {
                 break Next::Flush;
             }
-            if self.session.exec.is_some() {
-                let mut context = self.context(&server, now, mark);
-                let step = dispatch::go_on(&mut context);
-                mark = context.mark;
-                match step {
-                    Step::Wait(reply) => break Next::Wait(reply),
-                    _ => continue,
-                }
-            }
-            let input = self.input.get(self.consumed..).unwrap_or(&[]);
-            let consumed = match self.parser.next(input, &limits) {
-                Ok(Parsed::Incomplete { at_least }) => break Next::Input { at_least },
-                Ok(Parsed::Empty { consumed }) => {
-                    self.consumed = self.consumed.saturating_add(consumed);
-                    continue;
-                }
-                Ok(Parsed::Request { consumed }) => consumed,
-                Err(error) => {
-                    if !error.is_silent() {
-                        Encoder::new(&mut self.out, self.session.resp).error(error.to_string());
-                    }
-                    break Next::Close { linger_on: !error.is_silent() };
-                }
+            let next = match self.session.exec {
+                None => self.run_request(&mut round),
+                Some(_) => self.go_on(&mut round),
             };
-            let args = self.parser.args(input);
-            let start = self.out.len();
-            let mut context = Context {
-                server: &server,
-                worker: self.worker,
-                session: &mut self.session,
-                out: &mut self.out,
-                now,
-                mark,
-                in_exec: false,
-            };
-            let step = match dispatch::admit(&mut context, args) {
-                None => Some(Step::Done),
-                Some(command) if server.pause.is_on() && dispatch::is_held(&context, command) => {
-                    break Next::Paused;
-                }
-                Some(command) if dispatch::is_lone(command) => {
-                    drop(gate.take());
-                    let alone = server.gates.alone();
-                    let step = run_one(&mut context, command, args, &mut self.waiting);
-                    drop(alone);
-                    gate = Some(server.gates.enter(self.worker));
-                    step
-                }
-                Some(command) => run_one(&mut context, command, args, &mut self.waiting),
-            };
-            mark = context.mark;
-            self.consumed = self.consumed.saturating_add(consumed);
-            self.muffle(start);
-            match step {
-                Some(Step::Done) | None => {}
-                Some(Step::Wait(reply)) => break Next::Wait(reply),
-                Some(Step::Close) => break Next::Close { linger_on: false },
-            }
-            if !limits.authenticated && self.session.authenticated {
-                break Next::Flush;
+            if let Some(next) = next {
+                break next;
             }
         };
-        drop(gate);
-        self.session.publish(now.0);
+        self.session.publish(round.now.0);
         next
+    }
+
+    /// Decodes and runs one request; `None` when the next can follow.
+    #[inline]
+    fn run_request(&mut self, round: &mut Round<'_>) -> Option<Next> {
+        let input = self.input.get(self.consumed..).unwrap_or(&[]);
+        let consumed = match self.parser.next(input, &round.limits) {
+            Ok(Parsed::Request { consumed }) => consumed,
+            Ok(Parsed::Incomplete { at_least }) => return Some(Next::Input { at_least }),
+            Ok(Parsed::Empty { consumed }) => {
+                self.consumed = self.consumed.saturating_add(consumed);
+                return None;
+            }
+            Err(error) => return Some(refuse_input(&mut self.out, error)),
+        };
+        let args = self.parser.args(input);
+        let start = self.out.len();
+        let mut context = Context {
+            server: round.server,
+            worker: self.worker,
+            session: &mut self.session,
+            out: &mut self.out,
+            now: round.now,
+            mark: round.mark,
+            in_exec: false,
+        };
+        let step = match dispatch::admit(&mut context, args) {
+            None => Step::Done,
+            Some(command) if round.server.pause.is_on() && dispatch::is_held(&context, command) => {
+                return Some(Next::Paused);
+            }
+            Some(command) => {
+                let began = context.mark;
+                let step = if dispatch::is_lone(command) {
+                    round.gate = None;
+                    let _alone = round.server.gates.alone();
+                    dispatch::run_or_queue(&mut context, command, args)
+                } else {
+                    dispatch::run_or_queue(&mut context, command, args)
+                };
+                if matches!(step, Step::Wait(_)) {
+                    self.waiting = Some(Waiting { command, began, args: slowlog::shortened(args) });
+                }
+                step
+            }
+        };
+        round.mark = context.mark;
+        self.consumed = self.consumed.saturating_add(consumed);
+        if round.gate.is_none() {
+            round.gate = Some(round.server.gates.enter(self.worker));
+        }
+        self.muffle(start);
+        let logged_in = self.session.authenticated && !round.limits.authenticated;
+        match step {
+            Step::Wait(reply) => Some(Next::Wait(reply)),
+            Step::Close => Some(Next::Close { linger_on: false }),
+            // Other limits hold from here on.
+            Step::Done => logged_in.then_some(Next::Flush),
+        }
+    }
+
+    /// Goes on with an EXEC that waited.
+    fn go_on(&mut self, round: &mut Round<'_>) -> Option<Next> {
+        let start = self.out.len();
+        let mut context = Context {
+            server: round.server,
+            worker: self.worker,
+            session: &mut self.session,
+            out: &mut self.out,
+            now: round.now,
+            mark: round.mark,
+            in_exec: true,
+        };
+        let step = transactions::go_on(&mut context);
+        round.mark = context.mark;
+        if self.session.replies == Replies::Off {
+            self.out.truncate(start);
+        }
+        match step {
+            Step::Wait(reply) => Some(Next::Wait(reply)),
+            Step::Done | Step::Close => None,
+        }
     }
 
     /// Takes the reply that was waited for.
@@ -212,16 +255,6 @@ impl Batch {
         }
     }
 
-    fn context<'a>(
-        &'a mut self,
-        server: &'a Arc<Server>,
-        now: clearwell_engine::Millis,
-        mark: Instant,
-    ) -> Context<'a> {
-        let (session, out) = (&mut self.session, &mut self.out);
-        Context { server, worker: self.worker, session, out, now, mark, in_exec: true }
-    }
-
     /// Takes a reply back that the client does not want.
     #[inline]
     fn muffle(&mut self, start: usize) {
@@ -237,17 +270,10 @@ impl Batch {
     }
 }
 
-/// Runs one request; notes what has to be known when its reply comes.
-fn run_one(
-    context: &mut Context<'_>,
-    command: &'static Command,
-    args: Args<'_>,
-    waiting: &mut Option<Waiting>,
-) -> Option<Step> {
-    let began = context.mark;
-    let step = dispatch::run_or_queue(context, command, args);
-    if matches!(step, Step::Wait(_)) {
-        *waiting = Some(Waiting { command, began, args: slowlog::shortened(args) });
+/// Tells what broke the protocol, unless it was a browser.
+fn refuse_input(out: &mut Vec<u8>, error: ProtocolError) -> Next {
+    if !error.is_silent() {
+        Encoder::new(out, Resp::V2).error(error.to_string());
     }
-    Some(step)
+    Next::Close { linger_on: !error.is_silent() }
 }

@@ -25,13 +25,22 @@ const OUTPUT_KEPT: usize = 256 << 10;
 const LINGER: Duration = Duration::from_millis(250);
 const LINGER_BYTES: usize = 1 << 20;
 
+/// A socket on its way to its worker.
+pub struct Accepted {
+    /// Its number, in the order of arrival.
+    pub id: u64,
+    /// The socket.
+    pub socket: std::net::TcpStream,
+}
+
 /// Serves a socket to its end.
-pub async fn run(server: Arc<Server>, worker: usize, socket: std::net::TcpStream) {
+pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
+    let Accepted { id, socket } = accepted;
     let Ok(socket) = TcpStream::from_std(socket) else { return };
     let (Ok(peer), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     let most = server.settings.max_clients.load(Relaxed);
     let fd = socket.as_raw_fd().into();
-    let Some(client) = server.registry.admit(peer, local, fd, server.node.clock.now(), most) else {
+    let Some(client) = server.registry.admit(id, peer, local, fd, server.node.clock.now(), most) else {
         return turn_away(socket).await;
     };
     let _present = Present::new(&server, worker, &client);

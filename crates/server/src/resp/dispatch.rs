@@ -132,7 +132,8 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     context.mark = Instant::now();
     let worker = &context.server.workers[context.worker];
     worker.processed.store(worker.processed.load(Relaxed).wrapping_add(1), Relaxed);
-    if matches!(step, Step::Wait(_)) {
+    if matches!(step, Step::Wait(_)) && !context.in_exec {
+        // Counted when its reply is there.
         return step;
     }
     let nanos = u64::try_from((context.mark - began).as_nanos()).unwrap_or(u64::MAX);
@@ -143,11 +144,6 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     worker.commands.count(command, nanos, if failed { Ended::Failed } else { Ended::Well });
     note_slow(context.server, context.session, command, nanos, || slowlog::shortened(args));
     step
-}
-
-/// Goes on with an EXEC that waited.
-pub fn go_on(context: &mut Context<'_>) -> Step {
-    transactions::go_on(context)
 }
 
 #[cold]

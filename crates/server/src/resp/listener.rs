@@ -103,7 +103,7 @@ impl Drop for Serving {
 async fn accept(
     server: Arc<Server>,
     listener: std::net::TcpListener,
-    workers: Vec<UnboundedSender<std::net::TcpStream>>,
+    workers: Vec<UnboundedSender<connection::Accepted>>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
@@ -119,7 +119,8 @@ async fn accept(
         match accepted.and_then(|(socket, _)| socket.into_std()) {
             Ok(socket) => {
                 tune(&socket, server.settings.keepalive_s.load(Relaxed));
-                if worker.send(socket).is_err() {
+                let id = server.registry.next_id();
+                if worker.send(connection::Accepted { id, socket }).is_err() {
                     return tracing::error!("a worker thread is gone");
                 }
             }
@@ -149,12 +150,12 @@ fn tune(socket: &std::net::TcpStream, keepalive_s: u64) {
 }
 
 /// One worker: its connections are tasks of its own thread.
-async fn work(server: Arc<Server>, index: usize, mut sockets: UnboundedReceiver<std::net::TcpStream>) {
+async fn work(server: Arc<Server>, index: usize, mut sockets: UnboundedReceiver<connection::Accepted>) {
     if index == 0 {
         tokio::spawn(keep_house(server.clone()));
     }
-    while let Some(socket) = sockets.recv().await {
-        tokio::spawn(connection::run(server.clone(), index, socket));
+    while let Some(accepted) = sockets.recv().await {
+        tokio::spawn(connection::run(server.clone(), index, accepted));
     }
     let deadline = tokio::time::Instant::now() + FAREWELL;
     let left = || server.workers[index].connections.load(Relaxed);

@@ -201,9 +201,15 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// The number of a connection that was just accepted.
+    pub fn next_id(&self) -> u64 {
+        self.next.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
     /// Adds a connection, unless there are `most` already.
     pub fn admit(
         &self,
+        id: u64,
         peer: SocketAddr,
         local: SocketAddr,
         fd: i64,
@@ -216,7 +222,6 @@ impl Registry {
             self.rejected.fetch_add(1, Relaxed);
             return None;
         }
-        let id = self.next.fetch_add(1, Relaxed).saturating_add(1);
         let activity = Activity {
             last_active: AtomicU64::new(now.0),
             last_command: AtomicU16::new(u16::MAX),
@@ -272,7 +277,9 @@ mod tests {
     #[test]
     fn a_line_of_client_list_has_every_field_in_redis_order() {
         let registry = Registry::default();
-        let client = registry.admit(address(5), address(6), 9, Millis(1_000), 10).expect("there is room");
+        let client = registry
+            .admit(registry.next_id(), address(5), address(6), 9, Millis(1_000), 10)
+            .expect("there is room");
         client.names.lock().name = "worker".into();
         client.activity.last_command.store(Registry::command_number(CommandId::ClientList), Relaxed);
         client.activity.last_active.store(3_000, Relaxed);
@@ -295,7 +302,9 @@ mod tests {
     #[test]
     fn kill_filters_must_all_hold() {
         let registry = Registry::default();
-        let client = registry.admit(address(5), address(6), 9, Millis(0), 10).expect("there is room");
+        let client = registry
+            .admit(registry.next_id(), address(5), address(6), 9, Millis(0), 10)
+            .expect("there is room");
         let all = KillOptions {
             old_form: false,
             id: None,
@@ -315,17 +324,26 @@ mod tests {
     #[test]
     fn one_beyond_the_most_is_turned_away_and_counted() {
         let registry = Registry::default();
-        let first = registry.admit(address(1), address(2), 3, Millis(0), 1).expect("there is room");
-        assert!(registry.admit(address(1), address(2), 3, Millis(0), 1).is_none());
+        let first = registry
+            .admit(registry.next_id(), address(1), address(2), 3, Millis(0), 1)
+            .expect("there is room");
+        assert!(registry.admit(registry.next_id(), address(1), address(2), 3, Millis(0), 1).is_none());
         assert_eq!((registry.received.load(Relaxed), registry.rejected.load(Relaxed)), (2, 1));
         registry.remove(first.id);
-        assert_eq!(registry.admit(address(1), address(2), 3, Millis(0), 1).map(|client| client.id), Some(2));
+        assert_eq!(
+            registry
+                .admit(registry.next_id(), address(1), address(2), 3, Millis(0), 1)
+                .map(|client| client.id),
+            Some(3)
+        );
     }
 
     #[test]
     fn mail_beyond_the_bound_ends_the_connection() {
         let registry = Registry::default();
-        let client = registry.admit(address(1), address(2), 3, Millis(0), 1).expect("there is room");
+        let client = registry
+            .admit(registry.next_id(), address(1), address(2), 3, Millis(0), 1)
+            .expect("there is room");
         client.post(b"+hello\r\n");
         assert_eq!(client.call(), Some(Call::Mail));
         let mut out = Vec::new();

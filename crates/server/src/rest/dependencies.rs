@@ -132,15 +132,14 @@ fn state(node: &Node, key: &[u8]) -> &'static str {
 fn why(state: &str, last: Option<&Told>) -> String {
     let last = last.map(Told::line);
     match (state, last) {
-        ("fresh", None) => "here: nothing that covers it was invalidated lately".to_owned(),
-        ("fresh", Some(last)) => format!("here: stored after the last invalidation that covers it ({last})"),
-        ("stale", Some(last)) => format!("stale: the next read refreshes it; last covered by {last}"),
-        ("stale", None) => "stale: past its time, kept in case its source fails".to_owned(),
-        ("absent", _) => "remembered as absent: its source has no such row".to_owned(),
-        (_, Some(last)) => format!("not here: last covered by an invalidation of {last}"),
+        ("fresh", None) => "nothing that covers it was invalidated lately".to_owned(),
+        ("fresh", Some(last)) => format!("stored after the last invalidation that covers it ({last})"),
+        ("stale", Some(last)) => format!("the next read refreshes it; last covered by {last}"),
+        ("stale", None) => "past its time, kept in case its source fails".to_owned(),
+        ("absent", _) => "its source has no such row".to_owned(),
+        (_, Some(last)) => format!("last covered by an invalidation of {last}"),
         (_, None) => {
-            "not here: never set, expired, evicted, or invalidated longer ago than the node remembers"
-                .to_owned()
+            "never set, expired, evicted, or invalidated longer ago than the node remembers".to_owned()
         }
     }
 }

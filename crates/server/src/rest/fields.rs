@@ -95,7 +95,8 @@ pub fn whole(name: &str, written: &str, least: i64, most: i64) -> Reply<i64> {
     }
 }
 
-fn wrong_type(name: &str, written: &str, expected: &str) -> Problem {
+/// Says of a field what was written and what is needed.
+pub fn wrong_type(name: &str, written: &str, expected: &str) -> Problem {
     let shown = shown(written);
     Problem::new(StatusCode::BAD_REQUEST, "wrong-type", format!("{name} is {shown}: {expected} is needed"))
 }

@@ -35,12 +35,12 @@ pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -
     response
 }
 
-/// What kind of operation a request is; `None`: one of the page's, which is no operation of the cache.
+/// What kind of operation a request is; `None`: one that only watches, which is no operation of the cache.
 fn kind(method: &Method, path: &str) -> Option<Kind> {
     let after = path.strip_prefix("/api/cache/")?;
     Some(match (method, after) {
-        (_, "events") => return None,
-        (_, "stats" | "metrics" | "health" | "dependencies") => Kind::Other,
+        (_, "events" | "stats" | "metrics" | "health") => return None,
+        (_, "dependencies") => Kind::Other,
         (_, "invalidate" | "clear") => Kind::Invalidate,
         (&Method::GET | &Method::HEAD, _) => Kind::Read,
         _ => Kind::Write,

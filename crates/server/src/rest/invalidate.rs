@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::Site;
 use super::body::{needs_json, take};
 use super::entry::json;
-use super::fields::Fields;
+use super::fields::{Fields, wrong_type};
 use super::names::unknown;
 use super::problem::{Problem, Reply};
 use super::words::{duration_ms, level};
@@ -114,8 +114,10 @@ pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body:
     needs_json(&headers)?;
     let taken = take(body, &site.held, site.limits).await?;
     let asked = Asked::parse(&taken.bytes)?;
-    let reached = if asked.dry_run { asked.count(&site) } else { asked.carry_out(&site) };
-    Ok(json(StatusCode::OK, &site.answer(reached, asked.dry_run)))
+    let dry_run = asked.dry_run;
+    let doing = site.clone();
+    let reached = aside(move || if dry_run { asked.count(&doing) } else { asked.carry_out(&doing) }).await?;
+    Ok(json(StatusCode::OK, &site.answer(reached, dry_run)))
 }
 
 /// Remove every entry from the cache
@@ -132,8 +134,16 @@ pub async fn clear(State(site): State<Arc<Site>>, body: Body) -> Reply {
             "clear takes no body: it empties the whole cache; POST /api/cache/invalidate takes a part";
         return Err(Problem::bad("unknown-field", detail));
     }
-    let reached = site.node.invalidate(Request::now(vec![Scope::Everything], Cause::Removal));
+    let node = site.node.clone();
+    let everything = Request::now(vec![Scope::Everything], Cause::Removal);
+    let reached = aside(move || node.invalidate(everything)).await?;
     Ok(json(StatusCode::OK, &site.answer(reached, false)))
+}
+
+/// Walks over many entries take their time; meanwhile this thread serves others.
+async fn aside(walk: impl FnOnce() -> Reached + Send + 'static) -> Reply<Reached> {
+    let broken = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("{error}"));
+    tokio::task::spawn_blocking(walk).await.map_err(broken)
 }
 
 struct Asked {
@@ -251,6 +261,9 @@ fn delay(fields: &Fields<'_>) -> Reply<u64> {
 
 fn event(fields: &Fields<'_>) -> Reply<Option<Event>> {
     let Some(raw) = fields.raw("event") else { return Ok(None) };
+    if !raw.get().starts_with('{') {
+        return Err(wrong_type("event", raw.get(), "an object"));
+    }
     let within = Fields::parse(raw.get().as_bytes(), &["name", "attributes"])
         .map_err(|problem| problem.within("event"))?;
     let name = within.text("name").map_err(|problem| problem.within("event"))?.unwrap_or_default();

@@ -49,14 +49,14 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month, day - (153 * march + 2) / 5 + 1)
 }
 
-/// Bytes as a person reads them: `256MB`, `1.5KB`.
+/// Bytes as a person reads them and the configuration writes them, a thousand to the next unit: `256MB`, `1.5KB`.
 pub fn human_bytes(bytes: u64) -> String {
     let (mut amount, mut unit) = (bytes as f64, "B");
     for next in ["KB", "MB", "GB", "TB"] {
-        if amount < 1024.0 {
+        if amount < 1000.0 {
             break;
         }
-        (amount, unit) = (amount / 1024.0, next);
+        (amount, unit) = (amount / 1000.0, next);
     }
     let tenths = (amount * 10.0).round() / 10.0;
     format!("{tenths}{unit}")
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn bytes_are_written_for_people() {
         for (bytes, expected) in
-            [(0, "0B"), (1023, "1023B"), (1536, "1.5KB"), (256 << 20, "256MB"), (3 << 40, "3TB")]
+            [(0, "0B"), (999, "999B"), (1536, "1.5KB"), (256_000_000, "256MB"), (3_000_000_000_000, "3TB")]
         {
             assert_eq!(human_bytes(bytes), expected);
         }

@@ -15,7 +15,7 @@ const JSON: &str = "application/json";
 #[rustfmt::skip]
 const CASES: &[Case] = &[
     ("POST /api/cache/k", JSON, "{", 400, "bad-json", "the body is not JSON: EOF while parsing an object at line 1 column 1"),
-    ("POST /api/cache/k", JSON, "{\"value\": 1,\n \"ttl\": oops}", 400, "bad-json", "the body is not JSON: expected ident at line 2 column 9"),
+    ("POST /api/cache/k", JSON, "{\"value\": 1,\n \"ttl\": oops}", 400, "bad-json", "the body is not JSON: expected value at line 2 column 9"),
     ("POST /api/cache/k", JSON, "", 400, "bad-json", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
     ("POST /api/cache/k", JSON, "[1]", 400, "wrong-type", "the body is not a JSON object: invalid type: sequence, expected an object at line 1 column 0"),
     ("POST /api/cache/k", JSON, "{\"value\": 1} x", 400, "bad-json", "the body is not JSON: trailing characters at line 1 column 14"),
@@ -64,7 +64,7 @@ const CASES: &[Case] = &[
     ("POST /api/cache/invalidate", JSON, "{\"event\": {\"nam\": \"x\"}}", 400, "unknown-field", "in event: unknown field \"nam\": did you mean \"name\"?"),
     ("POST /api/cache/invalidate", JSON, "{\"event\": {\"attributes\": {}}}", 400, "missing-field", "event needs a \"name\": {\"name\": \"user_updated\"}"),
     ("POST /api/cache/invalidate", JSON, "{\"event\": {\"name\": \"x\", \"attributes\": {\"a\": []}}}", 400, "wrong-type", "event attribute \"a\" is []: a string, number or boolean is needed"),
-    ("POST /api/cache/invalidate", JSON, "{\"event\": \"x\"}", 400, "wrong-type", "in event: the body is not a JSON object: invalid type: string \"x\", expected an object at line 1 column 3"),
+    ("POST /api/cache/invalidate", JSON, "{\"event\": \"x\"}", 400, "wrong-type", "event is \"x\": an object is needed"),
     ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"cascade\": 1}", 400, "wrong-type", "cascade is 1: true or false is needed"),
     ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"wait\": \"forever\"}", 400, "bad-value", "unknown level \"forever\": known are strong, session, causal, bounded(2s), eventual, weak"),
     ("POST /api/cache/clear", JSON, "{\"pattern\": \"a*\"}", 400, "unknown-field", "clear takes no body: it empties the whole cache; POST /api/cache/invalidate takes a part"),
@@ -143,7 +143,7 @@ fn a_failing_source_is_told_apart() {
 
 #[test]
 fn a_cycle_and_an_entry_too_large_are_refused() {
-    let world = World::with("max_memory = \"4MB\"");
+    let world = World::with("max_memory = \"4MiB\"");
     world.set("a", r#"{"value": 1, "dependencies": ["b"]}"#);
     let cycle = world.post("/api/cache/b", r#"{"value": 1, "dependencies": ["a"]}"#);
     let (status, code, detail) = cycle.problem();
@@ -165,13 +165,15 @@ fn a_claimed_length_is_not_believed() {
             "PUT /api/cache/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("sent");
-        assert!(matches!(read(stream).status, 413 | 400), "{length}");
+        let answer = read(stream);
+        // A length that no number holds is refused before any route: 431.
+        assert!(matches!(answer.status, 413 | 431), "{length}: {answer:?}");
     }
 }
 
 #[test]
 fn a_chunked_body_is_cut_at_the_limit() {
-    let world = World::with("max_memory = \"1MB\"");
+    let world = World::with("max_memory = \"1MiB\"");
     let mut stream = connect(world.address());
     let head = "PUT /api/cache/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("sent");

@@ -54,7 +54,7 @@ fn metrics_are_of_what_happened() {
     let text = text.text();
     assert!(text.contains("clearwell_operations_failed_total{kind=\"read\"} 10\n"), "{text}");
     assert!(
-        text.contains("# HELP clearwell_memory_bytes Bytes of entries and of what is kept beside them.\n")
+        text.contains("# HELP clearwell_memory_bytes Bytes of entries and of what is kept beside them\n")
     );
     assert!(text.ends_with("# EOF\n"));
 }

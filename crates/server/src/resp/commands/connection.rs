@@ -98,6 +98,8 @@ pub fn quit(context: &mut Context<'_>) -> Outcome {
 /// RESET: as a connection that has just begun.
 pub fn reset(context: &mut Context<'_>) -> Outcome {
     context.server.monitors.remove(context.session.client.id);
+    // What was shown to it until now, this RESET included, no longer concerns it.
+    context.session.client.take_mail(&mut Vec::new());
     let authenticated = !context.server.settings.asks_password();
     context.session.reset(authenticated);
     context.reply().simple("RESET");

@@ -1,0 +1,16 @@
+//! The Redis protocol's surface over real sockets: replies byte for byte, transactions, late fills, limits.
+
+mod connections;
+mod cw;
+mod fills;
+mod limits;
+#[path = "../node/source.rs"]
+#[allow(dead_code, reason = "written for the tests of the node, which use all of it")]
+mod source;
+mod sources;
+mod started;
+#[path = "../support/mod.rs"]
+mod support;
+mod told;
+mod transactions;
+mod wire;
