@@ -36,6 +36,12 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// Why commits may be missing in what the [`Follower`] is told just now; `None` while its stream is complete. What is
+    /// loaded meanwhile is not watched over.
+    fn unverified(&self) -> Option<String> {
+        None
+    }
+
     /// How long ago the follower was last known to be complete, in milliseconds; for `bounded(d)` and for metrics.
     fn behind_ms(&self) -> u64;
 }

@@ -2,6 +2,7 @@
 
 mod feed;
 mod gaps;
+mod node;
 mod rows;
 mod setup;
 mod speed;

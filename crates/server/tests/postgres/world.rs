@@ -98,7 +98,12 @@ impl World {
         let config = PostgresConfig { url: database.url(), ..config };
         let (after, _) = setup(&config, &watched, true).expect("the database is set up");
         assert_eq!(after.problem(), None);
-        let source = Source::open("main", &config, 2000, watched).expect("it opens");
+        World::open(database, config, watched, 2000)
+    }
+
+    /// A source over a database that is set up.
+    pub fn open(database: Postgres, config: PostgresConfig, watched: Vec<Watched>, timeout_ms: u64) -> World {
+        let source = Source::open("main", &config, timeout_ms, watched).expect("it opens");
         let recorder = Arc::new(Recorder::default());
         source.follow(recorder.clone()).expect("it is followed");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -82,11 +82,6 @@ impl Postgres {
         Ok(source)
     }
 
-    /// Why the follower may have missed commits just now; `None` while the feed is complete.
-    pub fn unverified(&self) -> Option<String> {
-        self.shared.feed.unverified()
-    }
-
     /// Runs `work` on the source's thread and waits for it, for callers that are not async themselves.
     fn blocking<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, SourceError>
     where
@@ -189,6 +184,10 @@ impl Source for Postgres {
             let shape = describe::describe(turn.link(), &statement, &shared.watched).await;
             shape.map(Some).map_err(|wrong| error::told(&wrong, shared.timeout_ms))
         })
+    }
+
+    fn unverified(&self) -> Option<String> {
+        self.shared.feed.unverified()
     }
 
     fn behind_ms(&self) -> u64 {

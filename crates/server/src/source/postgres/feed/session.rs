@@ -4,6 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use clearwell_engine::Version;
+use tokio_postgres::error::SqlState;
 
 use super::assemble::{Assembler, Told};
 use super::pgoutput::{self, Message};
@@ -37,7 +38,13 @@ impl From<WireError> for Stop {
 
 impl From<tokio_postgres::Error> for Stop {
     fn from(error: tokio_postgres::Error) -> Stop {
-        Stop::Broken(error::told(&error, 0).to_string())
+        Stop::Broken(match error.code() {
+            // Only the making of a slot takes long: it waits for every transaction that was open when it began.
+            Some(code) if *code == SqlState::QUERY_CANCELED => {
+                "a slot cannot begin while transactions from before it are open".into()
+            }
+            _ => error::told(&error, 0).to_string(),
+        })
     }
 }
 
@@ -77,11 +84,12 @@ pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Send
             }
             Err(stop) => stop,
         };
-        if let Some(why) = started_in_vain(&stop, started) {
-            if let Some(ready) = ready.take() {
-                let _ = ready.send(Err(why));
-                return;
-            }
+        if let Some(why) = started_in_vain(&stop, started)
+            && let Some(ready) = ready.take()
+        {
+            // Whoever started it waits for this.
+            let _ = ready.send(Err(why));
+            return;
         }
         state.ended(stop, ready.is_some());
         tokio::time::sleep(wait).await;
@@ -125,6 +133,12 @@ impl Loop {
         let setup = setup::look(&link.client, &feed.config, &feed.watched).await?;
         if let Some(problem) = setup.problem() {
             return Err(Stop::Unfit(problem));
+        }
+        if setup.unbounded && self.place.is_none() {
+            tracing::warn!(
+                source = feed.name,
+                "max_slot_wal_keep_size is not set: while this node is away, its slot may fill the server's disk"
+            );
         }
         let from = self.from(&link, &setup).await?;
         let mut wire = Wire::connect(&feed.database).await?;

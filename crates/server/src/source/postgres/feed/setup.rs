@@ -23,6 +23,8 @@ pub struct Setup {
     pub slot: Option<Slot>,
     /// The end of the log.
     pub here: u64,
+    /// Whether nothing keeps a slot that nobody reads from filling the server's disk.
+    pub unbounded: bool,
     /// Names the server and the timeline of its log.
     pub server: String,
 }
@@ -142,6 +144,7 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
         slot: slot.transpose()?,
         here: unsigned(&server, 1)?,
         server: server.try_get(2)?,
+        unbounded: server.try_get::<_, &str>(4)? == "-1",
     })
 }
 
