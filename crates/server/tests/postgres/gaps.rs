@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clearwell::config::PostgresConfig;
-use clearwell::source::SourceError;
+use clearwell::source::{Source as _, SourceError};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, World, int, watched};
@@ -136,7 +136,7 @@ fn without_a_feed_nothing_is_written_and_no_barrier_holds() {
         matches!(&refused, Err(SourceError::Unreachable(why)) if why.contains("not complete")),
         "{refused:?}"
     );
-    let barrier = world.runtime.block_on(clearwell::source::Source::barrier(&world.source));
+    let barrier = world.runtime.block_on(world.source.barrier());
     assert!(matches!(&barrier, Err(SourceError::Unreachable(_) | SourceError::TooSlow(_))), "{barrier:?}");
     assert_eq!(world.database.psql("SELECT count(*) FROM posts WHERE id = 1"), "1");
     world.database.kill9();
