@@ -30,7 +30,7 @@ pub struct Config {
     /// Bytes for entries and everything kept beside them. One entry may take a quarter of it.
     pub max_memory: u64,
     /// How long after a miss a plain SET from another connection is still taken for its fill, in milliseconds
-    /// (the tombstone window).
+    /// (the tombstone window); 0 takes none for it.
     pub late_fill_window_ms: u64,
     /// How many forgotten names' marks are remembered (keys without an entry, tags without members); at most one for
     /// each 512 bytes of memory.

@@ -73,7 +73,7 @@ pub(crate) struct Outstanding {
 }
 
 impl Outstanding {
-    /// Remembers at most `capacity` keys with misses in the last `window_ms`.
+    /// Remembers at most `capacity` keys with misses in the last `window_ms`; 0 remembers none.
     pub(crate) fn new(capacity: usize, window_ms: u64) -> Outstanding {
         Outstanding {
             keys: HashedMap::default(),
@@ -90,6 +90,9 @@ impl Outstanding {
     /// Notes a miss of a key that was last invalidated at `invalidated`; `seq` is the count now.
     pub(crate) fn miss(&mut self, hash: u64, invalidated: Seq, seq: Seq, now: Millis) {
         self.tell_time(seq, now);
+        if self.window_ms == 0 {
+            return;
+        }
         let mut misses = match self.keys.remove(&hash) {
             Some(misses) => misses,
             None => self.arrive(hash, invalidated, now),

@@ -215,6 +215,13 @@ fn the_window_ends_all_doubt() {
 }
 
 #[test]
+fn a_window_of_nothing_remembers_nothing() {
+    let mut outstanding = Outstanding::new(8, 0);
+    outstanding.miss(1, Seq(0), Seq(0), Millis(10));
+    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Put);
+}
+
+#[test]
 fn an_own_miss_from_before_the_invalidation_is_refused_however_late() {
     let mut outstanding = Outstanding::new(8, WINDOW);
     outstanding.miss(1, Seq(0), Seq(0), Millis(0));

@@ -35,7 +35,7 @@ impl Running {
         let tasks = Tasks::start().map_err(failed)?;
         let node = Node::start(config, data, tasks.handle())?;
         let metrics = Metrics::new();
-        let resp = resp::serve(node.clone(), resp, workers).map_err(failed)?;
+        let resp = resp::serve(node.clone(), resp, workers, &metrics).map_err(failed)?;
         let http = rest::serve(node.clone(), http, metrics).map_err(failed)?;
         Ok(Running { node, resp, http, tasks })
     }

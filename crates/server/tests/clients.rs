@@ -29,7 +29,8 @@ macro_rules! on_both {
 }
 
 on_both! {
-    redis_py => redis_py_works;
+    redis_py_resp2 => redis_py_works_2;
+    redis_py_resp3 => redis_py_works_3;
     ioredis => ioredis_works;
     node_redis => node_redis_works;
     redis_rs_sync => clients_rust::sync_works;
@@ -40,8 +41,12 @@ on_both! {
     redis_benchmark => clients_tools::benchmark;
 }
 
-fn redis_py_works(server: &Server) {
-    output_of(&mut python("cache_work.py", server), server);
+fn redis_py_works_2(server: &Server) {
+    output_of(python("cache_work.py", server).arg("2"), server);
+}
+
+fn redis_py_works_3(server: &Server) {
+    output_of(python("cache_work.py", server).arg("3"), server);
 }
 
 fn ioredis_works(server: &Server) {

@@ -7,8 +7,6 @@ mod histogram;
 mod prometheus;
 mod window;
 
-use std::cell::Cell;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
@@ -112,7 +110,7 @@ impl Metrics {
     pub fn recorder(&self) -> Recorder {
         let shard = Arc::new(Shard(std::array::from_fn(|_| Written::new())));
         self.0.shards.lock().push(shard.clone());
-        Recorder { shard, one_thread: PhantomData }
+        Recorder { shard }
     }
 
     /// Counts refused input.
@@ -181,11 +179,10 @@ impl Default for Metrics {
     }
 }
 
-/// One thread's counters. It may move to another thread, but never be shared: it has one writer, which is what makes
-/// recording cost no more than a few loads and stores.
+/// One thread's counters. Only one thread at a time may record: that is what makes recording cost no more than a few
+/// loads and stores. (A second one would lose counts, and nothing else.)
 pub struct Recorder {
     shard: Arc<Shard>,
-    one_thread: PhantomData<Cell<()>>,
 }
 
 impl Recorder {

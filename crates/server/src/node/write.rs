@@ -115,7 +115,9 @@ impl Node {
                 None => in_memory.push(Scope::Key(key)),
             }
         }
-        let removed = self.invalidate(Request::now(in_memory, Cause::Removal)).entries;
+        // Not what the invalidation reaches: that counts what depends on the keys as well.
+        let removed = in_memory.iter().filter(|scope| self.holds(scope)).count() as u64;
+        self.invalidate(Request::now(in_memory, Cause::Removal));
         if in_source.is_empty() {
             return Turn::Now(Ok(removed));
         }
@@ -127,6 +129,12 @@ impl Node {
             }
             Ok(removed)
         }))
+    }
+
+    /// Whether there is a value in memory for the key that a scope is.
+    fn holds(&self, scope: &Scope) -> bool {
+        let Scope::Key(key) = scope else { return false };
+        self.engine.peek(key, self.clock.now(), |view| view.value().is_some()) == Some(true)
     }
 
     /// The statement that deletes a row of this keyspace, if deleting its keys is to reach the source.

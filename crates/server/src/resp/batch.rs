@@ -202,7 +202,7 @@ impl Batch {
             if ended == Ended::Failed {
                 self.server.note_error(&reply[1..]);
             }
-            self.figures().commands.count(command, nanos, ended);
+            self.figures().count(command, nanos, ended);
             dispatch::note_slow(&self.server, &self.session, command, nanos, || args);
         }
         match &mut self.session.exec {
@@ -237,8 +237,11 @@ impl Batch {
         if self.input.is_empty() && self.input.capacity() > kept.saturating_mul(4) {
             self.input = Vec::new();
         }
-        // Exactly: the room follows what has arrived, not what a client announces.
-        self.input.reserve_exact(wanted);
+        let free = self.input.capacity().saturating_sub(self.input.len());
+        if free < kept.min(wanted) {
+            // Exactly: the room doubles with what has arrived, and does not follow what a client announces.
+            self.input.reserve_exact(wanted);
+        }
         let activity = &self.session.client.activity;
         activity.input_bytes.store(self.input.len(), Relaxed);
         activity.input_free.store(self.input.capacity().saturating_sub(self.input.len()), Relaxed);

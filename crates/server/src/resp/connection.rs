@@ -17,6 +17,8 @@ use super::registry::{Call, Client};
 use super::server::Server;
 use super::session::Session;
 
+use crate::metrics::{Connected, Surface};
+
 /// Room for input made at once; also what is kept between batches.
 const INPUT: usize = 16 << 10;
 /// Output kept between batches.
@@ -77,12 +79,14 @@ struct Present {
     server: Arc<Server>,
     worker: usize,
     id: u64,
+    _counted: Connected,
 }
 
 impl Present {
     fn new(server: &Arc<Server>, worker: usize, client: &Client) -> Present {
         server.workers[worker].connections.fetch_add(1, Relaxed);
-        Present { server: server.clone(), worker, id: client.id }
+        let counted = server.metrics.connected(Surface::Resp);
+        Present { server: server.clone(), worker, id: client.id, _counted: counted }
     }
 }
 

@@ -141,7 +141,7 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     if failed {
         context.server.note_error(&context.out[start + 1..]);
     }
-    worker.commands.count(command, nanos, if failed { Ended::Failed } else { Ended::Well });
+    worker.count(command, nanos, if failed { Ended::Failed } else { Ended::Well });
     note_slow(context.server, context.session, command, nanos, || slowlog::shortened(args));
     step
 }

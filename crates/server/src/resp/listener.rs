@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::connection;
 use super::meter;
 use super::server::{Figures, Server};
+use crate::metrics::Metrics;
 use crate::node::Node;
 
 /// How long connections may take to finish what they are doing when the server stops.
@@ -34,10 +35,15 @@ pub struct Serving {
 ///
 /// # Errors
 /// The system gives no thread, no runtime, or takes the listener back.
-pub fn serve(node: Arc<Node>, listener: std::net::TcpListener, workers: usize) -> io::Result<Serving> {
+pub fn serve(
+    node: Arc<Node>,
+    listener: std::net::TcpListener,
+    workers: usize,
+    metrics: &Metrics,
+) -> io::Result<Serving> {
     let workers = workers.max(1);
     listener.set_nonblocking(true)?;
-    let server = Arc::new(Server::new(node, listener.local_addr()?, workers));
+    let server = Arc::new(Server::new(node, listener.local_addr()?, workers, metrics));
     let (stop, stopped) = watch::channel(false);
     let mut threads = Vec::with_capacity(workers.saturating_add(1));
     let mut senders = Vec::with_capacity(workers);
@@ -111,6 +117,7 @@ async fn accept(
         Err(error) => return tracing::error!(%error, "cannot listen"),
     };
     let mut reserve = File::open("/dev/null").ok();
+    let mut failing = false;
     for worker in workers.iter().cycle() {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -118,6 +125,7 @@ async fn accept(
         };
         match accepted.and_then(|(socket, _)| socket.into_std()) {
             Ok(socket) => {
+                failing = false;
                 tune(&socket, server.settings.keepalive_s.load(Relaxed));
                 let id = server.registry.next_id();
                 if worker.send(connection::Accepted { id, socket }).is_err() {
@@ -125,7 +133,9 @@ async fn accept(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot accept connections");
+                }
                 if reserve.take().is_some()
                     && let Ok(turned_away) = tokio::time::timeout(BACK_OFF, listener.accept()).await
                 {

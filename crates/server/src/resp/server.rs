@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use clearwell_protocol::{Command, table};
+use clearwell_protocol::{Command, CommandId, Flags, table};
 use parking_lot::Mutex;
 
 use super::gate::Gates;
@@ -17,7 +17,8 @@ use super::pause::Pause;
 use super::registry::Registry;
 use super::settings::Settings;
 use super::slowlog::Slowlog;
-use super::stats::{CommandStats, Summary};
+use super::stats::{CommandStats, Ended, Summary};
+use crate::metrics::{Kind, Metrics, Recorder};
 use crate::node::Node;
 
 /// Kinds of errors counted apart; a client can make up no more than this.
@@ -27,6 +28,7 @@ const ERROR_KINDS: usize = 128;
 #[allow(missing_docs)]
 pub struct Server {
     pub node: Arc<Node>,
+    pub metrics: Metrics,
     pub address: SocketAddr,
     pub registry: Registry,
     pub settings: Settings,
@@ -47,6 +49,8 @@ pub struct Server {
 pub struct Worker {
     /// By command.
     pub commands: CommandStats,
+    /// The same for the node's figures of the last minute, of all surfaces.
+    pub recorder: Recorder,
     /// Requests that were answered.
     pub processed: AtomicU64,
     /// Bytes read.
@@ -78,13 +82,14 @@ pub struct Figures {
 
 impl Server {
     /// State for so many workers.
-    pub fn new(node: Arc<Node>, address: SocketAddr, workers: usize) -> Server {
+    pub fn new(node: Arc<Node>, address: SocketAddr, workers: usize, metrics: &Metrics) -> Server {
         Server {
             address,
+            metrics: metrics.clone(),
             registry: Registry::default(),
             settings: Settings::new(node.config.password.as_deref()),
             gates: Gates::new(workers),
-            workers: (0..workers).map(|_| Worker::new()).collect(),
+            workers: (0..workers).map(|_| Worker::new(metrics)).collect(),
             pause: Pause::default(),
             monitors: Monitors::default(),
             slowlog: Slowlog::default(),
@@ -186,13 +191,31 @@ impl Server {
 }
 
 impl Worker {
-    fn new() -> Worker {
+    /// Counts one command that was carried out.
+    #[inline]
+    pub fn count(&self, command: &Command, nanos: u64, ended: Ended) {
+        self.commands.count(command, nanos, ended);
+        self.recorder.record(kind(command), nanos, ended == Ended::Well);
+    }
+
+    fn new(metrics: &Metrics) -> Worker {
         Worker {
+            recorder: metrics.recorder(),
             commands: CommandStats::new(),
             processed: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
         }
+    }
+}
+
+/// What kind of operation a command is.
+fn kind(command: &Command) -> Kind {
+    match command.id {
+        CommandId::CwInvalidate | CommandId::CwEvent => Kind::Invalidate,
+        _ if command.flags.has(Flags::WRITE) => Kind::Write,
+        _ if command.flags.has(Flags::READONLY) => Kind::Read,
+        _ => Kind::Other,
     }
 }

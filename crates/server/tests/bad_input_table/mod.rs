@@ -29,11 +29,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// Sends the row, in two pieces cut at `cut`, and asserts the reply and the connection's state.
+    /// Sends the row, in two pieces cut at `cut`, and says what is wrong with the reply or the connection.
     ///
     /// `other` is another connection: its answer between the pieces shows that the server has had
     /// the chance to read the first.
-    pub fn play(&self, server: &Server, other: &mut Raw, cut: Option<usize>) {
+    pub fn play(&self, server: &Server, other: &mut Raw, cut: Option<usize>) -> Result<(), String> {
         let place = || format!("row {:?} on {:?} cut at {cut:?}", self.name, server.kind);
         assert_eq!(other.call(&["FLUSHALL"]), b"+OK\r\n", "{}", place());
         let mut connection = server.connect();
@@ -58,15 +58,18 @@ impl Row {
             }
         };
         let want = [&self.want[..], if self.then == Then::Open { b"+PONG\r\n" } else { b"" }].concat();
-        assert!(
-            reply == want,
+        assert_eq!(server.connect().call(&["PING"]), b"+PONG\r\n", "no new connection after {}", place());
+        if reply == want {
+            return Ok(());
+        }
+        let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        Err(format!(
             "{}\n sent {}\n want {}\n  got {}",
             place(),
-            self.send.escape_ascii(),
-            want.escape_ascii(),
-            reply.escape_ascii()
-        );
-        assert_eq!(server.connect().call(&["PING"]), b"+PONG\r\n", "no new connection after {}", place());
+            shown(&self.send),
+            shown(&want),
+            shown(&reply)
+        ))
     }
 }
 

@@ -1,5 +1,6 @@
-"""redis-py, unmodified, doing a cache's work over both protocol versions."""
+"""redis-py, unmodified, doing a cache's work: `cache_work.py 2` or `cache_work.py 3`, the protocol version."""
 
+import sys
 import time
 
 import redis
@@ -137,5 +138,4 @@ def late_command(options):
     return client.set("py:h", "1")
 
 
-for version in (2, 3):
-    run(version)
+run(int(sys.argv[1]))

@@ -93,6 +93,44 @@ fn values_of_any_bytes_and_megabytes_come_back_as_they_were() {
 }
 
 #[test]
+fn no_bytes_at_all_harm_the_server() {
+    const SEED: u64 = 0x5EED_0CEA;
+    const PIECES: [&[u8]; 16] = [
+        b"*",
+        b"$",
+        b"\r\n",
+        b"3",
+        b"-1",
+        b"SET",
+        b"get",
+        b"k",
+        b"\"",
+        b"'",
+        b"\\x",
+        b"\x00",
+        b"\xff",
+        b" ",
+        b"MULTI\r\n",
+        b"*1\r\n$4\r\nEXEC\r\n",
+    ];
+    println!("seed {SEED:#x}");
+    let mut random = fastrand::Rng::with_seed(SEED);
+    let started = Started::new();
+    for _ in 0..300 {
+        let pieces = random.usize(1..60);
+        let input: Vec<u8> =
+            (0..pieces).flat_map(|_| PIECES[random.usize(..PIECES.len())].iter().copied()).collect();
+        let mut raw = started.connect();
+        raw.send(&input);
+        raw.finish_sending();
+        let replies = raw.read_to_end();
+        assert!(replies.is_empty() || replies.ends_with(b"\r\n"), "{input:?} was answered {replies:?}");
+    }
+    assert_eq!(ask(&mut started.connect(), "PING"), "+PONG\r\n");
+    started.node.engine.check().expect("sound books");
+}
+
+#[test]
 fn one_client_too_many_is_told_so() {
     let started = Started::new();
     let mut first = started.connect();

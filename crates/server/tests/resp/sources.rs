@@ -1,6 +1,6 @@
 //! Keys with a source: replies that have to be waited for, in their order.
 
-use crate::source::Scripted;
+use crate::source::{CONFIG, Scripted};
 use crate::started::{Started, ask, batch};
 
 #[test]
@@ -44,7 +44,9 @@ fn a_write_goes_to_the_source_and_a_failure_is_told() {
     assert_eq!(ask(&mut raw, "SET post:1 written"), "+OK\r\n");
     assert_eq!(ask(&mut raw, "GET post:1"), "$7\r\nwritten\r\n");
     assert_eq!(ask(&mut raw, "MSET post:2 a plain b"), "+OK\r\n");
-    assert_eq!(ask(&mut raw, "DEL post:1 post:2 plain post:7"), ":3\r\n");
+    ask(&mut raw, "CW.SET depends x DEPENDS 1 plain");
+    assert_eq!(ask(&mut raw, "DEL post:1 post:2 plain post:7 plain"), ":3\r\n", "dependents do not count");
+    assert_eq!(ask(&mut raw, "EXISTS depends"), ":0\r\n");
     assert_eq!(ask(&mut raw, "GET post:1"), "$-1\r\n");
     source.fail(Some(clearwell::source::SourceError::Unreachable("it is down".into())));
     assert_eq!(ask(&mut raw, "GET post:3"), "-SOURCE the source is unreachable: it is down\r\n");
@@ -134,4 +136,19 @@ fn a_row_known_to_be_absent_is_no_key() {
     }
     ask(&mut raw, "HELLO 3");
     assert!(ask(&mut raw, "CW.ENTRY post:404").contains("$6\r\nabsent\r\n#t\r\n"));
+}
+
+#[test]
+fn no_touch_keeps_reads_from_counting_and_no_level_from_being_met() {
+    let (node, source) = Scripted::node_with(&CONFIG.replace("ttl =", "read = \"strong\"\nttl ="));
+    source.commit(1, "old", 1);
+    let started = Started::over(node);
+    let mut raw = started.connect();
+    ask(&mut raw, "SET plain v");
+    assert_eq!(ask(&mut raw, "CLIENT NO-TOUCH on"), "+OK\r\n");
+    assert_eq!(ask(&mut raw, "GET plain"), "$1\r\nv\r\n");
+    assert!(ask(&mut raw, "CW.ENTRY plain").contains("access_count\r\n:0\r\n"));
+    assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\nold\r\n");
+    source.commit_untold(1, "new", 1);
+    assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\nnew\r\n");
 }

@@ -43,7 +43,7 @@ impl Started {
     /// A surface over a node.
     pub fn over(node: Arc<Node>) -> Started {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let serving = serve(node.clone(), listener, 2).expect("threads");
+        let serving = serve(node.clone(), listener, 2, &clearwell::metrics::Metrics::new()).expect("threads");
         Started { node, serving }
     }
 

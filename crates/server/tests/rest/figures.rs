@@ -1,7 +1,10 @@
 //! Statistics, metrics, health, and the description of the surface.
 
+use std::io::{BufRead, BufReader, Read, Write};
+
 use clearwell::metrics::Kind;
 
+use crate::http::connect;
 use crate::world::World;
 
 #[test]
@@ -57,6 +60,28 @@ fn metrics_are_of_what_happened() {
         text.contains("# HELP clearwell_memory_bytes Bytes of entries and of what is kept beside them\n")
     );
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn what_redis_clients_do_is_counted_too() {
+    let world = World::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let resp = clearwell::resp::serve(world.node.clone(), listener, 1, &world.metrics).expect("a listener");
+    let mut stream = connect(resp.address());
+    stream.write_all(b"SET a 1\r\nGET a\r\nGET a\r\nINCRBY a x\r\n").expect("sent");
+    let mut replies = [0; 19];
+    stream.read_exact(&mut replies).expect("four replies");
+    assert_eq!(&replies, b"+OK\r\n$1\r\n1\r\n$1\r\n1\r\n");
+    let mut failed = String::new();
+    BufReader::new(&stream).read_line(&mut failed).expect("a reply");
+    assert!(failed.starts_with("-ERR"), "{failed}");
+    let total = world.metrics.total();
+    assert_eq!((total.count, total.failed), (4, 1));
+    let metrics = world.get("/api/cache/metrics").json();
+    assert_eq!((&metrics["respConnections"], &metrics["total"]), (&1.into(), &4.into()), "{metrics}");
+    let text = world.get("/metrics").text();
+    assert!(text.contains("clearwell_operation_seconds_count{kind=\"read\"} 2\n"), "{text}");
+    resp.stop();
 }
 
 #[test]

@@ -16,12 +16,10 @@ use crate::road::Request;
 pub fn del(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let resp = context.session.resp;
     let mut seen = HashSet::new();
-    let keys: Vec<&[u8]> = args.from(1).iter().filter(|key| args.len() == 2 || seen.insert(*key)).collect();
-    let found = keys.iter().filter(|key| is_there(context, key)).count();
-    let removed = context.node().remove(keys.into_iter().map(Box::from).collect(), None);
-    match removed {
-        Turn::Now(Ok(_)) => {
-            context.reply().integer(i64::try_from(found).unwrap_or(i64::MAX));
+    let keys = args.from(1).iter().filter(|key| args.len() == 2 || seen.insert(*key));
+    match context.node().remove(keys.map(Box::from).collect(), None) {
+        Turn::Now(Ok(count)) => {
+            context.reply().integer(i64::try_from(count).unwrap_or(i64::MAX));
             Ok(Step::Done)
         }
         Turn::Now(Err(error)) => Err(step::write_error(&error)),

@@ -86,6 +86,10 @@ where
 
 /// CLIENT NO-TOUCH: a fresh entry in memory is served without counting as used.
 fn peeked(context: &mut Context<'_>, key: &[u8], encode: &impl Fn(&mut Encoder<'_>, Option<&[u8]>)) -> bool {
+    // A declared keyspace has levels, and only the node's own read keeps them.
+    if context.node().keyspaces.is_declared(key) {
+        return false;
+    }
     let (now, resp, out) = (context.now, context.session.resp, &mut *context.out);
     let peeked = context.server.node.engine.peek(key, now, |view| {
         let fresh = !view.stale();
