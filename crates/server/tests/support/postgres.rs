@@ -88,8 +88,13 @@ impl Postgres {
     fn launch(&self) -> Process {
         let mut command = program("postgres");
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
-        let usual =
-            ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=on", "max_connections=200"];
+        let usual = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=on",
+            "max_connections=200",
+            "dynamic_shared_memory_type=mmap",
+        ];
         for setting in usual.into_iter().chain(self.settings.iter().map(String::as_str)) {
             command.args(["-c", setting]);
         }
