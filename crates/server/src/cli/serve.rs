@@ -59,7 +59,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
 }
 
 /// The configuration and a word for where it came from.
-fn configuration(file: Option<&Path>) -> Result<(Config, String), String> {
+pub(super) fn configuration(file: Option<&Path>) -> Result<(Config, String), String> {
     let default = Path::new("clearwell.toml");
     match file.or_else(|| default.exists().then_some(default)) {
         Some(path) => {

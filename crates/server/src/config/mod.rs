@@ -66,14 +66,44 @@ impl Config {
 }
 
 /// Where truth is read and written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SourceConfig {
+    /// A PostgreSQL database; `None` for an SQLite database at `path`.
+    pub postgres: Option<PostgresConfig>,
     /// Path of an SQLite database; relative ones are under the data folder.
     pub path: PathBuf,
     /// SQL that is run once when the database file is new.
     pub seed: Option<String>,
     /// A load or write slower than this is too slow.
     pub timeout_ms: u64,
+}
+
+/// A PostgreSQL database and how its commits are followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresConfig {
+    /// Where it is, as `psql` takes it: `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// The publication that names the followed tables.
+    pub publication: String,
+    /// The replication slot that remembers how far this node has followed; each node needs its own.
+    pub slot: String,
+    /// Connections for loads, and as many for writes.
+    pub connections: u8,
+    /// Bytes of log that the slot may hold back on the server before it is given up, with everything invalidated.
+    pub lag_budget: u64,
+}
+
+impl PostgresConfig {
+    /// The database at `url` with everything else as it is when the configuration does not say.
+    pub fn new(url: impl Into<String>) -> PostgresConfig {
+        PostgresConfig {
+            url: url.into(),
+            publication: "clearwell".into(),
+            slot: "clearwell".into(),
+            connections: 4,
+            lag_budget: 1 << 30,
+        }
+    }
 }
 
 /// A keyspace as written. Patterns, templates and SQL are text here; [`crate::keyspace`] compiles them.

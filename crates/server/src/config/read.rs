@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::error::ConfigError;
 use super::section::{File, Section};
-use super::{Config, SourceConfig, TOP, keyspace, words};
+use super::{Config, PostgresConfig, SourceConfig, TOP, keyspace, words};
 use crate::keyspace::Pattern;
 
 const KEYS: [&str; 7] =
@@ -64,7 +64,8 @@ fn sources(top: &Section<'_>, beside: Beside<'_>) -> Result<BTreeMap<String, Sou
         let Some(table) = value.get_ref().as_table() else {
             return Err(top.file.error(value.span(), format!("a source is a table: begin it with {title}")));
         };
-        let known = ["url", "seed", "seed_file", "timeout"];
+        let known =
+            ["url", "seed", "seed_file", "timeout", "publication", "slot", "connections", "lag_budget"];
         let section = Section::new(top.file, title, table, name.span(), &known)?;
         sources.insert(name.get_ref().to_string(), source(&section, beside)?);
     }
@@ -73,7 +74,11 @@ fn sources(top: &Section<'_>, beside: Beside<'_>) -> Result<BTreeMap<String, Sou
 
 fn source(section: &Section<'_>, beside: Beside<'_>) -> Result<SourceConfig, ConfigError> {
     section.needed("url")?;
-    let path = section.read("url", sqlite_path)?.unwrap_or_default();
+    let postgres = postgres(section)?;
+    let path = match postgres {
+        Some(_) => PathBuf::new(),
+        None => section.read("url", sqlite_path)?.unwrap_or_default(),
+    };
     if section.has("seed") && section.has("seed_file") {
         return Err(section.error("seed_file", format!("{} has both seed and seed_file", section.title)));
     }
@@ -85,17 +90,52 @@ fn source(section: &Section<'_>, beside: Beside<'_>) -> Result<SourceConfig, Con
         0 => Err("a timeout of nothing would refuse everything".into()),
         ms => Ok(ms),
     })?;
-    Ok(SourceConfig { path, seed, timeout_ms: timeout_ms.unwrap_or(2000) })
+    Ok(SourceConfig { postgres, path, seed, timeout_ms: timeout_ms.unwrap_or(2000) })
+}
+
+/// The keys that only a PostgreSQL source has; `None` when the url is of another kind.
+fn postgres(section: &Section<'_>) -> Result<Option<PostgresConfig>, ConfigError> {
+    let own = ["publication", "slot", "connections", "lag_budget"];
+    let url = section.needed("url")?;
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return match own.into_iter().find(|key| section.has(key)) {
+            Some(key) => Err(section.error(key, format!("{key} is for PostgreSQL; this source is not"))),
+            None => Ok(None),
+        };
+    }
+    if let Some(key) = ["seed", "seed_file"].into_iter().find(|key| section.has(key)) {
+        return Err(section.error(key, format!("{key} is for SQLite; fill a PostgreSQL database with psql")));
+    }
+    let preset = PostgresConfig::new(url);
+    let connections = match section.byte("connections")? {
+        Some(0) => return Err(section.error("connections", "a source needs at least 1 connection")),
+        given => given.unwrap_or(preset.connections),
+    };
+    Ok(Some(PostgresConfig {
+        publication: section.read("publication", slot_name)?.unwrap_or(preset.publication),
+        slot: section.read("slot", slot_name)?.unwrap_or(preset.slot),
+        connections,
+        lag_budget: section.read("lag_budget", words::size)?.unwrap_or(preset.lag_budget),
+        url: preset.url,
+    }))
+}
+
+/// PostgreSQL allows these characters in the name of a slot; a publication with such a name needs no quotes.
+fn slot_name(name: &str) -> Result<String, String> {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    match name.bytes().all(fits) && (1..64).contains(&name.len()) {
+        true => Ok(name.into()),
+        false => Err(format!("\"{name}\" may only have a-z, 0-9 and _, 1 to 63 of them")),
+    }
 }
 
 fn sqlite_path(url: &str) -> Result<PathBuf, String> {
     match url.split_once("://") {
         Some(("sqlite", "")) => Err("the file's name is missing, such as \"sqlite://posts.db\"".into()),
         Some(("sqlite", path)) => Ok(PathBuf::from(path)),
-        Some(("postgres" | "postgresql", _)) => {
-            Err("PostgreSQL is not here yet; this version knows \"sqlite://FILE\"".into())
-        }
-        _ => Err(format!("\"{url}\" is not a source; write it such as \"sqlite://posts.db\"")),
+        _ => Err(format!(
+            "\"{url}\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\""
+        )),
     }
 }
 

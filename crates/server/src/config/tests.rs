@@ -42,7 +42,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[source.main]\nurl = 'posts.db'",
         2,
-        "url in [source.main]: \"posts.db\" is not a source; write it such as \"sqlite://posts.db\"",
+        "url in [source.main]: \"posts.db\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\"",
     ),
     (
         "[source.main]\nurl = 'sqlite://'",
@@ -50,10 +50,16 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "url in [source.main]: the file's name is missing, such as \"sqlite://posts.db\"",
     ),
     (
-        "[source.main]\nurl = 'postgres://db/posts'",
-        2,
-        "url in [source.main]: PostgreSQL is not here yet; this version knows \"sqlite://FILE\"",
+        "[source.main]\nurl = 'postgres://db/posts'\nslot = 'a-b'",
+        3,
+        "slot in [source.main]: \"a-b\" may only have a-z, 0-9 and _, 1 to 63 of them",
     ),
+    (
+        "[source.main]\nurl = 'postgres://db/posts'\nseed = 'x'",
+        3,
+        "seed is for SQLite; fill a PostgreSQL database with psql",
+    ),
+    ("[source.main]\nurl = 'sqlite://x'\nslot = 'x'", 3, "slot is for PostgreSQL; this source is not"),
     (
         "[source.main]\nurl = 'sqlite://x'\nseed = ''\nseed_file = 'x'",
         4,

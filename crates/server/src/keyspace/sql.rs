@@ -11,6 +11,8 @@ pub fn parameters(sql: &str) -> Result<Vec<&str>, String> {
             '[' => quoted(rest, ']'),
             '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => rest[2..].find("*/").map_or(rest.len(), |at| at + 4),
+            ':' if rest.starts_with("::") => 2,
+            '@' if word(&rest[1..]).is_empty() => 1,
             ':' => {
                 let name = word(&rest[1..]);
                 if name.is_empty() {
@@ -64,8 +66,13 @@ mod tests {
         assert_eq!(parameters("SELECT @id"), Err("parameters are written :name, not @id".into()));
         assert_eq!(parameters("SELECT $id"), Err("parameters are written :name, not $id".into()));
         assert_eq!(
-            parameters("SELECT a::text"),
+            parameters("SELECT a: text"),
             Err("a colon stands without a parameter's name behind it".into())
         );
+    }
+
+    #[test]
+    fn casts_and_operators_are_no_parameters() {
+        assert_eq!(parameters("SELECT a::text FROM t WHERE j @> :x::jsonb"), Ok(vec!["x"]));
     }
 }

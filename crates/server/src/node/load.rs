@@ -72,7 +72,12 @@ impl Node {
         let params = target.keyspace.params(&target.captures, None);
         let row = backing.source.load(&backing.load, params).await?;
         let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
-        Ok(Owned { load_ms, ..self.row_draft(target, row) })
+        let read = Owned { load_ms, ..self.row_draft(target, row) };
+        // Nobody would say when it is old: it is for those who asked, and not kept for others.
+        Ok(match backing.source.unverified() {
+            Some(_) => Owned { expires: Some(self.clock.now()), grace_ms: 0, ..read },
+            None => read,
+        })
     }
 
     /// An entry from the row that a load returned: its first column is the value. No row, or a value of NULL, is

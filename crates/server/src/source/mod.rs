@@ -1,5 +1,6 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
+pub mod postgres;
 pub mod sqlite;
 
 use std::fmt;
@@ -33,6 +34,12 @@ pub trait Source: Send + Sync {
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
         let _ = statement;
         Ok(None)
+    }
+
+    /// Why commits may be missing in what the [`Follower`] is told just now; `None` while its stream is complete. What is
+    /// loaded meanwhile is not watched over.
+    fn unverified(&self) -> Option<String> {
+        None
     }
 
     /// How long ago the follower was last known to be complete, in milliseconds; for `bounded(d)` and for metrics.
@@ -191,5 +198,8 @@ pub fn open(
     watched: Vec<Watched>,
     feed_poll_ms: u64,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    Ok(Arc::new(sqlite::Sqlite::open(name, config, data, watched, feed_poll_ms)?))
+    match &config.postgres {
+        Some(postgres) => Ok(Arc::new(postgres::Postgres::open(name, postgres, config.timeout_ms, watched)?)),
+        None => Ok(Arc::new(sqlite::Sqlite::open(name, config, data, watched, feed_poll_ms)?)),
+    }
 }

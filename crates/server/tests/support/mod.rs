@@ -4,12 +4,14 @@
 //! Every test binary compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of the support")]
 
+mod postgres;
 mod process;
 mod raw;
 mod scripts;
 mod server;
 mod wait;
 
+pub use postgres::Postgres;
 pub use process::{Process, rss_bytes};
 pub use raw::{Raw, encode};
 pub use scripts::{client_dir, node, output_of, python, tool};

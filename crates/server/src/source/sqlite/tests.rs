@@ -108,7 +108,7 @@ fn watched() -> Vec<Watched> {
 }
 
 fn config(timeout_ms: u64) -> SourceConfig {
-    SourceConfig { path: "x.db".into(), seed: Some(SEED.into()), timeout_ms }
+    SourceConfig { path: "x.db".into(), seed: Some(SEED.into()), timeout_ms, ..SourceConfig::default() }
 }
 
 impl World {

@@ -98,7 +98,7 @@ fn what_cannot_be_watched_is_refused_with_the_nearest() {
         open(&seeded, "v", "id"),
         "the source refused: v is a view: a feed needs the tables behind it"
     );
-    let none = SourceConfig { path: "none.db".into(), seed: None, timeout_ms: 1000 };
+    let none = SourceConfig { path: "none.db".into(), timeout_ms: 1000, ..SourceConfig::default() };
     assert!(
         open(&none, "posts", "id").ends_with("none.db does not exist, and there is no seed to make it with")
     );
@@ -106,6 +106,7 @@ fn what_cannot_be_watched_is_refused_with_the_nearest() {
         path: "bad.db".into(),
         seed: Some("CREATE TABLE a (x); CREATE TABEL b (x);".into()),
         timeout_ms: 1000,
+        ..SourceConfig::default()
     };
     assert_eq!(open(&bad, "a", "x"), "the source refused: in the seed: near \"TABEL\": syntax error");
     let again = SourceConfig { seed: Some("CREATE TABLE a (x)".into()), ..bad };

@@ -1,0 +1,72 @@
+//! `clearwell feed`: what a database needs so that its commits can be followed.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::PostgresConfig;
+use crate::keyspace::FeedRules;
+use crate::source::Watched;
+use crate::source::postgres::setup;
+
+/// Prepares a database so that its commits can be followed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FeedArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum Command {
+    /// Prints the SQL that the sources of the configuration still need, or runs it
+    Init(InitArgs),
+}
+
+/// Arguments of `clearwell feed init`.
+#[derive(Debug, Clone, clap::Args)]
+struct InitArgs {
+    /// Run the SQL instead of printing it
+    #[arg(long)]
+    run: bool,
+    /// The configuration; without one, ./clearwell.toml if it is there, else a small sample
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs `clearwell feed`. Exits with 1 while something is missing that it did not mend.
+///
+/// # Errors
+/// In words: why a database could not be looked at.
+pub fn run(args: &FeedArgs) -> Result<ExitCode, String> {
+    let Command::Init(init) = &args.command;
+    let (config, origin) = super::serve::configuration(init.config.as_deref())?;
+    let feeds = FeedRules::build(&config).map_err(|error| format!("{origin}: {error}"))?;
+    let mut ready = true;
+    for (name, source) in &config.sources {
+        match &source.postgres {
+            Some(postgres) => ready &= postgresql(name, postgres, &feeds.watched(name), init.run)?,
+            None => println!("-- {name}: SQLite needs nothing; its triggers are made when the node starts"),
+        }
+    }
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether nothing is left to do.
+fn postgresql(name: &str, config: &PostgresConfig, watched: &[Watched], run: bool) -> Result<bool, String> {
+    let (setup, statements) =
+        setup(config, watched, run).map_err(|error| format!("source {name}: {error}"))?;
+    if statements.is_empty() && setup.problems.is_empty() {
+        println!("-- {name}: ready");
+        return Ok(true);
+    }
+    println!("-- {name}: {}", if run { "done" } else { "to be run in this order, each by itself" });
+    for statement in &statements {
+        println!("{statement};");
+    }
+    for problem in &setup.problems {
+        println!("-- {name}: {}", problem.what);
+        if problem.restart {
+            println!("-- {name}: the server must be restarted for it");
+        }
+    }
+    Ok(run && setup.problems.is_empty())
+}

@@ -1,0 +1,116 @@
+//! Barriers: when the feed has passed a place in the log.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use clearwell_engine::Version;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use super::pending::PREFIX;
+use super::{Shared, error, gone};
+use crate::source::SourceError;
+
+type Answer = oneshot::Sender<Result<Version, SourceError>>;
+
+/// Who waits for the feed. One question to the server serves all who asked before it was asked.
+pub struct Barriers {
+    queue: mpsc::UnboundedSender<Answer>,
+    asked: Mutex<Option<mpsc::UnboundedReceiver<Answer>>>,
+}
+
+impl Default for Barriers {
+    fn default() -> Barriers {
+        let (queue, asked) = mpsc::unbounded_channel();
+        Barriers { queue, asked: Mutex::new(Some(asked)) }
+    }
+}
+
+/// Waits until the follower was told of every commit made before now.
+pub async fn wait(shared: &Shared) -> Result<Version, SourceError> {
+    let (answer, answered) = oneshot::channel();
+    shared.barriers.queue.send(answer).map_err(|_| gone())?;
+    match tokio::time::timeout(Duration::from_millis(shared.timeout_ms), answered).await {
+        Ok(answer) => answer.unwrap_or_else(|_| Err(gone())),
+        Err(_) if shared.feed.unverified().is_some() => Err(SourceError::Unreachable(shared.feed.why_not())),
+        Err(_) => Err(SourceError::TooSlow(shared.timeout_ms)),
+    }
+}
+
+/// Serves barriers until the source is dropped.
+pub async fn serve(shared: Weak<Shared>) {
+    let Some(mut asked) = shared.upgrade().and_then(|shared| shared.barriers.asked.lock().take()) else {
+        return;
+    };
+    while let Some(first) = asked.recv().await {
+        let mut waiting = vec![first];
+        while let Ok(next) = asked.try_recv() {
+            waiting.push(next);
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let limit = Duration::from_millis(shared.timeout_ms);
+        let passed = tokio::time::timeout(limit, pass(&shared))
+            .await
+            .unwrap_or(Err(SourceError::TooSlow(shared.timeout_ms)));
+        for answer in waiting {
+            // Some have stopped to wait.
+            let _ = answer.send(passed.clone());
+        }
+    }
+}
+
+/// How long the server may take to say by itself that it has come so far.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Asks where the log ends and waits until the feed is there.
+async fn pass(shared: &Arc<Shared>) -> Result<Version, SourceError> {
+    shared.feed.verified().await;
+    let asked = shared.feed.now_ms();
+    let end = end_of_log(shared).await?;
+    let feed = &shared.feed;
+    let reached = match end.flushed {
+        true => tokio::time::timeout(PATIENCE, feed.reach(end.lsn, true)).await.is_ok(),
+        false => false,
+    };
+    let lsn = match reached {
+        true => end.lsn,
+        // The log is not on the disk so far, or its end is not that of a record: a commit of our own behind it is both.
+        false => {
+            let lsn = mark(shared).await?;
+            feed.reach(lsn, false).await;
+            lsn
+        }
+    };
+    feed.complete(asked);
+    Ok(Version(lsn))
+}
+
+struct End {
+    lsn: u64,
+    /// Whether the server may send all before it.
+    flushed: bool,
+}
+
+async fn end_of_log(shared: &Shared) -> Result<End, SourceError> {
+    let sql = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::int8";
+    let row = ask(shared, sql, &[]).await?;
+    let (end, flushed): (i64, i64) = (row.get(0), row.get(1));
+    Ok(End { lsn: u64::try_from(end).unwrap_or(0), flushed: end <= flushed })
+}
+
+async fn mark(shared: &Shared) -> Result<u64, SourceError> {
+    let sql = "SELECT (pg_logical_emit_message(true, $1, 'barrier') - '0/0'::pg_lsn)::int8";
+    let row = ask(shared, sql, &[&PREFIX]).await?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
+async fn ask(
+    shared: &Shared,
+    sql: &str,
+    params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<tokio_postgres::Row, SourceError> {
+    let turn = shared.own.turn().await?;
+    let told = |wrong| error::told(&wrong, shared.timeout_ms);
+    let statement = turn.link().own(sql).await.map_err(told)?;
+    turn.link().client.query_one(&statement, params).await.map_err(told)
+}

@@ -1,0 +1,86 @@
+//! What PostgreSQL makes of a statement: its columns, and the tables behind its views.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+
+use super::link::Link;
+use super::text::Text;
+use crate::source::{Shape, Statement, Watched};
+
+/// What the rule of the view `clearwell_probe` depends on, views within seen through: relations that hold rows, and
+/// functions that are not PostgreSQL's own (they may read anything). `named` are the watched tables.
+const READS: &str = "
+WITH RECURSIVE views AS (
+    SELECT 'pg_temp.clearwell_probe'::regclass::oid AS oid
+    UNION
+    SELECT d.refobjid FROM views v
+    JOIN pg_rewrite r ON r.ev_class = v.oid
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'v'
+), used AS (
+    SELECT DISTINCT d.refclassid, d.refobjid FROM views v
+    JOIN pg_rewrite r ON r.ev_class = v.oid
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+), named AS (
+    SELECT name, to_regclass(name)::oid AS oid FROM unnest($1::text[]) AS name
+)
+SELECT coalesce(n.name, c.oid::regclass::text)
+FROM used u JOIN pg_class c ON u.refclassid = 'pg_class'::regclass AND c.oid = u.refobjid
+LEFT JOIN named n ON n.oid = c.oid WHERE c.relkind NOT IN ('v', 'c')
+UNION
+SELECT 'the function ' || p.oid::regprocedure::text
+FROM used u JOIN pg_proc p ON u.refclassid = 'pg_proc'::regclass AND p.oid = u.refobjid
+ORDER BY 1";
+
+/// Describes a statement without running it: it becomes a view for a moment, in a transaction that is rolled back.
+pub async fn describe(link: &Link, statement: &Statement, watched: &[Watched]) -> Result<Shape, Error> {
+    let text = Text::parse(&statement.0);
+    let prepared = link.client.prepare(&text.sql).await?;
+    let columns: Vec<Arc<str>> = prepared.columns().iter().map(|column| column.name().into()).collect();
+    if columns.is_empty() {
+        return Ok(Shape { columns, reads: Vec::new(), writes: true });
+    }
+    link.client.batch_execute("BEGIN").await?;
+    let reads = reads(link, &text, prepared.params(), columns.len(), watched).await;
+    link.client.batch_execute("ROLLBACK").await?;
+    match reads {
+        Ok(reads) => Ok(Shape { columns, reads, writes: false }),
+        Err(wrong) if cannot_be_a_view(&wrong) => Ok(Shape { columns, reads: Vec::new(), writes: true }),
+        Err(wrong) => Err(wrong),
+    }
+}
+
+/// What can be prepared and is no view is no plain SELECT.
+fn cannot_be_a_view(wrong: &Error) -> bool {
+    [SqlState::SYNTAX_ERROR, SqlState::FEATURE_NOT_SUPPORTED].iter().any(|code| wrong.code() == Some(code))
+}
+
+async fn reads(
+    link: &Link,
+    text: &Text,
+    params: &[Type],
+    columns: usize,
+    watched: &[Watched],
+) -> Result<Vec<Arc<str>>, Error> {
+    let oids: Vec<u32> = params.iter().map(Type::oid).collect();
+    let sql = "SELECT oid, format_type(oid, NULL) FROM pg_type WHERE oid = ANY($1)";
+    let types = link.client.query(sql, &[&oids]).await?;
+    let types: BTreeMap<u32, String> = types.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let null = |at: usize| {
+        let ty = oids.get(at).and_then(|oid| types.get(oid)).map_or("text", String::as_str);
+        format!("(NULL::{ty})")
+    };
+    let names: Vec<String> = (1..=columns).map(|number| format!("c{number}")).collect();
+    let sql = text.with(null);
+    let sql = sql.trim_end().trim_end_matches(';');
+    let names = names.join(", ");
+    link.client.batch_execute(&format!("CREATE TEMP VIEW clearwell_probe ({names}) AS {sql}")).await?;
+    let watched: Vec<&str> = watched.iter().map(|watched| &*watched.table).collect();
+    let rows = link.client.query(READS, &[&watched]).await?;
+    Ok(rows.iter().map(|row| row.get::<_, &str>(0).into()).collect())
+}

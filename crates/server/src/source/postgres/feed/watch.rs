@@ -1,0 +1,62 @@
+//! Looking after the feed: that it is complete, that it still covers what it must, and what its slot costs the server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::super::{Shared, barrier, error};
+use super::setup::{self, Setup};
+use crate::source::{SourceError, Watched};
+
+/// How often the feed is asked how far it is, when nobody else asks.
+const BEAT: Duration = Duration::from_millis(100);
+/// How many beats from one look at the database's set-up to the next.
+const LOOK: u64 = 5;
+
+/// Runs until the source is dropped.
+pub async fn heartbeat(shared: Weak<Shared>) {
+    let mut timer = tokio::time::interval(BEAT);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for beat in 0_u64.. {
+        timer.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.feed.unverified().is_some() {
+            continue;
+        }
+        // A feed that cannot answer is behind; `behind_ms` says so.
+        let _ = barrier::wait(&shared).await;
+        if beat % LOOK == 0
+            && let Ok(setup) = look(&shared).await
+            && let Some(why) = judge(&shared, &setup)
+        {
+            shared.feed.doubt(why);
+        }
+    }
+}
+
+async fn look(shared: &Shared) -> Result<Setup, SourceError> {
+    let turn = shared.own.turn().await?;
+    let looking = setup::look(&turn.link().client, &shared.feed.config, &shared.watched);
+    match tokio::time::timeout(Duration::from_millis(shared.timeout_ms), looking).await {
+        Ok(looked) => looked.map_err(|wrong| error::told(&wrong, shared.timeout_ms)),
+        Err(_) => Err(SourceError::TooSlow(shared.timeout_ms)),
+    }
+}
+
+/// Why the feed must begin anew; `None` when all is as it was.
+fn judge(shared: &Shared, setup: &Setup) -> Option<String> {
+    if let Some(problem) = setup.problem() {
+        return Some(problem);
+    }
+    let budget = shared.feed.config.lag_budget;
+    if let Some(slot) = setup.slot.as_ref().filter(|slot| slot.held > budget) {
+        return Some(format!("the slot is over its budget of {budget} bytes: {slot}"));
+    }
+    let known = shared.feed.tables();
+    (!same(&known, &setup.tables))
+        .then(|| "a followed table was made anew, or its partitions are others".into())
+}
+
+fn same(a: &HashMap<u32, Arc<Watched>>, b: &HashMap<u32, Arc<Watched>>) -> bool {
+    a.len() == b.len() && b.iter().all(|(oid, watched)| a.get(oid).is_some_and(|w| w.table == watched.table))
+}

@@ -1,0 +1,202 @@
+//! PostgreSQL: loads and writes over pooled connections, commits from its log by logical replication.
+//!
+//! Two threads a source, each with a runtime of its own: one drives the connections, one reads the log and tells the
+//! follower. A commit's version is its LSN.
+
+mod barrier;
+mod cell;
+mod describe;
+mod error;
+mod feed;
+mod link;
+mod load;
+mod pending;
+mod pool;
+mod text;
+mod write;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clearwell_engine::Version;
+use tokio::runtime::Handle;
+
+pub use feed::setup::{Setup, setup};
+
+use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
+use crate::config::PostgresConfig;
+use feed::Feed;
+use pool::Pool;
+
+/// A PostgreSQL database.
+pub struct Postgres {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    /// Dropped with the source: then its thread ends, and its connections with it.
+    _alive: tokio::sync::oneshot::Sender<()>,
+}
+
+/// What the tasks of a source share.
+struct Shared {
+    name: String,
+    timeout_ms: u64,
+    watched: Vec<Watched>,
+    loads: Pool,
+    writes: Pool,
+    /// For what is not asked by clients: descriptions, barriers, the heartbeat.
+    own: Pool,
+    feed: Arc<Feed>,
+    barriers: barrier::Barriers,
+}
+
+impl Postgres {
+    /// Connects, and starts the thread that drives the connections. The feed begins with [`Source::follow`].
+    pub fn open(
+        name: &str,
+        config: &PostgresConfig,
+        timeout_ms: u64,
+        watched: Vec<Watched>,
+    ) -> Result<Postgres, SourceError> {
+        let database = database(&config.url, timeout_ms)?;
+        let size = usize::from(config.connections);
+        let pool = |size, depth| Pool::new(database.clone(), timeout_ms, size, depth);
+        let feed = Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms);
+        let shared = Arc::new(Shared {
+            name: name.into(),
+            timeout_ms,
+            watched,
+            loads: pool(size, load::DEPTH),
+            writes: pool(size, 1),
+            own: pool(1, 1),
+            feed: Arc::new(feed),
+            barriers: barrier::Barriers::default(),
+        });
+        let (alive, ended) = tokio::sync::oneshot::channel();
+        let runtime = thread(&format!("postgres {name}"), async move {
+            // Ends when the sender is dropped; nothing is ever sent.
+            let _ = ended.await;
+        })?;
+        let source = Postgres { shared, runtime, _alive: alive };
+        source.blocking(|shared| async move { shared.loads.turn().await.map(|_| ()) })?;
+        Ok(source)
+    }
+
+    /// Runs `work` on the source's thread and waits for it, for callers that are not async themselves.
+    fn blocking<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, SourceError>
+    where
+        F: Future<Output = Result<T, SourceError>> + Send + 'static,
+    {
+        let (sender, answer) = mpsc::channel();
+        let work = work(self.shared.clone());
+        let limit = Duration::from_millis(self.shared.timeout_ms);
+        self.runtime.spawn(async move {
+            let done = tokio::time::timeout(limit, work).await;
+            // Nobody waits any more when this fails.
+            let _ = sender.send(done);
+        });
+        match answer.recv() {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(SourceError::TooSlow(self.shared.timeout_ms)),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    /// Runs `work` on the source's thread to its end, whether its caller still waits or not.
+    fn later<T: Send + 'static, F>(
+        &self,
+        work: impl FnOnce(Arc<Shared>) -> F,
+    ) -> Later<Result<T, SourceError>>
+    where
+        F: Future<Output = Result<T, SourceError>> + Send + 'static,
+    {
+        let task = self.runtime.spawn(work(self.shared.clone()));
+        Box::pin(async move { task.await.unwrap_or_else(|_| Err(gone())) })
+    }
+}
+
+fn gone() -> SourceError {
+    SourceError::Unreachable("the source was closed".into())
+}
+
+/// Starts a thread with a runtime that ends with `main`.
+fn thread(name: &str, main: impl Future<Output = ()> + Send + 'static) -> Result<Handle, SourceError> {
+    let failed = |error: std::io::Error| SourceError::Unreachable(format!("cannot start a thread: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name(name.chars().take(15).collect())
+        .spawn(move || runtime.block_on(main))
+        .map_err(failed)?;
+    Ok(handle)
+}
+
+/// The url as connections are made from it: values are written in one way whatever the server's settings are, an
+/// acknowledged commit is on its disk, and no statement outlives the timeout.
+fn database(url: &str, timeout_ms: u64) -> Result<tokio_postgres::Config, SourceError> {
+    let wrong = |error: tokio_postgres::Error| SourceError::Unreachable(format!("the url: {error}"));
+    let mut config: tokio_postgres::Config = url.parse().map_err(wrong)?;
+    let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+    config.options(format!(
+        "{given}-c statement_timeout={timeout_ms} -c synchronous_commit=on {}",
+        feed::wire::VALUES
+    ));
+    config.connect_timeout(Duration::from_millis(timeout_ms));
+    if config.get_application_name().is_none() {
+        config.application_name("clearwell");
+    }
+    Ok(config)
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.feed.close();
+    }
+}
+
+impl Source for Postgres {
+    fn follow(&self, follower: Arc<dyn Follower>) -> Result<(), SourceError> {
+        feed::start(self.shared.feed.clone(), follower)?;
+        self.runtime.spawn(barrier::serve(Arc::downgrade(&self.shared)));
+        self.runtime.spawn(feed::watch::heartbeat(Arc::downgrade(&self.shared)));
+        Ok(())
+    }
+
+    fn load(&self, statement: &Statement, params: Vec<Param>) -> Later<Result<Option<Row>, SourceError>> {
+        let statement = statement.0.clone();
+        self.later(
+            |shared| async move { load::load(&shared.loads, shared.timeout_ms, &statement, &params).await },
+        )
+    }
+
+    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
+        self.later(|shared| async move { write::write(&shared, write).await })
+    }
+
+    fn barrier(&self) -> Later<Result<Version, SourceError>> {
+        self.later(|shared| async move { barrier::wait(&shared).await })
+    }
+
+    fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
+        let statement = statement.clone();
+        self.blocking(|shared| async move {
+            let turn = shared.own.turn().await?;
+            let shape = describe::describe(turn.link(), &statement, &shared.watched).await;
+            shape.map(Some).map_err(|wrong| error::told(&wrong, shared.timeout_ms))
+        })
+    }
+
+    fn unverified(&self) -> Option<String> {
+        self.shared.feed.unverified()
+    }
+
+    fn behind_ms(&self) -> u64 {
+        self.shared.feed.behind_ms()
+    }
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}

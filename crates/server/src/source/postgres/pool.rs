@@ -1,0 +1,122 @@
+//! A bounded set of connections, made when they are first needed and again when they broke.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+
+use super::error;
+use super::link::{Link, User};
+use crate::source::SourceError;
+
+/// After a failed connect nobody tries again for this long, doubled with each failure up to [`BACK_OFF_MAX`].
+const BACK_OFF: Duration = Duration::from_millis(20);
+const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+
+/// Connections that are used by at most `depth` at a time each.
+pub struct Pool {
+    config: tokio_postgres::Config,
+    timeout_ms: u64,
+    depth: usize,
+    places: Vec<Mutex<Place>>,
+    free: Semaphore,
+}
+
+#[derive(Default)]
+struct Place {
+    link: Option<Arc<Link>>,
+    failed: Option<Failed>,
+}
+
+struct Failed {
+    why: SourceError,
+    not_before: Instant,
+    wait: Duration,
+}
+
+/// The right to use one connection.
+pub struct Turn<'p> {
+    user: User,
+    _permit: SemaphorePermit<'p>,
+}
+
+impl Turn<'_> {
+    /// The connection.
+    pub fn link(&self) -> &Link {
+        &self.user.0
+    }
+}
+
+impl Pool {
+    /// A pool of `size` connections; none is made yet.
+    pub fn new(config: tokio_postgres::Config, timeout_ms: u64, size: usize, depth: usize) -> Pool {
+        let places = (0..size).map(|_| Mutex::default()).collect();
+        Pool { config, timeout_ms, depth, places, free: Semaphore::new(size.saturating_mul(depth)) }
+    }
+
+    /// A connection with room for one more; waits for it, but not for a server that was away a moment ago.
+    pub async fn turn(&self) -> Result<Turn<'_>, SourceError> {
+        let permit = self.free.acquire().await.expect("the semaphore is never closed");
+        loop {
+            let mut least: Option<(usize, usize)> = None;
+            for (at, place) in self.places.iter().enumerate() {
+                // A place that is locked is being connected: others may be ready.
+                let Ok(place) = place.try_lock() else { continue };
+                let users = match &place.link {
+                    Some(link) if !link.client.is_closed() => link.users.load(Ordering::Relaxed),
+                    _ => 0,
+                };
+                if users < self.depth && least.is_none_or(|(fewest, _)| users < fewest) {
+                    least = Some((users, at));
+                }
+            }
+            let Some(place) = least.and_then(|(_, at)| self.places.get(at)) else {
+                // All are being connected: wait for one of them and look again.
+                drop(self.places[fastrand::usize(..self.places.len())].lock().await);
+                continue;
+            };
+            let user = self.enter(&mut *place.lock().await).await?;
+            return Ok(Turn { user, _permit: permit });
+        }
+    }
+
+    /// How many connections there are at most.
+    pub fn size(&self) -> usize {
+        self.places.len()
+    }
+
+    async fn enter(&self, place: &mut Place) -> Result<User, SourceError> {
+        if let Some(link) = place.link.take_if(|link| !link.client.is_closed()) {
+            let user = link.enter();
+            place.link = Some(link);
+            return Ok(user);
+        }
+        if let Some(failed) = place.failed.as_ref().filter(|failed| Instant::now() < failed.not_before) {
+            return Err(failed.why.clone());
+        }
+        let connect = Link::connect(&self.config);
+        let limit = Duration::from_millis(self.timeout_ms);
+        let why = match tokio::time::timeout(limit, connect).await {
+            Ok(Ok(link)) => {
+                let link = Arc::new(link);
+                *place = Place { link: Some(link.clone()), failed: None };
+                return Ok(link.enter());
+            }
+            Ok(Err(error)) => unreachable(error::told(&error, self.timeout_ms)),
+            Err(_) => SourceError::Unreachable(format!("no connection within {} ms", self.timeout_ms)),
+        };
+        let wait = place.failed.as_ref().map_or(BACK_OFF, |failed| (failed.wait * 2).min(BACK_OFF_MAX));
+        place.link = None;
+        place.failed = Some(Failed { why: why.clone(), not_before: Instant::now() + wait, wait });
+        Err(why)
+    }
+}
+
+/// A server that refuses a connection is one that cannot be reached.
+fn unreachable(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Refused(message) => SourceError::Unreachable(message),
+        other => other,
+    }
+}

@@ -1,0 +1,148 @@
+//! Writes: one transaction each, answered when the feed has told of it.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::link::{Fault, Link};
+use super::pending::PREFIX;
+use super::{Shared, error};
+use crate::source::{Receipt, Row, SourceError, Write};
+
+/// Puts a message into the transaction; it comes out of the log where the commit stands.
+const MARK: &str = "SELECT pg_logical_emit_message(true, :prefix, :message)::text";
+
+/// Writes. Whatever the answer, the write's `committed` is called if and only if its commit is told of.
+pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError> {
+    let limit = Duration::from_millis(shared.timeout_ms);
+    // Without a feed nobody could say when the write is visible: it is not begun.
+    match tokio::time::timeout(limit, shared.feed.verified()).await {
+        Ok(()) => {}
+        Err(_) => return Err(SourceError::Unreachable(shared.feed.why_not())),
+    }
+    let turn = match tokio::time::timeout(limit, shared.writes.turn()).await {
+        Ok(turn) => turn?,
+        Err(_) => return Err(SourceError::TooSlow(shared.timeout_ms)),
+    };
+    let (number, message) = shared.feed.pending.number();
+    let Write { statement, params, read_back, committed } = write;
+    let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
+    let receipt = match run.apart(run.begin(&statement.0, &params, read_back.as_ref(), &message)).await {
+        Ok(receipt) => receipt,
+        Err(wrong) => {
+            run.roll_back().await;
+            return Err(wrong);
+        }
+    };
+    let mut told = shared.feed.pending.expect(number, receipt, committed);
+    let outcome = run.apart(async { run.commit().await }).await;
+    match &outcome {
+        Ok(()) => shared.feed.pending.answered(number),
+        Err(SourceError::Refused(_)) => {
+            shared.feed.pending.forget(number);
+            return Err(outcome.expect_err("it was matched"));
+        }
+        // The connection broke on the way: whether it was committed, the feed will tell.
+        Err(_) => {}
+    }
+    drop(turn);
+    wait(shared, number, &mut told).await
+}
+
+/// Waits for the feed; a write that it does not tell of in time may or may not have been committed.
+async fn wait(
+    shared: &Shared,
+    number: u64,
+    told: &mut oneshot::Receiver<Receipt>,
+) -> Result<Receipt, SourceError> {
+    let limit = Duration::from_millis(shared.timeout_ms);
+    match tokio::time::timeout(limit, told).await {
+        Ok(Ok(receipt)) => Ok(receipt),
+        Ok(Err(_)) => Err(SourceError::TooSlow(shared.timeout_ms)),
+        Err(_) => {
+            // What it kept may still be called when the feed comes by; only very late ones are given up.
+            let feed = shared.feed.clone();
+            let late = limit.saturating_mul(30);
+            tokio::spawn(async move {
+                tokio::time::sleep(late).await;
+                feed.pending.forget(number);
+            });
+            Err(SourceError::TooSlow(shared.timeout_ms))
+        }
+    }
+}
+
+struct Running<'l> {
+    link: &'l Link,
+    timeout_ms: u64,
+}
+
+impl Running<'_> {
+    /// The server ends a statement at the timeout; one that is not even ended is not waited for.
+    async fn apart<T>(&self, work: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+        let limit = Duration::from_millis(self.timeout_ms.saturating_mul(2));
+        tokio::time::timeout(limit, work).await.unwrap_or(Err(SourceError::TooSlow(self.timeout_ms)))
+    }
+
+    /// All but the COMMIT, on the way together.
+    async fn begin(
+        &self,
+        statement: &std::sync::Arc<str>,
+        params: &[crate::source::Param],
+        read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
+        message: &str,
+    ) -> Result<Receipt, SourceError> {
+        let told = |fault: Fault| {
+            if let Fault::Postgres(wrong) = &fault
+                && error::is_outdated(wrong)
+            {
+                self.link.forget(statement);
+            }
+            fault.told(self.timeout_ms)
+        };
+        let client = &self.link.client;
+        let change = self.link.prepared(statement, false).await.map_err(|e| told(e.into()))?;
+        let change = change.get().expect("it was prepared just now");
+        let bound = change.bind(params).map_err(told)?;
+        let read = match read_back {
+            Some((statement, params)) => {
+                let cell = self.link.prepared(&statement.0, true).await.map_err(|e| told(e.into()))?;
+                let bound = cell.get().expect("it was prepared just now").bind(params).map_err(told)?;
+                Some((cell, bound))
+            }
+            None => None,
+        };
+        let mark = self.link.prepared(&MARK.into(), false).await.map_err(|e| told(e.into()))?;
+        let mark = mark.get().expect("it was prepared just now");
+        let text = |text: &str| super::cell::Bound(crate::source::Cell::Text(text.into()));
+        let read_row = async {
+            let Some((cell, bound)) = read else { return Ok(None) };
+            let prepared = cell.get().expect("it was prepared just now");
+            prepared.first_row(client, bound).await as Result<Option<Row>, tokio_postgres::Error>
+        };
+        let (began, rows, row, marked) = tokio::join!(
+            biased;
+            client.batch_execute("BEGIN"),
+            client.execute_raw(&change.statement, bound),
+            read_row,
+            client.execute_raw(&mark.statement, [text(PREFIX), text(message)]),
+        );
+        // The first failure is the cause of those behind it.
+        began.map_err(|e| told(e.into()))?;
+        let rows = rows.map_err(|e| told(e.into()))?;
+        let row = row.map_err(|e| told(e.into()))?;
+        marked.map_err(|e| told(e.into()))?;
+        Ok(Receipt { rows, row, ..Receipt::default() })
+    }
+
+    async fn commit(&self) -> Result<(), SourceError> {
+        let committed = self.link.client.batch_execute("COMMIT").await;
+        committed.map_err(|wrong| super::error::told(&wrong, self.timeout_ms))
+    }
+
+    /// Leaves the connection as it was found; when that fails the connection is broken and will be made anew.
+    async fn roll_back(&self) {
+        let limit = Duration::from_millis(self.timeout_ms);
+        let _ = tokio::time::timeout(limit, self.link.client.batch_execute("ROLLBACK")).await;
+    }
+}

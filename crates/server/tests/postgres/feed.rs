@@ -1,0 +1,111 @@
+//! What the feed tells, and in which order.
+
+use clearwell::source::{Source, SourceError};
+
+use crate::world::{Told, World, int, string};
+
+#[test]
+fn old_and_new_rows_of_every_change_are_told() {
+    let world = World::posts();
+    assert_eq!(world.changes("UPDATE posts SET author_id = 77 WHERE id = 3"), ["posts 3,3>77,3"]);
+    assert_eq!(world.changes("INSERT INTO posts VALUES (200, 'x', NULL)"), ["posts ->NULL,200"]);
+    assert_eq!(world.changes("DELETE FROM posts WHERE id = 200"), ["posts NULL,200>-"]);
+    let both = world
+        .changes("BEGIN; UPDATE posts SET id = 300 WHERE id = 4; DELETE FROM posts WHERE id = 5; COMMIT");
+    assert_eq!(both, ["posts 4,4>4,300", "posts 5,5>-"]);
+    let none = world.changes(
+        "BEGIN; DELETE FROM posts; ROLLBACK; CREATE TABLE other (x int); INSERT INTO other VALUES (1)",
+    );
+    assert_eq!(none, Vec::<String>::new());
+    assert_eq!(world.changes("UPDATE posts SET content = content").len(), 99);
+    // A value too large to be logged again is taken from the old row, or not needed.
+    let large = "UPDATE posts SET content = repeat(md5(random()::text), 100000) WHERE id = 6";
+    assert_eq!(world.changes(large), ["posts 6,6>6,6"]);
+    assert_eq!(world.changes("UPDATE posts SET author_id = 0 WHERE id = 6"), ["posts 6,6>0,6"]);
+    assert!(world.source.behind_ms() < 1000);
+}
+
+#[test]
+fn a_large_column_that_stays_is_told_from_the_old_row() {
+    let world = World::with(
+        "CREATE TABLE t (id int PRIMARY KEY, big text, n int); ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
+         INSERT INTO t VALUES (1, repeat('x', 10000), 1)",
+        &[("t", &["big", "id"])],
+    );
+    let big = "x".repeat(10_000);
+    assert_eq!(world.changes("UPDATE t SET n = 2"), [format!("t {big},1>{big},1")]);
+}
+
+#[test]
+fn own_writes_are_told_in_the_commit_order() {
+    let world = World::posts();
+    world.recorder.take();
+    let update = "UPDATE posts SET author_id = author_id + 1 WHERE id = :id";
+    let read = "SELECT content, author_id FROM posts WHERE id = :id";
+    let receipt = world.write(update, vec![int("id", 1)], Some(read)).expect("it is written");
+    let told = world.recorder.take();
+    let [Told::Commit(commit), Told::Own(own)] = &told[..] else { panic!("{told:?}") };
+    assert!(commit.own && commit.version == receipt.version && *own == receipt);
+    assert_eq!((commit.changes.len(), receipt.rows), (1, 1));
+    // A write that changes nothing, and one to a table that nobody follows, have their place as well.
+    let nothing =
+        world.write("DELETE FROM posts WHERE id = :id", vec![int("id", 999)], None).expect("it is written");
+    assert!(nothing.rows == 0 && nothing.version > receipt.version);
+    world.database.psql("CREATE TABLE other (x text)");
+    let other =
+        world.write("INSERT INTO other VALUES (:x)", vec![string("x", "a")], None).expect("it is written");
+    assert!(other.version > nothing.version);
+
+    // Concurrent writes of one row: the versions and the rows read back are in the same order.
+    world.recorder.take();
+    let writes: Vec<_> = (0..64).map(|_| world.begin_write(update, vec![int("id", 2)], Some(read))).collect();
+    for write in writes {
+        world.runtime.block_on(write).expect("it is written");
+    }
+    let told = world.recorder.take();
+    let receipts: Vec<_> =
+        told.iter().filter_map(|t| if let Told::Own(own) = t { Some(own) } else { None }).collect();
+    assert_eq!(receipts.len(), 64);
+    assert!(receipts.is_sorted_by(|a, b| a.version < b.version));
+    let values: Vec<String> =
+        receipts.iter().map(|receipt| crate::world::text(receipt.row.as_ref())).collect();
+    assert_eq!(values, (3..67).map(|n| format!("post 2,{n}")).collect::<Vec<_>>());
+    for pair in told.chunks(2) {
+        assert!(
+            matches!(pair, [Told::Commit(commit), Told::Own(own)] if commit.own && commit.version == own.version)
+        );
+    }
+}
+
+#[test]
+fn partitions_speak_for_their_table() {
+    let world = World::with(
+        "CREATE TABLE posts (id int PRIMARY KEY, a int) PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF posts FOR VALUES FROM (0) TO (10);
+         CREATE TABLE high PARTITION OF posts FOR VALUES FROM (10) TO (20)",
+        &[("posts", &["id"])],
+    );
+    assert_eq!(world.changes("INSERT INTO posts VALUES (1, 1), (11, 1)"), ["posts ->1", "posts ->11"]);
+    assert_eq!(world.changes("UPDATE posts SET id = 12 WHERE id = 1"), ["posts 1>-", "posts ->12"]);
+    // A partition that is made while the feed runs.
+    let sql = "BEGIN; CREATE TABLE more PARTITION OF posts FOR VALUES FROM (20) TO (30);
+        INSERT INTO posts VALUES (21, 1); COMMIT";
+    assert_eq!(world.changes(sql), ["posts ->21"]);
+    world.recorder.take();
+    world.database.psql("TRUNCATE high");
+    world.barrier();
+    assert_eq!(world.lost(), ["TRUNCATE of posts"]);
+}
+
+#[test]
+fn a_deferred_constraint_refuses_at_the_commit() {
+    let world = World::with(
+        "CREATE TABLE t (id int PRIMARY KEY, x int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO t VALUES (1, 1)",
+        &[("t", &["id"])],
+    );
+    world.recorder.take();
+    let refused = world.write("INSERT INTO t VALUES (:id, 1)", vec![int("id", 2)], None);
+    assert!(matches!(&refused, Err(SourceError::Refused(why)) if why.contains("23505")), "{refused:?}");
+    world.barrier();
+    assert_eq!(world.recorder.take(), []);
+}

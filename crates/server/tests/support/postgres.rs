@@ -1,0 +1,154 @@
+//! A private PostgreSQL of Debian's packages, for one test.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::{Process, wait_for};
+
+const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+
+/// A server with a folder and a port of its own; stopped and removed when dropped.
+pub struct Postgres {
+    folder: tempfile::TempDir,
+    port: u16,
+    settings: Vec<String>,
+    server: Option<Process>,
+}
+
+impl Postgres {
+    /// A server that keeps a logical log, with nothing in it.
+    pub fn start() -> Postgres {
+        Postgres::start_with(&["wal_level=logical"])
+    }
+
+    /// A server with these settings and the usual ones.
+    pub fn start_with(settings: &[&str]) -> Postgres {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(folder.path()));
+        }
+        let data = folder.path().join("data");
+        run(program("initdb")
+            .arg("--no-sync")
+            .args(["--auth=trust", "--username=postgres", "-D"])
+            .arg(&data));
+        let settings = settings.iter().map(|setting| (*setting).to_string()).collect();
+        let mut postgres = Postgres { folder, port: free_port(), settings, server: None };
+        postgres.start_again();
+        postgres
+    }
+
+    /// Where clients find it.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Runs SQL as an operator would, with psql; answers what it prints.
+    pub fn psql(&self, sql: &str) -> String {
+        self.try_psql(sql).unwrap_or_else(|wrong| panic!("psql: {wrong}\nof: {sql}"))
+    }
+
+    /// The same; what psql complains about is the error.
+    pub fn try_psql(&self, sql: &str) -> Result<String, String> {
+        let output = Command::new(format!("{PROGRAMS}/psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", sql])
+            .output()
+            .expect("psql is installed");
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_string()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Ends all of it as a crash does: nothing is flushed that was not.
+    pub fn kill9(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill9();
+        }
+    }
+
+    /// Sends a signal to the server process alone, such as `STOP`.
+    pub fn signal(&self, signal: &str) {
+        let server = self.server.as_ref().expect("it runs");
+        run(Command::new("kill").arg(format!("-{signal}")).arg(server.id().to_string()));
+    }
+
+    /// Starts it after [`Postgres::kill9`]. The children of a killed server take a moment to notice.
+    pub fn start_again(&mut self) {
+        self.server = Some(self.launch());
+        wait_for("PostgreSQL to answer", || {
+            if self.server.as_mut().is_some_and(|server| server.ended().is_some()) {
+                self.server = Some(self.launch());
+            }
+            self.try_psql("SELECT 1").ok()
+        });
+    }
+
+    fn launch(&self) -> Process {
+        let mut command = program("postgres");
+        command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
+        let usual = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=on",
+            "max_connections=200",
+            "dynamic_shared_memory_type=mmap",
+        ];
+        for setting in usual.into_iter().chain(self.settings.iter().map(String::as_str)) {
+            command.args(["-c", setting]);
+        }
+        Process::start(&mut command)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // A killed server leaves shared memory behind; one that is told to stop does not.
+        let stopped =
+            program("pg_ctl").args(["stop", "-m", "immediate", "-w", "-D"]).arg(self.data()).output();
+        drop(stopped);
+        self.kill9();
+    }
+}
+
+/// One of PostgreSQL's programs, which refuse to be run by root.
+fn program(name: &str) -> Command {
+    let path = format!("{PROGRAMS}/{name}");
+    if !is_root() {
+        return Command::new(path);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--", &path]).current_dir("/");
+    command
+}
+
+fn is_root() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:\t0\t"))
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().expect("the program is installed");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+impl Postgres {
+    /// From now on this role must give its password.
+    pub fn demand_passwords(&self, role: &str) {
+        let rules = self.data().join("pg_hba.conf");
+        let mut text = format!("host all {role} all scram-sha-256\n");
+        text.push_str(&std::fs::read_to_string(&rules).expect("initdb wrote it"));
+        std::fs::write(&rules, text).expect("the folder is ours");
+        self.psql("SELECT pg_reload_conf()");
+    }
+}
