@@ -17,3 +17,4 @@ pub mod road;
 pub mod running;
 pub mod source;
 pub mod tasks;
+pub mod writeback;

@@ -1,6 +1,7 @@
 //! A node: the read policy, the write policy and the road of invalidations, for every surface alike.
 
 mod answer;
+mod back;
 mod demand;
 mod draft;
 mod follow;
@@ -30,6 +31,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::road::Road;
+use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
 pub struct Node {
@@ -45,6 +47,8 @@ pub struct Node {
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.
     pub run_id: u64,
+    /// Writes that the sources do not have yet; `None` on a node without a data folder.
+    pub(crate) back: Option<Arc<WriteBack>>,
     feeds: FeedRules,
     road: Mutex<Road>,
     /// Where loads run, so that they outlive whoever asked.
