@@ -4,6 +4,7 @@ mod invalidate;
 mod replay;
 mod serve;
 mod wire;
+mod writeback;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ enum Command {
     Serve(ServeArgs),
     Replay(replay::ReplayArgs),
     Invalidate(invalidate::InvalidateArgs),
+    Writeback(writeback::WritebackArgs),
 }
 
 /// Parses the command line and runs what it asks for. Exits with 2 for a wrong command line, 1 for a failure.
@@ -36,6 +38,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Invalidate(args)) => invalidate::run(&args),
+        Some(Command::Writeback(args)) => writeback::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("clearwell: {error}");

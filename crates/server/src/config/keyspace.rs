@@ -72,7 +72,8 @@ fn flush(section: &Section<'_>, has_store: bool) -> Result<FlushConfig, ConfigEr
     if let Some(key) = keys.into_iter().find(|key| section.has(key) && !has_store) {
         return Err(section.error(key, format!("{key} needs store, the statement that writes a value")));
     }
-    let whole = |batch: f64| (batch.fract() == 0.0 && (1.0..=100_000.0).contains(&batch)).then_some(batch as usize);
+    let whole =
+        |batch: f64| (batch.fract() == 0.0 && (1.0..=100_000.0).contains(&batch)).then_some(batch as usize);
     let default = FlushConfig::default();
     let batch = match section.number("flush_batch")? {
         None => default.batch,

@@ -110,8 +110,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nwrite = 'write-back'",
         3,
-        "write in [[keyspace]]: the strategy write-back is not here yet: it comes with the journal; until then take \
-         \"write-through\" or \"write-invalidate\"",
+        "write-back needs a source in the same [[keyspace]]",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nwrite = 'write-trough'",

@@ -28,12 +28,20 @@ impl Log {
         rng: fastrand::Rng,
     ) -> Result<(Log, Vec<Record>, Vec<Damage>), JournalError> {
         let Recovered { records, damage, segments, next } = recover(&mut *disk)?;
-        let log =
-            Log { disk, segments: segments.into(), active: None, next, segment_bytes, rng, buffer: Vec::new() };
+        let log = Log {
+            disk,
+            segments: segments.into(),
+            active: None,
+            next,
+            segment_bytes,
+            rng,
+            buffer: Vec::new(),
+        };
         Ok((log, records, damage))
     }
 
     /// The number that the next record gets.
+    #[cfg(test)]
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -119,7 +127,11 @@ impl Log {
     /// Removes segments of which no record from `keep` on is in; those that could not be read whole are set aside.
     pub fn trim(&mut self, keep: u64) -> Result<(), JournalError> {
         let last = self.segments.len().saturating_sub(1);
-        if self.segments.get(last).is_some_and(|segment| segment.end <= keep && segment.bytes >= self.segment_bytes / 4) {
+        if self
+            .segments
+            .get(last)
+            .is_some_and(|segment| segment.end <= keep && segment.bytes >= self.segment_bytes / 4)
+        {
             self.active = None;
         }
         let failed = |error: io::Error| JournalError(format!("a segment cannot be removed: {error}"));

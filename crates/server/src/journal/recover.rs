@@ -49,7 +49,10 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Damage::Torn { file, bytes } => {
-                write!(f, "{file}: its last write is not whole ({bytes} bytes are left over): it was cut by a crash, or is damaged")
+                write!(
+                    f,
+                    "{file}: its last write is not whole ({bytes} bytes are left over): it was cut by a crash, or is damaged"
+                )
             }
             Damage::Lost { file, records } => {
                 write!(f, "{file}: {records} acknowledged records are damaged or missing")
@@ -90,14 +93,16 @@ pub fn name(first: u64) -> String {
 
 /// Reads all segments, and makes durable what was read.
 pub fn recover(disk: &mut dyn Disk) -> Result<Recovered, JournalError> {
-    let failed = |what: &str, error: io::Error| JournalError(format!("the journal cannot be read: {what}: {error}"));
+    let failed =
+        |what: &str, error: io::Error| JournalError(format!("the journal cannot be read: {what}: {error}"));
     let mut files = Vec::new();
     for file in disk.list().map_err(|error| failed("its folder", error))? {
         let first = file.strip_suffix(SUFFIX).and_then(|first| u64::from_str_radix(first, 16).ok());
         files.extend(first.map(|first| (first, file)));
     }
     files.sort();
-    let mut recovered = Recovered { next: files.first().map_or(1, |(first, _)| *first), ..Recovered::default() };
+    let mut recovered =
+        Recovered { next: files.first().map_or(1, |(first, _)| *first), ..Recovered::default() };
     for (place, (first, file)) in files.iter().enumerate() {
         let bytes = disk.read(file).map_err(|error| failed(file, error))?;
         let until = files.get(place + 1).map(|(first, _)| *first);
@@ -150,7 +155,8 @@ impl Recovered {
     /// Takes in a segment's records. How many that were acknowledged are not among them, and whether some are not that
     /// belong to the last group: of those nobody can say whether they were.
     fn take_records(&mut self, until: Option<u64>, scanned: &Scan<'_>) -> (u64, bool) {
-        let records = scanned.records.iter().take_while(|record| until.is_none_or(|until| record.seq < until));
+        let records =
+            scanned.records.iter().take_while(|record| until.is_none_or(|until| record.seq < until));
         let durable = until.or(records.clone().map(|record| record.group).max()).unwrap_or(self.next);
         let (mut lost, mut cut) = (0, false);
         let mut missing = |from: u64, to: u64| {

@@ -54,7 +54,8 @@ fn what_was_acknowledged_survives_faults_and_crashes() {
         let (mut log, ..) = open(&disk);
         for _ in 0..rng.usize(5..60) {
             match rng.u32(0..12) {
-                0 => disk.fail(rng.u64(0..6), *rng.choice(&[Fault::Io, Fault::Full, Fault::Short]).expect("one")),
+                0 => disk
+                    .fail(rng.u64(0..6), *rng.choice(&[Fault::Io, Fault::Full, Fault::Short]).expect("one")),
                 1 => {
                     model.keep = rng.u64(model.keep..=log.next().max(model.keep));
                     // A segment that stays costs space only.
@@ -148,7 +149,8 @@ fn judge(files: &BTreeMap<String, Vec<u8>>, whole: &[Record], what: &str) -> Vec
     }
     assert!(records.is_sorted_by_key(|record| record.seq), "{what}");
     let missing = (whole.len() - records.len()) as u64;
-    let lost: u64 = damage.iter().map(|d| if let Damage::Lost { records, .. } = d { *records } else { 0 }).sum();
+    let lost: u64 =
+        damage.iter().map(|d| if let Damage::Lost { records, .. } = d { *records } else { 0 }).sum();
     let torn = damage.iter().any(|d| matches!(d, Damage::Torn { .. }));
     assert!(lost == missing || (torn && lost < missing), "{what}: {missing} missing, told {damage:?}");
     damage
@@ -205,7 +207,11 @@ fn a_missing_segment_is_told_and_a_damaged_one_is_set_aside() {
     files.remove(&names[1]);
     let (_, records, damage) = open(&FaultyDisk::holding(files.iter()));
     let missing = (whole.len() - records.len()) as u64;
-    assert_eq!(damage, [Damage::Lost { file: names[0].clone(), records: missing }], "behind the one before it");
+    assert_eq!(
+        damage,
+        [Damage::Lost { file: names[0].clone(), records: missing }],
+        "behind the one before it"
+    );
 }
 
 #[test]

@@ -127,7 +127,9 @@ impl fmt::Display for WriteError {
         match self {
             WriteError::Source(error) => error.fmt(f),
             WriteError::Unfit(unfit) => write!(f, "{unfit:?}"),
-            WriteError::Unsupported(why) | WriteError::Journal(why) | WriteError::Full(why) => f.write_str(why),
+            WriteError::Unsupported(why) | WriteError::Journal(why) | WriteError::Full(why) => {
+                f.write_str(why)
+            }
             WriteError::LeaseUnknown => {
                 f.write_str("the lease is not one of this node's: read the key again for a new one")
             }

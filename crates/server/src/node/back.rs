@@ -168,17 +168,16 @@ impl Node {
     ///
     /// # Errors
     /// The journal does not take it, there is no room, or no keyspace takes a key any more.
-    pub async fn retry_parked(
-        self: &Arc<Self>,
-        keys: Option<&[Box<[u8]>]>,
-    ) -> Result<u64, WriteError> {
+    pub async fn retry_parked(self: &Arc<Self>, keys: Option<&[Box<[u8]>]>) -> Result<u64, WriteError> {
         let parked = self.journals()?.parked.clone();
         let mut retried = 0;
         for key in parked.keys(keys) {
             let Some(row) = parked.get(&key) else { continue };
             let Some((keyspace, captures)) = self.keyspaces.find(&key) else {
                 let shown = key.escape_ascii();
-                return Err(WriteError::Unsupported(format!("no keyspace matches \"{shown}\" any more; drop it")));
+                return Err(WriteError::Unsupported(format!(
+                    "no keyspace matches \"{shown}\" any more; drop it"
+                )));
             };
             if !self.is_unflushed(keyspace, &key) {
                 let target = Target { key: key.clone(), keyspace: keyspace.clone(), captures };

@@ -193,7 +193,11 @@ mod tests {
                         let taken = dirty.batch(rng.usize(0..4));
                         assert!(taken.is_sorted_by_key(|t| model.open(t.key[0]).next()), "seed {seed}");
                         for Taken { key, write, .. } in taken {
-                            assert_eq!(model.open(key[0]).next_back(), Some(write), "seed {seed}: the newest");
+                            assert_eq!(
+                                model.open(key[0]).next_back(),
+                                Some(write),
+                                "seed {seed}: the newest"
+                            );
                             if rng.bool() {
                                 let value = Some(vec![1].into());
                                 held += cost(&key, Some(&[1]));
@@ -219,7 +223,11 @@ mod tests {
                 }
                 let first = (0..6).filter_map(|key| model.open(key).next()).min();
                 assert_eq!(dirty.first(), first, "seed {seed}");
-                assert_eq!((dirty.places.len(), dirty.order.len()), (dirty.len(), dirty.len()), "seed {seed}");
+                assert_eq!(
+                    (dirty.places.len(), dirty.order.len()),
+                    (dirty.len(), dirty.len()),
+                    "seed {seed}"
+                );
                 let costs = dirty.all().map(|taken| cost(&taken.key, taken.value.as_deref()));
                 assert_eq!(held, costs.sum::<u64>(), "seed {seed}");
             }

@@ -58,7 +58,10 @@ impl Parked {
         self.journal.append(
             payload,
             Box::new(move |written| {
-                kept(written.map(|seq| drop(parked.rows.lock().insert(row.key.clone(), Pending { seq, ..row }))));
+                kept(
+                    written
+                        .map(|seq| drop(parked.rows.lock().insert(row.key.clone(), Pending { seq, ..row }))),
+                );
             }),
         );
     }
