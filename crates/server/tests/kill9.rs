@@ -54,7 +54,7 @@ fn acknowledged_writes_survive() {
         println!("seed {seed}");
         let before = rows(&data);
         let mut server = node(&data);
-        let writes = load_until_killed(&mut server, seed, WRITERS);
+        let writes = load_until_killed(&mut server, seed, WRITERS, 1500);
         let after = rows(&data);
         assert_no_write_lost(&writes, &before, &after);
         assert_served_as_stored(&node(&data), &after);
@@ -75,7 +75,7 @@ fn acknowledged_write_back_writes_survive() {
         println!("seed {seed}");
         let before = rows(&data);
         let mut server = node();
-        let writes = load_until_killed(&mut server, seed, 16);
+        let writes = load_until_killed(&mut server, seed, 16, 8000);
         let server = node();
         let mut client = server.connect();
         let unflushed: Vec<_> = (1..=IDS).map(|id| client.call(&["GET", &format!("post:{id}")])).collect();
@@ -95,8 +95,8 @@ fn node(data: &Path) -> Server {
 }
 
 /// Writes on several connections until a drawn number of acknowledgements, then kills the node.
-fn load_until_killed(server: &mut Server, seed: u64, writers: u64) -> Vec<Write> {
-    let acknowledgements = Rng::with_seed(seed).u64(20..1500);
+fn load_until_killed(server: &mut Server, seed: u64, writers: u64, most: u64) -> Vec<Write> {
+    let acknowledgements = Rng::with_seed(seed).u64(20..most);
     let clock = AtomicU64::new(1);
     let address = server.resp;
     let writes: Vec<Write> = std::thread::scope(|scope| {

@@ -28,7 +28,7 @@ impl Parked {
     }
 
     /// How many.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rows.lock().len()
     }
 

@@ -61,7 +61,7 @@ impl WriteBack {
     pub fn status(&self) -> Status {
         let journal = &self.journal.figures;
         let mut status = Status {
-            parked: self.parked.len() as u64,
+            parked: self.parked.count() as u64,
             superseded: self.superseded.load(Relaxed),
             journal_records: journal.records.load(Relaxed),
             journal_syncs: journal.syncs.load(Relaxed),
