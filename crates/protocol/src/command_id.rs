@@ -224,4 +224,16 @@ pub enum CommandId {
     CwStats,
     /// CW.WARM: loads keys before anyone asks.
     CwWarm,
+    /// CW.WRITEBACK: tells and decides about writes that the sources do not have yet.
+    CwWriteback,
+    /// CW.WRITEBACK STATUS: returns the figures of write-back.
+    CwWritebackStatus,
+    /// CW.WRITEBACK LIST: returns the writes that a source refused.
+    CwWritebackList,
+    /// CW.WRITEBACK RETRY: writes refused writes again.
+    CwWritebackRetry,
+    /// CW.WRITEBACK DROP: gives refused writes up.
+    CwWritebackDrop,
+    /// CW.WRITEBACK FLUSH: waits until the sources have what was acknowledged.
+    CwWritebackFlush,
 }

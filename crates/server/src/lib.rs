@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod journal;
 pub mod keyspace;
 pub mod metrics;
 pub mod node;
@@ -16,3 +17,4 @@ pub mod road;
 pub mod running;
 pub mod source;
 pub mod tasks;
+pub mod writeback;

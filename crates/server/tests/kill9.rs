@@ -1,5 +1,5 @@
-//! kill -9 under write-through load, and restart: what was acknowledged is in the database, and what the
-//! new node serves is what the database holds.
+//! kill -9 under load, and restart: what was acknowledged is in the database (for write-back: once it is flushed), and
+//! what the new node serves is what the database holds.
 
 mod support;
 
@@ -15,6 +15,27 @@ use tempfile::TempDir;
 const ROUNDS: u64 = 10;
 const WRITERS: u64 = 4;
 const IDS: u64 = 30;
+
+/// As the sample, with its posts written back in small batches, and a value that its source refuses.
+const WRITE_BACK: &str = r#"
+[source.main]
+url = "sqlite://sample.db"
+seed = "CREATE TABLE posts (id INTEGER PRIMARY KEY, content TEXT NOT NULL)"
+
+[[keyspace]]
+pattern = "post:{id:int}"
+source = "main"
+load = "SELECT content FROM posts WHERE id = :id"
+store = "INSERT INTO posts (id, content) VALUES (:id, :value) ON CONFLICT (id) DO UPDATE SET content = excluded.content"
+delete = "DELETE FROM posts WHERE id = :id"
+write = "write-back"
+flush_every = "20ms"
+flush_batch = 10
+
+[[keyspace.feed]]
+table = "posts"
+keys = ["post:{id}"]
+"#;
 
 /// One write: what it wrote, and when it was sent and acknowledged by a clock that all writers share.
 struct Write {
@@ -33,10 +54,39 @@ fn acknowledged_writes_survive() {
         println!("seed {seed}");
         let before = rows(&data);
         let mut server = node(&data);
-        let writes = load_until_killed(&mut server, seed);
+        let writes = load_until_killed(&mut server, seed, WRITERS, 1500);
         let after = rows(&data);
         assert_no_write_lost(&writes, &before, &after);
         assert_served_as_stored(&node(&data), &after);
+    }
+}
+
+/// `CLEARWELL_KILL9_ROUNDS` sets how often.
+#[test]
+fn acknowledged_write_back_writes_survive() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let data = folder.path().join("data");
+    let node = || {
+        let config = Some(WRITE_BACK.to_owned());
+        Server::clearwell(Options { data: Some(data.clone()), config })
+    };
+    let rounds = std::env::var("CLEARWELL_KILL9_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    for seed in 0..rounds.unwrap_or(ROUNDS) {
+        println!("seed {seed}");
+        let before = rows(&data);
+        let mut server = node();
+        let writes = load_until_killed(&mut server, seed, 16, 8000);
+        let server = node();
+        let mut client = server.connect();
+        let unflushed: Vec<_> = (1..=IDS).map(|id| client.call(&["GET", &format!("post:{id}")])).collect();
+        assert_eq!(client.call(&["CW.WRITEBACK", "FLUSH"]), b"+OK\r\n");
+        let after = rows(&data);
+        assert_no_write_lost(&writes, &before, &after);
+        assert_served_as_stored(&server, &after);
+        for (id, served) in (1..).zip(unflushed) {
+            let flushed = client.call(&["GET", &format!("post:{id}")]);
+            assert_eq!(served, flushed, "post:{id} before and after the flush");
+        }
     }
 }
 
@@ -45,16 +95,16 @@ fn node(data: &Path) -> Server {
 }
 
 /// Writes on several connections until a drawn number of acknowledgements, then kills the node.
-fn load_until_killed(server: &mut Server, seed: u64) -> Vec<Write> {
-    let acknowledgements = Rng::with_seed(seed).u64(20..1500);
+fn load_until_killed(server: &mut Server, seed: u64, writers: u64, most: u64) -> Vec<Write> {
+    let acknowledgements = Rng::with_seed(seed).u64(20..most);
     let clock = AtomicU64::new(1);
     let address = server.resp;
     let writes: Vec<Write> = std::thread::scope(|scope| {
         let (acknowledged, each) = channel();
-        let writers: Vec<_> = (0..WRITERS)
+        let writers: Vec<_> = (0..writers)
             .map(|writer| {
                 let (clock, acknowledged) = (&clock, acknowledged.clone());
-                let rng = Rng::with_seed(seed * WRITERS + writer);
+                let rng = Rng::with_seed(seed * writers + writer);
                 scope.spawn(move || write_until_gone(Raw::connect(address), clock, rng, &acknowledged))
             })
             .collect();

@@ -12,6 +12,7 @@ const NEEDED: &[(&str, &str, &[&str])] = &[
     ("redis-benchmark", "--version", &["redis-tools"]),
     ("sqlite3", "--version", &["sqlite3"]),
     ("chromium", "--version", &["chromium"]),
+    ("/usr/lib/postgresql/15/bin/postgres", "--version", &["postgresql-15"]),
 ];
 
 /// A file that, when it exits with 101, keeps Debian from starting what it installs.

@@ -72,4 +72,39 @@ pub(super) const COMMANDS: &[Command] = &[
         .categories(Categories::CACHE)
         .syntax("(pattern|KEYS n key [key ...])")
         .doc("0.1.0", "O(n) in the keys loaded", "Loads keys before anyone asks."),
+    clearwell(CommandId::CwWriteback, "cw.writeback", -2)
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Tells and decides about writes that the sources do not have yet.")
+        .contains(WRITEBACK_SUBCOMMANDS),
+];
+
+const WRITEBACK_SUBCOMMANDS: &[Command] = &[
+    clearwell(CommandId::CwWritebackStatus, "cw.writeback|status", 2).categories(Categories::CACHE).doc(
+        "0.1.0",
+        "O(1)",
+        "Returns the figures of write-back.",
+    ),
+    clearwell(CommandId::CwWritebackList, "cw.writeback|list", -2)
+        .categories(Categories::CACHE)
+        .syntax("[count]")
+        .doc("0.1.0", "O(n) in the writes returned", "Returns the writes that a source refused."),
+    clearwell(CommandId::CwWritebackRetry, "cw.writeback|retry", -3)
+        .flags(Flags::WRITE)
+        .categories(Categories::CACHE)
+        .syntax("(ALL|KEYS n key [key ...])")
+        .doc("0.1.0", "O(n) in the writes", "Writes refused writes again."),
+    clearwell(CommandId::CwWritebackDrop, "cw.writeback|drop", -3)
+        .flags(Flags::WRITE)
+        .categories(Categories::CACHE)
+        .syntax("(ALL|KEYS n key [key ...])")
+        .doc("0.1.0", "O(n) in the writes", "Gives refused writes up."),
+    clearwell(CommandId::CwWritebackFlush, "cw.writeback|flush", 2).categories(Categories::CACHE).doc(
+        "0.1.0",
+        "O(n) in the unflushed writes",
+        "Waits until the sources have what was acknowledged.",
+    ),
+    clearwell(CommandId::Help, "cw.writeback|help", 2)
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Prints this help."),
 ];

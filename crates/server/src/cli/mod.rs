@@ -5,6 +5,7 @@ mod invalidate;
 mod replay;
 mod serve;
 mod wire;
+mod writeback;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     Invalidate(invalidate::InvalidateArgs),
     Feed(feed::FeedArgs),
+    Writeback(writeback::WritebackArgs),
 }
 
 /// Parses the command line and runs what it asks for. Exits with 2 for a wrong command line, 1 for a failure.
@@ -39,6 +41,7 @@ pub fn run() -> ExitCode {
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Invalidate(args)) => invalidate::run(&args),
         Some(Command::Feed(args)) => feed::run(&args),
+        Some(Command::Writeback(args)) => writeback::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("clearwell: {error}");

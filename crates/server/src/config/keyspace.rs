@@ -8,10 +8,10 @@ use toml::Spanned;
 
 use super::error::{ConfigError, nearest};
 use super::section::Section;
-use super::{FeedConfig, KeyspaceConfig, SourceConfig, Strategy, words};
+use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, Strategy, words};
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 
-pub const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 20] = [
     "pattern",
     "source",
     "load",
@@ -28,6 +28,9 @@ pub const KEYS: [&str; 17] = [
     "depends_on",
     "events",
     "priority",
+    "flush_every",
+    "flush_batch",
+    "flush_most",
     "feed",
 ];
 
@@ -40,6 +43,7 @@ pub fn read(
     let source = source(section, sources)?;
     let [load, store, delete] = statements(section, pattern, source.is_some())?;
     let write = strategy(section, source.is_some(), store.is_some())?;
+    let flush = flush(section, store.is_some())?;
     let names = Names { section, pattern, columns: load.is_some() };
     Ok(KeyspaceConfig {
         pattern: section.needed("pattern")?.into(),
@@ -57,8 +61,30 @@ pub fn read(
         depends_on: names.templates("depends_on")?,
         events: names.events("events")?,
         priority: section.byte("priority")?.unwrap_or(0),
+        flush,
         feeds: feeds(section, source.is_some())?,
         source,
+    })
+}
+
+fn flush(section: &Section<'_>, has_store: bool) -> Result<FlushConfig, ConfigError> {
+    let keys = ["flush_every", "flush_batch", "flush_most"];
+    if let Some(key) = keys.into_iter().find(|key| section.has(key) && !has_store) {
+        return Err(section.error(key, format!("{key} needs store, the statement that writes a value")));
+    }
+    let whole =
+        |batch: f64| (batch.fract() == 0.0 && (1.0..=100_000.0).contains(&batch)).then_some(batch as usize);
+    let default = FlushConfig::default();
+    let batch = match section.number("flush_batch")? {
+        None => default.batch,
+        Some(batch) => whole(batch).ok_or_else(|| {
+            section.error("flush_batch", "flush_batch must be a whole number from 1 to 100000")
+        })?,
+    };
+    Ok(FlushConfig {
+        every_ms: section.read("flush_every", words::duration)?.unwrap_or(default.every_ms),
+        batch,
+        most: section.read("flush_most", words::size)?.unwrap_or(default.most),
     })
 }
 

@@ -126,7 +126,25 @@ pub struct KeyspaceConfig {
     pub depends_on: Vec<String>,
     pub events: Vec<String>,
     pub priority: u8,
+    pub flush: FlushConfig,
     pub feeds: Vec<FeedConfig>,
+}
+
+/// How write-back writes of a keyspace reach its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlushConfig {
+    /// How long a write waits for others before it is flushed, in milliseconds.
+    pub every_ms: u64,
+    /// So many keys are flushed at once, and without waiting when there are so many.
+    pub batch: usize,
+    /// Bytes of writes that may wait; beyond them, further writes wait and are then refused.
+    pub most: u64,
+}
+
+impl Default for FlushConfig {
+    fn default() -> FlushConfig {
+        FlushConfig { every_ms: 100, batch: 500, most: 64_000_000 }
+    }
 }
 
 /// Rows of a table that invalidate, whoever changed them.

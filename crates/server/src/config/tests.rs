@@ -100,7 +100,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",
@@ -116,8 +116,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nwrite = 'write-back'",
         3,
-        "write in [[keyspace]]: the strategy write-back is not here yet: it comes with the journal; until then take \
-         \"write-through\" or \"write-invalidate\"",
+        "write-back needs a source in the same [[keyspace]]",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nwrite = 'write-trough'",

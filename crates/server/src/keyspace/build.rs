@@ -68,6 +68,7 @@ impl Builder<'_> {
             early_refresh: config.early_refresh,
             grace_ms: config.grace_ms,
             priority: config.priority,
+            flush: config.flush.clone(),
             pattern: Pattern::parse(&config.pattern)?,
             tags: all(&config.tags, Template::parse)?,
             depends_on: all(&config.depends_on, Template::parse)?,

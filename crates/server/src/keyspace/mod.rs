@@ -20,7 +20,7 @@ pub use pattern::Pattern;
 pub use sql::parameters;
 pub use template::Template;
 
-use crate::config::{Level, Strategy};
+use crate::config::{FlushConfig, Level, Strategy};
 use crate::source::{Cell, Param, Row, Source, Statement};
 
 /// The name of the parameter that `store` is given the value by.
@@ -94,6 +94,8 @@ pub struct Keyspace {
     pub grace_ms: u64,
     /// Stored with each entry.
     pub priority: u8,
+    /// How write-back writes reach the source.
+    pub flush: FlushConfig,
     pattern: Pattern,
     tags: Vec<Template>,
     depends_on: Vec<Template>,

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{BadInput, Kind, Metrics, Surface};
+use crate::writeback::Status;
 
 /// Upper bounds of the latency buckets, in nanoseconds.
 const BOUNDS: [u64; 15] = [
@@ -32,9 +33,21 @@ const BOUNDS: [u64; 15] = [
 ];
 
 /// All that a scrape sees.
-pub fn exposition(metrics: &Metrics, account: Account, max_memory: u64, uptime_seconds: f64) -> String {
+pub fn exposition(
+    metrics: &Metrics,
+    account: Account,
+    write_back: &Status,
+    max_memory: u64,
+    uptime_seconds: f64,
+) -> String {
     let mut registry = Registry::with_prefix("clearwell");
-    let scrape = Scrape { metrics: metrics.clone(), account, max_memory, uptime_seconds };
+    let scrape = Scrape {
+        metrics: metrics.clone(),
+        account,
+        write_back: write_back.clone(),
+        max_memory,
+        uptime_seconds,
+    };
     registry.register_collector(Box::new(scrape));
     let mut text = String::with_capacity(16 << 10);
     prometheus_client::encoding::text::encode(&mut text, &registry).expect("a String takes any text");
@@ -44,6 +57,7 @@ pub fn exposition(metrics: &Metrics, account: Account, max_memory: u64, uptime_s
 struct Scrape {
     metrics: Metrics,
     account: Account,
+    write_back: Status,
     max_memory: u64,
     uptime_seconds: f64,
 }
@@ -56,8 +70,8 @@ impl fmt::Debug for Scrape {
 
 impl Scrape {
     #[rustfmt::skip]
-    fn counters(&self) -> [(&'static str, &'static str, u64); 13] {
-        let a = &self.account;
+    fn counters(&self) -> [(&'static str, &'static str, u64); 18] {
+        let (a, w) = (&self.account, &self.write_back);
         [
             ("hits", "Reads answered from memory", a.hits),
             ("stale_hits", "Reads answered from memory with a value marked stale, which the reader allowed", a.stale_hits),
@@ -71,13 +85,18 @@ impl Scrape {
             ("entries_expired", "Entries removed for time", a.expired),
             ("entries_invalidated", "Entries removed because the fact changed", a.invalidated),
             ("entries_removed", "Entries removed because a client asked", a.removed),
+            ("write_back_flushed", "Write-back writes that their source took", w.flushed),
+            ("write_back_refused", "Write-back writes that their source refused", w.refused),
+            ("journal_records", "Records appended to the journal", w.journal_records),
+            ("journal_syncs", "Syncs of the journal", w.journal_syncs),
+            ("journal_failures", "Groups of writes that the journal refused", w.journal_failures),
             ("http_connections", "HTTP connections accepted", self.metrics.accepted(Surface::Rest)),
         ]
     }
 
     #[rustfmt::skip]
-    fn gauges(&self) -> [(&'static str, &'static str, f64); 12] {
-        let a = &self.account;
+    fn gauges(&self) -> [(&'static str, &'static str, f64); 18] {
+        let (a, w) = (&self.account, &self.write_back);
         [
             ("entries", "Entries in memory", a.entries as f64),
             ("negative_entries", "Entries that remember an absent row", a.negative_entries as f64),
@@ -90,6 +109,12 @@ impl Scrape {
             ("outstanding_misses", "Misses that a plain set may still fill", a.outstanding_misses as f64),
             ("resp_connections_open", "RESP connections open", self.metrics.open(Surface::Resp) as f64),
             ("http_connections_open", "HTTP connections open", self.metrics.open(Surface::Rest) as f64),
+            ("write_back_dirty_keys", "Keys with a write that the source does not have yet", w.dirty as f64),
+            ("write_back_dirty_bytes", "Bytes of those writes", w.dirty_bytes as f64),
+            ("write_back_oldest_seconds", "Age of the oldest of those writes", w.oldest_ms as f64 / 1000.0),
+            ("write_back_parked", "Writes that a source refused and that wait for a decision", w.parked as f64),
+            ("journal_bytes", "Bytes of the journal on the disk", w.journal_bytes as f64),
+            ("journal_damaged", "Things wrong with the journal's files at the start", w.journal_damaged as f64),
             ("uptime_seconds", "Seconds since the node began", self.uptime_seconds),
         ]
     }
@@ -160,7 +185,7 @@ mod tests {
         recorder.record(0, 700_000, Ended::Failed);
         metrics.bad_input(BadInput::Framing);
         let account = Account { hits: 7, memory_bytes: 4096, ..Account::default() };
-        let text = exposition(&metrics, account, 1 << 20, 2.5);
+        let text = exposition(&metrics, account, &Status::default(), 1 << 20, 2.5);
         for line in [
             "# HELP clearwell_hits Reads answered from memory",
             "# TYPE clearwell_hits counter",

@@ -109,6 +109,10 @@ pub enum WriteError {
     Unmet(u64),
     /// What its condition is about could not be read.
     Unread(String),
+    /// The journal did not take it: it is not acknowledged, and not seen.
+    Journal(String),
+    /// Too many acknowledged writes wait for the source, or an earlier one of this key does.
+    Full(String),
     /// The strategy cannot be done for this key.
     Strategy(Strategy, String),
 }
@@ -127,7 +131,9 @@ impl fmt::Display for WriteError {
         match self {
             WriteError::Source(error) => error.fmt(f),
             WriteError::Unfit(unfit) => write!(f, "{unfit:?}"),
-            WriteError::Unsupported(why) => f.write_str(why),
+            WriteError::Unsupported(why) | WriteError::Journal(why) | WriteError::Full(why) => {
+                f.write_str(why)
+            }
             WriteError::LeaseUnknown => {
                 f.write_str("the lease is not one of this node's: read the key again for a new one")
             }

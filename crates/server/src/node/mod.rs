@@ -1,6 +1,7 @@
 //! A node: the read policy, the write policy and the road of invalidations, for every surface alike.
 
 mod answer;
+mod back;
 mod condition;
 mod demand;
 mod draft;
@@ -35,6 +36,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::road::Road;
+use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
 pub struct Node {
@@ -50,6 +52,8 @@ pub struct Node {
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.
     pub run_id: u64,
+    /// Writes that the sources do not have yet; `None` on a node without a data folder.
+    pub(crate) back: Option<Arc<WriteBack>>,
     feeds: FeedRules,
     road: Mutex<Road>,
     turns: Turns,

@@ -40,6 +40,9 @@ impl Node {
             return Turn::Now(Ok(self.get_plain(key, demand, seen)));
         };
         let level = demand.level.unwrap_or(keyspace.read);
+        if let Some(answer) = self.unflushed(keyspace, key, level) {
+            return Turn::Now(Ok(Got::Loaded(answer)));
+        }
         let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
         let node = self.clone();
         match level {

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::road::Road;
 use crate::source::Source;
+use crate::writeback::{self, WriteBack};
 
 /// Why a node did not start: one clear sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +44,25 @@ impl Node {
             sources
                 .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
         }
-        Node::over(config, sources, tasks)
+        Node::over_in(config, sources, Some(data), tasks)
     }
 
     /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
-    /// begins to follow their commits.
+    /// begins to follow their commits. It has no journal.
     pub fn over(
         config: Config,
         sources: Sources,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
+        Node::over_in(config, sources, None, tasks)
+    }
+
+    /// As [`Node::over`], with its journals in the folder `data`. What an earlier run left in them is known when this
+    /// returns, and flushed from then on.
+    pub fn over_in(
+        config: Config,
+        sources: Sources,
+        data: Option<&Path>,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
@@ -60,6 +72,8 @@ impl Node {
             late_fill_window_ms: config.late_fill_window_ms,
             ..clearwell_engine::Config::default()
         };
+        let back = data.map(|data| WriteBack::open(data, &keyspaces).map(Arc::new)).transpose();
+        let back = back.map_err(|error| StartError(error.to_string()))?;
         let node = Arc::new(Node {
             engine: Engine::new(engine, fastrand::u64(..)),
             keyspaces,
@@ -70,11 +84,15 @@ impl Node {
             run_id: fastrand::u64(..),
             road: Mutex::new(Road::default()),
             turns: Turns::new(),
+            back,
             tasks,
         });
         for (name, source) in &sources {
             let followed = source.follow(Arc::new(Following(Arc::downgrade(&node))));
             followed.map_err(|error| StartError(format!("source {name}: {error}")))?;
+        }
+        for lane in node.back.iter().flat_map(|back| &back.lanes) {
+            node.tasks.spawn(writeback::run(Arc::downgrade(&node), lane.clone()));
         }
         keeper::start(&node)
             .map_err(|error| StartError(format!("cannot start the keeper thread: {error}")))?;

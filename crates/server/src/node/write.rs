@@ -49,10 +49,20 @@ impl Node {
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
         match put.write.or(declared).unwrap_or(Strategy::CacheOnly) {
-            Strategy::WriteBack => {
-                Turn::Now(Err(WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into())))
-            }
+            Strategy::WriteBack => match found {
+                Some((keyspace, captures)) if backed => {
+                    let target = Target { key: key.into(), keyspace: keyspace.clone(), captures };
+                    let node = self.clone();
+                    Turn::Later(Box::pin(async move {
+                        node.write_back(target, Some(put)).await.map(|_existed| Written::Stored)
+                    }))
+                }
+                _ => Turn::Now(Err(WriteError::Strategy(Strategy::WriteBack, no_source(key)))),
+            },
             Strategy::CacheOnly => {
+                if found.as_ref().is_some_and(|(keyspace, _)| self.is_unflushed(keyspace, key)) {
+                    return Turn::Now(Err(WriteError::Strategy(Strategy::CacheOnly, UNFLUSHED.into())));
+                }
                 let (keyspace, names) = match &found {
                     Some((keyspace, captures)) => (Some(&***keyspace), keyspace.names(captures, None)),
                     None => (None, Names::default()),
@@ -103,14 +113,18 @@ impl Node {
     ) -> Turn<Result<u64, WriteError>> {
         let mut in_source = Vec::new();
         let mut in_memory = Vec::new();
+        let mut in_journal = Vec::new();
         for key in keys {
             match self.keyspaces.find(&key) {
                 Some((keyspace, captures)) => match self.deleting(keyspace, write) {
                     Err(error) => return Turn::Now(Err(error)),
-                    Ok(Some(statement)) => {
+                    Ok(Deletion::Source(statement)) => {
                         in_source.push((Target { key, keyspace: keyspace.clone(), captures }, statement))
                     }
-                    Ok(None) => in_memory.push(Scope::Key(key)),
+                    Ok(Deletion::Journal) => {
+                        in_journal.push(Target { key, keyspace: keyspace.clone(), captures })
+                    }
+                    Ok(Deletion::Memory) => in_memory.push(Scope::Key(key)),
                 },
                 None => in_memory.push(Scope::Key(key)),
             }
@@ -118,12 +132,15 @@ impl Node {
         // Not what the invalidation reaches: that counts what depends on the keys as well.
         let removed = in_memory.iter().filter(|scope| self.holds(scope)).count() as u64;
         self.invalidate(Request::now(in_memory, Cause::Removal));
-        if in_source.is_empty() {
+        if in_source.is_empty() && in_journal.is_empty() {
             return Turn::Now(Ok(removed));
         }
         let node = self.clone();
         Turn::Later(Box::pin(async move {
             let mut removed = removed;
+            for target in in_journal {
+                removed = removed.saturating_add(node.clone().write_back(target, None).await?.into());
+            }
             for (target, statement) in in_source {
                 removed = removed.saturating_add(node.delete(target, statement).await?);
             }
@@ -137,21 +154,24 @@ impl Node {
         self.engine.peek(key, self.clock.now(), |view| view.value().is_some()) == Some(true)
     }
 
-    /// The statement that deletes a row of this keyspace, if deleting its keys is to reach the source.
+    /// Where removing a key of this keyspace has to reach.
     fn deleting(
         &self,
         keyspace: &crate::keyspace::Keyspace,
         write: Option<Strategy>,
-    ) -> Result<Option<Statement>, WriteError> {
+    ) -> Result<Deletion, WriteError> {
         let statement = keyspace.backing.as_ref().and_then(|backing| backing.delete.clone());
-        match write.unwrap_or(keyspace.write) {
-            Strategy::CacheOnly => Ok(None),
-            Strategy::WriteBack => Err(WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into())),
-            asked if statement.is_none() && write.is_some() => Err(WriteError::Strategy(
+        match (write.unwrap_or(keyspace.write), statement) {
+            (Strategy::CacheOnly, _) => Ok(Deletion::Memory),
+            (asked, None) if write.is_some() => Err(WriteError::Strategy(
                 asked,
                 format!("keyspace {} declares no `delete` statement", keyspace.name),
             )),
-            Strategy::WriteThrough | Strategy::WriteInvalidate => Ok(statement),
+            (_, None) => Ok(Deletion::Memory),
+            (Strategy::WriteBack, Some(_)) => Ok(Deletion::Journal),
+            (Strategy::WriteThrough | Strategy::WriteInvalidate, Some(statement)) => {
+                Ok(Deletion::Source(statement))
+            }
         }
     }
 
@@ -174,6 +194,7 @@ impl Node {
                 format!("keyspace {name} declares no `store` statement"),
             ));
         };
+        self.settle(&target).await?;
         let through = strategy == Strategy::WriteThrough;
         let params = target.keyspace.params(&target.captures, Some(&put.value));
         let read_back =
@@ -182,6 +203,7 @@ impl Node {
         let node = self.clone();
         let committed = Box::new(move |receipt: &Receipt| {
             let began = node.overwritten(&target.key, receipt.version);
+            node.supersede(&target.key);
             if let Some(row) = &receipt.row {
                 node.keep_written(&target, row, put, receipt.version, began);
             }
@@ -192,18 +214,20 @@ impl Node {
 
     async fn delete(self: &Arc<Self>, target: Target, statement: Statement) -> Result<u64, WriteError> {
         let Some(backing) = target.backing() else { return Ok(0) };
+        self.settle(&target).await?;
         let params = target.keyspace.params(&target.captures, None);
         let source = backing.source.clone();
         let node = self.clone();
         let committed = Box::new(move |receipt: &Receipt| {
             node.overwritten(&target.key, receipt.version);
+            node.supersede(&target.key);
         });
         let written = source.write(Write { statement, params, read_back: None, committed }).await;
         written.map(|receipt| receipt.rows.min(1)).map_err(WriteError::Source)
     }
 
     /// Our own commit changed this key: whatever was read before it is old.
-    fn overwritten(&self, key: &[u8], version: Version) -> Seq {
+    pub(crate) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
         let request =
             Request { version: Some(version), ..Request::now(vec![Scope::Key(key.into())], Cause::Write) };
         self.invalidate(request).seq
@@ -231,7 +255,14 @@ impl Node {
     }
 }
 
-const NO_JOURNAL: &str = "write-back needs the journal, which this version does not have; use write-through";
+/// Where a removal goes besides memory.
+enum Deletion {
+    Memory,
+    Source(Statement),
+    Journal,
+}
+
+const UNFLUSHED: &str = "an acknowledged write of this key is not in the source yet";
 
 fn no_source(key: &[u8]) -> String {
     format!("no keyspace with a source matches {:?}; use cache-only", String::from_utf8_lossy(key))

@@ -167,6 +167,9 @@ fn persistence(server: &Server, out: &mut String, _now: Millis) {
         "aof_last_bgrewrite_status" = "ok",
         "aof_last_write_status" = "ok",
     );
+    for (name, figure) in server.node.write_back_status().figures() {
+        line(out, format_args!("clearwell_write_back_{name}:{figure}"));
+    }
 }
 
 fn stats(server: &Server, out: &mut String, _now: Millis) {

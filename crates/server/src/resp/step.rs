@@ -35,6 +35,8 @@ pub fn write_error(error: &WriteError) -> CommandError {
     match error {
         WriteError::Source(error) => CommandError::new(format!("SOURCE {error}")),
         WriteError::Unfit(unfit) => unfit_error(unfit),
+        WriteError::Journal(why) => CommandError::new(format!("JOURNAL {why}")),
+        WriteError::Full(why) => CommandError::new(format!("TRYAGAIN {why}")),
         other => CommandError::new(format!("ERR {other}")),
     }
 }

@@ -57,6 +57,14 @@ pub struct Stats {
     tags: u64,
     /// Scopes held for a time or an event.
     held: usize,
+    /// Keys with a write-back write that the source does not have yet.
+    dirty_keys: u64,
+    /// Bytes of those writes.
+    dirty_bytes: u64,
+    /// Milliseconds since the oldest of them was acknowledged.
+    dirty_oldest_ms: u64,
+    /// Write-back writes that a source refused and that wait for a decision.
+    parked_writes: u64,
     /// Seconds since the node began.
     uptime_seconds: u64,
 }
@@ -125,6 +133,7 @@ pub async fn stats(State(site): State<Arc<Site>>) -> Response {
     let account = site.node.engine.account();
     let reads = account.hits.saturating_add(account.misses);
     let share = |part: u64| if reads == 0 { 0.0 } else { part as f64 / reads as f64 };
+    let back = site.node.write_back_status();
     let stats = Stats {
         hit_rate: share(account.hits),
         miss_rate: share(account.misses),
@@ -145,6 +154,10 @@ pub async fn stats(State(site): State<Arc<Site>>) -> Response {
         flights: account.flights,
         tags: account.tags,
         held: site.node.held(),
+        dirty_keys: back.dirty,
+        dirty_bytes: back.dirty_bytes,
+        dirty_oldest_ms: back.oldest_ms,
+        parked_writes: back.parked,
         uptime_seconds: site.uptime_ms() / 1000,
     };
     json(StatusCode::OK, &stats)
@@ -178,7 +191,8 @@ pub async fn metrics(State(site): State<Arc<Site>>) -> Response {
 pub async fn prometheus(State(site): State<Arc<Site>>) -> Response {
     let account = site.node.engine.account();
     let uptime = site.uptime_ms() as f64 / 1000.0;
-    let text = exposition(&site.metrics, account, site.node.config.max_memory, uptime);
+    let back = site.node.write_back_status();
+    let text = exposition(&site.metrics, account, &back, site.node.config.max_memory, uptime);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use clearwell::config::{Config, Level};
 use clearwell::node::{Demand, Node, Put};
 
+use clearwell_engine::Origin;
+
 use crate::support::{Postgres, wait_for};
 use crate::world::POSTS;
 
@@ -79,7 +81,7 @@ async fn what_was_changed_in_psql_is_seen() {
     assert_eq!(read(&node, "post:5000", Level::Strong).await.as_deref(), Some("new"));
 
     let put = Put { value: b"through".to_vec(), ..Put::default() };
-    node.set(b"post:7", put, None).wait().await.expect("it is written");
+    node.set(b"post:7", put, Origin::default()).wait().await.expect("it is written");
     assert_eq!(read(&node, "post:7", Level::Weak).await.as_deref(), Some("through"));
     assert_eq!(database.psql("SELECT content FROM posts WHERE id = 7"), "through");
 

@@ -17,6 +17,7 @@ mod server;
 mod slow;
 pub mod transactions;
 mod write;
+mod writeback;
 
 pub use read::encoded;
 
@@ -124,6 +125,11 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwEntry => clearwell::entry(c, args),
         Id::CwStats => clearwell::stats(c),
         Id::CwWarm => clearwell::warm(c, args),
+        Id::CwWritebackStatus => writeback::status(c),
+        Id::CwWritebackList => writeback::list(c, args),
+        Id::CwWritebackRetry => writeback::retry(c, args),
+        Id::CwWritebackDrop => writeback::give_up(c, args),
+        Id::CwWritebackFlush => writeback::flush(c),
         Id::CwInvalidate => invalidation::invalidate(c, args),
         Id::CwEvent => invalidation::event(c, args),
         _ => introspection(c, command, args),

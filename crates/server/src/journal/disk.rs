@@ -1,0 +1,118 @@
+//! The folder that a journal writes to, behind one small trait so that tests can inject faults.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A flat folder of files. Nothing is durable before `sync` (bytes) and `sync_folder` (names).
+pub trait Disk: Send {
+    /// The names of all files.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// A whole file.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    /// Makes an empty file; one of that name loses its content.
+    fn create(&mut self, name: &str) -> io::Result<()>;
+    /// Writes some of `bytes` at a created file's end; how many. May be fewer than given.
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<usize>;
+    /// Makes a file's bytes durable.
+    fn sync(&mut self, name: &str) -> io::Result<()>;
+    /// Cuts a file to `len` bytes.
+    fn truncate(&mut self, name: &str, len: u64) -> io::Result<()>;
+    /// Renames a file.
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&mut self, name: &str) -> io::Result<()>;
+    /// Makes names durable.
+    fn sync_folder(&mut self) -> io::Result<()>;
+}
+
+/// A folder of the file system, which one process at a time may have.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    open: HashMap<String, File>,
+    /// Holds the folder's lock as long as it is open.
+    _lock: File,
+}
+
+/// The file whose lock says that the folder is in use.
+const LOCK: &str = "lock";
+
+impl Folder {
+    /// Opens the folder, making it when it is missing.
+    ///
+    /// # Errors
+    /// Another process has it, or the file system fails.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        std::fs::create_dir_all(path)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, "another node uses this folder"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Folder { path: path.to_owned(), open: HashMap::new(), _lock: lock })
+    }
+
+    fn file(&mut self, name: &str) -> io::Result<&mut File> {
+        if !self.open.contains_key(name) {
+            let file = OpenOptions::new().append(true).open(self.path.join(name))?;
+            self.open.insert(name.to_owned(), file);
+        }
+        self.open.get_mut(name).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Disk for Folder {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for file in std::fs::read_dir(&self.path)? {
+            names.extend(file?.file_name().into_string().ok().filter(|name| name != LOCK));
+        }
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.path.join(name))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<()> {
+        drop(File::create(self.path.join(name))?);
+        self.open.remove(name);
+        self.file(name).map(drop)
+    }
+
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<usize> {
+        self.file(name)?.write(bytes)
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        self.file(name)?.sync_data()
+    }
+
+    fn truncate(&mut self, name: &str, len: u64) -> io::Result<()> {
+        self.file(name)?.set_len(len)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.open.remove(from);
+        std::fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        self.open.remove(name);
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}

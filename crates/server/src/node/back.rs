@@ -1,0 +1,196 @@
+//! Write-back, as the node does it: into the journal now, into the source later, and seen by readers in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clearwell_engine::{Cause, Scope};
+use tokio::sync::oneshot;
+
+use super::load::Target;
+use super::{Answer, Node, Put, WriteError};
+use crate::config::{Level, Strategy};
+use crate::keyspace::Keyspace;
+use crate::road::Request;
+use crate::writeback::{self, Lane, Pending, Status, WriteBack};
+
+/// How long a write waits for room, and another strategy's write for the key's earlier ones.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a forced flush may take.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
+
+const NO_JOURNAL: &str = "this node has no data folder for a journal; use write-through";
+
+impl Node {
+    /// What is to be read of a key whose newest write is not in the source yet: nothing else is.
+    pub(super) fn unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8], level: Level) -> Option<Answer> {
+        let lane = self.back.as_ref()?.lane(keyspace)?;
+        lane.look(key, |slot| {
+            let now = self.clock.now();
+            let age_ms = u64::try_from(slot.written.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Answer {
+                value: slot.value.clone(),
+                hit: true,
+                level,
+                content_type: slot.content_type.clone(),
+                created: clearwell_engine::Millis(now.0.saturating_sub(age_ms)),
+                ..Answer::loaded(now)
+            }
+        })
+    }
+
+    /// Writes a value, or with `None` a removal: acknowledged when it is in the journal. Answers whether the key had a value
+    /// as far as memory knows.
+    pub(super) async fn write_back(
+        self: Arc<Self>,
+        target: Target,
+        put: Option<Put>,
+    ) -> Result<bool, WriteError> {
+        let refused = |why: String| WriteError::Strategy(Strategy::WriteBack, why);
+        let Some(back) = self.back.clone() else { return Err(refused(NO_JOURNAL.into())) };
+        let Some(lane) = back.lane(&target.keyspace).cloned() else {
+            let name = &target.keyspace.name;
+            return Err(refused(format!("keyspace {name} declares no `store` statement")));
+        };
+        let value = put.as_ref().map(|put| &put.value[..]);
+        let cost = writeback::cost(&target.key, value);
+        lane.admit(cost, PATIENCE).await.map_err(WriteError::Full)?;
+        let payload = writeback::put_record(&target.key, value, self.clock.unix_ms(), "");
+        let (told, answered) = oneshot::channel();
+        let node = self.clone();
+        back.journal.append(
+            payload,
+            Box::new(move |written| {
+                let done = match written {
+                    Ok(seq) => Ok(node.written_back(&lane, &target, put, seq)),
+                    Err(error) => {
+                        lane.release(cost);
+                        Err(WriteError::Journal(error.0))
+                    }
+                };
+                // Whoever asked may be gone.
+                let _ = told.send(done);
+            }),
+        );
+        answered.await.unwrap_or_else(|_| Err(WriteError::Journal("the journal has stopped".into())))
+    }
+
+    /// A write is in the journal: from now on readers see it. Called in the journal's order.
+    fn written_back(&self, lane: &Lane, target: &Target, put: Option<Put>, seq: u64) -> bool {
+        let key = &target.key;
+        let existed = lane.look(key, |slot| slot.value.is_some()).unwrap_or_else(|| {
+            self.engine.peek(key, self.clock.tick(), |view| view.value().is_some()).unwrap_or(false)
+        });
+        let value = put.as_ref().map(|put| put.value.as_slice().into());
+        lane.write(key, seq, value, put.as_ref().and_then(|put| put.content_type.clone()));
+        let began = self.disowned(key);
+        if let Some(put) = put {
+            let names = target.keyspace.names(&target.captures, None);
+            let draft = self.put_draft(put, Some(&target.keyspace), names);
+            // One that does not fit is read from the unflushed writes, and then from the source.
+            draft.lend(|draft| self.engine.fill(key, began, draft, self.clock.tick()));
+        }
+        existed
+    }
+
+    /// A key's value is not what memory holds, and no commit says so.
+    pub(crate) fn disowned(&self, key: &[u8]) -> clearwell_engine::Seq {
+        self.invalidate(Request::now(vec![Scope::Key(key.into())], Cause::Write)).seq
+    }
+
+    /// Waits until the source has the writes that were acknowledged for a key, so that another strategy's write comes after
+    /// them there too.
+    pub(super) async fn settle(&self, target: &Target) -> Result<(), WriteError> {
+        let lane = self.back.as_ref().and_then(|back| back.lane(&target.keyspace)).cloned();
+        match lane {
+            Some(lane) => lane.settle(&target.key, PATIENCE).await.map_err(WriteError::Full),
+            None => Ok(()),
+        }
+    }
+
+    /// The source took a write of this key by another strategy.
+    pub(super) fn supersede(&self, key: &[u8]) {
+        if let Some(back) = &self.back {
+            back.supersede(key);
+        }
+    }
+
+    /// Whether a key has a write that the source does not have yet.
+    pub(super) fn is_unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> bool {
+        let lane = self.back.as_ref().and_then(|back| back.lane(keyspace));
+        lane.is_some_and(|lane| lane.look(key, |_| ()).is_some())
+    }
+
+    /// Figures of write-back; all zero on a node without a journal.
+    pub fn write_back_status(&self) -> Status {
+        self.back.as_ref().map_or_else(Status::default, |back| back.status())
+    }
+
+    fn journals(&self) -> Result<&Arc<WriteBack>, WriteError> {
+        self.back.as_ref().ok_or_else(|| WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into()))
+    }
+
+    /// Flushes what is unflushed now, and answers when the sources have it or have refused it.
+    ///
+    /// # Errors
+    /// A source did not take all of it in a minute.
+    pub async fn flush_write_back(&self) -> Result<(), WriteError> {
+        for lane in &self.journals()?.lanes {
+            lane.flush(FLUSH_PATIENCE).await.map_err(WriteError::Full)?;
+        }
+        Ok(())
+    }
+
+    /// The first `most` writes that a source refused, by key.
+    pub fn parked(&self, most: usize) -> Vec<Pending> {
+        self.back.as_ref().map_or_else(Vec::new, |back| back.parked.list(most))
+    }
+
+    /// Gives up refused writes, those of `keys` or all; how many.
+    ///
+    /// # Errors
+    /// The journal does not take it.
+    pub async fn drop_parked(&self, keys: Option<&[Box<[u8]>]>) -> Result<u64, WriteError> {
+        let parked = &self.journals()?.parked;
+        let mut dropped = 0;
+        for key in parked.keys(keys) {
+            let (told, kept) = oneshot::channel();
+            parked.forget(&key, Box::new(move |kept| drop(told.send(kept))));
+            if let Ok(Err(error)) = kept.await {
+                return Err(WriteError::Journal(error.0));
+            }
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
+    /// Writes refused writes again, those of `keys` or all; how many. One whose key was written since falls: the newer write
+    /// counts.
+    ///
+    /// # Errors
+    /// The journal does not take it, there is no room, or no keyspace takes a key any more.
+    pub async fn retry_parked(self: &Arc<Self>, keys: Option<&[Box<[u8]>]>) -> Result<u64, WriteError> {
+        let parked = self.journals()?.parked.clone();
+        let mut retried = 0;
+        for key in parked.keys(keys) {
+            let Some(row) = parked.get(&key) else { continue };
+            let Some((keyspace, captures)) = self.keyspaces.find(&key) else {
+                let shown = key.escape_ascii();
+                return Err(WriteError::Unsupported(format!(
+                    "no keyspace matches \"{shown}\" any more; drop it"
+                )));
+            };
+            if !self.is_unflushed(keyspace, &key) {
+                let target = Target { key: key.clone(), keyspace: keyspace.clone(), captures };
+                let put = row.value.map(|value| Put { value: value.to_vec(), ..Put::default() });
+                self.clone().write_back(target, put).await?;
+                retried += 1;
+            }
+            let (told, kept) = oneshot::channel();
+            parked.forget(&key, Box::new(move |kept| drop(told.send(kept))));
+            if let Ok(Err(error)) = kept.await {
+                return Err(WriteError::Journal(error.0));
+            }
+        }
+        Ok(retried)
+    }
+}

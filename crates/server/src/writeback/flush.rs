@@ -1,0 +1,176 @@
+//! From a lane to its source, a batch at a time.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::oneshot;
+
+use super::dirty::Taken;
+use super::record::{self, Pending};
+use super::{Lane, WriteBack};
+use crate::journal::Entry;
+use crate::node::Node;
+use crate::source::{Receipt, SourceError, Write};
+
+/// A write that is too slow so often, while the source takes others, is taken for refused.
+const SLOW_MOST: u32 = 8;
+/// The journal may be larger than what is still needed of it by this factor and these bytes.
+const SLACK: (u64, u64) = (4, 64 << 20);
+
+/// Flushes a lane for as long as its node lives.
+pub async fn run(node: Weak<Node>, lane: Arc<Lane>) {
+    while lane.due().await {
+        let Some(node) = node.upgrade() else { return };
+        let Some(back) = node.back.clone() else { return };
+        round(&node, &back, &lane).await;
+    }
+}
+
+/// What became of a batch.
+#[derive(Default)]
+struct Round {
+    moved_on: bool,
+    failed: Option<String>,
+}
+
+async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
+    let Some(backing) = &lane.keyspace.backing else { return };
+    let batch = lane.batch();
+    let mut round = Round::default();
+    let mut sent = Vec::with_capacity(batch.len());
+    let mut writes = Vec::with_capacity(batch.len());
+    let mut refused = Vec::new();
+    for taken in batch {
+        match write(node, back, lane, &taken) {
+            Some(write) => {
+                writes.push(write);
+                sent.push(taken);
+            }
+            None => refused.push((taken, "the keyspace has no statement for it".to_owned())),
+        }
+    }
+    let results = backing.source.write_all(writes).await;
+    round.moved_on = results.iter().any(Result::is_ok);
+    for (taken, result) in sent.into_iter().zip(results) {
+        match result {
+            Ok(_) => {}
+            Err(SourceError::Refused(message)) => refused.push((taken, message)),
+            Err(error @ SourceError::TooSlow(_))
+                if lane.slow(&taken.key, taken.write) >= SLOW_MOST && round.moved_on =>
+            {
+                refused.push((taken, error.to_string()));
+            }
+            Err(error) => round.failed = Some(error.to_string()),
+        }
+    }
+    for (taken, message) in refused {
+        match park(node, back, lane, taken, message).await {
+            Ok(()) => round.moved_on = true,
+            Err(error) => round.failed = Some(error),
+        }
+    }
+    if let Some(error) = &round.failed {
+        tracing::warn!(keyspace = &*lane.keyspace.name, error, "writes wait for their source");
+    }
+    tell_journal(back, lane);
+    lane.end_round(round.failed, round.moved_on);
+}
+
+/// The statement for a write. In the commit's own place the key is invalidated, and the write is over.
+fn write(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>, taken: &Taken) -> Option<Write> {
+    let backing = lane.keyspace.backing.as_ref()?;
+    let (_, captures) = node.keyspaces.find(&taken.key)?;
+    let statement = if taken.value.is_some() { backing.store.clone() } else { backing.delete.clone() }?;
+    let params = lane.keyspace.params(&captures, taken.value.as_deref());
+    let (node, back, lane) = (node.clone(), back.clone(), lane.clone());
+    let (key, write) = (taken.key.clone(), taken.write);
+    let committed = Box::new(move |receipt: &Receipt| {
+        // While it is dirty no reader loads it: what is loaded after this line has read the commit.
+        node.overwritten(&key, receipt.version);
+        lane.done(&key, write);
+        lane.flushed.fetch_add(1, Relaxed);
+        back.supersede(&key);
+    });
+    Some(Write { statement, params, read_back: None, committed })
+}
+
+impl WriteBack {
+    /// The source took a write of this key: an older one that it refused is of no interest any more.
+    pub fn supersede(&self, key: &[u8]) {
+        if self.parked.get(key).is_some() {
+            self.superseded.fetch_add(1, Relaxed);
+            tracing::info!(key = %key.escape_ascii(), "a refused write falls: the source took a newer one");
+            self.parked.forget(key, Box::new(|_| ()));
+        }
+    }
+}
+
+async fn park(
+    node: &Arc<Node>,
+    back: &WriteBack,
+    lane: &Lane,
+    taken: Taken,
+    message: String,
+) -> Result<(), String> {
+    let is_newest = lane.look(&taken.key, |slot| slot.write == taken.write) == Some(true);
+    if !is_newest {
+        // The newer write takes its turn, and the source's word on that one counts.
+        lane.done(&taken.key, taken.write);
+        return Ok(());
+    }
+    tracing::warn!(key = %taken.key.escape_ascii(), message, "the source refused a write: it is parked");
+    let (told, kept) = oneshot::channel();
+    let key = Box::from(&*taken.key);
+    let row = Pending { seq: 0, key, value: taken.value, at_unix_ms: node.clock.unix_ms(), message };
+    back.parked.park(row, Box::new(move |kept| drop(told.send(kept))));
+    match kept.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(format!("a refused write cannot be parked: {error}")),
+        Err(_) => return Err("a refused write cannot be parked: the journal has stopped".into()),
+    }
+    lane.refused.fetch_add(1, Relaxed);
+    lane.done(&taken.key, taken.write);
+    node.disowned(&taken.key);
+    Ok(())
+}
+
+/// Tells the journal what is over, and lets it go of what is not needed.
+fn tell_journal(back: &Arc<WriteBack>, lane: &Arc<Lane>) {
+    let over = lane.take_over();
+    if !over.is_empty() {
+        let (payload, lane) = (record::done(&over), lane.clone());
+        let told = move |written: Result<u64, _>| {
+            if written.is_err() {
+                lane.put_back_over(over);
+            }
+        };
+        back.journal.append(payload, Box::new(told));
+    }
+    let weak = Arc::downgrade(back);
+    back.journal.trim(move || match weak.upgrade() {
+        Some(back) => back.lanes.iter().filter_map(|lane| lane.place()).min(),
+        None => Some(0),
+    });
+    let needed: u64 = back.lanes.iter().map(|lane| lane.held()).sum();
+    if back.journal.figures.bytes.load(Relaxed) > needed.saturating_mul(SLACK.0).saturating_add(SLACK.1) {
+        let weak = Arc::downgrade(back);
+        back.journal.rewrite(move || weak.upgrade().map_or_else(Vec::new, |back| copies(&back)));
+    }
+}
+
+/// What is still needed, to be copied to the journal's end so that its beginning can go.
+fn copies(back: &WriteBack) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for lane in &back.lanes {
+        for Taken { key, write, value } in lane.all() {
+            let (payload, lane) = (record::put(&key, value.as_deref(), 0, ""), lane.clone());
+            let moved = move |written: Result<u64, _>| {
+                if let Ok(place) = written {
+                    lane.moved(&key, write, place);
+                }
+            };
+            entries.push(Entry { payload, then: Box::new(moved) });
+        }
+    }
+    entries
+}

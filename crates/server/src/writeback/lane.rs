@@ -1,0 +1,279 @@
+//! One keyspace's unflushed writes: what readers see of them, who waits for room, and when the next flush is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, watch};
+
+use super::dirty::{Dirty, Slot, Taken};
+use crate::config::FlushConfig;
+use crate::keyspace::Keyspace;
+
+/// The first wait after a flush that failed; each further one is twice as long.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// The longest.
+const RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// A keyspace whose source takes writes.
+pub struct Lane {
+    /// The keyspace.
+    pub keyspace: Arc<Keyspace>,
+    /// Writes that the source took.
+    pub flushed: AtomicU64,
+    /// Writes that the source refused.
+    pub refused: AtomicU64,
+    config: FlushConfig,
+    dirty: RwLock<Dirty>,
+    rows: AtomicUsize,
+    /// Bytes of what is dirty, and of what is on its way into the journal.
+    held: AtomicU64,
+    wake: Notify,
+    /// Counts the rounds of the flusher, for whoever waits for one.
+    progress: watch::Sender<u64>,
+    retry: Mutex<Retry>,
+    /// Writes up to this one are to be flushed without waiting for more.
+    forced: AtomicU64,
+    /// Writes that are over, which the journal does not know yet.
+    over: Mutex<Vec<(Box<[u8]>, u64)>>,
+    closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Retry {
+    at: Option<Instant>,
+    wait: Duration,
+    error: Option<String>,
+}
+
+impl Lane {
+    /// A lane without writes.
+    pub fn new(keyspace: Arc<Keyspace>) -> Lane {
+        Lane {
+            config: keyspace.flush.clone(),
+            keyspace,
+            flushed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            dirty: RwLock::default(),
+            rows: AtomicUsize::new(0),
+            held: AtomicU64::new(0),
+            wake: Notify::new(),
+            progress: watch::Sender::new(0),
+            retry: Mutex::default(),
+            forced: AtomicU64::new(0),
+            over: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Keys with an unflushed write.
+    pub fn rows(&self) -> usize {
+        self.rows.load(Relaxed)
+    }
+
+    /// Bytes that count towards the limit.
+    pub fn held(&self) -> u64 {
+        self.held.load(Relaxed)
+    }
+
+    /// When the oldest unflushed write was made.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.dirty.read().oldest()
+    }
+
+    /// The first record of the journal that is needed.
+    pub fn place(&self) -> Option<u64> {
+        self.dirty.read().place()
+    }
+
+    /// Why the last flush failed, while it does.
+    pub fn error(&self) -> Option<String> {
+        self.retry.lock().error.clone()
+    }
+
+    /// Looks at a key's unflushed write, if there is one.
+    pub fn look<R>(&self, key: &[u8], look: impl FnOnce(&Slot) -> R) -> Option<R> {
+        if self.rows() == 0 {
+            return None;
+        }
+        self.dirty.read().get(key).map(look)
+    }
+
+    /// Waits until a write of this cost fits, and reserves it.
+    ///
+    /// # Errors
+    /// No room came within `patience`: in words.
+    pub async fn admit(&self, cost: u64, patience: Duration) -> Result<(), String> {
+        let mut rounds = self.progress.subscribe();
+        let fits = |held: u64| {
+            let sum = held.saturating_add(cost);
+            (sum <= self.config.most).then_some(sum)
+        };
+        let reserve = async {
+            while self.held.fetch_update(Relaxed, Relaxed, fits).is_err() {
+                // The lane outlives its writers, so there is always another round to wait for.
+                let _ = rounds.changed().await;
+            }
+        };
+        if cost > self.config.most {
+            return Err(format!("the write needs {cost} bytes and flush_most is {}", self.config.most));
+        }
+        if self.held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
+            return Ok(());
+        }
+        tokio::time::timeout(patience, reserve).await.map_err(|_| {
+            let why = self.error().map_or_else(String::new, |error| format!(" ({error})"));
+            format!("{} bytes of writes wait for the source already{why}; try again", self.held())
+        })
+    }
+
+    /// Gives back what was reserved.
+    pub fn release(&self, cost: u64) {
+        self.held.fetch_sub(cost, Relaxed);
+    }
+
+    /// Counts a write that was there when the node started.
+    pub fn reserve(&self, cost: u64) {
+        self.held.fetch_add(cost, Relaxed);
+    }
+
+    /// Takes in a write whose cost is reserved and which is in the journal.
+    pub fn write(&self, key: &[u8], write: u64, value: Option<Arc<[u8]>>, content_type: Option<Box<str>>) {
+        let mut dirty = self.dirty.write();
+        let freed = dirty.write(key, write, value, content_type, Instant::now());
+        let rows = dirty.len();
+        self.rows.store(rows, Relaxed);
+        drop(dirty);
+        self.release(freed);
+        if rows == 1 || rows == self.config.batch {
+            self.wake.notify_one();
+        }
+    }
+
+    /// A write is over; whether it was the newest of its key.
+    pub fn done(&self, key: &[u8], write: u64) -> bool {
+        let mut dirty = self.dirty.write();
+        let Some((place, freed)) = dirty.done(key, write) else { return false };
+        self.rows.store(dirty.len(), Relaxed);
+        drop(dirty);
+        self.release(freed);
+        self.over.lock().push((key.into(), place));
+        true
+    }
+
+    /// A write was copied to a record further on.
+    pub fn moved(&self, key: &[u8], write: u64, place: u64) {
+        if !self.dirty.write().moved(key, write, place) {
+            self.over.lock().push((key.into(), place));
+        }
+    }
+
+    /// Takes what the journal is to be told.
+    pub fn take_over(&self) -> Vec<(Box<[u8]>, u64)> {
+        std::mem::take(&mut *self.over.lock())
+    }
+
+    /// The journal did not take it: another time.
+    pub fn put_back_over(&self, over: Vec<(Box<[u8]>, u64)>) {
+        self.over.lock().extend(over);
+    }
+
+    /// The source was too slow for a write; how often by now.
+    pub fn slow(&self, key: &[u8], write: u64) -> u32 {
+        self.dirty.write().slow(key, write)
+    }
+
+    /// The writes whose turn it is.
+    pub fn batch(&self) -> Vec<Taken> {
+        self.dirty.read().batch(self.config.batch)
+    }
+
+    /// All writes.
+    pub fn all(&self) -> Vec<Taken> {
+        self.dirty.read().all().collect()
+    }
+
+    /// A round of the flusher is over. `failed`: why some of its writes are still to be done; `moved_on`: whether others are
+    /// not.
+    pub fn end_round(&self, failed: Option<String>, moved_on: bool) {
+        let mut retry = self.retry.lock();
+        if failed.is_some() {
+            let wait = if moved_on { RETRY_FIRST } else { (retry.wait * 2).clamp(RETRY_FIRST, RETRY_MOST) };
+            *retry = Retry { at: Some(Instant::now() + wait), wait, error: failed };
+        } else {
+            *retry = Retry::default();
+        }
+        drop(retry);
+        self.progress.send_modify(|round| *round = round.wrapping_add(1));
+    }
+
+    /// Flushes what is there now as soon as it can be; answers when all of it is over.
+    ///
+    /// # Errors
+    /// It is not over within `patience`: in words.
+    pub async fn flush(&self, patience: Duration) -> Result<(), String> {
+        let latest = self.dirty.read().latest();
+        self.until(latest, patience, || self.dirty.read().first().is_none_or(|first| first > latest)).await
+    }
+
+    /// As [`Lane::flush`], for one key.
+    ///
+    /// # Errors
+    /// As [`Lane::flush`].
+    pub async fn settle(&self, key: &[u8], patience: Duration) -> Result<(), String> {
+        let Some(write) = self.look(key, |slot| slot.write) else { return Ok(()) };
+        self.until(write, patience, || self.dirty.read().is_clean(key, write)).await
+    }
+
+    async fn until(&self, write: u64, patience: Duration, is_over: impl Fn() -> bool) -> Result<(), String> {
+        let mut rounds = self.progress.subscribe();
+        self.forced.fetch_max(write, Relaxed);
+        self.retry.lock().at = None;
+        self.wake.notify_one();
+        let over = async {
+            while !is_over() {
+                let _ = rounds.changed().await;
+            }
+        };
+        tokio::time::timeout(patience, over).await.map_err(|_| {
+            let why = self.error().map_or_else(String::new, |error| format!(": {error}"));
+            format!("{} keys of {} are not flushed yet{why}", self.rows(), self.keyspace.name)
+        })
+    }
+
+    /// Waits until there is something to flush and it is time. `false`: the lane is closed.
+    pub async fn due(&self) -> bool {
+        loop {
+            if self.closed.load(Relaxed) {
+                return false;
+            }
+            let wake = self.wake.notified();
+            match self.wait() {
+                Some(Duration::ZERO) => return true,
+                Some(wait) => drop(tokio::time::timeout(wait, wake).await),
+                None => wake.await,
+            }
+        }
+    }
+
+    /// How long until the next flush; `None` while there is nothing to do.
+    fn wait(&self) -> Option<Duration> {
+        let dirty = self.dirty.read();
+        let (first, oldest) = (dirty.first()?, dirty.oldest()?);
+        let retry = self.retry.lock().at.map(|at| at.saturating_duration_since(Instant::now()));
+        if retry.is_some_and(|wait| !wait.is_zero()) {
+            return retry;
+        }
+        if dirty.len() >= self.config.batch || first <= self.forced.load(Relaxed) || retry.is_some() {
+            return Some(Duration::ZERO);
+        }
+        Some(Duration::from_millis(self.config.every_ms).saturating_sub(oldest.elapsed()))
+    }
+
+    /// Ends the flusher.
+    pub fn close(&self) {
+        self.closed.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+}

@@ -1,0 +1,89 @@
+//! Writes that a source refused: kept until somebody decides, in a journal of their own so that they hold up no other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::record::{self, Pending};
+use crate::journal::{Damage, Journal, JournalError};
+
+/// The refused writes, the newest of each key.
+pub struct Parked {
+    journal: Journal,
+    rows: Mutex<BTreeMap<Box<[u8]>, Pending>>,
+}
+
+/// What is called when something is kept, or is not.
+pub type Kept = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
+
+impl Parked {
+    /// Opens the folder that they are kept in.
+    pub fn open(folder: &Path) -> Result<(Parked, Vec<Damage>), JournalError> {
+        let (journal, contents) = Journal::open(folder)?;
+        let rows = record::fold(contents.records).0;
+        let rows = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        Ok((Parked { journal, rows: Mutex::new(rows) }, contents.damage))
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.rows.lock().len()
+    }
+
+    /// The first `most` of them, by key.
+    pub fn list(&self, most: usize) -> Vec<Pending> {
+        self.rows.lock().values().take(most).cloned().collect()
+    }
+
+    /// All keys, or those of `keys` that are here.
+    pub fn keys(&self, keys: Option<&[Box<[u8]>]>) -> Vec<Box<[u8]>> {
+        let rows = self.rows.lock();
+        match keys {
+            None => rows.keys().cloned().collect(),
+            Some(keys) => keys.iter().filter(|key| rows.contains_key(*key)).cloned().collect(),
+        }
+    }
+
+    /// One of them.
+    pub fn get(&self, key: &[u8]) -> Option<Pending> {
+        self.rows.lock().get(key).cloned()
+    }
+
+    /// Keeps a write, in place of an older one of its key.
+    pub fn park(self: &Arc<Self>, row: Pending, kept: Kept) {
+        let payload = record::put(&row.key, row.value.as_deref(), row.at_unix_ms, &row.message);
+        let parked = self.clone();
+        self.journal.append(
+            payload,
+            Box::new(move |written| {
+                kept(
+                    written
+                        .map(|seq| drop(parked.rows.lock().insert(row.key.clone(), Pending { seq, ..row }))),
+                );
+            }),
+        );
+    }
+
+    /// Lets go of a key's write, if there is one.
+    pub fn forget(self: &Arc<Self>, key: &[u8], kept: Kept) {
+        let Some(row) = self.rows.lock().remove(key) else { return kept(Ok(())) };
+        let parked = self.clone();
+        self.journal.append(
+            record::done(&[(row.key.clone(), row.seq)]),
+            Box::new(move |written| {
+                if written.is_err() {
+                    // It is on the disk still, so it is here still.
+                    parked.rows.lock().entry(row.key.clone()).or_insert(row);
+                }
+                kept(written.map(drop));
+            }),
+        );
+        let parked = Arc::downgrade(self);
+        self.journal.trim(move || match parked.upgrade() {
+            Some(parked) => parked.rows.lock().values().map(|row| row.seq).min(),
+            None => Some(0),
+        });
+    }
+}
