@@ -12,6 +12,7 @@ const NEEDED: &[(&str, &str, &[&str])] = &[
     ("redis-benchmark", "--version", &["redis-tools"]),
     ("sqlite3", "--version", &["sqlite3"]),
     ("chromium", "--version", &["chromium"]),
+    ("ip", "-V", &["iproute2"]),
     ("/usr/lib/postgresql/15/bin/postgres", "--version", &["postgresql-15"]),
 ];
 

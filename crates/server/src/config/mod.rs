@@ -6,6 +6,7 @@ mod read;
 mod section;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod words;
 
 use std::collections::BTreeMap;
@@ -37,10 +38,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a configuration's text. It cannot name other files (`seed_file`): it has no folder that they could be in.
+    /// Reads a configuration's text; `${NAME}` in `url` and `password` is an environment variable. It cannot name other files (`seed_file`): it has no folder that they could be in.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let file = section::File { name: "clearwell.toml", text };
-        read::config(file, &|name| Err(format!("{name} cannot be read: this text is not in a folder")))
+        let beside = |name: &str| Err(format!("{name} cannot be read: this text is not in a folder"));
+        read::config(file, read::Outside { file: &beside, variable: &environment })
     }
 
     /// Reads a configuration file. What it names as `seed_file` is beside it.
@@ -54,15 +56,21 @@ impl Config {
             let path = folder.join(other);
             std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
         };
-        read::config(section::File { name: &name, text: &text }, &beside)
+        let outside = read::Outside { file: &beside, variable: &environment };
+        read::config(section::File { name: &name, text: &text }, outside)
     }
 
     /// What a node without a configuration file serves: a sample of posts and authors, `config/sample.toml`.
     pub fn default_sample() -> Config {
         let file = section::File { name: "sample.toml", text: include_str!("../../config/sample.toml") };
-        read::config(file, &|_| Ok(include_str!("../../config/sample.sql").into()))
+        let beside = |_: &str| Ok(include_str!("../../config/sample.sql").into());
+        read::config(file, read::Outside { file: &beside, variable: &environment })
             .expect("a test reads the sample, which is part of the program")
     }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Where truth is read and written.

@@ -7,26 +7,33 @@ use toml::de::DeTable;
 
 use super::error::ConfigError;
 use super::section::{File, Section};
+use super::variables::filled_in;
 use super::{Config, PostgresConfig, SourceConfig, TOP, keyspace, words};
 use crate::keyspace::Pattern;
 
 const KEYS: [&str; 7] =
     ["max_memory", "late_fill_window", "feed_poll", "default_ttl", "password", "source", "keyspace"];
 
-/// Reads a file that is named inside of the configuration.
-pub type Beside<'b> = &'b dyn Fn(&str) -> Result<String, String>;
+/// What a configuration refers to.
+#[derive(Clone, Copy)]
+pub struct Outside<'o> {
+    /// Reads a file that is named in it.
+    pub file: &'o dyn Fn(&str) -> Result<String, String>,
+    /// The value of an environment variable that is named in it.
+    pub variable: &'o dyn Fn(&str) -> Option<String>,
+}
 
 /// Reads a whole configuration.
-pub fn config(file: File<'_>, beside: Beside<'_>) -> Result<Config, ConfigError> {
+pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigError> {
     let table = DeTable::parse(file.text).map_err(|e| file.error(e.span().unwrap_or(0..0), e.message()))?;
     let top = Section::new(file, TOP, table.get_ref(), 0..0, &KEYS)?;
-    let sources = sources(&top, beside)?;
+    let sources = sources(&top, outside)?;
     Ok(Config {
         max_memory: top.read("max_memory", memory)?.unwrap_or(256_000_000),
         late_fill_window_ms: top.read("late_fill_window", words::duration)?.unwrap_or(10_000),
         feed_poll_ms: top.read("feed_poll", poll)?.unwrap_or(5),
         default_ttl_ms: top.read("default_ttl", words::duration)?.unwrap_or(3_600_000),
-        password: top.read("password", not_empty)?,
+        password: top.read("password", |text| filled_in(text, outside.variable).and_then(not_empty))?,
         keyspaces: keyspaces(&top, &sources)?,
         sources,
     })
@@ -50,14 +57,11 @@ fn poll(text: &str) -> Result<u64, String> {
     }
 }
 
-fn not_empty(text: &str) -> Result<String, String> {
-    match text {
-        "" => Err("it cannot be empty; leave it out for none".into()),
-        text => Ok(text.into()),
-    }
+fn not_empty(text: String) -> Result<String, String> {
+    if text.is_empty() { Err("it cannot be empty; leave it out for none".into()) } else { Ok(text) }
 }
 
-fn sources(top: &Section<'_>, beside: Beside<'_>) -> Result<BTreeMap<String, SourceConfig>, ConfigError> {
+fn sources(top: &Section<'_>, outside: Outside<'_>) -> Result<BTreeMap<String, SourceConfig>, ConfigError> {
     let mut sources = BTreeMap::new();
     for (name, value) in top.table("source")?.into_iter().flatten() {
         let title = format!("[source.{}]", name.get_ref());
@@ -67,22 +71,23 @@ fn sources(top: &Section<'_>, beside: Beside<'_>) -> Result<BTreeMap<String, Sou
         let known =
             ["url", "seed", "seed_file", "timeout", "publication", "slot", "connections", "lag_budget"];
         let section = Section::new(top.file, title, table, name.span(), &known)?;
-        sources.insert(name.get_ref().to_string(), source(&section, beside)?);
+        sources.insert(name.get_ref().to_string(), source(&section, outside)?);
     }
     Ok(sources)
 }
 
-fn source(section: &Section<'_>, beside: Beside<'_>) -> Result<SourceConfig, ConfigError> {
+fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, ConfigError> {
     section.needed("url")?;
-    let postgres = postgres(section)?;
+    let url = section.read("url", |text| filled_in(text, outside.variable))?.unwrap_or_default();
+    let postgres = postgres(section, &url)?;
     let path = match postgres {
         Some(_) => PathBuf::new(),
-        None => section.read("url", sqlite_path)?.unwrap_or_default(),
+        None => section.read("url", |_| sqlite_path(&url))?.unwrap_or_default(),
     };
     if section.has("seed") && section.has("seed_file") {
         return Err(section.error("seed_file", format!("{} has both seed and seed_file", section.title)));
     }
-    let seed = match section.read("seed_file", beside)? {
+    let seed = match section.read("seed_file", outside.file)? {
         Some(sql) => Some(sql),
         None => section.text("seed")?.map(str::to_string),
     };
@@ -94,9 +99,8 @@ fn source(section: &Section<'_>, beside: Beside<'_>) -> Result<SourceConfig, Con
 }
 
 /// The keys that only a PostgreSQL source has; `None` when the url is of another kind.
-fn postgres(section: &Section<'_>) -> Result<Option<PostgresConfig>, ConfigError> {
+fn postgres(section: &Section<'_>, url: &str) -> Result<Option<PostgresConfig>, ConfigError> {
     let own = ["publication", "slot", "connections", "lag_budget"];
-    let url = section.needed("url")?;
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return match own.into_iter().find(|key| section.has(key)) {
             Some(key) => Err(section.error(key, format!("{key} is for PostgreSQL; this source is not"))),
