@@ -73,7 +73,10 @@ pub(super) fn configuration(file: Option<&Path>) -> Result<(Config, String), Str
 /// All that can be checked without opening a database: names, types, patterns, templates, statements' parameters.
 fn check(config: &Config, origin: &str) -> Result<ExitCode, String> {
     FeedRules::build(config).map_err(|error| format!("{origin}: {error}"))?;
-    println!("{origin}: {} sources, {} keyspaces, no mistakes", config.sources.len(), config.keyspaces.len());
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let (sources, keyspaces) =
+        (counted(config.sources.len(), "source"), counted(config.keyspaces.len(), "keyspace"));
+    println!("{origin}: {sources}, {keyspaces}, no mistakes");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,6 +96,7 @@ fn bind(option: &str, address: &str) -> Result<TcpListener, String> {
 /// The first words; the lines `resp` and `http` are also read by programs.
 fn greet(running: &Running, origin: &str, data: &Path) {
     let (resp, http) = (running.resp_address(), running.http_address());
+    let key = running.node.keyspaces.all.first().map_or("greeting".into(), |keyspace| keyspace.example());
     println!("clearwell {}", env!("CARGO_PKG_VERSION"));
     println!("resp   {resp}");
     println!("http   {http}");
@@ -100,8 +104,8 @@ fn greet(running: &Running, origin: &str, data: &Path) {
     println!("data   {}", data.display());
     println!();
     println!("Try:");
-    println!("  redis-cli -p {} GET post:1", resp.port());
-    println!("  curl http://{http}/api/cache/post:1");
+    println!("  redis-cli -p {} GET {key}", resp.port());
+    println!("  curl http://{http}/api/cache/{key}");
     println!("  http://{http}/");
 }
 

@@ -129,6 +129,11 @@ pub struct Names {
 }
 
 impl Keyspace {
+    /// A key of it, to show to people.
+    pub fn example(&self) -> String {
+        self.pattern.example()
+    }
+
     /// Parameters of a statement, by name, from the key's captures (and `:value` on a store). A value is text if it is
     /// UTF-8, else a blob: a column of text stays one.
     pub fn params(&self, captures: &Captures, value: Option<&[u8]>) -> Vec<Param> {

@@ -94,6 +94,19 @@ impl Pattern {
         shape
     }
 
+    /// A key that matches, to show to people.
+    pub fn example(&self) -> String {
+        let mut example = String::from_utf8_lossy(&self.prefix).into_owned();
+        for capture in &self.captures {
+            example.push_str(match capture.kind {
+                Kind::Int | Kind::Str => "1",
+                Kind::Uuid => "00000000-0000-4000-8000-000000000001",
+            });
+            example.push_str(&String::from_utf8_lossy(&capture.until));
+        }
+        example
+    }
+
     /// Whether both match the same keys.
     pub fn same_keys(&self, other: &Pattern) -> bool {
         self.shape() == other.shape()
@@ -215,6 +228,14 @@ mod tests {
 
     fn text(name: &str, value: &str) -> (String, Cell) {
         (name.into(), Cell::Text(value.into()))
+    }
+
+    #[test]
+    fn the_example_matches() {
+        for text in ["post:{id:int}", "a:{x}/{y:uuid}:z", "plain", "{all}"] {
+            let pattern = Pattern::parse(text).unwrap();
+            assert!(pattern.matches(pattern.example().as_bytes()), "{text}: {}", pattern.example());
+        }
     }
 
     #[test]
