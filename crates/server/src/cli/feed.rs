@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::config::PostgresConfig;
 use crate::keyspace::FeedRules;
 use crate::source::Watched;
-use crate::source::postgres::setup;
+use crate::source::{postgres, sqlite};
 
 /// Prepares a database so that its commits can be followed.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,6 +30,9 @@ struct InitArgs {
     /// The configuration; without one, ./clearwell.toml if it is there, else a small sample
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The data folder, where SQLite's files are
+    #[arg(long, value_name = "DIR", default_value = "./clearwell-data")]
+    data: PathBuf,
 }
 
 /// Runs `clearwell feed`. Exits with 1 while something is missing that it did not mend.
@@ -44,7 +47,12 @@ pub fn run(args: &FeedArgs) -> Result<ExitCode, String> {
     for (name, source) in &config.sources {
         match &source.postgres {
             Some(postgres) => ready &= postgresql(name, postgres, &feeds.watched(name), init.run)?,
-            None => println!("-- {name}: SQLite needs nothing; its triggers are made when the node starts"),
+            None => {
+                let lacking = sqlite::setup(name, source, &init.data, feeds.watched(name), init.run)
+                    .map_err(|error| format!("source {name}: {error}"))?;
+                print(name, &lacking, init.run);
+                ready &= init.run || lacking.is_empty();
+            }
         }
     }
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -53,14 +61,9 @@ pub fn run(args: &FeedArgs) -> Result<ExitCode, String> {
 /// Whether nothing is left to do.
 fn postgresql(name: &str, config: &PostgresConfig, watched: &[Watched], run: bool) -> Result<bool, String> {
     let (setup, statements) =
-        setup(config, watched, run).map_err(|error| format!("source {name}: {error}"))?;
-    if statements.is_empty() && setup.problems.is_empty() {
-        println!("-- {name}: ready");
-        return Ok(true);
-    }
-    println!("-- {name}: {}", if run { "done" } else { "to be run in this order, each by itself" });
-    for statement in &statements {
-        println!("{statement};");
+        postgres::setup(config, watched, run).map_err(|error| format!("source {name}: {error}"))?;
+    if !statements.is_empty() || setup.problems.is_empty() {
+        print(name, &statements, run);
     }
     for problem in &setup.problems {
         println!("-- {name}: {}", problem.what);
@@ -68,5 +71,19 @@ fn postgresql(name: &str, config: &PostgresConfig, watched: &[Watched], run: boo
             println!("-- {name}: the server must be restarted for it");
         }
     }
-    Ok(run && setup.problems.is_empty())
+    Ok((run || statements.is_empty()) && setup.problems.is_empty())
+}
+
+fn print(name: &str, statements: &[String], run: bool) {
+    println!(
+        "-- {name}: {}",
+        match (statements.is_empty(), run) {
+            (true, _) => "ready",
+            (false, true) => "done",
+            (false, false) => "to be run in this order, each by itself",
+        }
+    );
+    for statement in statements {
+        println!("{statement};");
+    }
 }

@@ -14,6 +14,7 @@ mod describe;
 mod log;
 mod reader;
 mod session;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -26,6 +27,7 @@ use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
 use clearwell_engine::Version;
+pub use setup::setup;
 use tokio::sync::oneshot;
 
 use self::connect::Shared;
