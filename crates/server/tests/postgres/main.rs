@@ -8,4 +8,5 @@ mod setup;
 mod speed;
 #[path = "../support/mod.rs"]
 mod support;
+mod together;
 mod world;

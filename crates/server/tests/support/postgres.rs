@@ -101,6 +101,11 @@ impl Postgres {
         Process::start(&mut command)
     }
 
+    /// What it has logged so far, since it was started last.
+    pub fn log(&self) -> String {
+        self.server.as_ref().map(Process::output).unwrap_or_default()
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -49,7 +49,8 @@ fn is_io(error: &Error) -> bool {
         cause = inner.source();
     }
     // A connection that was never made has a cause of another kind, or none; only a server's answer refuses.
-    error.to_string().starts_with("error connecting")
+    let text = error.to_string();
+    text.starts_with("error connecting") || text.starts_with("error performing TLS")
 }
 
 fn with_cause(error: &Error) -> String {

@@ -2,31 +2,49 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
-use tokio_postgres::{Client, Error, NoTls};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
 
-use super::cell::{Bound, Read, is_plain};
-use super::text::Text;
-use crate::source::{Cell, Param, Row, SourceError};
+use super::database::Database;
+use super::error;
+use super::many::Many;
+use super::prepared::Prepared;
+use crate::source::{Param, Row, SourceError};
 
 /// A connection. It is driven by a task of the runtime that it was made on, and closed when dropped.
 pub struct Link {
     /// The connection itself.
     pub client: Client,
     statements: Mutex<HashMap<Arc<str>, Arc<OnceCell<Prepared>>>>,
-    /// Who is using it now; loads share a connection, their statements follow each other without waiting for answers.
+    many: Mutex<HashMap<Arc<str>, Arc<OnceCell<Option<Many>>>>>,
+    /// Who is using it now.
     pub users: AtomicUsize,
+    /// Nobody is to use it again: what was asked of it last may still be answered, or ended.
+    discarded: AtomicBool,
+    driver: tokio::task::AbortHandle,
+    database: Database,
 }
 
-/// A statement as the server knows it.
-pub struct Prepared {
-    /// What is run.
-    pub statement: tokio_postgres::Statement,
-    names: Vec<Arc<str>>,
-    columns: Vec<Arc<str>>,
+/// How long a statement may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Past it, the server is asked to end it.
+    pub soft: Duration,
+    /// Past it, nobody waits.
+    pub hard: Duration,
+}
+
+impl Limits {
+    /// For a timeout: the last fifth of it is for the server to end what it was asked for.
+    pub fn of(timeout_ms: u64) -> Limits {
+        let hard = Duration::from_millis(timeout_ms);
+        Limits { soft: hard * 4 / 5, hard }
+    }
 }
 
 /// What a statement failed by.
@@ -35,6 +53,10 @@ pub enum Fault {
     Postgres(Error),
     /// The statement names a parameter that nobody gave.
     Unbound(Arc<str>),
+    /// It cannot be asked for many keys at once.
+    Apart,
+    /// The server did not answer, not even when it was asked to end the statement.
+    Late,
 }
 
 impl From<Error> for Fault {
@@ -47,19 +69,58 @@ impl Fault {
     /// The fault as who asked is told.
     pub fn told(&self, timeout_ms: u64) -> SourceError {
         match self {
-            Fault::Postgres(error) => super::error::told(error, timeout_ms),
+            Fault::Postgres(wrong) => error::told(wrong, timeout_ms),
             Fault::Unbound(name) => SourceError::Refused(format!("nothing is bound to :{name}")),
+            Fault::Apart => SourceError::Refused("it cannot be asked for many keys at once".into()),
+            Fault::Late => SourceError::TooSlow(timeout_ms),
+        }
+    }
+
+    /// Whether it took too long.
+    pub fn is_late(&self) -> bool {
+        match self {
+            Fault::Postgres(wrong) => wrong.code() == Some(&SqlState::QUERY_CANCELED),
+            Fault::Late => true,
+            Fault::Unbound(_) | Fault::Apart => false,
+        }
+    }
+
+    /// Whether it concerns those parameters alone, not the connection or the statement as it was prepared.
+    pub fn is_for_one(&self) -> bool {
+        match self {
+            Fault::Postgres(wrong) => !error::is_broken(wrong) && !error::is_outdated(wrong),
+            Fault::Unbound(_) => true,
+            Fault::Apart | Fault::Late => false,
         }
     }
 }
 
 impl Link {
     /// Connects.
-    pub async fn connect(config: &tokio_postgres::Config) -> Result<Link, Error> {
-        let (client, connection) = config.connect(NoTls).await?;
+    pub async fn connect(database: &Database) -> Result<Link, Error> {
+        let (client, connection) = database.config.connect(database.tls.clone()).await?;
         // When it fails, everyone who waits for an answer is told; nobody else needs to be.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Link { client, statements: Mutex::default(), users: AtomicUsize::new(0) })
+        let driver = tokio::spawn(async move { drop(connection.await) }).abort_handle();
+        Ok(Link {
+            client,
+            statements: Mutex::default(),
+            many: Mutex::default(),
+            users: AtomicUsize::new(0),
+            discarded: AtomicBool::new(false),
+            driver,
+            database: database.clone(),
+        })
+    }
+
+    /// Whether it can be used.
+    pub fn is_open(&self) -> bool {
+        !self.client.is_closed() && !self.discarded.load(Ordering::Relaxed)
+    }
+
+    /// Closes it, whatever is on its way.
+    pub fn discard(&self) {
+        self.discarded.store(true, Ordering::Relaxed);
+        self.driver.abort();
     }
 
     /// Counts one more user until the answer is dropped.
@@ -68,44 +129,59 @@ impl Link {
         User(self.clone())
     }
 
-    /// The statement, prepared once a connection. One that `reads` has every column in a form that [`Read`] knows.
+    /// Runs what this connection is asked for within limits: past the soft one the server is asked to end it, past the hard
+    /// one the connection is given up.
+    pub async fn limited<T>(
+        &self,
+        limits: Limits,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let mut work = std::pin::pin!(work);
+        if let Ok(done) = tokio::time::timeout(limits.soft, &mut work).await {
+            return done;
+        }
+        let token = self.client.cancel_token();
+        let ending = token.cancel_query(self.database.tls.clone());
+        let left = limits.hard.saturating_sub(limits.soft);
+        // Whether the wish arrives shows in the answer.
+        let (done, _) =
+            tokio::join!(tokio::time::timeout(left, &mut work), tokio::time::timeout(left, ending));
+        match done {
+            Ok(Err(fault)) if fault.is_late() => Err(fault),
+            // It ended by itself: the wish may still be on its way, and would meet the next statement.
+            Ok(done) => {
+                self.discard();
+                done
+            }
+            Err(_) => {
+                self.discard();
+                Err(Fault::Late)
+            }
+        }
+    }
+
+    /// The statement, prepared once a connection. One that `reads` has every column in a form that is read here.
     pub async fn prepared(
         &self,
         statement: &Arc<str>,
         reads: bool,
     ) -> Result<Arc<OnceCell<Prepared>>, Error> {
         let cell = self.statements.lock().entry(statement.clone()).or_default().clone();
-        cell.get_or_try_init(|| self.prepare(statement, reads)).await?;
+        cell.get_or_try_init(|| Prepared::prepare(&self.client, statement, reads)).await?;
         Ok(cell)
     }
 
     /// A statement of this program's own, prepared once a connection.
     pub async fn own(&self, sql: &str) -> Result<tokio_postgres::Statement, Error> {
         let cell = self.statements.lock().entry(sql.into()).or_default().clone();
-        let prepare = async {
-            let statement = self.client.prepare(sql).await?;
-            Ok::<_, Error>(Prepared { statement, names: Vec::new(), columns: Vec::new() })
-        };
-        Ok(cell.get_or_try_init(|| prepare).await?.statement.clone())
+        let prepared = cell.get_or_try_init(|| Prepared::own(&self.client, sql)).await?;
+        Ok(prepared.statement.clone())
     }
 
     /// Forgets a statement that no longer fits its tables.
     pub fn forget(&self, statement: &Arc<str>) {
         self.statements.lock().remove(statement);
-    }
-
-    async fn prepare(&self, statement: &str, reads: bool) -> Result<Prepared, Error> {
-        let text = Text::parse(statement);
-        let statement = self.client.prepare(&text.sql).await?;
-        let columns: Vec<Arc<str>> = statement.columns().iter().map(|column| column.name().into()).collect();
-        if !reads || statement.columns().iter().all(|column| is_plain(column.type_())) {
-            return Ok(Prepared { statement, names: text.names, columns });
-        }
-        let types: Vec<_> = statement.columns().iter().map(|column| column.type_().clone()).collect();
-        let sql = as_text(&text.sql, &types);
-        let params = statement.params().to_vec();
-        let statement = self.client.prepare_typed(&sql, &params).await?;
-        Ok(Prepared { statement, names: text.names, columns })
+        self.many.lock().remove(statement);
     }
 
     /// The first row of a statement that reads.
@@ -114,37 +190,32 @@ impl Link {
         let prepared = cell.get().expect("it was prepared just now");
         prepared.first_row(&self.client, prepared.bind(params)?).await.map_err(Fault::Postgres)
     }
-}
 
-impl Prepared {
-    /// The parameters in the statement's order.
-    pub fn bind(&self, params: &[Param]) -> Result<Vec<Bound>, Fault> {
-        let value = |name: &Arc<str>| match params.iter().find(|param| param.name == *name) {
-            Some(param) => Ok(Bound(param.value.clone())),
-            None => Err(Fault::Unbound(name.clone())),
+    /// The first row of a statement for each of these parameters, by one query.
+    pub async fn many(
+        &self,
+        statement: &Arc<str>,
+        params: &[&[Param]],
+    ) -> Result<Vec<Result<Option<Row>, Fault>>, Fault> {
+        let cell = self.many.lock().entry(statement.clone()).or_default().clone();
+        let prepare = async {
+            let single = self.prepared(statement, true).await?;
+            let single = single.get().expect("it was prepared just now");
+            Many::prepare(&self.client, statement, single).await
         };
-        self.names.iter().map(value).collect()
+        let many = cell.get_or_try_init(|| prepare).await?.as_ref().ok_or(Fault::Apart)?;
+        many.rows(&self.client, params).await
     }
 
-    /// Runs it; the rows behind the first are thrown away.
-    pub async fn first_row(&self, client: &Client, bound: Vec<Bound>) -> Result<Option<Row>, Error> {
-        let rows = client.query_raw(&self.statement, bound).await?;
-        let mut rows = std::pin::pin!(rows);
-        let next = std::future::poll_fn(|context| tokio_stream::Stream::poll_next(rows.as_mut(), context));
-        let Some(row) = next.await.transpose()? else { return Ok(None) };
-        let cell = |at| row.try_get::<_, Read>(at).map(|read| read.0);
-        let cells: Vec<Cell> = (0..self.columns.len()).map(cell).collect::<Result<_, _>>()?;
-        Ok(Some(Row(self.columns.iter().cloned().zip(cells).collect())))
+    /// How far a standby has come; a later statement sees at least all commits before it. Fails when it is none any more.
+    pub async fn replayed(&self) -> Result<u64, Fault> {
+        let sql =
+            "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8 END";
+        let statement = self.own(sql).await?;
+        let row = self.client.query_one(&statement, &[]).await?;
+        let place: Option<i64> = row.try_get(0)?;
+        Ok(place.and_then(|place| u64::try_from(place).ok()).unwrap_or(0))
     }
-}
-
-/// The statement with the columns of unusual types as text.
-fn as_text(sql: &str, types: &[tokio_postgres::types::Type]) -> String {
-    let names: Vec<String> = (1..=types.len()).map(|number| format!("c{number}")).collect();
-    let cast = |(name, ty): (&String, _)| if is_plain(ty) { name.clone() } else { format!("{name}::text") };
-    let list: Vec<String> = names.iter().zip(types).map(cast).collect();
-    let sql = sql.trim_end().trim_end_matches(';');
-    format!("SELECT {} FROM ({sql}\n) AS loaded ({})", list.join(", "), names.join(", "))
 }
 
 /// One use of a connection.

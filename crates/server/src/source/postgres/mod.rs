@@ -5,14 +5,19 @@
 
 mod barrier;
 mod cell;
+mod database;
 mod describe;
 mod error;
 mod feed;
 mod link;
-mod load;
+mod loads;
+mod many;
 mod pending;
 mod pool;
+mod prepared;
+mod queue;
 mod text;
+mod tls;
 mod write;
 
 use std::sync::Arc;
@@ -26,7 +31,10 @@ pub use feed::setup::{Setup, setup};
 
 use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
 use crate::config::PostgresConfig;
+use database::Database;
 use feed::Feed;
+use link::Limits;
+use loads::Loads;
 use pool::Pool;
 
 /// A PostgreSQL database.
@@ -42,7 +50,7 @@ struct Shared {
     name: String,
     timeout_ms: u64,
     watched: Vec<Watched>,
-    loads: Pool,
+    loads: Arc<Loads>,
     writes: Pool,
     /// For what is not asked by clients: descriptions, barriers, the heartbeat.
     own: Pool,
@@ -58,15 +66,16 @@ impl Postgres {
         timeout_ms: u64,
         watched: Vec<Watched>,
     ) -> Result<Postgres, SourceError> {
-        let database = database(&config.url, timeout_ms)?;
+        let database = Database::of(&config.url, timeout_ms)?;
         let size = usize::from(config.connections);
         let pool = |size, depth| Pool::new(database.clone(), timeout_ms, size, depth);
+        let limits = Limits::of(timeout_ms);
         let feed = Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms);
         let shared = Arc::new(Shared {
             name: name.into(),
             timeout_ms,
             watched,
-            loads: pool(size, load::DEPTH),
+            loads: Arc::new(Loads::new(pool(size, 1), limits, false)),
             writes: pool(size, 1),
             own: pool(1, 1),
             feed: Arc::new(feed),
@@ -78,7 +87,10 @@ impl Postgres {
             let _ = ended.await;
         })?;
         let source = Postgres { shared, runtime, _alive: alive };
-        source.blocking(|shared| async move { shared.loads.turn().await.map(|_| ()) })?;
+        source.blocking(|shared| async move {
+            shared.loads.serve();
+            shared.loads.try_connect().await
+        })?;
         Ok(source)
     }
 
@@ -131,23 +143,6 @@ fn thread(name: &str, main: impl Future<Output = ()> + Send + 'static) -> Result
     Ok(handle)
 }
 
-/// The url as connections are made from it: values are written in one way whatever the server's settings are, an
-/// acknowledged commit is on its disk, and no statement outlives the timeout.
-fn database(url: &str, timeout_ms: u64) -> Result<tokio_postgres::Config, SourceError> {
-    let wrong = |error: tokio_postgres::Error| SourceError::Unreachable(format!("the url: {error}"));
-    let mut config: tokio_postgres::Config = url.parse().map_err(wrong)?;
-    let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
-    config.options(format!(
-        "{given}-c statement_timeout={timeout_ms} -c synchronous_commit=on {}",
-        feed::wire::VALUES
-    ));
-    config.connect_timeout(Duration::from_millis(timeout_ms));
-    if config.get_application_name().is_none() {
-        config.application_name("clearwell");
-    }
-    Ok(config)
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         self.feed.close();
@@ -165,7 +160,7 @@ impl Source for Postgres {
     fn load(&self, statement: &Statement, params: Vec<Param>) -> Later<Result<Option<Row>, SourceError>> {
         let statement = statement.0.clone();
         self.later(
-            |shared| async move { load::load(&shared.loads, shared.timeout_ms, &statement, &params).await },
+            |shared| async move { shared.loads.load(&statement, params).await.map(|loaded| loaded.row) },
         )
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
+use super::database::Database;
 use super::error;
 use super::link::{Link, User};
 use crate::source::SourceError;
@@ -16,7 +17,7 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(2);
 
 /// Connections that are used by at most `depth` at a time each.
 pub struct Pool {
-    config: tokio_postgres::Config,
+    database: Database,
     timeout_ms: u64,
     depth: usize,
     places: Vec<Mutex<Place>>,
@@ -46,13 +47,18 @@ impl Turn<'_> {
     pub fn link(&self) -> &Link {
         &self.user.0
     }
+
+    /// The connection, for tasks of its own.
+    pub fn shared_link(&self) -> &Arc<Link> {
+        &self.user.0
+    }
 }
 
 impl Pool {
     /// A pool of `size` connections; none is made yet.
-    pub fn new(config: tokio_postgres::Config, timeout_ms: u64, size: usize, depth: usize) -> Pool {
+    pub fn new(database: Database, timeout_ms: u64, size: usize, depth: usize) -> Pool {
         let places = (0..size).map(|_| Mutex::default()).collect();
-        Pool { config, timeout_ms, depth, places, free: Semaphore::new(size.saturating_mul(depth)) }
+        Pool { database, timeout_ms, depth, places, free: Semaphore::new(size.saturating_mul(depth)) }
     }
 
     /// A connection with room for one more; waits for it, but not for a server that was away a moment ago.
@@ -64,7 +70,7 @@ impl Pool {
                 // A place that is locked is being connected: others may be ready.
                 let Ok(place) = place.try_lock() else { continue };
                 let users = match &place.link {
-                    Some(link) if !link.client.is_closed() => link.users.load(Ordering::Relaxed),
+                    Some(link) if link.is_open() => link.users.load(Ordering::Relaxed),
                     _ => 0,
                 };
                 if users < self.depth && least.is_none_or(|(fewest, _)| users < fewest) {
@@ -87,7 +93,7 @@ impl Pool {
     }
 
     async fn enter(&self, place: &mut Place) -> Result<User, SourceError> {
-        if let Some(link) = place.link.take_if(|link| !link.client.is_closed()) {
+        if let Some(link) = place.link.take_if(|link| link.is_open()) {
             let user = link.enter();
             place.link = Some(link);
             return Ok(user);
@@ -95,7 +101,7 @@ impl Pool {
         if let Some(failed) = place.failed.as_ref().filter(|failed| Instant::now() < failed.not_before) {
             return Err(failed.why.clone());
         }
-        let connect = Link::connect(&self.config);
+        let connect = Link::connect(&self.database);
         let limit = Duration::from_millis(self.timeout_ms);
         let why = match tokio::time::timeout(limit, connect).await {
             Ok(Ok(link)) => {
@@ -103,7 +109,7 @@ impl Pool {
                 *place = Place { link: Some(link.clone()), failed: None };
                 return Ok(link.enter());
             }
-            Ok(Err(error)) => unreachable(error::told(&error, self.timeout_ms)),
+            Ok(Err(wrong)) => unreachable(error::told(&wrong, self.timeout_ms)),
             Err(_) => SourceError::Unreachable(format!("no connection within {} ms", self.timeout_ms)),
         };
         let wait = place.failed.as_ref().map_or(BACK_OFF, |failed| (failed.wait * 2).min(BACK_OFF_MAX));

@@ -143,6 +143,9 @@ impl Running<'_> {
     /// Leaves the connection as it was found; when that fails the connection is broken and will be made anew.
     async fn roll_back(&self) {
         let limit = Duration::from_millis(self.timeout_ms);
-        let _ = tokio::time::timeout(limit, self.link.client.batch_execute("ROLLBACK")).await;
+        let rolled_back = tokio::time::timeout(limit, self.link.client.batch_execute("ROLLBACK")).await;
+        if !matches!(rolled_back, Ok(Ok(()))) {
+            self.link.discard();
+        }
     }
 }

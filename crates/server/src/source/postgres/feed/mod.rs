@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch as value};
 
+use super::database::Database;
 use super::pending::Pending;
 use crate::config::PostgresConfig;
 use crate::source::{Follower, SourceError, Watched};
@@ -29,7 +30,7 @@ pub struct Feed {
     name: String,
     /// How it was configured.
     pub config: PostgresConfig,
-    database: tokio_postgres::Config,
+    database: Database,
     watched: Vec<Watched>,
     timeout_ms: u64,
     /// Writes that it will tell of.
@@ -53,7 +54,7 @@ impl Feed {
     pub fn new(
         name: &str,
         config: PostgresConfig,
-        database: tokio_postgres::Config,
+        database: Database,
         watched: Vec<Watched>,
         timeout_ms: u64,
     ) -> Feed {

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio_postgres::{Client, Error, NoTls, Row};
+use tokio_postgres::{Client, Error, Row};
 
 use super::wire::lsn;
 use crate::config::PostgresConfig;
+use crate::source::postgres::database::Database;
+use crate::source::postgres::link::Link;
 use crate::source::{SourceError, Watched};
 
 /// A database as the feed finds it.
@@ -306,9 +308,9 @@ pub fn setup(
         .build()
         .map_err(|error| SourceError::Unreachable(error.to_string()))?;
     runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(&config.url, NoTls).await.map_err(failed)?;
-        tokio::spawn(async move { drop(connection.await) });
-        let before = look(&client, config, watched).await.map_err(failed)?;
+        let link = Link::connect(&Database::of(&config.url, 0)?).await.map_err(failed)?;
+        let client = &link.client;
+        let before = look(client, config, watched).await.map_err(failed)?;
         let mut statements: Vec<String> = before.problems.iter().map(|problem| problem.sql.clone()).collect();
         statements.retain(|sql| !sql.is_empty());
         if before.slot.is_none() {
@@ -321,7 +323,7 @@ pub fn setup(
         for statement in &statements {
             client.batch_execute(statement).await.map_err(failed)?;
         }
-        Ok((look(&client, config, watched).await.map_err(failed)?, statements))
+        Ok((look(client, config, watched).await.map_err(failed)?, statements))
     })
 }
 

@@ -13,7 +13,9 @@ use postgres_protocol::message::backend;
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
+
+use crate::source::postgres::database::Database;
 
 /// How values are written, the same for loads and for the log.
 pub const VALUES: &str =
@@ -57,14 +59,15 @@ pub enum Frame {
 
 impl Wire {
     /// Connects to the first host that answers.
-    pub async fn connect(config: &Config) -> Result<Wire, WireError> {
+    pub async fn connect(database: &Database) -> Result<Wire, WireError> {
+        let config = &database.config;
         let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
         let mut last = protocol("the url names no host");
         for (at, host) in config.get_hosts().iter().enumerate() {
             let ports = config.get_ports();
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
             let connected = tokio::time::timeout(limit, async {
-                let mut wire = Wire { stream: open(host, port).await?, inbox: BytesMut::new() };
+                let mut wire = Wire { stream: open(database, host, port).await?, inbox: BytesMut::new() };
                 wire.start_up(config).await?;
                 Ok(wire)
             });
@@ -228,18 +231,36 @@ impl Wire {
     }
 }
 
-async fn open(host: &Host, port: u16) -> io::Result<Box<dyn Stream>> {
+async fn open(database: &Database, host: &Host, port: u16) -> Result<Box<dyn Stream>, WireError> {
     match host {
         Host::Tcp(name) => {
-            let stream = tokio::net::TcpStream::connect((name.as_str(), port)).await?;
+            let mut stream = tokio::net::TcpStream::connect((name.as_str(), port)).await?;
             stream.set_nodelay(true)?;
-            Ok(Box::new(stream))
+            match offers_tls(&mut stream, database.config.get_ssl_mode()).await? {
+                true => Ok(Box::new(database.tls.begin(name, stream).await?)),
+                false => Ok(Box::new(stream)),
+            }
         }
         #[cfg(unix)]
         Host::Unix(folder) => {
             let path = folder.join(format!(".s.PGSQL.{port}"));
             Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
         }
+    }
+}
+
+/// Asks the server for TLS, when the url wants it.
+async fn offers_tls(stream: &mut tokio::net::TcpStream, mode: SslMode) -> Result<bool, WireError> {
+    if mode == SslMode::Disable {
+        return Ok(false);
+    }
+    let mut out = BytesMut::new();
+    frontend::ssl_request(&mut out);
+    stream.write_all(&out).await?;
+    match stream.read_u8().await? {
+        b'S' => Ok(true),
+        _ if mode == SslMode::Prefer => Ok(false),
+        _ => Err(WireError { code: None, message: "the server does not offer TLS".into() }),
     }
 }
 

@@ -1,0 +1,128 @@
+//! Where a database is, and how connections to it are made.
+
+use std::time::Duration;
+
+use tokio_postgres::config::SslMode;
+
+use super::feed::wire;
+use super::tls::{Mode, Tls};
+use crate::source::SourceError;
+
+/// What is needed to connect.
+#[derive(Clone)]
+pub struct Database {
+    /// The url's parts.
+    pub config: tokio_postgres::Config,
+    /// What the url says of TLS.
+    pub tls: Tls,
+}
+
+impl Database {
+    /// Reads a url. Connections then write values in one way whatever the server's settings are, an acknowledged commit
+    /// is on its disk, and no statement outlives the timeout (0: none).
+    pub fn of(url: &str, timeout_ms: u64) -> Result<Database, SourceError> {
+        let wrong = |why: String| SourceError::Unreachable(format!("the url: {why}"));
+        let (url, mode) = split(url).map_err(wrong)?;
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|error: tokio_postgres::Error| wrong(told(&error)))?;
+        config.ssl_mode(match &mode {
+            Mode::Disable => SslMode::Disable,
+            Mode::Prefer => SslMode::Prefer,
+            Mode::Require | Mode::VerifyFull(_) => SslMode::Require,
+        });
+        let tls = Tls::new(&mode).map_err(wrong)?;
+        let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+        config.options(format!(
+            "{given}-c statement_timeout={timeout_ms} -c synchronous_commit=on {}",
+            wire::VALUES
+        ));
+        if timeout_ms > 0 {
+            config.connect_timeout(Duration::from_millis(timeout_ms));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("clearwell");
+        }
+        Ok(Database { config, tls })
+    }
+}
+
+fn told(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// Takes what is said of TLS out of a url.
+fn split(url: &str) -> Result<(String, Mode), String> {
+    let Some((address, query)) = url.split_once('?') else { return Ok((url.into(), Mode::Prefer)) };
+    let (mut mode, mut root, mut rest) = (None, None, Vec::new());
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslmode", value)) => mode = Some(value),
+            Some(("sslrootcert", value)) => root = Some(decoded(value)?),
+            _ => rest.push(pair),
+        }
+    }
+    let mode = match (mode.unwrap_or("prefer"), root) {
+        ("verify-full", Some(root)) => Mode::VerifyFull(root.into()),
+        ("verify-full", None) => {
+            return Err("sslmode=verify-full needs sslrootcert=FILE, the certificates to trust".into());
+        }
+        (_, Some(_)) => return Err("sslrootcert is looked at with sslmode=verify-full only".into()),
+        ("disable", None) => Mode::Disable,
+        ("prefer", None) => Mode::Prefer,
+        ("require", None) => Mode::Require,
+        (other, None) => {
+            return Err(format!("sslmode={other} is not one of disable, prefer, require, verify-full"));
+        }
+    };
+    let query = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
+    Ok((format!("{address}{query}"), mode))
+}
+
+/// Percent-decoding.
+fn decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        let byte = match byte {
+            b'%' => {
+                let (digits, after) = rest.split_at_checked(2).ok_or_else(|| wrong_escape(text))?;
+                rest = after;
+                let digits = std::str::from_utf8(digits).map_err(|_| wrong_escape(text))?;
+                u8::from_str_radix(digits, 16).map_err(|_| wrong_escape(text))?
+            }
+            byte => *byte,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).map_err(|_| wrong_escape(text))
+}
+
+fn wrong_escape(text: &str) -> String {
+    format!("\"{text}\" has a % that two hexadecimal digits do not follow, or is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_says_of_tls_is_taken_out_of_it() {
+        let parts = |url: &str| split(url).expect("it is well-formed");
+        assert_eq!(parts("postgres://h/d"), ("postgres://h/d".into(), Mode::Prefer));
+        let url = "postgres://h/d?sslmode=verify-full&connect_timeout=3&sslrootcert=%2Fa%20b.pem";
+        assert_eq!(
+            parts(url),
+            ("postgres://h/d?connect_timeout=3".into(), Mode::VerifyFull("/a b.pem".into()))
+        );
+        assert_eq!(parts("postgres://h?sslmode=disable"), ("postgres://h".into(), Mode::Disable));
+        for (url, why) in [
+            ("postgres://h?sslmode=verify-ca", "not one of"),
+            ("postgres://h?sslmode=verify-full", "needs sslrootcert"),
+            ("postgres://h?sslrootcert=a", "verify-full only"),
+            ("postgres://h?sslmode=verify-full&sslrootcert=%2", "hexadecimal"),
+        ] {
+            assert!(split(url).is_err_and(|wrong| wrong.contains(why)), "{url}");
+        }
+    }
+}
