@@ -97,6 +97,8 @@ pub struct PostgresConfig {
     pub slot: String,
     /// Connections for loads, and as many for writes.
     pub connections: u8,
+    /// Standbys that may be asked for rows, as urls. One that is behind what the feed has told is passed over.
+    pub replicas: Vec<String>,
     /// Bytes of log that the slot may hold back on the server before it is given up, with everything invalidated.
     pub lag_budget: u64,
 }
@@ -109,6 +111,7 @@ impl PostgresConfig {
             publication: "clearwell".into(),
             slot: "clearwell".into(),
             connections: 4,
+            replicas: Vec::new(),
             lag_budget: 1 << 30,
         }
     }

@@ -68,8 +68,17 @@ fn sources(top: &Section<'_>, outside: Outside<'_>) -> Result<BTreeMap<String, S
         let Some(table) = value.get_ref().as_table() else {
             return Err(top.file.error(value.span(), format!("a source is a table: begin it with {title}")));
         };
-        let known =
-            ["url", "seed", "seed_file", "timeout", "publication", "slot", "connections", "lag_budget"];
+        let known = [
+            "url",
+            "seed",
+            "seed_file",
+            "timeout",
+            "publication",
+            "slot",
+            "connections",
+            "replicas",
+            "lag_budget",
+        ];
         let section = Section::new(top.file, title, table, name.span(), &known)?;
         sources.insert(name.get_ref().to_string(), source(&section, outside)?);
     }
@@ -79,7 +88,7 @@ fn sources(top: &Section<'_>, outside: Outside<'_>) -> Result<BTreeMap<String, S
 fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, ConfigError> {
     section.needed("url")?;
     let url = section.read("url", |text| filled_in(text, outside.variable))?.unwrap_or_default();
-    let postgres = postgres(section, &url)?;
+    let postgres = postgres(section, &url, outside.variable)?;
     let path = match postgres {
         Some(_) => PathBuf::new(),
         None => section.read("url", |_| sqlite_path(&url))?.unwrap_or_default(),
@@ -99,9 +108,13 @@ fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, C
 }
 
 /// The keys that only a PostgreSQL source has; `None` when the url is of another kind.
-fn postgres(section: &Section<'_>, url: &str) -> Result<Option<PostgresConfig>, ConfigError> {
-    let own = ["publication", "slot", "connections", "lag_budget"];
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+fn postgres(
+    section: &Section<'_>,
+    url: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<PostgresConfig>, ConfigError> {
+    let own = ["publication", "slot", "connections", "replicas", "lag_budget"];
+    if !is_postgres(url) {
         return match own.into_iter().find(|key| section.has(key)) {
             Some(key) => Err(section.error(key, format!("{key} is for PostgreSQL; this source is not"))),
             None => Ok(None),
@@ -111,6 +124,15 @@ fn postgres(section: &Section<'_>, url: &str) -> Result<Option<PostgresConfig>, 
         return Err(section.error(key, format!("{key} is for SQLite; fill a PostgreSQL database with psql")));
     }
     let preset = PostgresConfig::new(url);
+    let replicas = section.texts("replicas")?.into_iter().map(|text| {
+        match filled_in(text.get_ref(), variable) {
+            Ok(url) if is_postgres(&url) => Ok(url),
+            Ok(_) => Err("a replica is named such as \"postgres://user@host/database\"".to_string()),
+            Err(wrong) => Err(wrong),
+        }
+        .map_err(|wrong| section.file.error(text.span(), wrong))
+    });
+    let replicas = replicas.collect::<Result<_, _>>()?;
     let connections = match section.byte("connections")? {
         Some(0) => return Err(section.error("connections", "a source needs at least 1 connection")),
         given => given.unwrap_or(preset.connections),
@@ -119,9 +141,14 @@ fn postgres(section: &Section<'_>, url: &str) -> Result<Option<PostgresConfig>, 
         publication: section.read("publication", slot_name)?.unwrap_or(preset.publication),
         slot: section.read("slot", slot_name)?.unwrap_or(preset.slot),
         connections,
+        replicas,
         lag_budget: section.read("lag_budget", words::size)?.unwrap_or(preset.lag_budget),
         url: preset.url,
     }))
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 /// PostgreSQL allows these characters in the name of a slot; a publication with such a name needs no quotes.

@@ -70,7 +70,10 @@ impl Node {
             return Err(SourceError::Unreachable("the keyspace has no source".into()));
         };
         let params = target.keyspace.params(&target.captures, None);
-        let row = backing.source.load(&backing.load, params).await?;
+        let row = match backing.followed {
+            true => backing.source.load(&backing.load, params).await?,
+            false => backing.source.load_newest(&backing.load, params).await?,
+        };
         let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
         let read = Owned { load_ms, ..self.row_draft(target, row) };
         // Nobody would say when it is old: it is for those who asked, and not kept for others.

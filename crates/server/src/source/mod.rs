@@ -22,6 +22,16 @@ pub trait Source: Send + Sync {
     /// Reads one row. `None`: there is none.
     fn load(&self, statement: &Statement, params: Vec<Param>) -> Later<Result<Option<Row>, SourceError>>;
 
+    /// The same for who is told of changes by nobody: the row is as new as the database itself. [`Source::load`] may answer
+    /// from a copy that has every commit which the [`Follower`] had been told of when it was called.
+    fn load_newest(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> Later<Result<Option<Row>, SourceError>> {
+        self.load(statement, params)
+    }
+
     /// Runs one write in a transaction and commits it. Before it answers, the [`Follower`] was handed every commit up to
     /// and including this one, in commit order, and `write.committed` was called right after this one's.
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>>;

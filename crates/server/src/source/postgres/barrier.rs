@@ -7,8 +7,9 @@ use clearwell_engine::Version;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::link::Limits;
 use super::pending::PREFIX;
-use super::{Shared, error, gone};
+use super::{Shared, gone};
 use crate::source::SourceError;
 
 type Answer = oneshot::Sender<Result<Version, SourceError>>;
@@ -110,7 +111,10 @@ async fn ask(
     params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<tokio_postgres::Row, SourceError> {
     let turn = shared.own.turn().await?;
-    let told = |wrong| error::told(&wrong, shared.timeout_ms);
-    let statement = turn.link().own(sql).await.map_err(told)?;
-    turn.link().client.query_one(&statement, params).await.map_err(told)
+    let link = turn.link();
+    let asked = link.limited(Limits::of(shared.timeout_ms), async {
+        let statement = link.own(sql).await?;
+        Ok(link.client.query_one(&statement, params).await?)
+    });
+    asked.await.map_err(|fault| fault.told(shared.timeout_ms))
 }

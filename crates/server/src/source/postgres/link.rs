@@ -28,6 +28,8 @@ pub struct Link {
     discarded: AtomicBool,
     driver: tokio::task::AbortHandle,
     database: Database,
+    /// Which server it is, standbys being the same as their primary.
+    system: OnceCell<String>,
 }
 
 /// How long a statement may take.
@@ -44,6 +46,11 @@ impl Limits {
     pub fn of(timeout_ms: u64) -> Limits {
         let hard = Duration::from_millis(timeout_ms);
         Limits { soft: hard * 4 / 5, hard }
+    }
+
+    /// Half of it, where somebody else is asked afterwards.
+    pub fn half(self) -> Limits {
+        Limits { soft: self.soft / 2, hard: self.hard / 2 }
     }
 }
 
@@ -109,6 +116,7 @@ impl Link {
             discarded: AtomicBool::new(false),
             driver,
             database: database.clone(),
+            system: OnceCell::new(),
         })
     }
 
@@ -207,8 +215,16 @@ impl Link {
         many.rows(&self.client, params).await
     }
 
-    /// How far a standby has come; a later statement sees at least all commits before it. Fails when it is none any more.
-    pub async fn replayed(&self) -> Result<u64, Fault> {
+    /// How far a standby of this server has come; a later statement sees at least all commits before it. 0: it is none, or
+    /// none any more.
+    pub async fn replayed(&self, system: &str) -> Result<u64, Fault> {
+        let own = async {
+            let sql = "SELECT system_identifier::text FROM pg_control_system()";
+            self.client.query_one(sql, &[]).await?.try_get(0)
+        };
+        if self.system.get_or_try_init(|| own).await? != system {
+            return Ok(0);
+        }
         let sql =
             "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8 END";
         let statement = self.own(sql).await?;

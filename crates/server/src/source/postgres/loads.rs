@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
+use super::feed::Feed;
 use super::link::{Fault, Limits, Link};
 use super::pool::Pool;
 use super::queue::{Next, Queue};
@@ -19,8 +20,8 @@ pub struct Loads {
     limits: Limits,
     queue: Mutex<Queue<Waiting>>,
     pushed: Notify,
-    /// Whether the server is a standby: then each answer says how far it had come.
-    standby: bool,
+    /// Of a standby: the feed of its primary. Then each answer says how far the standby had come.
+    primary: Option<Arc<Feed>>,
 }
 
 /// What a load found.
@@ -51,8 +52,8 @@ enum Outcome {
 
 impl Loads {
     /// Loads over a pool; nothing is loaded before [`Loads::serve`].
-    pub fn new(pool: Pool, limits: Limits, standby: bool) -> Loads {
-        Loads { pool, limits, queue: Mutex::default(), pushed: Notify::new(), standby }
+    pub fn new(pool: Pool, limits: Limits, primary: Option<Arc<Feed>>) -> Loads {
+        Loads { pool, limits, queue: Mutex::default(), pushed: Notify::new(), primary }
     }
 
     /// Makes one connection, to see whether the server is there.
@@ -158,9 +159,10 @@ impl Loads {
         statement: &Arc<str>,
         group: &[Waiting],
     ) -> Result<Outcome, Fault> {
-        let replayed = match self.standby {
-            true => Some(link.limited(self.limits, link.replayed()).await?),
-            false => None,
+        // Before the load: what it sees is then as new, or newer.
+        let replayed = match &self.primary {
+            Some(feed) => Some(link.limited(self.limits, link.replayed(&feed.system())).await?),
+            None => None,
         };
         if group.len() > 1 {
             let params: Vec<&[Param]> = group.iter().map(|waiting| &*waiting.params).collect();

@@ -16,6 +16,7 @@ mod pending;
 mod pool;
 mod prepared;
 mod queue;
+mod replicas;
 mod text;
 mod tls;
 mod write;
@@ -36,6 +37,7 @@ use feed::Feed;
 use link::Limits;
 use loads::Loads;
 use pool::Pool;
+use replicas::Replicas;
 
 /// A PostgreSQL database.
 pub struct Postgres {
@@ -51,6 +53,7 @@ struct Shared {
     timeout_ms: u64,
     watched: Vec<Watched>,
     loads: Arc<Loads>,
+    replicas: Replicas,
     writes: Pool,
     /// For what is not asked by clients: descriptions, barriers, the heartbeat.
     own: Pool,
@@ -70,15 +73,21 @@ impl Postgres {
         let size = usize::from(config.connections);
         let pool = |size, depth| Pool::new(database.clone(), timeout_ms, size, depth);
         let limits = Limits::of(timeout_ms);
-        let feed = Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms);
+        let feed = Arc::new(Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms));
+        let replica = |url: &String| {
+            let pool = Pool::new(Database::of(url, timeout_ms)?, timeout_ms, size, 1);
+            Ok(Arc::new(Loads::new(pool, limits.half(), Some(feed.clone()))))
+        };
+        let replicas = config.replicas.iter().map(replica).collect::<Result<_, SourceError>>()?;
         let shared = Arc::new(Shared {
             name: name.into(),
             timeout_ms,
             watched,
-            loads: Arc::new(Loads::new(pool(size, 1), limits, false)),
+            loads: Arc::new(Loads::new(pool(size, 1), limits, None)),
+            replicas: Replicas::new(replicas),
             writes: pool(size, 1),
             own: pool(1, 1),
-            feed: Arc::new(feed),
+            feed,
             barriers: barrier::Barriers::default(),
         });
         let (alive, ended) = tokio::sync::oneshot::channel();
@@ -89,6 +98,7 @@ impl Postgres {
         let source = Postgres { shared, runtime, _alive: alive };
         source.blocking(|shared| async move {
             shared.loads.serve();
+            shared.replicas.serve();
             shared.loads.try_connect().await
         })?;
         Ok(source)
@@ -125,6 +135,26 @@ impl Postgres {
         let task = self.runtime.spawn(work(self.shared.clone()));
         Box::pin(async move { task.await.unwrap_or_else(|_| Err(gone())) })
     }
+
+    /// From a standby that has come as far as `told`, else from the primary; both within one timeout.
+    fn load_behind(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+        told: u64,
+    ) -> Later<Result<Option<Row>, SourceError>> {
+        let statement = statement.0.clone();
+        self.later(move |shared| async move {
+            let limit = Duration::from_millis(shared.timeout_ms);
+            let loaded = tokio::time::timeout(limit, async {
+                match shared.replicas.load(&statement, &params, told).await {
+                    Some(row) => Ok(row),
+                    None => shared.loads.load(&statement, params).await.map(|loaded| loaded.row),
+                }
+            });
+            loaded.await.unwrap_or(Err(SourceError::TooSlow(shared.timeout_ms)))
+        })
+    }
 }
 
 fn gone() -> SourceError {
@@ -158,6 +188,18 @@ impl Source for Postgres {
     }
 
     fn load(&self, statement: &Statement, params: Vec<Param>) -> Later<Result<Option<Row>, SourceError>> {
+        // Before anything is awaited: the caller has noted its count of invalidations just now.
+        match self.shared.feed.told().filter(|_| !self.shared.replicas.is_empty()) {
+            Some(told) => self.load_behind(statement, params, told),
+            None => self.load_newest(statement, params),
+        }
+    }
+
+    fn load_newest(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> Later<Result<Option<Row>, SourceError>> {
         let statement = statement.0.clone();
         self.later(
             |shared| async move { shared.loads.load(&statement, params).await.map(|loaded| loaded.row) },

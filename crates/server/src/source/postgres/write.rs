@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::link::{Fault, Link};
 use super::pending::PREFIX;
+use super::pool::Turn;
 use super::{Shared, error};
 use crate::source::{Receipt, Row, SourceError, Write};
 
@@ -20,20 +21,10 @@ pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError
         Ok(()) => {}
         Err(_) => return Err(SourceError::Unreachable(shared.feed.why_not())),
     }
-    let turn = match tokio::time::timeout(limit, shared.writes.turn()).await {
-        Ok(turn) => turn?,
-        Err(_) => return Err(SourceError::TooSlow(shared.timeout_ms)),
-    };
     let (number, message) = shared.feed.pending.number();
     let Write { statement, params, read_back, committed } = write;
+    let (turn, receipt) = begun(shared, &statement.0, &params, read_back.as_ref(), &message).await?;
     let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
-    let receipt = match run.apart(run.begin(&statement.0, &params, read_back.as_ref(), &message)).await {
-        Ok(receipt) => receipt,
-        Err(wrong) => {
-            run.roll_back().await;
-            return Err(wrong);
-        }
-    };
     let mut told = shared.feed.pending.expect(number, receipt, committed);
     let outcome = run.apart(async { run.commit().await }).await;
     match &outcome {
@@ -47,6 +38,35 @@ pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError
     }
     drop(turn);
     wait(shared, number, &mut told).await
+}
+
+/// Everything but the COMMIT. When the connection breaks on the way nothing was written: it is tried once more.
+async fn begun<'s>(
+    shared: &'s Shared,
+    statement: &std::sync::Arc<str>,
+    params: &[crate::source::Param],
+    read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
+    message: &str,
+) -> Result<(Turn<'s>, Receipt), SourceError> {
+    let limit = Duration::from_millis(shared.timeout_ms);
+    let mut again = true;
+    loop {
+        let turn = match tokio::time::timeout(limit, shared.writes.turn()).await {
+            Ok(turn) => turn?,
+            Err(_) => return Err(SourceError::TooSlow(shared.timeout_ms)),
+        };
+        let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
+        match run.apart(run.begin(statement, params, read_back, message)).await {
+            Ok(receipt) => return Ok((turn, receipt)),
+            Err(wrong) => {
+                run.roll_back().await;
+                if !again || !matches!(wrong, SourceError::Unreachable(_)) {
+                    return Err(wrong);
+                }
+                again = false;
+            }
+        }
+    }
 }
 
 /// Waits for the feed; a write that it does not tell of in time may or may not have been committed.

@@ -37,6 +37,10 @@ pub struct Feed {
     pub pending: Pending,
     /// All commits before it were told.
     position: value::Sender<u64>,
+    /// No commit behind it was told, or is being told: at least `position`, ahead of the follower.
+    told: AtomicU64,
+    /// Which server it follows.
+    system: Mutex<String>,
     /// Why commits may be missing; `None` while it is complete.
     problem: value::Sender<Option<String>>,
     tables: Mutex<HashMap<u32, Arc<Watched>>>,
@@ -66,6 +70,8 @@ impl Feed {
             timeout_ms,
             pending: Pending::new(fastrand::u64(..)),
             position: value::Sender::new(0),
+            told: AtomicU64::new(0),
+            system: Mutex::default(),
             problem: value::Sender::new(Some("the feed has not begun".into())),
             tables: Mutex::default(),
             asked: Notify::new(),
@@ -107,6 +113,22 @@ impl Feed {
                 let _ = position.changed().await;
             }
         }
+    }
+
+    /// Nothing behind this place was told so far; `None` while commits may be missing. Whoever notes what is invalidated,
+    /// then asks this, then reads where all before it is visible, misses nothing that was told before.
+    pub fn told(&self) -> Option<u64> {
+        self.problem.borrow().is_none().then(|| self.told.load(Ordering::SeqCst))
+    }
+
+    /// Names the followed server.
+    pub fn system(&self) -> String {
+        self.system.lock().clone()
+    }
+
+    /// Before the follower is told of what is before `lsn`.
+    fn telling(&self, lsn: u64) {
+        self.told.fetch_max(lsn, Ordering::SeqCst);
     }
 
     /// Milliseconds since the source was opened.

@@ -1,5 +1,6 @@
 //! The feed's own loop: begin, stream, and what to do when either ends.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -143,6 +144,9 @@ impl Loop {
         let from = self.from(&link, &setup).await?;
         let mut wire = Wire::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
+        // The place is another server's after a gap: it may be lower.
+        feed.told.store(from, Ordering::SeqCst);
+        *feed.system.lock() = setup.server.split(' ').next().unwrap_or_default().into();
         // What was loaded between the gap and this stream's beginning is covered by neither.
         if std::mem::take(&mut self.lost) {
             self.follower.lost(&feed.name, "the feed has begun anew");
@@ -226,6 +230,7 @@ impl Loop {
     fn move_to(&mut self, applied: u64) {
         if let Some(place) = self.place.as_mut().filter(|place| place.applied < applied) {
             place.applied = applied;
+            self.feed.telling(applied);
             self.feed.position.send_replace(applied);
         }
     }
@@ -289,6 +294,7 @@ impl Loop {
         let Told { mut commit, marks, doubt, end_lsn } = told;
         let ours: Vec<u64> = marks.iter().filter_map(|mark| feed.pending.number_in(mark)).collect();
         commit.own = !ours.is_empty();
+        feed.telling(end_lsn);
         if let Some(why) = doubt {
             self.follower.lost(&feed.name, &why);
         }

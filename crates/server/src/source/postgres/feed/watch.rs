@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::super::{Shared, barrier, error};
+use super::super::link::Limits;
+use super::super::{Shared, barrier};
 use super::setup::{self, Setup};
 use crate::source::{SourceError, Watched};
 
@@ -36,11 +37,11 @@ pub async fn heartbeat(shared: Weak<Shared>) {
 
 async fn look(shared: &Shared) -> Result<Setup, SourceError> {
     let turn = shared.own.turn().await?;
-    let looking = setup::look(&turn.link().client, &shared.feed.config, &shared.watched);
-    match tokio::time::timeout(Duration::from_millis(shared.timeout_ms), looking).await {
-        Ok(looked) => looked.map_err(|wrong| error::told(&wrong, shared.timeout_ms)),
-        Err(_) => Err(SourceError::TooSlow(shared.timeout_ms)),
-    }
+    let link = turn.link();
+    let looking = link.limited(Limits::of(shared.timeout_ms), async {
+        Ok(setup::look(&link.client, &shared.feed.config, &shared.watched).await?)
+    });
+    looking.await.map_err(|fault| fault.told(shared.timeout_ms))
 }
 
 /// Why the feed must begin anew; `None` when all is as it was.
