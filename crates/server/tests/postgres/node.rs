@@ -11,7 +11,7 @@ use clearwell_engine::Origin;
 use crate::support::{Postgres, wait_for};
 use crate::world::POSTS;
 
-fn config(database: &Postgres) -> String {
+pub fn config(database: &Postgres) -> String {
     format!(
         r#"
 [source.main]
@@ -41,7 +41,7 @@ fn feed_init(file: &std::path::Path, run: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-async fn read(node: &Arc<Node>, key: &str, level: Level) -> Option<String> {
+pub async fn read(node: &Arc<Node>, key: &str, level: Level) -> Option<String> {
     let demand = Demand { level: Some(level), ..Demand::PLAIN };
     let answer = node.read(key.as_bytes(), demand).wait().await.expect("an answer");
     answer.value.map(|value| String::from_utf8(value.to_vec()).expect("text"))

@@ -1,12 +1,13 @@
 //! Loads that go together: fewer queries, the same answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clearwell::config::PostgresConfig;
 use clearwell::source::{Cell, Param, Row, Source as _, SourceError, Statement};
 
-use crate::support::Postgres;
+use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, World, int, string, text, watched};
 
 fn logged() -> Postgres {
@@ -15,7 +16,11 @@ fn logged() -> Postgres {
 
 /// How many loads' queries the server ran: alone, and for many keys.
 fn queries(database: &Postgres, of: &str) -> (usize, usize) {
-    let log = database.log();
+    // What another connection logs later stands behind all that was logged before.
+    static MARKS: AtomicUsize = AtomicUsize::new(0);
+    let mark = format!("SELECT 'mark {}'", MARKS.fetch_add(1, Ordering::Relaxed));
+    database.psql(&mark);
+    let log = wait_for("the log", || Some(database.log()).filter(|log| log.contains(&mark)));
     // A statement of many keys has lines of its own: the operator's statement stands in the last of them.
     let all = log.split("LOG:  execute ").skip(1).filter(|entry| entry.contains(of));
     let (many, alone): (Vec<&str>, Vec<&str>) = all.partition(|entry| entry.contains("clearwell_keys"));

@@ -161,6 +161,13 @@ impl World {
     }
 }
 
+/// Does to the database of a node's configuration what `clearwell feed init --run` does. For tests on a runtime.
+pub fn set_up_posts(config: &clearwell::config::Config) {
+    let postgres = config.sources["main"].postgres.clone().expect("it is PostgreSQL");
+    let run = move || setup(&postgres, &watched(&[("posts", &["author_id", "id"])]), true).map(|_| ());
+    std::thread::spawn(run).join().expect("it ends").expect("the database is set up");
+}
+
 pub fn int(name: &str, value: i64) -> Param {
     Param { name: name.into(), value: Cell::Integer(value) }
 }

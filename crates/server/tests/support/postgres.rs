@@ -150,10 +150,50 @@ fn free_port() -> u16 {
 impl Postgres {
     /// From now on this role must give its password.
     pub fn demand_passwords(&self, role: &str) {
+        self.rule(&format!("host all {role} all scram-sha-256"));
+    }
+
+    /// From now on it offers TLS with this certificate, and refuses connections without.
+    pub fn demand_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data().join(name);
+            std::fs::write(&path, text).expect("the folder is ours");
+            run(Command::new("chmod").arg("600").arg(&path));
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        self.psql("ALTER SYSTEM SET ssl = on");
+        self.rule("hostnossl all all all reject");
+        wait_for("TLS to be offered", || self.try_psql("SHOW ssl").ok().filter(|on| on == "on"));
+    }
+
+    /// Puts a rule before the others of who may connect.
+    fn rule(&self, rule: &str) {
         let rules = self.data().join("pg_hba.conf");
-        let mut text = format!("host all {role} all scram-sha-256\n");
-        text.push_str(&std::fs::read_to_string(&rules).expect("initdb wrote it"));
-        std::fs::write(&rules, text).expect("the folder is ours");
+        let text = std::fs::read_to_string(&rules).expect("initdb wrote it");
+        std::fs::write(&rules, format!("{rule}\n{text}")).expect("the folder is ours");
         self.psql("SELECT pg_reload_conf()");
+    }
+
+    /// A standby of it, which follows by streaming.
+    pub fn standby(&self) -> Postgres {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(folder.path()));
+        }
+        let data = folder.path().join("data");
+        run(program("pg_basebackup")
+            .args(["-R", "-X", "stream", "--checkpoint=fast", "-d", &self.url(), "-D"])
+            .arg(&data));
+        let settings = self.settings.clone();
+        let mut standby = Postgres { folder, port: free_port(), settings, server: None };
+        standby.start_again();
+        standby
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 }

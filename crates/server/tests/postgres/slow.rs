@@ -1,0 +1,139 @@
+//! Slow servers, broken connections, and what is tried again.
+
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use clearwell::config::PostgresConfig;
+use clearwell::source::{Source as _, SourceError};
+
+use crate::support::{Postgres, wait_for};
+use crate::world::{POSTS, World, int, text, watched};
+
+const READ: &str = "SELECT content FROM posts WHERE id = :id";
+
+#[test]
+fn a_slow_statement_is_ended_on_the_server_and_holds_up_no_other() {
+    let world = World::posts();
+    let slow = clearwell::source::Statement("SELECT pg_sleep(30)::text".into());
+    let began = Instant::now();
+    let sleeping: Vec<_> = (0..3).map(|_| world.source.load(&slow, vec![])).collect();
+    let others = Instant::now();
+    for n in 1..=100 {
+        let row = world.load(READ, vec![int("id", n)]).expect("it is loaded");
+        assert_eq!(text(row.as_ref()), format!("post {n}"));
+    }
+    assert!(others.elapsed() < Duration::from_millis(1500), "{:?}", others.elapsed());
+    for load in sleeping {
+        assert_eq!(world.runtime.block_on(load), Err(SourceError::TooSlow(2000)));
+    }
+    assert!(began.elapsed() < Duration::from_millis(2900), "{:?}", began.elapsed());
+    wait_for("the server to be asked to end it", || {
+        world.database.log().contains("canceling statement due to user request").then_some(())
+    });
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    wait_for("all of them to end", || (world.database.psql(left) == "0").then_some(()));
+}
+
+#[test]
+fn connections_that_stop_to_answer_are_made_anew() {
+    let world = World::posts();
+    assert!(world.load(READ, vec![int("id", 1)]).is_ok());
+    let mine = "SELECT pid FROM pg_stat_activity WHERE application_name = 'clearwell'";
+    let stopped: Vec<String> = world.database.psql(mine).lines().map(str::to_string).collect();
+    let signal = |signal: &str| {
+        let status = Command::new("kill").arg(signal).args(&stopped).status().expect("kill is installed");
+        assert!(status.success());
+    };
+    signal("-STOP");
+    let began = Instant::now();
+    let late = world.load(READ, vec![int("id", 2)]);
+    assert!(matches!(late, Err(SourceError::TooSlow(2000))), "{late:?}");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // Others go on while the stopped ones are still stopped.
+    let row = wait_for("a new connection", || world.load(READ, vec![int("id", 2)]).ok());
+    assert_eq!(text(row.as_ref()), "post 2");
+    let update = "UPDATE posts SET author_id = 1 WHERE id = :id";
+    assert_eq!(world.write(update, vec![int("id", 2)], None).map(|receipt| receipt.rows), Ok(1));
+    wait_for("barriers over a new connection", || world.runtime.block_on(world.source.barrier()).ok());
+    signal("-CONT");
+}
+
+/// Where the proxy cuts a connection.
+const NOWHERE: u8 = 0;
+const BEFORE_COMMIT: u8 = 1;
+const AFTER_COMMIT: u8 = 2;
+const AT_BEGIN: u8 = 3;
+
+/// Forwards to the server; cuts the connection that next sends what `cut` names, once.
+fn proxy(port: u16, cut: Arc<AtomicU8>) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let own = listener.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { continue };
+            let (mut from, mut to) =
+                (server.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+            let cut = cut.clone();
+            std::thread::spawn(move || forward(client, server, &cut));
+        }
+    });
+    own
+}
+
+fn forward(mut client: TcpStream, mut server: TcpStream, cut: &AtomicU8) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = client.read(&mut buffer) {
+        let has = |word: &[u8]| buffer[..count].windows(word.len()).any(|window| window == word);
+        let once = |at: u8| cut.compare_exchange(at, NOWHERE, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if has(b"COMMIT\0") && once(BEFORE_COMMIT) || has(b"BEGIN\0") && once(AT_BEGIN) {
+            break;
+        }
+        let commit = has(b"COMMIT\0") && once(AFTER_COMMIT);
+        if commit {
+            // Its answer is not to come back.
+            let _ = client.shutdown(Shutdown::Both);
+        }
+        if server.write_all(&buffer[..count]).is_err() || commit {
+            break;
+        }
+    }
+    let _ = client.shutdown(Shutdown::Both);
+    let _ = server.shutdown(Shutdown::Write);
+}
+
+#[test]
+fn a_write_is_tried_again_only_when_it_was_not_begun() {
+    let database = Postgres::start();
+    database.psql(POSTS);
+    let cut = Arc::new(AtomicU8::new(NOWHERE));
+    let port = proxy(database.port(), cut.clone());
+    let tables = watched(&[("posts", &["author_id", "id"])]);
+    let config = PostgresConfig::new(database.url());
+    clearwell::source::postgres::setup(&config, &tables, true).expect("the database is set up");
+    let url = database.url().replace(&database.port().to_string(), &port.to_string());
+    let world = World::open(database, PostgresConfig::new(url), tables, 2000);
+    let update = "UPDATE posts SET author_id = author_id + 1 WHERE id = :id";
+    let author = || world.database.psql("SELECT author_id FROM posts WHERE id = 5");
+    let write = || world.write(update, vec![int("id", 5)], None).map(|receipt| receipt.rows);
+    assert_eq!((write(), author()), (Ok(1), "6".into()));
+    // The answer is lost, not the write: the feed tells of it.
+    cut.store(AFTER_COMMIT, Ordering::SeqCst);
+    assert_eq!((write(), author()), (Ok(1), "7".into()));
+    // Nobody knows what became of it, and nobody tries again.
+    cut.store(BEFORE_COMMIT, Ordering::SeqCst);
+    assert_eq!((write(), author()), (Err(SourceError::TooSlow(2000)), "7".into()));
+    // Nothing was asked for yet.
+    assert_eq!((write(), author()), (Ok(1), "8".into()));
+    cut.store(AT_BEGIN, Ordering::SeqCst);
+    assert_eq!((write(), author()), (Ok(1), "9".into()));
+    assert_eq!(cut.load(Ordering::SeqCst), NOWHERE, "it was cut");
+    assert_eq!(text(world.load(READ, vec![int("id", 5)]).expect("it is loaded").as_ref()), "post 5");
+}
