@@ -16,7 +16,8 @@ use crate::node::{config, read};
 use crate::support::{Options, Postgres, Server, wait_for};
 use crate::world::{POSTS, Told, World, set_up_posts, watched};
 
-fn setting(name: &str, otherwise: u64) -> u64 {
+/// A number from the environment.
+pub fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 

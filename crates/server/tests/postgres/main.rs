@@ -1,5 +1,6 @@
 //! A real PostgreSQL, started privately: what a source over it promises.
 
+mod bench;
 mod crash;
 mod feed;
 mod fences;

@@ -9,7 +9,7 @@ use clearwell::source::{Source, Statement};
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, Told, World, int, watched};
 
-fn figures(what: &str, mut times: Vec<Duration>) {
+pub fn figures(what: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     println!("{what}: p50 {:?}, p99 {:?}, max {:?} of {}", at(0.5), at(0.99), at(1.0), times.len());
