@@ -1,11 +1,13 @@
 //! Measurements beside other servers, written to `bench/runs/`.
 
+mod feed;
 mod figures;
 mod load;
 mod report;
 mod server;
 
-use crate::{cargo, repo};
+use crate::cargo;
+pub use feed::feed;
 use figures::Figures;
 use load::{CASES, Case};
 use server::{Server, Which};
@@ -32,12 +34,7 @@ pub fn compare(rounds: usize) -> Result<(), String> {
     }
     let text = report::text(&figures, rounds)?;
     println!("\n{text}");
-    let file = repo::top().join("bench/runs").join(format!("{}-redis-compare.md", report::today()?));
-    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
-    std::fs::create_dir_all(file.parent().expect("the file is in a folder")).map_err(failed)?;
-    std::fs::write(&file, text).map_err(failed)?;
-    println!("written to {}", file.strip_prefix(repo::top()).unwrap_or(&file).display());
-    Ok(())
+    report::write(&text, "redis-compare")
 }
 
 fn measure(server: &Server, case: &Case, round: usize, figures: &mut Figures) -> Result<(), String> {

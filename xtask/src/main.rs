@@ -16,7 +16,8 @@ usage: cargo xtask COMMAND
   test                           set up, then check and test everything: what CI runs
   setup                          install the tools and clients that the tests drive
   tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
-  bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/";
+  bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/
+  bench feed [--rounds N]        how soon what psql commits is invisible to a node's readers; writes bench/runs/";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,10 +27,9 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
         ["bench", "compare"] => bench::compare(3),
-        ["bench", "compare", "--rounds", rounds] => match rounds.parse() {
-            Ok(rounds @ 1..) => bench::compare(rounds),
-            _ => Err(format!("--rounds takes a number of at least 1, not {rounds:?}")),
-        },
+        ["bench", "compare", "--rounds", rounds] => whole(rounds).and_then(bench::compare),
+        ["bench", "feed"] => bench::feed(3),
+        ["bench", "feed", "--rounds", rounds] => whole(rounds).and_then(bench::feed),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -38,5 +38,12 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn whole(rounds: &str) -> Result<usize, String> {
+    match rounds.parse() {
+        Ok(rounds @ 1..) => Ok(rounds),
+        _ => Err(format!("--rounds takes a number of at least 1, not {rounds:?}")),
     }
 }

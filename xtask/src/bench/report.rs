@@ -22,6 +22,35 @@ pub fn text(figures: &Figures, rounds: usize) -> Result<String, String> {
     Ok(text)
 }
 
+/// The head of a report of this node alone.
+pub fn head(title: &str, bench: &str, rounds: usize) -> Result<String, String> {
+    let line =
+        |command: &mut Command| output(command).map(|said| said.lines().next().unwrap_or("").to_owned());
+    let commit =
+        line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(repo::top()))?;
+    let rustc = line(Command::new("rustc").arg("--version"))?;
+    let postgres = line(Command::new("/usr/lib/postgresql/15/bin/postgres").arg("--version"))?;
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
+    Ok(format!(
+        "# {}: {title}\n\n`cargo xtask bench {bench} --rounds {rounds}` at commit {commit}.\n\n- machine: {}, {} cores, {}, load {load} when it began\n- {postgres}, fsync on\n- {rustc}, `--release`\n",
+        today()?,
+        cpu_model(),
+        cores(),
+        line(Command::new("uname").arg("-sr"))?,
+    ))
+}
+
+/// Keeps a report under `bench/runs/`.
+pub fn write(text: &str, name: &str) -> Result<(), String> {
+    let file = repo::top().join("bench/runs").join(format!("{}-{name}.md", today()?));
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    std::fs::create_dir_all(file.parent().expect("the file is in a folder")).map_err(failed)?;
+    std::fs::write(&file, text).map_err(failed)?;
+    println!("written to {}", file.strip_prefix(repo::top()).unwrap_or(&file).display());
+    Ok(())
+}
+
 fn write_head(text: &mut String, rounds: usize) -> Result<(), String> {
     let line =
         |command: &mut Command| output(command).map(|said| said.lines().next().unwrap_or("").to_owned());

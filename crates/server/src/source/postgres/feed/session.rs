@@ -64,6 +64,8 @@ struct Place {
     server: String,
 }
 
+/// How many frames are taken before a look at what else there is to do.
+const FRAMES: usize = 1000;
 const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
@@ -197,7 +199,7 @@ impl Loop {
                 frame = wire.next() => {
                     heard = Instant::now();
                     match frame {
-                        Ok(frame) => self.frame(frame, &mut wire, &link, &mut assembler).await,
+                        Ok(frame) => self.frames(frame, &mut wire, &link, &mut assembler).await,
                         Err(error) => Err(error.into()),
                     }
                 }
@@ -233,6 +235,22 @@ impl Loop {
             self.feed.telling(applied);
             self.feed.position.send_replace(applied);
         }
+    }
+
+    /// A frame and those that came with it. Now and then others have their turn, in the midst of a large transaction too.
+    async fn frames(
+        &mut self,
+        first: Frame,
+        wire: &mut Wire,
+        link: &Link,
+        assembler: &mut Assembler,
+    ) -> Result<(), Stop> {
+        self.frame(first, wire, link, assembler).await?;
+        for _ in 0..FRAMES {
+            let Some(frame) = wire.arrived()? else { break };
+            self.frame(frame, wire, link, assembler).await?;
+        }
+        Ok(())
     }
 
     async fn frame(

@@ -155,19 +155,28 @@ impl Wire {
     /// The next of the stream. Nothing is lost when it is not waited for to its end.
     pub async fn next(&mut self) -> Result<Frame, WireError> {
         loop {
-            let (tag, mut body) = self.raw().await?;
+            if let Some(frame) = self.arrived()? {
+                return Ok(frame);
+            }
+            self.more().await?;
+        }
+    }
+
+    /// The next of the stream, if all of it is here.
+    pub fn arrived(&mut self) -> Result<Option<Frame>, WireError> {
+        while let Some((tag, mut body)) = self.whole()? {
             match tag {
                 b'd' => {
                     let kind = body.try_get_u8().map_err(|_| protocol("an empty message"))?;
                     match kind {
                         b'w' if body.remaining() >= 24 => {
                             body.advance(24);
-                            return Ok(Frame::Data(body));
+                            return Ok(Some(Frame::Data(body)));
                         }
                         b'k' if body.remaining() >= 17 => {
                             let end = body.get_u64();
                             body.advance(8);
-                            return Ok(Frame::Alive { end, answer: body.get_u8() == 1 });
+                            return Ok(Some(Frame::Alive { end, answer: body.get_u8() == 1 }));
                         }
                         _ => return Err(protocol("an unknown message of the stream")),
                     }
@@ -177,6 +186,7 @@ impl Wire {
                 _ => {}
             }
         }
+        Ok(None)
     }
 
     /// Tells the server that all before `applied` is done with; it answers where it is, when asked to.
@@ -209,17 +219,24 @@ impl Wire {
     /// One message as it is: its kind and its body.
     async fn raw(&mut self) -> Result<(u8, Bytes), WireError> {
         loop {
-            if let Some(header) = backend::Header::parse(&self.inbox)? {
-                let length = 1 + usize::try_from(header.len()).map_err(|_| protocol("a negative length"))?;
-                if self.inbox.len() >= length {
-                    let mut body = self.inbox.split_to(length).freeze();
-                    body.advance(5);
-                    return Ok((header.tag(), body));
-                }
-                self.inbox.reserve(length - self.inbox.len());
+            match self.whole()? {
+                Some(message) => return Ok(message),
+                None => self.more().await?,
             }
-            self.more().await?;
         }
+    }
+
+    /// The same, if all of it is here.
+    fn whole(&mut self) -> Result<Option<(u8, Bytes)>, WireError> {
+        let Some(header) = backend::Header::parse(&self.inbox)? else { return Ok(None) };
+        let length = 1 + usize::try_from(header.len()).map_err(|_| protocol("a negative length"))?;
+        if self.inbox.len() < length {
+            self.inbox.reserve(length - self.inbox.len());
+            return Ok(None);
+        }
+        let mut body = self.inbox.split_to(length).freeze();
+        body.advance(5);
+        Ok(Some((header.tag(), body)))
     }
 
     async fn more(&mut self) -> Result<(), WireError> {
