@@ -69,7 +69,7 @@ fn sources(top: &Section<'_>, outside: Outside<'_>) -> Result<BTreeMap<String, S
             return Err(top.file.error(value.span(), format!("a source is a table: begin it with {title}")));
         };
         let known =
-            ["url", "seed", "seed_file", "timeout", "publication", "slot", "connections", "lag_budget"];
+            ["url", "seed", "seed_file", "timeout", "behind_most", "publication", "slot", "connections", "lag_budget"];
         let section = Section::new(top.file, title, table, name.span(), &known)?;
         sources.insert(name.get_ref().to_string(), source(&section, outside)?);
     }
@@ -95,7 +95,11 @@ fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, C
         0 => Err("a timeout of nothing would refuse everything".into()),
         ms => Ok(ms),
     })?;
-    Ok(SourceConfig { postgres, path, seed, timeout_ms: timeout_ms.unwrap_or(2000) })
+    let behind_most_ms = section.read("behind_most", |text| match words::duration(text)? {
+        ms @ 100.. => Ok(ms),
+        _ => Err(format!("\"{text}\" is too little; a feed is asked every 100ms how far it is")),
+    })?;
+    Ok(SourceConfig { postgres, path, seed, timeout_ms: timeout_ms.unwrap_or(2000), behind_most_ms })
 }
 
 /// The keys that only a PostgreSQL source has; `None` when the url is of another kind.

@@ -40,6 +40,11 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "timeout in [source.main]: a timeout of nothing would refuse everything",
     ),
     (
+        "[source.main]\nurl = 'sqlite://x'\nbehind_most = '20ms'",
+        3,
+        "behind_most in [source.main]: \"20ms\" is too little; a feed is asked every 100ms how far it is",
+    ),
+    (
         "[source.main]\nurl = 'posts.db'",
         2,
         "url in [source.main]: \"posts.db\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\"",
@@ -91,6 +96,31 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "[[keyspace]]\npattern = 'a:{x}'\n[[keyspace]]\npattern = 'a:{y:str}'",
         4,
         "this pattern has the same keys as \"a:{x}\" before it",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'bypas'",
+        3,
+        "unverified in [[keyspace]]: unknown policy \"bypas\"; did you mean \"bypass\"?",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'serve'",
+        3,
+        "unverified in [[keyspace]]: unknown policy \"serve\"; known are bypass, bounded(5s), refuse",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'bounded'",
+        3,
+        "unverified in [[keyspace]]: bounded needs its bound, such as \"bounded(5s)\"",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'bounded(0s)'",
+        3,
+        "unverified in [[keyspace]]: a bound of nothing keeps nothing: that is \"bypass\"",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'refuse'",
+        3,
+        "unverified needs a source in the same [[keyspace]]",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsorce = 'main'",

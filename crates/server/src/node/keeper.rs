@@ -18,6 +18,7 @@ fn keep(node: &Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else { return };
         let now = node.clock.tick();
+        node.listen_for_silence();
         node.release_due();
         node.engine.maintain(now, ROUND);
         drop(node);

@@ -77,7 +77,8 @@ impl Node {
         let node = Arc::new(Node {
             engine: Engine::new(engine, fastrand::u64(..)),
             keyspaces,
-            feeds,
+            rules: feeds,
+            sources: sources.clone(),
             clock: Clock::new(),
             news: News::new(),
             config: Arc::new(config),

@@ -13,6 +13,7 @@ use super::wire::{Frame, Wire, WireError, lsn};
 use super::{Feed, START_WITHIN};
 use crate::source::postgres::error;
 use crate::source::postgres::link::Link;
+use crate::source::postgres::pending::PREFIX;
 use crate::source::{Follower, SourceError};
 
 /// Why a stream ended or did not begin.
@@ -30,7 +31,7 @@ impl From<WireError> for Stop {
         let why = format!("the stream of the log: {}", error.message);
         match error.code.as_deref() {
             // The slot is not there, or what it needs is gone.
-            Some("42704" | "55000") => Stop::Gap(why),
+            Some("42704" | "55000" | "58P01") => Stop::Gap(why),
             _ => Stop::Broken(why),
         }
     }
@@ -56,6 +57,8 @@ struct Loop {
     place: Option<Place>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
+    /// A stream that goes on where the last one was is complete when it has come to here.
+    behind: Option<u64>,
 }
 
 struct Place {
@@ -70,7 +73,7 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
     let mut ready = Some(ready);
-    let mut state = Loop { feed, follower, place: None, lost: false };
+    let mut state = Loop { feed, follower, place: None, lost: false, behind: None };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
@@ -117,7 +120,11 @@ impl Loop {
         };
         tracing::warn!(source = self.feed.name, why, "the feed has stopped");
         self.feed.set_problem(Some(why.clone()));
-        if gap && !first {
+        if first {
+            return;
+        }
+        self.follower.unverified(&self.feed.name, &why);
+        if gap {
             self.place = None;
             if !self.lost {
                 self.lost = true;
@@ -143,6 +150,10 @@ impl Loop {
         let from = self.from(&link, &setup).await?;
         let mut wire = Wire::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
+        self.behind = match self.place {
+            Some(_) => Some(here(&link).await?),
+            None => None,
+        };
         // What was loaded between the gap and this stream's beginning is covered by neither.
         if std::mem::take(&mut self.lost) {
             self.follower.lost(&feed.name, "the feed has begun anew");
@@ -152,8 +163,18 @@ impl Loop {
         *feed.doubt.lock() = None;
         self.place = Some(Place { applied: from, server: setup.server });
         feed.position.send_replace(from);
-        feed.set_problem(None);
+        match self.behind {
+            Some(_) => feed.set_problem(Some("the feed catches up with the log".into())),
+            None => self.complete(),
+        }
         Ok((wire, link, Assembler::new(setup.tables)))
+    }
+
+    /// Nothing that was committed before now is missing.
+    fn complete(&mut self) {
+        self.behind = None;
+        self.feed.set_problem(None);
+        self.follower.verified(&self.feed.name);
     }
 
     /// Where the stream is to begin: where the last one was, else now.
@@ -227,6 +248,9 @@ impl Loop {
         if let Some(place) = self.place.as_mut().filter(|place| place.applied < applied) {
             place.applied = applied;
             self.feed.position.send_replace(applied);
+            if self.behind.is_some_and(|end| end <= applied) {
+                self.complete();
+            }
         }
     }
 
@@ -300,4 +324,11 @@ impl Loop {
         }
         self.move_to(end_lsn);
     }
+}
+
+/// A place behind everything that is committed so far; the stream comes by it without being asked.
+async fn here(link: &Link) -> Result<u64, Stop> {
+    let sql = "SELECT (pg_logical_emit_message(true, $1, 'here') - '0/0'::pg_lsn)::int8";
+    let row = link.client.query_one(sql, &[&PREFIX]).await?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
