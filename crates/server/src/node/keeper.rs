@@ -17,8 +17,9 @@ pub(super) fn start(node: &Arc<Node>) -> std::io::Result<()> {
 fn keep(node: &Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else { return };
-        let now = node.clock.tick();
+        // Before the clock moves: whoever finds it late has to see to the feeds alone.
         node.listen_for_silence();
+        let now = node.clock.tick();
         node.release_due();
         node.engine.maintain(now, ROUND);
         drop(node);

@@ -88,8 +88,9 @@ impl Node {
         self.keyspaces.verifications.iter().map(report).collect()
     }
 
-    /// A feed that nothing was heard of for long is as good as none.
-    pub(super) fn listen_for_silence(&self) {
+    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it each millisecond, and a surface
+    /// before it answers when the keeper was late: else a process that was stopped would answer once as if it had not been.
+    pub fn listen_for_silence(&self) {
         for (name, source) in &self.sources {
             let Some(feed) = self.keyspaces.verifications.get(name) else { continue };
             let config = self.config.sources.get(name);

@@ -14,6 +14,8 @@ pub struct Postgres {
     port: u16,
     settings: Vec<String>,
     server: Option<Process>,
+    /// Its data, inside of the folder.
+    data: &'static str,
 }
 
 impl Postgres {
@@ -34,7 +36,7 @@ impl Postgres {
             .args(["--auth=trust", "--username=postgres", "-D"])
             .arg(&data));
         let settings = settings.iter().map(|setting| (*setting).to_string()).collect();
-        let mut postgres = Postgres { folder, port: free_port(), settings, server: None };
+        let mut postgres = Postgres { folder, port: free_port(), settings, server: None, data: "data" };
         postgres.start_again();
         postgres
     }
@@ -102,7 +104,7 @@ impl Postgres {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.path().join(self.data)
     }
 }
 
@@ -152,3 +154,27 @@ impl Postgres {
         self.psql("SELECT pg_reload_conf()");
     }
 }
+
+impl Postgres {
+    /// Copies the running server, as a standby begins. Slots are not in a copy.
+    pub fn copy(&self) {
+        let to = self.folder.path().join(COPY);
+        let from = ["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "-p", &self.port.to_string()];
+        run(program("pg_basebackup").args(from).arg("-D").arg(to));
+    }
+
+    /// After [`Postgres::kill9`]: the copy takes the server's place and port. `promoted`: as a standby that was promoted, on a
+    /// timeline of its own; else as one that was restored.
+    pub fn fail_over(&mut self, promoted: bool) {
+        self.data = COPY;
+        if promoted {
+            std::fs::write(self.data().join("standby.signal"), "").expect("the folder is ours");
+        }
+        self.start_again();
+        if promoted {
+            run(program("pg_ctl").args(["promote", "-w", "-D"]).arg(self.data()));
+        }
+    }
+}
+
+const COPY: &str = "copy";
