@@ -76,12 +76,21 @@ fn fresh_and_kept(world: &World) {
     let mut connection = world.node.connect();
     for key in 0..KEYS {
         let committed = world.database.psql(&format!("SELECT version FROM items WHERE id = {key}"));
-        wait_for("the newest version", || (read(&mut connection, key) == committed).then_some(()));
+        let mut last = String::new();
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_for("the newest version", || {
+                last = read(&mut connection, key);
+                (last == committed).then_some(())
+            })
+        }));
+        assert!(found.is_ok(), "item:{key} is {last:?} and not {committed}; {}", world.health());
     }
     let hits = || json(world.http(), "/api/cache/stats")["hits"].as_u64().expect("a number");
     let before = hits();
-    read(&mut connection, 0);
-    assert_eq!(hits(), before + 1);
+    wait_for("a hit", || {
+        read(&mut connection, 0);
+        (hits() > before).then_some(())
+    });
 }
 
 fn read(connection: &mut Raw, key: usize) -> String {
@@ -144,7 +153,7 @@ fn dropped_under_load_refuse() {
 
 #[test]
 fn log_removed_while_the_node_was_stopped() {
-    let world = World::with("bypass", &["wal_level=logical", "max_slot_wal_keep_size=1MB", "min_wal_size=32MB"]);
+    let world = World::with("bypass", "2s", &["wal_level=logical", "max_slot_wal_keep_size=1MB", "min_wal_size=32MB"]);
     let load = Load::new();
     let events = Events::of(world.http());
     let stopped = std::thread::scope(|scope| {
@@ -164,7 +173,7 @@ fn log_removed_while_the_node_was_stopped() {
             world.database.psql("CREATE TABLE filler (); DROP TABLE filler; SELECT pg_switch_wal()");
             world.database.psql("CHECKPOINT");
             let status = world.database.psql("SELECT wal_status FROM pg_replication_slots");
-            (status == "lost" && stopped.elapsed() > Duration::from_millis(2500)).then_some(())
+            (status == "lost" && stopped.elapsed() > Duration::from_secs(4)).then_some(())
         });
         // Readers that come while it is stopped are answered first of all.
         for _ in 0..8 {
@@ -179,8 +188,8 @@ fn log_removed_while_the_node_was_stopped() {
         drop(over);
         stopped
     });
-    assert!(stopped.elapsed() > Duration::from_secs(2));
-    load.judge("log removed", AT_ONCE);
+    assert!(stopped.elapsed() > Duration::from_secs(4));
+    load.judge("log removed", Duration::from_secs(2) + AT_ONCE);
     assert_eq!(metric(world.http(), "clearwell_source_gaps_total"), 1.0);
     fresh_and_kept(&world);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::load::{KEYS, Load};
 use crate::support::{Options, Server, wait_for};
 use crate::surfaces::{Events, json};
-use crate::world::config;
+use crate::world::{PATIENT, config};
 
 const BOUND: Duration = Duration::from_secs(1);
 
@@ -25,7 +25,7 @@ impl World {
             KEYS - 1
         );
         let source = format!("url = \"sqlite://items.db\"\nseed = \"{seed}\"");
-        let node = Server::clearwell(Options { config: Some(config(&source, policy)), ..Options::default() });
+        let node = Server::clearwell(Options { config: Some(config(&source, policy, PATIENT)), ..Options::default() });
         let file = node.data().join("items.db");
         World { node, file }
     }
@@ -65,11 +65,14 @@ fn replace(world: &World, versions: u64) {
             KEYS - 1
         ),
     );
+    put_in_place(&other, world);
+}
+
+/// Without the log of the file before it, which SQLite would take for its own.
+fn put_in_place(other: &Path, world: &World) {
     for side in ["-wal", "-shm"] {
-        let side = PathBuf::from(format!("{}{side}", world.file.display()));
-        if side.exists() {
-            std::fs::remove_file(side).expect("it is ours");
-        }
+        // It may not be there.
+        let _ = std::fs::remove_file(format!("{}{side}", world.file.display()));
     }
     std::fs::rename(other, &world.file).expect("it is ours");
 }
@@ -122,15 +125,11 @@ fn a_damaged_file_is_refused_until_it_is_whole() {
     sqlite3(&world.file, &format!(".backup {}", whole.display()));
     let damaged = world.file.with_extension("damaged");
     std::fs::write(&damaged, vec![7; 8192]).expect("the folder is ours");
-    std::fs::rename(&damaged, &world.file).expect("it is ours");
+    put_in_place(&damaged, &world);
     wait_for("the node to notice", || (world.health()["verified"] == false).then_some(()));
     let refused = world.read(3);
     assert!(refused.starts_with("-UNVERIFIED keyspace item:{id:int} refuses reads"), "{refused}");
-    for side in ["-wal", "-shm"] {
-        // It may not be there.
-        let _ = std::fs::remove_file(format!("{}{side}", world.file.display()));
-    }
-    std::fs::rename(&whole, &world.file).expect("it is ours");
+    put_in_place(&whole, &world);
     world.settled(1);
     assert_eq!(world.read(3), "$1\r\n1\r\n");
 }

@@ -14,13 +14,16 @@ pub struct World {
     pub database: Postgres,
 }
 
+/// On a busy machine a feed may be silent for a while without anything being wrong.
+pub const PATIENT: &str = "20s";
+
 /// A configuration over this source.
-pub fn config(source: &str, policy: &str) -> String {
+pub fn config(source: &str, policy: &str, behind_most: &str) -> String {
     format!(
         r#"
 [source.main]
 {source}
-behind_most = "1s"
+behind_most = "{behind_most}"
 
 [[keyspace]]
 pattern = "item:{{id:int}}"
@@ -37,17 +40,17 @@ keys = ["item:{{id}}"]
 
 impl World {
     pub fn new(policy: &str) -> World {
-        World::with(policy, &["wal_level=logical"])
+        World::with(policy, PATIENT, &["wal_level=logical"])
     }
 
-    pub fn with(policy: &str, settings: &[&str]) -> World {
+    pub fn with(policy: &str, behind_most: &str, settings: &[&str]) -> World {
         let database = Postgres::start_with(settings);
         database.psql(&format!(
             "CREATE TABLE items (id int PRIMARY KEY, version bigint NOT NULL);
              INSERT INTO items SELECT n, 1 FROM generate_series(0, {}) n",
             KEYS - 1
         ));
-        let config = config(&format!("url = \"{}\"", database.url()), policy);
+        let config = config(&format!("url = \"{}\"", database.url()), policy, behind_most);
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("clearwell.toml");
         std::fs::write(&file, &config).expect("the folder is ours");
@@ -137,5 +140,13 @@ impl Drop for Session {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.node.process.output());
+        }
     }
 }

@@ -57,8 +57,10 @@ struct Loop {
     place: Option<Place>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
-    /// A stream that goes on where the last one was is complete when it has come to here.
+    /// A stream that has begun is complete when it has come to here.
     behind: Option<u64>,
+    /// Told when the first stream is complete, or why none will be.
+    ready: Option<mpsc::Sender<Result<(), SourceError>>>,
 }
 
 struct Place {
@@ -72,29 +74,25 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
 pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
-    let mut ready = Some(ready);
-    let mut state = Loop { feed, follower, place: None, lost: false, behind: None };
+    let mut state =
+        Loop { feed, follower, place: None, lost: false, behind: None, ready: Some(ready) };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
             Ok((wire, link, assembler)) => {
                 wait = BACK_OFF;
-                if let Some(ready) = ready.take() {
-                    // Whoever started it waits for this.
-                    let _ = ready.send(Ok(()));
-                }
                 state.stream(wire, link, assembler).await
             }
             Err(stop) => stop,
         };
         if let Some(why) = started_in_vain(&stop, started)
-            && let Some(ready) = ready.take()
+            && let Some(ready) = state.ready.take()
         {
             // Whoever started it waits for this.
             let _ = ready.send(Err(why));
             return;
         }
-        state.ended(stop, ready.is_some());
+        state.ended(stop);
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(BACK_OFF_MAX);
     }
@@ -113,14 +111,15 @@ fn started_in_vain(stop: &Stop, started: Instant) -> Option<SourceError> {
 
 impl Loop {
     /// Before the first stream nothing was loaded, so that nothing can be lost.
-    fn ended(&mut self, stop: Stop, first: bool) {
+    fn ended(&mut self, stop: Stop) {
         let (why, gap) = match stop {
             Stop::Broken(why) => (why, false),
             Stop::Gap(why) | Stop::Unfit(why) => (why, true),
         };
         tracing::warn!(source = self.feed.name, why, "the feed has stopped");
         self.feed.set_problem(Some(why.clone()));
-        if first {
+        if self.ready.is_some() {
+            self.place = None;
             return;
         }
         self.follower.unverified(&self.feed.name, &why);
@@ -150,10 +149,8 @@ impl Loop {
         let from = self.from(&link, &setup).await?;
         let mut wire = Wire::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
-        self.behind = match self.place {
-            Some(_) => Some(here(&link).await?),
-            None => None,
-        };
+        // The server may take a while until it sends: only what comes shows that the stream flows.
+        self.behind = Some(here(&link).await?);
         // What was loaded between the gap and this stream's beginning is covered by neither.
         if std::mem::take(&mut self.lost) {
             self.follower.lost(&feed.name, "the feed has begun anew");
@@ -163,10 +160,7 @@ impl Loop {
         *feed.doubt.lock() = None;
         self.place = Some(Place { applied: from, server: setup.server });
         feed.position.send_replace(from);
-        match self.behind {
-            Some(_) => feed.set_problem(Some("the feed catches up with the log".into())),
-            None => self.complete(),
-        }
+        feed.set_problem(Some("the feed catches up with the log".into()));
         Ok((wire, link, Assembler::new(setup.tables)))
     }
 
@@ -174,7 +168,11 @@ impl Loop {
     fn complete(&mut self) {
         self.behind = None;
         self.feed.set_problem(None);
-        self.follower.verified(&self.feed.name);
+        match self.ready.take() {
+            // Whoever started it waits for this.
+            Some(ready) => drop(ready.send(Ok(()))),
+            None => self.follower.verified(&self.feed.name),
+        }
     }
 
     /// Where the stream is to begin: where the last one was, else now.
