@@ -68,8 +68,17 @@ fn sources(top: &Section<'_>, outside: Outside<'_>) -> Result<BTreeMap<String, S
         let Some(table) = value.get_ref().as_table() else {
             return Err(top.file.error(value.span(), format!("a source is a table: begin it with {title}")));
         };
-        let known =
-            ["url", "seed", "seed_file", "timeout", "behind_most", "publication", "slot", "connections", "lag_budget"];
+        let known = [
+            "url",
+            "seed",
+            "seed_file",
+            "timeout",
+            "behind_most",
+            "publication",
+            "slot",
+            "connections",
+            "lag_budget",
+        ];
         let section = Section::new(top.file, title, table, name.span(), &known)?;
         sources.insert(name.get_ref().to_string(), source(&section, outside)?);
     }

@@ -119,10 +119,10 @@ mod tests {
         assert_eq!(["0%", "10%", "100%"].map(|text| share(text).unwrap()), [0.0, 0.1, 1.0]);
         assert_eq!(level("bounded(2s)"), Ok(Level::Bounded(2000)));
         assert_eq!(unverified("bounded(5s)"), Ok(Unverified::Bounded(5000)));
-        assert_eq!(["bypass", "refuse"].map(|text| unverified(text).unwrap()), [
-            Unverified::Bypass,
-            Unverified::Refuse
-        ]);
+        assert_eq!(
+            ["bypass", "refuse"].map(|text| unverified(text).unwrap()),
+            [Unverified::Bypass, Unverified::Refuse]
+        );
     }
 
     #[test]

@@ -55,10 +55,7 @@ impl Keyspaces {
         places.into_iter().flatten().filter_map(|place| self.all.get(*place as usize))
     }
 
-    fn new(
-        all: Vec<Arc<Keyspace>>,
-        verifications: BTreeMap<String, Arc<Verification>>,
-    ) -> Keyspaces {
+    fn new(all: Vec<Arc<Keyspace>>, verifications: BTreeMap<String, Arc<Verification>>) -> Keyspaces {
         let begins =
             |keyspace: &Keyspace, byte| keyspace.pattern.prefix().first().is_none_or(|first| *first == byte);
         let of = |byte| (0..).zip(&all).filter(|(_, k)| begins(k, byte)).map(|(place, _)| place).collect();

@@ -105,16 +105,17 @@ impl Node {
                 Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.now()) }
             }
         };
-        let said = |node: &Node, key: &[u8], answer| {
-            Answer { unverified: node.doubt(key).map(|doubt| doubt.why), ..answer }
+        let said = |node: &Node, key: &[u8], answer| Answer {
+            unverified: node.doubt(key).map(|doubt| doubt.why),
+            ..answer
         };
         match self.get(key, demand, |view, stale| Answer { stale, ..Answer::of(view, level) }) {
             Turn::Now(got) => Turn::Now(got.map(|got| said(self, key, answer(self, got)))),
             Turn::Later(later) => {
                 let (node, key) = (self.clone(), Box::<[u8]>::from(key));
-                Turn::Later(Box::pin(async move {
-                    later.await.map(|got| said(&node, &key, answer(&node, got)))
-                }))
+                Turn::Later(Box::pin(
+                    async move { later.await.map(|got| said(&node, &key, answer(&node, got))) },
+                ))
             }
         }
     }

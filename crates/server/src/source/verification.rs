@@ -172,7 +172,10 @@ mod tests {
     fn it_is_unverified_until_feed_and_silence_agree_that_it_is_not() {
         let feed = Verification::default();
         assert!(feed.is_verified());
-        assert_eq!(feed.heard(300, 200, Millis(10)).map(|turned| matches!(turned, Turned::Unverified(_))), Some(true));
+        assert_eq!(
+            feed.heard(300, 200, Millis(10)).map(|turned| matches!(turned, Turned::Unverified(_))),
+            Some(true)
+        );
         assert_eq!(feed.broken("the slot is gone", Millis(20)), None);
         assert_eq!(feed.doubt(), Some(Doubt { why: "the slot is gone".into(), since: Millis(10) }));
         assert_eq!(feed.heard(5, 200, Millis(30)), None);

@@ -119,9 +119,15 @@ fn dropped_under_load_bypass() {
         let strong = asked(world, &["CW.GET", "item:1", "LEVEL", "strong", "META"]);
         assert!(strong.contains("strong") && !strong.starts_with('-'), "{strong}");
         let (head, body) = get(node, "/api/cache/item:1");
-        assert!(head.contains("x-clearwell-unverified: ") && body.contains("\"unverified\":\""), "{head} {body}");
+        assert!(
+            head.contains("x-clearwell-unverified: ") && body.contains("\"unverified\":\""),
+            "{head} {body}"
+        );
         let info = asked(world, &["INFO", "sources"]);
-        assert!(info.contains("source_main:verified=0") && info.contains("source_main_unverified_why:"), "{info}");
+        assert!(
+            info.contains("source_main:verified=0") && info.contains("source_main_unverified_why:"),
+            "{info}"
+        );
         assert!(asked(world, &["CW.STATS"]).contains("unverified_sources\r\n:1"));
         assert_eq!(asked(world, &["CW.ENTRY", "item:1"]), "$-1\r\n", "nothing is kept");
         assert!(!load.is_over());
@@ -144,7 +150,10 @@ fn dropped_under_load_refuse() {
         let refused = asked(world, &["GET", "item:1"]);
         assert!(refused.starts_with("-UNVERIFIED keyspace item:{id:int} refuses reads"), "{refused}");
         let (head, body) = get(world.http(), "/api/cache/item:1");
-        assert!(head.starts_with("http/1.1 503") && body.contains("urn:clearwell:problem:unverified"), "{body}");
+        assert!(
+            head.starts_with("http/1.1 503") && body.contains("urn:clearwell:problem:unverified"),
+            "{body}"
+        );
         wait_for("the readers to be refused", || {
             load.seen.lock().expect("no reader panics").errors.contains_key("UNVERIFIED").then_some(())
         });
@@ -153,7 +162,11 @@ fn dropped_under_load_refuse() {
 
 #[test]
 fn log_removed_while_the_node_was_stopped() {
-    let world = World::with("bypass", "2s", &["wal_level=logical", "max_slot_wal_keep_size=1MB", "min_wal_size=32MB"]);
+    let world = World::with(
+        "bypass",
+        "2s",
+        &["wal_level=logical", "max_slot_wal_keep_size=1MB", "min_wal_size=32MB"],
+    );
     let load = Load::new();
     let events = Events::of(world.http());
     let stopped = std::thread::scope(|scope| {
@@ -201,7 +214,16 @@ fn another_reader_of_the_slot() {
     let why = wait_for("another reader to have the slot", || {
         if thief.is_none() {
             let mut command = std::process::Command::new("/usr/lib/postgresql/15/bin/pg_recvlogical");
-            command.args(["-d", &world.database.url(), "-S", "clearwell", "--start", "--no-loop", "-f", "/dev/null"]);
+            command.args([
+                "-d",
+                &world.database.url(),
+                "-S",
+                "clearwell",
+                "--start",
+                "--no-loop",
+                "-f",
+                "/dev/null",
+            ]);
             command.args(["-o", "proto_version=1", "-o", "publication_names=clearwell"]);
             world.database.psql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots");
             thief = Some(crate::support::Process::start(&mut command));

@@ -25,7 +25,10 @@ impl World {
             KEYS - 1
         );
         let source = format!("url = \"sqlite://items.db\"\nseed = \"{seed}\"");
-        let node = Server::clearwell(Options { config: Some(config(&source, policy, PATIENT)), ..Options::default() });
+        let node = Server::clearwell(Options {
+            config: Some(config(&source, policy, PATIENT)),
+            ..Options::default()
+        });
         let file = node.data().join("items.db");
         World { node, file }
     }
@@ -48,7 +51,8 @@ impl World {
 
 fn sqlite3(file: &Path, sql: &str) -> String {
     let mut command = Command::new("sqlite3");
-    let output = command.args(["-cmd", ".timeout 5000"]).arg(file).arg(sql).output().expect("sqlite3 is there");
+    let output =
+        command.args(["-cmd", ".timeout 5000"]).arg(file).arg(sql).output().expect("sqlite3 is there");
     assert!(output.status.success(), "{sql}: {output:?}");
     String::from_utf8_lossy(&output.stdout).trim_end().into()
 }
@@ -86,7 +90,8 @@ fn a_replaced_file_and_a_cut_log_under_load() {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| load.read(world.node.resp))).collect();
         for round in 1..=3_u64 {
             for key in 0..KEYS {
-                let sql = format!("UPDATE items SET version = version + 1 WHERE id = {key} RETURNING version");
+                let sql =
+                    format!("UPDATE items SET version = version + 1 WHERE id = {key} RETURNING version");
                 load.truth.committed(key, sqlite3(&world.file, &sql).parse().expect("a version"));
             }
             let begun = Instant::now();

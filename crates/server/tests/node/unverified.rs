@@ -74,7 +74,10 @@ async fn a_flight_that_began_before_is_not_waited_for() {
         source.commit_untold(1, "new", 7);
     });
     let values = [first.await, second.await].map(|read| read.expect("no panic").expect("an answer").value);
-    assert!(values.iter().any(|value| value.as_deref() == Some(b"new")), "who waited asked again: {values:?}");
+    assert!(
+        values.iter().any(|value| value.as_deref() == Some(b"new")),
+        "who waited asked again: {values:?}"
+    );
     assert_eq!(text(&node, Level::Eventual).await, "new");
 }
 

@@ -57,10 +57,18 @@ struct Loop {
     place: Option<Place>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
-    /// A stream that has begun is complete when it has come to here.
-    behind: Option<u64>,
+    /// What a stream that has begun must still pass.
+    behind: Option<Behind>,
     /// Told when the first stream is complete, or why none will be.
     ready: Option<mpsc::Sender<Result<(), SourceError>>>,
+}
+
+struct Behind {
+    /// The place.
+    end: u64,
+    asked: Instant,
+    /// How often a later place may still be asked for.
+    left: u8,
 }
 
 struct Place {
@@ -68,14 +76,17 @@ struct Place {
     server: String,
 }
 
+/// A server that is always behind is not waited for for ever: `behind_ms` goes on watching it.
+const CATCH_UPS: u8 = 10;
+/// A stream that passes a new commit so soon is not behind.
+const LIVE: Duration = Duration::from_millis(250);
 const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
 pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
-    let mut state =
-        Loop { feed, follower, place: None, lost: false, behind: None, ready: Some(ready) };
+    let mut state = Loop { feed, follower, place: None, lost: false, behind: None, ready: Some(ready) };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
@@ -150,7 +161,7 @@ impl Loop {
         let mut wire = Wire::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
         // The server may take a while until it sends: only what comes shows that the stream flows.
-        self.behind = Some(here(&link).await?);
+        self.behind = Some(Behind { end: here(&link).await?, asked: Instant::now(), left: CATCH_UPS });
         // What was loaded between the gap and this stream's beginning is covered by neither.
         if std::mem::take(&mut self.lost) {
             self.follower.lost(&feed.name, "the feed has begun anew");
@@ -232,10 +243,28 @@ impl Loop {
                     }
                 }
             };
-            if let Err(stop) = done {
+            let caught_up = match done {
+                Ok(()) => self.catch_up(&link).await,
+                Err(stop) => Err(stop),
+            };
+            if let Err(stop) = caught_up {
                 return stop;
             }
         }
+    }
+
+    /// A stream that needed long to come to where the log ended is asked again: much may have been committed meanwhile.
+    async fn catch_up(&mut self, link: &Link) -> Result<(), Stop> {
+        let Some(behind) = self.behind.as_ref().filter(|behind| behind.end <= self.applied()) else {
+            return Ok(());
+        };
+        let left = behind.left.saturating_sub(1);
+        if behind.asked.elapsed() <= LIVE || left == 0 {
+            self.complete();
+        } else {
+            self.behind = Some(Behind { end: here(link).await?, asked: Instant::now(), left });
+        }
+        Ok(())
     }
 
     fn applied(&self) -> u64 {
@@ -246,9 +275,6 @@ impl Loop {
         if let Some(place) = self.place.as_mut().filter(|place| place.applied < applied) {
             place.applied = applied;
             self.feed.position.send_replace(applied);
-            if self.behind.is_some_and(|end| end <= applied) {
-                self.complete();
-            }
         }
     }
 
