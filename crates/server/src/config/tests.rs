@@ -103,21 +103,6 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "unverified in [[keyspace]]: unknown policy \"bypas\"; did you mean \"bypass\"?",
     ),
     (
-        "[[keyspace]]\npattern = 'a'\nunverified = 'serve'",
-        3,
-        "unverified in [[keyspace]]: unknown policy \"serve\"; known are bypass, bounded(5s), refuse",
-    ),
-    (
-        "[[keyspace]]\npattern = 'a'\nunverified = 'bounded'",
-        3,
-        "unverified in [[keyspace]]: bounded needs its bound, such as \"bounded(5s)\"",
-    ),
-    (
-        "[[keyspace]]\npattern = 'a'\nunverified = 'bounded(0s)'",
-        3,
-        "unverified in [[keyspace]]: a bound of nothing keeps nothing: that is \"bypass\"",
-    ),
-    (
         "[[keyspace]]\npattern = 'a'\nunverified = 'refuse'",
         3,
         "unverified needs a source in the same [[keyspace]]",

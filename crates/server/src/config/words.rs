@@ -141,6 +141,14 @@ mod tests {
         ] {
             assert!(duration(text).is_err(), "{text}");
         }
+        for (text, wrong) in [
+            ("serve", "unknown policy \"serve\"; known are bypass, bounded(5s), refuse"),
+            ("bounded", "bounded needs its bound, such as \"bounded(5s)\""),
+            ("bounded(0s)", "a bound of nothing keeps nothing: that is \"bypass\""),
+            ("bounded(5)", "\"5\" is not a duration; write a number and ms, s, m, h or d, such as \"2s\""),
+        ] {
+            assert_eq!(unverified(text), Err(wrong.into()));
+        }
         for text in ["", "1", "-1MB", "1mb", "99999999999TiB"] {
             assert!(size(text).is_err(), "{text}");
         }
