@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::support::Raw;
 
@@ -38,6 +38,8 @@ pub struct Seen {
     pub errors: BTreeMap<String, u64>,
     /// The value that had been overwritten for longest when its read began.
     pub stalest: Duration,
+    /// When that was read, in seconds since 1970: to find it in the node's log.
+    pub stalest_at: f64,
 }
 
 /// Readers and writers of one test.
@@ -110,7 +112,10 @@ impl Load {
                 let version = version.unwrap_or_else(|| panic!("no version in {reply:?}"));
                 let stale = self.truth.staleness(key, version, began);
                 seen.values += 1;
-                seen.stalest = seen.stalest.max(stale);
+                if stale > seen.stalest {
+                    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+                    (seen.stalest, seen.stalest_at) = (stale, now.as_secs_f64());
+                }
             }
         }
     }
