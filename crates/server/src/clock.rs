@@ -37,6 +37,13 @@ impl Clock {
         Millis(self.tick.fetch_max(ms, Ordering::Relaxed).max(ms))
     }
 
+    /// Whether the tick is so far behind `real`, the time just now, that the process must have been stopped or starved.
+    #[inline]
+    pub fn is_late(&self, real: Instant) -> bool {
+        const LATE_MS: u128 = 100;
+        real.saturating_duration_since(self.began).as_millis() > u128::from(self.now().0) + LATE_MS
+    }
+
     /// Milliseconds since 1970, steady against jumps of the system's clock while the node runs.
     pub fn unix_ms(&self) -> i64 {
         self.unix_ms_of(self.now())

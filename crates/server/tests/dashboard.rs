@@ -8,7 +8,7 @@ use support::{Kind, Server, node, output_of};
 fn the_page_follows_the_traffic() {
     let server = Server::start(Kind::Clearwell);
     let picture = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboard.png");
-    output_of(node("dashboard.cjs", &server).env("PICTURE", &picture), &server);
+    output_of(node("dashboard.cjs", &server).env("PICTURE", &picture).env("DATA", server.data()), &server);
     assert!(std::fs::metadata(&picture).is_ok_and(|file| file.len() > 0), "no picture of the page");
     server.assert_alive();
 }

@@ -2,7 +2,7 @@
 
 use super::report;
 use crate::step::output;
-use crate::{cargo, repo};
+use crate::cargo;
 
 /// Runs the feed's tests in full, `rounds` times, and writes what they print as figures.
 pub fn feed(rounds: usize) -> Result<(), String> {

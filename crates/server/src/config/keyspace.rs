@@ -8,10 +8,10 @@ use toml::Spanned;
 
 use super::error::{ConfigError, nearest};
 use super::section::Section;
-use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, Strategy, words};
+use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, Strategy, Unverified, words};
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "pattern",
     "source",
     "load",
@@ -31,6 +31,7 @@ pub const KEYS: [&str; 20] = [
     "flush_every",
     "flush_batch",
     "flush_most",
+    "unverified",
     "feed",
 ];
 
@@ -62,6 +63,7 @@ pub fn read(
         events: names.events("events")?,
         priority: section.byte("priority")?.unwrap_or(0),
         flush,
+        unverified: unverified(section, source.is_some())?,
         feeds: feeds(section, source.is_some())?,
         source,
     })
@@ -86,6 +88,14 @@ fn flush(section: &Section<'_>, has_store: bool) -> Result<FlushConfig, ConfigEr
         batch,
         most: section.read("flush_most", words::size)?.unwrap_or(default.most),
     })
+}
+
+fn unverified(section: &Section<'_>, has_source: bool) -> Result<Unverified, ConfigError> {
+    let given = section.read("unverified", words::unverified)?;
+    if given.is_some() && !has_source {
+        return Err(section.error("unverified", "unverified needs a source in the same [[keyspace]]"));
+    }
+    Ok(given.unwrap_or_default())
 }
 
 fn lifetime(text: &str) -> Result<u64, String> {

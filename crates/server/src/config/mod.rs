@@ -6,6 +6,7 @@ mod read;
 mod section;
 #[cfg(test)]
 mod tests;
+mod unverified;
 mod variables;
 mod words;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use clearwell_protocol::options::{Level, Strategy};
 pub use error::{ConfigError, nearest};
+pub use unverified::Unverified;
 
 /// What messages call the keys before the first table.
 const TOP: &str = "the top level";
@@ -84,7 +86,13 @@ pub struct SourceConfig {
     pub seed: Option<String>,
     /// A load or write slower than this is too slow.
     pub timeout_ms: u64,
+    /// When nothing was heard of its commits for so long, its keyspaces count as unverified; `None` is
+    /// [`BEHIND_MOST_MS`].
+    pub behind_most_ms: Option<u64>,
 }
+
+/// How long a feed may be silent, where the configuration does not say.
+pub const BEHIND_MOST_MS: u64 = 5_000;
 
 /// A PostgreSQL database and how its commits are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +146,7 @@ pub struct KeyspaceConfig {
     pub events: Vec<String>,
     pub priority: u8,
     pub flush: FlushConfig,
+    pub unverified: Unverified,
     pub feeds: Vec<FeedConfig>,
 }
 

@@ -73,6 +73,7 @@ fn sources(top: &Section<'_>, outside: Outside<'_>) -> Result<BTreeMap<String, S
             "seed",
             "seed_file",
             "timeout",
+            "behind_most",
             "publication",
             "slot",
             "connections",
@@ -104,7 +105,11 @@ fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, C
         0 => Err("a timeout of nothing would refuse everything".into()),
         ms => Ok(ms),
     })?;
-    Ok(SourceConfig { postgres, path, seed, timeout_ms: timeout_ms.unwrap_or(2000) })
+    let behind_most_ms = section.read("behind_most", |text| match words::duration(text)? {
+        ms @ 100.. => Ok(ms),
+        _ => Err(format!("\"{text}\" is too little; a feed is asked every 100ms how far it is")),
+    })?;
+    Ok(SourceConfig { postgres, path, seed, timeout_ms: timeout_ms.unwrap_or(2000), behind_most_ms })
 }
 
 /// The keys that only a PostgreSQL source has; `None` when the url is of another kind.

@@ -40,6 +40,11 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "timeout in [source.main]: a timeout of nothing would refuse everything",
     ),
     (
+        "[source.main]\nurl = 'sqlite://x'\nbehind_most = '20ms'",
+        3,
+        "behind_most in [source.main]: \"20ms\" is too little; a feed is asked every 100ms how far it is",
+    ),
+    (
         "[source.main]\nurl = 'posts.db'",
         2,
         "url in [source.main]: \"posts.db\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\"",
@@ -93,6 +98,16 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "this pattern has the same keys as \"a:{x}\" before it",
     ),
     (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'bypas'",
+        3,
+        "unverified in [[keyspace]]: unknown policy \"bypas\"; did you mean \"bypass\"?",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nunverified = 'refuse'",
+        3,
+        "unverified needs a source in the same [[keyspace]]",
+    ),
+    (
         "[[keyspace]]\npattern = 'a'\nsorce = 'main'",
         3,
         "unknown key \"sorce\" in [[keyspace]]; did you mean \"source\"?",
@@ -100,7 +115,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",

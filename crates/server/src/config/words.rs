@@ -1,7 +1,7 @@
 //! The small languages of values: durations, sizes, shares, levels, strategies.
 
 use super::error::nearest;
-use super::{Level, Strategy};
+use super::{Level, Strategy, Unverified};
 
 /// Milliseconds of `10ms`, `2s`, `1.5m`, `1h`, `1d`.
 pub fn duration(text: &str) -> Result<u64, String> {
@@ -71,6 +71,24 @@ pub fn strategy(text: &str) -> Result<Strategy, String> {
     })
 }
 
+/// What readers get while a feed is not complete, such as `bypass` or `bounded(5s)`.
+pub fn unverified(text: &str) -> Result<Unverified, String> {
+    let bound = text.strip_prefix("bounded(").and_then(|rest| rest.strip_suffix(')'));
+    Ok(match (text, bound) {
+        (_, Some(bound)) => match duration(bound)? {
+            0 => return Err("a bound of nothing keeps nothing: that is \"bypass\"".into()),
+            ms => Unverified::Bounded(ms),
+        },
+        ("bounded", None) => return Err("bounded needs its bound, such as \"bounded(5s)\"".into()),
+        ("bypass", _) => Unverified::Bypass,
+        ("refuse", _) => Unverified::Refuse,
+        _ => {
+            let known = ["bypass", "bounded(5s)", "refuse"];
+            return Err(format!("unknown policy \"{text}\"{}", nearest(text, &known)));
+        }
+    })
+}
+
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -100,6 +118,11 @@ mod tests {
         assert_eq!(sizes, [0, 256_000_000, 1 << 30, 1536]);
         assert_eq!(["0%", "10%", "100%"].map(|text| share(text).unwrap()), [0.0, 0.1, 1.0]);
         assert_eq!(level("bounded(2s)"), Ok(Level::Bounded(2000)));
+        assert_eq!(unverified("bounded(5s)"), Ok(Unverified::Bounded(5000)));
+        assert_eq!(
+            ["bypass", "refuse"].map(|text| unverified(text).unwrap()),
+            [Unverified::Bypass, Unverified::Refuse]
+        );
     }
 
     #[test]
@@ -117,6 +140,14 @@ mod tests {
             "infs",
         ] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        for (text, wrong) in [
+            ("serve", "unknown policy \"serve\"; known are bypass, bounded(5s), refuse"),
+            ("bounded", "bounded needs its bound, such as \"bounded(5s)\""),
+            ("bounded(0s)", "a bound of nothing keeps nothing: that is \"bypass\""),
+            ("bounded(5)", "\"5\" is not a duration; write a number and ms, s, m, h or d, such as \"2s\""),
+        ] {
+            assert_eq!(unverified(text), Err(wrong.into()));
         }
         for text in ["", "1", "-1MB", "1mb", "99999999999TiB"] {
             assert!(size(text).is_err(), "{text}");

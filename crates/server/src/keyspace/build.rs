@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Template, VALUE};
 use crate::config::{Config, KeyspaceConfig, nearest};
-use crate::source::{Shape, Source, Statement};
+use crate::source::{Shape, Source, Statement, Verification};
 
 /// Why a keyspace does not fit its source. Prints the keyspace's pattern first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +32,23 @@ impl Keyspaces {
         config: &Config,
         sources: &BTreeMap<String, Arc<dyn Source>>,
     ) -> Result<Keyspaces, BuildError> {
+        let verifications: BTreeMap<String, Arc<Verification>> =
+            sources.keys().map(|name| (name.clone(), Arc::default())).collect();
         let build = |keyspace: &KeyspaceConfig| {
             let told = |message| BuildError { keyspace: keyspace.pattern.clone(), message };
             let feeds = FeedRules::build(config).map_err(told)?;
-            Builder { config: keyspace, feeds: &feeds }.keyspace(sources).map(Arc::new).map_err(told)
+            let builder = Builder { config: keyspace, feeds: &feeds, verifications: &verifications };
+            builder.keyspace(sources).map(Arc::new).map_err(told)
         };
-        Ok(Keyspaces::new(config.keyspaces.iter().map(build).collect::<Result<_, _>>()?))
+        let all = config.keyspaces.iter().map(build).collect::<Result<_, _>>()?;
+        Ok(Keyspaces::new(all, verifications))
     }
 }
 
 struct Builder<'c> {
     config: &'c KeyspaceConfig,
     feeds: &'c FeedRules,
+    verifications: &'c BTreeMap<String, Arc<Verification>>,
 }
 
 impl Builder<'_> {
@@ -69,6 +74,7 @@ impl Builder<'_> {
             grace_ms: config.grace_ms,
             priority: config.priority,
             flush: config.flush.clone(),
+            unverified: config.unverified,
             pattern: Pattern::parse(&config.pattern)?,
             tags: all(&config.tags, Template::parse)?,
             depends_on: all(&config.depends_on, Template::parse)?,
@@ -103,10 +109,16 @@ impl Builder<'_> {
         let store = change("store", &self.config.store)?;
         let delete = change("delete", &self.config.delete)?;
         let followed = shape.as_ref().is_some_and(|shape| self.is_followed(name, shape));
-        Ok((
-            Backing { source: source.clone(), source_name: name.into(), load, store, delete, followed },
-            shape,
-        ))
+        // Where the source cannot tell what is read, any feed of it may be one that this keyspace relies on.
+        let fed = match &shape {
+            Some(shape) => shape.reads.iter().any(|table| self.feeds.shapes(name, table).is_some()),
+            None => !self.feeds.watched(name).is_empty(),
+        };
+        let verification = self.verifications.get(name).cloned().unwrap_or_default();
+        let source = source.clone();
+        let backing =
+            Backing { source, source_name: name.into(), load, store, delete, followed, fed, verification };
+        Ok((backing, shape))
     }
 
     /// Whether every table that `load` reads has a feed that reaches this keyspace's entries: by their key, by a tag of

@@ -9,6 +9,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clearwell_engine::EventPattern;
@@ -20,8 +21,8 @@ pub use pattern::Pattern;
 pub use sql::parameters;
 pub use template::Template;
 
-use crate::config::{FlushConfig, Level, Strategy};
-use crate::source::{Cell, Param, Row, Source, Statement};
+use crate::config::{FlushConfig, Level, Strategy, Unverified};
+use crate::source::{Cell, Param, Row, Source, Statement, Verification};
 
 /// The name of the parameter that `store` is given the value by.
 pub const VALUE: &str = "value";
@@ -31,6 +32,8 @@ pub const VALUE: &str = "value";
 pub struct Keyspaces {
     /// In the order of the configuration.
     pub all: Vec<Arc<Keyspace>>,
+    /// Whether the feed of each source is complete, by the source's name.
+    pub verifications: BTreeMap<String, Arc<Verification>>,
     /// For each first byte of a key, the places in `all` that it can belong to, in order; empty when there are none.
     by_first: Vec<Box<[u32]>>,
 }
@@ -52,12 +55,12 @@ impl Keyspaces {
         places.into_iter().flatten().filter_map(|place| self.all.get(*place as usize))
     }
 
-    fn new(all: Vec<Arc<Keyspace>>) -> Keyspaces {
+    fn new(all: Vec<Arc<Keyspace>>, verifications: BTreeMap<String, Arc<Verification>>) -> Keyspaces {
         let begins =
             |keyspace: &Keyspace, byte| keyspace.pattern.prefix().first().is_none_or(|first| *first == byte);
         let of = |byte| (0..).zip(&all).filter(|(_, k)| begins(k, byte)).map(|(place, _)| place).collect();
         let by_first = if all.is_empty() { Vec::new() } else { (0..=u8::MAX).map(of).collect() };
-        Keyspaces { all, by_first }
+        Keyspaces { all, verifications, by_first }
     }
 }
 
@@ -96,6 +99,8 @@ pub struct Keyspace {
     pub priority: u8,
     /// How write-back writes reach the source.
     pub flush: FlushConfig,
+    /// How it is read while the feed is not complete.
+    pub unverified: Unverified,
     pattern: Pattern,
     tags: Vec<Template>,
     depends_on: Vec<Template>,
@@ -117,6 +122,19 @@ pub struct Backing {
     pub delete: Option<Statement>,
     /// Whether a feed tells of every change to what `load` reads (so that a barrier suffices for `strong`).
     pub followed: bool,
+    /// Whether a feed tells of changes to anything that `load` reads: then its entries are relied on only while the feed
+    /// is complete.
+    pub fed: bool,
+    /// Whether the source's feed is complete.
+    pub verification: Arc<Verification>,
+}
+
+impl Backing {
+    /// Whether what its feed should have told may be missing just now.
+    #[inline]
+    pub fn is_unverified(&self) -> bool {
+        self.fed && !self.verification.is_verified()
+    }
 }
 
 /// The names that a loaded entry carries.

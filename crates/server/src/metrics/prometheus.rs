@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{BadInput, Kind, Metrics, Surface};
+use crate::node::FeedReport;
 use crate::writeback::Status;
 
 /// Upper bounds of the latency buckets, in nanoseconds.
@@ -37,6 +38,7 @@ pub fn exposition(
     metrics: &Metrics,
     account: Account,
     write_back: &Status,
+    feeds: Vec<FeedReport>,
     max_memory: u64,
     uptime_seconds: f64,
 ) -> String {
@@ -45,6 +47,7 @@ pub fn exposition(
         metrics: metrics.clone(),
         account,
         write_back: write_back.clone(),
+        feeds,
         max_memory,
         uptime_seconds,
     };
@@ -58,6 +61,7 @@ struct Scrape {
     metrics: Metrics,
     account: Account,
     write_back: Status,
+    feeds: Vec<FeedReport>,
     max_memory: u64,
     uptime_seconds: f64,
 }
@@ -140,6 +144,34 @@ impl Scrape {
         Ok(())
     }
 
+    #[rustfmt::skip]
+    fn encode_feeds(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        type Read = fn(&FeedReport) -> f64;
+        let gauges: [(&str, &str, Read); 3] = [
+            ("source_unverified", "1 while changes in the source may be missed, else 0", |f| f64::from(u8::from(f.figures.doubt.is_some()))),
+            ("source_behind_seconds", "Seconds since its changes were last known to be complete", |f| f.behind_ms as f64 / 1000.0),
+            ("source_version", "The last of its commits that was told of, in its own order", |f| f.figures.version.0 as f64),
+        ];
+        for (name, help, read) in gauges {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for feed in &self.feeds {
+                ConstGauge::new(read(feed)).encode(family.encode_family(&[("source", feed.source.as_str())])?)?;
+            }
+        }
+        let counters: [(&str, &str, Read); 3] = [
+            ("source_unverified_times", "How often the source became unverified", |f| f.figures.times as f64),
+            ("source_unverified_seconds", "For how long it was unverified", |f| f.figures.unverified_ms as f64 / 1000.0),
+            ("source_gaps", "How often its changes may have been missed, so that everything was invalidated", |f| f.figures.gaps as f64),
+        ];
+        for (name, help, read) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for feed in &self.feeds {
+                ConstCounter::new(read(feed)).encode(family.encode_family(&[("source", feed.source.as_str())])?)?;
+            }
+        }
+        Ok(())
+    }
+
     fn encode_labelled(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Operations that ended in an error, by what they do";
         let mut family = encoder.encode_descriptor("operations_failed", help, None, MetricType::Counter)?;
@@ -168,6 +200,7 @@ impl Collector for Scrape {
             ConstGauge::new(value).encode(metric)?;
         }
         self.encode_operations(&mut encoder)?;
+        self.encode_feeds(&mut encoder)?;
         self.encode_labelled(&mut encoder)
     }
 }
@@ -176,6 +209,7 @@ impl Collector for Scrape {
 mod tests {
     use super::*;
     use crate::metrics::Ended;
+    use crate::source::Verified;
 
     #[test]
     fn the_text_has_helps_figures_and_cumulative_buckets() {
@@ -185,7 +219,9 @@ mod tests {
         recorder.record(0, 700_000, Ended::Failed);
         metrics.bad_input(BadInput::Framing);
         let account = Account { hits: 7, memory_bytes: 4096, ..Account::default() };
-        let text = exposition(&metrics, account, &Status::default(), 1 << 20, 2.5);
+        let figures = Verified { gaps: 2, unverified_ms: 1500, ..Verified::default() };
+        let feed = FeedReport { source: "main".into(), behind_ms: 250, figures, keyspaces: Vec::new() };
+        let text = exposition(&metrics, account, &Status::default(), vec![feed], 1 << 20, 2.5);
         for line in [
             "# HELP clearwell_hits Reads answered from memory",
             "# TYPE clearwell_hits counter",
@@ -193,6 +229,10 @@ mod tests {
             "clearwell_memory_bytes 4096.0",
             "clearwell_memory_max_bytes 1048576.0",
             "clearwell_uptime_seconds 2.5",
+            "clearwell_source_unverified{source=\"main\"} 0.0",
+            "clearwell_source_behind_seconds{source=\"main\"} 0.25",
+            "clearwell_source_unverified_seconds_total{source=\"main\"} 1.5",
+            "clearwell_source_gaps_total{source=\"main\"} 2.0",
             "clearwell_operation_seconds_bucket{le=\"0.00005\",kind=\"read\"} 1",
             "clearwell_operation_seconds_bucket{le=\"0.001\",kind=\"read\"} 2",
             "clearwell_operation_seconds_bucket{le=\"+Inf\",kind=\"read\"} 2",

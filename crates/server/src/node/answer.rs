@@ -49,6 +49,8 @@ pub struct Answer {
     pub lease: Option<Box<str>>,
     /// Changes with the entry; REST's ETag.
     pub stamp: u64,
+    /// Why the feed that would say when it is old is not complete just now; `None`: it is, or there is none.
+    pub unverified: Option<Arc<str>>,
 }
 
 impl Answer {
@@ -65,6 +67,7 @@ impl Answer {
             content_type: view.content_type().map(Box::from),
             lease: None,
             stamp: view.stamp(),
+            unverified: None,
         }
     }
 
@@ -81,6 +84,7 @@ impl Answer {
             content_type: None,
             lease: None,
             stamp: 0,
+            unverified: None,
         }
     }
 }
@@ -92,6 +96,8 @@ pub enum ReadError {
     Unmet(Level, String),
     /// The source failed and no graced value was there.
     Source(SourceError),
+    /// The feed of this keyspace is not complete, for this reason, and it refuses reads meanwhile.
+    Unverified(Arc<str>, Arc<str>),
 }
 
 /// Why a write was not done.
@@ -122,6 +128,9 @@ impl fmt::Display for ReadError {
         match self {
             ReadError::Unmet(level, why) => write!(f, "level {level} cannot be met: {why}"),
             ReadError::Source(error) => error.fmt(f),
+            ReadError::Unverified(keyspace, why) => {
+                write!(f, "keyspace {keyspace} refuses reads while its feed is not complete: {why}")
+            }
         }
     }
 }

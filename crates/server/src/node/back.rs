@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a forced flush may take.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 
-const NO_JOURNAL: &str = "this node has no data folder for a journal; use write-through";
+const NO_JOURNAL: &str = "this node has no journal; use write-through";
 
 impl Node {
     /// What is to be read of a key whose newest write is not in the source yet: nothing else is.

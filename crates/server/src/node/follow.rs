@@ -23,14 +23,29 @@ impl Follower for Following {
             node.lost(source, why);
         }
     }
+
+    fn unverified(&self, source: &str, why: &str) {
+        if let Some(node) = self.0.upgrade() {
+            node.broken(source, why);
+        }
+    }
+
+    fn verified(&self, source: &str) {
+        if let Some(node) = self.0.upgrade() {
+            node.whole(source);
+        }
+    }
 }
 
 impl Node {
     fn committed(&self, source: &str, commit: &Commit) {
-        let scopes = self.feeds.scopes(source, commit);
+        let scopes = self.rules.scopes(source, commit);
         let cause = if commit.own { Cause::Write } else { Cause::Commit };
         if !scopes.is_empty() {
             self.invalidate(Request { version: Some(commit.version), ..Request::now(scopes, cause) });
+        }
+        if let Some(feed) = self.keyspaces.verifications.get(source) {
+            feed.told(commit.version);
         }
     }
 
@@ -38,5 +53,6 @@ impl Node {
     fn lost(&self, source: &str, why: &str) {
         tracing::warn!(source, why, "the feed has a gap: everything is invalidated");
         self.invalidate(Request::now(vec![Scope::Everything], Cause::Commit));
+        self.gap(source, why);
     }
 }

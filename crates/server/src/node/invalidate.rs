@@ -3,6 +3,7 @@
 use clearwell_engine::{Effect, Event, Invalidation, Seq};
 
 use super::Node;
+use super::news::Happened;
 use crate::road::{Input, Mode, Output, Position, Request};
 
 /// What an invalidation request did.
@@ -66,7 +67,10 @@ impl Node {
                     let applied = self.engine.apply(&invalidation, now);
                     reached.entries = reached.entries.saturating_add(applied.reached);
                     reached.seq = reached.seq.max(applied.seq);
-                    reached.position = self.news.tell(now, invalidation, applied.reached);
+                    reached.position = {
+                        let reached = applied.reached;
+                        self.news.tell(now, Happened::Invalidated { invalidation, reached })
+                    };
                 }
             }
         }

@@ -17,6 +17,8 @@ pub(super) fn start(node: &Arc<Node>) -> std::io::Result<()> {
 fn keep(node: &Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else { return };
+        // Before the clock moves: whoever finds it late has to see to the feeds alone.
+        node.listen_for_silence();
         let now = node.clock.tick();
         node.release_due();
         node.engine.maintain(now, ROUND);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use clearwell_engine::{Ask, FillLease, Lookup, OnMiss, Outcome, Tolerate};
 
 use super::draft::Owned;
+use super::verified::Way;
 use super::{Answer, Node, ReadError};
-use crate::config::Level;
+use crate::config::{Level, Unverified};
 use crate::keyspace::{Backing, Captures, Keyspace};
 use crate::source::{Row, SourceError};
 
@@ -55,12 +56,15 @@ impl Node {
     }
 
     /// Loads beside every flight, for a reader that must see a commit that nobody told this node of.
-    pub(super) async fn load_anew(self: Arc<Self>, target: Target) -> Result<Answer, SourceError> {
+    pub(super) async fn load_anew(&self, target: &Target) -> Result<Answer, SourceError> {
         let began = self.engine.seq();
-        let owned = self.load(&target).await?;
+        let owned = self.load(target).await?;
         let outcome =
             owned.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value(value.as_slice().into()));
-        owned.lend(|draft| self.engine.fill(&target.key, began, draft, self.clock.tick()));
+        let now = self.clock.tick();
+        if owned.expires.is_none_or(|at| at > now) {
+            owned.lend(|draft| self.engine.fill(&target.key, began, draft, now));
+        }
         Ok(self.answer_of(&outcome, &owned))
     }
 
@@ -76,10 +80,26 @@ impl Node {
         };
         let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
         let read = Owned { load_ms, ..self.row_draft(target, row) };
-        // Nobody would say when it is old: it is for those who asked, and not kept for others.
-        Ok(match backing.source.unverified() {
-            Some(_) => Owned { expires: Some(self.clock.now()), grace_ms: 0, ..read },
-            None => read,
+        if !backing.is_unverified() {
+            return Ok(read);
+        }
+        // Nobody would say when it is old.
+        let at_most = match target.keyspace.unverified {
+            Unverified::Bounded(ms) => asked.plus(ms),
+            Unverified::Bypass | Unverified::Refuse => asked,
+        };
+        let expires = read.expires.map_or(at_most, |at| at.min(at_most));
+        Ok(Owned { expires: Some(expires), grace_ms: 0, ..read })
+    }
+
+    /// Whether what a flight brought will do for a reader who waited for it: while the feed is not complete nothing tells
+    /// what changed since the flight began.
+    pub(super) fn is_timely(&self, target: &Target, level: Level) -> bool {
+        let backing = target.backing().filter(|backing| backing.is_unverified());
+        backing.is_none_or(|backing| {
+            let (keyspace, key) = (&target.keyspace, &target.key);
+            self.engine.peek(key, self.clock.tick(), |_| ()).is_some()
+                && self.way(keyspace, backing, key, level) == Way::Memory
         })
     }
 
@@ -100,8 +120,17 @@ impl Node {
     }
 
     /// What is left when the source failed: a value within its grace, marked stale, or the failure.
-    pub(super) fn graced(&self, key: &[u8], level: Level, error: SourceError) -> Result<Answer, ReadError> {
-        let bound_allows = matches!(level, Level::Eventual | Level::Weak);
+    /// While the feed is not complete, only one that was known to be right within the grace.
+    pub(super) fn graced(
+        &self,
+        target: &Target,
+        level: Level,
+        error: SourceError,
+    ) -> Result<Answer, ReadError> {
+        let known = target.backing().is_none_or(|backing| {
+            !backing.is_unverified() || backing.source.behind_ms() <= target.keyspace.grace_ms
+        });
+        let bound_allows = known && matches!(level, Level::Eventual | Level::Weak);
         let ask = Ask {
             now: self.clock.tick(),
             tolerate: Tolerate::Grace,
@@ -109,7 +138,7 @@ impl Node {
             early_refresh: 0.0,
             chance: 1.0,
         };
-        match bound_allows.then(|| self.engine.lookup(key, ask, |view| Answer::of(view, level))) {
+        match bound_allows.then(|| self.engine.lookup(&target.key, ask, |view| Answer::of(view, level))) {
             Some(Lookup::Hit { read, .. }) => Ok(Answer { stale: true, ..read }),
             _ => Err(ReadError::Source(error)),
         }

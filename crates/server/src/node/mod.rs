@@ -14,6 +14,7 @@ mod news;
 mod read;
 mod start;
 mod update;
+mod verified;
 mod write;
 
 use std::sync::Arc;
@@ -27,9 +28,10 @@ pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use invalidate::Reached;
-pub use news::{Item, News};
+pub use news::{Happened, Item, News};
 pub use read::Got;
 pub use start::{Sources, StartError};
+pub use verified::FeedReport;
 pub use write::{Put, Written};
 
 use crate::clock::Clock;
@@ -54,7 +56,8 @@ pub struct Node {
     pub run_id: u64,
     /// Writes that the sources do not have yet; `None` on a node without a data folder.
     pub(crate) back: Option<Arc<WriteBack>>,
-    feeds: FeedRules,
+    rules: FeedRules,
+    sources: Sources,
     road: Mutex<Road>,
     turns: Turns,
     /// Where loads run, so that they outlive whoever asked.

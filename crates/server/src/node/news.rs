@@ -1,4 +1,4 @@
-//! What happened lately: the invalidations applied, for the page, SSE and «why is this key gone».
+//! What happened lately: the invalidations applied, and sources that became unverified, for the page, SSE and «why is this key gone».
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::road::Position;
 
-/// One applied invalidation.
+/// Something that happened.
 #[derive(Debug, Clone)]
 pub struct Item {
     /// Its place in the stream.
@@ -17,9 +17,50 @@ pub struct Item {
     /// When.
     pub at: Millis,
     /// What.
-    pub invalidation: Invalidation,
-    /// How many entries it reached.
-    pub reached: u64,
+    pub happened: Happened,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Happened {
+    /// An invalidation was applied.
+    Invalidated {
+        /// What it covered.
+        invalidation: Invalidation,
+        /// How many entries it reached.
+        reached: u64,
+    },
+    /// A source's feed is no longer complete.
+    Unverified {
+        /// The source.
+        source: Arc<str>,
+        /// The reason.
+        why: Arc<str>,
+    },
+    /// Commits of a source may have been missed; the invalidation of everything stands before this.
+    Gap {
+        /// The source.
+        source: Arc<str>,
+        /// The reason.
+        why: Arc<str>,
+    },
+    /// A source's feed is complete again.
+    Verified {
+        /// The source.
+        source: Arc<str>,
+        /// How long it was not, in milliseconds.
+        after_ms: u64,
+    },
+}
+
+impl Item {
+    /// The invalidation, if it is one, and how many entries it reached.
+    pub fn invalidation(&self) -> Option<(&Invalidation, u64)> {
+        match &self.happened {
+            Happened::Invalidated { invalidation, reached } => Some((invalidation, *reached)),
+            Happened::Unverified { .. } | Happened::Gap { .. } | Happened::Verified { .. } => None,
+        }
+    }
 }
 
 /// A bounded ring of the latest items, and a channel for whoever listens. A listener that falls behind is told
@@ -43,12 +84,12 @@ impl News {
         News { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0 }
     }
 
-    /// Tells what was applied, and gives it its position: whoever listens sees positions without a gap, each only
-    /// after its effect.
-    pub fn tell(&self, at: Millis, invalidation: Invalidation, reached: u64) -> Position {
+    /// Tells what happened, and gives it its position: whoever listens sees positions without a gap, each only after its
+    /// effect.
+    pub fn tell(&self, at: Millis, happened: Happened) -> Position {
         let mut ring = self.ring.lock();
         ring.last = Position(ring.last.0.saturating_add(1));
-        let item = Arc::new(Item { position: ring.last, at, invalidation, reached });
+        let item = Arc::new(Item { position: ring.last, at, happened });
         if ring.items.len() == KEPT {
             ring.items.pop_front();
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clearwell_engine::{Ask, Landing, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
 
 use super::load::Target;
+use super::verified::Way;
 use super::{Answer, Demand, Node, ReadError, Turn};
 use crate::config::Level;
 use crate::keyspace::Keyspace;
@@ -45,7 +46,14 @@ impl Node {
         }
         let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
         let node = self.clone();
+        let way = backing.is_unverified().then(|| self.way(keyspace, backing, key, level));
         match level {
+            _ if way == Some(Way::Refused) => return Turn::Now(Err(Node::refused(keyspace, backing))),
+            _ if way == Some(Way::Memory) => {}
+            _ if way == Some(Way::Source) => {
+                let target = target();
+                return Turn::Later(Box::pin(async move { node.anew(target, level).await.map(Got::Loaded) }));
+            }
             Level::Bounded(ms) if backing.followed && backing.source.behind_ms() <= ms => {}
             Level::Strong | Level::Bounded(_) if backing.followed => {
                 let target = target();
@@ -78,7 +86,9 @@ impl Node {
                 Turn::Later(Box::pin(async move {
                     match waiting.await {
                         Landing::Abandoned => node.loaded(target, level, demand).await.map(Got::Loaded),
-                        Landing::Landed(outcome) => node.landed(&target.key, level, outcome).map(Got::Loaded),
+                        Landing::Landed(outcome) => {
+                            node.landed(target, level, outcome).await.map(Got::Loaded)
+                        }
                     }
                 }))
             }
@@ -95,11 +105,17 @@ impl Node {
                 Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.now()) }
             }
         };
+        let said = |node: &Node, key: &[u8], answer| Answer {
+            unverified: node.doubt(key).map(|doubt| doubt.why),
+            ..answer
+        };
         match self.get(key, demand, |view, stale| Answer { stale, ..Answer::of(view, level) }) {
-            Turn::Now(got) => Turn::Now(got.map(|got| answer(self, got))),
+            Turn::Now(got) => Turn::Now(got.map(|got| said(self, key, answer(self, got)))),
             Turn::Later(later) => {
-                let node = self.clone();
-                Turn::Later(Box::pin(async move { later.await.map(|got| answer(&node, got)) }))
+                let (node, key) = (self.clone(), Box::<[u8]>::from(key));
+                Turn::Later(Box::pin(
+                    async move { later.await.map(|got| said(&node, &key, answer(&node, got))) },
+                ))
             }
         }
     }
@@ -155,11 +171,15 @@ impl Node {
         self.loaded(target, level, Demand { stale: false, ..demand }).await
     }
 
-    /// No feed tells of changes to this keyspace: only the source itself knows.
+    /// No feed tells of changes to this keyspace, or not now: only the source itself knows.
     async fn anew(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
-        let anew = self.load_anew(target).await;
-        anew.map(|answer| Answer { level, ..answer })
-            .map_err(|error| ReadError::Unmet(level, error.to_string()))
+        match self.load_anew(&target).await {
+            Ok(answer) => Ok(Answer { level, ..answer }),
+            Err(error) if matches!(level, Level::Eventual | Level::Weak) => {
+                self.graced(&target, level, error)
+            }
+            Err(error) => Err(ReadError::Unmet(level, error.to_string())),
+        }
     }
 
     /// Looks up, leads or waits until there is an answer. It ends: whoever is told to ask again either hits, or leads.
@@ -184,7 +204,7 @@ impl Node {
                 }
                 Lookup::Wait(waiting) => {
                     if let Landing::Landed(outcome) = waiting.await {
-                        return self.landed(&target.key, level, outcome);
+                        return self.landed(target, level, outcome).await;
                     }
                 }
                 Lookup::Miss { .. } => unreachable!("OnMiss::Load leads or waits"),
@@ -200,12 +220,20 @@ impl Node {
     ) -> Result<Answer, ReadError> {
         match flight.await {
             Ok(Ok(answer)) => Ok(Answer { level, ..answer }),
-            Ok(Err(error)) => self.graced(&target.key, level, error),
-            Err(gone) => self.graced(&target.key, level, SourceError::Unreachable(gone.to_string())),
+            Ok(Err(error)) => self.graced(&target, level, error),
+            Err(gone) => self.graced(&target, level, SourceError::Unreachable(gone.to_string())),
         }
     }
 
-    fn landed(&self, key: &[u8], level: Level, outcome: Outcome) -> Result<Answer, ReadError> {
+    async fn landed(
+        self: Arc<Self>,
+        target: Target,
+        level: Level,
+        outcome: Outcome,
+    ) -> Result<Answer, ReadError> {
+        if !self.is_timely(&target, level) {
+            return self.anew(target, level).await;
+        }
         let answer = Answer { level, ..Answer::loaded(self.clock.now()) };
         match outcome {
             Outcome::Value(value) => Ok(Answer { value: Some(value), ..answer }),
@@ -213,7 +241,7 @@ impl Node {
             Outcome::Failed(error) => {
                 let error = error.downcast_ref::<SourceError>().cloned();
                 let unknown = || SourceError::Unreachable("the load failed".into());
-                self.graced(key, level, error.unwrap_or_else(unknown))
+                self.graced(&target, level, error.unwrap_or_else(unknown))
             }
         }
     }

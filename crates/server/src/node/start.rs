@@ -72,12 +72,13 @@ impl Node {
             late_fill_window_ms: config.late_fill_window_ms,
             ..clearwell_engine::Config::default()
         };
-        let back = data.map(|data| WriteBack::open(data, &keyspaces).map(Arc::new)).transpose();
-        let back = back.map_err(|error| StartError(error.to_string()))?;
+        let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
+        let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
         let node = Arc::new(Node {
             engine: Engine::new(engine, fastrand::u64(..)),
             keyspaces,
-            feeds,
+            rules: feeds,
+            sources: sources.clone(),
             clock: Clock::new(),
             news: News::new(),
             config: Arc::new(config),

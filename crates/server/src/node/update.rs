@@ -3,6 +3,7 @@
 use clearwell_engine::{Cause, Change, Effect, Invalidation, Millis, Scope, TooLarge, View};
 
 use super::Node;
+use super::news::Happened;
 
 impl Node {
     /// Reads, decides and changes one key in memory in one step; `decide` sees what a reader would see, and does not call
@@ -26,7 +27,7 @@ impl Node {
         if removed {
             let (scope, cause) = (Scope::Key(key.into()), Cause::Removal);
             let told = Invalidation { scope, effect: Effect::Gone, cascade: true, version: None, cause };
-            self.news.tell(now, told, 1);
+            self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1 });
         }
         Ok(answer)
     }

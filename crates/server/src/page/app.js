@@ -45,10 +45,24 @@ function show(stats, metrics) {
   cards.refused.show(stats.refusedFills, count(stats.refusedFills), "", `of ${count(stats.fills + stats.refusedFills)} fills`);
 }
 
+const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
+
+function sourceLine(source) {
+  const gaps = source.gaps > 0 ? `, ${count(source.gaps)} ${source.gaps === 1 ? "gap" : "gaps"} since the start` : "";
+  const name = make("strong", { textContent: source.name });
+  if (source.verified) {
+    return make("p", { className: "source ok" }, make("span", { className: "dot" }), name, ` verified, followed ${source.behindMs} ms ago${gaps}`);
+  }
+  const policies = source.keyspaces.map((keyspace) => `${keyspace.pattern} ${keyspace.unverified}`).join(", ");
+  return make("p", { className: "source degraded" }, make("span", { className: "dot" }), name,
+    ` UNVERIFIED since ${clock(source.since)}: ${source.why}${gaps}${policies ? ` · read meanwhile by ${policies}` : ""}`);
+}
+
 function showHealth(health) {
-  const behind = health.sources.map((source) => `${source.name} followed ${source.behindMs} ms ago`);
   byId("health").className = health.status;
-  byId("health-text").textContent = [`node ${health.node}, up ${lasting(health.uptimeSeconds)}`, ...behind].join(" · ");
+  const unverified = health.sources.filter((source) => !source.verified).map((source) => `${source.name} UNVERIFIED`);
+  byId("health-text").textContent = [`node ${health.node}, up ${lasting(health.uptimeSeconds)}`, ...unverified].join(" · ");
+  byId("sources").replaceChildren(...health.sources.map(sourceLine));
 }
 
 async function refresh() {
@@ -72,11 +86,21 @@ function row(className, ...cells) {
 
 function listInvalidation(event) {
   const it = JSON.parse(event.data);
-  const time = new Date(it.at).toLocaleTimeString("en-GB");
+  const time = clock(it.at);
   const cause = it.effect === "stale" ? `${it.cause}, lazy` : it.cause;
   const scope = make("td", {}, make("span", { className: "kind", textContent: it.scope }), make("code", { textContent: it.name }));
   row("new", make("td", { textContent: time, title: `position ${it.position}, ${it.at}` }), scope,
     make("td", { textContent: cause }), make("td", { className: "number", textContent: count(it.reached) }));
+}
+
+function listFeed(event) {
+  const it = JSON.parse(event.data);
+  const said = {
+    unverified: () => `Source ${it.source} is UNVERIFIED: ${it.why}`,
+    gap: () => `Source ${it.source}: changes may have been missed, everything was invalidated (${it.why})`,
+    verified: () => `Source ${it.source} is verified again, after ${it.afterMs < 1000 ? `${it.afterMs} ms` : lasting(it.afterMs / 1000)}`,
+  };
+  row("reset", make("td", { textContent: clock(it.at), title: `position ${it.position}, ${it.at}` }), make("td", { colSpan: 3, textContent: said[event.type]() }));
 }
 
 function listen() {
@@ -84,6 +108,7 @@ function listen() {
   events.onopen = () => (byId("stream").textContent = "live");
   events.onerror = () => (byId("stream").textContent = "reconnecting");
   events.addEventListener("invalidate", listInvalidation);
+  for (const name of ["unverified", "gap", "verified"]) events.addEventListener(name, listFeed);
   events.addEventListener("reset", () => row("reset", make("td", { colSpan: 4, textContent: "Some invalidations were missed here." })));
 }
 

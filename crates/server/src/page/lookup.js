@@ -24,7 +24,8 @@ export function watchForm(form, field, answer, read) {
 
 async function describe(key, read, look) {
   const around = await read(`/api/cache/dependencies?key=${encodeURIComponent(key)}`);
-  const state = make("p", { className: `state ${around.state}`, textContent: STATES[around.state] }, make("span", { textContent: around.why }));
+  const doubt = around.unverified ? [make("span", { className: "doubt", textContent: `UNVERIFIED: ${around.unverified}` })] : [];
+  const state = make("p", { className: `state ${around.state}`, textContent: STATES[around.state] }, make("span", { textContent: around.why }), ...doubt);
   const here = around.state === "fresh" || around.state === "stale";
   const entry = here ? await read(`/api/cache/keys/${encodeURIComponent(key)}?stale=1&level=weak`).catch(() => null) : null;
   const facts = make("dl");

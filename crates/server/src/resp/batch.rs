@@ -90,10 +90,14 @@ impl Batch {
     /// Runs what it can. This worker's gate is held throughout, so that an EXEC elsewhere sees none of it half done.
     pub fn run(&mut self) -> Next {
         let server = self.server.clone();
+        let mark = Instant::now();
+        if server.node.clock.is_late(mark) {
+            server.node.listen_for_silence();
+        }
         let mut round = Round {
             server: &server,
             now: server.node.clock.now(),
-            mark: Instant::now(),
+            mark,
             limits: self.limits(),
             gate: Some(server.gates.enter(self.worker)),
         };

@@ -23,6 +23,7 @@ const SECTIONS: &[Section] = &[
     ("Clients", clients, true),
     ("Memory", memory, true),
     ("Persistence", persistence, true),
+    ("Sources", sources, true),
     ("Stats", stats, true),
     ("Replication", replication, true),
     ("CPU", cpu, true),
@@ -169,6 +170,26 @@ fn persistence(server: &Server, out: &mut String, _now: Millis) {
     );
     for (name, figure) in server.node.write_back_status().figures() {
         line(out, format_args!("clearwell_write_back_{name}:{figure}"));
+    }
+}
+
+/// Of each source: whether its changes may be missed, and why.
+fn sources(server: &Server, out: &mut String, now: Millis) {
+    for feed in server.node.feeds() {
+        let (name, figures) = (feed.source, feed.figures);
+        let verified = u8::from(figures.doubt.is_none());
+        line(
+            out,
+            format_args!(
+                "source_{name}:verified={verified},behind_ms={},version={},gaps={},unverified_times={},unverified_ms={}",
+                feed.behind_ms, figures.version.0, figures.gaps, figures.times, figures.unverified_ms
+            ),
+        );
+        if let Some(doubt) = figures.doubt {
+            let (seconds, why) = (now.since(doubt.since) / 1000, doubt.why.replace(['\r', '\n'], " "));
+            line(out, format_args!("source_{name}_unverified_seconds:{seconds}"));
+            line(out, format_args!("source_{name}_unverified_why:{why}"));
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub fn read_error(error: &ReadError) -> CommandError {
     CommandError::new(match error {
         ReadError::Unmet(..) => format!("LEVEL {error}"),
         ReadError::Source(error) => format!("SOURCE {error}"),
+        ReadError::Unverified(..) => format!("UNVERIFIED {error}"),
     })
 }
 

@@ -28,6 +28,8 @@ pub struct Neighbours {
     key_base64: Option<String>,
     /// fresh, stale, absent (its source has no such row) or missing.
     state: &'static str,
+    /// Why changes of its source may be missed just now, so that it is read by its keyspace's policy; null while they are not.
+    unverified: Option<String>,
     /// Keys and tags that it depends on.
     dependencies: Vec<String>,
     /// Keys of entries that depend on it.
@@ -69,12 +71,13 @@ pub async fn dependencies(State(site): State<Arc<Site>>, RawQuery(query): RawQue
     let node = &site.node;
     let known = known(node, key, most);
     let last = node.news.latest(usize::MAX).into_iter().rev().find(|item| covers(item, key, &known));
-    let last = last.map(|item| Told::of(&item, &node.clock));
+    let last = last.and_then(|item| Told::of(&item, &node.clock));
     let state = state(node, key);
     let neighbours = Neighbours {
         key: text(key).into_owned(),
         key_base64: base64_unless_text(key),
         state,
+        unverified: node.doubt(key).map(|doubt| doubt.why.to_string()),
         why: why(state, last.as_ref()),
         dependencies: texts(known.depends_on.iter().map(|name| &**name)),
         dependents: texts(known.dependents.iter().map(|name| &**name)),
@@ -101,9 +104,10 @@ fn known(node: &Node, key: &[u8], most: usize) -> Dependencies {
 
 /// Whether an invalidation reaches the key itself, its tags, events or direct dependencies.
 fn covers(item: &Item, key: &[u8], known: &Dependencies) -> bool {
-    let cascade = item.invalidation.cascade;
+    let Some((invalidation, _)) = item.invalidation() else { return false };
+    let cascade = invalidation.cascade;
     let depends_on = |name: &[u8]| known.depends_on.iter().any(|it| **it == *name);
-    match &item.invalidation.scope {
+    match &invalidation.scope {
         Scope::Key(it) => **it == *key || (cascade && depends_on(it)),
         Scope::Tag(tag) => known.tags.contains(tag) || (cascade && depends_on(tag)),
         Scope::Dependents(name) => depends_on(name),

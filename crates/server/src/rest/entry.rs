@@ -35,7 +35,7 @@ use crate::node::{Answer, Demand, Node};
         (status = 404, description = "No such entry; X-Clearwell-Lease is the right to fill it", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 406, description = "Neither representation is accepted", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The source refused", body = super::problem::ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The source is unreachable, or the level cannot be met", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The source is unreachable, the level cannot be met, or the keyspace refuses reads while its source is unverified", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 504, description = "The source is too slow", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -103,6 +103,7 @@ fn unacceptable(answer: &Answer) -> Problem {
 pub const LEASE: HeaderName = HeaderName::from_static("x-clearwell-lease");
 const LEVEL: HeaderName = HeaderName::from_static("x-clearwell-level");
 const STALE: HeaderName = HeaderName::from_static("x-clearwell-stale");
+const UNVERIFIED: HeaderName = HeaderName::from_static("x-clearwell-unverified");
 const VERSION: HeaderName = HeaderName::from_static("x-clearwell-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -127,6 +128,10 @@ fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form) -> HeaderMap
     say(header::VARY, "Accept".to_owned());
     say(LEVEL, answer.level.to_string());
     say(STALE, answer.stale.to_string());
+    if let Some(why) = &answer.unverified {
+        // A database's own message may be in any language.
+        say(UNVERIFIED, why.replace(|c: char| !(' '..='~').contains(&c), "?"));
+    }
     if let Some(version) = answer.version {
         say(VERSION, version.0.to_string());
     }

@@ -15,6 +15,7 @@ use tokio_stream::Stream;
 use super::Site;
 use super::problem::Reply;
 use super::serve::stopped;
+use super::sources::FeedNews;
 use super::told::Told;
 use crate::node::Item;
 use crate::road::Position;
@@ -24,7 +25,8 @@ const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Follow invalidations
 ///
-/// Events `invalidate` carry one invalidation each. An event `reset` says that some were missed: whoever keeps copies drops
+/// Events `invalidate` carry one invalidation each. Events `unverified`, `gap` and `verified` say that a source's feed is no
+/// longer complete, that commits may have been missed, and that it is complete again. An event `reset` says that some were missed: whoever keeps copies drops
 /// them. `Last-Event-ID` goes on where a cut connection was.
 #[utoipa::path(
     get, path = "/api/cache/events", tag = "freshness", operation_id = "events",
@@ -56,8 +58,12 @@ impl Site {
     }
 
     fn event_of(&self, item: &Item) -> Event {
-        let told = serde_json::to_string(&Told::of(item, &self.node.clock)).unwrap_or_default();
-        Event::default().id(self.id_of(item.position)).event("invalidate").data(told)
+        let clock = &self.node.clock;
+        let (name, data) = match FeedNews::of(item, clock) {
+            Some((name, news)) => (name, serde_json::to_string(&news)),
+            None => ("invalidate", serde_json::to_string(&Told::of(item, clock))),
+        };
+        Event::default().id(self.id_of(item.position)).event(name).data(data.unwrap_or_default())
     }
 
     fn reset(&self, why: &str) -> Event {

@@ -14,6 +14,7 @@ mod openapi;
 mod problem;
 mod query;
 mod serve;
+mod sources;
 mod stats;
 mod store;
 mod told;

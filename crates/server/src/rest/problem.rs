@@ -104,6 +104,7 @@ impl From<ReadError> for Problem {
         match error {
             ReadError::Unmet(..) => Problem::later("level-unmet", error.to_string()),
             ReadError::Source(error) => error.into(),
+            ReadError::Unverified(..) => Problem::later("unverified", error.to_string()),
         }
     }
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::Site;
 use super::entry::json;
+use super::sources::SourceHealth;
 use super::words::human_bytes;
 use crate::metrics::{Surface, exposition};
 
@@ -65,6 +66,10 @@ pub struct Stats {
     dirty_oldest_ms: u64,
     /// Write-back writes that a source refused and that wait for a decision.
     parked_writes: u64,
+    /// Sources whose changes may be missed just now.
+    unverified_sources: Vec<String>,
+    /// How often changes of a source may have been missed, so that everything was invalidated.
+    gaps: u64,
     /// Seconds since the node began.
     uptime_seconds: u64,
 }
@@ -101,7 +106,7 @@ pub struct MetricsBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// ok, or degraded when a source cannot be followed.
+    /// ok, or degraded while a source is unverified: changes in it may be missed, and its keyspaces are read by their policy.
     status: &'static str,
     /// The node.
     node: String,
@@ -113,19 +118,6 @@ pub struct Health {
     sources: Vec<SourceHealth>,
 }
 
-/// How a source is followed.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SourceHealth {
-    /// Its name in the configuration.
-    name: String,
-    /// Milliseconds since its changes were last known to be complete.
-    behind_ms: u64,
-}
-
-/// A source whose changes were not complete for this long is not followed.
-const BEHIND_MOST_MS: u64 = 10_000;
-
 /// Statistics
 #[utoipa::path(get, path = "/api/cache/stats", tag = "figures", operation_id = "stats",
     responses((status = 200, description = "Since the node began", body = Stats)))]
@@ -134,6 +126,8 @@ pub async fn stats(State(site): State<Arc<Site>>) -> Response {
     let reads = account.hits.saturating_add(account.misses);
     let share = |part: u64| if reads == 0 { 0.0 } else { part as f64 / reads as f64 };
     let back = site.node.write_back_status();
+    let feeds = site.node.feeds();
+    let unverified = feeds.iter().filter(|feed| feed.figures.doubt.is_some());
     let stats = Stats {
         hit_rate: share(account.hits),
         miss_rate: share(account.misses),
@@ -158,6 +152,8 @@ pub async fn stats(State(site): State<Arc<Site>>) -> Response {
         dirty_bytes: back.dirty_bytes,
         dirty_oldest_ms: back.oldest_ms,
         parked_writes: back.parked,
+        gaps: feeds.iter().map(|feed| feed.figures.gaps).sum(),
+        unverified_sources: unverified.map(|feed| feed.source.clone()).collect(),
         uptime_seconds: site.uptime_ms() / 1000,
     };
     json(StatusCode::OK, &stats)
@@ -192,7 +188,8 @@ pub async fn prometheus(State(site): State<Arc<Site>>) -> Response {
     let account = site.node.engine.account();
     let uptime = site.uptime_ms() as f64 / 1000.0;
     let back = site.node.write_back_status();
-    let text = exposition(&site.metrics, account, &back, site.node.config.max_memory, uptime);
+    let node = &site.node;
+    let text = exposition(&site.metrics, account, &back, node.feeds(), node.config.max_memory, uptime);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }
@@ -204,16 +201,12 @@ pub async fn prometheus(State(site): State<Arc<Site>>) -> Response {
     responses(
         (status = 200, description = "The node answers; status says whether its sources are followed", body = Health)))]
 pub async fn health(State(site): State<Arc<Site>>) -> Response {
-    let mut sources: Vec<SourceHealth> = Vec::new();
-    for backing in site.node.keyspaces.all.iter().filter_map(|keyspace| keyspace.backing.as_ref()) {
-        if !sources.iter().any(|known| *known.name == *backing.source_name) {
-            let behind_ms = backing.source.behind_ms();
-            sources.push(SourceHealth { name: backing.source_name.to_string(), behind_ms });
-        }
-    }
-    let is_behind = sources.iter().any(|source| source.behind_ms > BEHIND_MOST_MS);
+    let feeds = site.node.feeds();
+    let sources: Vec<_> =
+        feeds.into_iter().map(|report| SourceHealth::of(report, &site.node.clock)).collect();
+    let degraded = sources.iter().any(|source| !source.is_verified());
     let health = Health {
-        status: if is_behind { "degraded" } else { "ok" },
+        status: if degraded { "degraded" } else { "ok" },
         node: site.node_id(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: site.uptime_ms() / 1000,

@@ -38,10 +38,11 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn of(item: &Item, clock: &Clock) -> Told {
-        let what = &item.invalidation;
+    /// What is told of an item that is an invalidation.
+    pub fn of(item: &Item, clock: &Clock) -> Option<Told> {
+        let (what, reached) = item.invalidation()?;
         let (scope, name) = scope(&what.scope);
-        Told {
+        Some(Told {
             position: item.position.0,
             at: rfc3339(clock.unix_ms_of(item.at)),
             scope,
@@ -60,8 +61,8 @@ impl Told {
             },
             cascade: what.cascade,
             version: what.version.map(|version| version.0),
-            reached: item.reached,
-        }
+            reached,
+        })
     }
 
     /// One line for people: `tag "author:7", because of a commit, 3 entries`.

@@ -50,6 +50,8 @@ pub struct EntryView {
     stale: bool,
     /// The level of freshness that was obtained.
     level: String,
+    /// Why changes of its source may be missed just now; null while they are not.
+    unverified: Option<String>,
 }
 
 /// What memory knows of an entry beside its value.
@@ -124,6 +126,7 @@ impl EntryView {
             age: now.since(beside.created) / 1000,
             stale: answer.stale,
             level: answer.level.to_string(),
+            unverified: answer.unverified.as_deref().map(str::to_owned),
         }
     }
 }

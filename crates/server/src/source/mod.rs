@@ -2,6 +2,7 @@
 
 pub mod postgres;
 pub mod sqlite;
+mod verification;
 
 use std::fmt;
 use std::future::Future;
@@ -9,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use clearwell_engine::Version;
+
+pub use verification::{Doubt, Turned, Verification, Verified};
 
 /// A boxed future; sources are called through `dyn`.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -76,6 +79,14 @@ pub trait Follower: Send + Sync {
     fn committed(&self, source: &str, commit: &Commit);
     /// The stream has a gap: anything may have changed since the last commit told of.
     fn lost(&self, source: &str, why: &str);
+    /// From now on commits may not be told of, or not yet. Told again when the reason is another one.
+    fn unverified(&self, source: &str, why: &str) {
+        let _ = (source, why);
+    }
+    /// Every commit up to now was told of, or [`Follower::lost`] stands for it; and so it goes on.
+    fn verified(&self, source: &str) {
+        let _ = source;
+    }
 }
 
 /// One transaction's row changes.

@@ -22,6 +22,7 @@ pub use parked::Parked;
 pub use record::{Pending, put as put_record};
 pub use status::Status;
 
+use crate::config::Strategy;
 use crate::journal::{Contents, Journal, JournalError};
 use crate::keyspace::{Keyspace, Keyspaces};
 
@@ -39,16 +40,36 @@ pub struct WriteBack {
     pub superseded: AtomicU64,
 }
 
+/// The journal's folder in the data folder.
+const JOURNAL: &str = "journal";
 /// Why a write of an earlier run cannot be done.
 const NO_KEYSPACE: &str = "no keyspace with a source and the statement for it matches the key any more";
 
 impl WriteBack {
+    /// Opens the journals if there is anything to write back, as [`WriteBack::open`]. Where another node over the same
+    /// data folder has them, and no keyspace asks for write-back by itself, this node goes without.
+    ///
+    /// # Errors
+    /// As [`WriteBack::open`].
+    pub fn open_if_needed(data: &Path, keyspaces: &Keyspaces) -> Result<Option<WriteBack>, JournalError> {
+        let folder = data.join(JOURNAL);
+        let declared = keyspaces.all.iter().any(|keyspace| keyspace.write == Strategy::WriteBack);
+        if !keyspaces.all.iter().any(is_written) && !folder.exists() {
+            return Ok(None);
+        }
+        if !declared && Journal::is_taken(&folder) {
+            tracing::warn!(folder = %folder.display(), "another node has the journal: this one takes no write-back");
+            return Ok(None);
+        }
+        WriteBack::open(data, keyspaces).map(Some)
+    }
+
     /// Opens the journals under the data folder, and takes in what an earlier run left unflushed.
     ///
     /// # Errors
     /// A journal cannot be read or written.
     pub fn open(data: &Path, keyspaces: &Keyspaces) -> Result<WriteBack, JournalError> {
-        let (journal, Contents { records, mut damage }) = Journal::open(&data.join("journal"))?;
+        let (journal, Contents { records, mut damage }) = Journal::open(&data.join(JOURNAL))?;
         let (parked, damage_of_parked) = Parked::open(&data.join("parked"))?;
         damage.extend(damage_of_parked);
         for damage in &damage {
@@ -58,10 +79,12 @@ impl WriteBack {
         if unknown > 0 {
             tracing::error!(unknown, "the journal holds records of a kind that this program does not know");
         }
-        let is_written = |keyspace: &&Arc<Keyspace>| {
-            keyspace.backing.as_ref().is_some_and(|backing| backing.store.is_some())
-        };
-        let lanes = keyspaces.all.iter().filter(is_written).map(|k| Arc::new(Lane::new(k.clone()))).collect();
+        let lanes = keyspaces
+            .all
+            .iter()
+            .filter(|keyspace| is_written(keyspace))
+            .map(|k| Arc::new(Lane::new(k.clone())))
+            .collect();
         let damaged = damage.len() as u64 + unknown;
         let back =
             WriteBack { journal, parked: Arc::new(parked), lanes, damaged, superseded: AtomicU64::new(0) };
@@ -96,6 +119,10 @@ impl WriteBack {
     pub fn lane(&self, keyspace: &Arc<Keyspace>) -> Option<&Arc<Lane>> {
         self.lanes.iter().find(|lane| Arc::ptr_eq(&lane.keyspace, keyspace))
     }
+}
+
+fn is_written(keyspace: &Arc<Keyspace>) -> bool {
+    keyspace.backing.as_ref().is_some_and(|backing| backing.store.is_some())
 }
 
 impl Drop for WriteBack {

@@ -44,6 +44,21 @@ run(async () => {
     await trafficUntil(client, page.waitForFunction(
       () => document.querySelector("#invalidations")?.textContent.includes("post:3"), null, { timeout: 30_000 }));
     check("an invalidation appears in the list", true);
+    const sources = (text) => page.waitForFunction(
+      (it) => document.querySelector("#sources")?.textContent.includes(it), text, { timeout: 30_000 });
+    await sources("main verified");
+    check("a source that is followed is shown as verified", true);
+    const file = path.join(process.env.DATA, "sample.db");
+    fs.renameSync(file, `${file}.away`);
+    await sources("main UNVERIFIED since ");
+    await page.screenshot({ path: process.env.PICTURE.replace(".png", "-unverified.png"), fullPage: true });
+    check("the header says so too", (await page.textContent("#health-text")).includes("main UNVERIFIED"));
+    fs.renameSync(`${file}.away`, file);
+    await sources("main verified");
+    await page.waitForFunction(
+      () => document.querySelector("#invalidations").textContent.includes("Source main is verified again"), null, { timeout: 30_000 });
+    check("the list tells when it was unverified and when no longer",
+      (await page.textContent("#invalidations")).includes("Source main is UNVERIFIED"));
     check("nothing comes from elsewhere", asked.filter((url) => !url.startsWith(process.env.HTTP_URL)), []);
     check("no error on the console", complaints, []);
     await page.screenshot({ path: process.env.PICTURE, fullPage: true });

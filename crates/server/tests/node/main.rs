@@ -5,4 +5,5 @@ mod back;
 mod conditions;
 mod reads;
 mod source;
+mod unverified;
 mod writes;

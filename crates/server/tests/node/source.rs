@@ -98,6 +98,22 @@ impl Scripted {
         untold.iter().for_each(|commit| follower.committed("main", commit));
     }
 
+    /// The feed says that it is not complete, or (`None`) that it is again; with a gap between.
+    pub fn doubt(&self, why: Option<&str>) {
+        let follower = self.follower.lock().clone().expect("followed");
+        match why {
+            Some(why) => {
+                follower.unverified("main", why);
+                follower.lost("main", why);
+            }
+            None => {
+                self.state.lock().untold.clear();
+                follower.lost("main", "the feed has begun anew");
+                follower.verified("main");
+            }
+        }
+    }
+
     /// From now on loads read their row and then wait to answer.
     pub fn hold(&self) {
         self.state.lock().hold = true;
@@ -105,12 +121,20 @@ impl Scripted {
 
     /// Waits until `count` loads have read their row, lets them answer, and holds no more.
     pub fn release(&self, count: usize) {
+        self.release_after(count, || ());
+    }
+
+    /// The same; `then` is done before they answer.
+    pub fn release_after(&self, count: usize, then: impl FnOnce()) {
         let mut state = self.state.lock();
         while state.held.len() < count {
             let late = self.asked.wait_for(&mut state, std::time::Duration::from_secs(10)).timed_out();
             assert!(!late, "only {} of {count} loads came", state.held.len());
         }
         state.hold = false;
+        drop(state);
+        then();
+        let mut state = self.state.lock();
         for answer in state.held.drain(..) {
             answer.send(()).expect("the load waits");
         }

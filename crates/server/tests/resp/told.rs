@@ -41,8 +41,8 @@ fn info_tells_the_sections_asked_for() {
     let started = Started::new();
     let mut raw = started.connect();
     let sections = |text: &str| text.lines().filter(|line| line.starts_with("# ")).count();
-    assert_eq!(sections(&ask(&mut raw, "INFO")), 11);
-    assert_eq!(sections(&ask(&mut raw, "INFO everything")), 13);
+    assert_eq!(sections(&ask(&mut raw, "INFO")), 12);
+    assert_eq!(sections(&ask(&mut raw, "INFO everything")), 14);
     assert_eq!(sections(&ask(&mut raw, "INFO server CLIENTS")), 2);
     assert_eq!(ask(&mut raw, "INFO nosuch"), "$0\r\n\r\n");
     ask(&mut raw, "HELLO 3");

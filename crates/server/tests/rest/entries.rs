@@ -70,6 +70,7 @@ fn the_view_has_every_field() {
         "stale",
         "tags",
         "ttl",
+        "unverified",
         "value",
         "version",
     ];

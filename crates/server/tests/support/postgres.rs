@@ -14,6 +14,8 @@ pub struct Postgres {
     port: u16,
     settings: Vec<String>,
     server: Option<Process>,
+    /// Its data, inside of the folder.
+    data: &'static str,
 }
 
 impl Postgres {
@@ -34,7 +36,7 @@ impl Postgres {
             .args(["--auth=trust", "--username=postgres", "-D"])
             .arg(&data));
         let settings = settings.iter().map(|setting| (*setting).to_string()).collect();
-        let mut postgres = Postgres { folder, port: free_port(), settings, server: None };
+        let mut postgres = Postgres { folder, port: free_port(), settings, server: None, data: "data" };
         postgres.start_again();
         postgres
     }
@@ -107,7 +109,7 @@ impl Postgres {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.path().join(self.data)
     }
 }
 
@@ -187,7 +189,7 @@ impl Postgres {
             .args(["-R", "-X", "stream", "--checkpoint=fast", "-d", &self.url(), "-D"])
             .arg(&data));
         let settings = self.settings.clone();
-        let mut standby = Postgres { folder, port: free_port(), settings, server: None };
+        let mut standby = Postgres { folder, port: free_port(), settings, server: None, data: "data" };
         standby.start_again();
         standby
     }
@@ -196,4 +198,26 @@ impl Postgres {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// Copies the running server, as a standby begins. Slots are not in a copy.
+    pub fn copy(&self) {
+        let to = self.folder.path().join(COPY);
+        let from = ["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "-p", &self.port.to_string()];
+        run(program("pg_basebackup").args(from).arg("-D").arg(to));
+    }
+
+    /// After [`Postgres::kill9`]: the copy takes the server's place and port. `promoted`: as a standby that was promoted, on a
+    /// timeline of its own; else as one that was restored.
+    pub fn fail_over(&mut self, promoted: bool) {
+        self.data = COPY;
+        if promoted {
+            std::fs::write(self.data().join("standby.signal"), "").expect("the folder is ours");
+        }
+        self.start_again();
+        if promoted {
+            run(program("pg_ctl").args(["promote", "-w", "-D"]).arg(self.data()));
+        }
+    }
 }
+
+const COPY: &str = "copy";

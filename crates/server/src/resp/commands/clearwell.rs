@@ -46,7 +46,7 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool) {
-    reply.map(8);
+    reply.map(9);
     reply.bulk("value");
     reply.bulk_or_null(answer.value.as_deref());
     reply.bulk("stale");
@@ -64,6 +64,8 @@ fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool
         Some(version) => reply.integer(whole(version.0)),
         None => reply.null(),
     }
+    reply.bulk("unverified");
+    reply.bulk_or_null(answer.unverified.as_deref());
     reply.bulk("lease");
     reply.bulk_or_null(answer.lease.as_deref().filter(|_| wants_lease));
 }
@@ -183,7 +185,7 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
             None => reply.null(),
         }
     };
-    reply.map(15);
+    reply.map(16);
     reply.bulk("key");
     reply.bulk(view.key());
     reply.bulk("keyspace");
@@ -192,6 +194,8 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
     reply.boolean(view.value().is_none());
     reply.bulk("stale");
     reply.boolean(view.stale());
+    reply.bulk("unverified");
+    reply.bulk_or_null(node.doubt(view.key()).map(|doubt| doubt.why.to_string()));
     number(reply, "size", view.value().map(|value| whole(value.len() as u64)));
     number(reply, "created_at_ms", Some(node.clock.unix_ms_of(view.created())));
     number(reply, "last_accessed_at_ms", Some(node.clock.unix_ms_of(view.last_accessed())));
@@ -209,6 +213,8 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
 /// CW.STATS.
 pub fn stats(context: &mut Context<'_>) -> Outcome {
     let account = context.node().engine.account();
+    let feeds = context.node().feeds();
+    let unverified = feeds.iter().filter(|feed| feed.figures.doubt.is_some()).count() as u64;
     let figures = [
         ("entries", account.entries),
         ("negative_entries", account.negative_entries),
@@ -230,6 +236,8 @@ pub fn stats(context: &mut Context<'_>) -> Outcome {
         ("tags", account.tags),
         ("key_marks", account.key_marks),
         ("outstanding_misses", account.outstanding_misses),
+        ("unverified_sources", unverified),
+        ("gaps", feeds.iter().map(|feed| feed.figures.gaps).sum()),
         ("held", context.node().held() as u64),
         ("position", context.node().news.last().0),
     ];

@@ -16,12 +16,15 @@ use super::many::Many;
 use super::prepared::Prepared;
 use crate::source::{Param, Row, SourceError};
 
+/// What was made of each statement, made once.
+type OnceEach<T> = Mutex<HashMap<Arc<str>, Arc<OnceCell<T>>>>;
+
 /// A connection. It is driven by a task of the runtime that it was made on, and closed when dropped.
 pub struct Link {
     /// The connection itself.
     pub client: Client,
-    statements: Mutex<HashMap<Arc<str>, Arc<OnceCell<Prepared>>>>,
-    many: Mutex<HashMap<Arc<str>, Arc<OnceCell<Option<Many>>>>>,
+    statements: OnceEach<Prepared>,
+    many: OnceEach<Option<Many>>,
     /// Who is using it now.
     pub users: AtomicUsize,
     /// Nobody is to use it again: what was asked of it last may still be answered, or ended.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 
 use super::convert::Fault;
@@ -20,6 +21,8 @@ pub struct Shared {
     pub watched: Vec<Watched>,
     /// Grows each time that the file turned out to be another one; connections of an older one are closed.
     pub generation: AtomicU64,
+    /// Why the database is not open; `None` while it is.
+    pub problem: Mutex<Option<String>>,
     /// The last moment up to which every commit was told, in milliseconds of [`Shared::now_ms`].
     pub complete_ms: AtomicU64,
     began: Instant,
@@ -34,6 +37,7 @@ impl Shared {
             poll,
             watched,
             generation: AtomicU64::new(0),
+            problem: Mutex::new(None),
             complete_ms: AtomicU64::new(0),
             began: Instant::now(),
         }

@@ -125,6 +125,10 @@ impl Source for Sqlite {
         connect::retried(&self.shared, || describe::describe(&self.shared, statement)).map(Some)
     }
 
+    fn unverified(&self) -> Option<String> {
+        self.shared.problem.lock().clone()
+    }
+
     fn behind_ms(&self) -> u64 {
         self.shared.now_ms().saturating_sub(self.shared.complete_ms.load(Ordering::Relaxed))
     }

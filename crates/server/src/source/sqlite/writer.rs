@@ -187,6 +187,10 @@ impl Writer {
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
         // What was read between the failure and now was read from a file that nobody watched.
         self.tell_lost("the database was opened again");
+        *self.shared.problem.lock() = None;
+        if let Some(follower) = &self.follower {
+            follower.verified(&self.shared.name);
+        }
         Ok(())
     }
 
@@ -194,6 +198,10 @@ impl Writer {
     pub fn close(&mut self, why: &str) {
         let Some(session) = self.session.take() else { return };
         tracing::warn!(source = &*self.shared.name, why, "the database is closed");
+        *self.shared.problem.lock() = Some(why.into());
+        if let Some(follower) = &self.follower {
+            follower.unverified(&self.shared.name, why);
+        }
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
         drop(session);
         self.tell_lost(why);

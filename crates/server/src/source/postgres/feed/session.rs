@@ -14,6 +14,7 @@ use super::wire::{Frame, Wire, WireError, lsn};
 use super::{Feed, START_WITHIN};
 use crate::source::postgres::error;
 use crate::source::postgres::link::Link;
+use crate::source::postgres::pending::PREFIX;
 use crate::source::{Follower, SourceError};
 
 /// Why a stream ended or did not begin.
@@ -31,7 +32,7 @@ impl From<WireError> for Stop {
         let why = format!("the stream of the log: {}", error.message);
         match error.code.as_deref() {
             // The slot is not there, or what it needs is gone.
-            Some("42704" | "55000") => Stop::Gap(why),
+            Some("42704" | "55000" | "58P01") => Stop::Gap(why),
             _ => Stop::Broken(why),
         }
     }
@@ -57,6 +58,18 @@ struct Loop {
     place: Option<Place>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
+    /// What a stream that has begun must still pass.
+    behind: Option<Behind>,
+    /// Told when the first stream is complete, or why none will be.
+    ready: Option<mpsc::Sender<Result<(), SourceError>>>,
+}
+
+struct Behind {
+    /// The place.
+    end: u64,
+    asked: Instant,
+    /// How often a later place may still be asked for.
+    left: u8,
 }
 
 struct Place {
@@ -66,35 +79,34 @@ struct Place {
 
 /// How many frames are taken before a look at what else there is to do.
 const FRAMES: usize = 1000;
+/// A server that is always behind is not waited for for ever: `behind_ms` goes on watching it.
+const CATCH_UPS: u8 = 10;
+/// A stream that passes a new commit so soon is not behind.
+const LIVE: Duration = Duration::from_millis(250);
 const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
 pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
-    let mut ready = Some(ready);
-    let mut state = Loop { feed, follower, place: None, lost: false };
+    let mut state = Loop { feed, follower, place: None, lost: false, behind: None, ready: Some(ready) };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
             Ok((wire, link, assembler)) => {
                 wait = BACK_OFF;
-                if let Some(ready) = ready.take() {
-                    // Whoever started it waits for this.
-                    let _ = ready.send(Ok(()));
-                }
                 state.stream(wire, link, assembler).await
             }
             Err(stop) => stop,
         };
         if let Some(why) = started_in_vain(&stop, started)
-            && let Some(ready) = ready.take()
+            && let Some(ready) = state.ready.take()
         {
             // Whoever started it waits for this.
             let _ = ready.send(Err(why));
             return;
         }
-        state.ended(stop, ready.is_some());
+        state.ended(stop);
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(BACK_OFF_MAX);
     }
@@ -113,14 +125,19 @@ fn started_in_vain(stop: &Stop, started: Instant) -> Option<SourceError> {
 
 impl Loop {
     /// Before the first stream nothing was loaded, so that nothing can be lost.
-    fn ended(&mut self, stop: Stop, first: bool) {
+    fn ended(&mut self, stop: Stop) {
         let (why, gap) = match stop {
             Stop::Broken(why) => (why, false),
             Stop::Gap(why) | Stop::Unfit(why) => (why, true),
         };
         tracing::warn!(source = self.feed.name, why, "the feed has stopped");
         self.feed.set_problem(Some(why.clone()));
-        if gap && !first {
+        if self.ready.is_some() {
+            self.place = None;
+            return;
+        }
+        self.follower.unverified(&self.feed.name, &why);
+        if gap {
             self.place = None;
             if !self.lost {
                 self.lost = true;
@@ -149,6 +166,8 @@ impl Loop {
         // The place is another server's after a gap: it may be lower.
         feed.told.store(from, Ordering::SeqCst);
         *feed.system.lock() = setup.server.split(' ').next().unwrap_or_default().into();
+        // The server may take a while until it sends: only what comes shows that the stream flows.
+        self.behind = Some(Behind { end: here(&link).await?, asked: Instant::now(), left: CATCH_UPS });
         // What was loaded between the gap and this stream's beginning is covered by neither.
         if std::mem::take(&mut self.lost) {
             self.follower.lost(&feed.name, "the feed has begun anew");
@@ -158,8 +177,19 @@ impl Loop {
         *feed.doubt.lock() = None;
         self.place = Some(Place { applied: from, server: setup.server });
         feed.position.send_replace(from);
-        feed.set_problem(None);
+        feed.set_problem(Some("the feed catches up with the log".into()));
         Ok((wire, link, Assembler::new(setup.tables)))
+    }
+
+    /// Nothing that was committed before now is missing.
+    fn complete(&mut self) {
+        self.behind = None;
+        self.feed.set_problem(None);
+        match self.ready.take() {
+            // Whoever started it waits for this.
+            Some(ready) => drop(ready.send(Ok(()))),
+            None => self.follower.verified(&self.feed.name),
+        }
     }
 
     /// Where the stream is to begin: where the last one was, else now.
@@ -219,10 +249,28 @@ impl Loop {
                     }
                 }
             };
-            if let Err(stop) = done {
+            let caught_up = match done {
+                Ok(()) => self.catch_up(&link).await,
+                Err(stop) => Err(stop),
+            };
+            if let Err(stop) = caught_up {
                 return stop;
             }
         }
+    }
+
+    /// A stream that needed long to come to where the log ended is asked again: much may have been committed meanwhile.
+    async fn catch_up(&mut self, link: &Link) -> Result<(), Stop> {
+        let Some(behind) = self.behind.as_ref().filter(|behind| behind.end <= self.applied()) else {
+            return Ok(());
+        };
+        let left = behind.left.saturating_sub(1);
+        if behind.asked.elapsed() <= LIVE || left == 0 {
+            self.complete();
+        } else {
+            self.behind = Some(Behind { end: here(link).await?, asked: Instant::now(), left });
+        }
+        Ok(())
     }
 
     fn applied(&self) -> u64 {
@@ -324,4 +372,11 @@ impl Loop {
         }
         self.move_to(end_lsn);
     }
+}
+
+/// A place behind everything that is committed so far; the stream comes by it without being asked.
+async fn here(link: &Link) -> Result<u64, Stop> {
+    let sql = "SELECT (pg_logical_emit_message(true, $1, 'here') - '0/0'::pg_lsn)::int8";
+    let row = link.client.query_one(sql, &[&PREFIX]).await?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }

@@ -1,0 +1,163 @@
+//! Feeds that are not complete: what the node knows of them, and where a read may look meanwhile (decision 0013).
+
+use std::sync::Arc;
+
+use clearwell_engine::View;
+
+use super::news::Happened;
+use super::{Node, ReadError};
+use crate::config::{BEHIND_MOST_MS, Level, Unverified};
+use crate::keyspace::{Backing, Keyspace};
+use crate::source::{Doubt, Turned, Verified};
+
+/// Where a read of a keyspace whose feed is not complete gets its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As ever: from memory, or loaded and kept for as long as the policy says.
+    Memory,
+    /// From the source, by a load that begins now.
+    Source,
+    /// Nowhere.
+    Refused,
+}
+
+/// The whole policy. `there`: what memory holds would be served to this reader. `recent`: it was right, or was loaded, no
+/// longer ago than this many milliseconds.
+fn way(policy: Unverified, level: Level, there: bool, recent: impl Fn(u64) -> bool) -> Way {
+    match (policy, level) {
+        (_, Level::Weak) if there => Way::Memory,
+        (Unverified::Refuse, _) => Way::Refused,
+        (Unverified::Bypass, _) | (_, Level::Strong | Level::Session | Level::Causal) => Way::Source,
+        // Nothing there: one load serves all who ask.
+        (Unverified::Bounded(_), _) if !there => Way::Memory,
+        (Unverified::Bounded(most), Level::Bounded(ms)) if recent(ms.min(most)) => Way::Memory,
+        (Unverified::Bounded(most), Level::Eventual | Level::Weak) if recent(most) => Way::Memory,
+        (Unverified::Bounded(_), _) => Way::Source,
+    }
+}
+
+/// One source's feed, as surfaces show it.
+#[derive(Debug, Clone)]
+pub struct FeedReport {
+    /// The source's name.
+    pub source: String,
+    /// How long ago it was last known to be complete, in milliseconds.
+    pub behind_ms: u64,
+    /// Whether it is complete, and how often it was not.
+    pub figures: Verified,
+    /// The keyspaces that rely on it, with how they are read while it is not complete.
+    pub keyspaces: Vec<(Arc<str>, Unverified)>,
+}
+
+impl Node {
+    /// Where a read may look while the keyspace's feed is not complete.
+    pub(super) fn way(&self, keyspace: &Keyspace, backing: &Backing, key: &[u8], level: Level) -> Way {
+        let now = self.clock.tick();
+        let age = |view: &View<'_>| now.since(view.created()).saturating_add(view.load_ms().into());
+        let age = self.engine.peek(key, now, age);
+        // What was kept before was right when the feed was last complete.
+        let recent = |ms| backing.source.behind_ms() <= ms || age.is_some_and(|age| age <= ms);
+        way(keyspace.unverified, level, age.is_some(), recent)
+    }
+
+    /// Why a key's feed is not complete; `None` while it is, and for keys that rely on none.
+    pub fn doubt(&self, key: &[u8]) -> Option<Doubt> {
+        let (keyspace, _) = self.keyspaces.find(key)?;
+        let backing = keyspace.backing.as_ref().filter(|backing| backing.is_unverified())?;
+        backing.verification.doubt()
+    }
+
+    pub(super) fn refused(keyspace: &Keyspace, backing: &Backing) -> ReadError {
+        let why = backing.verification.doubt().map_or_else(|| "it was until now".into(), |doubt| doubt.why);
+        ReadError::Unverified(keyspace.name.clone(), why)
+    }
+
+    /// The feeds of all sources.
+    pub fn feeds(&self) -> Vec<FeedReport> {
+        self.listen_for_silence();
+        let now = self.clock.tick();
+        let report = |(name, feed): (&String, &Arc<crate::source::Verification>)| {
+            let fed = self.keyspaces.all.iter().filter_map(|keyspace| {
+                let backing = keyspace.backing.as_ref().filter(|backing| *backing.source_name == **name)?;
+                Some((backing, (keyspace.name.clone(), keyspace.unverified)))
+            });
+            let behind_ms = self.sources.get(name).map_or(0, |source| source.behind_ms());
+            let keyspaces = fed.filter(|(backing, _)| backing.fed).map(|(_, named)| named).collect();
+            FeedReport { source: name.clone(), behind_ms, figures: feed.figures(now), keyspaces }
+        };
+        self.keyspaces.verifications.iter().map(report).collect()
+    }
+
+    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it each millisecond, and a surface
+    /// before it answers when the keeper was late: else a process that was stopped would answer once as if it had not been.
+    pub fn listen_for_silence(&self) {
+        for (name, source) in &self.sources {
+            let Some(feed) = self.keyspaces.verifications.get(name) else { continue };
+            let config = self.config.sources.get(name);
+            let most_ms = config.and_then(|config| config.behind_most_ms).unwrap_or(BEHIND_MOST_MS);
+            self.turned(name, feed.heard(source.behind_ms(), most_ms, self.clock.now()));
+        }
+    }
+
+    pub(super) fn broken(&self, source: &str, why: &str) {
+        if let Some(feed) = self.keyspaces.verifications.get(source) {
+            self.turned(source, feed.broken(why, self.clock.tick()));
+        }
+    }
+
+    pub(super) fn whole(&self, source: &str) {
+        if let Some(feed) = self.keyspaces.verifications.get(source) {
+            self.turned(source, feed.whole(self.clock.tick()));
+        }
+    }
+
+    /// Everything was invalidated because commits may have been missed.
+    pub(super) fn gap(&self, source: &str, why: &str) {
+        let feed = self.keyspaces.verifications.get(source);
+        if feed.is_some_and(|feed| feed.lost()) {
+            let happened = Happened::Gap { source: source.into(), why: why.into() };
+            self.news.tell(self.clock.now(), happened);
+        }
+    }
+
+    fn turned(&self, source: &str, turned: Option<Turned>) {
+        let happened = match turned {
+            None => return,
+            Some(Turned::Unverified(why)) => {
+                tracing::warn!(source, why = &*why, "unverified: its keyspaces are read by their policy");
+                Happened::Unverified { source: source.into(), why }
+            }
+            Some(Turned::Verified(after_ms)) => {
+                tracing::info!(source, after_ms, "verified again");
+                Happened::Verified { source: source.into(), after_ms }
+            }
+        };
+        self.news.tell(self.clock.now(), happened);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_policy_says_where_each_level_may_look() {
+        use Level::{Bounded, Causal, Eventual, Session, Strong, Weak};
+        let levels = [Strong, Session, Causal, Bounded(2_000), Eventual, Weak];
+        let ways = |policy, there, age: u64| levels.map(|level| way(policy, level, there, |ms| age <= ms));
+        let (m, s, r) = (Way::Memory, Way::Source, Way::Refused);
+        for (policy, there, age, expected) in [
+            (Unverified::Bypass, true, 0, [s, s, s, s, s, m]),
+            (Unverified::Bypass, false, 0, [s, s, s, s, s, s]),
+            (Unverified::Refuse, true, 0, [r, r, r, r, r, m]),
+            (Unverified::Refuse, false, 0, [r, r, r, r, r, r]),
+            (Unverified::Bounded(5_000), true, 1_000, [s, s, s, m, m, m]),
+            (Unverified::Bounded(5_000), true, 3_000, [s, s, s, s, m, m]),
+            (Unverified::Bounded(5_000), true, 6_000, [s, s, s, s, s, m]),
+            (Unverified::Bounded(1_000), true, 1_500, [s, s, s, s, s, m]),
+            (Unverified::Bounded(5_000), false, 0, [s, s, s, m, m, m]),
+        ] {
+            assert_eq!(ways(policy, there, age), expected, "{policy} {there} {age}");
+        }
+    }
+}
