@@ -20,8 +20,9 @@ use crate::source::{Param, Row, SourceError};
 pub struct Link {
     /// The connection itself.
     pub client: Client,
-    statements: Mutex<HashMap<Arc<str>, Arc<OnceCell<Prepared>>>>,
-    many: Mutex<HashMap<Arc<str>, Arc<OnceCell<Option<Many>>>>>,
+    statements: Known<Prepared>,
+    /// `None`: it cannot be asked for many keys.
+    many: Known<Option<Many>>,
     /// Who is using it now.
     pub users: AtomicUsize,
     /// Nobody is to use it again: what was asked of it last may still be answered, or ended.
@@ -31,6 +32,9 @@ pub struct Link {
     /// Which server it is, standbys being the same as their primary.
     system: OnceCell<String>,
 }
+
+/// Statements by their text, each prepared once.
+type Known<P> = Mutex<HashMap<Arc<str>, Arc<OnceCell<P>>>>;
 
 /// How long a statement may take.
 #[derive(Debug, Clone, Copy)]
