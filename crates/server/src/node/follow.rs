@@ -41,10 +41,19 @@ impl Node {
     fn committed(&self, source: &str, commit: &Commit) {
         let scopes = self.rules.scopes(source, commit);
         let cause = if commit.own { Cause::Write } else { Cause::Commit };
-        if !scopes.is_empty() {
-            self.invalidate(Request { version: Some(commit.version), ..Request::now(scopes, cause) });
+        let feed = self.keyspaces.verifications.get(source);
+        let several = scopes.len() > 1;
+        let request = Request { version: Some(commit.version), ..Request::now(scopes, cause) };
+        match feed.filter(|_| several) {
+            Some(feed) => feed.apply(|| {
+                self.invalidate(request);
+            }),
+            None if request.scopes.is_empty() => {}
+            None => {
+                self.invalidate(request);
+            }
         }
-        if let Some(feed) = self.keyspaces.verifications.get(source) {
+        if let Some(feed) = feed {
             feed.told(commit.version);
         }
     }

@@ -78,6 +78,7 @@ impl Node {
             true => backing.source.load(&backing.load, params).await?,
             false => backing.source.load_newest(&backing.load, params).await?,
         };
+        backing.verification.applied().await;
         let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
         let read = Owned { load_ms, ..self.row_draft(target, row) };
         if !backing.is_unverified() {

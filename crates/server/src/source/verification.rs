@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clearwell_engine::{Millis, Version};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// What is known of one source's feed. It is unverified while the feed itself says so, and while nothing was heard of it
 /// for too long. Times are the caller's.
@@ -13,6 +14,8 @@ pub struct Verification {
     /// Read by every reader, so that it stands apart from what is behind the lock.
     unverified: AtomicBool,
     version: AtomicU64,
+    /// Whether a commit is in the midst of being applied.
+    applying: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
@@ -114,6 +117,30 @@ impl Verification {
         state.gaps += u64::from(is_new);
         state.in_gap = state.problem.is_some();
         is_new
+    }
+
+    /// Applies a commit that covers several names. Until it is over nobody is answered with what was loaded: who sees one
+    /// effect of a transaction here does not meet what another of its effects makes old.
+    pub fn apply(&self, apply: impl FnOnce()) {
+        /// Whatever happens in between, loads go on.
+        struct Over<'a>(&'a watch::Sender<bool>);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.send_replace(false);
+            }
+        }
+        self.applying.send_replace(true);
+        let _over = Over(&self.applying);
+        apply();
+    }
+
+    /// Answers when no commit is in the midst of being applied.
+    pub async fn applied(&self) {
+        if *self.applying.borrow() {
+            let mut applying = self.applying.subscribe();
+            // The sender lives as long as this does.
+            let _over = applying.wait_for(|applying| !applying).await;
+        }
     }
 
     /// A commit was told.

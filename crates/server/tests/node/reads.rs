@@ -173,3 +173,25 @@ async fn grace_serves_an_expired_value_marked_stale_while_the_source_fails() {
         "invalidated is never graced"
     );
 }
+
+/// Whoever loads a row that a transaction changed finds nothing in memory that the same transaction made old, however long
+/// the node needs for all of its rows.
+#[tokio::test]
+async fn a_transaction_is_seen_as_a_whole() {
+    const ROWS: i64 = 20_000;
+    let (node, source) = Scripted::node();
+    source.commit_together_untold(1..ROWS, "old", 7);
+    source.tell();
+    let last = format!("post:{}", ROWS - 1);
+    for round in 0..5 {
+        let new = format!("new {round}");
+        let (first, before) = (read(&node, "post:1").await, read(&node, &last).await);
+        assert_eq!(first, before);
+        source.commit_together_untold(1..ROWS, &new, 7);
+        let told = source.clone();
+        let telling = std::thread::spawn(move || told.tell());
+        while read(&node, "post:1").await.as_deref() != Some(&*new) {}
+        assert_eq!(read(&node, &last).await.as_deref(), Some(&*new), "of the same transaction");
+        telling.join().expect("it is told");
+    }
+}

@@ -91,6 +91,16 @@ impl Scripted {
         state.untold.push(commit);
     }
 
+    /// Another process commits many rows in one transaction; the feed has not told of it yet.
+    pub fn commit_together_untold(&self, ids: std::ops::Range<i64>, value: &str, author: i64) {
+        let first = self.state.lock().untold.len();
+        ids.for_each(|id| self.commit_untold(id, value, author));
+        let mut state = self.state.lock();
+        let version = Version(state.version);
+        let changes = state.untold.drain(first..).flat_map(|commit| commit.changes).collect();
+        state.untold.push(Commit { version, own: false, changes });
+    }
+
     /// The feed catches up.
     pub fn tell(&self) {
         let follower = self.follower.lock().clone().expect("followed");

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use clearwell::config::{Config, Level, PostgresConfig};
 use clearwell::node::Node;
-use clearwell::source::Cell;
-use clearwell::source::Source as _;
+use clearwell::source::{Cell, Source as _};
 use clearwell::tasks::Tasks;
 
 use crate::node::{config, read};

@@ -16,15 +16,13 @@ use super::many::Many;
 use super::prepared::Prepared;
 use crate::source::{Param, Row, SourceError};
 
-/// What was made of each statement, made once.
-type OnceEach<T> = Mutex<HashMap<Arc<str>, Arc<OnceCell<T>>>>;
-
 /// A connection. It is driven by a task of the runtime that it was made on, and closed when dropped.
 pub struct Link {
     /// The connection itself.
     pub client: Client,
-    statements: OnceEach<Prepared>,
-    many: OnceEach<Option<Many>>,
+    statements: Known<Prepared>,
+    /// `None`: it cannot be asked for many keys.
+    many: Known<Option<Many>>,
     /// Who is using it now.
     pub users: AtomicUsize,
     /// Nobody is to use it again: what was asked of it last may still be answered, or ended.
@@ -34,6 +32,9 @@ pub struct Link {
     /// Which server it is, standbys being the same as their primary.
     system: OnceCell<String>,
 }
+
+/// Statements by their text, each prepared once.
+type Known<P> = Mutex<HashMap<Arc<str>, Arc<OnceCell<P>>>>;
 
 /// How long a statement may take.
 #[derive(Debug, Clone, Copy)]
