@@ -66,9 +66,16 @@ impl Parked {
         );
     }
 
-    /// Lets go of a key's write, if there is one.
-    pub fn forget(self: &Arc<Self>, key: &[u8], kept: Kept) {
-        let Some(row) = self.rows.lock().remove(key) else { return kept(Ok(())) };
+    /// Lets go of a key's write, if there is one and it is the one of `seq`, where that is given.
+    pub fn forget(self: &Arc<Self>, key: &[u8], seq: Option<u64>, kept: Kept) {
+        let mut rows = self.rows.lock();
+        if rows.get(key).is_some_and(|row| seq.is_some_and(|seq| seq != row.seq)) {
+            drop(rows);
+            return kept(Ok(()));
+        }
+        let row = rows.remove(key);
+        drop(rows);
+        let Some(row) = row else { return kept(Ok(())) };
         let parked = self.clone();
         self.journal.append(
             record::done(&[(row.key.clone(), row.seq)]),
