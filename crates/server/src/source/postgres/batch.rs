@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_refused_range_is_cut_until_it_is_one_row() {
-        assert_eq!(cut(0..1), []);
+        assert!(cut(0..1).is_empty());
         assert_eq!(cut(3..5), [4..5, 3..4]);
         let parts = cut(10..510);
         assert_eq!(
