@@ -1,8 +1,8 @@
 //! How soon a commit that others made is invisible to a node's readers; the tests of the feed print it.
 
 use super::report;
-use crate::step::output;
 use crate::cargo;
+use crate::step::output;
 
 /// Runs the feed's tests in full, `rounds` times, and writes what they print as figures.
 pub fn feed(rounds: usize) -> Result<(), String> {

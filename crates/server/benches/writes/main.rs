@@ -43,7 +43,7 @@ fn main() {
         for writers in WRITERS {
             tell("direct", writers, &load::direct(&database.url(), &store("direct"), writers, time));
         }
-        let server = node(&database, &folder.path().join("data"), 500);
+        let server = node(&database, &folder.path().join("data"), None);
         for turn in 0..STRATEGIES.len() {
             let strategy = STRATEGIES[(turn + round as usize) % STRATEGIES.len()];
             for writers in WRITERS {
@@ -76,7 +76,7 @@ fn store(table: &str) -> String {
     )
 }
 
-fn config(database: &Postgres, batch: usize) -> String {
+fn config(database: &Postgres, batch: Option<usize>) -> String {
     let keyspace = |name: &str, table: &str, options: &str| {
         format!(
             "[[keyspace]]\npattern = \"{name}:{{id:int}}\"\nsource = \"main\"\n\
@@ -87,7 +87,10 @@ fn config(database: &Postgres, batch: usize) -> String {
     };
     let strategies =
         STRATEGIES.map(|strategy| keyspace(strategy, &table(strategy), &format!("write = \"{strategy}\"")));
-    let drained = format!("write = \"write-back\"\nflush_every = \"1h\"\nflush_batch = {batch}");
+    let drained = format!(
+        "write = \"write-back\"{}",
+        batch.map_or_else(String::new, |batch| format!("\nflush_every = \"1h\"\nflush_batch = {batch}"))
+    );
     let connections = "connections = 32";
     format!(
         "[source.main]\nurl = \"{}\"\ntimeout = \"20s\"\n{connections}\n{}{}",
@@ -97,13 +100,13 @@ fn config(database: &Postgres, batch: usize) -> String {
     )
 }
 
-fn node(database: &Postgres, data: &Path, batch: usize) -> Server {
+fn node(database: &Postgres, data: &Path, batch: Option<usize>) -> Server {
     Server::clearwell(Options { config: Some(config(database, batch)), data: Some(data.to_owned()) })
 }
 
 /// A node is stopped with many unflushed writes; the next one drains them in batches of the usual size.
 fn drain(database: &Postgres, data: &Path) {
-    let server = node(database, data, 100_000);
+    let server = node(database, data, Some(100_000));
     let mut client = server.connect();
     for first in (0..DRAINED).step_by(500) {
         let words =
@@ -112,7 +115,7 @@ fn drain(database: &Postgres, data: &Path) {
         assert_eq!(client.call(&words), b"+OK\r\n");
     }
     drop((client, server));
-    let server = node(database, data, 500);
+    let server = node(database, data, None);
     let mut client = server.connect();
     let mut dirty = || {
         let reply = String::from_utf8(client.call(&["CW.WRITEBACK", "STATUS"])).expect("text");

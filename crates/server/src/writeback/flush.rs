@@ -133,6 +133,11 @@ async fn park(
         }
         return Ok(());
     }
+    if back.parked.bytes() > lane.most() {
+        return Err(format!(
+            "refused writes fill flush_most, decide on them (clearwell writeback list): {message}"
+        ));
+    }
     tracing::warn!(key = %taken.key.escape_ascii(), message, "the source refused a write: it is parked");
     let (told, kept) = oneshot::channel();
     let key = Box::from(&*taken.key);

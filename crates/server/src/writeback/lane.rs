@@ -83,6 +83,11 @@ impl Lane {
         self.held.load(Relaxed)
     }
 
+    /// How many bytes of writes may wait.
+    pub fn most(&self) -> u64 {
+        self.config.most
+    }
+
     /// When the oldest unflushed write was made.
     pub fn oldest(&self) -> Option<Instant> {
         self.dirty.read().oldest()

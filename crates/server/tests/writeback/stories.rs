@@ -32,6 +32,7 @@ over_both!(
     batches_flush_at_their_third_write_at_the_interval_and_on_force,
     readers_see_an_unflushed_write_whatever_happens_to_its_entry,
     a_refused_row_is_parked_and_blocks_no_other,
+    refused_writes_are_bounded_and_what_comes_after_them_waits,
     a_refused_write_through_leaves_the_cache_without_it,
     a_newer_write_supersedes_a_parked_one,
     a_restart_knows_and_flushes_what_was_acknowledged,
@@ -161,6 +162,30 @@ async fn a_refused_write_through_leaves_the_cache_without_it(database: Database)
         assert_eq!((world.parked(), world.get(1).await.as_deref()), (vec!["post:1".into()], Some("kept")));
         assert_eq!(database.row(40).as_deref(), Some("good"));
     }
+}
+
+/// Refused writes are kept in memory too: they are bounded as those that wait are.
+async fn refused_writes_are_bounded_and_what_comes_after_them_waits(database: Database) {
+    let world = database.node("flush_every = '1ms'\nflush_most = '1KB'");
+    let mut parked = 0;
+    for id in 1..20 {
+        match world.set(id, &format!("bad {id}")).await {
+            Ok(_) => parked = id,
+            Err(refused) => {
+                assert!(
+                    matches!(&refused, WriteError::Full(why) if why.contains("refused writes fill")),
+                    "{refused:?}"
+                );
+                break;
+            }
+        }
+    }
+    assert!((4..15).contains(&parked), "{parked}");
+    while world.dirty() > 0 {
+        world.node.drop_parked(None).await.expect("the journal takes it");
+        tokio::task::yield_now().await;
+    }
+    world.set(100, "good").await.expect("there is room");
 }
 
 async fn a_newer_write_supersedes_a_parked_one(database: Database) {
@@ -312,7 +337,7 @@ async fn a_folder_is_of_one_node_and_a_node_without_one_says_so() {
     let put = Put { value: b"x".to_vec(), ..Put::default() };
     let refused = bare.set(b"post:1", put, Origin::default()).wait().await;
     assert!(
-        matches!(&refused, Err(WriteError::Strategy(Strategy::WriteBack, why)) if why.contains("no data folder")),
+        matches!(&refused, Err(WriteError::Strategy(Strategy::WriteBack, why)) if why.contains("no journal")),
         "{refused:?}"
     );
 }
