@@ -118,6 +118,10 @@ async fn a_flush_that_the_journal_cannot_note_is_not_written_over() {
     let world = database.node_in(small.path(), NEVER);
     world.set(1, "back").await.expect("a write");
     world.set(2, "stays").await.expect("a write");
+    // So many that their note does not fit into what is left of the journal's last page.
+    for id in 100..500 {
+        world.set(id, "more").await.expect("a write");
+    }
     let filler = small.fill();
     database.sql("CREATE TRIGGER wait BEFORE INSERT ON posts WHEN new.id = 2 BEGIN SELECT raise(ABORT, 'not now'); END");
     // The refused one cannot be parked, so that the journal keeps the segment with both of them.
@@ -127,10 +131,7 @@ async fn a_flush_that_the_journal_cannot_note_is_not_written_over() {
         tokio::task::yield_now().await;
     }
     let refused = world.set_by(1, "through", Some(Strategy::WriteThrough)).await;
-    assert!(
-        matches!(&refused, Err(WriteError::Full(why)) if why.contains("the journal does not keep")),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Err(WriteError::Full(_))), "{refused:?}");
     assert_eq!((database.row(1).as_deref(), world.get(1).await.as_deref()), (Some("back"), Some("back")));
     std::fs::remove_file(filler).expect("it goes");
     flushing.await.expect("no panic").expect("the refused one is parked");
