@@ -5,6 +5,7 @@ mod figures;
 mod load;
 mod report;
 mod server;
+pub mod writes;
 
 use crate::cargo;
 pub use feed::feed;

@@ -17,7 +17,8 @@ usage: cargo xtask COMMAND
   setup                          install the tools and clients that the tests drive
   tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
   bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/
-  bench feed [--rounds N]        how soon what psql commits is invisible to a node's readers; writes bench/runs/";
+  bench feed [--rounds N]        how soon what psql commits is invisible to a node's readers; writes bench/runs/
+  bench writes [--rounds N]      each write strategy beside writing to PostgreSQL directly; writes bench/runs/";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         ["bench", "compare", "--rounds", rounds] => whole(rounds).and_then(bench::compare),
         ["bench", "feed"] => bench::feed(3),
         ["bench", "feed", "--rounds", rounds] => whole(rounds).and_then(bench::feed),
+        ["bench", "writes"] => bench::writes::run(3),
+        ["bench", "writes", "--rounds", rounds] => whole(rounds).and_then(bench::writes::run),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -61,7 +61,7 @@ fn acknowledged_writes_survive() {
     }
 }
 
-/// `CLEARWELL_KILL9_ROUNDS` sets how often.
+/// `CLEARWELL_ROUNDS` sets how often.
 #[test]
 fn acknowledged_write_back_writes_survive() {
     let folder = TempDir::new().expect("a temporary folder can be made");
@@ -70,7 +70,7 @@ fn acknowledged_write_back_writes_survive() {
         let config = Some(WRITE_BACK.to_owned());
         Server::clearwell(Options { data: Some(data.clone()), config })
     };
-    let rounds = std::env::var("CLEARWELL_KILL9_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let rounds = std::env::var("CLEARWELL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
     for seed in 0..rounds.unwrap_or(ROUNDS) {
         println!("seed {seed}");
         let before = rows(&data);

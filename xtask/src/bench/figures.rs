@@ -48,7 +48,8 @@ impl Figures {
     }
 }
 
-fn summarize(mut values: Vec<f64>) -> Summary {
+/// The summary of some measurements.
+pub fn summarize(mut values: Vec<f64>) -> Summary {
     values.sort_by(f64::total_cmp);
     let at = |i: usize| values.get(i).copied().unwrap_or(f64::NAN);
     let last = values.len().saturating_sub(1);

@@ -97,7 +97,8 @@ fn write_table(text: &mut String, figures: &Figures) {
     text.push_str("\nA CPU ratio below 1, or a throughput ratio above 1, is in clearwell's favour.\n\n");
 }
 
-fn spread(summary: Summary, digits: usize) -> String {
+/// A median with its spread, with so many digits.
+pub fn spread(summary: Summary, digits: usize) -> String {
     let Summary { median, least, most } = summary;
     format!("{median:.digits$} ({least:.digits$} .. {most:.digits$})")
 }

@@ -163,7 +163,7 @@ pub struct FlushConfig {
 
 impl Default for FlushConfig {
     fn default() -> FlushConfig {
-        FlushConfig { every_ms: 100, batch: 500, most: 64_000_000 }
+        FlushConfig { every_ms: 100, batch: 2000, most: 64_000_000 }
     }
 }
 

@@ -79,6 +79,10 @@ impl FaultyDisk {
                     file.now[at] ^= rng.u8(1..);
                 }
             }
+            // Zeros were there before the records were.
+            if rng.bool() {
+                file.now.resize(file.now.len() + rng.usize(..200), 0);
+            }
             file.durable.clone_from(&file.now);
         }
         state.durable_names = state.names.clone();

@@ -63,7 +63,7 @@ impl Node {
                 let done = match written {
                     Ok(seq) => Ok(node.written_back(&lane, &target, put, seq)),
                     Err(error) => {
-                        lane.release(cost);
+                        lane.give_back(cost);
                         Err(WriteError::Journal(error.0))
                     }
                 };
@@ -107,10 +107,11 @@ impl Node {
         }
     }
 
-    /// The source took a write of this key by another strategy.
-    pub(super) fn supersede(&self, key: &[u8]) {
-        if let Some(back) = &self.back {
-            back.supersede(key);
+    /// The source took a write of this key by another strategy; `then` as [`WriteBack::supersede`] calls it.
+    pub(super) fn supersede(&self, key: &[u8], then: impl FnOnce() + Send + 'static) {
+        match &self.back {
+            Some(back) => back.supersede(key, then),
+            None => then(),
         }
     }
 
@@ -154,7 +155,7 @@ impl Node {
         let mut dropped = 0;
         for key in parked.keys(keys) {
             let (told, kept) = oneshot::channel();
-            parked.forget(&key, Box::new(move |kept| drop(told.send(kept))));
+            parked.forget(&key, None, Box::new(move |kept| drop(told.send(kept))));
             if let Ok(Err(error)) = kept.await {
                 return Err(WriteError::Journal(error.0));
             }
@@ -173,6 +174,7 @@ impl Node {
         let mut retried = 0;
         for key in parked.keys(keys) {
             let Some(row) = parked.get(&key) else { continue };
+            let seq = row.seq;
             let Some((keyspace, captures)) = self.keyspaces.find(&key) else {
                 let shown = key.escape_ascii();
                 return Err(WriteError::Unsupported(format!(
@@ -186,7 +188,7 @@ impl Node {
                 retried += 1;
             }
             let (told, kept) = oneshot::channel();
-            parked.forget(&key, Box::new(move |kept| drop(told.send(kept))));
+            parked.forget(&key, Some(seq), Box::new(move |kept| drop(told.send(kept))));
             if let Ok(Err(error)) = kept.await {
                 return Err(WriteError::Journal(error.0));
             }

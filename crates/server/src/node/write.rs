@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Origin, Scope, Seq, Version};
+use tokio::sync::oneshot;
 
 use super::draft::Owned;
 use super::load::Target;
@@ -201,15 +202,22 @@ impl Node {
             through.then(|| (backing.load.clone(), target.keyspace.params(&target.captures, None)));
         let source = backing.source.clone();
         let node = self.clone();
+        let (told, superseded) = oneshot::channel();
         let committed = Box::new(move |receipt: &Receipt| {
             let began = node.overwritten(&target.key, receipt.version);
-            node.supersede(&target.key);
+            node.supersede(&target.key, move || {
+                // Whoever wrote may be gone.
+                let _ = told.send(());
+            });
             if let Some(row) = &receipt.row {
                 node.keep_written(&target, row, put, receipt.version, began);
             }
         });
         let written = source.write(Write { statement, params, read_back, committed }).await;
-        written.map(|_| Written::Stored).map_err(WriteError::Source)
+        written.map_err(WriteError::Source)?;
+        // An error: nobody had to be told.
+        let _ = superseded.await;
+        Ok(Written::Stored)
     }
 
     async fn delete(self: &Arc<Self>, target: Target, statement: Statement) -> Result<u64, WriteError> {
@@ -218,12 +226,19 @@ impl Node {
         let params = target.keyspace.params(&target.captures, None);
         let source = backing.source.clone();
         let node = self.clone();
+        let (told, superseded) = oneshot::channel();
         let committed = Box::new(move |receipt: &Receipt| {
             node.overwritten(&target.key, receipt.version);
-            node.supersede(&target.key);
+            node.supersede(&target.key, move || {
+                // Whoever wrote may be gone.
+                let _ = told.send(());
+            });
         });
         let written = source.write(Write { statement, params, read_back: None, committed }).await;
-        written.map(|receipt| receipt.rows.min(1)).map_err(WriteError::Source)
+        let receipt = written.map_err(WriteError::Source)?;
+        // An error: nobody had to be told.
+        let _ = superseded.await;
+        Ok(receipt.rows.min(1))
     }
 
     /// Our own commit changed this key: whatever was read before it is old.

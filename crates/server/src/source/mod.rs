@@ -40,9 +40,13 @@ pub trait Source: Send + Sync {
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>>;
 
     /// Runs writes as [`Source::write`] does, together where that is cheaper, in any order; the results stand in theirs.
-    /// A write that is refused leaves the others as they are. A source that does not begin a write before its answer is
+    /// A write that is refused leaves the others as they are. Nothing is read back, and rows may not be counted.
+    ///
+    /// Of one `lane` there is one call at a time. When a call's outcome is not known, or this process was killed in the midst
+    /// of it, the next call of the lane has its effect after it. A source that does not begin a write before its answer is
     /// waited for overrides this.
-    fn write_all(&self, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+    fn write_all(&self, lane: &str, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+        let _ = lane;
         let writing: Vec<_> = writes.into_iter().map(|write| self.write(write)).collect();
         Box::pin(async move {
             let mut written = Vec::with_capacity(writing.len());

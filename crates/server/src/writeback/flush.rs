@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::dirty::Taken;
 use super::record::{self, Pending};
 use super::{Lane, WriteBack};
-use crate::journal::Entry;
+use crate::journal::{Entry, JournalError};
 use crate::node::Node;
 use crate::source::{Receipt, SourceError, Write};
 
@@ -35,7 +35,9 @@ struct Round {
 
 async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
     let Some(backing) = &lane.keyspace.backing else { return };
-    let batch = lane.batch();
+    let mut batch = lane.batch();
+    // Batches of other nodes lock their rows in the same order.
+    batch.sort_by(|one, other| one.key.cmp(&other.key));
     let mut round = Round::default();
     let mut sent = Vec::with_capacity(batch.len());
     let mut writes = Vec::with_capacity(batch.len());
@@ -49,14 +51,14 @@ async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
             None => refused.push((taken, "the keyspace has no statement for it".to_owned())),
         }
     }
-    let results = backing.source.write_all(writes).await;
+    let results = backing.source.write_all(&lane.keyspace.name, writes).await;
     round.moved_on = results.iter().any(Result::is_ok);
     for (taken, result) in sent.into_iter().zip(results) {
         match result {
             Ok(_) => {}
             Err(SourceError::Refused(message)) => refused.push((taken, message)),
             Err(error @ SourceError::TooSlow(_))
-                if lane.slow(&taken.key, taken.write) >= SLOW_MOST && round.moved_on =>
+                if round.moved_on && lane.slow(&taken.key, taken.write) >= SLOW_MOST =>
             {
                 refused.push((taken, error.to_string()));
             }
@@ -87,21 +89,32 @@ fn write(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>, taken: &Take
     let committed = Box::new(move |receipt: &Receipt| {
         // While it is dirty no reader loads it: what is loaded after this line has read the commit.
         node.overwritten(&key, receipt.version);
-        lane.done(&key, write);
         lane.flushed.fetch_add(1, Relaxed);
-        back.supersede(&key);
+        let place = lane.done(&key, write);
+        // The refused one first: one that comes back after a restart would be older than what the source has.
+        back.supersede(&key.clone(), move || {
+            if let Some(place) = place {
+                lane.tell(&key, place);
+            }
+        });
     });
     Some(Write { statement, params, read_back: None, committed })
 }
 
 impl WriteBack {
-    /// The source took a write of this key: an older one that it refused is of no interest any more.
-    pub fn supersede(&self, key: &[u8]) {
-        if self.parked.get(key).is_some() {
-            self.superseded.fetch_add(1, Relaxed);
-            tracing::info!(key = %key.escape_ascii(), "a refused write falls: the source took a newer one");
-            self.parked.forget(key, Box::new(|_| ()));
-        }
+    /// The source took a write of this key: an older one that it refused is of no interest any more. `then` is called when
+    /// no restart brings it back.
+    pub fn supersede(&self, key: &[u8], then: impl FnOnce() + Send + 'static) {
+        let Some(row) = self.parked.get(key) else { return then() };
+        self.superseded.fetch_add(1, Relaxed);
+        tracing::info!(key = %key.escape_ascii(), "a refused write falls: the source took a newer one");
+        let kept = |kept: Result<(), JournalError>| {
+            if let Err(error) = kept {
+                tracing::error!(%error, "a refused write is kept although the source took a newer one");
+            }
+            then();
+        };
+        self.parked.forget(key, Some(row.seq), Box::new(kept));
     }
 }
 
@@ -115,8 +128,15 @@ async fn park(
     let is_newest = lane.look(&taken.key, |slot| slot.write == taken.write) == Some(true);
     if !is_newest {
         // The newer write takes its turn, and the source's word on that one counts.
-        lane.done(&taken.key, taken.write);
+        if let Some(place) = lane.done(&taken.key, taken.write) {
+            lane.tell(&taken.key, place);
+        }
         return Ok(());
+    }
+    if back.parked.bytes() > lane.most() {
+        return Err(format!(
+            "refused writes fill flush_most, decide on them (clearwell writeback list): {message}"
+        ));
     }
     tracing::warn!(key = %taken.key.escape_ascii(), message, "the source refused a write: it is parked");
     let (told, kept) = oneshot::channel();
@@ -129,8 +149,11 @@ async fn park(
         Err(_) => return Err("a refused write cannot be parked: the journal has stopped".into()),
     }
     lane.refused.fetch_add(1, Relaxed);
-    lane.done(&taken.key, taken.write);
+    let place = lane.done(&taken.key, taken.write);
     node.disowned(&taken.key);
+    if let Some(place) = place {
+        lane.tell(&taken.key, place);
+    }
     Ok(())
 }
 
@@ -139,11 +162,7 @@ fn tell_journal(back: &Arc<WriteBack>, lane: &Arc<Lane>) {
     let over = lane.take_over();
     if !over.is_empty() {
         let (payload, lane) = (record::done(&over), lane.clone());
-        let told = move |written: Result<u64, _>| {
-            if written.is_err() {
-                lane.put_back_over(over);
-            }
-        };
+        let told = move |written: Result<u64, _>| lane.told_over(over, written.is_err());
         back.journal.append(payload, Box::new(told));
     }
     let weak = Arc::downgrade(back);

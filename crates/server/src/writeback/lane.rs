@@ -1,5 +1,6 @@
 //! One keyspace's unflushed writes: what readers see of them, who waits for room, and when the next flush is due.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -8,11 +9,14 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 use super::dirty::{Dirty, Slot, Taken};
+use super::over::Over;
 use crate::config::FlushConfig;
 use crate::keyspace::Keyspace;
 
 /// The first wait after a flush that failed; each further one is twice as long.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// How soon the journal is told again of writes that are over, when it did not take it.
+const RETRY_TELLING: Duration = Duration::from_millis(200);
 /// The longest.
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
@@ -35,8 +39,9 @@ pub struct Lane {
     retry: Mutex<Retry>,
     /// Writes up to this one are to be flushed without waiting for more.
     forced: AtomicU64,
-    /// Writes that are over, which the journal does not know yet.
-    over: Mutex<Vec<(Box<[u8]>, u64)>>,
+    /// Keys of the batch that is with the source now.
+    at_source: Mutex<HashSet<Arc<[u8]>>>,
+    over: Mutex<Over>,
     closed: AtomicBool,
 }
 
@@ -62,6 +67,7 @@ impl Lane {
             progress: watch::Sender::new(0),
             retry: Mutex::default(),
             forced: AtomicU64::new(0),
+            at_source: Mutex::default(),
             over: Mutex::default(),
             closed: AtomicBool::new(false),
         }
@@ -75,6 +81,11 @@ impl Lane {
     /// Bytes that count towards the limit.
     pub fn held(&self) -> u64 {
         self.held.load(Relaxed)
+    }
+
+    /// How many bytes of writes may wait.
+    pub fn most(&self) -> u64 {
+        self.config.most
     }
 
     /// When the oldest unflushed write was made.
@@ -128,8 +139,14 @@ impl Lane {
         })
     }
 
+    /// Gives back what was reserved for a write that the journal did not take.
+    pub fn give_back(&self, cost: u64) {
+        self.release(cost);
+        self.progress.send_modify(|round| *round = round.wrapping_add(1));
+    }
+
     /// Gives back what was reserved.
-    pub fn release(&self, cost: u64) {
+    fn release(&self, cost: u64) {
         self.held.fetch_sub(cost, Relaxed);
     }
 
@@ -151,32 +168,43 @@ impl Lane {
         }
     }
 
-    /// A write is over; whether it was the newest of its key.
-    pub fn done(&self, key: &[u8], write: u64) -> bool {
+    /// A write is over. Where the journal holds it, unless a newer one of its key waits; then [`Lane::tell`] is to follow.
+    pub fn done(&self, key: &[u8], write: u64) -> Option<u64> {
         let mut dirty = self.dirty.write();
-        let Some((place, freed)) = dirty.done(key, write) else { return false };
+        let (place, freed) = dirty.done(key, write)?;
+        self.over.lock().add(key);
         self.rows.store(dirty.len(), Relaxed);
         drop(dirty);
         self.release(freed);
-        self.over.lock().push((key.into(), place));
-        true
+        Some(place)
+    }
+
+    /// The journal is to know of a write that is over.
+    pub fn tell(&self, key: &[u8], place: u64) {
+        self.over.lock().tell(key, place);
+        self.wake.notify_one();
     }
 
     /// A write was copied to a record further on.
     pub fn moved(&self, key: &[u8], write: u64, place: u64) {
         if !self.dirty.write().moved(key, write, place) {
-            self.over.lock().push((key.into(), place));
+            self.over.lock().add(key);
+            self.tell(key, place);
         }
     }
 
     /// Takes what the journal is to be told.
     pub fn take_over(&self) -> Vec<(Box<[u8]>, u64)> {
-        std::mem::take(&mut *self.over.lock())
+        self.over.lock().take()
     }
 
-    /// The journal did not take it: another time.
-    pub fn put_back_over(&self, over: Vec<(Box<[u8]>, u64)>) {
-        self.over.lock().extend(over);
+    /// The journal was told of what was taken; `failed`: it did not keep it.
+    pub fn told_over(&self, over: Vec<(Box<[u8]>, u64)>, failed: bool) {
+        match failed {
+            true => self.over.lock().put_back(over, Instant::now() + RETRY_TELLING),
+            false => self.over.lock().told(&over),
+        }
+        self.progress.send_modify(|round| *round = round.wrapping_add(1));
     }
 
     /// The source was too slow for a write; how often by now.
@@ -184,9 +212,13 @@ impl Lane {
         self.dirty.write().slow(key, write)
     }
 
-    /// The writes whose turn it is.
+    /// The writes whose turn it is. They are with the source until [`Lane::end_round`].
     pub fn batch(&self) -> Vec<Taken> {
-        self.dirty.read().batch(self.config.batch)
+        let dirty = self.dirty.read();
+        let batch = dirty.batch(self.config.batch);
+        // While no key can become clean: a write of another strategy is not to slip in between.
+        self.at_source.lock().extend(batch.iter().map(|taken| taken.key.clone()));
+        batch
     }
 
     /// All writes.
@@ -205,6 +237,7 @@ impl Lane {
             *retry = Retry::default();
         }
         drop(retry);
+        self.at_source.lock().clear();
         self.progress.send_modify(|round| *round = round.wrapping_add(1));
     }
 
@@ -217,13 +250,21 @@ impl Lane {
         self.until(latest, patience, || self.dirty.read().first().is_none_or(|first| first > latest)).await
     }
 
-    /// As [`Lane::flush`], for one key.
+    /// As [`Lane::flush`], for one key; and waits until a restart would not write any of it again.
     ///
     /// # Errors
     /// As [`Lane::flush`].
     pub async fn settle(&self, key: &[u8], patience: Duration) -> Result<(), String> {
-        let Some(write) = self.look(key, |slot| slot.write) else { return Ok(()) };
-        self.until(write, patience, || self.dirty.read().is_clean(key, write)).await
+        let write = self.look(key, |slot| slot.write).unwrap_or(0);
+        if self.is_settled(key, write) {
+            return Ok(());
+        }
+        self.until(write, patience, || self.is_settled(key, write)).await
+    }
+
+    fn is_settled(&self, key: &[u8], write: u64) -> bool {
+        let dirty = self.dirty.read();
+        dirty.is_clean(key, write) && !self.at_source.lock().contains(key) && !self.over.lock().holds(key)
     }
 
     async fn until(&self, write: u64, patience: Duration, is_over: impl Fn() -> bool) -> Result<(), String> {
@@ -238,7 +279,11 @@ impl Lane {
         };
         tokio::time::timeout(patience, over).await.map_err(|_| {
             let why = self.error().map_or_else(String::new, |error| format!(": {error}"));
-            format!("{} keys of {} are not flushed yet{why}", self.rows(), self.keyspace.name)
+            let (rows, name) = (self.rows(), &self.keyspace.name);
+            match rows {
+                0 => format!("the journal does not keep that the writes of {name} are over"),
+                _ => format!("{rows} keys of {name} are not flushed yet{why}"),
+            }
         })
     }
 
@@ -259,6 +304,12 @@ impl Lane {
 
     /// How long until the next flush; `None` while there is nothing to do.
     fn wait(&self) -> Option<Duration> {
+        let telling = self.over.lock().due(Instant::now());
+        let flushing = self.wait_to_flush();
+        telling.into_iter().chain(flushing).min()
+    }
+
+    fn wait_to_flush(&self) -> Option<Duration> {
         let dirty = self.dirty.read();
         let (first, oldest) = (dirty.first()?, dirty.oldest()?);
         let retry = self.retry.lock().at.map(|at| at.saturating_duration_since(Instant::now()));

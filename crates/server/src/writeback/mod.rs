@@ -7,6 +7,7 @@
 mod dirty;
 mod flush;
 mod lane;
+mod over;
 mod parked;
 mod record;
 mod status;

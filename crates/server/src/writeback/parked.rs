@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use super::cost;
 use super::record::{self, Pending};
 use crate::journal::{Damage, Journal, JournalError};
 
@@ -13,6 +15,12 @@ use crate::journal::{Damage, Journal, JournalError};
 pub struct Parked {
     journal: Journal,
     rows: Mutex<BTreeMap<Box<[u8]>, Pending>>,
+    /// What `rows` cost.
+    bytes: AtomicU64,
+}
+
+fn cost_of(row: &Pending) -> u64 {
+    cost(&row.key, row.value.as_deref()) + row.message.len() as u64
 }
 
 /// What is called when something is kept, or is not.
@@ -23,13 +31,25 @@ impl Parked {
     pub fn open(folder: &Path) -> Result<(Parked, Vec<Damage>), JournalError> {
         let (journal, contents) = Journal::open(folder)?;
         let rows = record::fold(contents.records).0;
+        let bytes = AtomicU64::new(rows.iter().map(cost_of).sum());
         let rows = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
-        Ok((Parked { journal, rows: Mutex::new(rows) }, contents.damage))
+        Ok((Parked { journal, rows: Mutex::new(rows), bytes }, contents.damage))
     }
 
     /// How many.
     pub fn count(&self) -> usize {
         self.rows.lock().len()
+    }
+
+    /// Bytes that count for them, by the measure of [`cost`].
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    fn insert(&self, row: Pending) {
+        self.bytes.fetch_add(cost_of(&row), Relaxed);
+        let older = self.rows.lock().insert(row.key.clone(), row);
+        self.bytes.fetch_sub(older.as_ref().map_or(0, cost_of), Relaxed);
     }
 
     /// The first `most` of them, by key.
@@ -57,25 +77,30 @@ impl Parked {
         let parked = self.clone();
         self.journal.append(
             payload,
-            Box::new(move |written| {
-                kept(
-                    written
-                        .map(|seq| drop(parked.rows.lock().insert(row.key.clone(), Pending { seq, ..row }))),
-                );
-            }),
+            Box::new(move |written| kept(written.map(|seq| parked.insert(Pending { seq, ..row })))),
         );
     }
 
-    /// Lets go of a key's write, if there is one.
-    pub fn forget(self: &Arc<Self>, key: &[u8], kept: Kept) {
-        let Some(row) = self.rows.lock().remove(key) else { return kept(Ok(())) };
+    /// Lets go of a key's write, if there is one and it is the one of `seq`, where that is given.
+    pub fn forget(self: &Arc<Self>, key: &[u8], seq: Option<u64>, kept: Kept) {
+        let mut rows = self.rows.lock();
+        if rows.get(key).is_some_and(|row| seq.is_some_and(|seq| seq != row.seq)) {
+            drop(rows);
+            return kept(Ok(()));
+        }
+        let row = rows.remove(key);
+        drop(rows);
+        let Some(row) = row else { return kept(Ok(())) };
+        self.bytes.fetch_sub(cost_of(&row), Relaxed);
         let parked = self.clone();
         self.journal.append(
             record::done(&[(row.key.clone(), row.seq)]),
             Box::new(move |written| {
                 if written.is_err() {
                     // It is on the disk still, so it is here still.
-                    parked.rows.lock().entry(row.key.clone()).or_insert(row);
+                    if parked.get(&row.key).is_none() {
+                        parked.insert(row);
+                    }
                 }
                 kept(written.map(drop));
             }),

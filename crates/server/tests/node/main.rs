@@ -1,7 +1,6 @@
 //! The node's policies over a source that the tests hold in their hands: what is loaded when, who waits for whom,
 //! and what a reader may get.
 
-mod back;
 mod conditions;
 mod reads;
 mod source;

@@ -1,5 +1,6 @@
 //! A real PostgreSQL, started privately: what a source over it promises.
 
+mod batch;
 mod bench;
 mod crash;
 mod feed;

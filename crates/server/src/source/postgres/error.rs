@@ -40,6 +40,14 @@ pub fn is_outdated(error: &Error) -> bool {
     })
 }
 
+/// Whether the same write may be taken another time, though nothing of it is changed: a conflict with another transaction, a
+/// server that only reads just now, or one whose files fail.
+pub fn is_passing(error: &Error) -> bool {
+    let Some(answer) = error.as_db_error() else { return false };
+    let code = answer.code();
+    *code == SqlState::READ_ONLY_SQL_TRANSACTION || matches!(code.code().get(..2), Some("40" | "55" | "58"))
+}
+
 fn is_io(error: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = cause {

@@ -4,6 +4,7 @@
 //! follower. A commit's version is its LSN.
 
 mod barrier;
+mod batch;
 mod cell;
 mod database;
 mod describe;
@@ -17,6 +18,7 @@ mod pool;
 mod prepared;
 mod queue;
 mod replicas;
+mod rows;
 mod text;
 mod tls;
 mod write;
@@ -208,6 +210,13 @@ impl Source for Postgres {
 
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
         self.later(|shared| async move { write::write(&shared, write).await })
+    }
+
+    fn write_all(&self, lane: &str, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+        let (lane, count) = (lane.to_owned(), writes.len());
+        let work = |shared: Arc<Shared>| async move { Ok(batch::write_all(&shared, &lane, writes).await) };
+        let written = self.later(work);
+        Box::pin(async move { written.await.unwrap_or_else(|wrong| vec![Err(wrong); count]) })
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {

@@ -17,23 +17,13 @@ impl Text {
         let mut text = Text { sql: String::with_capacity(statement.len()), names: Vec::new() };
         let mut rest = statement;
         while let Some(c) = rest.chars().next() {
-            let taken = match c {
-                '\'' => quoted(rest, '\'', false),
-                '"' => quoted(rest, '"', false),
-                'e' | 'E' if rest[1..].starts_with('\'') => 1 + quoted(&rest[1..], '\'', true),
-                '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-                '/' if rest.starts_with("/*") => comment(rest),
-                '$' => dollar_quoted(rest).unwrap_or(1),
-                ':' if rest.starts_with("::") => 2,
-                ':' if is_start(rest[1..].chars().next()) => {
-                    let name = word(&rest[1..]);
-                    text.parameter(name);
-                    rest = &rest[1 + name.len()..];
-                    continue;
-                }
-                c if is_start(Some(c)) || c.is_ascii_digit() => name_length(rest),
-                c => c.len_utf8(),
-            };
+            if c == ':' && !rest.starts_with("::") && is_start(rest[1..].chars().next()) {
+                let name = word(&rest[1..]);
+                text.parameter(name);
+                rest = &rest[1 + name.len()..];
+                continue;
+            }
+            let taken = token(rest);
             text.sql.push_str(&rest[..taken]);
             rest = &rest[taken..];
         }
@@ -54,32 +44,34 @@ impl Text {
     pub fn with(&self, put: impl Fn(usize) -> String) -> String {
         let mut sql = String::new();
         let mut rest = &*self.sql;
-        while let Some(c) = rest.chars().next() {
-            let taken = match c {
-                '\'' => quoted(rest, '\'', false),
-                '"' => quoted(rest, '"', false),
-                'e' | 'E' if rest[1..].starts_with('\'') => 1 + quoted(&rest[1..], '\'', true),
-                '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-                '/' if rest.starts_with("/*") => comment(rest),
-                '$' => match dollar_quoted(rest) {
-                    Some(length) => length,
-                    None => {
-                        let digits = &rest[1..][..digits(&rest[1..])];
-                        match digits.parse::<usize>() {
-                            Ok(number @ 1..) => sql.push_str(&put(number - 1)),
-                            _ => sql.push('$'),
-                        }
-                        rest = &rest[1 + digits.len()..];
-                        continue;
-                    }
-                },
-                c if is_start(Some(c)) || c.is_ascii_digit() => name_length(rest),
-                c => c.len_utf8(),
-            };
+        while !rest.is_empty() {
+            let taken = token(rest);
+            if let Some(Ok(number @ 1..)) = rest[..taken].strip_prefix('$').map(str::parse::<usize>) {
+                sql.push_str(&put(number - 1));
+                rest = &rest[taken..];
+                continue;
+            }
             sql.push_str(&rest[..taken]);
             rest = &rest[taken..];
         }
         sql
+    }
+}
+
+/// The length of what a statement begins with: a quoted text or name, a comment, a name, a number, `$1`, `::`, or one
+/// character.
+pub fn token(rest: &str) -> usize {
+    let Some(c) = rest.chars().next() else { return 0 };
+    match c {
+        '\'' => quoted(rest, '\'', false),
+        '"' => quoted(rest, '"', false),
+        'e' | 'E' if rest[1..].starts_with('\'') => 1 + quoted(&rest[1..], '\'', true),
+        '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+        '/' if rest.starts_with("/*") => comment(rest),
+        '$' => dollar_quoted(rest).unwrap_or_else(|| 1 + digits(&rest[1..])),
+        ':' if rest.starts_with("::") => 2,
+        c if is_start(Some(c)) || c.is_ascii_digit() => name_length(rest),
+        c => c.len_utf8(),
     }
 }
 

@@ -11,16 +11,10 @@ use super::{Shared, error};
 use crate::source::{Receipt, Row, SourceError, Write};
 
 /// Puts a message into the transaction; it comes out of the log where the commit stands.
-const MARK: &str = "SELECT pg_logical_emit_message(true, :prefix, :message)::text";
+pub const MARK: &str = "SELECT pg_logical_emit_message(true, :prefix, :message)::text";
 
 /// Writes. Whatever the answer, the write's `committed` is called if and only if its commit is told of.
 pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError> {
-    let limit = Duration::from_millis(shared.timeout_ms);
-    // Without a feed nobody could say when the write is visible: it is not begun.
-    match tokio::time::timeout(limit, shared.feed.verified()).await {
-        Ok(()) => {}
-        Err(_) => return Err(SourceError::Unreachable(shared.feed.why_not())),
-    }
     let (number, message) = shared.feed.pending.number();
     let Write { statement, params, read_back, committed } = write;
     let (turn, receipt) = begun(shared, &statement.0, &params, read_back.as_ref(), &message).await?;
@@ -48,13 +42,9 @@ async fn begun<'s>(
     read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
     message: &str,
 ) -> Result<(Turn<'s>, Receipt), SourceError> {
-    let limit = Duration::from_millis(shared.timeout_ms);
     let mut again = true;
     loop {
-        let turn = match tokio::time::timeout(limit, shared.writes.turn()).await {
-            Ok(turn) => turn?,
-            Err(_) => return Err(SourceError::TooSlow(shared.timeout_ms)),
-        };
+        let turn = ready(shared).await?;
         let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
         match run.apart(run.begin(statement, params, read_back, message)).await {
             Ok(receipt) => return Ok((turn, receipt)),
@@ -69,8 +59,22 @@ async fn begun<'s>(
     }
 }
 
+/// A connection for a write, when one may begin.
+pub async fn ready(shared: &Shared) -> Result<Turn<'_>, SourceError> {
+    let limit = Duration::from_millis(shared.timeout_ms);
+    // Without a feed nobody could say when the write is visible: it is not begun.
+    match tokio::time::timeout(limit, shared.feed.verified()).await {
+        Ok(()) => {}
+        Err(_) => return Err(SourceError::Unreachable(shared.feed.why_not())),
+    }
+    match tokio::time::timeout(limit, shared.writes.turn()).await {
+        Ok(turn) => turn,
+        Err(_) => Err(SourceError::TooSlow(shared.timeout_ms)),
+    }
+}
+
 /// Waits for the feed; a write that it does not tell of in time may or may not have been committed.
-async fn wait(
+pub async fn wait(
     shared: &Shared,
     number: u64,
     told: &mut oneshot::Receiver<Receipt>,
