@@ -209,8 +209,15 @@ impl Checker<'_> {
             if level == Level::AtRest {
                 return Err((CONVERGE, format!("write {id} is not flushed")));
             }
+            // Flushed or not when it was read: what the level asks for is not older than what it was flushed as.
             if let Some(version) = self.chains.by(row, id) {
-                return self.shown(op, key, level, row, version.n, id);
+                let floor = self.floor(op, key, level, row, version.group);
+                if version.n < floor.n {
+                    let why =
+                        format!("write {id} is version {}; it may not be older than {}", version.n, floor.n);
+                    return Err((floor.rule, why));
+                }
+                return Ok(());
             }
         }
         let over = self.history.ops.iter().find(|over| {
@@ -260,7 +267,8 @@ impl Checker<'_> {
     fn cut(&self, op: &Op, level: Level) -> Option<(Us, &'static str)> {
         match level {
             Level::Strong => Some((op.began, "strong: every commit before the read")),
-            Level::AtRest => Some((op.began, CONVERGE)),
+            // Nothing is under way any more: all that the log has counts.
+            Level::AtRest => Some((Us::MAX, CONVERGE)),
             Level::Bounded(ms) => {
                 Some((op.began.saturating_sub(ms * 1000), "bounded: nothing overwritten longer ago"))
             }

@@ -70,13 +70,13 @@ fn a_commit_is_seen_when_the_level_says() {
         (Level::Bounded(1), 1_100, 1_111, "bounded"),
         (Level::Eventual, 1_100, 1_111, "eventual"),
         (Level::Session, 1_100, 1_111, "eventual"),
-        (Level::AtRest, 105, 111, "at rest"),
     ] {
         updated().saw(within, DOC, level, OLD).holds();
         updated().saw(after, DOC, level, OLD).breaks(rule);
         updated().saw(after, DOC, level, NEW).holds();
     }
     updated().saw(9_000, DOC, Level::Weak, OLD).holds();
+    updated().saw(9_000, DOC, Level::AtRest, OLD).breaks("at rest");
 }
 
 #[test]
@@ -208,6 +208,11 @@ fn written_back_values_are_seen_at_once_and_flushed() {
     back().saw(150, key, Level::Eventual, OLD).breaks("an acknowledged write is seen");
     back().saw(220, key, Level::AtRest, Seen::Raw(2)).breaks("at rest");
     back().write(300, key, 3, Strategy::Back).breaks("an acknowledged write is not lost");
+    let mut refused = Story::begins();
+    refused.write(100, key, 1, Strategy::Back);
+    refused.done(200, Did::Write { key, id: 2, strategy: Strategy::Back, bad: true });
+    refused.saw(300, key, Level::AtRest, OLD).holds();
+    refused.saw(320, key, Level::AtRest, Seen::Raw(2)).breaks("at rest");
 }
 
 #[test]

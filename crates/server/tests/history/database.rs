@@ -73,7 +73,11 @@ impl Session {
         match values.is_empty() {
             true => Ok(()),
             false => {
-                self.run(&[format!("INSERT INTO docs (run, k, g, op) VALUES {}", values.join(", "))]).await
+                self.run(&[format!(
+                    "INSERT INTO docs (run, k, g, op) VALUES {} ON CONFLICT DO NOTHING",
+                    values.join(", ")
+                )])
+                .await
             }
         }
     }

@@ -16,16 +16,18 @@ mod support;
 mod workload;
 mod world;
 
+use std::time::Duration;
+
 use database::Trouble;
 use parking_lot::Mutex;
 use planted::Fault;
 use support::Postgres;
-use world::{Plan, Played, World};
+use world::{Broken, Plan, Played, World};
 
 /// Interleavings when nothing else is asked for.
 const ROUNDS: u32 = 4_000;
 /// Interleavings within which every planted fault must be found.
-const FOUND_WITHIN: u32 = 2_000;
+const FOUND_WITHIN: u32 = 4_000;
 
 /// A feed is cut, and loses its place, more often than a server crashes.
 const TROUBLES: [Trouble; 10] = [
@@ -58,7 +60,13 @@ fn seed() -> u64 {
 /// Groups of transactions are durable at once here, so that the disk of the machine does not set the pace. A crash of the
 /// server loses nothing by it: what it has written, the system has.
 fn server() -> Postgres {
-    Postgres::start_with(&["wal_level=logical", "fsync=off", "deadlock_timeout=20ms"])
+    Postgres::start_with(&[
+        "wal_level=logical",
+        "fsync=off",
+        "deadlock_timeout=20ms",
+        "max_replication_slots=20",
+        "max_wal_senders=20",
+    ])
 }
 
 #[test]
@@ -66,20 +74,27 @@ fn every_promise_holds_in_random_interleavings() {
     let _alone = ALONE.lock();
     let rounds = number("CLEARWELL_ROUNDS").map_or(ROUNDS, |rounds| rounds as u32);
     let only = number("CLEARWELL_SCRIPT").map(|script| script as u32);
-    let plan = Plan { seed: seed(), rounds, only, troubles: &TROUBLES, progress: true };
+    let plan = Plan {
+        seed: seed(),
+        rounds,
+        only,
+        troubles: &TROUBLES,
+        calm: Duration::from_secs(6),
+        progress: true,
+    };
     let mut server = server();
     let world = World::start(&server, "history", Fault::None);
     let played = world.play(&mut server, plan);
     world.stop();
-    let Played { interleavings, operations, troubles, took, .. } = played;
+    let Played { interleavings, operations, troubles, took, .. } = &played;
     println!("{interleavings} interleavings, {operations} operations, {troubles} troubles, {took:?}");
-    if let Some((violation, history)) = played.broken {
+    if let Some(Broken { violation, history, told }) = played.broken {
         panic!(
-            "broken: {}\nby: {}\n{}\n\n{history}\nagain: CLEARWELL_SEED={} CLEARWELL_SCRIPT={} CLEARWELL_ROUNDS=2000",
+            "broken: {}\nby: {}\n{}\n\n{history}{told}\nagain: CLEARWELL_SEED={} CLEARWELL_SCRIPT={} CLEARWELL_ROUNDS=2000",
             violation.rule, violation.op, violation.why, plan.seed, history.run
         );
     }
-    assert_eq!(interleavings, rounds);
+    assert_eq!(played.interleavings, rounds);
 }
 
 #[test]
@@ -91,12 +106,19 @@ fn planted_faults_are_found() {
     for fault in Fault::ALL {
         let name = format!("fault_{fault:?}").to_lowercase();
         let troubles: &[Trouble] = if fault == Fault::GapSwallowed { &[Trouble::SlotDropped] } else { &[] };
-        let plan = Plan { seed, rounds: FOUND_WITHIN, only: None, troubles, progress: false };
+        let plan = Plan {
+            seed,
+            rounds: FOUND_WITHIN,
+            only: None,
+            troubles,
+            calm: Duration::from_secs(1),
+            progress: false,
+        };
         let world = World::start(&server, &name, fault);
         let played = world.play(&mut server, plan);
         world.stop();
         match played.broken {
-            Some((violation, _)) => {
+            Some(Broken { violation, .. }) => {
                 println!("{fault:?}: found after {} interleavings: {}", played.interleavings, violation.rule);
             }
             None => missed.push(fault),

@@ -3,17 +3,19 @@
 //! They stand in a [`Source`] around the real one, and in the one client that fills too late, so that the node under test is
 //! the one that is shipped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use clearwell::source::{
-    Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Write,
+    Cell, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Write,
 };
 use clearwell_engine::Version;
 use parking_lot::Mutex;
+
+use super::clients::Clock;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +62,50 @@ impl Fault {
     ];
 }
 
+/// The latest commits that the feed has told of, and when.
+#[derive(Default)]
+pub struct Heard(Mutex<VecDeque<(Instant, Commit)>>);
+
+impl Heard {
+    /// Commits that are remembered.
+    const MOST: usize = 20_000;
+
+    fn note(&self, commit: &Commit) {
+        let mut heard = self.0.lock();
+        if heard.len() == Heard::MOST {
+            heard.pop_front();
+        }
+        heard.push_back((Instant::now(), commit.clone()));
+    }
+
+    /// Those that concern an interleaving, in a line each.
+    pub fn of(&self, run: u32, clock: Clock) -> String {
+        let heard = self.0.lock();
+        let run = Some(&Cell::Integer(run.into()));
+        let concerns = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.get("run") == run);
+        let mine = heard
+            .iter()
+            .filter(|(_, commit)| commit.changes.iter().any(|c| concerns(&c.old) || concerns(&c.new)));
+        let line = |(at, commit): &(Instant, Commit)| {
+            let rows = commit
+                .changes
+                .iter()
+                .map(|c| c.new.as_ref().or(c.old.as_ref()).and_then(|row| row.get("k").cloned()));
+            let at = at.duration_since(clock.0).as_micros();
+            format!(
+                "told: {at:>10} version {:?} own {} rows {:?}\n",
+                commit.version,
+                commit.own,
+                rows.collect::<Vec<_>>()
+            )
+        };
+        mine.map(line).collect()
+    }
+}
+
 /// A source with a fault, whose loads are slow now and then.
 pub struct Planted {
+    pub heard: Arc<Heard>,
     inner: Arc<dyn Source>,
     fault: Fault,
     calls: AtomicU64,
@@ -70,7 +114,7 @@ pub struct Planted {
 
 impl Planted {
     pub fn over(inner: Arc<dyn Source>, fault: Fault) -> Planted {
-        Planted { inner, fault, calls: AtomicU64::new(0), replica: Arc::default() }
+        Planted { heard: Arc::default(), inner, fault, calls: AtomicU64::new(0), replica: Arc::default() }
     }
 
     /// Whether it is the turn of one call in `count`.
@@ -84,6 +128,7 @@ impl Source for Planted {
         self.inner.follow(Arc::new(Tapped {
             late: late_teller(follower.clone()),
             follower,
+            heard: self.heard.clone(),
             fault: self.fault,
             told: AtomicU64::new(0),
         }))
@@ -156,6 +201,7 @@ impl Source for Planted {
 /// Between the feed and the node.
 struct Tapped {
     follower: Arc<dyn Follower>,
+    heard: Arc<Heard>,
     late: Sender<(Instant, Commit)>,
     fault: Fault,
     told: AtomicU64,
@@ -186,6 +232,7 @@ impl Follower for Tapped {
             _ => {}
         }
         self.follower.committed(source, &commit);
+        self.heard.note(&commit);
     }
 
     fn lost(&self, source: &str, why: &str) {

@@ -6,12 +6,6 @@ CREATE TABLE docs (
 CREATE TABLE changes (run int, k int, n bigint, op text, g int);
 CREATE INDEX ON changes (run);
 
--- A load of a row with a delay has taken its snapshot, and then waits.
-CREATE FUNCTION slow(delay int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
-    PERFORM pg_sleep(delay / 1000.0);
-    RETURN true;
-END $$;
-
 -- Versions rise in the order of a row's commits, because they are taken while the row is locked. An INSERT has its row
 -- only afterwards: before it, it may still wait for somebody's DELETE.
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

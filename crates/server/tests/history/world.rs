@@ -21,7 +21,7 @@ use super::checker::{Bounds, Violation, check};
 use super::clients::{Clock, Crew};
 use super::database::{Outages, Session, Trouble, trouble};
 use super::history::{History, Key, Op, Outcome, Us};
-use super::planted::{Fault, Planted};
+use super::planted::{Fault, Heard, Planted};
 use super::workload::{BACK, CLIENTS, GROUPS, ROWS, Script};
 use crate::support::Postgres;
 
@@ -39,6 +39,8 @@ pub struct Plan {
     pub only: Option<u32>,
     /// What goes wrong with the source meanwhile.
     pub troubles: &'static [Trouble],
+    /// How long after one trouble the next begins, at most.
+    pub calm: Duration,
     pub progress: bool,
 }
 
@@ -49,7 +51,14 @@ pub struct Played {
     pub troubles: usize,
     pub took: Duration,
     /// The first history that broke a promise.
-    pub broken: Option<(Violation, History)>,
+    pub broken: Option<Broken>,
+}
+
+/// A broken promise, the history that shows it, and what the feed told meanwhile.
+pub struct Broken {
+    pub violation: Violation,
+    pub history: History,
+    pub told: String,
 }
 
 pub struct World {
@@ -61,6 +70,7 @@ pub struct World {
     fault: Fault,
     clock: Clock,
     outages: Outages,
+    heard: Arc<Heard>,
     _tasks: Tasks,
     _data: tempfile::TempDir,
 }
@@ -78,8 +88,9 @@ impl World {
         let declared = &config.sources["main"];
         setup(declared.postgres.as_ref().expect("it is PostgreSQL"), &watched, true).expect("it is set up");
         let opened = source::open("main", declared, data.path(), watched, 5).expect("it opens");
-        let planted: Arc<dyn Source> = Arc::new(Planted::over(opened.clone(), fault));
-        let sources = BTreeMap::from([("main".to_string(), planted)]);
+        let planted = Planted::over(opened.clone(), fault);
+        let heard = planted.heard.clone();
+        let sources = BTreeMap::from([("main".to_string(), Arc::new(planted) as Arc<dyn Source>)]);
         let tasks = Tasks::start().expect("a thread");
         let node = Node::over_in(config, sources, Some(data.path()), tasks.handle()).expect("a node");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -94,6 +105,7 @@ impl World {
             fault,
             clock,
             outages: Outages::default(),
+            heard,
             _tasks: tasks,
             _data: data,
         }
@@ -119,7 +131,10 @@ impl World {
     fn make_trouble(&self, server: &mut Postgres, plan: Plan, done: &AtomicBool) {
         let mut rng = fastrand::Rng::with_seed(plan.seed);
         while !done.load(Ordering::Relaxed) {
-            let pause = Instant::now() + Duration::from_millis(rng.u64(500..5_000));
+            let pause = Instant::now()
+                + Duration::from_millis(
+                    rng.u64(200..u64::try_from(plan.calm.as_millis()).expect("some seconds")),
+                );
             while Instant::now() < pause && !done.load(Ordering::Relaxed) {
                 std::thread::park_timeout(Duration::from_millis(50));
             }
@@ -158,8 +173,9 @@ impl World {
                 println!("{} interleavings, {} operations", state.finished, state.operations);
             }
             if let Err(violation) = judged {
-                let at = plan.only.unwrap_or(index);
-                state.broken.get_or_insert((violation, History { run: at, ..history }));
+                let told = self.heard.of(index, self.clock);
+                let history = History { run: plan.only.unwrap_or(index), ..history };
+                state.broken.get_or_insert(Broken { violation, history, told });
             }
         }
     }
@@ -246,7 +262,7 @@ struct State {
     next: u32,
     finished: u32,
     operations: u64,
-    broken: Option<(Violation, History)>,
+    broken: Option<Broken>,
 }
 
 /// Drives all of them on this thread.
