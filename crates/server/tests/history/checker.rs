@@ -3,7 +3,7 @@
 //! Values carry the version that the database gave them, so that no order has to be searched for: each read is compared
 //! with the oldest version that it may show, its floor. A read costs as much as the interleaving has operations.
 
-use super::chain::Chains;
+use super::chain::{Chains, Version};
 use super::history::{Did, History, Key, Level, Op, Outcome, Scope, Seen, Strategy, Us};
 
 /// What is asked of the feed.
@@ -132,7 +132,7 @@ impl Checker<'_> {
         if version.lo > op.ended {
             return Err((PHANTOM, format!("version {n} was written after it was read")));
         }
-        let floor = self.floor(op, key, level, row, version.group);
+        let floor = self.floor(op, key, level, row, Some(*version));
         if n < floor.n {
             return Err((
                 floor.rule,
@@ -211,7 +211,7 @@ impl Checker<'_> {
             }
             // Flushed or not when it was read: what the level asks for is not older than what it was flushed as.
             if let Some(version) = self.chains.by(row, id) {
-                let floor = self.floor(op, key, level, row, version.group);
+                let floor = self.floor(op, key, level, row, Some(*version));
                 if version.n < floor.n {
                     let why =
                         format!("write {id} is version {}; it may not be older than {}", version.n, floor.n);
@@ -239,8 +239,9 @@ impl Checker<'_> {
         }
     }
 
-    /// The oldest version of `row` that a read of `key` may show; `group`: which group the version that it does show is in.
-    fn floor(&self, op: &Op, key: Key, level: Level, row: u8, group: Option<u8>) -> Floor {
+    /// The oldest version of `row` that a read of `key` may show; `seen` is the one that it does show.
+    fn floor(&self, op: &Op, key: Key, level: Level, row: u8, seen: Option<Version>) -> Floor {
+        let (group, shown) = (seen.and_then(|version| version.group), seen.and_then(|version| version.id));
         let mut floor = Floor { n: 0, rule: PHANTOM };
         if level == Level::Weak {
             return floor;
@@ -254,8 +255,15 @@ impl Checker<'_> {
         if level == Level::Session {
             self.raise_by_session(op, key, row, &mut floor);
         }
+        // A write-through stores what it wrote when it is acknowledged: an invalidation meanwhile comes before it.
+        let through = shown.and_then(|id| {
+            self.history.ops.iter().find(
+                |op| matches!(op.did, Did::Write { id: by, strategy: Strategy::Through, .. } if by == id),
+            )
+        });
         for before in self.history.ops.iter().filter(|before| before.ended <= op.began) {
-            if before.outcome == Outcome::Done && covers(&before.did, key, group) {
+            let covers = before.outcome == Outcome::Done && covers(&before.did, key, group);
+            if covers && !through.is_some_and(|wrote| wrote.ended > before.began) {
                 let n = self.chains.committed(row, before.began);
                 floor.raise(n, "what was read before an invalidation is not read after it");
             }
