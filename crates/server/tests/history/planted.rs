@@ -30,7 +30,7 @@ pub enum Fault {
     ToldAfterAnswer,
     /// One load in ten is answered by a replica that has not heard of the last changes.
     StaleReplica,
-    /// All rows of a transaction but the first are told 20 ms later.
+    /// All rows of a transaction but the first are told 100 ms later.
     TransactionSplit,
     /// A barrier answers at once.
     BarrierOpen,
@@ -223,7 +223,7 @@ impl Follower for Tapped {
             Fault::ToldAfterAnswer if commit.own => return,
             Fault::TransactionSplit if commit.changes.len() > 1 => {
                 let changes = commit.changes.split_off(1);
-                self.tell_late(20, Commit { changes, ..commit.clone() });
+                self.tell_late(100, Commit { changes, ..commit.clone() });
             }
             Fault::InsertIgnored if commit.changes.iter().any(|change| change.old.is_none()) => return,
             Fault::OldRowIgnored => {
