@@ -26,7 +26,7 @@ pub struct Violation {
 }
 
 /// The first violation of a history, if there is any.
-pub fn check(history: &History, bounds: Bounds) -> Result<(), Violation> {
+pub fn check(history: &History, bounds: Bounds) -> Result<(), Box<Violation>> {
     let chains = Chains::of(history);
     let checker = Checker { history, chains, bounds };
     history.ops.iter().try_for_each(|op| {
@@ -36,7 +36,7 @@ pub fn check(history: &History, bounds: Bounds) -> Result<(), Violation> {
             (Did::Write { key, id, strategy, bad }, _) => checker.write(op, *key, *id, *strategy, *bad),
             _ => Ok(()),
         };
-        judged.map_err(|(rule, why)| Violation { rule, op: op.clone(), why })
+        judged.map_err(|(rule, why)| Box::new(Violation { rule, op: op.clone(), why }))
     })
 }
 
@@ -263,7 +263,7 @@ impl Checker<'_> {
         });
         for before in self.history.ops.iter().filter(|before| before.ended <= op.began) {
             let covers = before.outcome == Outcome::Done && covers(&before.did, key, group);
-            if covers && !through.is_some_and(|wrote| wrote.ended > before.began) {
+            if covers && through.is_none_or(|wrote| wrote.ended <= before.began) {
                 let n = self.chains.committed(row, before.began);
                 floor.raise(n, "what was read before an invalidation is not read after it");
             }

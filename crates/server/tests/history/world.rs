@@ -56,7 +56,7 @@ pub struct Played {
 
 /// A broken promise, the history that shows it, and what the feed told meanwhile.
 pub struct Broken {
-    pub violation: Violation,
+    pub violation: Box<Violation>,
     pub history: History,
     pub told: String,
 }
