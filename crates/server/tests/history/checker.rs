@@ -209,9 +209,10 @@ impl Checker<'_> {
             if level == Level::AtRest {
                 return Err((CONVERGE, format!("write {id} is not flushed")));
             }
-            // Flushed or not when it was read: what the level asks for is not older than what it was flushed as.
+            // Flushed or not when it was read: what the level asks for is not older than what it was flushed as. An
+            // invalidation takes away what was read, and not a write that is on its way.
             if let Some(version) = self.chains.by(row, id) {
-                let floor = self.floor(op, key, level, row, Some(*version));
+                let floor = self.floor_of_level(op, key, level, row);
                 if version.n < floor.n {
                     let why =
                         format!("write {id} is version {}; it may not be older than {}", version.n, floor.n);
@@ -241,7 +242,15 @@ impl Checker<'_> {
 
     /// The oldest version of `row` that a read of `key` may show; `seen` is the one that it does show.
     fn floor(&self, op: &Op, key: Key, level: Level, row: u8, seen: Option<Version>) -> Floor {
-        let (group, shown) = (seen.and_then(|version| version.group), seen.and_then(|version| version.id));
+        let mut floor = self.floor_of_level(op, key, level, row);
+        if level != Level::Weak {
+            self.raise_by_invalidations(op, key, row, seen, &mut floor);
+        }
+        floor
+    }
+
+    /// The same, whatever was invalidated.
+    fn floor_of_level(&self, op: &Op, key: Key, level: Level, row: u8) -> Floor {
         let mut floor = Floor { n: 0, rule: PHANTOM };
         if level == Level::Weak {
             return floor;
@@ -255,6 +264,12 @@ impl Checker<'_> {
         if level == Level::Session {
             self.raise_by_session(op, key, row, &mut floor);
         }
+        floor
+    }
+
+    /// Nothing is shown that was read before an invalidation of it.
+    fn raise_by_invalidations(&self, op: &Op, key: Key, row: u8, seen: Option<Version>, floor: &mut Floor) {
+        let (group, shown) = (seen.and_then(|version| version.group), seen.and_then(|version| version.id));
         // A write-through stores what it wrote when it is acknowledged: an invalidation meanwhile comes before it.
         let through = shown.and_then(|id| {
             self.history.ops.iter().find(
@@ -268,7 +283,6 @@ impl Checker<'_> {
                 floor.raise(n, "what was read before an invalidation is not read after it");
             }
         }
-        floor
     }
 
     /// Up to when commits must be seen at this level.
