@@ -81,8 +81,9 @@ impl Node {
             self.engine.peek(key, self.clock.tick(), |view| view.value().is_some()).unwrap_or(false)
         });
         let value = put.as_ref().map(|put| put.value.as_slice().into());
-        lane.write(key, seq, value, put.as_ref().and_then(|put| put.content_type.clone()));
+        // Before it can be flushed: a flush that overtakes this takes the value below away, and what it was made of.
         let began = self.disowned(key);
+        lane.write(key, seq, value, put.as_ref().and_then(|put| put.content_type.clone()));
         if let Some(put) = put {
             let names = target.keyspace.names(&target.captures, None);
             let draft = self.put_draft(put, Some(&target.keyspace), names);

@@ -9,7 +9,7 @@ use super::verified::Way;
 use super::{Answer, Demand, Node, ReadError, Turn};
 use crate::config::Level;
 use crate::keyspace::Keyspace;
-use crate::source::SourceError;
+use crate::source::{Later, SourceError};
 
 /// What [`Node::get`] found.
 #[derive(Debug)]
@@ -41,11 +41,21 @@ impl Node {
             return Turn::Now(Ok(self.get_plain(key, demand, seen)));
         };
         let level = demand.level.unwrap_or(keyspace.read);
+        let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
+        let node = self.clone();
+        match level {
+            // Its flush may be committed, and overwritten, before the feed tells of either.
+            Level::Bounded(ms) if backing.source.behind_ms() > ms && self.is_unflushed(keyspace, key) => {
+                return Turn::Later(node.behind_flush(target(), level, demand));
+            }
+            Level::Strong if self.is_unflushed(keyspace, key) => {
+                return Turn::Later(node.behind_flush(target(), level, demand));
+            }
+            _ => {}
+        }
         if let Some(answer) = self.unflushed(keyspace, key, level) {
             return Turn::Now(Ok(Got::Loaded(answer)));
         }
-        let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
-        let node = self.clone();
         let way = backing.is_unverified().then(|| self.way(keyspace, backing, key, level));
         match level {
             _ if way == Some(Way::Refused) => return Turn::Now(Err(Node::refused(keyspace, backing))),
@@ -169,6 +179,32 @@ impl Node {
             return Err(ReadError::Unmet(level, error.to_string()));
         }
         self.loaded(target, level, Demand { stale: false, ..demand }).await
+    }
+
+    /// A key with an unflushed write. One that still is unflushed when all commits before this read are told will come to the
+    /// source after them.
+    fn behind_flush<R: Send + 'static>(
+        self: Arc<Self>,
+        target: Target,
+        level: Level,
+        demand: Demand,
+    ) -> Later<Result<Got<R>, ReadError>> {
+        Box::pin(async move {
+            let Some(backing) = target.backing() else {
+                return self.anew(target, level).await.map(Got::Loaded);
+            };
+            if let Err(error) = backing.source.barrier().await {
+                return Err(ReadError::Unmet(level, error.to_string()));
+            }
+            if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
+                return Ok(Got::Loaded(answer));
+            }
+            let read = match backing.followed {
+                true => self.loaded(target, level, Demand { stale: false, ..demand }).await,
+                false => self.anew(target, level).await,
+            };
+            read.map(Got::Loaded)
+        })
     }
 
     /// No feed tells of changes to this keyspace, or not now: only the source itself knows.

@@ -51,10 +51,20 @@ impl Postgres {
         self.try_psql(sql).unwrap_or_else(|wrong| panic!("psql: {wrong}\nof: {sql}"))
     }
 
+    /// The same in another database of the server.
+    pub fn psql_in(&self, database: &str, sql: &str) -> String {
+        let url = format!("{}{database}", self.url().trim_end_matches("postgres"));
+        self.psql_at(&url, sql).unwrap_or_else(|wrong| panic!("psql: {wrong}\nof: {sql}"))
+    }
+
     /// The same; what psql complains about is the error.
     pub fn try_psql(&self, sql: &str) -> Result<String, String> {
+        self.psql_at(&self.url(), sql)
+    }
+
+    fn psql_at(&self, url: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(format!("{PROGRAMS}/psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", sql])
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
             .output()
             .expect("psql is installed");
         match output.status.success() {

@@ -18,6 +18,8 @@ const CHANGES_MAX: usize = 1_000_000;
 pub struct Told {
     /// What to tell the follower; `own` is left to whoever knows the marks.
     pub commit: Commit,
+    /// The transaction's number, its lower half.
+    pub xid: u32,
     /// Messages of this program's writes, ours and other nodes'.
     pub marks: Vec<Box<[u8]>>,
     /// Why the changes above are not all: anything may have changed besides.
@@ -81,9 +83,9 @@ impl Assembler {
     /// One message; at a transaction's last, the transaction.
     pub fn take(&mut self, message: Message<'_>) -> Result<Option<Told>, Malformed> {
         match message {
-            Message::Begin { commit_lsn } => {
+            Message::Begin { commit_lsn, xid } => {
                 let commit = Commit { version: Version(commit_lsn), own: false, changes: Vec::new() };
-                self.open = Some(Told { commit, marks: Vec::new(), doubt: None, end_lsn: 0 });
+                self.open = Some(Told { commit, xid, marks: Vec::new(), doubt: None, end_lsn: 0 });
             }
             Message::Commit { end_lsn } => {
                 let told = self.open.take().ok_or(Malformed)?;

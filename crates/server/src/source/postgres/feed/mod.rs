@@ -5,6 +5,7 @@
 //! begun: what was loaded between the two is not covered by either stream.
 
 mod assemble;
+mod ended;
 mod pgoutput;
 mod session;
 pub mod setup;

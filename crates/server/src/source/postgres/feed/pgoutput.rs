@@ -10,6 +10,7 @@ use std::fmt;
 pub enum Message<'a> {
     Begin {
         commit_lsn: u64,
+        xid: u32,
     },
     Commit {
         end_lsn: u64,
@@ -96,7 +97,11 @@ impl fmt::Display for Malformed {
 pub fn read(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
     let mut input = Input(bytes);
     match input.byte()? {
-        b'B' => Ok(Message::Begin { commit_lsn: input.long()? }),
+        b'B' => {
+            let commit_lsn = input.long()?;
+            let _time = input.long()?;
+            Ok(Message::Begin { commit_lsn, xid: input.int()? })
+        }
         b'C' => {
             let _flags = input.byte()?;
             let _commit_lsn = input.long()?;
@@ -232,7 +237,10 @@ mod tests {
 
     #[test]
     fn messages_are_read() {
-        assert_eq!(read(b"B\0\0\0\0\0\0\0\x05tttttttt\0\0\0\x01"), Ok(Message::Begin { commit_lsn: 5 }));
+        assert_eq!(
+            read(b"B\0\0\0\0\0\0\0\x05tttttttt\0\0\0\x01"),
+            Ok(Message::Begin { commit_lsn: 5, xid: 1 })
+        );
         let commit = b"C\0\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x09tttttttt";
         assert_eq!(read(commit), Ok(Message::Commit { end_lsn: 9 }));
         let relation = b"R\0\0\0\x07public\0posts\0d\0\x02\x01id\0\0\0\0\x17\xff\xff\xff\xff\0a\0\0\0\0\x19\xff\xff\xff\xff";

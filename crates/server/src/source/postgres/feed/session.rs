@@ -8,6 +8,7 @@ use clearwell_engine::Version;
 use tokio_postgres::error::SqlState;
 
 use super::assemble::{Assembler, Told};
+use super::ended::Ended;
 use super::pgoutput::{self, Message};
 use super::setup::{self, Setup};
 use super::wire::{Frame, Wire, WireError, lsn};
@@ -58,6 +59,8 @@ struct Loop {
     place: Option<Place>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
+    /// Which transactions readers saw as ended, when it was last asked.
+    ended: Ended,
     /// What a stream that has begun must still pass.
     behind: Option<Behind>,
     /// Told when the first stream is complete, or why none will be.
@@ -89,7 +92,8 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
 pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
-    let mut state = Loop { feed, follower, place: None, lost: false, behind: None, ready: Some(ready) };
+    let (ready, ended) = (Some(ready), Ended::default());
+    let mut state = Loop { feed, follower, place: None, lost: false, ended, behind: None, ready };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
@@ -175,6 +179,7 @@ impl Loop {
         }
         *feed.tables.lock() = setup.tables.clone();
         *feed.doubt.lock() = None;
+        self.ended = Ended::default();
         self.place = Some(Place { applied: from, server: setup.server });
         feed.position.send_replace(from);
         feed.set_problem(Some("the feed catches up with the log".into()));
@@ -328,6 +333,7 @@ impl Loop {
                     self.meet(relation.id, link, assembler).await?;
                 }
                 if let Some(told) = assembler.take(message).map_err(unreadable)? {
+                    self.wait_for_end(told.xid, wire, link).await?;
                     self.tell(told);
                 }
                 Ok(())
@@ -354,10 +360,28 @@ impl Loop {
         }
     }
 
+    /// Waits until readers see a transaction as ended. One answer does for many transactions when the feed is behind.
+    async fn wait_for_end(&mut self, xid: u32, wire: &mut Wire, link: &Link) -> Result<(), Stop> {
+        let mut told = Instant::now();
+        let mut again = false;
+        while !self.ended.contains(xid) {
+            if std::mem::replace(&mut again, true) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            self.ended = Ended::look(link).await?;
+            // The server ends a connection on which it hears nothing.
+            if told.elapsed() > Duration::from_secs(1) {
+                told = Instant::now();
+                wire.status(self.applied(), false).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// All effects of a transaction at once, then the writes of ours that it is; only then the position moves.
     fn tell(&mut self, told: Told) {
         let feed = &self.feed;
-        let Told { mut commit, marks, doubt, end_lsn } = told;
+        let Told { mut commit, marks, doubt, end_lsn, xid: _ } = told;
         let ours: Vec<u64> = marks.iter().filter_map(|mark| feed.pending.number_in(mark)).collect();
         commit.own = !ours.is_empty();
         feed.telling(end_lsn);

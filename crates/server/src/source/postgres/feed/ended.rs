@@ -1,0 +1,75 @@
+//! Whether a transaction that the log tells of has ended for readers too.
+//!
+//! A server writes a commit to its log, from where it is sent to us, and only then lets readers see it: a moment later, or
+//! much later on a busy machine or while it waits for synchronous standbys. A load in between would read the row as it was,
+//! after the feed has told of the change, and nothing would ever take it away again. So a commit is told when it can be read.
+
+use crate::source::postgres::link::Link;
+
+/// Which transactions had ended when the server was asked: those before `next` that are not in `open`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    next: u64,
+    open: Vec<u64>,
+}
+
+impl Ended {
+    /// Asks the server.
+    pub async fn look(link: &Link) -> Result<Ended, tokio_postgres::Error> {
+        let statement = link.own("SELECT pg_current_snapshot()::text").await?;
+        let row = link.client.query_one(&statement, &[]).await?;
+        // What cannot be read proves nothing: the server is asked again.
+        Ok(Ended::parse(row.get(0)).unwrap_or_default())
+    }
+
+    /// Reads `xmin:xmax:xip,xip`.
+    fn parse(snapshot: &str) -> Option<Ended> {
+        let mut parts = snapshot.split(':').skip(1);
+        let next = parts.next()?.parse().ok()?;
+        let open = parts.next()?.split(',').filter(|xid| !xid.is_empty());
+        Some(Ended { next, open: open.map(|xid| xid.parse().ok()).collect::<Option<_>>()? })
+    }
+
+    /// Whether this transaction had ended. The log tells the lower half of its number; it is one of the two billion around
+    /// the newest.
+    pub fn contains(&self, xid: u32) -> bool {
+        const HALF: u64 = 1 << 31;
+        let wrap = 2 * HALF;
+        let same = self.next / wrap * wrap + u64::from(xid);
+        let whole = match same {
+            same if same >= self.next + HALF => same.saturating_sub(wrap),
+            same if same + HALF < self.next => same + wrap,
+            same => same,
+        };
+        whole < self.next && !self.open.contains(&whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ended;
+
+    #[test]
+    fn what_is_open_or_younger_has_not_ended() {
+        let ended = Ended::parse("100:105:100,103").unwrap();
+        assert_eq!(
+            [99, 100, 101, 103, 104, 105].map(|xid| ended.contains(xid)),
+            [true, false, true, false, true, false]
+        );
+        assert_eq!(Ended::parse("100:100:"), Some(Ended { next: 100, open: vec![] }));
+        assert!(!Ended::default().contains(3));
+        assert_eq!(Ended::parse("100"), None);
+    }
+
+    #[test]
+    fn numbers_go_round() {
+        let round = 1u64 << 32;
+        let ended = Ended { next: round + 5, open: vec![round - 1, round + 3] };
+        assert_eq!(
+            [u32::MAX, u32::MAX - 1, 3, 4, 5].map(|xid| ended.contains(xid)),
+            [false, true, false, true, false]
+        );
+        let ended = Ended { next: round - 5, open: vec![] };
+        assert!(ended.contains(u32::MAX - 10) && !ended.contains(2));
+    }
+}
