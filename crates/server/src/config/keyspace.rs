@@ -10,6 +10,7 @@ use super::error::{ConfigError, nearest};
 use super::section::Section;
 use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, Strategy, Unverified, words};
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
+use crate::source::postgres;
 
 pub const KEYS: [&str; 21] = [
     "pattern",
@@ -42,7 +43,8 @@ pub fn read(
     sources: &BTreeMap<String, SourceConfig>,
 ) -> Result<KeyspaceConfig, ConfigError> {
     let source = source(section, sources)?;
-    let [load, store, delete] = statements(section, pattern, source.is_some())?;
+    let [load, store, delete] =
+        statements(section, pattern, source.as_ref().and_then(|name| sources.get(name)))?;
     let write = strategy(section, source.is_some(), store.is_some())?;
     let flush = flush(section, store.is_some())?;
     let names = Names { section, pattern, columns: load.is_some() };
@@ -123,8 +125,10 @@ fn source(
 fn statements(
     section: &Section<'_>,
     pattern: &Pattern,
-    has_source: bool,
+    source: Option<&SourceConfig>,
 ) -> Result<[Option<String>; 3], ConfigError> {
+    let has_source = source.is_some();
+    let is_postgres = source.is_some_and(|source| source.postgres.is_some());
     if has_source && !section.has("load") {
         return Err(section.error("source", "a [[keyspace]] with a source needs load"));
     }
@@ -133,12 +137,12 @@ fn statements(
         if section.has(key) && !has_source {
             return Err(section.error(key, format!("{key} needs a source in the same [[keyspace]]")));
         }
-        statements[place] = section.read(key, |sql| statement(sql, key, pattern))?;
+        statements[place] = section.read(key, |sql| statement(sql, key, pattern, is_postgres))?;
     }
     Ok(statements)
 }
 
-fn statement(sql: &str, key: &str, pattern: &Pattern) -> Result<String, String> {
+fn statement(sql: &str, key: &str, pattern: &Pattern, is_postgres: bool) -> Result<String, String> {
     if sql.trim().is_empty() {
         return Err("it cannot be empty".into());
     }
@@ -146,12 +150,16 @@ fn statement(sql: &str, key: &str, pattern: &Pattern) -> Result<String, String> 
     if key == "store" {
         known.push(VALUE);
     }
-    let given = parameters(sql)?;
-    if let Some(unknown) = given.iter().find(|name| !known.contains(name)) {
+    // Each database has its own quotes and operators.
+    let given = match is_postgres {
+        true => postgres::parameters(sql)?,
+        false => parameters(sql)?.into_iter().map(Arc::from).collect(),
+    };
+    if let Some(unknown) = given.iter().find(|name| !known.contains(&&***name)) {
         let hint = nearest(unknown, &known);
         return Err(format!("parameter :{unknown} is not captured by the pattern{hint}"));
     }
-    match known.iter().find(|name| key != "load" && !given.contains(name)) {
+    match known.iter().find(|name| key != "load" && !given.iter().any(|given| **given == ***name)) {
         Some(&VALUE) => Err("it does not use :value, the value to be stored".into()),
         Some(name) => Err(format!("it does not use :{name}, so that it would change the rows of other keys")),
         None => Ok(sql.into()),

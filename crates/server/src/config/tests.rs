@@ -55,6 +55,16 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "url in [source.main]: the file's name is missing, such as \"sqlite://posts.db\"",
     ),
     (
+        "[source.main]\nurl = '${NO_SUCH_VARIABLE}'",
+        2,
+        "url in [source.main]: the environment variable NO_SUCH_VARIABLE is not set",
+    ),
+    (
+        "[source.main]\nurl = 'postgres://db/posts'\n[[keyspace]]\npattern = 'a:{id}'\nsource = 'main'\nload = 'SELECT $1'",
+        6,
+        "load in [[keyspace]]: parameters are written :name, not $1",
+    ),
+    (
         "[source.main]\nurl = 'postgres://db/posts'\nslot = 'a-b'",
         3,
         "slot in [source.main]: \"a-b\" may only have a-z, 0-9 and _, 1 to 63 of them",

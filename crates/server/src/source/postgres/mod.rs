@@ -31,6 +31,7 @@ use clearwell_engine::Version;
 use tokio::runtime::Handle;
 
 pub use feed::setup::{Setup, setup};
+pub use text::parameters;
 
 use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
 use crate::config::PostgresConfig;

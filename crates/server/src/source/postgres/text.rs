@@ -58,6 +58,22 @@ impl Text {
     }
 }
 
+/// The named parameters of a statement, each once, in order.
+///
+/// # Errors
+/// It has a numbered one: what it is bound to could only be guessed.
+pub fn parameters(statement: &str) -> Result<Vec<Arc<str>>, String> {
+    let mut rest = statement;
+    while !rest.is_empty() {
+        let (token, behind) = rest.split_at(token(rest));
+        if token.strip_prefix('$').is_some_and(|number| number.parse::<u32>().is_ok()) {
+            return Err(format!("parameters are written :name, not {token}"));
+        }
+        rest = behind;
+    }
+    Ok(Text::parse(statement).names)
+}
+
 /// The length of what a statement begins with: a quoted text or name, a comment, a name, a number, `$1`, `::`, or one
 /// character.
 pub fn token(rest: &str) -> usize {
@@ -159,6 +175,14 @@ mod tests {
         );
         becomes("SELECT :a::int, x::text", "SELECT $1::int, x::text", &["a"]);
         becomes("SELECT 1", "SELECT 1", &[]);
+    }
+
+    #[test]
+    fn numbered_parameters_are_refused() {
+        let names = parameters("SELECT ARRAY[:a, :b], data ? 'k', '$1', $q$ $2 $q$ FROM t$3 WHERE a = :a");
+        assert_eq!(names, Ok(vec!["a".into(), "b".into()]));
+        let wrong = parameters("SELECT $12 FROM t WHERE id = :id");
+        assert_eq!(wrong, Err("parameters are written :name, not $12".into()));
     }
 
     #[test]
