@@ -5,11 +5,8 @@
 //! hence the lane's advisory lock, which makes batches of one lane wait for each other, those of an earlier run included.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -20,6 +17,7 @@ use super::link::{Fault, Link};
 use super::pending::{Committed, PREFIX};
 use super::pool::Turn;
 use super::rows::Rows;
+use super::sent::Sent;
 use super::write::{self, MARK};
 use super::{Shared, error};
 use crate::source::{Cell, Param, Receipt, SourceError, Statement, Write};
@@ -354,37 +352,6 @@ fn cut(range: Range<usize>) -> Vec<Range<usize>> {
     }
     let size = range.len().div_ceil(PARTS);
     range.clone().step_by(size).rev().map(|from| from..range.end.min(from + size)).collect()
-}
-
-/// Statements on their way, in their order.
-#[derive(Default)]
-struct Sent<'l>(Vec<Running<'l>>);
-
-enum Running<'l> {
-    Sent(Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send + 'l>>),
-    Answered(Result<(), SourceError>),
-}
-
-impl<'l> Sent<'l> {
-    /// The first poll sends it; one that has to be prepared first is waited for that long by those behind it.
-    async fn send(&mut self, work: impl Future<Output = Result<(), SourceError>> + Send + 'l) {
-        let mut work: Pin<Box<dyn Future<Output = _> + Send + 'l>> = Box::pin(work);
-        let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
-        self.0.push(match polled {
-            Poll::Ready(done) => Running::Answered(done),
-            Poll::Pending => Running::Sent(work),
-        });
-    }
-
-    async fn answered(self) -> Result<(), SourceError> {
-        for running in self.0 {
-            match running {
-                Running::Answered(done) => done?,
-                Running::Sent(work) => work.await?,
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod prepared;
 mod queue;
 mod replicas;
 mod rows;
+mod sent;
 mod text;
 mod tls;
 mod write;
