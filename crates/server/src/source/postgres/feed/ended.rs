@@ -4,18 +4,51 @@
 //! much later on a busy machine or while it waits for synchronous standbys. A load in between would read the row as it was,
 //! after the feed has told of the change, and nothing would ever take it away again. So a commit is told when it can be read.
 
+use std::time::Duration;
+
+use tokio_postgres::Error;
+
+use crate::source::postgres::database::Database;
 use crate::source::postgres::link::Link;
+
+/// How long a connection has to answer. One that does not, or that breaks, is made anew.
+const ANSWER: Duration = Duration::from_millis(300);
+
+/// What readers see. One answer does for many transactions when the feed is behind.
+#[derive(Default)]
+pub struct Readers {
+    ended: Ended,
+    /// Where to ask; `None`: to be connected.
+    link: Option<Link>,
+}
+
+impl Readers {
+    /// Whether they see this transaction as ended, by the last answer or by a new one.
+    pub async fn see(&mut self, xid: u32, database: &Database) -> Result<bool, Error> {
+        if self.ended.contains(xid) {
+            return Ok(true);
+        }
+        let link = match self.link.take() {
+            Some(link) => link,
+            None => Link::connect(database).await?,
+        };
+        if let Ok(Ok(ended)) = tokio::time::timeout(ANSWER, Ended::look(&link)).await {
+            (self.ended, self.link) = (ended, Some(link));
+        }
+        Ok(self.ended.contains(xid))
+    }
+}
 
 /// Which transactions had ended when the server was asked: those before `next` that are not in `open`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Ended {
+struct Ended {
     next: u64,
     open: Vec<u64>,
 }
 
 impl Ended {
     /// Asks the server.
-    pub async fn look(link: &Link) -> Result<Ended, tokio_postgres::Error> {
+    async fn look(link: &Link) -> Result<Ended, Error> {
         let statement = link.own("SELECT pg_current_snapshot()::text").await?;
         let row = link.client.query_one(&statement, &[]).await?;
         // What cannot be read proves nothing: the server is asked again.
@@ -32,7 +65,7 @@ impl Ended {
 
     /// Whether this transaction had ended. The log tells the lower half of its number; it is one of the two billion around
     /// the newest.
-    pub fn contains(&self, xid: u32) -> bool {
+    fn contains(&self, xid: u32) -> bool {
         const HALF: u64 = 1 << 31;
         let wrap = 2 * HALF;
         let same = self.next / wrap * wrap + u64::from(xid);

@@ -8,7 +8,7 @@ use clearwell_engine::Version;
 use tokio_postgres::error::SqlState;
 
 use super::assemble::{Assembler, Told};
-use super::ended::Ended;
+use super::ended::Readers;
 use super::pgoutput::{self, Message};
 use super::setup::{self, Setup};
 use super::wire::{Frame, Wire, WireError, lsn};
@@ -59,8 +59,7 @@ struct Loop {
     place: Option<Place>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
-    /// Which transactions readers saw as ended, when it was last asked.
-    ended: Ended,
+    readers: Readers,
     /// What a stream that has begun must still pass.
     behind: Option<Behind>,
     /// Told when the first stream is complete, or why none will be.
@@ -92,8 +91,8 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
 pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
     let started = Instant::now();
-    let (ready, ended) = (Some(ready), Ended::default());
-    let mut state = Loop { feed, follower, place: None, lost: false, ended, behind: None, ready };
+    let (readers, ready) = (Readers::default(), Some(ready));
+    let mut state = Loop { feed, follower, place: None, lost: false, readers, behind: None, ready };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
@@ -179,7 +178,7 @@ impl Loop {
         }
         *feed.tables.lock() = setup.tables.clone();
         *feed.doubt.lock() = None;
-        self.ended = Ended::default();
+        self.readers = Readers::default();
         self.place = Some(Place { applied: from, server: setup.server });
         feed.position.send_replace(from);
         feed.set_problem(Some("the feed catches up with the log".into()));
@@ -333,7 +332,7 @@ impl Loop {
                     self.meet(relation.id, link, assembler).await?;
                 }
                 if let Some(told) = assembler.take(message).map_err(unreadable)? {
-                    self.wait_for_end(told.xid, wire, link).await?;
+                    self.wait_for_end(told.xid, wire).await?;
                     self.tell(told);
                 }
                 Ok(())
@@ -360,20 +359,12 @@ impl Loop {
         }
     }
 
-    /// Waits until readers see a transaction as ended. One answer does for many transactions when the feed is behind.
-    async fn wait_for_end(&mut self, xid: u32, wire: &mut Wire, link: &Link) -> Result<(), Stop> {
-        let mut told = Instant::now();
-        let mut again = false;
-        while !self.ended.contains(xid) {
-            if std::mem::replace(&mut again, true) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            self.ended = Ended::look(link).await?;
+    /// Waits until readers see a transaction as ended.
+    async fn wait_for_end(&mut self, xid: u32, wire: &mut Wire) -> Result<(), Stop> {
+        while !self.readers.see(xid, &self.feed.database).await? {
+            tokio::time::sleep(Duration::from_millis(1)).await;
             // The server ends a connection on which it hears nothing.
-            if told.elapsed() > Duration::from_secs(1) {
-                told = Instant::now();
-                wire.status(self.applied(), false).await?;
-            }
+            wire.status(self.applied(), false).await?;
         }
         Ok(())
     }
