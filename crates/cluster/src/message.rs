@@ -83,6 +83,8 @@ pub struct LeaseGrant {
 pub struct Stream {
     /// Which subscription; a new number says that the owner knows nothing of earlier interests.
     pub subscription: u64,
+    /// The head of the log when the subscription began.
+    pub first: Position,
     /// The last record that was addressed to the holder.
     pub last: Position,
     /// The last record of the log.
@@ -183,7 +185,9 @@ pub struct State {
     /// The contents are those of this place of the owner's log; later records follow by themselves.
     pub base: Position,
     /// Entries.
-    pub entries: Vec<(Entry, AsOf)>,
+    pub entries: Vec<Entry>,
+    /// As of when they were current, besides `base`.
+    pub as_of: AsOf,
     /// When names were last invalidated, as far as the owner remembers.
     pub marks: Vec<(Name, Position)>,
     /// Up to here it does not remember.
