@@ -48,11 +48,13 @@ impl OwnerLease {
         if !grant.granted || grant.epoch != view.epoch || !view.voters.contains(&from) {
             return;
         }
-        let newer = self.grants.get(&from).is_none_or(|old| (old.epoch, old.sent) <= (grant.epoch, grant.sent));
+        let newer =
+            self.grants.get(&from).is_none_or(|old| (old.epoch, old.sent) <= (grant.epoch, grant.sent));
         if newer {
             self.grants.insert(from, grant);
         }
-        let present: Vec<&LeaseGrant> = self.grants.values().filter(|grant| grant.epoch == view.epoch).collect();
+        let present: Vec<&LeaseGrant> =
+            self.grants.values().filter(|grant| grant.epoch == view.epoch).collect();
         if present.len() < view.majority() {
             return;
         }

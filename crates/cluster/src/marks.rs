@@ -22,10 +22,7 @@ impl Marks {
         if record.is_wide() {
             self.wide = self.wide.max(record.position);
         }
-        if let Some(name) = record.makes_old() {
-            if record.cascades() {
-                self.raise(Name::Dependents(name.bytes().clone()), record.position);
-            }
+        for name in record.old_names() {
             self.raise(name, record.position);
         }
         while self.last.len() > config.tail_most {
@@ -50,11 +47,6 @@ impl Marks {
             }
         }
         self.order.insert((position, name), ());
-    }
-
-    /// Forgets all up to a place.
-    pub fn raise_floor(&mut self, floor: Position) {
-        self.floor = self.floor.max(floor);
     }
 
     /// The last invalidation that covered the name, or may have.

@@ -6,6 +6,7 @@ use clearwell_engine::Millis;
 
 use crate::decree::Decree;
 use crate::entry::{AsOf, Entry};
+use crate::input::Operation;
 use crate::name::Name;
 use crate::record::Record;
 use crate::request::{Answer, Request};
@@ -51,6 +52,8 @@ pub enum Message {
     Digests(Digests),
     /// The slots that differ.
     Differ(Differ),
+    /// What an operator wants, for the voters.
+    Operate(Operation),
 }
 
 /// Asks for an ownership lease.
@@ -156,8 +159,8 @@ pub struct Enlist {
 pub struct Enlisted {
     /// The holder's number.
     pub ticket: Ticket,
-    /// For each name in the order asked: nothing was invalidated since. Empty when the owner could not take it.
-    pub clean: Vec<bool>,
+    /// For each name in the order asked: nothing was invalidated since. `None` where the other does not own it now.
+    pub clean: Vec<Option<bool>>,
     /// Where the log stands.
     pub stream: Stream,
 }
@@ -195,7 +198,7 @@ pub struct State {
     /// Keys whose writes are under way, with their intents.
     pub intents: Vec<(Bytes, Position)>,
     /// Writes that the source does not have yet.
-    pub journal: Vec<(Entry, Position)>,
+    pub journal: Vec<Entry>,
     /// Which transfer.
     pub ticket: Ticket,
     /// The owner's view.

@@ -28,6 +28,8 @@ pub struct Subscriber {
     pub follows: BTreeMap<Slot, bool>,
     hints: VecDeque<(Millis, Arc<Record>)>,
     lost: Option<Position>,
+    /// The head when a hint was last dropped: what was handed over before it is not whole.
+    pub lost_at: Position,
     heard: Millis,
     /// What is to be sent at the end of this step.
     outgoing: Option<Records>,
@@ -57,6 +59,7 @@ impl Subscribers {
                 follows: BTreeMap::new(),
                 hints: VecDeque::new(),
                 lost: None,
+                lost_at: Position(0),
                 heard: now,
                 outgoing: None,
             }
@@ -99,11 +102,6 @@ impl Subscribers {
         }
     }
 
-    /// Whether anybody is interested in the name.
-    pub fn is_wanted(&self, name: &Name) -> bool {
-        self.interest.contains_key(name)
-    }
-
     /// A holder is to follow a slot from now on, or has to be given it anew.
     pub fn follow(&mut self, now: Millis, peer: Peer, slot: Slot, head: Position) {
         self.following.entry(slot).or_default().insert(peer);
@@ -125,17 +123,18 @@ impl Subscribers {
         self.following.get(&slot).into_iter().flatten().copied()
     }
 
+    /// Who follows any slot.
+    pub fn all_followers(&self) -> BTreeSet<Peer> {
+        self.following.values().flatten().copied().collect()
+    }
+
     /// Addresses a record to all whom it concerns and returns them. The interests that it serves end with it.
     pub fn address(&mut self, now: Millis, config: &Config, record: &Arc<Record>) -> BTreeSet<Peer> {
         let mut peers = BTreeSet::new();
-        if record.is_wide() {
+        if record.is_for_all() {
             peers.extend(self.holders.keys().copied());
         }
-        if let Some(name) = record.makes_old() {
-            if record.cascades() {
-                let dependents = self.interest.remove(&Name::Dependents(name.bytes().clone()));
-                peers.extend(dependents.into_iter().flatten().map(|(peer, _)| peer));
-            }
+        for name in record.old_names() {
             peers.extend(self.interest.remove(&name).into_iter().flatten().map(|(peer, _)| peer));
         }
         if let Some(slot) = record.slot {
@@ -162,8 +161,32 @@ impl Subscribers {
         })
     }
 
+    /// Asks all who may still have a copy under the name to say at once that they have not.
+    pub fn hurry(&mut self, now: Millis, config: &Config, name: &Name, position: Position) {
+        for holder in self.holders.values_mut() {
+            let old = |record: &Record| {
+                record.position <= position && (record.is_wide() || record.makes_old().as_ref() == Some(name))
+            };
+            if holder.acked >= position || !holder.hints.iter().any(|(_, record)| old(record)) {
+                continue;
+            }
+            if holder.outgoing.is_none() {
+                let acked = holder.acked;
+                holder.outgoing = holder.replay(now, config, acked);
+            }
+            if let Some(outgoing) = &mut holder.outgoing {
+                outgoing.reply = true;
+            }
+        }
+    }
+
+    /// A new owner tells of these slots from now on.
+    pub fn leave(&mut self, slots: &[Slot], count: u16) {
+        self.interest.retain(|name, _| slots.binary_search(&name.slot(count)).is_err());
+    }
+
     /// Asks all to whom something goes out in this step to confirm it at once.
-    pub fn ask_reply(&mut self, peers: &BTreeSet<Peer>) {
+    pub fn ask_reply(&mut self, peers: &[Peer]) {
         for peer in peers {
             let outgoing = self.holders.get_mut(peer).and_then(|holder| holder.outgoing.as_mut());
             if let Some(outgoing) = outgoing {
@@ -183,7 +206,13 @@ impl Subscribers {
     }
 
     /// A heartbeat; `None` when the holder is not known by that subscription.
-    pub fn heartbeat(&mut self, now: Millis, config: &Config, from: Peer, beat: &Heartbeat) -> Option<Records> {
+    pub fn heartbeat(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        from: Peer,
+        beat: &Heartbeat,
+    ) -> Option<Records> {
         for (name, ticket) in &beat.released {
             self.release(name, from, *ticket, config);
         }
@@ -239,6 +268,7 @@ impl Subscriber {
                 && !config.has(Planted::HintDropped)
             {
                 self.lost = Some(dropped.position);
+                self.lost_at = self.last;
                 self.follows.values_mut().for_each(|synced| *synced = false);
             }
         }
@@ -268,11 +298,6 @@ impl Subscriber {
         }
     }
 
-    /// Whether records are kept for it.
-    pub fn is_behind(&self) -> bool {
-        !self.hints.is_empty() || self.lost.is_some()
-    }
-
     /// What was sent a while ago and is still not applied, once more.
     pub fn replay(&mut self, now: Millis, config: &Config, watermark: Position) -> Option<Records> {
         const IN_FLIGHT_MS: u64 = 150;
@@ -284,8 +309,8 @@ impl Subscriber {
         let mut records = Vec::new();
         for (sent, record) in self.hints.iter_mut().take(MOST) {
             *sent = now;
-            let left_out = config.has(Planted::TagNotReplayed)
-                && matches!(record.makes_old(), Some(Name::Tag(_)));
+            let left_out =
+                config.has(Planted::TagNotReplayed) && matches!(record.makes_old(), Some(Name::Tag(_)));
             if !left_out {
                 records.push(Arc::clone(record));
             }
