@@ -5,25 +5,33 @@
 
 #![warn(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod admission;
+mod chance;
 pub mod config;
 pub mod decree;
 pub mod digest;
 pub mod entry;
+mod holder;
 mod ids;
 pub mod input;
+mod lease;
 pub mod level;
 mod map;
+mod marks;
+mod member;
+mod membership;
 pub mod message;
 pub mod name;
+mod near;
 pub mod outbox;
 mod placement;
 mod planted;
 pub mod record;
 pub mod request;
 pub mod slot;
+mod stream;
+mod subscribers;
 pub mod view;
-mod member;
-mod near;
 
 pub use config::Config;
 pub use entry::Entry;

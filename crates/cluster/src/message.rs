@@ -6,6 +6,7 @@ use clearwell_engine::Millis;
 
 use crate::decree::Decree;
 use crate::entry::{AsOf, Entry};
+use crate::input::Operation;
 use crate::name::Name;
 use crate::record::Record;
 use crate::request::{Answer, Request};
@@ -51,6 +52,8 @@ pub enum Message {
     Digests(Digests),
     /// The slots that differ.
     Differ(Differ),
+    /// What an operator wants, for the voters.
+    Operate(Operation),
 }
 
 /// Asks for an ownership lease.
@@ -83,6 +86,8 @@ pub struct LeaseGrant {
 pub struct Stream {
     /// Which subscription; a new number says that the owner knows nothing of earlier interests.
     pub subscription: u64,
+    /// The head of the log when the subscription began.
+    pub first: Position,
     /// The last record that was addressed to the holder.
     pub last: Position,
     /// The last record of the log.
@@ -154,8 +159,8 @@ pub struct Enlist {
 pub struct Enlisted {
     /// The holder's number.
     pub ticket: Ticket,
-    /// For each name in the order asked: nothing was invalidated since. Empty when the owner could not take it.
-    pub clean: Vec<bool>,
+    /// For each name in the order asked: nothing was invalidated since. `None` where the other does not own it now.
+    pub clean: Vec<Option<bool>>,
     /// Where the log stands.
     pub stream: Stream,
 }
@@ -183,7 +188,9 @@ pub struct State {
     /// The contents are those of this place of the owner's log; later records follow by themselves.
     pub base: Position,
     /// Entries.
-    pub entries: Vec<(Entry, AsOf)>,
+    pub entries: Vec<Entry>,
+    /// As of when they were current, besides `base`.
+    pub as_of: AsOf,
     /// When names were last invalidated, as far as the owner remembers.
     pub marks: Vec<(Name, Position)>,
     /// Up to here it does not remember.
@@ -191,7 +198,7 @@ pub struct State {
     /// Keys whose writes are under way, with their intents.
     pub intents: Vec<(Bytes, Position)>,
     /// Writes that the source does not have yet.
-    pub journal: Vec<(Entry, Position)>,
+    pub journal: Vec<Entry>,
     /// Which transfer.
     pub ticket: Ticket,
     /// The owner's view.

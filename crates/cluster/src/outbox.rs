@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::Invalidation;
+use clearwell_engine::{Invalidation, Version};
 
 use crate::entry::Entry;
 use crate::message::Message;
 use crate::request::Answer;
 use crate::view::View;
-use crate::{Bytes, Epoch, Job, NodeId, Peer, Position, Slot, Ticket};
+use crate::{Bytes, Epoch, Job, NodeId, Peer, Slot, Ticket};
 
 /// The outputs of a step, by kind. They are to be carried out in the order of the fields, and within a field in its own
 /// order; a crash after any of them is a state that the protocol allows. So nothing is said that a restart would
@@ -58,9 +58,9 @@ pub enum Persist {
     /// The last view; only the last counts.
     View(Arc<View>),
     /// A write that its source does not have yet.
-    Journal(Entry, Position),
-    /// Journal entries of a key up to a place are done with.
-    Flushed(Bytes, Position),
+    Journal(Entry),
+    /// Journal entries of a key up to a version are done with.
+    Flushed(Bytes, Version),
 }
 
 /// A change of the node's store.

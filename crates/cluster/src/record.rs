@@ -53,6 +53,8 @@ pub enum Change {
     Put {
         /// The entry as it is now.
         entry: Entry,
+        /// As of when, for the owners of its tags and dependencies.
+        as_of: AsOf,
     },
     /// A value was loaded from the source. Told to replicas only, so that a failover goes on warm.
     Fill {
@@ -65,13 +67,20 @@ pub enum Change {
     Journal {
         /// The entry as it is now.
         entry: Entry,
+        /// As of when, for the owners of its tags and dependencies.
+        as_of: AsOf,
     },
-    /// Journal entries of a key up to a place have reached the source.
+    /// Journal entries of a key up to a version have reached the source.
     Flushed {
         /// The key.
         key: Bytes,
-        /// The place of the newest that has.
-        up_to: Position,
+        /// The newest that has.
+        up_to: Version,
+    },
+    /// The owner owns these slots no more: it will not tell of their changes.
+    Leave {
+        /// The slots, sorted.
+        slots: Arc<[Slot]>,
     },
 }
 
@@ -84,8 +93,10 @@ impl Record {
         match &self.change {
             Change::Invalidate { scope, .. } => Name::of(scope),
             Change::Intent { key } => Some(Name::Key(key.clone())),
-            Change::Put { entry } | Change::Journal { entry } => Some(Name::Key(entry.key.clone())),
-            Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } => None,
+            Change::Put { entry, .. } | Change::Journal { entry, .. } => Some(Name::Key(entry.key.clone())),
+            Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
+                None
+            }
         }
     }
 
@@ -94,12 +105,27 @@ impl Record {
         matches!(&self.change, Change::Invalidate { scope, .. } if Name::of(scope).is_none())
     }
 
+    /// Whether every holder must hear of it, whatever it holds.
+    pub fn is_for_all(&self) -> bool {
+        self.is_wide() || matches!(self.change, Change::Leave { .. })
+    }
+
+    /// The names that it makes old, its dependents included.
+    pub fn old_names(&self) -> impl Iterator<Item = Name> {
+        let name = self.makes_old();
+        let dependents =
+            name.as_ref().filter(|_| self.cascades()).map(|name| Name::Dependents(name.bytes().clone()));
+        name.into_iter().chain(dependents)
+    }
+
     /// Whether dependents of what it makes old are old too.
     pub fn cascades(&self) -> bool {
         match &self.change {
             Change::Invalidate { cascade, .. } => *cascade,
             Change::Intent { .. } | Change::Put { .. } | Change::Journal { .. } => true,
-            Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } => false,
+            Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
+                false
+            }
         }
     }
 }

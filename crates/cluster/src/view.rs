@@ -91,6 +91,11 @@ impl View {
         View::new(Epoch(1), slots, Arc::clone(&base), Vec::new(), base, voters)
     }
 
+    /// The same again, under the next number.
+    pub fn again(&self) -> View {
+        View { epoch: self.epoch.next(), ..self.clone() }
+    }
+
     /// An odd number of voters, at most [`View::VOTERS_MOST`]: those who are voters already and still there, then the
     /// lowest of the others. Two members have one voter: the cluster lives as long as that one does, which is said in the manual.
     pub fn voters_among(nodes: impl Iterator<Item = NodeId>, now: &[NodeId]) -> Vec<NodeId> {
@@ -131,7 +136,8 @@ impl View {
     pub fn followers(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
         let owner = self.owner(slot);
         let next = self.next.row(slot).filter(move |&peer| peer != owner);
-        self.replicas(slot).chain(next.filter(move |&peer| !self.replicas(slot).any(|replica| replica == peer)))
+        self.replicas(slot)
+            .chain(next.filter(move |&peer| !self.replicas(slot).any(|replica| replica == peer)))
     }
 
     /// Whether it owns nothing here any more.
@@ -196,8 +202,7 @@ mod tests {
         let first = View::first(seats(&[1, 2, 3, 4]), 1, 64);
         let dead = seats(&[2])[0].peer;
         let next = Arc::new(Placement::new(seats(&[1, 3, 4]), 1, 64));
-        let view =
-            View::new(Epoch(2), 64, Arc::clone(&first.base), vec![dead], next, first.voters.clone());
+        let view = View::new(Epoch(2), 64, Arc::clone(&first.base), vec![dead], next, first.voters.clone());
         for slot in (0..64).map(Slot) {
             let before: Vec<Peer> = first.base.row(slot).collect();
             match first.owner(slot) == dead {

@@ -1,0 +1,151 @@
+//! Reads at the owner.
+
+use clearwell_engine::Millis;
+
+use super::Member;
+use super::route::{Origin, Work};
+use super::wait::{Then, Waiting};
+use crate::admission::Wish;
+use crate::entry::AsOf;
+use crate::level::Level;
+use crate::name::Name;
+use crate::outbox::{Ask, Outbox};
+use crate::request::{Read, Refusal};
+use crate::{Bytes, Entry, Job, Planted, Position};
+
+/// What a load brought, and what was noted when it began.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub origin: Origin,
+    pub read: Read,
+    pub began: Millis,
+    pub head: Position,
+    pub validated: bool,
+    pub entry: Option<Entry>,
+    pub stored: bool,
+}
+
+impl Member {
+    /// A read of a key of this member. Who will hold a copy is noted before anything is read.
+    pub(super) fn read(&mut self, origin: Origin, read: Read, out: &mut Outbox) {
+        let slot = self.slot(&read.key);
+        let behind = self.view.as_ref().is_none_or(|view| view.epoch < read.token.epoch);
+        if behind || !self.owns(self.now, slot) {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        }
+        if read.hold && self.is_cacheable(&read.key) && !self.config.has(Planted::InterestAfterRead) {
+            self.note_holder(&origin, &read.key);
+        }
+        let validate = read.level == Level::Strong;
+        self.load(origin, read, validate, out);
+    }
+
+    fn load(&mut self, origin: Origin, read: Read, validate: bool, out: &mut Outbox) {
+        let key = read.key.clone();
+        let (began, head) = (self.now, self.head);
+        let job = self.job(Work::Load { origin, read, began, head, validated: validate });
+        out.ask.push((job, Ask::Load { key, validate }));
+    }
+
+    fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
+        if let Some((peer, ticket)) = Member::holder_ticket(origin) {
+            self.subscribers.subscribe(self.now, peer, self.head);
+            self.subscribers.note(Name::Key(key.clone()), peer, ticket);
+        }
+    }
+
+    /// Whether values of a key may be kept at all: no write of it is under way, here or with a former owner.
+    pub(super) fn is_cacheable(&self, key: &Bytes) -> bool {
+        let fenced = self.owned.get(&self.slot(key)).is_some_and(|owned| owned.fenced);
+        fenced && !self.intents.contains_key(key)
+    }
+
+    pub(super) fn loaded(&mut self, job: Job, mut loaded: Loaded, out: &mut Outbox) {
+        let key = loaded.read.key.clone();
+        let slot = self.slot(&key);
+        if !self.owns(self.now, slot) {
+            return self.refuse(&loaded.origin, Refusal::NoOwner, out);
+        }
+        if let Some(unflushed) = self.journal.get(&key) {
+            loaded.entry = Some(unflushed.entry.clone());
+            loaded.stored = true;
+        }
+        if loaded.stored && !self.is_proven(&loaded) {
+            match loaded.validated {
+                true => self.refuse(&loaded.origin, Refusal::NoOwner, out),
+                false => self.load(loaded.origin, loaded.read, true, out),
+            }
+            return;
+        }
+        if self.config.has(Planted::LoadStampedAtEnd) {
+            (loaded.began, loaded.head) = (self.now, self.head);
+        }
+        let name = Name::Key(key.clone());
+        let current = self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
+        let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
+        let covered = loaded.entry.iter().flat_map(Entry::names).all(|name| self.proof_age(&name).is_some());
+        let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
+        if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
+            self.edges.note(entry);
+            self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
+        }
+        if loaded.read.hold && current && self.config.has(Planted::InterestAfterRead) {
+            self.note_holder(&loaded.origin, &key);
+        }
+        let position = self.marks.exact(&name).unwrap_or_default();
+        let hold = loaded.read.hold;
+        let then = Then::Show { origin: loaded.origin, entry: loaded.entry, as_of, hold };
+        self.waiting.push(Waiting { position, slots: vec![slot], copies: None, born: self.now, then });
+    }
+
+    /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.
+    fn is_proven(&self, loaded: &Loaded) -> bool {
+        let Some(entry) = &loaded.entry else { return true };
+        entry.names().all(|name| match loaded.read.level {
+            Level::Bounded(most) => self.proof_age(&name).is_some_and(|age| age <= most),
+            Level::Strong | Level::Session => self.proof_age(&name).is_some(),
+            Level::Eventual | Level::Weak => true,
+        })
+    }
+
+    /// As of when a loaded value was current, for each owner that orders one of its names.
+    fn as_of(&self, loaded: &Loaded) -> AsOf {
+        let mut as_of = vec![(self.me, loaded.head)];
+        as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, loaded.began)));
+        as_of
+    }
+
+    /// The same for a value that is given now; the owner's own place is that of the record it is given in.
+    pub(super) fn as_of_now(&self, entry: &Entry) -> AsOf {
+        let mut as_of = vec![(self.me, self.head.next())];
+        as_of.extend(self.names_as_of(entry, self.now));
+        as_of
+    }
+
+    fn names_as_of(&self, entry: &Entry, began: Millis) -> AsOf {
+        let mut as_of = AsOf::new();
+        let Some(view) = &self.view else { return as_of };
+        for name in entry.names() {
+            let owner = view.owner(name.slot(view.slots));
+            if owner == self.me || as_of.iter().any(|(peer, _)| *peer == owner) {
+                continue;
+            }
+            let held = self.holder.streams.get(&owner);
+            if let Some(reached) = held.and_then(|held| held.reached(began, &self.config)) {
+                as_of.push((owner, reached));
+            }
+        }
+        as_of
+    }
+
+    /// A value that a client gave lies in the store at once: invalidations of its names from now on must come here.
+    pub(super) fn cover_put(&mut self, entry: &Entry) {
+        let Some(view) = self.view.clone() else { return };
+        let as_of = self.as_of_now(entry);
+        for name in entry.names() {
+            let owner = view.owner(name.slot(view.slots));
+            let place = as_of.iter().find(|(peer, _)| *peer == owner).map_or(Position(0), |(_, at)| *at);
+            self.holder.cover(self.now, &self.config, &view, name, (owner, place));
+        }
+    }
+}

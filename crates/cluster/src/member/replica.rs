@@ -1,0 +1,96 @@
+//! This member as a replica: what the owners of slots that it follows send.
+
+use std::sync::Arc;
+
+use super::Member;
+use super::write::Unflushed;
+use crate::admission::Wish;
+use crate::entry::AsOf;
+use crate::outbox::{Outbox, Persist};
+use crate::record::{Change, Record};
+use crate::{Entry, Peer, Position, Slot};
+
+/// The most records that are kept for slots whose contents have not arrived.
+const EARLY_MOST: usize = 20_000;
+
+impl Member {
+    /// A record that follows on all before it.
+    pub(super) fn follow_record(&mut self, from: Peer, record: Arc<Record>, out: &mut Outbox) {
+        let Some(slot) = record.slot else {
+            if record.is_wide() {
+                self.holder.marks.entry(from).or_default().note(&record, &self.config);
+            }
+            return;
+        };
+        match self.holder.follows.get(&slot) {
+            Some(followed) if followed.owner == from => self.follow(from, slot, &record, out),
+            _ => self.keep_early(from, record),
+        }
+    }
+
+    fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
+        self.holder.marks.entry(from).or_default().note(record, &self.config);
+        if self.owned.get(&slot).is_some_and(|owned| owned.began) {
+            return;
+        }
+        match &record.change {
+            Change::Put { entry, as_of } | Change::Fill { entry, as_of } => {
+                self.keep_replica(entry, as_of);
+            }
+            Change::Journal { entry, as_of } => {
+                out.persist.push(Persist::Journal(entry.clone()));
+                let at = (from, record.position);
+                let unflushed = Unflushed { entry: entry.clone(), at, flushing: false };
+                self.journal.insert(entry.key.clone(), unflushed);
+                self.keep_replica(entry, as_of);
+            }
+            Change::Flushed { key, up_to } => {
+                if self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version <= *up_to) {
+                    self.journal.remove(key);
+                }
+                out.persist.push(Persist::Flushed(key.clone(), *up_to));
+            }
+            Change::Intent { key } => {
+                self.intents.entry(key.clone()).or_default().insert((from, record.position));
+            }
+            Change::Settle { key, intent } => {
+                if let Some(open) = self.intents.get_mut(key) {
+                    open.retain(|(_, position)| position != intent);
+                    if open.is_empty() {
+                        self.intents.remove(key);
+                    }
+                }
+            }
+            Change::Invalidate { .. } | Change::Leave { .. } => {}
+        }
+    }
+
+    fn keep_replica(&mut self, entry: &Entry, as_of: &AsOf) {
+        self.edges.note(entry);
+        self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Replica);
+    }
+
+    fn keep_early(&mut self, from: Peer, record: Arc<Record>) {
+        let early = self.holder.early.entry(from).or_default();
+        if early.len() >= EARLY_MOST {
+            let dropped = early.remove(0);
+            let lost = self.holder.early_lost.entry(from).or_default();
+            *lost = (*lost).max(dropped.position);
+        }
+        early.push(record);
+    }
+
+    /// Applies what came for slots before their contents did.
+    pub(super) fn catch_up(&mut self, from: Peer, slots: &[Slot], base: Position, out: &mut Outbox) {
+        let early = std::mem::take(self.holder.early.entry(from).or_default());
+        let (mine, others): (Vec<_>, Vec<_>) = early
+            .into_iter()
+            .partition(|record| record.slot.is_some_and(|slot| slots.binary_search(&slot).is_ok()));
+        self.holder.early.insert(from, others);
+        for record in mine.iter().filter(|record| record.position > base) {
+            if let Some(slot) = record.slot {
+                self.follow(from, slot, record, out);
+            }
+        }
+    }
+}
