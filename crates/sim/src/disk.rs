@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use clearwell_cluster::decree::Word;
-use clearwell_cluster::{Entry, Persist, Position, View};
+use clearwell_cluster::{Entry, Persist, View};
 
 /// What lies there, the way a log that is compacted at each start would give it back.
 #[derive(Debug, Default)]
 pub struct Disk {
     ballot: Option<Word>,
     view: Option<Arc<View>>,
-    journal: Vec<(Entry, Position)>,
+    journal: Vec<Entry>,
 }
 
 impl Disk {
@@ -19,8 +19,8 @@ impl Disk {
         match what {
             Persist::Ballot(word) => self.ballot = Some(word),
             Persist::View(view) => self.view = Some(view),
-            Persist::Journal(entry, at) => self.journal.push((entry, at)),
-            Persist::Flushed(key, up_to) => self.journal.retain(|(entry, at)| entry.key != key || *at > up_to),
+            Persist::Journal(entry) => self.journal.push(entry),
+            Persist::Flushed(key, up_to) => self.journal.retain(|entry| entry.key != key || entry.version > up_to),
         }
     }
 
@@ -28,7 +28,7 @@ impl Disk {
     pub fn read(&self) -> Vec<Persist> {
         let ballot = self.ballot.iter().cloned().map(Persist::Ballot);
         let view = self.view.iter().cloned().map(Persist::View);
-        let journal = self.journal.iter().cloned().map(|(entry, at)| Persist::Journal(entry, at));
+        let journal = self.journal.iter().cloned().map(Persist::Journal);
         ballot.chain(view).chain(journal).collect()
     }
 }

@@ -1,8 +1,7 @@
 //! One host: a member or a near cache, and all that is around it.
 
-use clearwell_cluster::{Bytes, Input, Level, Member, NearCache, NodeId, Outbox, Peer, Service, Slot, Token, View};
+use clearwell_cluster::{Bytes, Input, Level, Member, NearCache, NodeId, Outbox, Peer, Service, Slot, Token};
 use clearwell_engine::Millis;
-use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -41,14 +40,6 @@ impl Actor {
         match self {
             Actor::Member(member) => member.owns(now, slot),
             Actor::Near(_) => false,
-        }
-    }
-
-    /// The view that a member follows.
-    pub fn view(&self) -> Option<&Arc<View>> {
-        match self {
-            Actor::Member(member) => member.view(),
-            Actor::Near(_) => None,
         }
     }
 }

@@ -21,3 +21,7 @@ pub mod run;
 mod story;
 mod traffic;
 mod world;
+pub mod hunt;
+pub mod many;
+pub mod measure;
+pub mod shrink;

@@ -34,7 +34,13 @@ impl Names {
     /// So many keys and tags. Of ten keys, six have a source, two are written back, two have no source; every third source
     /// key depends on an earlier one.
     pub fn new(keys: u32, tags: u32) -> Names {
+        Names::with(keys, tags, false)
+    }
+
+    /// The same, or all with a source.
+    pub fn with(keys: u32, tags: u32, only_source: bool) -> Names {
         let class = |id: u32| match id % 10 {
+            _ if only_source => Class::Source,
             0..6 => Class::Source,
             6 | 7 => Class::Back,
             _ => Class::Cache,
@@ -45,7 +51,7 @@ impl Names {
             Class::Cache => 'c',
         };
         let bytes = |text: String| -> Bytes { Arc::from(text.as_bytes()) };
-        let depends = |id: u32| (id > 2 && id % 3 == 0 && class(id) == Class::Source).then_some(id / 2 / 10 * 10 + id % 2);
+        let depends = |id: u32| (!only_source && id > 2 && id % 3 == 0 && class(id) == Class::Source).then_some(id / 2 / 10 * 10 + id % 2);
         Names {
             keys: (0..keys).map(|id| bytes(format!("{}{id}", letter(id)))).collect(),
             classes: (0..keys).map(class).collect(),

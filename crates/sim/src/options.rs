@@ -1,6 +1,6 @@
 //! What kind of world a seed makes. Not every fault is in each: a world with few kinds lets each do its worst.
 
-use crate::fault::{self, Fault, Taste};
+use crate::fault::{self, Fault, Taste, What};
 use crate::network::Weather;
 use crate::queue::Micros;
 use crate::rng::Rng;
@@ -58,6 +58,8 @@ pub struct Options {
     pub tail_most: usize,
     /// As in the members' settings.
     pub digest_ms: u64,
+    /// All keys have a source.
+    pub only_source: bool,
     /// Length of values.
     pub value_bytes: usize,
     /// The bug that is switched on.
@@ -107,6 +109,7 @@ impl Options {
             hints_most: *rng.pick(&[8, 100, 100_000]),
             tail_most: *rng.pick(&[8, 100, 100_000]),
             digest_ms: *rng.pick(&[2_000, 10_000]),
+            only_source: false,
             value_bytes: 0,
             planted,
             faults,
@@ -133,6 +136,23 @@ impl Options {
             delay_us: *rng.pick(&[100, 500, 5_000]),
             jitter_us: *rng.pick(&[200, 2_000, 20_000]),
         }
+    }
+
+    /// A world of hundreds of nodes: a tenth of them crash, the rest is cut in two for a while, everything else is usual.
+    #[must_use]
+    pub fn crowd(self) -> Options {
+        let mut rng = Rng::new(self.seed, 5);
+        let nodes = u64::from(self.nodes);
+        let crash = |rng: &mut Rng| {
+            let what = What::Crash { host: rng.below(nodes) as u16, outputs: rng.below(5) as u8, disk: true };
+            Fault { at: rng.range(5, 15) * SECOND, us: rng.range(1, 15) * SECOND, what }
+        };
+        let mut faults: Vec<Fault> = (0..nodes / 10).map(|_| crash(&mut rng)).collect();
+        let side = rng.next() & rng.next();
+        faults.push(Fault { at: 12 * SECOND, us: 12 * SECOND, what: What::Cut { side, one_way: false } });
+        faults.sort_by_key(|fault| fault.at);
+        let weather = Weather { loss_ppm: 1_000, delay_us: 200, jitter_us: 2_000, ..Weather::default() };
+        Options { faults, weather, slots: 1024, clients: 50, keys: 200, gossip_start: false, replicas: 2, ..self }
     }
 
     /// The same world without anything that goes wrong.

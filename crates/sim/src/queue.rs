@@ -44,11 +44,6 @@ impl<T> Queue<T> {
         let what = self.parked[place as usize].take().expect("a place in the heap is filled until it is popped");
         Some((at, what))
     }
-
-    /// How many wait.
-    pub fn len(&self) -> usize {
-        self.heap.len()
-    }
 }
 
 #[cfg(test)]
@@ -64,6 +59,6 @@ mod tests {
         assert_eq!(queue.pop(), Some((1, 'a')));
         queue.push(5, 'f');
         let rest: String = std::iter::from_fn(|| queue.pop()).map(|(_, what)| what).collect();
-        assert_eq!((rest.as_str(), queue.len()), ("bcdef", 0));
+        assert_eq!(rest, "bcdef");
     }
 }

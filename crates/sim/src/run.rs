@@ -34,6 +34,14 @@ pub fn run(options: Options, mask: Mask) -> Report {
     report(world)
 }
 
+/// Runs it again and writes down what happened to one key (`None`: to all), a line each, until a time.
+pub fn tell(options: Options, mask: Mask, key: Option<u32>, until: Micros) -> Vec<(Micros, String)> {
+    let mut world = World::new(options, mask);
+    world.trace = Some((key, Vec::new()));
+    world.run_until(world.options.end.min(until));
+    world.trace.map(|(_, lines)| lines).unwrap_or_default()
+}
+
 fn to_the_end(world: &mut World) {
     let end = world.options.end;
     world.run_until(end);

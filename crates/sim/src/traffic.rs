@@ -3,12 +3,12 @@
 use clearwell_cluster::{Entry, Message};
 
 /// How many kinds of messages there are.
-const KINDS: usize = 18;
+const KINDS: usize = 19;
 
 /// The kinds' names.
 pub const NAMES: [&str; KINDS] = [
     "gossip", "decree", "view", "view ask", "lease ask", "lease grant", "request", "reply", "heartbeat", "beat", "records",
-    "applied", "enlist", "enlisted", "state", "state taken", "digests", "differ",
+    "applied", "enlist", "enlisted", "state", "state taken", "digests", "differ", "operate",
 ];
 
 /// A message's kind.
@@ -32,6 +32,7 @@ pub fn kind(message: &Message) -> usize {
         Message::StateTaken(_) => 15,
         Message::Digests(_) => 16,
         Message::Differ(_) => 17,
+        Message::Operate(_) => 18,
     }
 }
 
@@ -49,14 +50,16 @@ pub struct Traffic {
     pub bytes: [u64; KINDS],
     /// Whether bytes are counted.
     pub weigh: bool,
+    /// Whether only bytes of this host's links are counted.
+    pub weigh_only: Option<usize>,
 }
 
 impl Traffic {
-    /// Counts one.
-    pub fn count(&mut self, message: &Message) {
+    /// Counts one on its way between two hosts.
+    pub fn count(&mut self, from: usize, to: usize, message: &Message) {
         let kind = kind(message);
         self.messages[kind] += 1;
-        if self.weigh {
+        if self.weigh || self.weigh_only.is_some_and(|host| host == from || host == to) {
             self.bytes[kind] += weight(message);
         }
     }
@@ -109,8 +112,9 @@ fn weight(message: &Message) -> u64 {
             3 * NUMBER + enlist.names.iter().map(|(name, ..)| name.bytes().len() as u64 + 2 * NUMBER).sum::<u64>()
         }
         Message::Enlisted(enlisted) => 7 * NUMBER + enlisted.clean.len() as u64 / 8,
-        Message::State(state) => 6 * NUMBER + state.entries.iter().map(|(e, _)| entry(e) + 2 * NUMBER).sum::<u64>(),
+        Message::State(state) => 6 * NUMBER + state.entries.iter().map(|e| entry(e) + 2 * NUMBER).sum::<u64>(),
         Message::Digests(digests) => 2 * NUMBER + 10 * digests.digests.len() as u64,
+        Message::Operate(_) => NUMBER,
         Message::Differ(differ) => NUMBER + 2 * differ.slots.len() as u64,
     }
 }
@@ -119,7 +123,7 @@ fn record_weight(record: &clearwell_cluster::Record) -> u64 {
     use clearwell_cluster::record::Change;
     2 * NUMBER
         + match &record.change {
-            Change::Put { entry: e } | Change::Journal { entry: e } | Change::Fill { entry: e, .. } => entry(e),
+            Change::Put { entry: e, .. } | Change::Journal { entry: e, .. } | Change::Fill { entry: e, .. } => entry(e),
             _ => record.makes_old().map_or(NUMBER, |name| name.bytes().len() as u64 + 2),
         }
 }

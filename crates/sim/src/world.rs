@@ -110,7 +110,7 @@ pub struct World {
 impl World {
     /// The world of these options.
     pub fn new(options: Options, mask: Mask) -> World {
-        let names = Names::new(options.keys, options.tags);
+        let names = Names::with(options.keys, options.tags, options.only_source);
         let source = Source::new(&names, options.slots, options.value_bytes);
         let network = Network::new(options.weather, Rng::new(options.seed, 3));
         let mut world = World {
@@ -174,11 +174,6 @@ impl World {
             self.happen(what);
         }
         self.now = until;
-    }
-
-    /// Whether anything was seen within steps.
-    pub fn has_failed(&self) -> bool {
-        !self.violations.is_empty()
     }
 
     /// A number that all that happened went into.

@@ -22,6 +22,16 @@ impl World {
         }
     }
 
+    /// How many copies a host serves by itself, proven current.
+    pub fn served_without_asking(&self, host: usize) -> usize {
+        let host = &self.hosts[host];
+        let now = host.clock.read(self.now);
+        let Some(actor) = &host.actor else { return 0 };
+        let token = Token::default();
+        let serves = |entry| matches!(actor.may_serve(now, entry, Level::Eventual, &token), Service::Serve { age_ms: Some(_) });
+        host.store.all().filter(|(_, held)| !held.stale && serves(&held.entry)).count()
+    }
+
     /// Writes down what could be served now, and what is still open.
     pub fn finish(&mut self) {
         for (index, host) in self.hosts.iter().enumerate() {

@@ -34,7 +34,7 @@ impl World {
             if self.burns(host) {
                 return false;
             }
-            if let Persist::Journal(entry, _) = &what {
+            if let Persist::Journal(entry) = &what {
                 self.note_rank(entry.value.as_deref(), entry.version.0);
             }
             self.hosts[host].disk.write(what);
@@ -155,7 +155,7 @@ impl World {
 
     fn send(&mut self, from: usize, to: To, message: Message) {
         let Some(host) = self.host_of(to) else { return };
-        self.traffic.count(&message);
+        self.traffic.count(from, host, &message);
         let [first, second] = self.network.carry(from, host);
         let peer = self.hosts[from].peer;
         let deliver = |message| Happening::Deliver { host: host as u32, from: peer, to, message };

@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Asks one host.
-    pub(super) fn ask_host(&mut self, client: u16, host: usize, key: KeyId, deed: Deed) -> u32 {
+    pub fn ask_host(&mut self, client: u16, host: usize, key: KeyId, deed: Deed) -> u32 {
         let op = self.history.begin(self.op(client, host, key, deed));
         if let Some(client) = self.clients.get_mut(usize::from(client)) {
             client.waits = Some(op);

@@ -82,6 +82,17 @@ impl World {
         self.network.cut(at, left, right);
     }
 
+    /// Cuts two sets off from one another.
+    pub fn cut_between(&mut self, one: Set, other: Set) {
+        self.network.cut(u32::MAX, one.clone(), other.clone());
+        self.network.cut(u32::MAX, other, one);
+    }
+
+    /// Ends that.
+    pub fn mend_all(&mut self) {
+        self.network.mend(u32::MAX);
+    }
+
     fn isolate(&mut self, at: u32, host: usize, way: u8) {
         let (mut one, mut others) = (Set::default(), Set::default());
         (0..self.hosts.len()).for_each(|other| if other == host { one.insert(other) } else { others.insert(other) });
