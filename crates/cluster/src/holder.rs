@@ -268,7 +268,7 @@ impl Holder {
 
     /// Sends a heartbeat now.
     pub fn beat(&mut self, now: Millis, owner: Peer, epoch: Epoch, out: &mut Outbox) {
-        let held = self.streams.entry(owner).or_default();
+        let held = self.streams.entry(owner).or_insert_with(|| Held::begun(now));
         // A lost release costs the owner one needless record.
         let released = std::mem::take(&mut held.released);
         held.beaten = Some(now);

@@ -61,6 +61,11 @@ pub enum Continuity {
 }
 
 impl Held {
+    /// A stream that is needed from now on and of which nothing is known.
+    pub fn begun(now: Millis) -> Held {
+        Held { used: now, ..Held::default() }
+    }
+
     /// Takes the owner's word on where its log stands. `now` is when it arrived.
     pub fn news(&mut self, now: Millis, config: &Config, stream: &Stream) -> News {
         if stream.subscription < self.subscription {

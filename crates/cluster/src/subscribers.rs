@@ -50,19 +50,7 @@ impl Subscribers {
         let made = &mut self.made;
         let holder = self.holders.entry(peer).or_insert_with(|| {
             *made += 1;
-            Subscriber {
-                id: *made,
-                first: head,
-                last: head,
-                acked: head,
-                lease_until: Millis(0),
-                follows: BTreeMap::new(),
-                hints: VecDeque::new(),
-                lost: None,
-                lost_at: Position(0),
-                heard: now,
-                outgoing: None,
-            }
+            Subscriber::new(*made, now, head)
         });
         holder.heard = now;
         holder
@@ -216,10 +204,30 @@ impl Subscribers {
         for (name, ticket) in &beat.released {
             self.release(name, from, *ticket, config);
         }
+        self.renew_forgotten(now, from, beat);
         let holder = self.get_mut(from, beat.subscription)?;
         holder.heard = now;
         holder.applied(beat.watermark);
         holder.replay(now, config, beat.watermark)
+    }
+
+    /// A holder that was told and has applied more than it knows of has forgotten the subscription (it had not needed it for
+    /// a while): what it applied then is trimmed here, so it begins anew.
+    fn renew_forgotten(&mut self, now: Millis, from: Peer, beat: &Heartbeat) {
+        let Some(holder) = self.holders.get_mut(&from) else { return };
+        let begins = beat.subscription == 0 || beat.subscription == holder.id;
+        let forgot = begins && holder.acked > holder.first && beat.watermark <= holder.first;
+        if forgot {
+            self.made += 1;
+            let mut follows = std::mem::take(&mut holder.follows);
+            follows.values_mut().for_each(|synced| *synced = false);
+            let last = holder.last;
+            let lease_until = holder.lease_until;
+            *holder = Subscriber::new(self.made, now, last);
+            holder.follows = follows;
+            holder.lease_until = lease_until;
+            holder.lost_at = last;
+        }
     }
 
     /// Where the log stands for a holder.
@@ -260,6 +268,22 @@ impl Subscribers {
 }
 
 impl Subscriber {
+    fn new(id: u64, now: Millis, head: Position) -> Subscriber {
+        Subscriber {
+            id,
+            first: head,
+            last: head,
+            acked: head,
+            lease_until: Millis(0),
+            follows: BTreeMap::new(),
+            hints: VecDeque::new(),
+            lost: None,
+            lost_at: Position(0),
+            heard: now,
+            outgoing: None,
+        }
+    }
+
     fn push(&mut self, now: Millis, config: &Config, record: &Arc<Record>) {
         let prev = self.last;
         self.last = record.position;
