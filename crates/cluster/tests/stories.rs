@@ -150,7 +150,15 @@ fn the_minority_side_answers_only_what_it_may() {
     let epochs: Vec<Epoch> = (1..=5).map(|n| world.member(n).view().unwrap().epoch).collect();
     assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
     let view = world.member(1).view().unwrap();
-    assert!(view.is_settled(), "{:?} {:?} {:?} {:?} {:?}", view.epoch, view.base.seats, view.removed, view.next.seats, view.voters);
+    assert!(
+        view.is_settled(),
+        "{:?} {:?} {:?} {:?} {:?}",
+        view.epoch,
+        view.base.seats,
+        view.removed,
+        view.next.seats,
+        view.voters
+    );
     assert_eq!(world.member(1).view().unwrap().members().len(), 5);
     assert!(is_written(&world.write(4, &key, "x", Strategy::CacheOnly)));
 }

@@ -21,6 +21,8 @@ pub(super) struct Loaded {
     pub began: Millis,
     pub head: Position,
     pub validated: bool,
+    /// No write of the key was under way then, and whoever asked was noted as a holder.
+    pub keepable: bool,
     pub entry: Option<Entry>,
     pub stored: bool,
 }
@@ -33,7 +35,7 @@ impl Member {
         if behind || !self.owns(self.now, slot) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
-        if read.hold && self.is_cacheable(&read.key) && !self.config.has(Planted::InterestAfterRead) {
+        if read.hold && !self.config.has(Planted::InterestAfterRead) {
             self.note_holder(&origin, &read.key);
         }
         let validate = read.level == Level::Strong;
@@ -43,7 +45,8 @@ impl Member {
     fn load(&mut self, origin: Origin, read: Read, validate: bool, out: &mut Outbox) {
         let key = read.key.clone();
         let (began, head) = (self.now, self.head);
-        let job = self.job(Work::Load { origin, read, began, head, validated: validate });
+        let keepable = self.is_cacheable(&key);
+        let job = self.job(Work::Load { origin, read, began, head, validated: validate, keepable });
         out.ask.push((job, Ask::Load { key, validate }));
     }
 
@@ -81,7 +84,7 @@ impl Member {
             (loaded.began, loaded.head) = (self.now, self.head);
         }
         let name = Name::Key(key.clone());
-        let current = self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
+        let current = loaded.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
         let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
         let covered = loaded.entry.iter().flat_map(Entry::names).all(|name| self.proof_age(&name).is_some());
         let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
