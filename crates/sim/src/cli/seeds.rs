@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clearwell_sim::check::Violation;
 use clearwell_sim::many::{Sum, cpu_seconds, run_many};
 use clearwell_sim::run::{Mask, Report, run, tell};
 use clearwell_sim::shrink::shrink;
@@ -101,10 +102,18 @@ fn story(args: &Args, seed: u64) {
     let Some(violation) = small.report.violations.first() else { return };
     println!("{} nodes, {} near caches; what has to go wrong:", small.options.nodes, small.options.near);
     small.faults().for_each(|fault| println!("  {fault}"));
-    let lines = tell(small.options.clone(), small.mask.clone(), violation.key, violation.at);
+    let lines = tell(small.options.clone(), small.mask.clone(), violation.key, until(violation));
     println!("what happened to its key at last:");
     for (at, line) in &lines[lines.len().saturating_sub(LINES)..] {
         println!("{:12.6}  {line}", *at as f64 / 1e6);
     }
     println!("{}: {}", violation.checker, violation.text);
+}
+
+/// What is wrong at the end shows at the end only.
+fn until(violation: &Violation) -> u64 {
+    match violation.checker {
+        "durable" | "converged" | "answered" => u64::MAX,
+        _ => violation.at,
+    }
 }

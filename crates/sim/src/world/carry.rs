@@ -3,6 +3,8 @@
 use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outbox, Outcome, Persist, To};
 
 use super::{Happening, Statement, Wanted, World};
+use clearwell_engine::Scope;
+
 use crate::history::{Found, Got, RANKS};
 use crate::host::State;
 use crate::names::{Class, number};
@@ -211,7 +213,11 @@ impl World {
 
     fn tell_apply(&mut self, host: usize, what: &Apply) {
         let (key, text) = match what {
-            Apply::Invalidate(one) => (None, format!("takes away {:?} {:?}", one.scope, one.version.map(|v| v.0))),
+            Apply::Invalidate(one) => {
+                let (key, scope) = scope_text(&one.scope);
+                let version = one.version.map_or(String::new(), |version| format!(" older than {:x}", version.0));
+                (key, format!("takes away {scope}{version}"))
+            }
             Apply::Put(entry) => (Some(number(&entry.key)), format!("puts {:x}", entry.version.0)),
             Apply::Fill { entry, .. } => (Some(number(&entry.key)), format!("fills {:x}", entry.version.0)),
             Apply::Drop(keys) => {
@@ -223,5 +229,18 @@ impl World {
             Apply::Clear(slots) => (None, format!("clears {} slots", slots.len())),
         };
         self.tell(key, |_| format!("host {host} {text}"));
+    }
+}
+
+/// A scope for people, and the key that it is about when it is one that everybody knows to be a single key's.
+fn scope_text(scope: &Scope) -> (Option<u32>, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match scope {
+        Scope::Key(key) => (Some(number(key)), format!("key {}", text(key))),
+        Scope::Tag(tag) => (None, format!("tag {}", text(tag))),
+        Scope::Dependents(name) => (None, format!("what depends on {}", text(name))),
+        Scope::Pattern(_) | Scope::Prefix(_) => (None, "a pattern".into()),
+        Scope::Event(event) => (None, format!("what depends on event {}", event.name)),
+        Scope::Everything => (None, "everything".into()),
     }
 }
