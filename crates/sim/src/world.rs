@@ -290,7 +290,9 @@ impl World {
 
     /// A line for whoever reads the story.
     fn tell(&mut self, key: Option<KeyId>, line: impl FnOnce(&World) -> String) {
-        let wanted = self.trace.as_ref().is_some_and(|(only, _)| key.is_none() || only.is_none() || key == *only);
+        // What a value is made from belongs to its story.
+        let about = |only: KeyId, key: KeyId| key == only || self.history.names.depends(only) == Some(key);
+        let wanted = self.trace.as_ref().is_some_and(|(only, _)| key.zip(*only).is_none_or(|(key, only)| about(only, key)));
         if wanted {
             let line = line(self);
             let now = self.now;

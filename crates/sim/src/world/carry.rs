@@ -218,8 +218,8 @@ impl World {
                 let version = one.version.map_or(String::new(), |version| format!(" older than {:x}", version.0));
                 (key, format!("takes away {scope}{version}"))
             }
-            Apply::Put(entry) => (Some(number(&entry.key)), format!("puts {:x}", entry.version.0)),
-            Apply::Fill { entry, .. } => (Some(number(&entry.key)), format!("fills {:x}", entry.version.0)),
+            Apply::Put(entry) => (Some(number(&entry.key)), format!("puts {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key)))),
+            Apply::Fill { entry, .. } => (Some(number(&entry.key)), format!("fills {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key)))),
             Apply::Drop(keys) => {
                 let of = self.trace.as_ref().and_then(|(key, _)| *key);
                 let drops = keys.iter().map(|key| number(key)).find(|&key| of.is_none_or(|of| of == key));

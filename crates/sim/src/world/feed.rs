@@ -118,7 +118,7 @@ impl World {
         if matches!(got, Got::Done { .. }) {
             let log = &mut self.history.source.log;
             if place == usize::MAX {
-                let gap_to = self.feed.gap_to.take().unwrap_or(self.feed.told);
+                let gap_to = self.feed.gap_to.take().unwrap_or(0).max(self.feed.told);
                 log[self.feed.told..gap_to].iter_mut().for_each(|commit| commit.told = commit.told.or(Some(now)));
                 self.feed.told = gap_to;
             } else {
