@@ -43,8 +43,11 @@ impl Feed {
     }
 }
 
+/// How long it waits after a refusal.
+const REST: Micros = 200_000;
+
 /// How many commits are told at once.
-const BATCH: usize = 8;
+const BATCH: usize = 64;
 
 impl World {
     /// Looks for commits to tell.
@@ -115,7 +118,9 @@ impl World {
         let Some(at) = self.feed.flying.iter().position(|&(other, _)| other == ticket) else { return };
         let (_, place) = self.feed.flying.swap_remove(at);
         let now = self.now;
-        if matches!(got, Got::Done { .. }) {
+        if !matches!(got, Got::Done { .. }) {
+            self.feed.stalled_until = self.feed.stalled_until.max(now + REST);
+        } else {
             let log = &mut self.history.source.log;
             if place == usize::MAX {
                 let gap_to = self.feed.gap_to.take().unwrap_or(0).max(self.feed.told);
