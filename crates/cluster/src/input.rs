@@ -38,9 +38,9 @@ pub enum Outcome {
     Committed(Version),
     /// The source said no; nothing has changed there and nothing will.
     Failed,
-    /// The source did not answer: it may have happened, or may still happen.
+    /// The source did not answer: it may have happened, or may still happen, until a fence excludes it.
     Unclear,
-    /// Of a `Fence`: no statement of an earlier epoch can change these slots' keys any more.
+    /// Of a `Fence`: no statement with a lower number can change these slots' keys any more.
     Fenced,
     /// Of an `Export`.
     Exported(Vec<Entry>),

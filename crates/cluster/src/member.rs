@@ -20,7 +20,7 @@ pub(crate) use serve::all_cover;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_engine::{Millis, Version};
 
 use crate::chance::Chance;
 use crate::decree::Chooser;
@@ -67,6 +67,8 @@ pub struct Member {
     journal: BTreeMap<Bytes, write::Unflushed>,
     /// Writes under way, of slots that this member owns or follows: key, whose log, where.
     intents: BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
+    /// Intents of this member whose fate the source did not tell.
+    unclear_intents: BTreeSet<Position>,
     jobs: BTreeMap<Job, route::Work>,
     jobs_made: u64,
     waiting: Vec<wait::Waiting>,
@@ -74,16 +76,20 @@ pub struct Member {
     wide: BTreeMap<Ticket, invalidate::Wide>,
     seen: BTreeMap<Peer, route::Seen>,
     edges: cascade::Edges,
+    /// By key, the version of what holders may have; of slots that this member owns or follows.
+    shown: crate::map::Map<Bytes, Version>,
     transfers: BTreeMap<Ticket, state::Transfer>,
     last_in_slot: BTreeMap<Slot, Position>,
     digested: Option<Millis>,
     ticked: Millis,
     view_asked: Option<Millis>,
     recovered: Vec<Entry>,
+    /// What beginning led to; part of the first step's outputs.
+    begun: Outbox,
 }
 
 impl Member {
-    /// A member that begins at `now`. It persists nothing until the first step.
+    /// A member that begins at `now`; what that leads to is among the outputs of its first step.
     pub fn new(config: Config, start: Start, now: Millis) -> Member {
         let mut view = start.view;
         let mut word = crate::decree::Word::default();
@@ -126,6 +132,7 @@ impl Member {
             holder: Holder::default(),
             journal: BTreeMap::new(),
             intents: BTreeMap::new(),
+            unclear_intents: BTreeSet::new(),
             jobs: BTreeMap::new(),
             jobs_made: 0,
             waiting: Vec::new(),
@@ -133,18 +140,22 @@ impl Member {
             wide: BTreeMap::new(),
             seen: BTreeMap::new(),
             edges: cascade::Edges::default(),
+            shown: crate::map::Map::default(),
             transfers: BTreeMap::new(),
             last_in_slot: BTreeMap::new(),
             digested: None,
             ticked: Millis(0),
             view_asked: None,
             recovered: recovered.into_values().collect(),
+            begun: Outbox::default(),
             config,
         };
         if let Some(view) = view {
             let known = view.base.seats.iter().chain(&view.next.seats).map(|seat| (seat.peer, seat.weight));
             member.gossip.assume(now, known);
-            member.adopt(view, begins, &mut Outbox::default());
+            let mut begun = Outbox::default();
+            member.adopt(view, begins, &mut begun);
+            member.begun = begun;
         }
         member
     }
@@ -152,6 +163,9 @@ impl Member {
     /// Takes one input and says what to do. `now` never goes back.
     pub fn step(&mut self, now: Millis, input: Input, out: &mut Outbox) {
         self.now = self.now.max(now);
+        if !self.begun.is_empty() {
+            out.append(std::mem::take(&mut self.begun));
+        }
         match input {
             Input::Tick => self.tick(out),
             Input::Message(from, message) => self.message(from, message, out),

@@ -30,6 +30,16 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Adds what another one holds after what is there.
+    pub fn append(&mut self, mut other: Outbox) {
+        self.persist.append(&mut other.persist);
+        self.apply.append(&mut other.apply);
+        self.ask.append(&mut other.ask);
+        self.send.append(&mut other.send);
+        self.answer.append(&mut other.answer);
+        self.tell.append(&mut other.tell);
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.persist.is_empty()
@@ -101,21 +111,21 @@ pub enum Ask {
         value: Option<Bytes>,
         /// The write's own number.
         id: u64,
-        /// Refuse it when the slot was fenced for a later epoch.
+        /// Refuse it when the slot was fenced with a higher number.
         fence: (Slot, Epoch),
     },
     /// The same for a value of the journal.
     Flush {
         /// The entry.
         entry: Entry,
-        /// Refuse it when the slot was fenced for a later epoch.
+        /// Refuse it when the slot was fenced with a higher number.
         fence: (Slot, Epoch),
     },
-    /// Make the source refuse statements of epochs before this one for the slots' keys.
+    /// Make the source refuse statements with a lower number than this for the slots' keys.
     Fence {
         /// The slots.
         slots: Vec<Slot>,
-        /// The epoch.
+        /// The number: higher with each ownership, and after each statement whose fate was unclear.
         epoch: Epoch,
     },
     /// All entries of the slots, as they are in the store.

@@ -122,10 +122,10 @@ impl Record {
     pub fn cascades(&self) -> bool {
         match &self.change {
             Change::Invalidate { cascade, .. } => *cascade,
-            Change::Intent { .. } | Change::Put { .. } | Change::Journal { .. } => true,
-            Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
-                false
+            Change::Intent { .. } | Change::Put { .. } | Change::Journal { .. } | Change::Settle { .. } => {
+                true
             }
+            Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => false,
         }
     }
 }

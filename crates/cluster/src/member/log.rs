@@ -6,6 +6,7 @@ use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::Member;
 use crate::holder::invalidation;
+use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::record::{Change, Record};
 use crate::{Peer, Planted, Position, Slot};
@@ -55,6 +56,9 @@ impl Member {
             && let Some(name) = record.makes_old()
         {
             self.edges.forget(&name);
+            if let Name::Key(key) = &name {
+                self.shown.remove(key);
+            }
             self.cascade(name.bytes(), depth, out);
         }
         record

@@ -1,6 +1,6 @@
 //! Reads at the owner.
 
-use clearwell_engine::Millis;
+use clearwell_engine::{Cause, Effect, Millis, Scope};
 
 use super::Member;
 use super::route::{Origin, Work};
@@ -10,6 +10,7 @@ use crate::entry::AsOf;
 use crate::level::Level;
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox};
+use crate::record::Change;
 use crate::request::{Read, Refusal};
 use crate::{Bytes, Entry, Job, Planted, Position};
 
@@ -46,6 +47,13 @@ impl Member {
         let key = read.key.clone();
         let (began, head) = (self.now, self.head);
         let keepable = self.is_cacheable(&key);
+        if let Some(unflushed) = self.journal.get(&key) {
+            // The source has it later; asked now it would show what was before.
+            let entry = Some(unflushed.entry.clone());
+            let (validated, stored) = (true, true);
+            let loaded = Loaded { origin, read, began, head, validated, keepable, entry, stored };
+            return self.loaded(Job(0), loaded, out);
+        }
         let job = self.job(Work::Load { origin, read, began, head, validated: validate, keepable });
         out.ask.push((job, Ask::Load { key, validate }));
     }
@@ -69,11 +77,13 @@ impl Member {
         if !self.owns(self.now, slot) {
             return self.refuse(&loaded.origin, Refusal::NoOwner, out);
         }
-        if let Some(unflushed) = self.journal.get(&key) {
-            loaded.entry = Some(unflushed.entry.clone());
+        let unflushed = self.journal.get(&key).map(|unflushed| unflushed.entry.clone());
+        let pending = unflushed.is_some();
+        if pending {
+            loaded.entry = unflushed;
             loaded.stored = true;
         }
-        if loaded.stored && !self.is_proven(&loaded) {
+        if loaded.stored && !pending && !self.is_proven(&loaded) {
             match loaded.validated {
                 true => self.refuse(&loaded.origin, Refusal::NoOwner, out),
                 false => self.load(loaded.origin, loaded.read, true, out),
@@ -84,6 +94,9 @@ impl Member {
             (loaded.began, loaded.head) = (self.now, self.head);
         }
         let name = Name::Key(key.clone());
+        if !loaded.stored {
+            self.notice_change(&loaded, out);
+        }
         let current = loaded.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
         let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
         let covered = loaded.entry.iter().flat_map(Entry::names).all(|name| self.proof_age(&name).is_some());
@@ -99,6 +112,20 @@ impl Member {
         let hold = loaded.read.hold;
         let then = Then::Show { origin: loaded.origin, entry: loaded.entry, as_of, hold };
         self.waiting.push(Waiting { position, slots: vec![slot], copies: None, born: self.now, then });
+    }
+
+    /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not
+    /// see the old one again elsewhere, so it is told before it is shown.
+    fn notice_change(&mut self, loaded: &Loaded, out: &mut Outbox) {
+        let key = &loaded.read.key;
+        let version = loaded.entry.as_ref().map(|entry| entry.version).unwrap_or_default();
+        if self.shown.get(key).is_some_and(|shown| *shown != version) {
+            let scope = std::sync::Arc::new(Scope::Key((**key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            self.append(Some(self.slot(key)), change, Some(version), Cause::Commit, 0, out);
+        } else {
+            self.shown.insert(key.clone(), version);
+        }
     }
 
     /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.

@@ -6,6 +6,7 @@ use super::Member;
 use super::write::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
+use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::{Entry, Peer, Position, Slot};
@@ -33,6 +34,9 @@ impl Member {
         if self.owned.get(&slot).is_some_and(|owned| owned.began) {
             return;
         }
+        if let Some(Name::Key(key)) = record.makes_old() {
+            self.shown.remove(&key);
+        }
         match &record.change {
             Change::Put { entry, as_of } | Change::Fill { entry, as_of } => {
                 self.keep_replica(entry, as_of);
@@ -40,7 +44,7 @@ impl Member {
             Change::Journal { entry, as_of } => {
                 out.persist.push(Persist::Journal(entry.clone()));
                 let at = (from, record.position);
-                let unflushed = Unflushed { entry: entry.clone(), at, flushing: false };
+                let unflushed = Unflushed { entry: entry.clone(), at, flushing: false, unclear: false };
                 self.journal.insert(entry.key.clone(), unflushed);
                 self.keep_replica(entry, as_of);
             }
@@ -67,6 +71,7 @@ impl Member {
 
     fn keep_replica(&mut self, entry: &Entry, as_of: &AsOf) {
         self.edges.note(entry);
+        self.shown.insert(entry.key.clone(), entry.version);
         self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Replica);
     }
 

@@ -31,11 +31,11 @@ pub(super) enum Work {
     /// Reading a key.
     Load { origin: Origin, read: Read, began: Millis, head: Position, validated: bool, keepable: bool },
     /// Writing a key to the source.
-    Commit { origin: Origin, key: Bytes, intent: Position, told: bool },
+    Commit { origin: Origin, key: Bytes, intent: Position, through: bool },
     /// Flushing a journal's value.
     Flush { key: Bytes, version: clearwell_engine::Version },
     /// Fencing.
-    Fence(Vec<Slot>),
+    Fence(Vec<Slot>, crate::Epoch),
     /// Reading slots for a follower.
     Export { to: Peer, slots: Vec<Slot>, base: Position, as_of: AsOf },
     /// Digests of own slots for their followers.
@@ -193,11 +193,13 @@ impl Member {
                 }
                 _ => self.refuse(&origin, Refusal::Source, out),
             },
-            (Work::Commit { origin, key, intent, told }, outcome) => {
-                self.committed(job, origin, key, intent, told, outcome, out);
+            (Work::Commit { origin, key, intent, through }, outcome) => {
+                self.committed(super::write::Committing { origin, key, intent, through }, outcome, out);
             }
             (Work::Flush { key, version }, outcome) => self.flushed(&key, version, &outcome, out),
-            (Work::Fence(slots), outcome) => self.fenced(&slots, outcome == Outcome::Fenced, out),
+            (Work::Fence(slots, number), outcome) => {
+                self.fenced(slots, number, outcome == Outcome::Fenced, out);
+            }
             (Work::Export { to, slots, base, as_of }, Outcome::Exported(entries)) => {
                 self.exported(to, slots, base, as_of, entries, out);
             }

@@ -137,7 +137,7 @@ impl Member {
         for entry in &state.journal {
             out.persist.push(Persist::Journal(entry.clone()));
             let at = (from, state.base);
-            let unflushed = Unflushed { entry: entry.clone(), at, flushing: false };
+            let unflushed = Unflushed { entry: entry.clone(), at, flushing: false, unclear: false };
             self.journal.insert(entry.key.clone(), unflushed);
         }
         let marks = self.holder.marks.entry(from).or_default();
@@ -150,6 +150,7 @@ impl Member {
         }
         for entry in state.entries {
             self.edges.note(&entry);
+            self.shown.insert(entry.key.clone(), entry.version);
             match over {
                 true => out.apply.push(Apply::Put(entry)),
                 false => self.holder.admit(self.now, entry, state.as_of.clone(), Wish::Replica),

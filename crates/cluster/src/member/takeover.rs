@@ -1,6 +1,6 @@
 //! Views and leases as this member follows them: what it owns, since when, and from whom it has it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Millis};
@@ -29,6 +29,8 @@ pub(super) struct Owned {
     pub fenced: bool,
     /// A fence was asked for.
     pub fencing: bool,
+    /// How often a statement's outcome was unclear: a fence of a higher number than it bore makes it clear.
+    pub unclear: u64,
     /// Read leases that a former owner gave have ended then.
     pub quiet_until: Millis,
 }
@@ -108,6 +110,7 @@ impl Member {
                     inherited,
                     fenced: begins,
                     fencing: false,
+                    unclear: 0,
                     quiet_until: Millis(0),
                 },
             );
@@ -194,33 +197,61 @@ impl Member {
         };
         self.journal.retain(|key, _| concerns(key));
         self.intents.retain(|key, _| concerns(key));
+        self.shown.retain(|key, _| concerns(key));
     }
 
     /// Asks the sources to refuse former owners' statements where some may be under way.
     pub(super) fn fence(&mut self, out: &mut Outbox) {
-        let Some(view) = &self.view else { return };
         let open = |owned: &Owned| owned.began && !owned.fenced && !owned.fencing;
         let slots: Vec<Slot> = self.owned.iter().filter(|(_, o)| open(o)).map(|(&slot, _)| slot).collect();
         if slots.is_empty() || self.now >= self.lease.until() {
             return;
         }
-        for slot in &slots {
-            self.owned.get_mut(slot).expect("listed from it above").fencing = true;
+        let mut groups: BTreeMap<Epoch, Vec<Slot>> = BTreeMap::new();
+        for slot in slots {
+            let number = self.fence_number(slot);
+            self.owned.get_mut(&slot).expect("listed from it above").fencing = true;
+            groups.entry(number).or_default().push(slot);
         }
-        let epoch = view.epoch;
-        let job = self.job(Work::Fence(slots.clone()));
-        out.ask.push((job, Ask::Fence { slots, epoch }));
+        for (epoch, slots) in groups {
+            let job = self.job(Work::Fence(slots.clone(), epoch));
+            out.ask.push((job, Ask::Fence { slots, epoch }));
+        }
     }
 
-    pub(super) fn fenced(&mut self, slots: &[Slot], done: bool, out: &mut Outbox) {
+    /// What statements for a slot's keys bear, and what its fences refuse below: the view in which this member got the slot,
+    /// and how often a statement's fate was unclear since.
+    pub(super) fn fence_number(&self, slot: Slot) -> Epoch {
+        const UNCLEAR_BITS: u32 = 24;
+        let owned = self.owned.get(&slot);
+        owned.map_or(Epoch(0), |owned| Epoch((owned.gained.0 << UNCLEAR_BITS) + owned.unclear))
+    }
+
+    /// Nobody knows what became of a statement for this slot: until it is fenced nothing more is known of its key.
+    pub(super) fn unclear(&mut self, slot: Slot) {
+        if let Some(owned) = self.owned.get_mut(&slot) {
+            owned.unclear += 1;
+            owned.fenced = false;
+        }
+    }
+
+    pub(super) fn fenced(&mut self, slots: Vec<Slot>, number: Epoch, done: bool, out: &mut Outbox) {
+        let mut sure = Vec::new();
         for slot in slots {
-            if let Some(owned) = self.owned.get_mut(slot) {
+            let current = self.fence_number(slot) == number;
+            if let Some(owned) = self.owned.get_mut(&slot) {
                 owned.fencing = false;
-                owned.fenced |= done;
+                owned.fenced |= done && current;
+                if done && current {
+                    sure.push(slot);
+                }
             }
         }
-        if !done {
-            return;
+        let slots = sure;
+        for (key, unflushed) in &mut self.journal {
+            if unflushed.unclear && slots.contains(&crate::slot::slot_of(key, self.config.slots)) {
+                (unflushed.flushing, unflushed.unclear) = (false, false);
+            }
         }
         let settled: Vec<(crate::Bytes, Slot, Position)> = self
             .intents
@@ -228,15 +259,18 @@ impl Member {
             .map(|(key, open)| (key, self.slot(key), open))
             .filter(|(_, slot, _)| slots.contains(slot))
             .flat_map(|(key, slot, open)| {
-                let others = open.iter().filter(|(peer, _)| *peer != self.me);
-                others.map(move |(_, position)| (key.clone(), slot, *position))
+                let known = open
+                    .iter()
+                    .filter(|(peer, position)| *peer != self.me || self.unclear_intents.contains(position));
+                known.map(move |(_, position)| (key.clone(), slot, *position))
             })
             .collect();
         for (key, slot, intent) in settled {
             if let Some(open) = self.intents.get_mut(&key) {
-                open.retain(|(peer, _)| *peer == self.me);
+                open.retain(|(_, position)| *position != intent);
             }
             self.intents.retain(|_, open| !open.is_empty());
+            self.unclear_intents.remove(&intent);
             self.append(Some(slot), Change::Settle { key, intent }, None, Cause::Write, 0, out);
         }
     }

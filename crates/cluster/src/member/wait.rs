@@ -29,7 +29,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum Then {
     /// Ask the source to change the key.
-    Commit { origin: Origin, key: Bytes, value: Option<Bytes>, id: u64, intent: Position },
+    Commit { origin: Origin, key: Bytes, value: Option<Bytes>, id: u64, intent: Position, through: bool },
     /// Acknowledge a write or an invalidation.
     Say { origin: Origin, written: bool, done: Done },
     /// Refuse.
@@ -89,10 +89,10 @@ impl Member {
 
     fn carry_out(&mut self, waiting: Waiting, out: &mut Outbox) {
         match waiting.then {
-            Then::Commit { origin, key, value, id, intent } => {
+            Then::Commit { origin, key, value, id, intent, through } => {
                 let slot = self.slot(&key);
-                let epoch = self.view.as_ref().expect("an owner has a view").epoch;
-                let job = self.job(Work::Commit { origin, key: key.clone(), intent, told: false });
+                let epoch = self.fence_number(slot);
+                let job = self.job(Work::Commit { origin, key: key.clone(), intent, through });
                 out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
             }
             Then::Say { origin, written, mut done } => {

@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::outbox::{Ask, Outbox, Persist};
 use crate::record::Change;
 use crate::request::{Refusal, Strategy, Write};
-use crate::{Bytes, Entry, Job, Outcome, Peer, Position};
+use crate::{Bytes, Entry, Outcome, Peer, Position};
 
 /// A value that the source does not have yet.
 #[derive(Debug, Clone)]
@@ -21,6 +21,17 @@ pub(super) struct Unflushed {
     pub at: (Peer, Position),
     /// It is on its way to the source.
     pub flushing: bool,
+    /// The source did not say what became of that.
+    pub unclear: bool,
+}
+
+/// A write that the source is asked for.
+#[derive(Debug)]
+pub(super) struct Committing {
+    pub origin: Origin,
+    pub key: Bytes,
+    pub intent: Position,
+    pub through: bool,
 }
 
 impl Member {
@@ -52,7 +63,7 @@ impl Member {
         if through {
             self.ask_lagging(&name, intent);
         }
-        let then = Then::Commit { origin, key, value: write.value, id: write.id, intent };
+        let then = Then::Commit { origin, key, value: write.value, id: write.id, intent, through };
         let copies = through.then_some(Some(name));
         self.waiting.push(Waiting { position: intent, slots: vec![slot], copies, born: self.now, then });
     }
@@ -80,46 +91,40 @@ impl Member {
         if back {
             out.persist.push(Persist::Journal(entry.clone()));
             let at = (self.me, record.position);
-            let flushing = self.journal.get(&entry.key).is_some_and(|before| before.flushing);
-            self.journal.insert(entry.key.clone(), Unflushed { entry, at, flushing });
+            let before = self.journal.get(&entry.key);
+            let (flushing, unclear) =
+                before.map_or((false, false), |before| (before.flushing, before.unclear));
+            self.journal.insert(entry.key.clone(), Unflushed { entry, at, flushing, unclear });
         }
         self.acknowledge(origin, true, record.position, vec![slot], None, Some(version));
     }
 
     /// The source answered.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn committed(
-        &mut self,
-        job: Job,
-        origin: Origin,
-        key: Bytes,
-        intent: Position,
-        told: bool,
-        outcome: Outcome,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn committed(&mut self, work: Committing, outcome: Outcome, out: &mut Outbox) {
+        let Committing { origin, key, intent, through } = work;
         let slot = self.slot(&key);
         match outcome {
             Outcome::Unclear => {
-                // The intent stays open until the source says which.
-                if !told {
-                    self.refuse(&origin, Refusal::Unknown, out);
-                }
-                self.jobs.insert(job, Work::Commit { origin, key, intent, told: true });
+                // The intent stays open until a fence has made sure that nothing more can happen.
+                self.unclear_intents.insert(intent);
+                self.unclear(slot);
+                self.fence(out);
+                self.refuse(&origin, Refusal::Unknown, out);
             }
             Outcome::Committed(version) => {
                 let position = self.settle(&key, intent, out);
-                if !told {
-                    self.acknowledge(origin, true, position, vec![slot], None, Some(version));
+                let name = Name::Dependents(key);
+                if through {
+                    self.ask_lagging(&name, position);
                 }
+                let copies = through.then_some(Some(name));
+                self.acknowledge(origin, true, position, vec![slot], copies, Some(version));
             }
             _ => {
                 let position = self.settle(&key, intent, out);
-                if !told {
-                    let then = Then::Refuse { origin, refusal: Refusal::Source };
-                    let (slots, born) = (vec![slot], self.now);
-                    self.waiting.push(Waiting { position, slots, copies: None, born, then });
-                }
+                let then = Then::Refuse { origin, refusal: Refusal::Source };
+                let (slots, born) = (vec![slot], self.now);
+                self.waiting.push(Waiting { position, slots, copies: None, born, then });
             }
         }
     }
@@ -154,8 +159,8 @@ impl Member {
             }
         }
         for key in ready {
-            let epoch = self.view.as_ref().expect("an owner has a view").epoch;
             let slot = self.slot(&key);
+            let epoch = self.fence_number(slot);
             let unflushed = self.journal.get_mut(&key).expect("listed from it above");
             unflushed.flushing = true;
             let entry = unflushed.entry.clone();
@@ -168,6 +173,12 @@ impl Member {
         let slot = self.slot(key);
         let done = matches!(outcome, Outcome::Committed(_));
         let Some(unflushed) = self.journal.get_mut(key) else { return };
+        if *outcome == Outcome::Unclear {
+            // It may still happen: nothing else of this key goes to the source before that is excluded.
+            unflushed.unclear = true;
+            self.unclear(slot);
+            return self.fence(out);
+        }
         unflushed.flushing = false;
         if !done || !self.owned.contains_key(&slot) {
             return;
@@ -194,7 +205,7 @@ impl Member {
                 continue;
             }
             let old = Peer { incarnation: 0, ..self.me };
-            let unflushed = Unflushed { entry, at: (old, Position(0)), flushing: false };
+            let unflushed = Unflushed { entry, at: (old, Position(0)), flushing: false, unclear: false };
             self.journal.insert(unflushed.entry.key.clone(), unflushed);
         }
         self.recovered = later;
