@@ -1,0 +1,32 @@
+//! Each planted bug is found, within a stated number of seeds.
+
+#![cfg(feature = "planted")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clearwell_cluster::Planted;
+use clearwell_sim::hunt::hunt;
+
+/// The most seeds that a bug may need; `CLEARWELL_ROUNDS` overrules it.
+const SEEDS_MOST: u64 = 400;
+
+#[test]
+fn every_planted_bug_is_found() {
+    let rounds = std::env::var("CLEARWELL_ROUNDS").ok().and_then(|text| text.parse().ok());
+    let most = rounds.unwrap_or(SEEDS_MOST);
+    let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(&bug) = Planted::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if hunt(bug, most, 0, 60).seed.is_none() {
+                        missed.lock().expect("no thread panics with the lock").push(bug);
+                    }
+                }
+            });
+        }
+    });
+    let missed = missed.into_inner().expect("no thread panics with the lock");
+    assert!(missed.is_empty(), "not found in {most} seeds: {missed:?}");
+}
