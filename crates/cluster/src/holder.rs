@@ -1,5 +1,7 @@
 //! A copy holder: a member for what others own, a replica, a client's near cache. One kind.
 
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,13 +10,13 @@ use clearwell_engine::{Cause, Effect, Invalidation, Millis};
 use crate::admission::{Admission, Wish};
 use crate::entry::AsOf;
 use crate::map::Map;
-use crate::message::{Applied, Enlist, Enlisted, Heartbeat, Message, Records, Stream};
-use crate::name::{Bytes, Name};
+use crate::message::{Applied, Heartbeat, Message, Records, Stream};
+use crate::name::Name;
 use crate::outbox::{Apply, Event, Outbox, To};
 use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
-use crate::{Config, Epoch, Peer, Planted, Position, Slot, Ticket};
+use crate::{Config, Epoch, Peer, Position, Slot, Ticket};
 
 /// What is known of one name that copies stand under.
 #[derive(Debug, Clone)]
@@ -79,26 +81,6 @@ impl Holder {
     pub fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
-    }
-
-    /// Notes that the owner is being asked for a key's value; what comes for the key meanwhile will be remembered. A copy
-    /// that is covered stays so.
-    pub fn expect(&mut self, now: Millis, owner: Peer, key: &Bytes) -> Ticket {
-        let ticket = self.ticket();
-        self.streams.entry(owner).or_default().used = now;
-        let new = Interest {
-            owner,
-            ticket,
-            since: None,
-            last: Position(0),
-            as_of: (owner, Position(0)),
-            asked: now,
-            doubted: false,
-        };
-        let interest = self.names.entry(Name::Key(key.clone())).or_insert(new);
-        interest.ticket = ticket;
-        interest.asked = now;
-        ticket
     }
 
     /// Takes an owner's word on where its log stands.
@@ -191,12 +173,6 @@ impl Holder {
                 self.names.remove(&name);
             }
         }
-    }
-
-    /// Whether copies under a name are at least being asked about.
-    pub fn is_known(&self, view: &View, name: &Name) -> bool {
-        let slot = name.slot(view.slots);
-        self.names.contains_key(name) || self.follows.get(&slot).is_some_and(|f| f.owner == view.owner(slot))
     }
 
     /// Applies records of an owner. Returns those that go to this holder's slots as a replica, in order.
@@ -307,217 +283,6 @@ impl Holder {
         self.enlist(now, config, view, out);
     }
 
-    /// A copy is to be asked about with its name's owner.
-    pub fn want(&mut self, now: Millis, owner: Peer, name: Name, as_of: (Peer, Position)) {
-        let ticket = self.ticket();
-        let interest = self.names.entry(name.clone()).or_insert(Interest {
-            owner,
-            ticket,
-            since: None,
-            last: Position(0),
-            as_of,
-            asked: now,
-            doubted: false,
-        });
-        interest.since = None;
-        interest.as_of = as_of;
-        self.wanted.entry(owner).or_default().insert(name);
-    }
-
-    /// Sends the questions that have gathered.
-    pub fn enlist(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
-        const MOST: usize = 512;
-        for (owner, names) in std::mem::take(&mut self.wanted) {
-            let names: Vec<Name> = names.into_iter().collect();
-            if owner == config.me || owner == Peer::default() {
-                continue;
-            }
-            for names in names.chunks(MOST) {
-                let ticket = self.ticket();
-                let mut asked = Vec::with_capacity(names.len());
-                for name in names {
-                    if let Some(interest) = self.names.get_mut(name)
-                        && interest.owner == owner
-                    {
-                        interest.ticket = ticket;
-                        interest.asked = now;
-                        asked.push((name.clone(), interest.as_of.0, interest.as_of.1));
-                    }
-                }
-                if asked.is_empty() {
-                    continue;
-                }
-                self.streams.entry(owner).or_default().used = now;
-                let listed = asked.iter().map(|(name, ..)| name.clone()).collect();
-                self.enlisting.insert(ticket, (owner, listed));
-                let enlist = Enlist { ticket, sent: now, names: asked, epoch: view.epoch };
-                out.send.push((To::Peer(owner), Message::Enlist(enlist)));
-            }
-        }
-        while self.enlisting.len() > 256 {
-            self.enlisting.pop_first();
-        }
-    }
-
-    /// The owner's answer to a question about names.
-    pub fn enlisted(
-        &mut self,
-        now: Millis,
-        config: &Config,
-        from: Peer,
-        enlisted: &Enlisted,
-        out: &mut Outbox,
-    ) {
-        let Some((owner, names)) = self.enlisting.remove(&enlisted.ticket) else { return };
-        if owner != from || !self.news(now, config, from, &enlisted.stream, out) {
-            return;
-        }
-        for (name, clean) in names.into_iter().zip(&enlisted.clean) {
-            let Some(clean) = clean else { continue };
-            let Some(interest) = self.names.get_mut(&name) else { continue };
-            if interest.owner != from || interest.since.is_some() || interest.ticket != enlisted.ticket {
-                continue;
-            }
-            let head = enlisted.stream.head;
-            if *clean && interest.last <= head {
-                let same = interest.as_of.0 == from;
-                interest.since = Some(if same { interest.as_of.1 } else { head });
-            } else {
-                if interest.doubted || !*clean {
-                    forget(&name, out);
-                }
-                // A record after the answer was given has ended what the answer began.
-                match interest.last > head {
-                    true => {
-                        self.names.remove(&name);
-                        continue;
-                    }
-                    false => interest.since = Some(head),
-                }
-            }
-            interest.doubted = false;
-        }
-    }
-
-    /// A copy was given up.
-    pub fn evicted(&mut self, key: &Bytes) {
-        let name = Name::Key(key.clone());
-        if let Some(interest) = self.names.remove(&name) {
-            self.streams.entry(interest.owner).or_default().released.push((name, interest.ticket));
-        }
-    }
-
-    /// How well copies under a name are covered, now that `view` says who owns it.
-    pub fn covered(&self, config: &Config, view: &View, name: &Name) -> Option<Cover> {
-        let slot = name.slot(view.slots);
-        let owner = view.owner(slot);
-        let interested = self.names.get(name).is_some_and(|i| i.owner == owner && i.since.is_some());
-        let follows = self.follows.get(&slot).is_some_and(|followed| followed.owner == owner);
-        let trusted = config.has(Planted::ReplicaTrusted);
-        if !interested && !follows {
-            return None;
-        }
-        let held = self.streams.get(&owner)?;
-        let (proven, until) = held.proof().or(trusted.then_some((Millis(0), Millis(u64::MAX))))?;
-        let (proven, until) = if trusted { (Millis(u64::MAX), Millis(u64::MAX)) } else { (proven, until) };
-        Some(Cover { owner, proven, until, watermark: held.watermark })
-    }
-
-    fn give_up_old(&mut self, now: Millis, after_ms: u64) {
-        self.admissions.retain(|admission| now.since(admission.born) <= after_ms);
-        let wishes: BTreeSet<&Name> = self.admissions.iter().flat_map(|a| &a.waits_for).collect();
-        let stale = |interest: &Interest, name: &Name| {
-            interest.since.is_none()
-                && !interest.doubted
-                && now.since(interest.asked) > after_ms.saturating_mul(2)
-                && !wishes.contains(name)
-        };
-        self.names.retain(|name, interest| !stale(interest, name));
-    }
-
-    /// The owner's answer to a read brought a value. Whether it may be considered: the interest that was noted for this
-    /// very read still stands. Whatever copy lay here goes, because the interest now speaks for the new one.
-    pub fn arrived(
-        &mut self,
-        from: Peer,
-        ticket: Ticket,
-        key: &Bytes,
-        as_of: &AsOf,
-        out: &mut Outbox,
-    ) -> bool {
-        let name = Name::Key(key.clone());
-        let Some(interest) = self.names.get_mut(&name).filter(|i| i.owner == from) else { return false };
-        if interest.since.is_some() {
-            return true;
-        }
-        let Some((_, head)) = as_of.iter().find(|(peer, _)| *peer == from) else { return false };
-        if interest.ticket != ticket || interest.last > *head {
-            return false;
-        }
-        interest.since = Some(*head);
-        interest.doubted = false;
-        out.apply.push(Apply::Drop(vec![key.clone()]));
-        true
-    }
-
-    /// A read brought nothing that may be kept: the interest that only it began ends, and a copy in doubt goes with it.
-    pub fn unexpect(&mut self, key: &Bytes, ticket: Ticket, out: &mut Outbox) {
-        let name = Name::Key(key.clone());
-        let ended = |i: &Interest| i.since.is_none() && i.ticket == ticket && !i.doubted;
-        if self.names.get(&name).is_some_and(ended) {
-            self.names.remove(&name);
-            out.apply.push(Apply::Drop(vec![key.clone()]));
-        }
-    }
-
-    /// A copy that was asked for may not be kept.
-    pub fn refused(&mut self, key: &Bytes, out: &mut Outbox) {
-        self.evicted(key);
-        out.apply.push(Apply::Drop(vec![key.clone()]));
-    }
-
-    /// Values under a name lie here from now on; they are new as of a place.
-    pub fn cover(&mut self, now: Millis, config: &Config, view: &View, name: Name, as_of: (Peer, Position)) {
-        let (owner, place) = as_of;
-        let follows = self.follows.get(&name.slot(view.slots)).is_some_and(|f| f.owner == owner);
-        if owner == config.me || follows {
-            let ticket = self.ticket();
-            let (since, last) = (Some(place), Position(0));
-            self.names.entry(name).or_insert(Interest {
-                owner,
-                ticket,
-                since,
-                last,
-                as_of,
-                asked: now,
-                doubted: false,
-            });
-        } else if self.names.get(&name).is_none_or(|interest| interest.since.is_none()) {
-            self.want(now, owner, name.clone(), as_of);
-            if let Some(interest) = self.names.get_mut(&name) {
-                interest.doubted = true;
-            }
-        }
-    }
-
-    /// Names that this process has come to order itself while it asked about them.
-    pub fn own_questions(&mut self, me: Peer, ours: impl Fn(&Name) -> bool) -> Vec<(Name, (Peer, Position))> {
-        let mine = self.names.iter().filter(|(name, i)| i.owner == me && i.since.is_none() && ours(name));
-        mine.map(|(name, i)| (name.clone(), i.as_of)).collect()
-    }
-
-    /// The answer to one of them.
-    pub fn answer_own(&mut self, name: &Name, clean: bool, head: Position, out: &mut Outbox) {
-        if let Some(interest) = self.names.get_mut(name) {
-            interest.since = Some(head);
-            interest.last = Position(0);
-            if !clean {
-                forget(name, out);
-            }
-            interest.doubted = false;
-        }
-    }
-
     /// Queues an entry that is to be kept as soon as it may be.
     pub fn admit(&mut self, now: Millis, entry: crate::Entry, as_of: AsOf, wish: Wish) {
         self.admissions.push(Admission { entry, as_of, wish, born: now, waits_for: Vec::new(), tries: 0 });
@@ -525,7 +290,7 @@ impl Holder {
 }
 
 /// Takes away what stands under a name here, without anybody's record.
-fn forget(name: &Name, out: &mut Outbox) {
+pub(crate) fn forget(name: &Name, out: &mut Outbox) {
     match name {
         Name::Key(key) => out.apply.push(Apply::Drop(vec![key.clone()])),
         name => out.apply.push(Apply::Invalidate(Invalidation {

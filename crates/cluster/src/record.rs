@@ -94,9 +94,9 @@ impl Record {
             Change::Invalidate { scope, .. } => Name::of(scope),
             Change::Intent { key } => Some(Name::Key(key.clone())),
             Change::Put { entry, .. } | Change::Journal { entry, .. } => Some(Name::Key(entry.key.clone())),
-            Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
-                None
-            }
+            // What was made from the key while its write was under way may be as old as the key was.
+            Change::Settle { key, .. } => Some(Name::Dependents(key.clone())),
+            Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => None,
         }
     }
 
