@@ -3,7 +3,7 @@
 use crate::check::{self, Violation};
 use crate::options::Options;
 use crate::queue::Micros;
-pub use crate::world::Mask;
+pub use crate::world::{Mask, Trace};
 use crate::world::World;
 
 /// What came of a seed.
@@ -34,12 +34,12 @@ pub fn run(options: Options, mask: Mask) -> Report {
     report(world)
 }
 
-/// Runs it again and writes down what happened to one key (`None`: to all), a line each, until a time.
-pub fn tell(options: Options, mask: Mask, key: Option<u32>, until: Micros) -> Vec<(Micros, String)> {
+/// Runs it again and writes down what happened until a time, a line each.
+pub fn tell(options: Options, mask: Mask, trace: Trace, until: Micros) -> Vec<(Micros, String)> {
     let mut world = World::new(options, mask);
-    world.trace = Some((key, Vec::new()));
+    world.trace = Some(trace);
     world.run_until(world.options.end.min(until));
-    world.trace.map(|(_, lines)| lines).unwrap_or_default()
+    world.trace.map(|trace| trace.lines).unwrap_or_default()
 }
 
 fn to_the_end(world: &mut World) {

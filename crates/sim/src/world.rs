@@ -83,6 +83,17 @@ impl Mask {
     }
 }
 
+/// What is written down for whoever wants to read it.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// Only what is about this key.
+    pub key: Option<KeyId>,
+    /// Whether messages are written down as well.
+    pub messages: bool,
+    /// The lines.
+    pub lines: Vec<(Micros, String)>,
+}
+
 /// A world.
 pub struct World {
     pub(crate) options: Options,
@@ -104,7 +115,7 @@ pub struct World {
     pub(crate) steps: u64,
     healed: bool,
     /// Lines about this key, when somebody wants to read them.
-    pub(crate) trace: Option<(Option<KeyId>, Vec<(Micros, String)>)>,
+    pub(crate) trace: Option<Trace>,
 }
 
 impl World {
@@ -292,12 +303,12 @@ impl World {
     fn tell(&mut self, key: Option<KeyId>, line: impl FnOnce(&World) -> String) {
         // What a value is made from belongs to its story.
         let about = |only: KeyId, key: KeyId| key == only || self.history.names.depends(only) == Some(key);
-        let wanted = self.trace.as_ref().is_some_and(|(only, _)| key.zip(*only).is_none_or(|(key, only)| about(only, key)));
+        let wanted = self.trace.as_ref().is_some_and(|trace| key.zip(trace.key).is_none_or(|(key, only)| about(only, key)));
         if wanted {
             let line = line(self);
             let now = self.now;
-            if let Some((_, lines)) = &mut self.trace {
-                lines.push((now, line));
+            if let Some(trace) = &mut self.trace {
+                trace.lines.push((now, line));
             }
         }
     }

@@ -43,6 +43,9 @@ pub struct Args {
     /// The whole story of `--seed`, of this key's number only when it is given.
     #[arg(long, num_args = 0..=1, default_missing_value = "all")]
     pub story: Option<String>,
+    /// Messages in the story as well.
+    #[arg(long)]
+    pub messages: bool,
     /// Results as JSON, a line each.
     #[arg(long)]
     pub json: bool,

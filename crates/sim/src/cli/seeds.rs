@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clearwell_sim::check::Violation;
 use clearwell_sim::many::{Sum, cpu_seconds, run_many};
-use clearwell_sim::run::{Mask, Report, run, tell};
+use clearwell_sim::run::{Mask, Report, Trace, run, tell};
 use clearwell_sim::shrink::shrink;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -74,7 +74,7 @@ fn summary(args: &Args, sum: &Sum, began: Instant) {
 pub fn one(args: &Args, seed: u64) -> ExitCode {
     println!("seed {seed}");
     if let Some(key) = &args.story {
-        for (at, line) in tell(args.world(seed), Mask::default(), key.parse().ok(), u64::MAX) {
+        for (at, line) in tell(args.world(seed), Mask::default(), trace(args, key.parse().ok()), u64::MAX) {
             println!("{:12.6}  {line}", at as f64 / 1e6);
         }
         return ExitCode::SUCCESS;
@@ -102,7 +102,7 @@ fn story(args: &Args, seed: u64) {
     let Some(violation) = small.report.violations.first() else { return };
     println!("{} nodes, {} near caches; what has to go wrong:", small.options.nodes, small.options.near);
     small.faults().for_each(|fault| println!("  {fault}"));
-    let lines = tell(small.options.clone(), small.mask.clone(), violation.key, until(violation));
+    let lines = tell(small.options.clone(), small.mask.clone(), trace(args, violation.key), until(violation));
     println!("what happened to its key at last:");
     for (at, line) in &lines[lines.len().saturating_sub(LINES)..] {
         println!("{:12.6}  {line}", *at as f64 / 1e6);
@@ -116,4 +116,8 @@ fn until(violation: &Violation) -> u64 {
         "durable" | "converged" | "answered" => u64::MAX,
         _ => violation.at,
     }
+}
+
+fn trace(args: &Args, key: Option<u32>) -> Trace {
+    Trace { key, messages: args.messages, lines: Vec::new() }
 }

@@ -159,6 +159,9 @@ impl World {
         let Some(host) = self.host_of(to) else { return };
         self.traffic.count(from, host, &message);
         let [first, second] = self.network.carry(from, host);
+        if self.trace.as_ref().is_some_and(|trace| trace.messages) {
+            self.tell_message(from, host, first.is_none(), &message);
+        }
         let peer = self.hosts[from].peer;
         let deliver = |message| Happening::Deliver { host: host as u32, from: peer, to, message };
         if let Some(after) = second {
@@ -211,6 +214,22 @@ impl World {
         });
     }
 
+    /// Everything but what goes on all the time.
+    fn tell_message(&mut self, from: usize, to: usize, is_lost: bool, message: &Message) {
+        const LONGEST: usize = 400;
+        let is_routine = matches!(
+            message,
+            Message::Gossip(_) | Message::LeaseAsk(_) | Message::LeaseGrant(_) | Message::Heartbeat(_) | Message::Beat(_)
+        );
+        if is_routine {
+            return;
+        }
+        let mut text = format!("{message:?}");
+        text.truncate(LONGEST);
+        let lost = if is_lost { ", lost" } else { "" };
+        self.tell(None, |_| format!("  {from} to {to}{lost}: {text}"));
+    }
+
     fn tell_apply(&mut self, host: usize, what: &Apply) {
         let (key, text) = match what {
             Apply::Invalidate(one) => {
@@ -221,7 +240,7 @@ impl World {
             Apply::Put(entry) => (Some(number(&entry.key)), format!("puts {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key)))),
             Apply::Fill { entry, .. } => (Some(number(&entry.key)), format!("fills {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key)))),
             Apply::Drop(keys) => {
-                let of = self.trace.as_ref().and_then(|(key, _)| *key);
+                let of = self.trace.as_ref().and_then(|trace| trace.key);
                 let drops = keys.iter().map(|key| number(key)).find(|&key| of.is_none_or(|of| of == key));
                 let Some(key) = drops else { return };
                 (Some(key), "drops it".into())
