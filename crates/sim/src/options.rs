@@ -46,6 +46,8 @@ pub struct Options {
     pub behind_percent: u32,
     /// How many in a million statements fail or stay unanswered in ordinary times.
     pub source_ppm: u32,
+    /// How long a statement takes at most in ordinary times.
+    pub statement_us: Micros,
     /// Whether statements may take effect long after they were given up.
     pub late_statements: bool,
     /// The feed's delay at most.
@@ -103,6 +105,7 @@ impl Options {
             writes_percent: *rng.pick(&[5, 20, 40]),
             behind_percent: *rng.pick(&[0, 20, 50]),
             source_ppm: *rng.pick(&[0, 0, 20_000]),
+            statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
             late_statements: rng.percent(25),
             feed_us: *rng.pick(&[2_000, 50_000, 1_000_000]),
             gossip_start: rng.percent(20),

@@ -112,6 +112,8 @@ pub struct World {
     pub(crate) traffic: Traffic,
     pub(crate) violations: Vec<Violation>,
     hash: u64,
+    /// The view of whoever asks for a lease in the step that is going on.
+    asked_in: Option<Epoch>,
     pub(crate) steps: u64,
     healed: bool,
     /// Lines about this key, when somebody wants to read them.
@@ -138,6 +140,7 @@ impl World {
             traffic: Traffic::default(),
             violations: Vec::new(),
             hash: options.seed,
+            asked_in: None,
             steps: 0,
             healed: false,
             trace: None,
@@ -243,6 +246,10 @@ impl World {
             Some(None) => {
                 self.note(u64::from(host) << 8 | crate::traffic::kind(&message) as u64);
                 let changes_owner = crate::traffic::may_change_owner(&message);
+                self.asked_in = match &*message {
+                    Message::LeaseAsk(ask) => Some(ask.epoch),
+                    _ => None,
+                };
                 self.step(host as usize, Input::Message(from, *message));
                 if changes_owner {
                     self.check_owners(host as usize);
@@ -288,6 +295,16 @@ impl World {
                 let violation = Violation { checker: "owners", at: self.now, op: None, key: None, text };
                 self.violations.push(violation);
             }
+        }
+    }
+
+    /// A voter that follows a later view grants no lease in an earlier one. Other defences hide it when one does, so it is
+    /// looked at here.
+    fn check_grant(&mut self, host: usize, message: &Message) {
+        let (Message::LeaseGrant(grant), Some(asked)) = (message, self.asked_in) else { return };
+        if grant.granted && grant.epoch > asked {
+            let text = format!("voter {host} follows view {} and grants a lease in view {}", grant.epoch.0, asked.0);
+            self.violations.push(Violation { checker: "owners", at: self.now, op: None, key: None, text });
         }
     }
 

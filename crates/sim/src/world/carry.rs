@@ -158,6 +158,7 @@ impl World {
     fn send(&mut self, from: usize, to: To, message: Message) {
         let Some(host) = self.host_of(to) else { return };
         self.traffic.count(from, host, &message);
+        self.check_grant(from, &message);
         let [first, second] = self.network.carry(from, host);
         if self.trace.as_ref().is_some_and(|trace| trace.messages) {
             self.tell_message(from, host, first.is_none(), &message);

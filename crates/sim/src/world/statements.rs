@@ -8,7 +8,7 @@ use crate::options::SECOND;
 impl World {
     pub(super) fn send_statement(&mut self, statement: Box<Statement>) {
         let slow = self.now < self.slow_until;
-        let most = if slow { 4 * SECOND } else { 2_000 };
+        let most = if slow { 4 * SECOND } else { self.options.statement_us };
         let after = 100 + self.source_rng.below(most);
         self.queue.push(self.now + after, Happening::Statement(statement));
     }
