@@ -13,6 +13,11 @@ use crate::view::View;
 use crate::{Config, Peer, Planted, Position, Ticket};
 
 impl Holder {
+    /// Whether the owner has noted this process's interest in a name, and no record has ended it.
+    pub fn is_enlisted(&self, name: &Name) -> bool {
+        self.names.get(name).is_some_and(|interest| interest.since.is_some())
+    }
+
     /// Notes that the owner is being asked for a key's value; what comes for the key meanwhile will be remembered. A copy
     /// that is covered stays so.
     pub fn expect(&mut self, now: Millis, owner: Peer, key: &Bytes) -> Ticket {

@@ -6,7 +6,6 @@ use super::Member;
 use super::write::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
-use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::{Entry, Peer, Position, Slot};
@@ -34,8 +33,8 @@ impl Member {
         if self.owned.get(&slot).is_some_and(|owned| owned.began) {
             return;
         }
-        if let Some(Name::Key(key)) = record.makes_old() {
-            self.shown.remove(&key);
+        if let Some(name) = record.makes_old() {
+            self.forget_shown(&name, record);
         }
         match &record.change {
             Change::Put { entry, as_of } | Change::Fill { entry, as_of } => {

@@ -51,7 +51,7 @@ impl Member {
             self.transfers.insert(ticket, Transfer { to, slots: slots.clone(), base, begun });
             let streams = self.holder.streams.iter();
             let as_of: AsOf = streams
-                .filter_map(|(&peer, held)| Some((peer, held.reached(begun, &self.config)?)))
+                .map(|(&peer, held)| (peer, held.watermark))
                 .chain([(self.me, base)])
                 .collect();
             let job = self.job(Work::Export { to, slots: slots.clone(), base, as_of });
@@ -74,7 +74,7 @@ impl Member {
         let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
         let Some(subscription) = self.subscribers.get(to).map(|holder| holder.id) else { return };
         let within = |slot: Slot| slots.binary_search(&slot).is_ok();
-        let covered = |entry: &Entry| entry.names().all(|name| self.proof_age(&name).is_some());
+        let covered = |entry: &Entry| self.is_covered(entry, base);
         let state = State {
             subscription,
             base,
