@@ -41,7 +41,7 @@ impl Holder {
     /// Whether copies under a name are at least being asked about.
     pub fn is_known(&self, view: &View, name: &Name) -> bool {
         let slot = name.slot(view.slots);
-        self.names.contains_key(name) || self.follows.get(&slot).is_some_and(|f| f.owner == view.owner(slot))
+        self.names.contains_key(name) || self.follows_whole(slot, view.owner(slot)).is_some()
     }
 
     /// A copy is to be asked about with its name's owner.
@@ -149,7 +149,7 @@ impl Holder {
         let slot = name.slot(view.slots);
         let owner = view.owner(slot);
         let interested = self.names.get(name).is_some_and(|i| i.owner == owner && i.since.is_some());
-        let follows = self.follows.get(&slot).is_some_and(|followed| followed.owner == owner);
+        let follows = self.follows_whole(slot, owner).is_some();
         let trusted = config.has(Planted::ReplicaTrusted);
         if !interested && !follows {
             return None;
@@ -216,7 +216,7 @@ impl Holder {
     /// Values under a name lie here from now on; they are new as of a place.
     pub fn cover(&mut self, now: Millis, config: &Config, view: &View, name: Name, as_of: (Peer, Position)) {
         let (owner, place) = as_of;
-        let follows = self.follows.get(&name.slot(view.slots)).is_some_and(|f| f.owner == owner);
+        let follows = self.follows_whole(name.slot(view.slots), owner).is_some();
         if owner == config.me || follows {
             let ticket = self.ticket();
             let (since, last) = (Some(place), Position(0));

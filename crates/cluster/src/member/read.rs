@@ -133,7 +133,8 @@ impl Member {
     fn is_proven(&self, loaded: &Loaded) -> bool {
         let Some(entry) = &loaded.entry else { return true };
         let seen = |name: &Name| {
-            let seen = |cover: Cover| loaded.read.token.seen.get(&cover.owner).copied() <= Some(cover.watermark);
+            let seen =
+                |cover: Cover| loaded.read.token.seen.get(&cover.owner).copied() <= Some(cover.watermark);
             self.cover(name).is_some_and(seen)
         };
         entry.names().all(|name| match loaded.read.level {

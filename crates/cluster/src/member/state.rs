@@ -50,10 +50,8 @@ impl Member {
             let begun = self.now;
             self.transfers.insert(ticket, Transfer { to, slots: slots.clone(), base, begun });
             let streams = self.holder.streams.iter();
-            let as_of: AsOf = streams
-                .map(|(&peer, held)| (peer, held.watermark))
-                .chain([(self.me, base)])
-                .collect();
+            let as_of: AsOf =
+                streams.map(|(&peer, held)| (peer, held.watermark)).chain([(self.me, base)]).collect();
             let job = self.job(Work::Export { to, slots: slots.clone(), base, as_of });
             out.ask.push((job, Ask::Export { slots }));
         }
@@ -145,7 +143,7 @@ impl Member {
             marks.raise(name, position);
         }
         for slot in &state.slots {
-            let followed = Followed { owner: from, base: state.base, floor: state.floor };
+            let followed = Followed { owner: from, base: state.base, floor: state.floor, whole: true };
             self.holder.follows.insert(*slot, followed);
         }
         for entry in state.entries {
