@@ -128,7 +128,7 @@ impl Holder {
         let owner = view.owner(slot);
         let since = match owner == config.me {
             true => own.last(&name),
-            false => self.follows.get(&slot).filter(|followed| followed.owner == owner).map(|f| f.base),
+            false => self.follows_whole(slot, owner).map(|followed| followed.base),
         };
         if let Some(since) = since {
             let ticket = self.ticket();
@@ -154,7 +154,7 @@ impl Holder {
                 _ => Verdict::Refuse,
             };
         }
-        if let Some(followed) = self.follows.get(&slot).filter(|followed| followed.owner == owner) {
+        if let Some(followed) = self.follows_whole(slot, owner) {
             let Some(marks) = self.marks.get(&owner) else { return Verdict::Refuse };
             let floor = if marks.exact(name).is_some() { Position(0) } else { followed.floor };
             let last = marks.last(name).max(floor);

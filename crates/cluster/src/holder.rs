@@ -2,7 +2,7 @@
 
 mod names;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Effect, Invalidation, Millis};
@@ -46,6 +46,9 @@ pub struct Followed {
     pub base: Position,
     /// The owner did not remember marks up to here.
     pub floor: Position,
+    /// Nothing is missing. What is not whole is never served, but it has all that was acknowledged, so this process can go
+    /// on with it as the slot's owner.
+    pub whole: bool,
 }
 
 /// All that one process holds of others.
@@ -55,7 +58,7 @@ pub struct Holder {
     pub(crate) names: Map<Name, Interest>,
     pub(crate) follows: BTreeMap<Slot, Followed>,
     pub(crate) marks: BTreeMap<Peer, crate::marks::Marks>,
-    pub(crate) early: BTreeMap<Peer, Vec<Arc<Record>>>,
+    pub(crate) early: BTreeMap<Peer, VecDeque<Arc<Record>>>,
     pub(crate) early_lost: BTreeMap<Peer, Position>,
     pub(crate) admissions: Vec<Admission>,
     enlisting: BTreeMap<Ticket, (Peer, Vec<Name>)>,
@@ -98,7 +101,7 @@ impl Holder {
             News::Good => true,
             News::Doubt(as_of) => {
                 self.doubt(from, as_of, |_| true, out);
-                self.follows.retain(|_, followed| followed.owner != from);
+                self.unfollow(from, |_| true);
                 true
             }
         }
@@ -126,15 +129,21 @@ impl Holder {
     /// Follows a new view: names and slots whose owner has changed are asked about anew. `head` is the place of this
     /// process's own log. Returns the slots that it follows no more.
     pub fn follow_view(&mut self, view: &View, me: Peer, head: Position, out: &mut Outbox) -> Vec<Slot> {
-        let follows = |slot: Slot, owner: Peer| {
-            view.owner(slot) == owner && view.followers(slot).any(|follower| follower == me)
-        };
+        let stays =
+            |slot: Slot| view.owner(slot) == me || view.followers(slot).any(|follower| follower == me);
         let ended: Vec<Slot> = self
             .follows
             .iter()
-            .filter(|(slot, f)| !follows(**slot, f.owner))
+            .filter(|(slot, f)| view.owner(**slot) != f.owner || !stays(**slot))
             .map(|(&slot, _)| slot)
             .collect();
+        // What a former owner handed over stays until the present one has: nothing is acknowledged before that, and
+        // this process may be the next owner.
+        self.follows.iter_mut().for_each(|(slot, f)| f.whole &= view.owner(*slot) == f.owner);
+        let gone: Vec<Slot> = ended.iter().copied().filter(|slot| !stays(*slot)).collect();
+        gone.iter().for_each(|slot| {
+            self.follows.remove(slot);
+        });
         let mut moved: BTreeMap<Peer, usize> = BTreeMap::new();
         for (name, interest) in &mut self.names {
             let slot = name.slot(view.slots);
@@ -156,14 +165,21 @@ impl Holder {
             self.wanted.entry(owner).or_default().insert(name.clone());
         }
         out.tell.extend(moved.into_iter().map(|(peer, names)| Event::Doubted(peer, names)));
-        let members = view.members();
-        let gone: Vec<Peer> =
-            self.streams.keys().copied().filter(|peer| members.binary_search(peer).is_err()).collect();
-        for peer in gone {
-            self.streams.remove(&peer);
-            self.early.remove(&peer);
-        }
-        ended
+        let mut needed = view.members();
+        needed.extend(self.follows.values().map(|followed| followed.owner));
+        self.streams.retain(|peer, _| needed.contains(peer));
+        self.early.retain(|peer, _| needed.contains(peer));
+        gone
+    }
+
+    /// A slot that is followed, if this process has all of it from its present owner.
+    pub fn follows_whole(&self, slot: Slot, owner: Peer) -> Option<&Followed> {
+        self.follows.get(&slot).filter(|followed| followed.whole && followed.owner == owner)
+    }
+
+    fn unfollow(&mut self, owner: Peer, which: impl Fn(Slot) -> bool) {
+        let theirs = self.follows.iter_mut().filter(|(slot, f)| f.owner == owner && which(**slot));
+        theirs.for_each(|(_, followed)| followed.whole = false);
     }
 
     /// A record of this process's own log ends its interest in its own names.
@@ -233,8 +249,7 @@ impl Holder {
             held.wide = held.wide.max(record.position);
         }
         if let Change::Leave { slots } = &record.change {
-            self.follows
-                .retain(|slot, followed| followed.owner != from || slots.binary_search(slot).is_err());
+            self.unfollow(from, |slot| slots.binary_search(&slot).is_ok());
             let reached = self.streams.get(&from).map_or(Position(0), |held| held.watermark);
             let left = |name: &Name| slots.binary_search(&name.slot(config.slots)).is_ok();
             self.doubt(from, reached, left, out);

@@ -13,6 +13,11 @@ use crate::view::View;
 use crate::{Config, Peer, Planted, Position, Ticket};
 
 impl Holder {
+    /// Whether the owner has noted this process's interest in a name, and no record has ended it.
+    pub fn is_enlisted(&self, name: &Name) -> bool {
+        self.names.get(name).is_some_and(|interest| interest.since.is_some())
+    }
+
     /// Notes that the owner is being asked for a key's value; what comes for the key meanwhile will be remembered. A copy
     /// that is covered stays so.
     pub fn expect(&mut self, now: Millis, owner: Peer, key: &Bytes) -> Ticket {
@@ -36,7 +41,7 @@ impl Holder {
     /// Whether copies under a name are at least being asked about.
     pub fn is_known(&self, view: &View, name: &Name) -> bool {
         let slot = name.slot(view.slots);
-        self.names.contains_key(name) || self.follows.get(&slot).is_some_and(|f| f.owner == view.owner(slot))
+        self.names.contains_key(name) || self.follows_whole(slot, view.owner(slot)).is_some()
     }
 
     /// A copy is to be asked about with its name's owner.
@@ -144,7 +149,7 @@ impl Holder {
         let slot = name.slot(view.slots);
         let owner = view.owner(slot);
         let interested = self.names.get(name).is_some_and(|i| i.owner == owner && i.since.is_some());
-        let follows = self.follows.get(&slot).is_some_and(|followed| followed.owner == owner);
+        let follows = self.follows_whole(slot, owner).is_some();
         let trusted = config.has(Planted::ReplicaTrusted);
         if !interested && !follows {
             return None;
@@ -211,7 +216,7 @@ impl Holder {
     /// Values under a name lie here from now on; they are new as of a place.
     pub fn cover(&mut self, now: Millis, config: &Config, view: &View, name: Name, as_of: (Peer, Position)) {
         let (owner, place) = as_of;
-        let follows = self.follows.get(&name.slot(view.slots)).is_some_and(|f| f.owner == owner);
+        let follows = self.follows_whole(name.slot(view.slots), owner).is_some();
         if owner == config.me || follows {
             let ticket = self.ticket();
             let (since, last) = (Some(place), Position(0));

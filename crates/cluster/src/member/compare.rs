@@ -53,7 +53,7 @@ impl Member {
     }
 
     pub(super) fn compared(&mut self, owner: Peer, theirs: &Digests, own: &[(Slot, u64)], out: &mut Outbox) {
-        let follows = |slot: &Slot| self.holder.follows.get(slot).is_some_and(|f| f.owner == owner);
+        let follows = |slot: &Slot| self.holder.follows_whole(*slot, owner).is_some();
         let differing = theirs
             .digests
             .iter()

@@ -56,12 +56,22 @@ impl Member {
             && let Some(name) = record.makes_old()
         {
             self.edges.forget(&name);
-            if let Name::Key(key) = &name {
-                self.shown.remove(key);
-            }
+            self.forget_shown(&name, &record);
             self.cascade(name.bytes(), depth, out);
         }
         record
+    }
+
+    /// What a record takes away is not shown any more; values newer than the change behind it stay.
+    pub(super) fn forget_shown(&mut self, name: &Name, record: &Record) {
+        let Name::Key(key) = name else { return };
+        let older_than = match &record.change {
+            Change::Invalidate { .. } => record.version,
+            _ => None,
+        };
+        if older_than.is_none_or(|version| self.shown.get(key).is_some_and(|shown| *shown < version)) {
+            self.shown.remove(key);
+        }
     }
 
     /// Whether a follower has all that a slot contains, and what was added since on its way.

@@ -7,6 +7,7 @@ use super::route::{Origin, Work};
 use super::wait::{Then, Waiting};
 use crate::admission::Wish;
 use crate::entry::AsOf;
+use crate::holder::Cover;
 use crate::level::Level;
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox};
@@ -99,7 +100,7 @@ impl Member {
         }
         let current = loaded.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
         let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
-        let covered = loaded.entry.iter().flat_map(Entry::names).all(|name| self.proof_age(&name).is_some());
+        let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, loaded.head));
         let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
         if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
             self.edges.note(entry);
@@ -131,9 +132,14 @@ impl Member {
     /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.
     fn is_proven(&self, loaded: &Loaded) -> bool {
         let Some(entry) = &loaded.entry else { return true };
+        let seen = |name: &Name| {
+            let seen =
+                |cover: Cover| loaded.read.token.seen.get(&cover.owner).copied() <= Some(cover.watermark);
+            self.cover(name).is_some_and(seen)
+        };
         entry.names().all(|name| match loaded.read.level {
             Level::Bounded(most) => self.proof_age(&name).is_some_and(|age| age <= most),
-            Level::Strong | Level::Session => self.proof_age(&name).is_some(),
+            Level::Strong | Level::Session => self.proof_age(&name).is_some() && seen(&name),
             Level::Eventual | Level::Weak => true,
         })
     }
@@ -141,18 +147,32 @@ impl Member {
     /// As of when a loaded value was current, for each owner that orders one of its names.
     fn as_of(&self, loaded: &Loaded) -> AsOf {
         let mut as_of = vec![(self.me, loaded.head)];
-        as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, loaded.began)));
+        let began = (!loaded.stored).then_some(loaded.began);
+        as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, began)));
         as_of
+    }
+
+    /// Whether an entry of the store has been told of everything that makes it old until now: what was asked for under its
+    /// names still stands, so nothing came since.
+    pub(super) fn is_covered(&self, entry: &Entry, head: Position) -> bool {
+        entry.names().all(|name| {
+            let own = self.view.as_ref().is_some_and(|v| v.owner(name.slot(v.slots)) == self.me);
+            self.proof_age(&name).is_some()
+                && self.holder.is_enlisted(&name)
+                && (!own || self.marks.last(&name) <= head)
+        })
     }
 
     /// The same for a value that is given now; the owner's own place is that of the record it is given in.
     pub(super) fn as_of_now(&self, entry: &Entry) -> AsOf {
         let mut as_of = vec![(self.me, self.head.next())];
-        as_of.extend(self.names_as_of(entry, self.now));
+        as_of.extend(self.names_as_of(entry, Some(self.now)));
         as_of
     }
 
-    fn names_as_of(&self, entry: &Entry, began: Millis) -> AsOf {
+    /// What was read from the source is as new as the places that logs had reached when the read began; what the store had is
+    /// as new as what was applied to it.
+    fn names_as_of(&self, entry: &Entry, began: Option<Millis>) -> AsOf {
         let mut as_of = AsOf::new();
         let Some(view) = &self.view else { return as_of };
         for name in entry.names() {
@@ -160,10 +180,11 @@ impl Member {
             if owner == self.me || as_of.iter().any(|(peer, _)| *peer == owner) {
                 continue;
             }
-            let held = self.holder.streams.get(&owner);
-            if let Some(reached) = held.and_then(|held| held.reached(began, &self.config)) {
-                as_of.push((owner, reached));
-            }
+            let reached = self.holder.streams.get(&owner).and_then(|held| match began {
+                Some(began) => held.reached(began, &self.config),
+                None => Some(held.watermark),
+            });
+            as_of.extend(reached.map(|reached| (owner, reached)));
         }
         as_of
     }

@@ -6,13 +6,12 @@ use super::Member;
 use super::write::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
-use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::{Entry, Peer, Position, Slot};
 
-/// The most records that are kept for slots whose contents have not arrived.
-const EARLY_MOST: usize = 20_000;
+/// The most records of an owner that are kept for contents that may arrive later.
+const KEPT_MOST: usize = 8192;
 
 impl Member {
     /// A record that follows on all before it.
@@ -23,10 +22,10 @@ impl Member {
             }
             return;
         };
-        match self.holder.follows.get(&slot) {
-            Some(followed) if followed.owner == from => self.follow(from, slot, &record, out),
-            _ => self.keep_early(from, record),
+        if self.holder.follows.get(&slot).is_some_and(|followed| followed.owner == from) {
+            self.follow(from, slot, &record, out);
         }
+        self.keep_late(from, record);
     }
 
     fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
@@ -34,8 +33,8 @@ impl Member {
         if self.owned.get(&slot).is_some_and(|owned| owned.began) {
             return;
         }
-        if let Some(Name::Key(key)) = record.makes_old() {
-            self.shown.remove(&key);
+        if let Some(name) = record.makes_old() {
+            self.forget_shown(&name, record);
         }
         match &record.change {
             Change::Put { entry, as_of } | Change::Fill { entry, as_of } => {
@@ -75,25 +74,22 @@ impl Member {
         self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Replica);
     }
 
-    fn keep_early(&mut self, from: Peer, record: Arc<Record>) {
-        let early = self.holder.early.entry(from).or_default();
-        if early.len() >= EARLY_MOST {
-            let dropped = early.remove(0);
-            let lost = self.holder.early_lost.entry(from).or_default();
-            *lost = (*lost).max(dropped.position);
+    /// Contents that were read before this record may arrive after it.
+    fn keep_late(&mut self, from: Peer, record: Arc<Record>) {
+        let kept = self.holder.early.entry(from).or_default();
+        kept.push_back(record);
+        if kept.len() > KEPT_MOST
+            && let Some(dropped) = kept.pop_front()
+        {
+            self.holder.early_lost.insert(from, dropped.position);
         }
-        early.push(record);
     }
 
-    /// Applies what came for slots before their contents did.
+    /// Applies what came for slots after what they contain was read.
     pub(super) fn catch_up(&mut self, from: Peer, slots: &[Slot], base: Position, out: &mut Outbox) {
-        let early = std::mem::take(self.holder.early.entry(from).or_default());
-        let (mine, others): (Vec<_>, Vec<_>) = early
-            .into_iter()
-            .partition(|record| record.slot.is_some_and(|slot| slots.binary_search(&slot).is_ok()));
-        self.holder.early.insert(from, others);
-        for record in mine.iter().filter(|record| record.position > base) {
-            if let Some(slot) = record.slot {
+        let kept = self.holder.early.get(&from).cloned().unwrap_or_default();
+        for record in kept.iter().filter(|record| record.position > base) {
+            if let Some(slot) = record.slot.filter(|slot| slots.binary_search(slot).is_ok()) {
                 self.follow(from, slot, record, out);
             }
         }

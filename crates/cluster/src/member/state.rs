@@ -50,10 +50,8 @@ impl Member {
             let begun = self.now;
             self.transfers.insert(ticket, Transfer { to, slots: slots.clone(), base, begun });
             let streams = self.holder.streams.iter();
-            let as_of: AsOf = streams
-                .filter_map(|(&peer, held)| Some((peer, held.reached(begun, &self.config)?)))
-                .chain([(self.me, base)])
-                .collect();
+            let as_of: AsOf =
+                streams.map(|(&peer, held)| (peer, held.watermark)).chain([(self.me, base)]).collect();
             let job = self.job(Work::Export { to, slots: slots.clone(), base, as_of });
             out.ask.push((job, Ask::Export { slots }));
         }
@@ -74,7 +72,7 @@ impl Member {
         let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
         let Some(subscription) = self.subscribers.get(to).map(|holder| holder.id) else { return };
         let within = |slot: Slot| slots.binary_search(&slot).is_ok();
-        let covered = |entry: &Entry| entry.names().all(|name| self.proof_age(&name).is_some());
+        let covered = |entry: &Entry| self.is_covered(entry, base);
         let state = State {
             subscription,
             base,
@@ -145,7 +143,7 @@ impl Member {
             marks.raise(name, position);
         }
         for slot in &state.slots {
-            let followed = Followed { owner: from, base: state.base, floor: state.floor };
+            let followed = Followed { owner: from, base: state.base, floor: state.floor, whole: true };
             self.holder.follows.insert(*slot, followed);
         }
         for entry in state.entries {

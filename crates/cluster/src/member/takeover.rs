@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clearwell_engine::{Cause, Millis};
 
 use super::Member;
+use crate::holder::Followed;
 use crate::message::{LeaseAsk, LeaseGrant, Message};
 use crate::outbox::{Apply, Ask, Event, Outbox, Persist, To};
 use crate::record::Change;
@@ -57,16 +58,6 @@ impl Member {
         self.leave_slots(&view, consecutive, out);
         let ended = self.holder.follow_view(&view, self.me, self.head, out);
         self.gain_slots(&view, begins, out);
-        let ended: Vec<Slot> = ended
-            .into_iter()
-            .filter(|slot| {
-                let inherited = self.owned.contains_key(slot);
-                if !inherited {
-                    self.holder.follows.remove(slot);
-                }
-                !inherited
-            })
-            .collect();
         if !ended.is_empty() {
             out.apply.push(Apply::Clear(ended));
         }
@@ -90,7 +81,14 @@ impl Member {
         self.subscribers.leave(&left, self.config.slots);
         let slots: Arc<[Slot]> = left.as_slice().into();
         self.append(None, Change::Leave { slots }, None, Cause::Command, 0, out);
-        out.apply.push(Apply::Clear(left));
+        let (kept, gone): (Vec<Slot>, Vec<Slot>) = left.into_iter().partition(|slot| {
+            view.owner(*slot) == self.me || view.followers(*slot).any(|peer| peer == self.me)
+        });
+        for slot in kept {
+            let (owner, base, floor) = (self.me, self.head, self.marks.floor());
+            self.holder.follows.insert(slot, Followed { owner, base, floor, whole: false });
+        }
+        out.apply.push(Apply::Clear(gone));
     }
 
     fn gain_slots(&mut self, view: &View, begins: bool, _: &mut Outbox) {
