@@ -20,7 +20,9 @@ impl Disk {
             Persist::Ballot(word) => self.ballot = Some(word),
             Persist::View(view) => self.view = Some(view),
             Persist::Journal(entry) => self.journal.push(entry),
-            Persist::Flushed(key, up_to) => self.journal.retain(|entry| entry.key != key || entry.version > up_to),
+            Persist::Flushed(key, up_to) => {
+                self.journal.retain(|entry| entry.key != key || entry.version > up_to)
+            }
         }
     }
 

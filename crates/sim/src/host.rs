@@ -27,10 +27,18 @@ impl Actor {
     }
 
     /// Whether a copy may be served.
-    pub fn may_serve(&self, now: Millis, entry: &clearwell_cluster::Entry, level: Level, token: &Token) -> Service {
+    pub fn may_serve(
+        &self,
+        now: Millis,
+        entry: &clearwell_cluster::Entry,
+        level: Level,
+        token: &Token,
+    ) -> Service {
         let key: &Bytes = &entry.key;
         match self {
-            Actor::Member(member) => member.may_serve(now, key, &entry.tags, &entry.dependencies, level, token),
+            Actor::Member(member) => {
+                member.may_serve(now, key, &entry.tags, &entry.dependencies, level, token)
+            }
             Actor::Near(near) => near.may_serve(now, key, &entry.tags, &entry.dependencies, level, token),
         }
     }

@@ -100,8 +100,10 @@ pub fn idle(nodes: u16) -> Idle {
     world.traffic.weigh = true;
     world.run_until(20 * SECOND);
     let per_node = |count: u64| count as f64 / 10.0 / f64::from(nodes);
-    let counts = world.traffic.messages.iter().zip(&before.messages).map(|(now, before)| per_node(now - before));
-    let mut kinds: Vec<(&str, f64)> = NAMES.into_iter().zip(counts).filter(|(_, count)| *count > 0.0).collect();
+    let counts =
+        world.traffic.messages.iter().zip(&before.messages).map(|(now, before)| per_node(now - before));
+    let mut kinds: Vec<(&str, f64)> =
+        NAMES.into_iter().zip(counts).filter(|(_, count)| *count > 0.0).collect();
     kinds.sort_by(|one, other| other.1.total_cmp(&one.1));
     let messages = per_node(world.traffic.total() - before.total());
     Idle { nodes, messages, bytes: per_node(world.traffic.total_bytes()), kinds }

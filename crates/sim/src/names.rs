@@ -51,7 +51,10 @@ impl Names {
             Class::Cache => 'c',
         };
         let bytes = |text: String| -> Bytes { Arc::from(text.as_bytes()) };
-        let depends = |id: u32| (!only_source && id > 2 && id % 3 == 0 && class(id) == Class::Source).then_some(id / 2 / 10 * 10 + id % 2);
+        let depends = |id: u32| {
+            (!only_source && id > 2 && id % 3 == 0 && class(id) == Class::Source)
+                .then_some(id / 2 / 10 * 10 + id % 2)
+        };
         Names {
             keys: (0..keys).map(|id| bytes(format!("{}{id}", letter(id)))).collect(),
             classes: (0..keys).map(class).collect(),

@@ -155,7 +155,16 @@ impl Options {
         faults.push(Fault { at: 12 * SECOND, us: 12 * SECOND, what: What::Cut { side, one_way: false } });
         faults.sort_by_key(|fault| fault.at);
         let weather = Weather { loss_ppm: 1_000, delay_us: 200, jitter_us: 2_000, ..Weather::default() };
-        Options { faults, weather, slots: 1024, clients: 50, keys: 200, gossip_start: false, replicas: 2, ..self }
+        Options {
+            faults,
+            weather,
+            slots: 1024,
+            clients: 50,
+            keys: 200,
+            gossip_start: false,
+            replicas: 2,
+            ..self
+        }
     }
 
     /// The same world without anything that goes wrong.

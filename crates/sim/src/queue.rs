@@ -18,7 +18,12 @@ pub struct Queue<T> {
 impl<T> Queue<T> {
     /// An empty one.
     pub fn new() -> Queue<T> {
-        Queue { heap: BinaryHeap::with_capacity(1024), parked: Vec::with_capacity(1024), free: Vec::new(), count: 0 }
+        Queue {
+            heap: BinaryHeap::with_capacity(1024),
+            parked: Vec::with_capacity(1024),
+            free: Vec::new(),
+            count: 0,
+        }
     }
 
     /// Something is to happen at a time.
@@ -41,7 +46,8 @@ impl<T> Queue<T> {
     pub fn pop(&mut self) -> Option<(Micros, T)> {
         let Reverse((at, _, place)) = self.heap.pop()?;
         self.free.push(place);
-        let what = self.parked[place as usize].take().expect("a place in the heap is filled until it is popped");
+        let what =
+            self.parked[place as usize].take().expect("a place in the heap is filled until it is popped");
         Some((at, what))
     }
 }

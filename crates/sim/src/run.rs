@@ -3,8 +3,8 @@
 use crate::check::{self, Violation};
 use crate::options::Options;
 use crate::queue::Micros;
-pub use crate::world::{Mask, Trace};
 use crate::world::World;
+pub use crate::world::{Mask, Trace};
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -55,7 +55,9 @@ fn report(world: World) -> Report {
     violations.extend(verdict.violations);
     violations.sort_by_key(|violation| violation.at);
     let ops = &world.history.ops;
-    let done = ops.iter().filter(|op| matches!(op.got, crate::history::Got::Value(_) | crate::history::Got::Done { .. }));
+    let done = ops
+        .iter()
+        .filter(|op| matches!(op.got, crate::history::Got::Value(_) | crate::history::Got::Done { .. }));
     Report {
         seed: world.options.seed,
         violations,

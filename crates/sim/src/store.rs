@@ -159,7 +159,13 @@ impl Store {
     }
 
     /// Takes the entries that `covered` says, and adds their keys to `names` when they are not there yet.
-    fn take(&mut self, effect: Effect, names: &mut Vec<Bytes>, version: Option<Version>, covered: impl Fn(&Entry) -> bool) {
+    fn take(
+        &mut self,
+        effect: Effect,
+        names: &mut Vec<Bytes>,
+        version: Option<Version>,
+        covered: impl Fn(&Entry) -> bool,
+    ) {
         for held in &mut self.held {
             let Some(there) = held.as_mut().filter(|held| covered(&held.entry)) else { continue };
             if !there.stale && version.is_some_and(|version| there.entry.version >= version) {
@@ -215,7 +221,8 @@ mod tests {
     use clearwell_engine::Cause;
 
     fn entry(key: &str, version: u64, tag: &str, on: &str) -> Entry {
-        let list = |name: &str| if name.is_empty() { [].into() } else { [Bytes::from(name.as_bytes())].into() };
+        let list =
+            |name: &str| if name.is_empty() { [].into() } else { [Bytes::from(name.as_bytes())].into() };
         let (key, value) = (Bytes::from(key.as_bytes()), Some(Bytes::from(&b"v"[..])));
         Entry { key, value, version: Version(version), tags: list(tag), dependencies: list(on) }
     }
@@ -239,7 +246,12 @@ mod tests {
     #[test]
     fn a_cascade_follows_dependents_and_a_version_spares_what_is_as_new() {
         let mut store = Store::new(10, 16);
-        for entry in [entry("s1", 5, "", ""), entry("s2", 1, "", "s1"), entry("s3", 1, "", "s2"), entry("s4", 1, "", "")] {
+        for entry in [
+            entry("s1", 5, "", ""),
+            entry("s2", 1, "", "s1"),
+            entry("s3", 1, "", "s2"),
+            entry("s4", 1, "", ""),
+        ] {
             store.put(entry);
         }
         store.invalidate(&invalidation(Scope::Key((*b"s1").into()), Some(5)));

@@ -7,8 +7,25 @@ const KINDS: usize = 19;
 
 /// The kinds' names.
 pub const NAMES: [&str; KINDS] = [
-    "gossip", "decree", "view", "view ask", "lease ask", "lease grant", "request", "reply", "heartbeat", "beat", "records",
-    "applied", "enlist", "enlisted", "state", "state taken", "digests", "differ", "operate",
+    "gossip",
+    "decree",
+    "view",
+    "view ask",
+    "lease ask",
+    "lease grant",
+    "request",
+    "reply",
+    "heartbeat",
+    "beat",
+    "records",
+    "applied",
+    "enlist",
+    "enlisted",
+    "state",
+    "state taken",
+    "digests",
+    "differ",
+    "operate",
 ];
 
 /// A message's kind.
@@ -87,14 +104,19 @@ const HEAD: u64 = 16;
 
 fn entry(entry: &Entry) -> u64 {
     let names = entry.tags.iter().chain(entry.dependencies.iter()).map(|name| name.len() as u64 + 2);
-    entry.key.len() as u64 + entry.value.as_ref().map_or(0, |value| value.len() as u64) + 2 * NUMBER + names.sum::<u64>()
+    entry.key.len() as u64
+        + entry.value.as_ref().map_or(0, |value| value.len() as u64)
+        + 2 * NUMBER
+        + names.sum::<u64>()
 }
 
 fn weight(message: &Message) -> u64 {
     HEAD + match message {
         Message::Gossip(bytes) => bytes.len() as u64,
         Message::View(view) => 2 * NUMBER * view.members().len() as u64,
-        Message::Decree(_) | Message::ViewAsk(_) | Message::LeaseAsk(_) | Message::LeaseGrant(_) => 4 * NUMBER,
+        Message::Decree(_) | Message::ViewAsk(_) | Message::LeaseAsk(_) | Message::LeaseGrant(_) => {
+            4 * NUMBER
+        }
         Message::Request(..) | Message::Applied(_) | Message::StateTaken(_) => 6 * NUMBER,
         Message::Reply(_, reply) => match &reply.answer {
             clearwell_cluster::Answer::Value { entry: Some(found), .. } => 8 * NUMBER + entry(found),
@@ -109,10 +131,13 @@ fn weight(message: &Message) -> u64 {
             4 * NUMBER + each.sum::<u64>()
         }
         Message::Enlist(enlist) => {
-            3 * NUMBER + enlist.names.iter().map(|(name, ..)| name.bytes().len() as u64 + 2 * NUMBER).sum::<u64>()
+            3 * NUMBER
+                + enlist.names.iter().map(|(name, ..)| name.bytes().len() as u64 + 2 * NUMBER).sum::<u64>()
         }
         Message::Enlisted(enlisted) => 7 * NUMBER + enlisted.clean.len() as u64 / 8,
-        Message::State(state) => 6 * NUMBER + state.entries.iter().map(|e| entry(e) + 2 * NUMBER).sum::<u64>(),
+        Message::State(state) => {
+            6 * NUMBER + state.entries.iter().map(|e| entry(e) + 2 * NUMBER).sum::<u64>()
+        }
         Message::Digests(digests) => 2 * NUMBER + 10 * digests.digests.len() as u64,
         Message::Operate(_) => NUMBER,
         Message::Differ(differ) => NUMBER + 2 * differ.slots.len() as u64,
@@ -123,7 +148,9 @@ fn record_weight(record: &clearwell_cluster::Record) -> u64 {
     use clearwell_cluster::record::Change;
     2 * NUMBER
         + match &record.change {
-            Change::Put { entry: e, .. } | Change::Journal { entry: e, .. } | Change::Fill { entry: e, .. } => entry(e),
+            Change::Put { entry: e, .. }
+            | Change::Journal { entry: e, .. }
+            | Change::Fill { entry: e, .. } => entry(e),
             _ => record.makes_old().map_or(NUMBER, |name| name.bytes().len() as u64 + 2),
         }
 }

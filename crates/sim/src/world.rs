@@ -29,21 +29,49 @@ use feed::Feed;
 /// What can happen.
 #[derive(Debug)]
 enum Happening {
-    Deliver { host: u32, from: clearwell_cluster::Peer, to: To, message: Box<Message> },
-    Tick { host: u32, incarnation: u32 },
-    Done { host: u32, incarnation: u32, job: Job, outcome: Box<Outcome> },
+    Deliver {
+        host: u32,
+        from: clearwell_cluster::Peer,
+        to: To,
+        message: Box<Message>,
+    },
+    Tick {
+        host: u32,
+        incarnation: u32,
+    },
+    Done {
+        host: u32,
+        incarnation: u32,
+        job: Job,
+        outcome: Box<Outcome>,
+    },
     /// A request that its host could not take at once.
-    Submit { host: u32, incarnation: u32, op: u32 },
+    Submit {
+        host: u32,
+        incarnation: u32,
+        op: u32,
+    },
     Statement(Box<Statement>),
     ClientTurn(u16),
-    ClientGivesUp { op: u32 },
+    ClientGivesUp {
+        op: u32,
+    },
     FeedTurn,
     FaultBegins(u32),
     FaultEnds(u32),
-    Crash { host: u32, incarnation: u32 },
-    Start { host: u32 },
-    Forget { host: u32 },
-    Stop { host: u32 },
+    Crash {
+        host: u32,
+        incarnation: u32,
+    },
+    Start {
+        host: u32,
+    },
+    Forget {
+        host: u32,
+    },
+    Stop {
+        host: u32,
+    },
     Heal,
     Audit(u32),
 }
@@ -60,10 +88,21 @@ struct Statement {
 #[derive(Debug)]
 enum Wanted {
     Load(KeyId),
-    Commit { write: WriteId, once: bool, fence: (Slot, Epoch) },
-    Fence { slots: Vec<Slot>, epoch: Epoch },
+    Commit {
+        write: WriteId,
+        once: bool,
+        fence: (Slot, Epoch),
+    },
+    Fence {
+        slots: Vec<Slot>,
+        epoch: Epoch,
+    },
     /// One that was given up and takes effect nevertheless.
-    Ghost { write: WriteId, once: bool, fence: (Slot, Epoch) },
+    Ghost {
+        write: WriteId,
+        once: bool,
+        fence: (Slot, Epoch),
+    },
 }
 
 /// Parts of a run that are left out, to find the smallest that still fails.
@@ -286,7 +325,8 @@ impl World {
             return;
         }
         for other in 0..self.hosts.len() {
-            if other == host || self.hosts[other].claims & claims == 0 || self.hosts[other].state != State::Up {
+            if other == host || self.hosts[other].claims & claims == 0 || self.hosts[other].state != State::Up
+            {
                 continue;
             }
             let both = self.claims_of(other) & claims;
@@ -303,7 +343,8 @@ impl World {
     fn check_grant(&mut self, host: usize, message: &Message) {
         let (Message::LeaseGrant(grant), Some(asked)) = (message, self.asked_in) else { return };
         if grant.granted && grant.epoch > asked {
-            let text = format!("voter {host} follows view {} and grants a lease in view {}", grant.epoch.0, asked.0);
+            let text =
+                format!("voter {host} follows view {} and grants a lease in view {}", grant.epoch.0, asked.0);
             self.violations.push(Violation { checker: "owners", at: self.now, op: None, key: None, text });
         }
     }
@@ -320,7 +361,10 @@ impl World {
     fn tell(&mut self, key: Option<KeyId>, line: impl FnOnce(&World) -> String) {
         // What a value is made from belongs to its story.
         let about = |only: KeyId, key: KeyId| key == only || self.history.names.depends(only) == Some(key);
-        let wanted = self.trace.as_ref().is_some_and(|trace| key.zip(trace.key).is_none_or(|(key, only)| about(only, key)));
+        let wanted = self
+            .trace
+            .as_ref()
+            .is_some_and(|trace| key.zip(trace.key).is_none_or(|(key, only)| about(only, key)));
         if wanted {
             let line = line(self);
             let now = self.now;

@@ -15,7 +15,11 @@ fn the_same_seed_twice_gives_the_same_bytes() {
     for seed in 0..5 {
         let one = run(Options::draw(seed, 0, 30, None), Mask::default());
         let same = run(Options::draw(seed, 0, 30, None), Mask::default());
-        assert_eq!((one.hash, one.steps, one.messages), (same.hash, same.steps, same.messages), "seed {seed}");
+        assert_eq!(
+            (one.hash, one.steps, one.messages),
+            (same.hash, same.steps, same.messages),
+            "seed {seed}"
+        );
         let other = run(Options::draw(seed + 1000, 0, 30, None), Mask::default());
         assert_ne!(one.hash, other.hash);
     }
@@ -33,7 +37,12 @@ fn seeds_break_no_promise() {
             report.seed, first.checker, first.text, report.seed
         );
     }
-    assert!(sum.done * 10 > sum.ops * 8, "{} of {} operations done: too few to prove anything", sum.done, sum.ops);
+    assert!(
+        sum.done * 10 > sum.ops * 8,
+        "{} of {} operations done: too few to prove anything",
+        sum.done,
+        sum.ops
+    );
 }
 
 /// Where nothing goes wrong, everything that is asked is done.

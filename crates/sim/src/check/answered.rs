@@ -29,7 +29,8 @@ mod tests {
         for (audit_from, seen) in [(10_000, &[][..]), (1_000, &["answered"])] {
             let mut small = Small::new();
             let read = Deed::Read(Strong);
-            let op = Op { begin: 5_000, end: 0, client: 0, host: 0, key: SOURCE, deed: read, got: Got::Nothing };
+            let op =
+                Op { begin: 5_000, end: 0, client: 0, host: 0, key: SOURCE, deed: read, got: Got::Nothing };
             let at = small.0.begin(op);
             small.0.end(at, 6_000, Got::Refused { surely: true });
             small.0.audit_from = audit_from;

@@ -17,7 +17,11 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
         if let Level::Bounded(bound_ms) = level {
             oldest = oldest.max(age);
             if age > bound_ms * 1000 {
-                let text = format!("bounded({bound_ms} ms) found version {}, overwritten {} before", found.version, ms(age));
+                let text = format!(
+                    "bounded({bound_ms} ms) found version {}, overwritten {} before",
+                    found.version,
+                    ms(age)
+                );
                 violations.push(by_op(history, "bounded", at, text));
             }
         }

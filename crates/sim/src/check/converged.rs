@@ -17,7 +17,13 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
     for last in &history.last {
         if let Some(text) = judge(history, index, last, acknowledged[last.key as usize]) {
             let text = format!("host {} still serves {text}", last.host);
-            violations.push(Violation { checker: "converged", at: Micros::MAX, op: None, key: Some(last.key), text });
+            violations.push(Violation {
+                checker: "converged",
+                at: Micros::MAX,
+                op: None,
+                key: Some(last.key),
+                text,
+            });
         }
     }
 }

@@ -20,11 +20,15 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
         *last = rank;
     }
     for (op, at) in history.ops.iter().zip(0..) {
-        let (Deed::Write(Strategy::Back, _), Got::Done { version, survives: true }) = (op.deed, op.got) else { continue };
+        let (Deed::Write(Strategy::Back, _), Got::Done { version, survives: true }) = (op.deed, op.got)
+        else {
+            continue;
+        };
         let order = version.unwrap_or(0);
         if flushed[op.key as usize] < order {
             let last = flushed[op.key as usize];
-            let text = format!("an acknowledged write-back {order:x} is not in the source, which has {last:x}");
+            let text =
+                format!("an acknowledged write-back {order:x} is not in the source, which has {last:x}");
             violations.push(by_op(history, "durable", at, text));
         }
     }

@@ -18,15 +18,21 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
             }
             Some(_) if value.read > op.end => wrong("a value from the future".into()),
             Some(_) if found.version < RANKS => {
-                let commit = found.version.checked_sub(1).and_then(|place| history.source.log.get(place as usize));
+                let commit =
+                    found.version.checked_sub(1).and_then(|place| history.source.log.get(place as usize));
                 if commit.is_none_or(|commit| commit.write != value.write) {
                     wrong(format!("version {} is not that of write {}", found.version, value.write));
                 }
             }
             Some(_) => {
                 let rank = history.rank_of(value.write);
-                if history.names.class(op.key) == Class::Source || rank.is_some_and(|rank| rank != found.version) {
-                    wrong(format!("write {} has two versions, {:x} and {rank:x?}", value.write, found.version));
+                if history.names.class(op.key) == Class::Source
+                    || rank.is_some_and(|rank| rank != found.version)
+                {
+                    wrong(format!(
+                        "write {} has two versions, {:x} and {rank:x?}",
+                        value.write, found.version
+                    ));
                 }
             }
         }

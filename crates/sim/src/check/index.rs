@@ -111,7 +111,8 @@ impl Index {
     }
 
     fn close(&mut self) {
-        let by_key = [&mut self.known, &mut self.commits, &mut self.by_time, &mut self.ranked, &mut self.keys];
+        let by_key =
+            [&mut self.known, &mut self.commits, &mut self.by_time, &mut self.ranked, &mut self.keys];
         by_key.into_iter().flatten().chain(&mut self.tags).chain(&mut self.classes).for_each(Line::close);
         self.everything.close();
     }
@@ -128,7 +129,9 @@ impl Index {
             Class::Source => self.known[key as usize].after(found.version),
             // That there is none is always allowed for a key without source, and says nothing of when.
             _ if found.value.is_none() => return Micros::MAX,
-            _ => history.order(key, found.version).map_or(Micros::MAX, |order| self.ranked[key as usize].after(order)),
+            _ => history
+                .order(key, found.version)
+                .map_or(Micros::MAX, |order| self.ranked[key as usize].after(order)),
         };
         by_value.min(self.invalidated(history, key, found))
     }
@@ -147,7 +150,9 @@ impl Index {
         let names = self.keys[key as usize].after(since).min(tag).min(self.everything.after(since));
         let names = names.min(self.classes[class as usize].after(since));
         match history.names.depends(key) {
-            Some(on) => names.min(self.by_time[on as usize].after(since)).min(self.keys[on as usize].after(since)),
+            Some(on) => {
+                names.min(self.by_time[on as usize].after(since)).min(self.keys[on as usize].after(since))
+            }
             None => names,
         }
     }

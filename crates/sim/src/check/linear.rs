@@ -40,7 +40,9 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
 fn ordered(history: &History, op: &Op) -> Option<u64> {
     match (op.deed, op.got) {
         (Deed::Write(..), Got::Done { version: Some(version), .. }) => history.order(op.key, version),
-        (Deed::Read(Level::Strong), Got::Value(found)) if found.version != 0 => history.order(op.key, found.version),
+        (Deed::Read(Level::Strong), Got::Value(found)) if found.version != 0 => {
+            history.order(op.key, found.version)
+        }
         _ => None,
     }
 }
@@ -55,7 +57,14 @@ fn judge(history: &History, at: u32, order: u64, floor: u64, violations: &mut Ve
 }
 
 /// A read of a source's key: what it found must have been the row at some moment from its begin on.
-fn source_read(history: &History, index: &Index, at: u32, op: &Op, found: &Found, violations: &mut Vec<Violation>) {
+fn source_read(
+    history: &History,
+    index: &Index,
+    at: u32,
+    op: &Op,
+    found: &Found,
+    violations: &mut Vec<Violation>,
+) {
     let overwritten = match found.version {
         0 => return,
         version => index.next_commit(op.key, version),
@@ -64,7 +73,8 @@ fn source_read(history: &History, index: &Index, at: u32, op: &Op, found: &Found
     if overwritten.min(invalidated) < op.begin {
         let by = if overwritten < op.begin { "overwritten" } else { "invalidated" };
         let before = op.begin - overwritten.min(invalidated);
-        let text = format!("a strong read found version {}, {by} {} before it began", found.version, ms(before));
+        let text =
+            format!("a strong read found version {}, {by} {} before it began", found.version, ms(before));
         violations.push(by_op(history, "strong", at, text));
     }
     let commit = &history.source.log[found.version as usize - 1];

@@ -33,7 +33,16 @@ pub struct Violation {
 
 /// Names of all checkers, those within steps (`owners`) included.
 pub const NAMES: [&str; 10] = [
-    "owners", "strong", "session", "bounded", "age", "waited", "durable", "genuine", "converged", "answered",
+    "owners",
+    "strong",
+    "session",
+    "bounded",
+    "age",
+    "waited",
+    "durable",
+    "genuine",
+    "converged",
+    "answered",
 ];
 
 /// What looking at a history gave.

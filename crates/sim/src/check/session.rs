@@ -55,7 +55,9 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
                     raise(history, &mut known[client], op, found.version);
                 }
             }
-            (Deed::Write(..), Got::Done { version: Some(version), .. }) => raise(history, &mut known[client], op, version),
+            (Deed::Write(..), Got::Done { version: Some(version), .. }) => {
+                raise(history, &mut known[client], op, version)
+            }
             (Deed::Invalidate(covered, _), Got::Done { .. }) => known[client].note(covered, op.begin),
             (Deed::TakeToken { from }, _) => {
                 let other = known[usize::from(from)].clone();
@@ -96,7 +98,8 @@ fn judge(history: &History, at: u32, op: &Op, found: &Found, known: &Known, viol
             Covered::Everything => true,
         };
         if is_covered && value.read < asked {
-            let text = format!("a session read what had been loaded before its own invalidation of {covered:?}");
+            let text =
+                format!("a session read what had been loaded before its own invalidation of {covered:?}");
             violations.push(by_op(history, "session", at, text));
             return;
         }

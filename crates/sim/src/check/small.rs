@@ -41,7 +41,15 @@ impl Small {
     }
 
     /// An acknowledged write with its version.
-    pub fn wrote(&mut self, client: u16, time: (u64, u64), key: KeyId, how: Strategy, write: WriteId, version: u64) {
+    pub fn wrote(
+        &mut self,
+        client: u16,
+        time: (u64, u64),
+        key: KeyId,
+        how: Strategy,
+        write: WriteId,
+        version: u64,
+    ) {
         self.0.rank(write, version);
         let got = Got::Done { version: Some(version), survives: true };
         self.op(client, time.0, time.1, key, Deed::Write(how, write), got);
@@ -55,14 +63,30 @@ impl Small {
     }
 
     /// A read from the owner.
-    pub fn read(&mut self, client: u16, time: (u64, u64), key: KeyId, level: Level, what: (WriteId, u64), read: u64) {
+    pub fn read(
+        &mut self,
+        client: u16,
+        time: (u64, u64),
+        key: KeyId,
+        level: Level,
+        what: (WriteId, u64),
+        read: u64,
+    ) {
         let value = (what.0 != 0).then_some(Value { write: what.0, read: read * 1000 });
         let found = Found { value, version: what.1, local: false, age_ms: None };
         self.op(client, time.0, time.1, key, Deed::Read(level), Got::Value(found));
     }
 
     /// A read from the memory of the host, with the age that it told.
-    pub fn local(&mut self, at: u64, key: KeyId, level: Level, what: (WriteId, u64), read: u64, age_ms: Option<u64>) {
+    pub fn local(
+        &mut self,
+        at: u64,
+        key: KeyId,
+        level: Level,
+        what: (WriteId, u64),
+        read: u64,
+        age_ms: Option<u64>,
+    ) {
         let value = Some(Value { write: what.0, read: read * 1000 });
         let found = Found { value, version: what.1, local: true, age_ms };
         self.op(0, at, at, key, Deed::Read(level), Got::Value(found));
@@ -82,7 +106,8 @@ impl Small {
 
     /// Who sees something wrong.
     pub fn seen_by(&self) -> Vec<&'static str> {
-        let mut seen: Vec<&str> = all(&self.0).violations.iter().map(|violation: &Violation| violation.checker).collect();
+        let mut seen: Vec<&str> =
+            all(&self.0).violations.iter().map(|violation: &Violation| violation.checker).collect();
         seen.sort_unstable();
         seen.dedup();
         seen

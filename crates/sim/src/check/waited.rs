@@ -49,7 +49,9 @@ impl Floors {
         let Got::Done { version, .. } = op.got else { return };
         let up = |floor: &mut u64, to: u64| *floor = to.max(*floor);
         match op.deed {
-            Deed::Write(Strategy::Through, _) => up(&mut self.versions[op.key as usize], version.unwrap_or(0)),
+            Deed::Write(Strategy::Through, _) => {
+                up(&mut self.versions[op.key as usize], version.unwrap_or(0))
+            }
             Deed::Invalidate(Covered::Key(key), true) => up(&mut self.keys[key as usize], op.begin),
             Deed::Invalidate(Covered::Tag(tag), true) => up(&mut self.tags[tag as usize], op.begin),
             Deed::Invalidate(Covered::Class('s'), true) => up(&mut self.class, op.begin),
@@ -72,14 +74,20 @@ fn judge(
         return;
     }
     if found.version != 0 && found.version < demand.0 {
-        let text = format!("version {} after every copy of less than {} was said to be gone", found.version, demand.0);
+        let text = format!(
+            "version {} after every copy of less than {} was said to be gone",
+            found.version, demand.0
+        );
         violations.push(by_op(history, "waited", at, text));
     }
     let Some(value) = found.value else { return };
     // The tag is known with the value only; a local hit began when it ended, others are left to the other checkers.
     let tag = if found.local { tags[history.source.tag_of(value.write) as usize] } else { 0 };
     if value.read < demand.1.max(tag) {
-        let text = format!("version {} as loaded before an invalidation that every copy was said to know", found.version);
+        let text = format!(
+            "version {} as loaded before an invalidation that every copy was said to know",
+            found.version
+        );
         violations.push(by_op(history, "waited", at, text));
     }
 }

@@ -30,7 +30,10 @@ pub fn show(args: &Args) -> ExitCode {
     for &nodes in &sizes {
         let seen = idle(nodes);
         match args.json {
-            true => println!("{}", json!({"nodes": nodes, "idleMessages": seen.messages, "idleBytes": seen.bytes})),
+            true => println!(
+                "{}",
+                json!({"nodes": nodes, "idleMessages": seen.messages, "idleBytes": seen.bytes})
+            ),
             false => println!(
                 "{nodes} nodes, idle: {:.1} messages and {:.0} bytes a second from each; {:.1?}",
                 seen.messages, seen.bytes, seen.kinds
@@ -40,7 +43,10 @@ pub fn show(args: &Args) -> ExitCode {
     let seen = after_cut(100_000);
     let percent = 100.0 * seen.bytes as f64 / seen.entry_bytes.max(1) as f64;
     match args.json {
-        true => println!("{}", json!({"entries": seen.entries, "changed": seen.changed, "bytes": seen.bytes, "percent": percent, "kept": seen.kept})),
+        true => println!(
+            "{}",
+            json!({"entries": seen.entries, "changed": seen.changed, "bytes": seen.bytes, "percent": percent, "kept": seen.kept})
+        ),
         false => println!(
             "a near cache of {} entries, {} changed in a cut of 60 s: {} bytes transferred ({percent:.2} %), {} entries kept",
             seen.entries, seen.changed, seen.bytes, seen.kept

@@ -32,7 +32,10 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
         bar.suspend(|| match (args.json, found.seed) {
             (true, seed) => {
                 let bug = format!("{bug:?}");
-                println!("{}", json!({"bug": bug, "seed": seed, "checker": found.checker, "text": found.text}));
+                println!(
+                    "{}",
+                    json!({"bug": bug, "seed": seed, "checker": found.checker, "text": found.text})
+                );
             }
             (false, Some(seed)) => println!("| {bug:?} | {seed} | {} | {} |", found.checker, found.text),
             (false, None) => println!("| {bug:?} | not in {} | | |", args.seeds),

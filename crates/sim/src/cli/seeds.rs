@@ -63,7 +63,13 @@ fn summary(args: &Args, sum: &Sum, began: Instant) {
     }
     println!(
         "{} seeds of {} s, {} failed; {} operations ({} done), {} steps, {} messages",
-        sum.seeds, args.seconds, sum.failed.len(), sum.ops, sum.done, sum.steps, sum.messages
+        sum.seeds,
+        args.seconds,
+        sum.failed.len(),
+        sum.ops,
+        sum.done,
+        sum.steps,
+        sum.messages
     );
     println!("the oldest that a bounded read saw: {oldest_ms:.3} ms (bounds are 500, 2000 and 5000 ms)");
     let wall = began.elapsed().as_secs_f64();

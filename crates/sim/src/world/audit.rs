@@ -28,14 +28,18 @@ impl World {
         let now = host.clock.read(self.now);
         let Some(actor) = &host.actor else { return 0 };
         let token = Token::default();
-        let serves = |entry| matches!(actor.may_serve(now, entry, Level::Eventual, &token), Service::Serve { age_ms: Some(_) });
+        let serves = |entry| {
+            matches!(actor.may_serve(now, entry, Level::Eventual, &token), Service::Serve { age_ms: Some(_) })
+        };
         host.store.all().filter(|(_, held)| !held.stale && serves(&held.entry)).count()
     }
 
     /// Writes down what could be served now, and what is still open.
     pub fn finish(&mut self) {
         for (index, host) in self.hosts.iter().enumerate() {
-            let Some(actor) = host.actor.as_ref().filter(|_| host.state == State::Up && !host.leaves) else { continue };
+            let Some(actor) = host.actor.as_ref().filter(|_| host.state == State::Up && !host.leaves) else {
+                continue;
+            };
             let now = host.clock.read(self.now);
             for (key, held) in host.store.all().filter(|(_, held)| !held.stale) {
                 let service = actor.may_serve(now, &held.entry, Level::Eventual, &Token::default());

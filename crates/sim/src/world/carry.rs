@@ -208,9 +208,13 @@ impl World {
             Event::View(epoch) => format!("host {host} follows view {}", epoch.0),
             Event::Suspect(peer) => format!("host {host} suspects host {}", peer.node.0 - 1),
             Event::Dead(peer) => format!("host {host} takes host {} for dead", peer.node.0 - 1),
-            Event::Owns(epoch, slots) => format!("host {host} begins to own {} slots in view {}", slots.len(), epoch.0),
+            Event::Owns(epoch, slots) => {
+                format!("host {host} begins to own {} slots in view {}", slots.len(), epoch.0)
+            }
             Event::Lost(slots) => format!("host {host} begins {} slots empty", slots.len()),
-            Event::Doubted(peer, count) => format!("host {host} doubts {count} copies of host {}", peer.node.0 - 1),
+            Event::Doubted(peer, count) => {
+                format!("host {host} doubts {count} copies of host {}", peer.node.0 - 1)
+            }
             Event::Differed(slot) => format!("slot {} differs at host {host}", slot.0),
         });
     }
@@ -220,7 +224,11 @@ impl World {
         const LONGEST: usize = 400;
         let is_routine = matches!(
             message,
-            Message::Gossip(_) | Message::LeaseAsk(_) | Message::LeaseGrant(_) | Message::Heartbeat(_) | Message::Beat(_)
+            Message::Gossip(_)
+                | Message::LeaseAsk(_)
+                | Message::LeaseGrant(_)
+                | Message::Heartbeat(_)
+                | Message::Beat(_)
         );
         if is_routine {
             return;
@@ -235,11 +243,18 @@ impl World {
         let (key, text) = match what {
             Apply::Invalidate(one) => {
                 let (key, scope) = scope_text(&one.scope);
-                let version = one.version.map_or(String::new(), |version| format!(" older than {:x}", version.0));
+                let version =
+                    one.version.map_or(String::new(), |version| format!(" older than {:x}", version.0));
                 (key, format!("takes away {scope}{version}"))
             }
-            Apply::Put(entry) => (Some(number(&entry.key)), format!("puts {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key)))),
-            Apply::Fill { entry, .. } => (Some(number(&entry.key)), format!("fills {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key)))),
+            Apply::Put(entry) => (
+                Some(number(&entry.key)),
+                format!("puts {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key))),
+            ),
+            Apply::Fill { entry, .. } => (
+                Some(number(&entry.key)),
+                format!("fills {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key))),
+            ),
             Apply::Drop(keys) => {
                 let of = self.trace.as_ref().and_then(|trace| trace.key);
                 let drops = keys.iter().map(|key| number(key)).find(|&key| of.is_none_or(|of| of == key));

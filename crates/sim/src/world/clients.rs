@@ -42,7 +42,10 @@ const PATIENCE: Micros = 12 * SECOND;
 impl World {
     pub(super) fn begin_clients(&mut self) {
         for index in 0..self.options.clients {
-            self.clients.push(Client { home: mix(u64::from(index) ^ self.options.seed) as usize, ..Client::default() });
+            self.clients.push(Client {
+                home: mix(u64::from(index) ^ self.options.seed) as usize,
+                ..Client::default()
+            });
             if !self.mask.clients.get(usize::from(index)).copied().unwrap_or(false) {
                 self.queue.push(SECOND / 2 + u64::from(index) * 1000, Happening::ClientTurn(index));
             }
@@ -146,7 +149,11 @@ impl World {
                 let write = self.history.source.intend(key, rng.percent(5));
                 let version = self.history.source.commit(write, false, true, self.now);
                 self.tell(Some(key), |world| {
-                    format!("somebody commits {} behind the cluster's back, version {}", world.history.names.text(key), version.0)
+                    format!(
+                        "somebody commits {} behind the cluster's back, version {}",
+                        world.history.names.text(key),
+                        version.0
+                    )
                 });
             }
         }
@@ -159,7 +166,8 @@ impl World {
     fn ask_somebody(&mut self, index: u16, home: usize, key: KeyId, deed: Deed) {
         // A near cache only reads.
         let reads = matches!(deed, Deed::Read(_));
-        let fits = |host: &crate::host::Host| host.state == State::Up && (reads || !host.is_near) && !host.leaves;
+        let fits =
+            |host: &crate::host::Host| host.state == State::Up && (reads || !host.is_near) && !host.leaves;
         let count = self.hosts.len();
         let host = (0..count).map(|step| (home + step) % count).find(|&host| fits(&self.hosts[host]));
         let Some(host) = host else {
@@ -167,7 +175,9 @@ impl World {
             return;
         };
         let op = self.ask_host(index, host, key, deed);
-        if self.history.ops[op as usize].got == Got::Nothing && self.clients[usize::from(index)].waits == Some(op) {
+        if self.history.ops[op as usize].got == Got::Nothing
+            && self.clients[usize::from(index)].waits == Some(op)
+        {
             self.queue.push(self.now + PATIENCE, Happening::ClientGivesUp { op });
         }
     }

@@ -13,7 +13,9 @@ impl World {
         let fault = self.options.faults[at as usize].clone();
         let until = self.now + fault.us;
         let line = fault.what;
-        self.tell(None, |_| format!("-- {}", crate::fault::Fault { what: line, ..fault.clone() }.to_string().trim()));
+        self.tell(None, |_| {
+            format!("-- {}", crate::fault::Fault { what: line, ..fault.clone() }.to_string().trim())
+        });
         match fault.what {
             What::Crash { host, outputs, disk } => self.light(usize::from(host), outputs, disk, until),
             What::Pause(host) => {
@@ -62,7 +64,9 @@ impl World {
         self.queue.push(self.now + 150_000, Happening::Crash { host: index, incarnation });
         match disk {
             true => self.queue.push(back.max(self.now + 200_000), Happening::Start { host: index }),
-            false if host.is_multiple_of(2) => self.queue.push(self.now + 3 * SECOND, Happening::Forget { host: index }),
+            false if host.is_multiple_of(2) => {
+                self.queue.push(self.now + 3 * SECOND, Happening::Forget { host: index })
+            }
             false => {}
         }
     }
@@ -95,7 +99,8 @@ impl World {
 
     fn isolate(&mut self, at: u32, host: usize, way: u8) {
         let (mut one, mut others) = (Set::default(), Set::default());
-        (0..self.hosts.len()).for_each(|other| if other == host { one.insert(other) } else { others.insert(other) });
+        (0..self.hosts.len())
+            .for_each(|other| if other == host { one.insert(other) } else { others.insert(other) });
         if way != 1 {
             self.network.cut(at, others.clone(), one.clone());
         }

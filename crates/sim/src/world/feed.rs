@@ -89,7 +89,9 @@ impl World {
 
     /// The node that reads the feed: the first that can.
     fn feed_reader(&self) -> Option<usize> {
-        (0..self.hosts.len()).find(|&host| !self.hosts[host].is_near && self.hosts[host].acts(self.now) && !self.hosts[host].leaves)
+        (0..self.hosts.len()).find(|&host| {
+            !self.hosts[host].is_near && self.hosts[host].acts(self.now) && !self.hosts[host].leaves
+        })
     }
 
     fn tell_all(&mut self, reader: usize) {
@@ -124,12 +126,16 @@ impl World {
             let log = &mut self.history.source.log;
             if place == usize::MAX {
                 let gap_to = self.feed.gap_to.take().unwrap_or(0).max(self.feed.told);
-                log[self.feed.told..gap_to].iter_mut().for_each(|commit| commit.told = commit.told.or(Some(now)));
+                log[self.feed.told..gap_to]
+                    .iter_mut()
+                    .for_each(|commit| commit.told = commit.told.or(Some(now)));
                 self.feed.told = gap_to;
             } else {
                 log[place].told = Some(now);
                 let key = log[place].key;
-                self.tell(Some(key), |_| format!("the feed's invalidation of version {} is acknowledged", place + 1));
+                self.tell(Some(key), |_| {
+                    format!("the feed's invalidation of version {} is acknowledged", place + 1)
+                });
             }
         }
         let log = &self.history.source.log;

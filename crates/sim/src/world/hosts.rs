@@ -19,8 +19,9 @@ impl World {
             self.hosts.push(host);
         }
         let seat = |index| Seat { peer: Peer { node: node_of(index), incarnation: 1 }, weight: 100 };
-        let view = (!self.options.gossip_start)
-            .then(|| Arc::new(View::first((0..nodes).map(seat).collect(), self.options.replicas, self.options.slots)));
+        let view = (!self.options.gossip_start).then(|| {
+            Arc::new(View::first((0..nodes).map(seat).collect(), self.options.replicas, self.options.slots))
+        });
         for index in 0..self.hosts.len() {
             let view = view.clone().filter(|_| index < nodes);
             self.start_with(index, view);
@@ -74,7 +75,9 @@ impl World {
     fn config(&self, index: usize, begins_alone: bool) -> Config {
         let options = &self.options;
         let nodes: Vec<NodeId> = (0..self.hosts.len())
-            .filter(|&other| other != index && !self.hosts[other].is_near && self.hosts[other].state != State::Gone)
+            .filter(|&other| {
+                other != index && !self.hosts[other].is_near && self.hosts[other].state != State::Gone
+            })
             .map(node_of)
             .collect();
         let nodes = match begins_alone {
@@ -116,7 +119,8 @@ impl World {
 
     /// An operator says that a node will not come back.
     pub(super) fn forget(&mut self, index: usize) {
-        let other = (0..self.hosts.len()).find(|&o| o != index && !self.hosts[o].is_near && self.hosts[o].acts(self.now));
+        let other = (0..self.hosts.len())
+            .find(|&o| o != index && !self.hosts[o].is_near && self.hosts[o].acts(self.now));
         if let Some(other) = other {
             self.tell(None, |_| format!("an operator has node {other} forget node {index}"));
             self.step(other, Input::Operate(Operation::Forget(node_of(index))));

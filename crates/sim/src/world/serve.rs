@@ -90,7 +90,12 @@ impl World {
         let Service::Serve { age_ms } = service else { return None };
         let entry = &held.entry;
         let age_ms = age_ms.filter(|_| !held.stale);
-        Some(Found { value: entry.value.as_deref().map(Value::decode), version: entry.version.0, local: true, age_ms })
+        Some(Found {
+            value: entry.value.as_deref().map(Value::decode),
+            version: entry.version.0,
+            local: true,
+            age_ms,
+        })
     }
 
     /// A request for the deciding part of a host.

@@ -39,7 +39,13 @@ impl World {
         self.queue.push(self.now + after, Happening::Done { host, incarnation, job, outcome });
     }
 
-    fn commit(&mut self, write: u32, once: bool, fence: (clearwell_cluster::Slot, clearwell_cluster::Epoch), fails: bool) -> Outcome {
+    fn commit(
+        &mut self,
+        write: u32,
+        once: bool,
+        fence: (clearwell_cluster::Slot, clearwell_cluster::Epoch),
+        fails: bool,
+    ) -> Outcome {
         if write == 0 || !self.history.source.admits(fence) {
             return Outcome::Failed;
         }
