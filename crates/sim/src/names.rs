@@ -52,7 +52,7 @@ impl Names {
         };
         let bytes = |text: String| -> Bytes { Arc::from(text.as_bytes()) };
         let depends = |id: u32| {
-            (!only_source && id > 2 && id % 3 == 0 && class(id) == Class::Source)
+            (!only_source && id > 2 && id.is_multiple_of(3) && class(id) == Class::Source)
                 .then_some(id / 2 / 10 * 10 + id % 2)
         };
         Names {

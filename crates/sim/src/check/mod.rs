@@ -9,7 +9,7 @@ mod index;
 mod linear;
 mod session;
 #[cfg(test)]
-pub mod small;
+mod small;
 mod waited;
 
 use crate::history::History;
