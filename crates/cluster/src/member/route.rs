@@ -12,6 +12,7 @@ use crate::message::{Message, Reply};
 use crate::name::Name;
 use crate::outbox::{Outbox, To};
 use crate::request::{Answer, Done, Read, Refusal, Request};
+use crate::subscribers::Place;
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
 
 /// Who asked.
@@ -164,8 +165,8 @@ impl Member {
                 let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
                 let lease_ms = self.read_lease_ms();
                 let stream = stream.map(|peer| {
-                    let sent = Millis(0);
-                    self.subscribers.stream(self.now, &self.config, peer, self.head, sent, lease_ms, epoch)
+                    let place = Place { head: self.head, sent: Millis(0), lease_ms, epoch };
+                    self.subscribers.stream(self.now, &self.config, peer, place)
                 });
                 let reply = Reply { answer, as_of, stream, epoch };
                 match peer == self.me {
