@@ -35,6 +35,19 @@ pub struct Subscriber {
     outgoing: Option<Records>,
 }
 
+/// What an owner says of its own log.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Its last record.
+    pub head: Position,
+    /// The time in the message that is answered.
+    pub sent: Millis,
+    /// How long the holder may serve.
+    pub lease_ms: u64,
+    /// The owner's view.
+    pub epoch: Epoch,
+}
+
 /// All copy holders of one owner, and what each is interested in.
 #[derive(Debug, Default)]
 pub struct Subscribers {
@@ -230,17 +243,9 @@ impl Subscribers {
         }
     }
 
-    /// Where the log stands for a holder.
-    pub fn stream(
-        &mut self,
-        now: Millis,
-        config: &Config,
-        peer: Peer,
-        head: Position,
-        sent: Millis,
-        lease_ms: u64,
-        epoch: Epoch,
-    ) -> Stream {
+    /// Where the log stands for a holder, which may serve for `lease_ms` from when it asked.
+    pub fn stream(&mut self, now: Millis, config: &Config, peer: Peer, place: Place) -> Stream {
+        let Place { head, sent, lease_ms, epoch } = place;
         let holder = self.subscribe(now, peer, head);
         holder.lease_until = holder.lease_until.max(now.plus(config.long(lease_ms)));
         let Subscriber { id: subscription, first, last, lost, .. } = *holder;
@@ -287,14 +292,13 @@ impl Subscriber {
     fn push(&mut self, now: Millis, config: &Config, record: &Arc<Record>) {
         let prev = self.last;
         self.last = record.position;
-        if self.hints.len() >= config.hints_most {
-            if let Some((_, dropped)) = self.hints.pop_front()
-                && !config.has(Planted::HintDropped)
-            {
-                self.lost = Some(dropped.position);
-                self.lost_at = self.last;
-                self.follows.values_mut().for_each(|synced| *synced = false);
-            }
+        if self.hints.len() >= config.hints_most
+            && let Some((_, dropped)) = self.hints.pop_front()
+            && !config.has(Planted::HintDropped)
+        {
+            self.lost = Some(dropped.position);
+            self.lost_at = self.last;
+            self.follows.values_mut().for_each(|synced| *synced = false);
         }
         self.hints.push_back((now, Arc::clone(record)));
         match &mut self.outgoing {

@@ -103,7 +103,7 @@ impl View {
         nodes.sort_unstable_by_key(|node| (!now.contains(node), *node));
         nodes.dedup();
         let most = nodes.len().min(View::VOTERS_MOST);
-        nodes.truncate(if most % 2 == 0 { most.saturating_sub(1) } else { most });
+        nodes.truncate(if most.is_multiple_of(2) { most.saturating_sub(1) } else { most });
         nodes.sort_unstable();
         nodes
     }

@@ -5,6 +5,7 @@ use crate::holder::Cover;
 use crate::message::{Enlist, Enlisted, Heartbeat, Message, Records};
 use crate::name::Name;
 use crate::outbox::{Outbox, To};
+use crate::subscribers::Place;
 use crate::{Peer, Position};
 
 impl Member {
@@ -24,15 +25,8 @@ impl Member {
             clean.push(Some(self.is_clean(name, *peer, *position)));
         }
         let lease_ms = self.read_lease_ms();
-        let stream = self.subscribers.stream(
-            self.now,
-            &self.config,
-            from,
-            self.head,
-            enlist.sent,
-            lease_ms,
-            view.epoch,
-        );
+        let place = Place { head: self.head, sent: enlist.sent, lease_ms, epoch: view.epoch };
+        let stream = self.subscribers.stream(self.now, &self.config, from, place);
         let enlisted = Enlisted { ticket: enlist.ticket, clean, stream };
         out.send.push((To::Peer(from), Message::Enlisted(enlisted)));
     }
@@ -63,8 +57,8 @@ impl Member {
             out.send.push((To::Peer(from), Message::Records(records)));
         }
         let lease_ms = self.read_lease_ms();
-        let stream =
-            self.subscribers.stream(self.now, &self.config, from, self.head, beat.sent, lease_ms, view.epoch);
+        let place = Place { head: self.head, sent: beat.sent, lease_ms, epoch: view.epoch };
+        let stream = self.subscribers.stream(self.now, &self.config, from, place);
         out.send.push((To::Peer(from), Message::Beat(stream)));
     }
 

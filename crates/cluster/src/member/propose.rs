@@ -70,7 +70,7 @@ impl Member {
         self.proposing.wait_ms = RANK_MS + self.chance.next() % RANK_MS;
         let wanted = wanted.unwrap_or_else(|| view.again());
         let prepare = self.chooser.propose(self.me.node, &view, wanted);
-        self.to_voters(&view, &prepare, out);
+        self.tell_voters(&view, &prepare, out);
     }
 
     /// The view that the present one should be followed by; `None` when it is right.
@@ -134,7 +134,7 @@ impl Member {
                     false => out.send.push((To::Node(from), Message::Decree(answer))),
                 }
             }
-            Step::ToAll(decree) => self.to_voters(&view, &decree, out),
+            Step::ToAll(decree) => self.tell_voters(&view, &decree, out),
             Step::Chosen(chosen) => {
                 let mut members = view.members();
                 members.extend(chosen.members());
@@ -148,7 +148,7 @@ impl Member {
         }
     }
 
-    fn to_voters(&mut self, view: &View, decree: &Decree, out: &mut Outbox) {
+    fn tell_voters(&mut self, view: &View, decree: &Decree, out: &mut Outbox) {
         for voter in view.voters.iter().filter(|voter| **voter != self.me.node) {
             out.send.push((To::Node(*voter), Message::Decree(decree.clone())));
         }

@@ -12,6 +12,7 @@ use crate::message::{Message, Reply};
 use crate::name::Name;
 use crate::outbox::{Outbox, To};
 use crate::request::{Answer, Done, Read, Refusal, Request};
+use crate::subscribers::Place;
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
 
 /// Who asked.
@@ -29,7 +30,15 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Reading a key.
-    Load { origin: Origin, read: Read, began: Millis, head: Position, validated: bool, keepable: bool },
+    Load {
+        origin: Origin,
+        read: Read,
+        began: Millis,
+        head: Position,
+        validated: bool,
+        keepable: bool,
+        born: Millis,
+    },
     /// Writing a key to the source.
     Commit { origin: Origin, key: Bytes, intent: Position, through: bool },
     /// Flushing a journal's value.
@@ -164,8 +173,8 @@ impl Member {
                 let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
                 let lease_ms = self.read_lease_ms();
                 let stream = stream.map(|peer| {
-                    let sent = Millis(0);
-                    self.subscribers.stream(self.now, &self.config, peer, self.head, sent, lease_ms, epoch)
+                    let place = Place { head: self.head, sent: Millis(0), lease_ms, epoch };
+                    self.subscribers.stream(self.now, &self.config, peer, place)
                 });
                 let reply = Reply { answer, as_of, stream, epoch };
                 match peer == self.me {
@@ -185,10 +194,19 @@ impl Member {
     pub(super) fn done(&mut self, job: Job, outcome: Outcome, out: &mut Outbox) {
         let Some(work) = self.jobs.remove(&job) else { return };
         match (work, outcome) {
-            (Work::Load { origin, read, began, head, validated, keepable }, outcome) => match outcome {
+            (Work::Load { origin, read, began, head, validated, keepable, born }, outcome) => match outcome {
                 Outcome::Loaded { entry, stored } => {
-                    let loaded =
-                        super::read::Loaded { origin, read, began, head, validated, keepable, entry, stored };
+                    let loaded = super::read::Loaded {
+                        origin,
+                        read,
+                        began,
+                        head,
+                        validated,
+                        keepable,
+                        born,
+                        entry,
+                        stored,
+                    };
                     self.loaded(job, loaded, out);
                 }
                 _ => self.refuse(&origin, Refusal::Source, out),

@@ -212,7 +212,7 @@ impl World {
                 let (from, to, message) = entry.remove();
                 self.deliver(from, to, message);
             }
-            if self.now % 50 == 0 {
+            if self.now.is_multiple_of(50) {
                 let peers: Vec<Peer> = self.nodes.keys().copied().collect();
                 peers.into_iter().for_each(|peer| self.step(peer, Input::Tick));
             }
@@ -254,10 +254,10 @@ impl World {
     /// A read through a node: from its store when that may be served.
     pub fn read(&mut self, node: u64, key: &str, level: Level) -> Option<String> {
         let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();
-        if let Some(entry) = self.nodes[&peer(node)].store.get(&bytes(key)) {
-            if self.serves(node, entry, level) {
-                return entry.value.as_ref().map(text);
-            }
+        if let Some(entry) = self.nodes[&peer(node)].store.get(&bytes(key))
+            && self.serves(node, entry, level)
+        {
+            return entry.value.as_ref().map(text);
         }
         let read = Read { key: bytes(key), level, token: Token::default(), hold: true };
         match self.ask_at(node, Request::Read(read)) {
