@@ -1,0 +1,183 @@
+//! The one rule between nodes: whether a value that arrived may be kept as a copy.
+
+use clearwell_engine::Millis;
+
+use crate::entry::{AsOf, Entry};
+use crate::holder::{Holder, Interest};
+use crate::name::Name;
+use crate::outbox::{Apply, Outbox};
+use crate::view::View;
+use crate::{Config, Job, Peer, Position};
+
+/// A value that waits until it is known whether it may be kept.
+#[derive(Debug)]
+pub struct Admission {
+    /// The value.
+    pub entry: Entry,
+    /// As of when it was current.
+    pub as_of: AsOf,
+    /// What is to happen with it.
+    pub wish: Wish,
+    /// Since when it waits.
+    pub born: Millis,
+    /// The names whose owners were asked.
+    pub waits_for: Vec<Name>,
+    /// How often.
+    pub tries: u8,
+}
+
+/// What brought a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// This owner loaded it.
+    Own(Job),
+    /// Its owner sent it to a holder that asked.
+    Copy,
+    /// Its owner sent it to a replica.
+    Replica,
+}
+
+/// What this process orders itself.
+pub trait Own {
+    /// The place of the last record that made the name old, when this process owns it at this moment.
+    fn last(&self, name: &Name) -> Option<Position>;
+}
+
+/// A near cache owns nothing.
+pub struct OwnsNothing;
+
+impl Own for OwnsNothing {
+    fn last(&self, _: &Name) -> Option<Position> {
+        None
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Keep,
+    Refuse,
+    Ask(Peer, (Peer, Position)),
+    Wait,
+}
+
+impl Holder {
+    /// Decides all waiting values that can be decided. Returns what was kept, with what brought it.
+    pub fn decide(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        view: &View,
+        own: &dyn Own,
+        out: &mut Outbox,
+    ) -> Vec<(Entry, AsOf, Wish, bool)> {
+        const TRIES: u8 = 3;
+        let mut decided = Vec::new();
+        for mut admission in std::mem::take(&mut self.admissions) {
+            let key = Name::Key(admission.entry.key.clone());
+            let names: Vec<Name> = std::iter::once(key).chain(admission.entry.names()).collect();
+            let mut verdict = Verdict::Keep;
+            let mut asks = Vec::new();
+            for name in &names {
+                match self.judge(config, view, own, name, &admission) {
+                    Verdict::Keep => {}
+                    Verdict::Refuse => verdict = Verdict::Refuse,
+                    Verdict::Wait if verdict == Verdict::Keep => verdict = Verdict::Wait,
+                    Verdict::Wait => {}
+                    Verdict::Ask(owner, as_of) => {
+                        asks.push((owner, name.clone(), as_of));
+                        if verdict == Verdict::Keep {
+                            verdict = Verdict::Wait;
+                        }
+                    }
+                }
+            }
+            if !asks.is_empty() {
+                admission.tries += 1;
+                if admission.tries > TRIES {
+                    verdict = Verdict::Refuse;
+                }
+            }
+            for (owner, name, as_of) in asks {
+                admission.waits_for.push(name.clone());
+                self.want(now, owner, name, as_of);
+            }
+            match verdict {
+                Verdict::Keep => {
+                    for name in admission.entry.names() {
+                        self.keep_interest(now, config, view, own, name);
+                    }
+                    let job = if let Wish::Own(job) = admission.wish { Some(job) } else { None };
+                    let entry = admission.entry.clone();
+                    out.apply.push(match admission.wish {
+                        Wish::Replica => Apply::Put(entry),
+                        _ => Apply::Fill { job, entry },
+                    });
+                    decided.push((admission.entry, admission.as_of, admission.wish, true));
+                }
+                Verdict::Refuse => decided.push((admission.entry, admission.as_of, admission.wish, false)),
+                Verdict::Wait | Verdict::Ask(..) => self.admissions.push(admission),
+            }
+        }
+        decided
+    }
+
+    /// A name that this process orders itself, or hears of because it follows the slot, is remembered all the same: when
+    /// that changes, the copies under it must be asked about.
+    fn keep_interest(&mut self, now: Millis, config: &Config, view: &View, own: &dyn Own, name: Name) {
+        let slot = name.slot(view.slots);
+        let owner = view.owner(slot);
+        let since = match owner == config.me {
+            true => own.last(&name),
+            false => self.follows_whole(slot, owner).map(|followed| followed.base),
+        };
+        if let Some(since) = since {
+            let ticket = self.ticket();
+            let (since, last, as_of, asked) = (Some(since), Position(0), (owner, since), now);
+            self.names.insert(name, Interest { owner, ticket, since, last, as_of, asked, doubted: false });
+        }
+    }
+
+    fn judge(
+        &self,
+        config: &Config,
+        view: &View,
+        own: &dyn Own,
+        name: &Name,
+        admission: &Admission,
+    ) -> Verdict {
+        let slot = name.slot(view.slots);
+        let owner = view.owner(slot);
+        let as_of = admission.as_of.iter().find(|(peer, _)| *peer == owner).map(|(_, position)| *position);
+        if owner == config.me {
+            return match (own.last(name), as_of) {
+                (Some(last), Some(as_of)) if last <= as_of => Verdict::Keep,
+                _ => Verdict::Refuse,
+            };
+        }
+        if let Some(followed) = self.follows_whole(slot, owner) {
+            let Some(marks) = self.marks.get(&owner) else { return Verdict::Refuse };
+            let floor = if marks.exact(name).is_some() { Position(0) } else { followed.floor };
+            let last = marks.last(name).max(floor);
+            return if as_of.is_some_and(|as_of| last <= as_of) { Verdict::Keep } else { Verdict::Refuse };
+        }
+        match self.names.get(name) {
+            Some(interest) if interest.owner == owner => match (interest.since, as_of) {
+                (Some(since), Some(as_of)) if since <= as_of => {
+                    let wide = match name {
+                        Name::Key(_) => self.streams.get(&owner).map_or(Position(0), |held| held.wide),
+                        _ => Position(0),
+                    };
+                    if interest.last <= as_of && wide <= as_of { Verdict::Keep } else { Verdict::Refuse }
+                }
+                (Some(_), as_of) if !matches!(name, Name::Key(_)) => {
+                    Verdict::Ask(owner, (owner, as_of.unwrap_or_default()))
+                }
+                (Some(_), _) => Verdict::Refuse,
+                (None, _) => Verdict::Wait,
+            },
+            // A copy's own key was expected before it was asked for; an interest that is gone was ended by a record.
+            _ if matches!(name, Name::Key(_)) => Verdict::Refuse,
+            _ => Verdict::Ask(owner, (owner, as_of.unwrap_or_default())),
+        }
+    }
+}

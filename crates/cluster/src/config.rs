@@ -1,0 +1,81 @@
+//! Settings of a member.
+
+use crate::planted::Planted;
+use crate::slot::SLOTS;
+use crate::{NodeId, Peer};
+
+/// What a member is told at its start. Times are milliseconds on the member's own clock.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who it is.
+    pub me: Peer,
+    /// Relative share of slots; 100 is usual, 0 owns nothing.
+    pub weight: u32,
+    /// Nodes to announce itself to. Empty: it begins a cluster of one.
+    pub seeds: Vec<NodeId>,
+    /// Seed of the member's own randomness.
+    pub seed: u64,
+    /// How many slots there are; the same on all members.
+    pub slots: u16,
+    /// Replicas of each slot in a cluster that this member begins.
+    pub replicas: u8,
+    /// How often a holder asks each owner whose entries it holds what it missed.
+    pub heartbeat_ms: u64,
+    /// How long a holder serves leased levels without hearing from the owner.
+    pub read_lease_ms: u64,
+    /// How long an ownership lasts without hearing from a majority of the voters.
+    pub owner_lease_ms: u64,
+    /// By how many percent two clocks may differ in speed. Who may serve counts shorter by it, who must wait counts longer.
+    pub drift_percent: u64,
+    /// How long without an answer makes a member suspected; it is declared dead after three times as long.
+    pub suspect_ms: u64,
+    /// How long a request may wait for others before it is refused.
+    pub request_ms: u64,
+    /// The most records that are kept for one absent holder.
+    pub hints_most: usize,
+    /// The most marks that the owner's log remembers after their records have gone.
+    pub tail_most: usize,
+    /// How often replicas are compared slot by slot, 0 for never.
+    pub digest_ms: u64,
+    /// The bug that is switched on; does nothing without the feature `planted`.
+    pub planted: Option<Planted>,
+}
+
+impl Config {
+    /// Usual settings for `me`.
+    pub fn new(me: Peer) -> Config {
+        Config {
+            me,
+            weight: 100,
+            seeds: Vec::new(),
+            seed: me.node.0,
+            slots: SLOTS,
+            replicas: 1,
+            heartbeat_ms: 1000,
+            read_lease_ms: 2500,
+            owner_lease_ms: 4000,
+            drift_percent: 10,
+            suspect_ms: 2000,
+            request_ms: 3000,
+            hints_most: 100_000,
+            tail_most: 100_000,
+            digest_ms: 10_000,
+            planted: None,
+        }
+    }
+
+    /// A duration for whoever must stop by itself: surely over when the others' [`Config::long`] of it is.
+    pub fn short(&self, ms: u64) -> u64 {
+        if self.has(Planted::NoDriftMargin) { ms } else { ms - ms * self.drift_percent / 200 }
+    }
+
+    /// A duration for whoever must wait until others have surely stopped.
+    pub fn long(&self, ms: u64) -> u64 {
+        if self.has(Planted::NoDriftMargin) { ms } else { ms + ms * self.drift_percent / 200 + 1 }
+    }
+
+    /// Whether a planted bug is on.
+    pub fn has(&self, bug: Planted) -> bool {
+        cfg!(feature = "planted") && self.planted == Some(bug)
+    }
+}

@@ -1,0 +1,196 @@
+//! The choice of the next view: one decree, by a majority of the present view's voters.
+//!
+//! Each epoch is chosen once, among the voters of the epoch before it (Lamport: «Paxos Made Simple», 2001; a new
+//! instance for each configuration as in Lamport, Malkhi, Zhou: «Vertical Paxos», 2009). A voter that has accepted a later
+//! view grants no lease for an earlier one, so that when a view is decided, no majority for its predecessor is left.
+
+use std::sync::Arc;
+
+use crate::view::View;
+use crate::{Epoch, NodeId};
+
+/// The order of attempts: a round, and who makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Ballot {
+    /// The attempt.
+    pub round: u64,
+    /// Who.
+    pub node: NodeId,
+}
+
+/// What a voter has promised and accepted for one epoch; must outlast a crash.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Word {
+    /// The epoch to be chosen.
+    pub epoch: Epoch,
+    /// Nothing lower will be accepted.
+    pub promised: Ballot,
+    /// What was accepted last.
+    pub accepted: Option<(Ballot, Arc<View>)>,
+}
+
+/// The messages of a choice.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decree {
+    /// «Promise to accept nothing lower.»
+    Prepare(Epoch, Ballot),
+    /// «I do, and this I have accepted.»
+    Promise(Epoch, Ballot, Option<(Ballot, Arc<View>)>),
+    /// «Accept this.»
+    Accept(Ballot, Arc<View>),
+    /// «I have.»
+    Accepted(Epoch, Ballot),
+    /// «I have promised this higher one.»
+    Refused(Epoch, Ballot),
+}
+
+/// One voter's part in choosing the next view.
+#[derive(Debug, Default)]
+pub struct Chooser {
+    word: Word,
+    attempt: Option<Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    ballot: Ballot,
+    wanted: Arc<View>,
+    promises: Vec<NodeId>,
+    highest: Option<(Ballot, Arc<View>)>,
+    accepted: Vec<NodeId>,
+    accepting: bool,
+}
+
+/// What a message led to.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// Persist the word, then send this back.
+    Answer(Decree),
+    /// Send this to all voters.
+    ToAll(Decree),
+    /// The view is chosen.
+    Chosen(Arc<View>),
+}
+
+impl Chooser {
+    /// With what was persisted.
+    pub fn new(word: Word) -> Chooser {
+        Chooser { word, attempt: None }
+    }
+
+    /// What must outlast a crash.
+    pub fn word(&self) -> &Word {
+        &self.word
+    }
+
+    /// The epoch of the view that this voter has accepted but may not know to be chosen.
+    pub fn accepted_epoch(&self) -> Epoch {
+        self.word.accepted.as_ref().map_or(Epoch(0), |_| self.word.epoch)
+    }
+
+    /// Begins an attempt to have `wanted` chosen after `now`.
+    pub fn propose(&mut self, me: NodeId, now: &View, wanted: View) -> Decree {
+        self.advance(now.epoch.next());
+        let round = self.word.promised.round.max(self.attempt.as_ref().map_or(0, |a| a.ballot.round)) + 1;
+        let ballot = Ballot { round, node: me };
+        self.attempt = Some(Attempt {
+            ballot,
+            wanted: Arc::new(wanted),
+            promises: Vec::new(),
+            highest: None,
+            accepted: Vec::new(),
+            accepting: false,
+        });
+        Decree::Prepare(self.word.epoch, ballot)
+    }
+
+    /// Takes a message of a voter of the view `now`.
+    pub fn step(&mut self, from: NodeId, now: &View, decree: Decree) -> Step {
+        let epoch = match &decree {
+            Decree::Prepare(epoch, _) | Decree::Promise(epoch, ..) => *epoch,
+            Decree::Accepted(epoch, _) | Decree::Refused(epoch, _) => *epoch,
+            Decree::Accept(_, view) => view.epoch,
+        };
+        if epoch != now.epoch.next() || !now.voters.contains(&from) {
+            return Step::Nothing;
+        }
+        self.advance(epoch);
+        match decree {
+            Decree::Prepare(_, ballot) => self.prepare(ballot),
+            Decree::Accept(ballot, view) => self.accept(ballot, view),
+            Decree::Promise(_, ballot, accepted) => self.promise(from, now, ballot, accepted),
+            Decree::Accepted(_, ballot) => self.accepted(from, now, ballot),
+            Decree::Refused(_, higher) => {
+                self.word.promised.round = self.word.promised.round.max(higher.round);
+                if self.attempt.as_ref().is_some_and(|attempt| attempt.ballot < higher) {
+                    self.attempt = None;
+                }
+                Step::Nothing
+            }
+        }
+    }
+
+    fn advance(&mut self, epoch: Epoch) {
+        if self.word.epoch < epoch {
+            *self = Chooser::new(Word { epoch, ..Word::default() });
+        }
+    }
+
+    fn prepare(&mut self, ballot: Ballot) -> Step {
+        if ballot < self.word.promised {
+            return Step::Answer(Decree::Refused(self.word.epoch, self.word.promised));
+        }
+        self.word.promised = ballot;
+        Step::Answer(Decree::Promise(self.word.epoch, ballot, self.word.accepted.clone()))
+    }
+
+    fn accept(&mut self, ballot: Ballot, view: Arc<View>) -> Step {
+        if ballot < self.word.promised {
+            return Step::Answer(Decree::Refused(self.word.epoch, self.word.promised));
+        }
+        self.word.promised = ballot;
+        self.word.accepted = Some((ballot, view));
+        Step::Answer(Decree::Accepted(self.word.epoch, ballot))
+    }
+
+    fn promise(
+        &mut self,
+        from: NodeId,
+        now: &View,
+        ballot: Ballot,
+        accepted: Option<(Ballot, Arc<View>)>,
+    ) -> Step {
+        let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot && !a.accepting) else {
+            return Step::Nothing;
+        };
+        if !attempt.promises.contains(&from) {
+            attempt.promises.push(from);
+        }
+        if accepted.as_ref().map(|(b, _)| *b) > attempt.highest.as_ref().map(|(b, _)| *b) {
+            attempt.highest = accepted;
+        }
+        if attempt.promises.len() < now.majority() {
+            return Step::Nothing;
+        }
+        attempt.accepting = true;
+        let view = attempt.highest.as_ref().map_or(&attempt.wanted, |(_, view)| view);
+        Step::ToAll(Decree::Accept(ballot, Arc::clone(view)))
+    }
+
+    fn accepted(&mut self, from: NodeId, now: &View, ballot: Ballot) -> Step {
+        let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot && a.accepting) else {
+            return Step::Nothing;
+        };
+        if !attempt.accepted.contains(&from) {
+            attempt.accepted.push(from);
+        }
+        if attempt.accepted.len() < now.majority() {
+            return Step::Nothing;
+        }
+        let view = Arc::clone(attempt.highest.as_ref().map_or(&attempt.wanted, |(_, view)| view));
+        self.attempt = None;
+        Step::Chosen(view)
+    }
+}

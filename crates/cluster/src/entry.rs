@@ -1,0 +1,42 @@
+//! A value as it travels between nodes.
+
+use std::sync::Arc;
+
+use clearwell_engine::Version;
+
+use crate::name::{Bytes, Name};
+use crate::{Peer, Position};
+
+/// A value and what it stands under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key.
+    pub key: Bytes,
+    /// The value; `None` says that there is none (no such row, or removed).
+    pub value: Option<Bytes>,
+    /// The order of this key's values: the source's for a key that has one, else what [`rank`] makes.
+    pub version: Version,
+    /// Names shared with other entries.
+    pub tags: Arc<[Bytes]>,
+    /// Keys or tags that the value was made from.
+    pub dependencies: Arc<[Bytes]>,
+}
+
+impl Entry {
+    /// The names beside its key whose owners must know of whoever serves it.
+    pub fn names(&self) -> impl Iterator<Item = Name> + '_ {
+        let tags = self.tags.iter().cloned().map(Name::Tag);
+        tags.chain(self.dependencies.iter().cloned().map(Name::Dependents))
+    }
+}
+
+/// The version of a value that only the cache has: higher in every later epoch, and in each by the place in its owner's
+/// log. 24 bits of epoch over 40 bits of position.
+pub fn rank(epoch: crate::Epoch, position: Position) -> Version {
+    const POSITION_BITS: u32 = 40;
+    Version((epoch.0 << POSITION_BITS) | (position.0 & ((1 << POSITION_BITS) - 1)))
+}
+
+/// A moment in owners' orders as of which a value was current: for each owner that orders one of its names, the place
+/// that the owner's log had reached at least when the value was read.
+pub type AsOf = Vec<(Peer, Position)>;

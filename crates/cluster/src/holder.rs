@@ -1,0 +1,328 @@
+//! A copy holder: a member for what others own, a replica, a client's near cache. One kind.
+
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, Effect, Invalidation, Millis};
+
+use crate::admission::{Admission, Wish};
+use crate::entry::AsOf;
+use crate::map::Map;
+use crate::message::{Applied, Heartbeat, Message, Records, Stream};
+use crate::name::Name;
+use crate::outbox::{Apply, Event, Outbox, To};
+use crate::record::{Change, Record};
+use crate::stream::{Continuity, Held, News};
+use crate::view::View;
+use crate::{Config, Epoch, Peer, Position, Slot, Ticket};
+
+/// What is known of one name that copies stand under.
+#[derive(Debug, Clone)]
+pub struct Interest {
+    /// Who tells of it.
+    pub owner: Peer,
+    /// The number under which the owner noted it.
+    pub ticket: Ticket,
+    /// From here on everything is told; `None` while the owner's answer is awaited.
+    pub since: Option<Position>,
+    /// The last record that came for it while waiting.
+    pub last: Position,
+    /// Whose order, which place: copies under the name were current then. What is asked of the owner while waiting.
+    pub as_of: (Peer, Position),
+    /// When it was asked.
+    pub asked: Millis,
+    /// Copies lie here under it already, which are in doubt until the answer.
+    pub doubted: bool,
+}
+
+/// A slot that this holder follows.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// Whom it follows.
+    pub owner: Peer,
+    /// The place of the owner's log as of which the slot was handed over.
+    pub base: Position,
+    /// The owner did not remember marks up to here.
+    pub floor: Position,
+    /// Nothing is missing. What is not whole is never served, but it has all that was acknowledged, so this process can go
+    /// on with it as the slot's owner.
+    pub whole: bool,
+}
+
+/// All that one process holds of others.
+#[derive(Debug, Default)]
+pub struct Holder {
+    pub(crate) streams: BTreeMap<Peer, Held>,
+    pub(crate) names: Map<Name, Interest>,
+    pub(crate) follows: BTreeMap<Slot, Followed>,
+    pub(crate) marks: BTreeMap<Peer, crate::marks::Marks>,
+    pub(crate) early: BTreeMap<Peer, VecDeque<Arc<Record>>>,
+    pub(crate) early_lost: BTreeMap<Peer, Position>,
+    pub(crate) admissions: Vec<Admission>,
+    enlisting: BTreeMap<Ticket, (Peer, Vec<Name>)>,
+    tickets: u64,
+    wanted: BTreeMap<Peer, BTreeSet<Name>>,
+}
+
+/// How well a name's copies are covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cover {
+    /// Whose stream.
+    pub owner: Peer,
+    /// Nothing was missing then.
+    pub proven: Millis,
+    /// Leased levels may be served until then.
+    pub until: Millis,
+    /// Applied up to here.
+    pub watermark: Position,
+}
+
+impl Holder {
+    /// A new number.
+    pub fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// Takes an owner's word on where its log stands.
+    pub fn news(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        from: Peer,
+        stream: &Stream,
+        out: &mut Outbox,
+    ) -> bool {
+        let held = self.streams.entry(from).or_default();
+        match held.news(now, config, stream) {
+            News::Old => false,
+            News::Good => true,
+            News::Doubt(as_of) => {
+                self.doubt(from, as_of, |_| true, out);
+                self.unfollow(from, |_| true);
+                true
+            }
+        }
+    }
+
+    /// Asks again about all copies that stand under an owner's names: nobody told of them for a while.
+    pub fn doubt(&mut self, from: Peer, as_of: Position, which: impl Fn(&Name) -> bool, out: &mut Outbox) {
+        let mut doubted = 0;
+        for (name, interest) in &mut self.names {
+            if interest.owner != from || !which(name) {
+                continue;
+            }
+            if interest.since.take().is_some() {
+                interest.as_of = (from, as_of);
+                interest.doubted = true;
+                doubted += 1;
+            }
+            self.wanted.entry(from).or_default().insert(name.clone());
+        }
+        if doubted > 0 {
+            out.tell.push(Event::Doubted(from, doubted));
+        }
+    }
+
+    /// Follows a new view: names and slots whose owner has changed are asked about anew. `head` is the place of this
+    /// process's own log. Returns the slots that it follows no more.
+    pub fn follow_view(&mut self, view: &View, me: Peer, head: Position, out: &mut Outbox) -> Vec<Slot> {
+        let stays =
+            |slot: Slot| view.owner(slot) == me || view.followers(slot).any(|follower| follower == me);
+        let ended: Vec<Slot> = self
+            .follows
+            .iter()
+            .filter(|(slot, f)| view.owner(**slot) != f.owner || !stays(**slot))
+            .map(|(&slot, _)| slot)
+            .collect();
+        // What a former owner handed over stays until the present one has: nothing is acknowledged before that, and
+        // this process may be the next owner.
+        self.follows.iter_mut().for_each(|(slot, f)| f.whole &= view.owner(*slot) == f.owner);
+        let gone: Vec<Slot> = ended.iter().copied().filter(|slot| !stays(*slot)).collect();
+        gone.iter().for_each(|slot| {
+            self.follows.remove(slot);
+        });
+        let mut moved: BTreeMap<Peer, usize> = BTreeMap::new();
+        for (name, interest) in &mut self.names {
+            let slot = name.slot(view.slots);
+            let owner = view.owner(slot);
+            if owner == interest.owner && ended.binary_search(&slot).is_err() {
+                continue;
+            }
+            if interest.since.take().is_some() {
+                let reached = match interest.owner == me {
+                    true => Some(head),
+                    false => self.streams.get(&interest.owner).map(|held| held.watermark),
+                };
+                interest.as_of = (interest.owner, reached.unwrap_or_default());
+                interest.doubted = true;
+                *moved.entry(interest.owner).or_default() += 1;
+            }
+            interest.owner = owner;
+            interest.last = Position(0);
+            self.wanted.entry(owner).or_default().insert(name.clone());
+        }
+        out.tell.extend(moved.into_iter().map(|(peer, names)| Event::Doubted(peer, names)));
+        let mut needed = view.members();
+        needed.extend(self.follows.values().map(|followed| followed.owner));
+        self.streams.retain(|peer, _| needed.contains(peer));
+        self.early.retain(|peer, _| needed.contains(peer));
+        gone
+    }
+
+    /// A slot that is followed, if this process has all of it from its present owner.
+    pub fn follows_whole(&self, slot: Slot, owner: Peer) -> Option<&Followed> {
+        self.follows.get(&slot).filter(|followed| followed.whole && followed.owner == owner)
+    }
+
+    fn unfollow(&mut self, owner: Peer, which: impl Fn(Slot) -> bool) {
+        let theirs = self.follows.iter_mut().filter(|(slot, f)| f.owner == owner && which(**slot));
+        theirs.for_each(|(_, followed)| followed.whole = false);
+    }
+
+    /// A record of this process's own log ends its interest in its own names.
+    pub fn own_record(&mut self, me: Peer, record: &Record) {
+        for name in record.old_names() {
+            if self.names.get(&name).is_some_and(|interest| interest.owner == me) {
+                self.names.remove(&name);
+            }
+        }
+    }
+
+    /// Applies records of an owner. Returns those that go to this holder's slots as a replica, in order.
+    pub fn records(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        from: Peer,
+        epoch: Epoch,
+        records: &Records,
+        out: &mut Outbox,
+    ) -> Vec<Arc<Record>> {
+        let held = self.streams.entry(from).or_default();
+        held.used = now;
+        let continuity = held.judge(config, records);
+        if continuity == Continuity::Old {
+            self.beat(now, from, epoch, out);
+            return Vec::new();
+        }
+        let before = held.watermark;
+        for record in &records.records {
+            if record.position > before || continuity == Continuity::Gap {
+                self.make_old(config, from, record, out);
+            }
+        }
+        if continuity == Continuity::Gap {
+            self.beat(now, from, epoch, out);
+            return Vec::new();
+        }
+        let last = records.records.last().map_or(records.prev, |record| record.position);
+        let held = self.streams.entry(from).or_default();
+        held.applied(config, last);
+        if records.reply {
+            let applied = Applied { subscription: held.subscription, watermark: held.watermark };
+            out.send.push((To::Peer(from), Message::Applied(applied)));
+        }
+        records.records.iter().filter(|record| record.position > before).cloned().collect()
+    }
+
+    /// Takes from the store what a record makes old. Doing it too early or twice costs a hit and nothing else.
+    pub(crate) fn make_old(&mut self, config: &Config, from: Peer, record: &Record, out: &mut Outbox) {
+        for name in record.old_names() {
+            match self.names.get_mut(&name) {
+                // Only the owner's own stream ends an interest; a former owner's late words only take values away.
+                Some(interest) if interest.owner != from => {}
+                Some(interest) if interest.since.is_none() => {
+                    interest.last = interest.last.max(record.position);
+                    interest.doubted = false;
+                }
+                Some(_) => {
+                    self.names.remove(&name);
+                }
+                None => {}
+            }
+        }
+        if record.is_wide() {
+            let held = self.streams.entry(from).or_default();
+            held.wide = held.wide.max(record.position);
+        }
+        if let Change::Leave { slots } = &record.change {
+            self.unfollow(from, |slot| slots.binary_search(&slot).is_ok());
+            let reached = self.streams.get(&from).map_or(Position(0), |held| held.watermark);
+            let left = |name: &Name| slots.binary_search(&name.slot(config.slots)).is_ok();
+            self.doubt(from, reached, left, out);
+        }
+        out.apply.extend(invalidation(record).map(Apply::Invalidate));
+    }
+
+    /// Sends a heartbeat now.
+    pub fn beat(&mut self, now: Millis, owner: Peer, epoch: Epoch, out: &mut Outbox) {
+        let held = self.streams.entry(owner).or_insert_with(|| Held::begun(now));
+        // A lost release costs the owner one needless record.
+        let released = std::mem::take(&mut held.released);
+        held.beaten = Some(now);
+        let beat = Heartbeat {
+            sent: now,
+            subscription: held.subscription,
+            watermark: held.watermark,
+            released,
+            epoch,
+        };
+        out.send.push((To::Peer(owner), Message::Heartbeat(beat)));
+    }
+
+    /// Heartbeats that are due, questions that are due again, and streams that nobody needs.
+    pub fn tick(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
+        const UNUSED_MS: u64 = 20_000;
+        const ASK_AGAIN_MS: u64 = 500;
+        let mut needed: BTreeSet<Peer> = self.follows.values().map(|followed| followed.owner).collect();
+        for (name, interest) in &mut self.names {
+            needed.insert(interest.owner);
+            if interest.since.is_none() && now.since(interest.asked) >= ASK_AGAIN_MS {
+                self.wanted.entry(interest.owner).or_default().insert(name.clone());
+            }
+        }
+        let peers: Vec<Peer> = self.streams.keys().copied().collect();
+        for peer in peers {
+            let held = &self.streams[&peer];
+            let is_needed = needed.contains(&peer);
+            if !is_needed && now.since(held.used) > UNUSED_MS {
+                self.streams.remove(&peer);
+            } else if held.beaten.is_none_or(|at| now.since(at) >= config.heartbeat_ms) && peer != config.me {
+                self.beat(now, peer, view.epoch, out);
+            }
+        }
+        self.give_up_old(now, config.request_ms);
+        self.enlist(now, config, view, out);
+    }
+
+    /// Queues an entry that is to be kept as soon as it may be.
+    pub fn admit(&mut self, now: Millis, entry: crate::Entry, as_of: AsOf, wish: Wish) {
+        self.admissions.push(Admission { entry, as_of, wish, born: now, waits_for: Vec::new(), tries: 0 });
+    }
+}
+
+/// Takes away what stands under a name here, without anybody's record.
+pub(crate) fn forget(name: &Name, out: &mut Outbox) {
+    match name {
+        Name::Key(key) => out.apply.push(Apply::Drop(vec![key.clone()])),
+        name => out.apply.push(Apply::Invalidate(Invalidation {
+            scope: name.scope(),
+            effect: Effect::Gone,
+            cascade: true,
+            version: None,
+            cause: Cause::Command,
+        })),
+    }
+}
+
+/// The engine's statement for a record.
+pub fn invalidation(record: &Record) -> Option<Invalidation> {
+    let (scope, effect, cascade) = match &record.change {
+        Change::Invalidate { scope, effect, cascade } => ((**scope).clone(), *effect, *cascade),
+        _ => (record.makes_old()?.scope(), Effect::Gone, true),
+    };
+    Some(Invalidation { scope, effect, cascade, version: record.version, cause: record.cause })
+}

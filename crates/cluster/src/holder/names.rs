@@ -1,0 +1,257 @@
+//! Names that copies stand under: asking their owners, and what is covered.
+
+use std::collections::BTreeSet;
+
+use clearwell_engine::Millis;
+
+use super::{Cover, Holder, Interest, forget};
+use crate::entry::AsOf;
+use crate::message::{Enlist, Enlisted, Message};
+use crate::name::{Bytes, Name};
+use crate::outbox::{Apply, Outbox, To};
+use crate::view::View;
+use crate::{Config, Peer, Planted, Position, Ticket};
+
+impl Holder {
+    /// Whether the owner has noted this process's interest in a name, and no record has ended it.
+    pub fn is_enlisted(&self, name: &Name) -> bool {
+        self.names.get(name).is_some_and(|interest| interest.since.is_some())
+    }
+
+    /// Notes that the owner is being asked for a key's value; what comes for the key meanwhile will be remembered. A copy
+    /// that is covered stays so.
+    pub fn expect(&mut self, now: Millis, owner: Peer, key: &Bytes) -> Ticket {
+        let ticket = self.ticket();
+        self.streams.entry(owner).or_default().used = now;
+        let new = Interest {
+            owner,
+            ticket,
+            since: None,
+            last: Position(0),
+            as_of: (owner, Position(0)),
+            asked: now,
+            doubted: false,
+        };
+        let interest = self.names.entry(Name::Key(key.clone())).or_insert(new);
+        interest.ticket = ticket;
+        interest.asked = now;
+        ticket
+    }
+
+    /// Whether copies under a name are at least being asked about.
+    pub fn is_known(&self, view: &View, name: &Name) -> bool {
+        let slot = name.slot(view.slots);
+        self.names.contains_key(name) || self.follows_whole(slot, view.owner(slot)).is_some()
+    }
+
+    /// A copy is to be asked about with its name's owner.
+    pub fn want(&mut self, now: Millis, owner: Peer, name: Name, as_of: (Peer, Position)) {
+        let ticket = self.ticket();
+        let interest = self.names.entry(name.clone()).or_insert(Interest {
+            owner,
+            ticket,
+            since: None,
+            last: Position(0),
+            as_of,
+            asked: now,
+            doubted: false,
+        });
+        interest.since = None;
+        interest.as_of = as_of;
+        self.wanted.entry(owner).or_default().insert(name);
+    }
+
+    /// Sends the questions that have gathered.
+    pub fn enlist(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
+        const MOST: usize = 512;
+        for (owner, names) in std::mem::take(&mut self.wanted) {
+            let names: Vec<Name> = names.into_iter().collect();
+            if owner == config.me || owner == Peer::default() {
+                continue;
+            }
+            for names in names.chunks(MOST) {
+                let ticket = self.ticket();
+                let mut asked = Vec::with_capacity(names.len());
+                for name in names {
+                    if let Some(interest) = self.names.get_mut(name)
+                        && interest.owner == owner
+                    {
+                        interest.ticket = ticket;
+                        interest.asked = now;
+                        asked.push((name.clone(), interest.as_of.0, interest.as_of.1));
+                    }
+                }
+                if asked.is_empty() {
+                    continue;
+                }
+                self.streams.entry(owner).or_default().used = now;
+                let listed = asked.iter().map(|(name, ..)| name.clone()).collect();
+                self.enlisting.insert(ticket, (owner, listed));
+                let enlist = Enlist { ticket, sent: now, names: asked, epoch: view.epoch };
+                out.send.push((To::Peer(owner), Message::Enlist(enlist)));
+            }
+        }
+        while self.enlisting.len() > 256 {
+            self.enlisting.pop_first();
+        }
+    }
+
+    /// The owner's answer to a question about names.
+    pub fn enlisted(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        from: Peer,
+        enlisted: &Enlisted,
+        out: &mut Outbox,
+    ) {
+        let Some((owner, names)) = self.enlisting.remove(&enlisted.ticket) else { return };
+        if owner != from || !self.news(now, config, from, &enlisted.stream, out) {
+            return;
+        }
+        for (name, clean) in names.into_iter().zip(&enlisted.clean) {
+            let Some(clean) = clean else { continue };
+            let Some(interest) = self.names.get_mut(&name) else { continue };
+            if interest.owner != from || interest.since.is_some() || interest.ticket != enlisted.ticket {
+                continue;
+            }
+            let head = enlisted.stream.head;
+            if *clean && interest.last <= head {
+                let same = interest.as_of.0 == from;
+                interest.since = Some(if same { interest.as_of.1 } else { head });
+            } else {
+                if interest.doubted || !*clean {
+                    forget(&name, out);
+                }
+                // A record after the answer was given has ended what the answer began.
+                match interest.last > head {
+                    true => {
+                        self.names.remove(&name);
+                        continue;
+                    }
+                    false => interest.since = Some(head),
+                }
+            }
+            interest.doubted = false;
+        }
+    }
+
+    /// A copy was given up.
+    pub fn evicted(&mut self, key: &Bytes) {
+        let name = Name::Key(key.clone());
+        if let Some(interest) = self.names.remove(&name) {
+            self.streams.entry(interest.owner).or_default().released.push((name, interest.ticket));
+        }
+    }
+
+    /// How well copies under a name are covered, now that `view` says who owns it.
+    pub fn covered(&self, config: &Config, view: &View, name: &Name) -> Option<Cover> {
+        let slot = name.slot(view.slots);
+        let owner = view.owner(slot);
+        let interested = self.names.get(name).is_some_and(|i| i.owner == owner && i.since.is_some());
+        let follows = self.follows_whole(slot, owner).is_some();
+        let trusted = config.has(Planted::ReplicaTrusted);
+        if !interested && !follows {
+            return None;
+        }
+        let held = self.streams.get(&owner)?;
+        let (proven, until) = held.proof().or(trusted.then_some((Millis(0), Millis(u64::MAX))))?;
+        let (proven, until) = if trusted { (Millis(u64::MAX), Millis(u64::MAX)) } else { (proven, until) };
+        Some(Cover { owner, proven, until, watermark: held.watermark })
+    }
+
+    pub(super) fn give_up_old(&mut self, now: Millis, after_ms: u64) {
+        self.admissions.retain(|admission| now.since(admission.born) <= after_ms);
+        let wishes: BTreeSet<&Name> = self.admissions.iter().flat_map(|a| &a.waits_for).collect();
+        let stale = |interest: &Interest, name: &Name| {
+            interest.since.is_none()
+                && !interest.doubted
+                && now.since(interest.asked) > after_ms.saturating_mul(2)
+                && !wishes.contains(name)
+        };
+        self.names.retain(|name, interest| !stale(interest, name));
+    }
+
+    /// The owner's answer to a read brought a value. Whether it may be considered: the interest that was noted for this
+    /// very read still stands. Whatever copy lay here goes, because the interest now speaks for the new one.
+    pub fn arrived(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        key: &Bytes,
+        as_of: &AsOf,
+        out: &mut Outbox,
+    ) -> bool {
+        let name = Name::Key(key.clone());
+        let Some(interest) = self.names.get_mut(&name).filter(|i| i.owner == from) else { return false };
+        if interest.since.is_some() {
+            return true;
+        }
+        let Some((_, head)) = as_of.iter().find(|(peer, _)| *peer == from) else { return false };
+        if interest.ticket != ticket || interest.last > *head {
+            return false;
+        }
+        interest.since = Some(*head);
+        interest.doubted = false;
+        out.apply.push(Apply::Drop(vec![key.clone()]));
+        true
+    }
+
+    /// A read brought nothing that may be kept: the interest that only it began ends, and a copy in doubt goes with it.
+    pub fn unexpect(&mut self, key: &Bytes, ticket: Ticket, out: &mut Outbox) {
+        let name = Name::Key(key.clone());
+        let ended = |i: &Interest| i.since.is_none() && i.ticket == ticket && !i.doubted;
+        if self.names.get(&name).is_some_and(ended) {
+            self.names.remove(&name);
+            out.apply.push(Apply::Drop(vec![key.clone()]));
+        }
+    }
+
+    /// A copy that was asked for may not be kept.
+    pub fn refused(&mut self, key: &Bytes, out: &mut Outbox) {
+        self.evicted(key);
+        out.apply.push(Apply::Drop(vec![key.clone()]));
+    }
+
+    /// Values under a name lie here from now on; they are new as of a place.
+    pub fn cover(&mut self, now: Millis, config: &Config, view: &View, name: Name, as_of: (Peer, Position)) {
+        let (owner, place) = as_of;
+        let follows = self.follows_whole(name.slot(view.slots), owner).is_some();
+        if owner == config.me || follows {
+            let ticket = self.ticket();
+            let (since, last) = (Some(place), Position(0));
+            self.names.entry(name).or_insert(Interest {
+                owner,
+                ticket,
+                since,
+                last,
+                as_of,
+                asked: now,
+                doubted: false,
+            });
+        } else if self.names.get(&name).is_none_or(|interest| interest.since.is_none()) {
+            self.want(now, owner, name.clone(), as_of);
+            if let Some(interest) = self.names.get_mut(&name) {
+                interest.doubted = true;
+            }
+        }
+    }
+
+    /// Names that this process has come to order itself while it asked about them.
+    pub fn own_questions(&mut self, me: Peer, ours: impl Fn(&Name) -> bool) -> Vec<(Name, (Peer, Position))> {
+        let mine = self.names.iter().filter(|(name, i)| i.owner == me && i.since.is_none() && ours(name));
+        mine.map(|(name, i)| (name.clone(), i.as_of)).collect()
+    }
+
+    /// The answer to one of them.
+    pub fn answer_own(&mut self, name: &Name, clean: bool, head: Position, out: &mut Outbox) {
+        if let Some(interest) = self.names.get_mut(name) {
+            interest.since = Some(head);
+            interest.last = Position(0);
+            if !clean {
+                forget(name, out);
+            }
+            interest.doubted = false;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What comes into a member.
+
+use clearwell_engine::Version;
+
+use crate::entry::Entry;
+use crate::message::Message;
+use crate::request::Request;
+use crate::{Bytes, Job, NodeId, Peer, Slot, Ticket};
+
+/// One input of [`Member::step`](crate::Member::step).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Time has passed. Wanted every 100 ms or so.
+    Tick,
+    /// A message arrived. The link has proved who sent it.
+    Message(Peer, Message),
+    /// Somebody asks; the answer bears the ticket.
+    Request(Ticket, Request),
+    /// The node did what an output asked for.
+    Done(Job, Outcome),
+    /// A copy was given up for space, or expired.
+    Evicted(Bytes),
+    /// An operator asks.
+    Operate(Operation),
+}
+
+/// What came of an [`Ask`](crate::outbox::Ask).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Of a `Load`: the entry (or that there is none), and whether the store had it.
+    Loaded {
+        /// The entry.
+        entry: Option<Entry>,
+        /// Whether it was read from this node's memory, not from the source.
+        stored: bool,
+    },
+    /// Of a `Commit` or a `Flush`: the source has it, in this order.
+    Committed(Version),
+    /// The source said no; nothing has changed there and nothing will.
+    Failed,
+    /// The source did not answer: it may have happened, or may still happen, until a fence excludes it.
+    Unclear,
+    /// Of a `Fence`: no statement with a lower number can change these slots' keys any more.
+    Fenced,
+    /// Of an `Export`.
+    Exported(Vec<Entry>),
+    /// Of a `Digest`.
+    Digested(Vec<(Slot, u64)>),
+}
+
+/// What an operator asks for. The member that is asked sees to it that a majority of the voters learns of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Keep this many replicas of each slot.
+    Replicas(u8),
+    /// Change this member's share of slots.
+    Weight(u32),
+    /// Hand everything over and leave.
+    Leave,
+    /// This node will not come back: do not wait for it.
+    Forget(NodeId),
+}

@@ -1,0 +1,153 @@
+//! Ownership leases: the owner's half and the voter's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clearwell_engine::Millis;
+
+use crate::message::{LeaseAsk, LeaseGrant};
+use crate::view::View;
+use crate::{Config, Epoch, NodeId, Peer, Planted};
+
+/// What an owner has of the voters.
+#[derive(Debug, Default)]
+pub struct OwnerLease {
+    grants: BTreeMap<NodeId, LeaseGrant>,
+    until: Millis,
+    settled: Epoch,
+    asked: Option<Millis>,
+}
+
+impl OwnerLease {
+    /// Until when this member may act as owner of what it has long had.
+    pub fn until(&self) -> Millis {
+        self.until
+    }
+
+    /// Up to this epoch, former owners of what this member gained have stopped.
+    pub fn settled(&self) -> Epoch {
+        self.settled
+    }
+
+    /// Whether it is time to ask again.
+    pub fn is_due(&mut self, now: Millis, config: &Config) -> bool {
+        let due = self.asked.is_none_or(|at| now.since(at) >= config.owner_lease_ms / 5);
+        if due {
+            self.asked = Some(now);
+        }
+        due
+    }
+
+    /// The view has changed: ask at once.
+    pub fn hurry(&mut self) {
+        self.asked = None;
+    }
+
+    /// Takes a voter's answer.
+    pub fn granted(&mut self, config: &Config, view: &View, from: NodeId, grant: LeaseGrant) {
+        if !grant.granted || grant.epoch != view.epoch || !view.voters.contains(&from) {
+            return;
+        }
+        let newer =
+            self.grants.get(&from).is_none_or(|old| (old.epoch, old.sent) <= (grant.epoch, grant.sent));
+        if newer {
+            self.grants.insert(from, grant);
+        }
+        let present: Vec<&LeaseGrant> =
+            self.grants.values().filter(|grant| grant.epoch == view.epoch).collect();
+        if present.len() < view.majority() {
+            return;
+        }
+        let mut sent: Vec<Millis> = present.iter().map(|grant| grant.sent).collect();
+        sent.sort_unstable();
+        let oldest_of_majority = sent[sent.len() - view.majority()];
+        self.until = self.until.max(oldest_of_majority.plus(config.short(config.owner_lease_ms)));
+        let mut settled: Vec<Epoch> = present.iter().map(|grant| grant.settled).collect();
+        settled.sort_unstable();
+        self.settled = self.settled.max(settled[settled.len() - view.majority()]);
+    }
+}
+
+/// What a voter remembers of the leases that it and others may have granted. Nothing of it needs a disk: who starts anew
+/// waits as if it had learned of its view just now.
+#[derive(Debug, Default)]
+pub struct Voter {
+    settled: Epoch,
+    settling: Option<Settling>,
+    /// The view in which each owner was heard of last, and whether its heirs have what they need.
+    heard: BTreeMap<Peer, (Epoch, bool)>,
+}
+
+#[derive(Debug)]
+struct Settling {
+    /// When every lease of an earlier view has surely ended.
+    over: Millis,
+    /// Who must be heard of in which view before that; `None` when it is not known who lost something.
+    losers: Option<BTreeMap<Peer, Epoch>>,
+}
+
+impl Voter {
+    /// A view was learned.
+    pub fn learn(&mut self, now: Millis, config: &Config, before: Option<&View>, view: &View) {
+        let over = now.plus(config.long(config.owner_lease_ms));
+        let follows = before.filter(|before| before.epoch.next() == view.epoch);
+        let losers = follows.map(|before| view.losers(before));
+        let mut pending = match self.settling.take() {
+            None => Some(BTreeMap::new()),
+            Some(settling) => settling.losers,
+        };
+        pending = match (pending, losers) {
+            (Some(mut pending), Some(losers)) => {
+                pending.extend(losers.into_iter().map(|peer| (peer, view.epoch)));
+                Some(pending)
+            }
+            _ => None,
+        };
+        self.settling = Some(Settling { over, losers: pending });
+        self.settle(now, config, view);
+    }
+
+    /// The first view of a cluster: nobody has been an owner before it.
+    pub fn begin(&mut self, view: &View) {
+        self.settled = view.epoch;
+        self.settling = None;
+    }
+
+    /// Answers an owner. `accepted` is the latest view that this voter has helped to choose.
+    pub fn ask(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        view: &Arc<View>,
+        accepted: Epoch,
+        from: Peer,
+        ask: &LeaseAsk,
+    ) -> LeaseGrant {
+        self.heard.insert(from, (ask.epoch, ask.ready));
+        self.settle(now, config, view);
+        let latest = if config.has(Planted::EpochIgnored) { ask.epoch } else { view.epoch.max(accepted) };
+        let granted = ask.epoch == latest && view.has(from);
+        LeaseGrant { epoch: ask.epoch.min(view.epoch), sent: ask.sent, granted, settled: self.settled }
+    }
+
+    /// Whether every owner has told that its heirs have what they need.
+    pub fn all_ready(&self, view: &View) -> bool {
+        let ready = |peer: Peer| self.heard.get(&peer) == Some(&(view.epoch, true));
+        view.base.seats.iter().chain(&view.next.seats).all(|seat| {
+            view.is_removed(seat.peer) || ready(seat.peer) || !view.owned_by(seat.peer).any(|_| true)
+        })
+    }
+
+    fn settle(&mut self, now: Millis, config: &Config, view: &View) {
+        let Some(settling) = &mut self.settling else { return };
+        if let Some(losers) = &mut settling.losers {
+            let heard = &self.heard;
+            losers.retain(|peer, epoch| heard.get(peer).is_none_or(|(at, _)| at < epoch));
+        }
+        let confirmed = settling.losers.as_ref().is_some_and(BTreeMap::is_empty);
+        if confirmed || now >= settling.over || config.has(Planted::FailoverAtOnce) {
+            self.settled = view.epoch;
+            self.settling = None;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! When each name was last invalidated, in one owner's order.
+
+use std::collections::BTreeMap;
+
+use crate::map::Map;
+use crate::name::Name;
+use crate::record::Record;
+use crate::{Config, Planted, Position};
+
+/// Marks with a floor: whoever forgets one answers with the floor for it (the one rule, DESIGN 2.1).
+#[derive(Debug, Default)]
+pub struct Marks {
+    last: Map<Name, Position>,
+    order: BTreeMap<(Position, Name), ()>,
+    floor: Position,
+    wide: Position,
+}
+
+impl Marks {
+    /// Remembers what a record makes old.
+    pub fn note(&mut self, record: &Record, config: &Config) {
+        if record.is_wide() {
+            self.wide = self.wide.max(record.position);
+        }
+        for name in record.old_names() {
+            self.raise(name, record.position);
+        }
+        while self.last.len() > config.tail_most {
+            let Some(((position, name), ())) = self.order.pop_first() else { return };
+            self.last.remove(&name);
+            if !config.has(Planted::MarksWithoutFloor) {
+                self.floor = self.floor.max(position);
+            }
+        }
+    }
+
+    /// Raises one mark.
+    pub fn raise(&mut self, name: Name, position: Position) {
+        match self.last.get_mut(&name) {
+            Some(last) if *last >= position => return,
+            Some(last) => {
+                self.order.remove(&(*last, name.clone()));
+                *last = position;
+            }
+            None => {
+                self.last.insert(name.clone(), position);
+            }
+        }
+        self.order.insert((position, name), ());
+    }
+
+    /// The last invalidation that covered the name, or may have.
+    pub fn last(&self, name: &Name) -> Position {
+        let named = self.last.get(name).copied().unwrap_or(self.floor);
+        named.max(self.wide)
+    }
+
+    /// The last one that is remembered by this very name.
+    pub fn exact(&self, name: &Name) -> Option<Position> {
+        self.last.get(name).copied()
+    }
+
+    /// Up to here nothing is remembered.
+    pub fn floor(&self) -> Position {
+        self.floor.max(self.wide)
+    }
+
+    /// All that is remembered.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, Position)> {
+        self.order.keys().map(|(position, name)| (name, *position))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Peer;
+
+    fn tag(n: u64) -> Name {
+        Name::Tag(n.to_string().as_bytes().into())
+    }
+
+    #[test]
+    fn a_forgotten_mark_answers_with_the_floor() {
+        let config = Config { tail_most: 2, ..Config::new(Peer::default()) };
+        let mut marks = Marks::default();
+        for n in 1..=4 {
+            marks.raise(tag(n), Position(n));
+        }
+        let nothing = Record {
+            position: Position(5),
+            slot: None,
+            change: crate::record::Change::Settle { key: b"k".as_slice().into(), intent: Position(0) },
+            version: None,
+            cause: clearwell_engine::Cause::Write,
+            depth: 0,
+        };
+        marks.note(&nothing, &config);
+        assert_eq!((marks.last(&tag(1)), marks.exact(&tag(1))), (Position(2), None));
+        assert_eq!(marks.last(&tag(9)), Position(2));
+        assert_eq!(marks.last(&tag(4)), Position(4));
+    }
+}

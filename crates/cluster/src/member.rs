@@ -1,0 +1,293 @@
+//! A member of the cluster: owner, replica and copy holder in one.
+
+mod cascade;
+mod compare;
+mod enlist;
+mod invalidate;
+mod log;
+mod propose;
+mod read;
+mod replica;
+mod route;
+mod serve;
+mod state;
+mod takeover;
+mod wait;
+mod write;
+
+pub(crate) use serve::all_cover;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clearwell_engine::{Millis, Version};
+
+use crate::chance::Chance;
+use crate::decree::Chooser;
+use crate::holder::Holder;
+use crate::lease::{OwnerLease, Voter};
+use crate::marks::Marks;
+use crate::membership::Membership;
+use crate::message::Message;
+use crate::name::Bytes;
+use crate::outbox::{Outbox, Persist, To};
+use crate::request::Read;
+use crate::subscribers::Subscribers;
+use crate::view::{Seat, View};
+use crate::{Config, Entry, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
+
+/// How a member begins.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// A view that all are given, for clusters whose first members are known; none to be found by gossip.
+    pub view: Option<Arc<View>>,
+    /// What the node's disk gave back, in the order in which it was given to the disk.
+    pub persisted: Vec<Persist>,
+}
+
+/// One member.
+#[derive(Debug)]
+pub struct Member {
+    config: Config,
+    me: Peer,
+    now: Millis,
+    chance: Chance,
+    view: Option<Arc<View>>,
+    gossip: Membership,
+    chooser: Chooser,
+    proposing: propose::Proposing,
+    lease: OwnerLease,
+    voter: Voter,
+    /// The last record of this member's log.
+    head: Position,
+    marks: Marks,
+    subscribers: Subscribers,
+    owned: BTreeMap<Slot, takeover::Owned>,
+    holder: Holder,
+    /// Values that their source does not have yet, of slots that this member owns or follows.
+    journal: BTreeMap<Bytes, write::Unflushed>,
+    /// Writes under way, of slots that this member owns or follows: key, whose log, where.
+    intents: BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
+    /// Intents of this member whose fate the source did not tell.
+    unclear_intents: BTreeSet<Position>,
+    jobs: BTreeMap<Job, route::Work>,
+    jobs_made: u64,
+    waiting: Vec<wait::Waiting>,
+    /// Reads that wait for news of a tag or a dependency.
+    parked: Vec<(route::Origin, Read, Millis)>,
+    routed: BTreeMap<Ticket, route::Routed>,
+    wide: BTreeMap<Ticket, invalidate::Wide>,
+    seen: BTreeMap<Peer, route::Seen>,
+    edges: cascade::Edges,
+    /// By key, the version of what holders may have; of slots that this member owns or follows.
+    shown: crate::map::Map<Bytes, Version>,
+    transfers: BTreeMap<Ticket, state::Transfer>,
+    last_in_slot: BTreeMap<Slot, Position>,
+    digested: Option<Millis>,
+    ticked: Millis,
+    view_asked: Option<Millis>,
+    recovered: Vec<Entry>,
+    /// What beginning led to; part of the first step's outputs.
+    begun: Outbox,
+}
+
+impl Member {
+    /// A member that begins at `now`; what that leads to is among the outputs of its first step.
+    pub fn new(config: Config, start: Start, now: Millis) -> Member {
+        let mut view = start.view;
+        let mut word = crate::decree::Word::default();
+        let mut recovered: BTreeMap<Bytes, Entry> = BTreeMap::new();
+        let restarted = !start.persisted.is_empty();
+        for persisted in start.persisted {
+            match persisted {
+                Persist::Ballot(last) => word = last,
+                Persist::View(last) => view = Some(last),
+                Persist::Journal(entry) => {
+                    recovered.insert(entry.key.clone(), entry);
+                }
+                Persist::Flushed(key, up_to) => {
+                    if recovered.get(&key).is_some_and(|entry| entry.version <= up_to) {
+                        recovered.remove(&key);
+                    }
+                }
+            }
+        }
+        let alone = view.is_none() && config.seeds.iter().all(|seed| *seed == config.me.node);
+        let begins = (alone || view.as_ref().is_some_and(|view| view.epoch == Epoch(1))) && !restarted;
+        if alone {
+            let seats = vec![Seat { peer: config.me, weight: config.weight.max(1) }];
+            view = Some(Arc::new(View::first(seats, config.replicas, config.slots)));
+        }
+        let mut member = Member {
+            me: config.me,
+            now,
+            chance: Chance::new(config.seed ^ 0x5eed),
+            view: None,
+            gossip: Membership::new(&config),
+            chooser: Chooser::new(word),
+            proposing: propose::Proposing::default(),
+            lease: OwnerLease::default(),
+            voter: Voter::default(),
+            head: Position(0),
+            marks: Marks::default(),
+            subscribers: Subscribers::default(),
+            owned: BTreeMap::new(),
+            holder: Holder::default(),
+            journal: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            unclear_intents: BTreeSet::new(),
+            jobs: BTreeMap::new(),
+            jobs_made: 0,
+            waiting: Vec::new(),
+            parked: Vec::new(),
+            routed: BTreeMap::new(),
+            wide: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            edges: cascade::Edges::default(),
+            shown: crate::map::Map::default(),
+            transfers: BTreeMap::new(),
+            last_in_slot: BTreeMap::new(),
+            digested: None,
+            ticked: Millis(0),
+            view_asked: None,
+            recovered: recovered.into_values().collect(),
+            begun: Outbox::default(),
+            config,
+        };
+        if let Some(view) = view {
+            let known = view.base.seats.iter().chain(&view.next.seats).map(|seat| (seat.peer, seat.weight));
+            member.gossip.assume(now, known);
+            let mut begun = Outbox::default();
+            member.adopt(view, begins, &mut begun);
+            member.begun = begun;
+        }
+        member
+    }
+
+    /// Takes one input and says what to do. `now` never goes back.
+    pub fn step(&mut self, now: Millis, input: Input, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        if !self.begun.is_empty() {
+            out.append(std::mem::take(&mut self.begun));
+        }
+        match input {
+            Input::Tick => self.tick(out),
+            Input::Message(from, message) => self.message(from, message, out),
+            Input::Request(ticket, request) => self.request(route::Origin::Local(ticket), request, out),
+            Input::Done(job, outcome) => self.done(job, outcome, out),
+            Input::Evicted(key) => self.holder.evicted(&key),
+            Input::Operate(operation) => self.operate(operation, out),
+        }
+        self.finish(out);
+    }
+
+    /// The view that it follows.
+    pub fn view(&self) -> Option<&Arc<View>> {
+        self.view.as_ref()
+    }
+
+    /// Who it is.
+    pub fn me(&self) -> Peer {
+        self.me
+    }
+
+    /// Whether it may acknowledge for a slot at `now`. For checkers: at most one member may say so at any moment.
+    pub fn owns(&self, now: Millis, slot: Slot) -> bool {
+        now < self.lease.until() && self.owned.get(&slot).is_some_and(|owned| owned.began)
+    }
+
+    fn tick(&mut self, out: &mut Outbox) {
+        self.ticked = self.now;
+        self.gossip.tick(self.now, out);
+        self.propose(out);
+        self.ask_lease(out);
+        if let Some(view) = self.view.clone() {
+            self.holder.tick(self.now, &self.config, &view, out);
+            self.export(out);
+            self.flush_journal(out);
+            self.fence(out);
+            self.compare(out);
+            self.retry(out);
+            self.unpark(out);
+        }
+        self.subscribers.forget(self.now, 120_000);
+    }
+
+    fn message(&mut self, from: Peer, message: Message, out: &mut Outbox) {
+        match message {
+            Message::Gossip(data) => self.gossip.message(self.now, &data, out),
+            Message::Decree(decree) => self.decree(from.node, decree, out),
+            Message::View(view) => self.install(view, out),
+            Message::ViewAsk(epoch) => self.tell_view(from, epoch, out),
+            Message::LeaseAsk(ask) => self.lease_asked(from, &ask, out),
+            Message::LeaseGrant(grant) => self.lease_granted(from, grant, out),
+            Message::Request(ticket, request) => {
+                self.request(route::Origin::Remote(from, ticket), request, out)
+            }
+            Message::Reply(ticket, reply) => self.reply(from, ticket, *reply, out),
+            Message::Heartbeat(beat) => self.heartbeat(from, &beat, out),
+            Message::Beat(stream) => {
+                self.notice(from, stream.epoch, out);
+                self.holder.news(self.now, &self.config, from, &stream, out);
+            }
+            Message::Records(records) => self.records(from, &records, out),
+            Message::Applied(applied) => {
+                if let Some(holder) = self.subscribers.get_mut(from, applied.subscription) {
+                    holder.applied(applied.watermark);
+                }
+            }
+            Message::Enlist(enlist) => self.enlist(from, &enlist, out),
+            Message::Enlisted(enlisted) => {
+                self.notice(from, enlisted.stream.epoch, out);
+                self.holder.enlisted(self.now, &self.config, from, &enlisted, out);
+            }
+            Message::State(state) => self.take_state(from, *state, out),
+            Message::StateTaken(taken) => self.state_taken(from, &taken),
+            Message::Digests(digests) => self.digests(from, digests, out),
+            Message::Differ(differ) => self.differ(from, &differ, out),
+            Message::Operate(operation) => self.proposing.want(operation),
+        }
+    }
+
+    fn operate(&mut self, operation: Operation, out: &mut Outbox) {
+        match operation {
+            Operation::Weight(weight) => self.gossip.change(self.now, Some(weight), false, out),
+            Operation::Leave => self.gossip.change(self.now, None, true, out),
+            Operation::Replicas(_) | Operation::Forget(_) => {
+                self.proposing.want(operation);
+                let voters: Vec<NodeId> = self.view.iter().flat_map(|view| view.voters.clone()).collect();
+                for voter in voters.into_iter().filter(|voter| *voter != self.me.node) {
+                    out.send.push((To::Node(voter), Message::Operate(operation)));
+                }
+            }
+        }
+    }
+
+    /// What every step ends with: what can be decided now is decided, and what has gathered is sent.
+    fn finish(&mut self, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        self.decide(out);
+        self.holder.enlist(self.now, &self.config, &view, out);
+        self.resolve(out);
+        for (peer, records) in self.subscribers.drain(view.epoch) {
+            out.send.push((To::Peer(peer), Message::Records(records)));
+        }
+    }
+
+    fn job(&mut self, work: route::Work) -> Job {
+        self.jobs_made += 1;
+        let job = Job(self.jobs_made);
+        self.jobs.insert(job, work);
+        job
+    }
+
+    /// How long a holder may serve from now on: never longer than this owner may own.
+    fn read_lease_ms(&self) -> u64 {
+        let own = self.lease.until().since(self.now);
+        self.config.read_lease_ms.min(own)
+    }
+
+    fn slot(&self, key: &Bytes) -> Slot {
+        crate::slot::slot_of(key, self.config.slots)
+    }
+}

@@ -1,0 +1,94 @@
+//! Dependencies whose ends lie on different nodes.
+//!
+//! The owner of a key that others depend on remembers what the key itself depends on, whether it has an entry of it or
+//! not. When a name there is invalidated, it invalidates the key in its own log, and so the word goes on, edge by edge.
+//! Each edge is used up when it has carried a word, so cycles end by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clearwell_engine::{Cause, Effect, Scope};
+
+use super::Member;
+use super::invalidate::everything;
+use super::route::Origin;
+use crate::Entry;
+use crate::name::{Bytes, Name};
+use crate::outbox::Outbox;
+use crate::record::Change;
+use crate::request::Invalidate;
+
+/// How many edges a word may go; then everything is invalidated, because a limit must not be a hole.
+const DEPTH_MOST: u8 = 64;
+
+/// Edges from names to the keys of this owner that depend on them.
+#[derive(Debug, Default)]
+pub(super) struct Edges {
+    dependents: BTreeMap<Bytes, BTreeSet<Bytes>>,
+    dependencies: BTreeMap<Bytes, Vec<Bytes>>,
+}
+
+impl Edges {
+    /// Remembers what an entry depends on.
+    pub fn note(&mut self, entry: &Entry) {
+        if entry.dependencies.is_empty() {
+            return;
+        }
+        self.forget(&Name::Key(entry.key.clone()));
+        for name in entry.dependencies.iter() {
+            self.dependents.entry(name.clone()).or_default().insert(entry.key.clone());
+        }
+        self.dependencies.insert(entry.key.clone(), entry.dependencies.to_vec());
+    }
+
+    /// Forgets what a key depends on.
+    pub fn forget(&mut self, name: &Name) {
+        let Name::Key(key) = name else { return };
+        for name in self.dependencies.remove(key).into_iter().flatten() {
+            if let Some(keys) = self.dependents.get_mut(&name) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.dependents.remove(&name);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, name: &Bytes) -> Vec<Bytes> {
+        let keys: Vec<Bytes> = self.dependents.get(name).into_iter().flatten().cloned().collect();
+        for key in &keys {
+            self.forget(&Name::Key(key.clone()));
+        }
+        keys
+    }
+}
+
+impl Member {
+    /// A name was invalidated: so are the keys of this owner that depend on it.
+    pub(super) fn cascade(&mut self, name: &Bytes, depth: u8, out: &mut Outbox) {
+        let keys = self.edges.take(name);
+        if keys.is_empty() {
+            return;
+        }
+        if depth >= DEPTH_MOST {
+            let request = Invalidate {
+                scope: everything(),
+                effect: Effect::Gone,
+                cascade: false,
+                cause: Cause::Command,
+                version: None,
+                wait: false,
+                depth: 0,
+            };
+            return self.invalidate(Origin::Nobody, request, out);
+        }
+        for key in keys {
+            let slot = self.slot(&key);
+            if !self.owned.contains_key(&slot) {
+                continue;
+            }
+            let scope = std::sync::Arc::new(Scope::Key((*key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            self.append(Some(slot), change, None, Cause::Command, depth + 1, out);
+        }
+    }
+}

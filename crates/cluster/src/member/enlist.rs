@@ -1,0 +1,98 @@
+//! This member as the owner of names: interests, heartbeats; and its own copies' records.
+
+use super::Member;
+use crate::holder::Cover;
+use crate::message::{Enlist, Enlisted, Heartbeat, Message, Records};
+use crate::name::Name;
+use crate::outbox::{Outbox, To};
+use crate::subscribers::Place;
+use crate::{Peer, Position};
+
+impl Member {
+    /// Notes interests, each before the question whether anything came since is answered.
+    pub(super) fn enlist(&mut self, from: Peer, enlist: &Enlist, out: &mut Outbox) {
+        self.notice(from, enlist.epoch, out);
+        let Some(view) = self.view.clone() else { return };
+        let mut clean = Vec::with_capacity(enlist.names.len());
+        for (name, peer, position) in &enlist.names {
+            let slot = name.slot(view.slots);
+            if !self.owns(self.now, slot) {
+                clean.push(None);
+                continue;
+            }
+            self.subscribers.subscribe(self.now, from, self.head);
+            self.subscribers.note(name.clone(), from, enlist.ticket);
+            clean.push(Some(self.is_clean(name, *peer, *position)));
+        }
+        let lease_ms = self.read_lease_ms();
+        let place = Place { head: self.head, sent: enlist.sent, lease_ms, epoch: view.epoch };
+        let stream = self.subscribers.stream(self.now, &self.config, from, place);
+        let enlisted = Enlisted { ticket: enlist.ticket, clean, stream };
+        out.send.push((To::Peer(from), Message::Enlisted(enlisted)));
+    }
+
+    /// Whether nothing made the name old since a place in an owner's order: its own, or that of the owner it followed before.
+    pub(super) fn is_clean(&self, name: &Name, peer: Peer, position: Position) -> bool {
+        let Some(owned) = self.owned.get(&name.slot(self.config.slots)) else { return false };
+        let last = self.marks.last(name);
+        if peer == self.me {
+            return owned.began_at <= position && last <= position;
+        }
+        match owned.inherited {
+            Some((owner, floor)) if owner == peer && last <= owned.began_at => {
+                self.holder.marks.get(&peer).is_some_and(|marks| {
+                    let floor = if marks.exact(name).is_some() { Position(0) } else { floor };
+                    marks.last(name).max(floor) <= position
+                })
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, from: Peer, beat: &Heartbeat, out: &mut Outbox) {
+        self.notice(from, beat.epoch, out);
+        let Some(view) = self.view.clone() else { return };
+        if let Some(mut records) = self.subscribers.heartbeat(self.now, &self.config, from, beat) {
+            records.epoch = view.epoch;
+            out.send.push((To::Peer(from), Message::Records(records)));
+        }
+        let lease_ms = self.read_lease_ms();
+        let place = Place { head: self.head, sent: beat.sent, lease_ms, epoch: view.epoch };
+        let stream = self.subscribers.stream(self.now, &self.config, from, place);
+        out.send.push((To::Peer(from), Message::Beat(stream)));
+    }
+
+    pub(super) fn records(&mut self, from: Peer, records: &Records, out: &mut Outbox) {
+        self.notice(from, records.epoch, out);
+        let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+        let followed = self.holder.records(self.now, &self.config, from, epoch, records, out);
+        for record in &records.records {
+            if record.cascades()
+                && let Some(name) = record.makes_old()
+            {
+                self.cascade(name.bytes(), record.depth, out);
+            }
+        }
+        for record in followed {
+            self.follow_record(from, record, out);
+        }
+    }
+
+    /// How well copies under a name are covered, whoever owns it.
+    pub(super) fn cover(&self, name: &Name) -> Option<Cover> {
+        let view = self.view.as_ref()?;
+        let slot = name.slot(view.slots);
+        if view.owner(slot) != self.me {
+            return self.holder.covered(&self.config, view, name);
+        }
+        let until = self.lease.until();
+        let began = self.owned.get(&slot).is_some_and(|owned| owned.began);
+        began.then_some(Cover { owner: self.me, proven: self.now.min(until), until, watermark: self.head })
+    }
+
+    /// How long ago, in milliseconds, it was certain that nothing was missing; `None` when leased levels may not be served.
+    pub(super) fn proof_age(&self, name: &Name) -> Option<u64> {
+        let cover = self.cover(name)?;
+        (self.now < cover.until).then(|| self.config.long(self.now.since(cover.proven)))
+    }
+}

@@ -1,0 +1,174 @@
+//! Invalidations: of names at their owner, of patterns, events and everything at all owners.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clearwell_engine::{Millis, Scope};
+
+use super::Member;
+use super::route::Origin;
+use crate::message::{Message, Reply};
+use crate::name::Name;
+use crate::outbox::{Outbox, To};
+use crate::record::Change;
+use crate::request::{Answer, Done, Invalidate, Refusal, Request};
+use crate::{Epoch, Peer, Slot, Ticket, Token};
+
+/// An invalidation that all owners of one view must order.
+#[derive(Debug)]
+pub(super) struct Wide {
+    origin: Origin,
+    request: Invalidate,
+    epoch: Epoch,
+    done: BTreeMap<Peer, Done>,
+    tickets: BTreeSet<Ticket>,
+    sent: Millis,
+    born: Millis,
+}
+
+impl Member {
+    /// Takes an invalidation, of this node or of another.
+    pub(super) fn invalidate(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return self.refuse(&origin, Refusal::NoOwner, out) };
+        let Some(name) = Name::of(&request.scope) else {
+            return match origin {
+                Origin::Remote(..) => self.order_wide(origin, request, out),
+                Origin::Local(_) | Origin::Nobody => self.spread(origin, request, out),
+            };
+        };
+        let owner = view.owner(name.slot(view.slots));
+        if owner == self.me {
+            return self.order(origin, &name, request, out);
+        }
+        match origin {
+            Origin::Remote(..) => self.refuse(&origin, Refusal::NoOwner, out),
+            _ if owner == Peer::default() => self.refuse(&origin, Refusal::NoOwner, out),
+            Origin::Local(_) | Origin::Nobody => self.route(origin, owner, Request::Invalidate(request), out),
+        }
+    }
+
+    fn order(&mut self, origin: Origin, name: &Name, request: Invalidate, out: &mut Outbox) {
+        let slot = name.slot(self.config.slots);
+        if !self.owns(self.now, slot) {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        }
+        let (wait, version) = (request.wait, request.version);
+        let position = self.order_record(Some(slot), request, out);
+        if wait {
+            self.ask_lagging(name, position);
+        }
+        let copies = wait.then(|| Some(name.clone()));
+        self.acknowledge(origin, false, position, vec![slot], copies, version);
+    }
+
+    fn order_record(&mut self, slot: Option<Slot>, request: Invalidate, out: &mut Outbox) -> crate::Position {
+        let Invalidate { scope, effect, cascade, cause, version, depth, .. } = request;
+        let change = Change::Invalidate { scope, effect, cascade };
+        self.append(slot, change, version, cause, depth, out).position
+    }
+
+    /// One owner's part of a wide invalidation.
+    fn order_wide(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
+        let slots: Vec<Slot> = self.owned.keys().copied().collect();
+        if !slots.iter().all(|slot| self.owns(self.now, *slot)) {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        }
+        let wait = request.wait;
+        let position = self.order_record(None, request, out);
+        let copies = wait.then_some(None);
+        self.acknowledge(origin, false, position, slots, copies, None);
+    }
+
+    fn spread(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        let ticket = self.holder.ticket();
+        let wide = Wide {
+            origin,
+            request,
+            epoch: view.epoch,
+            done: BTreeMap::new(),
+            tickets: BTreeSet::new(),
+            sent: self.now,
+            born: self.now,
+        };
+        self.wide.insert(ticket, wide);
+        self.ask_owners(ticket, out);
+    }
+
+    /// Asks all owners that have not answered in this view.
+    fn ask_owners(&mut self, id: Ticket, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        let owners: BTreeSet<Peer> = (0..view.slots).map(|slot| view.owner(Slot(slot))).collect();
+        let Some(wide) = self.wide.get_mut(&id) else { return };
+        if wide.epoch != view.epoch {
+            wide.done.clear();
+            wide.epoch = view.epoch;
+        }
+        wide.sent = self.now;
+        let missing: Vec<Peer> = owners.into_iter().filter(|owner| !wide.done.contains_key(owner)).collect();
+        let request = wide.request.clone();
+        for owner in missing {
+            let ticket = self.holder.ticket();
+            if let Some(wide) = self.wide.get_mut(&id) {
+                wide.tickets.insert(ticket);
+            }
+            match owner == self.me {
+                true => self.order_wide(Origin::Remote(owner, ticket), request.clone(), out),
+                false => {
+                    let message = Message::Request(ticket, Request::Invalidate(request.clone()));
+                    out.send.push((To::Peer(owner), message));
+                }
+            }
+        }
+    }
+
+    /// Whether a reply belonged to a wide invalidation.
+    pub(super) fn wide_reply(&mut self, from: Peer, ticket: Ticket, reply: &Reply, out: &mut Outbox) -> bool {
+        let found = self.wide.iter_mut().find(|(_, wide)| wide.tickets.contains(&ticket));
+        let Some((&id, wide)) = found else { return false };
+        if let Answer::Invalidated(done) = &reply.answer
+            && done.token.epoch == wide.epoch
+        {
+            wide.done.insert(from, done.clone());
+        }
+        let Some(view) = self.view.as_ref().filter(|view| view.epoch == wide.epoch) else { return true };
+        let all = (0..view.slots).all(|slot| wide.done.contains_key(&view.owner(Slot(slot))));
+        if all && let Some(wide) = self.wide.remove(&id) {
+            let mut token = Token::default();
+            wide.done.values().for_each(|done| token.merge(&done.token));
+            let ordered = wide.done.values().flat_map(|done| done.ordered.clone()).collect();
+            let survives = wide.done.values().all(|done| done.survives);
+            let done = Done { version: None, ordered, survives, token };
+            self.answer(&wide.origin, Answer::Invalidated(done), Vec::new(), None, out);
+        }
+        true
+    }
+
+    pub(super) fn retry_wide(&mut self, out: &mut Outbox) {
+        const AGAIN_MS: u64 = 400;
+        let due = |wide: &&mut Wide, now: Millis| now.since(wide.sent) >= AGAIN_MS;
+        let now = self.now;
+        let ids: Vec<Ticket> =
+            self.wide.iter_mut().filter(|(_, wide)| due(wide, now)).map(|(&id, _)| id).collect();
+        for id in ids {
+            let expired = self.wide.get(&id).is_some_and(|w| now.since(w.born) > self.config.request_ms);
+            match expired {
+                false => self.ask_owners(id, out),
+                true => {
+                    if let Some(wide) = self.wide.remove(&id) {
+                        self.refuse(&wide.origin, Refusal::Unknown, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who has not applied what makes the name old is asked to say so at once.
+    pub(super) fn ask_lagging(&mut self, name: &Name, position: crate::Position) {
+        self.subscribers.hurry(self.now, &self.config, name, position);
+    }
+}
+
+/// The scope of everything, for whatever cannot be told more exactly.
+pub(super) fn everything() -> crate::record::ScopeOf {
+    std::sync::Arc::new(Scope::Everything)
+}

@@ -1,0 +1,105 @@
+//! This member's log: appending, and what followers must have before anything is said.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
+
+use super::Member;
+use crate::holder::invalidation;
+use crate::name::Name;
+use crate::outbox::{Apply, Outbox};
+use crate::record::{Change, Record};
+use crate::{Peer, Planted, Position, Slot};
+
+impl Member {
+    /// Appends a record: it is applied here and addressed to all whom it concerns.
+    pub(super) fn append(
+        &mut self,
+        slot: Option<Slot>,
+        change: Change,
+        version: Option<Version>,
+        cause: Cause,
+        depth: u8,
+        out: &mut Outbox,
+    ) -> Arc<Record> {
+        self.head = self.head.next();
+        let record = Arc::new(Record { position: self.head, slot, change, version, cause, depth });
+        self.marks.note(&record, &self.config);
+        self.holder.own_record(self.me, &record);
+        if let Some(slot) = slot {
+            self.last_in_slot.insert(slot, record.position);
+        }
+        match &record.change {
+            Change::Put { entry, .. } | Change::Journal { entry, .. } => {
+                out.apply.push(Apply::Invalidate(Invalidation {
+                    scope: Scope::Dependents((*entry.key).into()),
+                    effect: Effect::Gone,
+                    cascade: true,
+                    version: None,
+                    cause,
+                }));
+                out.apply.push(Apply::Put(entry.clone()));
+            }
+            _ => out.apply.extend(invalidation(&record).map(Apply::Invalidate)),
+        }
+        self.subscribers.address(self.now, &self.config, &record);
+        let waited =
+            !matches!(record.change, Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. });
+        if waited {
+            let followers: Vec<Peer> = match slot {
+                Some(slot) => self.subscribers.followers(slot).collect(),
+                None => self.subscribers.all_followers().into_iter().collect(),
+            };
+            self.subscribers.ask_reply(&followers);
+        }
+        if record.cascades()
+            && let Some(name) = record.makes_old()
+        {
+            self.edges.forget(&name);
+            self.forget_shown(&name, &record);
+            self.cascade(name.bytes(), depth, out);
+        }
+        record
+    }
+
+    /// What a record takes away is not shown any more; values newer than the change behind it stay.
+    pub(super) fn forget_shown(&mut self, name: &Name, record: &Record) {
+        let Name::Key(key) = name else { return };
+        let older_than = match &record.change {
+            Change::Invalidate { .. } => record.version,
+            _ => None,
+        };
+        if older_than.is_none_or(|version| self.shown.get(key).is_some_and(|shown| *shown < version)) {
+            self.shown.remove(key);
+        }
+    }
+
+    /// Whether a follower has all that a slot contains, and what was added since on its way.
+    pub(super) fn is_synced(&self, peer: Peer, slot: Slot) -> bool {
+        self.subscribers.get(peer).is_some_and(|holder| holder.follows.get(&slot) == Some(&true))
+    }
+
+    /// Who must have a record of a slot before it is acknowledged: its replicas, and whoever was reported to be ready to
+    /// become one.
+    fn required(&self, slot: Slot) -> Vec<Peer> {
+        let Some(view) = &self.view else { return Vec::new() };
+        let replicas = view.replicas(slot);
+        let heirs = view.next.row(slot).filter(|&peer| peer != self.me && self.is_synced(peer, slot));
+        replicas.chain(heirs).collect()
+    }
+
+    /// Whether a record of a slot survives the loss of this member, or cannot by the number of replicas there are.
+    pub(super) fn is_committed(&self, slot: Slot, position: Position) -> bool {
+        if self.config.has(Planted::AckBeforeReplication) {
+            return true;
+        }
+        self.required(slot).into_iter().all(|peer| {
+            self.is_synced(peer, slot) && self.subscribers.get(peer).is_some_and(|h| h.acked >= position)
+        })
+    }
+
+    /// Whether a committed record of the slot lies on another node too.
+    pub(super) fn survives(&self, slot: Slot) -> bool {
+        !self.required(slot).is_empty()
+    }
+}

@@ -1,0 +1,157 @@
+//! Voters: what the next view should be, and having it chosen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clearwell_engine::Millis;
+
+use super::Member;
+use crate::decree::{Decree, Step};
+use crate::message::Message;
+use crate::outbox::{Outbox, Persist, To};
+use crate::view::{Placement, Seat, View};
+use crate::{NodeId, Operation, Peer};
+
+/// What a voter knows of changes to come.
+#[derive(Debug, Default)]
+pub(super) struct Proposing {
+    replicas: Option<u8>,
+    forgotten: BTreeSet<NodeId>,
+    restless: Option<Millis>,
+    tried: Option<Millis>,
+    wait_ms: u64,
+}
+
+impl Proposing {
+    /// An operator wants something.
+    pub fn want(&mut self, operation: Operation) {
+        match operation {
+            Operation::Replicas(replicas) => self.replicas = Some(replicas),
+            Operation::Forget(node) => {
+                self.forgotten.insert(node);
+            }
+            Operation::Weight(_) | Operation::Leave => {}
+        }
+    }
+
+    /// A view was adopted.
+    pub fn settle(&mut self, view: &View) {
+        if self.replicas == Some(view.next.replicas) {
+            self.replicas = None;
+        }
+        self.restless = None;
+        self.tried = None;
+    }
+}
+
+impl Member {
+    /// Proposes the next view when one is wanted: the first voter that is alive does so at once, others later.
+    pub(super) fn propose(&mut self, out: &mut Outbox) {
+        const SOON_MS: u64 = 150;
+        const RANK_MS: u64 = 600;
+        let Some(view) = self.view.clone().filter(|view| view.voters.contains(&self.me.node)) else { return };
+        let wanted = self.wanted(&view);
+        let unfinished = self.chooser.accepted_epoch() > view.epoch;
+        if wanted.is_none() && !unfinished {
+            self.proposing.restless = None;
+            return;
+        }
+        let since = *self.proposing.restless.get_or_insert(self.now);
+        let mut rank = 0;
+        for voter in view.voters.iter().filter(|voter| **voter < self.me.node) {
+            rank += u64::from(self.gossip.is_alive(*voter));
+        }
+        let waited = self.now.since(since) >= SOON_MS + rank * RANK_MS;
+        let quiet = self.proposing.tried.is_none_or(|at| self.now.since(at) >= self.proposing.wait_ms);
+        if !waited || !quiet {
+            return;
+        }
+        self.proposing.tried = Some(self.now);
+        self.proposing.wait_ms = RANK_MS + self.chance.next() % RANK_MS;
+        let wanted = wanted.unwrap_or_else(|| view.again());
+        let prepare = self.chooser.propose(self.me.node, &view, wanted);
+        self.tell_voters(&view, &prepare, out);
+    }
+
+    /// The view that the present one should be followed by; `None` when it is right.
+    fn wanted(&mut self, view: &View) -> Option<View> {
+        let known = self.gossip.known().clone();
+        let forgotten = &self.proposing.forgotten;
+        let is_dead = |peer: Peer| match known.get(&peer.node) {
+            None => false,
+            Some(known) => {
+                !known.alive || known.peer.incarnation > peer.incarnation || forgotten.contains(&peer.node)
+            }
+        };
+        let adopts = !view.is_settled() && self.voter.all_ready(view);
+        let base = if adopts { Arc::clone(&view.next) } else { Arc::clone(&view.base) };
+        let mut removed: Vec<Peer> = match adopts {
+            true => Vec::new(),
+            false => view.removed.clone(),
+        };
+        let dead: Vec<Peer> = base.seats.iter().map(|s| s.peer).filter(|peer| is_dead(*peer)).collect();
+        removed.extend(dead);
+        removed.sort_unstable();
+        removed.dedup();
+        let mut seats: BTreeMap<Peer, Seat> = BTreeMap::new();
+        for known in known.values().filter(|k| k.alive && !k.leaving && !forgotten.contains(&k.peer.node)) {
+            seats.insert(known.peer, Seat { peer: known.peer, weight: known.weight });
+        }
+        for seat in view.next.seats.iter().filter(|seat| !known.contains_key(&seat.peer.node)) {
+            seats.insert(seat.peer, *seat);
+        }
+        let seats: Vec<Seat> = seats.into_values().collect();
+        let replicas = self.proposing.replicas.unwrap_or(view.next.replicas);
+        let next = match seats == view.next.seats && replicas == view.next.replicas {
+            true => Arc::clone(&view.next),
+            false => Arc::new(Placement::new(seats, replicas, view.slots)),
+        };
+        let able = base.seats.iter().chain(&next.seats).map(|seat| seat.peer);
+        let able = able.filter(|peer| removed.binary_search(peer).is_err() && !is_dead(*peer));
+        let mut voters = View::voters_among(able.map(|peer| peer.node), &view.voters);
+        if voters.is_empty() {
+            voters = view.voters.clone();
+        }
+        let same = Arc::ptr_eq(&base, &view.base)
+            && removed == view.removed
+            && Arc::ptr_eq(&next, &view.next)
+            && voters == view.voters;
+        (!same).then(|| View::new(view.epoch.next(), view.slots, base, removed, next, voters))
+    }
+
+    /// A message of the choice.
+    pub(super) fn decree(&mut self, from: NodeId, decree: Decree, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        if !view.voters.contains(&self.me.node) {
+            return;
+        }
+        match self.chooser.step(from, &view, decree) {
+            Step::Nothing => {}
+            Step::Answer(answer) => {
+                out.persist.push(Persist::Ballot(self.chooser.word().clone()));
+                match from == self.me.node {
+                    true => self.decree(from, answer, out),
+                    false => out.send.push((To::Node(from), Message::Decree(answer))),
+                }
+            }
+            Step::ToAll(decree) => self.tell_voters(&view, &decree, out),
+            Step::Chosen(chosen) => {
+                let mut members = view.members();
+                members.extend(chosen.members());
+                members.sort_unstable();
+                members.dedup();
+                for peer in members.into_iter().filter(|peer| *peer != self.me) {
+                    out.send.push((To::Peer(peer), Message::View(Arc::clone(&chosen))));
+                }
+                self.install(chosen, out);
+            }
+        }
+    }
+
+    fn tell_voters(&mut self, view: &View, decree: &Decree, out: &mut Outbox) {
+        for voter in view.voters.iter().filter(|voter| **voter != self.me.node) {
+            out.send.push((To::Node(*voter), Message::Decree(decree.clone())));
+        }
+        self.decree(self.me.node, decree.clone(), out);
+    }
+}

@@ -1,0 +1,227 @@
+//! Reads at the owner.
+
+use clearwell_engine::{Cause, Effect, Millis, Scope};
+
+use super::Member;
+use super::route::{Origin, Work};
+use super::wait::{Then, Waiting};
+use crate::admission::Wish;
+use crate::entry::AsOf;
+use crate::holder::Cover;
+use crate::level::Level;
+use crate::name::Name;
+use crate::outbox::{Ask, Outbox};
+use crate::record::Change;
+use crate::request::{Read, Refusal};
+use crate::{Bytes, Entry, Job, Planted, Position};
+
+/// What a load brought, and what was noted when it began.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub origin: Origin,
+    pub read: Read,
+    pub began: Millis,
+    pub head: Position,
+    pub validated: bool,
+    /// No write of the key was under way then, and whoever asked was noted as a holder.
+    pub keepable: bool,
+    /// When the read was asked for.
+    pub born: Millis,
+    pub entry: Option<Entry>,
+    pub stored: bool,
+}
+
+impl Member {
+    /// A read of a key of this member. Who will hold a copy is noted before anything is read.
+    pub(super) fn read(&mut self, origin: Origin, read: Read, out: &mut Outbox) {
+        let slot = self.slot(&read.key);
+        let behind = self.view.as_ref().is_none_or(|view| view.epoch < read.token.epoch);
+        if behind || !self.owns(self.now, slot) {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        }
+        if read.hold && !self.config.has(Planted::InterestAfterRead) {
+            self.note_holder(&origin, &read.key);
+        }
+        let validate = read.level == Level::Strong;
+        self.load(origin, read, validate, self.now, out);
+    }
+
+    fn load(&mut self, origin: Origin, read: Read, validate: bool, born: Millis, out: &mut Outbox) {
+        let key = read.key.clone();
+        let (began, head) = (self.now, self.head);
+        let keepable = self.is_cacheable(&key);
+        if let Some(unflushed) = self.journal.get(&key) {
+            // The source has it later; asked now it would show what was before.
+            let entry = Some(unflushed.entry.clone());
+            let (validated, stored) = (true, true);
+            let loaded = Loaded { origin, read, began, head, validated, keepable, born, entry, stored };
+            return self.loaded(Job(0), loaded, out);
+        }
+        let job = self.job(Work::Load { origin, read, began, head, validated: validate, keepable, born });
+        out.ask.push((job, Ask::Load { key, validate }));
+    }
+
+    fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
+        if let Some((peer, ticket)) = Member::holder_ticket(origin) {
+            self.subscribers.subscribe(self.now, peer, self.head);
+            self.subscribers.note(Name::Key(key.clone()), peer, ticket);
+        }
+    }
+
+    /// Whether values of a key may be kept at all: no write of it is under way, here or with a former owner.
+    pub(super) fn is_cacheable(&self, key: &Bytes) -> bool {
+        let fenced = self.owned.get(&self.slot(key)).is_some_and(|owned| owned.fenced);
+        fenced && !self.intents.contains_key(key)
+    }
+
+    pub(super) fn loaded(&mut self, job: Job, mut loaded: Loaded, out: &mut Outbox) {
+        let key = loaded.read.key.clone();
+        let slot = self.slot(&key);
+        if !self.owns(self.now, slot) {
+            return self.refuse(&loaded.origin, Refusal::NoOwner, out);
+        }
+        let unflushed = self.journal.get(&key).map(|unflushed| unflushed.entry.clone());
+        let pending = unflushed.is_some();
+        if pending {
+            loaded.entry = unflushed;
+            loaded.stored = true;
+        }
+        if loaded.stored && !pending && !self.is_proven(&loaded) {
+            match loaded.validated {
+                true => self.park(loaded, out),
+                false => self.load(loaded.origin, loaded.read, true, loaded.born, out),
+            }
+            return;
+        }
+        if self.config.has(Planted::LoadStampedAtEnd) {
+            (loaded.began, loaded.head) = (self.now, self.head);
+        }
+        let name = Name::Key(key.clone());
+        if !loaded.stored {
+            self.notice_change(&loaded, out);
+        }
+        let current = loaded.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
+        let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
+        let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, loaded.head));
+        let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
+        if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
+            self.edges.note(entry);
+            self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
+        }
+        if loaded.read.hold && current && self.config.has(Planted::InterestAfterRead) {
+            self.note_holder(&loaded.origin, &key);
+        }
+        let position = self.marks.exact(&name).unwrap_or_default();
+        let hold = loaded.read.hold;
+        let then = Then::Show { origin: loaded.origin, entry: loaded.entry, as_of, hold };
+        self.waiting.push(Waiting { position, slots: vec![slot], copies: None, born: self.now, then });
+    }
+
+    /// A value that only the cache has, under names whose owners were not heard of lately: they are asked, and the read
+    /// is tried again.
+    fn park(&mut self, loaded: Loaded, out: &mut Outbox) {
+        if self.now.since(loaded.born) > self.config.request_ms {
+            return self.refuse(&loaded.origin, Refusal::NoOwner, out);
+        }
+        let Some(view) = self.view.clone() else { return };
+        for name in loaded.entry.iter().flat_map(Entry::names) {
+            let owner = view.owner(name.slot(view.slots));
+            if owner != self.me && self.holder.is_enlisted(&name) {
+                self.holder.beat(self.now, owner, view.epoch, out);
+            }
+        }
+        self.parked.push((loaded.origin, loaded.read, loaded.born));
+    }
+
+    /// Tries again what was parked.
+    pub(super) fn unpark(&mut self, out: &mut Outbox) {
+        for (origin, read, born) in std::mem::take(&mut self.parked) {
+            self.load(origin, read, true, born, out);
+        }
+    }
+
+    /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not
+    /// see the old one again elsewhere, so it is told before it is shown.
+    fn notice_change(&mut self, loaded: &Loaded, out: &mut Outbox) {
+        let key = &loaded.read.key;
+        let version = loaded.entry.as_ref().map(|entry| entry.version).unwrap_or_default();
+        if self.shown.get(key).is_some_and(|shown| *shown != version) {
+            let scope = std::sync::Arc::new(Scope::Key((**key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            self.append(Some(self.slot(key)), change, Some(version), Cause::Commit, 0, out);
+        } else {
+            self.shown.insert(key.clone(), version);
+        }
+    }
+
+    /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.
+    fn is_proven(&self, loaded: &Loaded) -> bool {
+        let Some(entry) = &loaded.entry else { return true };
+        let seen = |name: &Name| {
+            let seen =
+                |cover: Cover| loaded.read.token.seen.get(&cover.owner).copied() <= Some(cover.watermark);
+            self.cover(name).is_some_and(seen)
+        };
+        entry.names().all(|name| match loaded.read.level {
+            Level::Bounded(most) => self.proof_age(&name).is_some_and(|age| age <= most),
+            Level::Strong | Level::Session => self.proof_age(&name).is_some() && seen(&name),
+            Level::Eventual | Level::Weak => true,
+        })
+    }
+
+    /// As of when a loaded value was current, for each owner that orders one of its names.
+    fn as_of(&self, loaded: &Loaded) -> AsOf {
+        let mut as_of = vec![(self.me, loaded.head)];
+        let began = (!loaded.stored).then_some(loaded.began);
+        as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, began)));
+        as_of
+    }
+
+    /// Whether an entry of the store has been told of everything that makes it old until now: what was asked for under its
+    /// names still stands, so nothing came since.
+    pub(super) fn is_covered(&self, entry: &Entry, head: Position) -> bool {
+        entry.names().all(|name| {
+            let own = self.view.as_ref().is_some_and(|v| v.owner(name.slot(v.slots)) == self.me);
+            self.proof_age(&name).is_some()
+                && self.holder.is_enlisted(&name)
+                && (!own || self.marks.last(&name) <= head)
+        })
+    }
+
+    /// The same for a value that is given now; the owner's own place is that of the record it is given in.
+    pub(super) fn as_of_now(&self, entry: &Entry) -> AsOf {
+        let mut as_of = vec![(self.me, self.head.next())];
+        as_of.extend(self.names_as_of(entry, Some(self.now)));
+        as_of
+    }
+
+    /// What was read from the source is as new as the places that logs had reached when the read began; what the store had is
+    /// as new as what was applied to it.
+    fn names_as_of(&self, entry: &Entry, began: Option<Millis>) -> AsOf {
+        let mut as_of = AsOf::new();
+        let Some(view) = &self.view else { return as_of };
+        for name in entry.names() {
+            let owner = view.owner(name.slot(view.slots));
+            if owner == self.me || as_of.iter().any(|(peer, _)| *peer == owner) {
+                continue;
+            }
+            let reached = self.holder.streams.get(&owner).and_then(|held| match began {
+                Some(began) => held.reached(began, &self.config),
+                None => Some(held.watermark),
+            });
+            as_of.extend(reached.map(|reached| (owner, reached)));
+        }
+        as_of
+    }
+
+    /// A value that a client gave lies in the store at once: invalidations of its names from now on must come here.
+    pub(super) fn cover_put(&mut self, entry: &Entry) {
+        let Some(view) = self.view.clone() else { return };
+        let as_of = self.as_of_now(entry);
+        for name in entry.names() {
+            let owner = view.owner(name.slot(view.slots));
+            let place = as_of.iter().find(|(peer, _)| *peer == owner).map_or(Position(0), |(_, at)| *at);
+            self.holder.cover(self.now, &self.config, &view, name, (owner, place));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! This member as a replica: what the owners of slots that it follows send.
+
+use std::sync::Arc;
+
+use super::Member;
+use super::write::Unflushed;
+use crate::admission::Wish;
+use crate::entry::AsOf;
+use crate::outbox::{Outbox, Persist};
+use crate::record::{Change, Record};
+use crate::{Entry, Peer, Position, Slot};
+
+/// The most records of an owner that are kept for contents that may arrive later.
+const KEPT_MOST: usize = 8192;
+
+impl Member {
+    /// A record that follows on all before it.
+    pub(super) fn follow_record(&mut self, from: Peer, record: Arc<Record>, out: &mut Outbox) {
+        let Some(slot) = record.slot else {
+            if record.is_wide() {
+                self.holder.marks.entry(from).or_default().note(&record, &self.config);
+            }
+            return;
+        };
+        if self.holder.follows.get(&slot).is_some_and(|followed| followed.owner == from) {
+            self.follow(from, slot, &record, out);
+        }
+        self.keep_late(from, record);
+    }
+
+    fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
+        self.holder.marks.entry(from).or_default().note(record, &self.config);
+        if self.owned.get(&slot).is_some_and(|owned| owned.began) {
+            return;
+        }
+        if let Some(name) = record.makes_old() {
+            self.forget_shown(&name, record);
+        }
+        match &record.change {
+            Change::Put { entry, as_of } | Change::Fill { entry, as_of } => {
+                self.keep_replica(entry, as_of);
+            }
+            Change::Journal { entry, as_of } => {
+                out.persist.push(Persist::Journal(entry.clone()));
+                let at = (from, record.position);
+                let unflushed = Unflushed { entry: entry.clone(), at, flushing: false, unclear: false };
+                self.journal.insert(entry.key.clone(), unflushed);
+                self.keep_replica(entry, as_of);
+            }
+            Change::Flushed { key, up_to } => {
+                if self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version <= *up_to) {
+                    self.journal.remove(key);
+                }
+                out.persist.push(Persist::Flushed(key.clone(), *up_to));
+            }
+            Change::Intent { key } => {
+                self.intents.entry(key.clone()).or_default().insert((from, record.position));
+            }
+            Change::Settle { key, intent } => {
+                if let Some(open) = self.intents.get_mut(key) {
+                    open.retain(|(_, position)| position != intent);
+                    if open.is_empty() {
+                        self.intents.remove(key);
+                    }
+                }
+            }
+            Change::Invalidate { .. } | Change::Leave { .. } => {}
+        }
+    }
+
+    fn keep_replica(&mut self, entry: &Entry, as_of: &AsOf) {
+        self.edges.note(entry);
+        self.shown.insert(entry.key.clone(), entry.version);
+        self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Replica);
+    }
+
+    /// Contents that were read before this record may arrive after it.
+    fn keep_late(&mut self, from: Peer, record: Arc<Record>) {
+        let kept = self.holder.early.entry(from).or_default();
+        kept.push_back(record);
+        if kept.len() > KEPT_MOST
+            && let Some(dropped) = kept.pop_front()
+        {
+            self.holder.early_lost.insert(from, dropped.position);
+        }
+    }
+
+    /// Applies what came for slots after what they contain was read.
+    pub(super) fn catch_up(&mut self, from: Peer, slots: &[Slot], base: Position, out: &mut Outbox) {
+        let kept = self.holder.early.get(&from).cloned().unwrap_or_default();
+        for record in kept.iter().filter(|record| record.position > base) {
+            if let Some(slot) = record.slot.filter(|slot| slots.binary_search(slot).is_ok()) {
+                self.follow(from, slot, record, out);
+            }
+        }
+    }
+}

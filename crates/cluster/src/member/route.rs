@@ -1,0 +1,272 @@
+//! Requests on their way: to the owner, and the answers back.
+
+use std::collections::BTreeSet;
+
+use clearwell_engine::Millis;
+
+use super::Member;
+use super::wait::{Then, Waiting};
+use crate::admission::Wish;
+use crate::entry::AsOf;
+use crate::message::{Message, Reply};
+use crate::name::Name;
+use crate::outbox::{Outbox, To};
+use crate::request::{Answer, Done, Read, Refusal, Request};
+use crate::subscribers::Place;
+use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
+
+/// Who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody at this node.
+    Local(Ticket),
+    /// Another member or a near cache.
+    Remote(Peer, Ticket),
+    /// This member itself.
+    Nobody,
+}
+
+/// What the node around this member is doing for it.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Reading a key.
+    Load {
+        origin: Origin,
+        read: Read,
+        began: Millis,
+        head: Position,
+        validated: bool,
+        keepable: bool,
+        born: Millis,
+    },
+    /// Writing a key to the source.
+    Commit { origin: Origin, key: Bytes, intent: Position, through: bool },
+    /// Flushing a journal's value.
+    Flush { key: Bytes, version: clearwell_engine::Version },
+    /// Fencing.
+    Fence(Vec<Slot>, crate::Epoch),
+    /// Reading slots for a follower.
+    Export { to: Peer, slots: Vec<Slot>, base: Position, as_of: AsOf },
+    /// Digests of own slots for their followers.
+    Digest { at: Position },
+    /// Digests of followed slots, beside those of their owner.
+    Compare { owner: Peer, digests: crate::message::Digests },
+}
+
+/// A request that another member works on.
+#[derive(Debug)]
+pub(super) struct Routed {
+    origin: Origin,
+    request: Request,
+    born: Millis,
+}
+
+/// Requests of one peer that were taken already: a message may come twice.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    tickets: BTreeSet<Ticket>,
+    floor: Ticket,
+}
+
+impl Seen {
+    /// Whether it is new.
+    fn take(&mut self, ticket: Ticket) -> bool {
+        const MOST: usize = 4096;
+        if ticket <= self.floor || !self.tickets.insert(ticket) {
+            return false;
+        }
+        if self.tickets.len() > MOST
+            && let Some(oldest) = self.tickets.pop_first()
+        {
+            self.floor = self.floor.max(oldest);
+        }
+        true
+    }
+}
+
+impl Member {
+    /// Takes a request, of this node or of another.
+    pub(super) fn request(&mut self, origin: Origin, request: Request, out: &mut Outbox) {
+        if let Origin::Remote(peer, ticket) = origin
+            && !self.seen.entry(peer).or_default().take(ticket)
+        {
+            return;
+        }
+        let key = match &request {
+            Request::Invalidate(invalidate) => return self.invalidate(origin, invalidate.clone(), out),
+            Request::Read(read) => &read.key,
+            Request::Write(write) => &write.key,
+        };
+        let slot = self.slot(key);
+        let owner = self.view.as_ref().map(|view| view.owner(slot));
+        match (owner, origin) {
+            (Some(owner), _) if owner == self.me => self.serve(origin, request, out),
+            (Some(owner), Origin::Local(_)) if owner != Peer::default() => {
+                self.route(origin, owner, request, out);
+            }
+            _ => self.refuse(&origin, Refusal::NoOwner, out),
+        }
+    }
+
+    fn serve(&mut self, origin: Origin, request: Request, out: &mut Outbox) {
+        match request {
+            Request::Read(read) => self.read(origin, read, out),
+            Request::Write(write) => self.write(origin, write, out),
+            Request::Invalidate(_) => {}
+        }
+    }
+
+    /// Sends a request to an owner.
+    pub(super) fn route(&mut self, origin: Origin, owner: Peer, request: Request, out: &mut Outbox) {
+        let ticket = match &request {
+            Request::Read(read) if read.hold => self.holder.expect(self.now, owner, &read.key),
+            _ => self.holder.ticket(),
+        };
+        out.send.push((To::Peer(owner), Message::Request(ticket, request.clone())));
+        self.routed.insert(ticket, Routed { origin, request, born: self.now });
+    }
+
+    /// An owner's answer.
+    pub(super) fn reply(&mut self, from: Peer, ticket: Ticket, reply: Reply, out: &mut Outbox) {
+        self.notice(from, reply.epoch, out);
+        if self.wide_reply(from, ticket, &reply, out) {
+            return;
+        }
+        let Some(routed) = self.routed.remove(&ticket) else { return };
+        if let Some(mut stream) = reply.stream {
+            stream.sent = routed.born;
+            self.holder.news(self.now, &self.config, from, &stream, out);
+        }
+        if let Request::Read(read) = &routed.request
+            && read.hold
+        {
+            let kept = match &reply.answer {
+                Answer::Value { entry: Some(entry), .. } if !reply.as_of.is_empty() => {
+                    let arrived = self.holder.arrived(from, ticket, &read.key, &reply.as_of, out);
+                    if arrived {
+                        self.holder.admit(self.now, entry.clone(), reply.as_of.clone(), Wish::Copy);
+                    }
+                    arrived
+                }
+                _ => false,
+            };
+            if !kept {
+                self.holder.unexpect(&read.key, ticket, out);
+            }
+        }
+        self.answer(&routed.origin, reply.answer, Vec::new(), None, out);
+    }
+
+    /// Gives an answer to whoever asked. `stream` names the holder that the owner's word is for.
+    pub(super) fn answer(
+        &mut self,
+        origin: &Origin,
+        answer: Answer,
+        as_of: AsOf,
+        stream: Option<Peer>,
+        out: &mut Outbox,
+    ) {
+        match *origin {
+            Origin::Local(ticket) => out.answer.push((ticket, answer)),
+            Origin::Nobody => {}
+            Origin::Remote(peer, ticket) => {
+                let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+                let lease_ms = self.read_lease_ms();
+                let stream = stream.map(|peer| {
+                    let place = Place { head: self.head, sent: Millis(0), lease_ms, epoch };
+                    self.subscribers.stream(self.now, &self.config, peer, place)
+                });
+                let reply = Reply { answer, as_of, stream, epoch };
+                match peer == self.me {
+                    true => self.reply(peer, ticket, reply, out),
+                    false => out.send.push((To::Peer(peer), Message::Reply(ticket, Box::new(reply)))),
+                }
+            }
+        }
+    }
+
+    /// Says no.
+    pub(super) fn refuse(&mut self, origin: &Origin, refusal: Refusal, out: &mut Outbox) {
+        self.answer(origin, Answer::Refused(refusal), Vec::new(), None, out);
+    }
+
+    /// The node did what it was asked for.
+    pub(super) fn done(&mut self, job: Job, outcome: Outcome, out: &mut Outbox) {
+        let Some(work) = self.jobs.remove(&job) else { return };
+        match (work, outcome) {
+            (Work::Load { origin, read, began, head, validated, keepable, born }, outcome) => match outcome {
+                Outcome::Loaded { entry, stored } => {
+                    let loaded = super::read::Loaded {
+                        origin,
+                        read,
+                        began,
+                        head,
+                        validated,
+                        keepable,
+                        born,
+                        entry,
+                        stored,
+                    };
+                    self.loaded(job, loaded, out);
+                }
+                _ => self.refuse(&origin, Refusal::Source, out),
+            },
+            (Work::Commit { origin, key, intent, through }, outcome) => {
+                self.committed(super::write::Committing { origin, key, intent, through }, outcome, out);
+            }
+            (Work::Flush { key, version }, outcome) => self.flushed(&key, version, &outcome, out),
+            (Work::Fence(slots, number), outcome) => {
+                self.fenced(slots, number, outcome == Outcome::Fenced, out);
+            }
+            (Work::Export { to, slots, base, as_of }, Outcome::Exported(entries)) => {
+                self.exported(to, slots, base, as_of, entries, out);
+            }
+            (Work::Digest { at }, Outcome::Digested(digests)) => self.digested(at, &digests, out),
+            (Work::Compare { owner, digests }, Outcome::Digested(own)) => {
+                self.compared(owner, &digests, &own, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives up what was not answered in time, and asks again where asking twice does no harm.
+    pub(super) fn retry(&mut self, out: &mut Outbox) {
+        self.retry_wide(out);
+        let late: Vec<Ticket> = self
+            .routed
+            .iter()
+            .filter(|(_, routed)| self.now.since(routed.born) > self.config.request_ms)
+            .map(|(&ticket, _)| ticket)
+            .collect();
+        for ticket in late {
+            let Some(routed) = self.routed.remove(&ticket) else { continue };
+            let refusal = match &routed.request {
+                Request::Read(read) => {
+                    if read.hold {
+                        self.holder.unexpect(&read.key, ticket, out);
+                    }
+                    Refusal::NoOwner
+                }
+                Request::Write(_) | Request::Invalidate(_) => Refusal::Unknown,
+            };
+            self.refuse(&routed.origin, refusal, out);
+        }
+    }
+
+    /// Queues an acknowledgement until the record at `position` is committed.
+    pub(super) fn acknowledge(
+        &mut self,
+        origin: Origin,
+        written: bool,
+        position: Position,
+        slots: Vec<Slot>,
+        copies: Option<Option<Name>>,
+        version: Option<clearwell_engine::Version>,
+    ) {
+        let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+        let token = Token::at(epoch, self.me, position);
+        let done = Done { version, ordered: vec![(self.me, position)], survives: false, token };
+        let then = Then::Say { origin, written, done };
+        self.waiting.push(Waiting { position, slots, copies, born: self.now, then });
+    }
+}

@@ -1,0 +1,157 @@
+//! Whether what lies here may be served, and kept.
+
+use std::collections::BTreeMap;
+
+use clearwell_engine::{Cause, Effect, Millis, Scope};
+
+use super::Member;
+use super::takeover::Owned;
+use crate::admission::{Own, Wish};
+use crate::holder::Cover;
+use crate::level::{Level, Service, Token};
+use crate::marks::Marks;
+use crate::name::{Bytes, Name};
+use crate::outbox::Outbox;
+use crate::record::Change;
+use crate::{Position, Slot};
+
+/// What this member orders at this moment.
+struct Orders<'a> {
+    owned: &'a BTreeMap<Slot, Owned>,
+    marks: &'a Marks,
+    slots: u16,
+    leased: bool,
+}
+
+impl Own for Orders<'_> {
+    fn last(&self, name: &Name) -> Option<Position> {
+        let owned = self.owned.get(&name.slot(self.slots))?;
+        // Before it began, others ordered: what was read then is as old as its log's head at that time may say.
+        (owned.began && self.leased).then(|| self.marks.last(name))
+    }
+}
+
+/// The strictest of several covers, or that one is missing.
+pub(crate) fn all_cover(
+    covers: impl Iterator<Item = Option<Cover>>,
+    now: Millis,
+    token: &Token,
+) -> Option<Proof> {
+    let mut proof = Proof { age_ms: 0, leased: true, seen: true };
+    for cover in covers {
+        let cover = cover?;
+        proof.age_ms = proof.age_ms.max(now.since(cover.proven));
+        proof.leased &= now < cover.until;
+        proof.seen &= token.seen.get(&cover.owner).is_none_or(|seen| *seen <= cover.watermark);
+    }
+    Some(proof)
+}
+
+/// What can be proven of a copy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proof {
+    pub age_ms: u64,
+    pub leased: bool,
+    pub seen: bool,
+}
+
+impl Member {
+    /// Whether the copy of `key` that lies in this node's store, with these tags and dependencies, may be served as it is.
+    /// `now` as of the last step or later.
+    pub fn may_serve(
+        &self,
+        now: Millis,
+        key: &Bytes,
+        tags: &[Bytes],
+        dependencies: &[Bytes],
+        level: Level,
+        token: &Token,
+    ) -> Service {
+        let Some(view) = &self.view else {
+            return if level == Level::Weak { Service::Serve { age_ms: None } } else { Service::Ask };
+        };
+        let names = || {
+            let tags = tags.iter().cloned().map(Name::Tag);
+            let dependencies = dependencies.iter().cloned().map(Name::Dependents);
+            std::iter::once(Name::Key(key.clone())).chain(tags).chain(dependencies)
+        };
+        let proof = all_cover(names().map(|name| self.cover_at(now, &name)), now, token);
+        let age_ms = proof.filter(|proof| proof.leased).map(|proof| proof.age_ms);
+        let slot = self.slot(key);
+        let owner = view.owner(slot) == self.me;
+        let serve = match (level, proof) {
+            (Level::Weak, _) => true,
+            (Level::Eventual, _) => names().all(|name| {
+                let own = self.owned.get(&name.slot(view.slots)).is_some_and(|owned| owned.began);
+                own || self.holder.is_known(view, &name)
+            }),
+            (Level::Bounded(most), Some(proof)) => proof.leased && self.config.long(proof.age_ms) <= most,
+            (Level::Session, Some(proof)) => {
+                let known = token.epoch <= view.epoch && proof.leased && proof.seen;
+                // What could still be lost with its owner is shown by nobody: the owner waits, a replica asks.
+                let safe = match owner {
+                    true => {
+                        let last = self.marks.exact(&Name::Key(key.clone())).unwrap_or_default();
+                        self.is_committed(slot, last)
+                    }
+                    false => !self.holder.follows.contains_key(&slot),
+                };
+                known && safe
+            }
+            _ => false,
+        };
+        if serve { Service::Serve { age_ms } } else { Service::Ask }
+    }
+
+    /// What a session has seen that was served the copy of `key` here.
+    pub fn seen(&self, key: &Bytes) -> Token {
+        let Some(view) = &self.view else { return Token::default() };
+        match self.cover(&Name::Key(key.clone())) {
+            Some(cover) => Token::at(view.epoch, cover.owner, cover.watermark),
+            None => Token { epoch: view.epoch, ..Token::default() },
+        }
+    }
+
+    fn cover_at(&self, now: Millis, name: &Name) -> Option<Cover> {
+        let mut cover = self.cover(name)?;
+        if cover.owner == self.me {
+            cover.proven = now.min(cover.until);
+        }
+        Some(cover)
+    }
+
+    /// Decides what waits to be kept, and tells followers of what was loaded.
+    pub(super) fn decide(&mut self, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        if self.holder.admissions.is_empty() {
+            return;
+        }
+        let leased = self.now < self.lease.until();
+        let orders = Orders { owned: &self.owned, marks: &self.marks, slots: view.slots, leased };
+        let decided = self.holder.decide(self.now, &self.config, &view, &orders, out);
+        for (entry, as_of, wish, kept) in decided {
+            let name = Name::Key(entry.key.clone());
+            match (wish, kept) {
+                (Wish::Own(_), true) => {
+                    let slot = self.slot(&entry.key);
+                    if self.subscribers.followers(slot).next().is_some() {
+                        let change = Change::Fill { entry, as_of };
+                        self.append(Some(slot), change, None, Cause::Write, 0, out);
+                    }
+                }
+                // Holders may have it all the same, and what depends on it would hear of nothing.
+                (Wish::Own(_), false) if !entry.dependencies.is_empty() => {
+                    self.edges.forget(&name);
+                    let slot = self.slot(&entry.key);
+                    if self.owned.contains_key(&slot) {
+                        let scope = std::sync::Arc::new(Scope::Key((*entry.key).into()));
+                        let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+                        self.append(Some(slot), change, None, Cause::Command, 0, out);
+                    }
+                }
+                (Wish::Copy, false) => self.holder.refused(&entry.key, out),
+                _ => {}
+            }
+        }
+    }
+}

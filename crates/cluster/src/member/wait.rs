@@ -1,0 +1,138 @@
+//! What waits until others have a record.
+
+use clearwell_engine::Millis;
+
+use super::Member;
+use super::route::{Origin, Work};
+use crate::entry::AsOf;
+use crate::name::Name;
+use crate::outbox::{Ask, Outbox};
+use crate::request::{Answer, Done, Refusal};
+use crate::{Bytes, Entry, Planted, Position, Slot, Ticket, Token};
+
+/// Something that is to be done when a record is committed.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// The record.
+    pub position: Position,
+    /// Its slots; the member must own them all when it is done.
+    pub slots: Vec<Slot>,
+    /// Every live copy under this name must be gone as well (`None` in it: all that this owner told of).
+    pub copies: Option<Option<Name>>,
+    /// Since when.
+    pub born: Millis,
+    /// What is to be done.
+    pub then: Then,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// Ask the source to change the key.
+    Commit { origin: Origin, key: Bytes, value: Option<Bytes>, id: u64, intent: Position, through: bool },
+    /// Acknowledge a write or an invalidation.
+    Say { origin: Origin, written: bool, done: Done },
+    /// Refuse.
+    Refuse { origin: Origin, refusal: Refusal },
+    /// Answer a read.
+    Show { origin: Origin, entry: Option<Entry>, as_of: AsOf, hold: bool },
+}
+
+impl Then {
+    fn origin(&self) -> &Origin {
+        match self {
+            Then::Commit { origin, .. }
+            | Then::Say { origin, .. }
+            | Then::Refuse { origin, .. }
+            | Then::Show { origin, .. } => origin,
+        }
+    }
+}
+
+impl Member {
+    /// Does what can be done now.
+    pub(super) fn resolve(&mut self, out: &mut Outbox) {
+        let mut index = 0;
+        while index < self.waiting.len() {
+            let waiting = &self.waiting[index];
+            let mine = waiting.slots.iter().all(|slot| self.owned.get(slot).is_some_and(|owned| owned.began));
+            let late = self.now.since(waiting.born) > self.config.request_ms;
+            if mine && !late && !self.is_done(waiting) {
+                index += 1;
+                continue;
+            }
+            let waiting = self.waiting.remove(index);
+            match mine && !late {
+                true => self.carry_out(waiting, out),
+                false => self.give_up(waiting, out),
+            }
+        }
+    }
+
+    fn is_done(&self, waiting: &Waiting) -> bool {
+        if self.now >= self.lease.until() {
+            return false;
+        }
+        let shown = matches!(waiting.then, Then::Show { .. }) && self.config.has(Planted::UncommittedRead);
+        let alone = self.config.has(Planted::JournalAlone)
+            && matches!(&waiting.then, Then::Say { written: true, .. });
+        if !shown && !alone && !waiting.slots.iter().all(|slot| self.is_committed(*slot, waiting.position)) {
+            return false;
+        }
+        let Some(name) = &waiting.copies else { return true };
+        if self.config.has(Planted::ReadLeaseIgnored) {
+            return true;
+        }
+        let quiet = waiting.slots.iter().all(|slot| self.now >= self.owned[slot].quiet_until);
+        quiet && !self.subscribers.lags(self.now, name.as_ref(), waiting.position)
+    }
+
+    fn carry_out(&mut self, waiting: Waiting, out: &mut Outbox) {
+        match waiting.then {
+            Then::Commit { origin, key, value, id, intent, through } => {
+                let slot = self.slot(&key);
+                let epoch = self.fence_number(slot);
+                let job = self.job(Work::Commit { origin, key: key.clone(), intent, through });
+                out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
+            }
+            Then::Say { origin, written, mut done } => {
+                done.survives = waiting.slots.iter().all(|slot| self.survives(*slot));
+                let answer = if written { Answer::Written(done) } else { Answer::Invalidated(done) };
+                self.answer(&origin, answer, Vec::new(), None, out);
+            }
+            Then::Refuse { origin, refusal } => self.refuse(&origin, refusal, out),
+            Then::Show { origin, entry, as_of, hold } => {
+                let view = self.view.as_ref().expect("an owner has a view");
+                let token = Token::at(view.epoch, self.me, waiting.position);
+                let stream = match (&origin, hold) {
+                    (Origin::Remote(peer, _), true) => Some(*peer),
+                    _ => None,
+                };
+                self.answer(&origin, Answer::Value { entry, token }, as_of, stream, out);
+            }
+        }
+    }
+
+    fn give_up(&mut self, waiting: Waiting, out: &mut Outbox) {
+        if let Then::Commit { key, intent, .. } = &waiting.then {
+            // The source was never asked: the key is free again.
+            let (key, intent) = (key.clone(), *intent);
+            self.settle(&key, intent, out);
+        }
+        let refusal = match &waiting.then {
+            Then::Say { .. } => Refusal::Unknown,
+            Then::Commit { .. } | Then::Show { .. } => Refusal::NoOwner,
+            Then::Refuse { refusal, .. } => *refusal,
+        };
+        let origin = *waiting.then.origin();
+        self.refuse(&origin, refusal, out);
+    }
+
+    /// The ticket under which a holder asked, if the origin is one.
+    pub(super) fn holder_ticket(origin: &Origin) -> Option<(crate::Peer, Ticket)> {
+        match origin {
+            Origin::Remote(peer, ticket) => Some((*peer, *ticket)),
+            Origin::Local(_) | Origin::Nobody => None,
+        }
+    }
+}

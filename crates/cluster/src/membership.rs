@@ -1,0 +1,232 @@
+//! Who is there: gossip and failure detection by foca (SWIM with suspicion), given its time and its chance by us.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU8, NonZeroUsize};
+use std::time::Duration;
+
+use clearwell_engine::Millis;
+use foca::{Foca, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer};
+use serde::{Deserialize, Serialize};
+
+use crate::chance::Chance;
+use crate::message::Message;
+use crate::outbox::{Event, Outbox, To};
+use crate::{Config, NodeId, Peer};
+
+/// What a member tells of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Card {
+    node: u64,
+    incarnation: u32,
+    /// Raised to refute a death, and with every change of what follows.
+    edition: u32,
+    weight: u32,
+    leaving: bool,
+}
+
+impl Identity for Card {
+    type Addr = u64;
+
+    fn renew(&self) -> Option<Card> {
+        Some(Card { edition: self.edition + 1, ..*self })
+    }
+
+    fn addr(&self) -> u64 {
+        self.node
+    }
+
+    fn win_addr_conflict(&self, other: &Card) -> bool {
+        (self.incarnation, self.edition) > (other.incarnation, other.edition)
+    }
+}
+
+/// A member as gossip knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its present process.
+    pub peer: Peer,
+    /// Its share.
+    pub weight: u32,
+    /// Whether it wants to go.
+    pub leaving: bool,
+    /// Whether it answers.
+    pub alive: bool,
+}
+
+/// This member's part in gossip.
+pub struct Membership {
+    foca: Foca<Card, PostcardCodec, Chance, foca::NoCustomBroadcast>,
+    agenda: Agenda,
+    seeds: Vec<NodeId>,
+    announced: Option<Millis>,
+    announce_ms: u64,
+    known: BTreeMap<NodeId, Known>,
+    stale: bool,
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership").field("known", &self.known).finish_non_exhaustive()
+    }
+}
+
+/// What foca wants done; carried over into the outbox.
+#[derive(Default)]
+struct Agenda {
+    now: Millis,
+    timers: BTreeMap<(Millis, u64), Timer<Card>>,
+    timers_made: u64,
+    sends: Vec<(u64, Vec<u8>)>,
+    changed: bool,
+    died: Vec<Peer>,
+}
+
+impl Runtime<Card> for &mut Agenda {
+    fn notify(&mut self, notification: Notification<'_, Card>) {
+        self.changed = true;
+        if let Notification::MemberDown(card) = notification {
+            self.died.push(Peer { node: NodeId(card.node), incarnation: card.incarnation });
+        }
+    }
+
+    fn send_to(&mut self, to: Card, data: &[u8]) {
+        self.sends.push((to.node, data.to_vec()));
+    }
+
+    fn submit_after(&mut self, event: Timer<Card>, after: Duration) {
+        let due = self.now.plus(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        self.timers.insert((due, self.timers_made), event);
+        self.timers_made += 1;
+    }
+}
+
+impl Membership {
+    /// Begins alone, with the nodes of `config.seeds` to announce itself to.
+    pub fn new(config: &Config) -> Membership {
+        let card = Card {
+            node: config.me.node.0,
+            incarnation: config.me.incarnation,
+            edition: 0,
+            weight: config.weight,
+            leaving: false,
+        };
+        let foca = Foca::new(card, settings(config), Chance::new(config.seed), PostcardCodec);
+        Membership {
+            foca,
+            agenda: Agenda::default(),
+            seeds: config.seeds.clone(),
+            announced: None,
+            announce_ms: 2500,
+            known: BTreeMap::new(),
+            stale: true,
+        }
+    }
+
+    /// Knows these from the start, without having heard of them.
+    pub fn assume(&mut self, now: Millis, peers: impl Iterator<Item = (Peer, u32)>) {
+        self.agenda.now = now;
+        let me = *self.foca.identity();
+        let cards = peers.filter(|(peer, _)| peer.node.0 != me.node).map(|(peer, weight)| {
+            foca::Member::alive(Card {
+                node: peer.node.0,
+                incarnation: peer.incarnation,
+                edition: 0,
+                weight,
+                leaving: false,
+            })
+        });
+        // An update that foca refuses is one it knows better; it comes again by gossip.
+        let _ = self.foca.apply_many(cards, false, &mut self.agenda);
+        self.stale = true;
+    }
+
+    /// Takes a message of another member.
+    pub fn message(&mut self, now: Millis, data: &[u8], out: &mut Outbox) {
+        self.agenda.now = now;
+        // Damaged or outdated data are dropped, as a lossy network would.
+        let _ = self.foca.handle_data(data, &mut self.agenda);
+        self.stale = true;
+        self.flush(out);
+    }
+
+    /// Lets due timers run, and announces this member to a seed from time to time: two sides that took each other for dead
+    /// would else stay apart for ever.
+    pub fn tick(&mut self, now: Millis, out: &mut Outbox) {
+        self.agenda.now = now;
+        while let Some(entry) = self.agenda.timers.first_entry()
+            && entry.key().0 <= now
+        {
+            let timer = entry.remove();
+            let _ = self.foca.handle_timer(timer, &mut self.agenda);
+        }
+        let due = self.announced.is_none_or(|at| now.since(at) >= self.announce_ms);
+        if due && !self.seeds.is_empty() {
+            let seed = self.seeds[(now.0 / self.announce_ms) as usize % self.seeds.len()];
+            let card = Card { node: seed.0, incarnation: 0, edition: 0, weight: 0, leaving: false };
+            if seed.0 != self.foca.identity().node {
+                let _ = self.foca.announce(card, &mut self.agenda);
+            }
+            self.announced = Some(now);
+        }
+        self.flush(out);
+    }
+
+    /// Tells others of a new weight, or that this member wants to go.
+    pub fn change(&mut self, now: Millis, weight: Option<u32>, leaving: bool, out: &mut Outbox) {
+        self.agenda.now = now;
+        let card = *self.foca.identity();
+        let weight = weight.unwrap_or(card.weight);
+        let card = Card { edition: card.edition + 1, weight, leaving: card.leaving || leaving, ..card };
+        let _ = self.foca.change_identity(card, &mut self.agenda);
+        self.stale = true;
+        self.flush(out);
+    }
+
+    /// All that is known, this member included.
+    pub fn known(&mut self) -> &BTreeMap<NodeId, Known> {
+        if std::mem::take(&mut self.stale) {
+            let known = |card: &Card, state: State| {
+                let peer = Peer { node: NodeId(card.node), incarnation: card.incarnation };
+                let alive = state != State::Down;
+                (peer.node, Known { peer, weight: card.weight, leaving: card.leaving, alive })
+            };
+            let others = self.foca.iter_membership_state().map(|member| known(member.id(), member.state()));
+            self.known = others.collect();
+            self.known.extend([known(self.foca.identity(), State::Alive)]);
+        }
+        &self.known
+    }
+
+    /// Whether a node answers, as far as is known.
+    pub fn is_alive(&mut self, node: NodeId) -> bool {
+        self.known().get(&node).is_some_and(|known| known.alive)
+    }
+
+    fn flush(&mut self, out: &mut Outbox) {
+        self.stale |= std::mem::take(&mut self.agenda.changed);
+        out.tell.extend(self.agenda.died.drain(..).map(Event::Dead));
+        let sends = self.agenda.sends.drain(..);
+        out.send.extend(sends.map(|(to, data)| (To::Node(NodeId(to)), Message::Gossip(data.into()))));
+    }
+}
+
+fn settings(config: &Config) -> foca::Config {
+    let ms = |ms: u64| Duration::from_millis(ms.max(1));
+    let often = |frequency: u64, members: usize| {
+        let num_members = NonZeroUsize::new(members.max(1)).expect("at least one");
+        Some(PeriodicParams { frequency: ms(frequency), num_members })
+    };
+    foca::Config {
+        probe_period: ms(config.suspect_ms / 2),
+        probe_rtt: ms(config.suspect_ms / 5),
+        num_indirect_probes: NonZeroUsize::new(3).expect("not zero"),
+        max_transmissions: NonZeroU8::new(10).expect("not zero"),
+        suspect_to_down_after: ms(config.suspect_ms),
+        remove_down_after: Some(Duration::from_secs(3600)),
+        max_packet_size: NonZeroUsize::new(1400).expect("not zero"),
+        notify_down_members: true,
+        periodic_announce: None,
+        periodic_announce_to_down_members: often(2500, 1),
+        periodic_gossip: often(500, 2),
+    }
+}

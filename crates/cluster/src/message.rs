@@ -1,0 +1,235 @@
+//! What members and near caches say to one another. Any message may be lost, late, doubled or overtaken.
+
+use std::sync::Arc;
+
+use clearwell_engine::Millis;
+
+use crate::decree::Decree;
+use crate::entry::{AsOf, Entry};
+use crate::input::Operation;
+use crate::name::Name;
+use crate::record::Record;
+use crate::request::{Answer, Request};
+use crate::view::View;
+use crate::{Bytes, Epoch, Peer, Position, Slot, Ticket};
+
+/// A message. Times in it are the sender's own, given back to it unread.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// Membership's own words.
+    Gossip(Arc<[u8]>),
+    /// The choice of the next view, among voters.
+    Decree(Decree),
+    /// A view that was decided.
+    View(Arc<View>),
+    /// «I know nothing later than this epoch.»
+    ViewAsk(Epoch),
+    /// An owner asks a voter for its lease.
+    LeaseAsk(LeaseAsk),
+    /// The voter's answer.
+    LeaseGrant(LeaseGrant),
+    /// A request on its way to an owner.
+    Request(Ticket, Request),
+    /// The owner's answer.
+    Reply(Ticket, Box<Reply>),
+    /// A holder renews its read lease.
+    Heartbeat(Heartbeat),
+    /// The owner's answer.
+    Beat(Stream),
+    /// Records of the owner's log for one holder.
+    Records(Records),
+    /// «All up to here is applied.»
+    Applied(Applied),
+    /// A holder notes interest in names, and asks what it missed.
+    Enlist(Enlist),
+    /// The owner's answer.
+    Enlisted(Enlisted),
+    /// What slots contain, for a node that is to follow them.
+    State(Box<State>),
+    /// The answer: it is stored.
+    StateTaken(StateTaken),
+    /// Digests of an owner's slots, for a replica to compare.
+    Digests(Digests),
+    /// The slots that differ.
+    Differ(Differ),
+    /// What an operator wants, for the voters.
+    Operate(Operation),
+}
+
+/// Asks for an ownership lease.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeaseAsk {
+    /// The asker's view: it owns nothing that this view does not give it.
+    pub epoch: Epoch,
+    /// When it asked.
+    pub sent: Millis,
+    /// Whether all who gain slots in the next placement have what this owner has for them.
+    pub ready: bool,
+}
+
+/// Grants it, or tells that there is a later view (`granted` is false).
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeaseGrant {
+    /// The voter's view.
+    pub epoch: Epoch,
+    /// The time in the request.
+    pub sent: Millis,
+    /// Whether the lease is granted.
+    pub granted: bool,
+    /// Up to this epoch, nobody who lost a slot can still act as its owner.
+    pub settled: Epoch,
+}
+
+/// Where an owner's log stands for one holder. The heart of the matter: a holder whose watermark is at `last` or
+/// beyond has missed nothing up to `head`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    /// Which subscription; a new number says that the owner knows nothing of earlier interests.
+    pub subscription: u64,
+    /// The head of the log when the subscription began.
+    pub first: Position,
+    /// The last record that was addressed to the holder.
+    pub last: Position,
+    /// The last record of the log.
+    pub head: Position,
+    /// The time in the holder's own message that this answers.
+    pub sent: Millis,
+    /// How long the holder may serve from then on; 0 when the owner has no lease itself.
+    pub lease_ms: u64,
+    /// The owner's view.
+    pub epoch: Epoch,
+    /// Records up to here were dropped while the holder was absent: what they may have touched is in doubt.
+    pub lost: Option<Position>,
+}
+
+/// A holder renews its read lease with one owner, for all keys at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heartbeat {
+    /// When it was sent.
+    pub sent: Millis,
+    /// The subscription that the holder knows of, 0 for none.
+    pub subscription: u64,
+    /// All up to here is applied.
+    pub watermark: Position,
+    /// Copies given up, with the ticket of their interest.
+    pub released: Vec<(Name, Ticket)>,
+    /// The holder's view.
+    pub epoch: Epoch,
+}
+
+/// Records for one holder, in order; `prev` is the one before them that was addressed to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Records {
+    /// The subscription.
+    pub subscription: u64,
+    /// The record addressed to this holder before the first of these.
+    pub prev: Position,
+    /// The records.
+    pub records: Vec<Arc<Record>>,
+    /// Whether somebody waits for the holder's word.
+    pub reply: bool,
+    /// The owner's view.
+    pub epoch: Epoch,
+}
+
+/// A holder's word that it has applied all up to a place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The subscription.
+    pub subscription: u64,
+    /// The place.
+    pub watermark: Position,
+}
+
+/// Notes interest in names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enlist {
+    /// The holder's number for it.
+    pub ticket: Ticket,
+    /// When it was sent.
+    pub sent: Millis,
+    /// Each name, and the moment as of which the holder's copies under it were current: whose log, which place.
+    pub names: Vec<(Name, Peer, Position)>,
+    /// The holder's view.
+    pub epoch: Epoch,
+}
+
+/// The answer to [`Enlist`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enlisted {
+    /// The holder's number.
+    pub ticket: Ticket,
+    /// For each name in the order asked: nothing was invalidated since. `None` where the other does not own it now.
+    pub clean: Vec<Option<bool>>,
+    /// Where the log stands.
+    pub stream: Stream,
+}
+
+/// An owner's answer to a forwarded request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// The answer.
+    pub answer: Answer,
+    /// As of when a value was current; empty when it may not be kept.
+    pub as_of: AsOf,
+    /// Where the log stands, when the asker holds a copy now.
+    pub stream: Option<Stream>,
+    /// The view in which an owner ordered it.
+    pub epoch: Epoch,
+}
+
+/// What slots contain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The subscription.
+    pub subscription: u64,
+    /// The slots.
+    pub slots: Vec<Slot>,
+    /// The contents are those of this place of the owner's log; later records follow by themselves.
+    pub base: Position,
+    /// Entries.
+    pub entries: Vec<Entry>,
+    /// As of when they were current, besides `base`.
+    pub as_of: AsOf,
+    /// When names were last invalidated, as far as the owner remembers.
+    pub marks: Vec<(Name, Position)>,
+    /// Up to here it does not remember.
+    pub floor: Position,
+    /// Keys whose writes are under way, with their intents.
+    pub intents: Vec<(Bytes, Position)>,
+    /// Writes that the source does not have yet.
+    pub journal: Vec<Entry>,
+    /// Which transfer.
+    pub ticket: Ticket,
+    /// The owner's view.
+    pub epoch: Epoch,
+}
+
+/// A transfer is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateTaken {
+    /// The subscription.
+    pub subscription: u64,
+    /// Which transfer.
+    pub ticket: Ticket,
+}
+
+/// Digests of what slots contain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digests {
+    /// The subscription.
+    pub subscription: u64,
+    /// The place of the log at which they were taken.
+    pub at: Position,
+    /// Slot and digest.
+    pub digests: Vec<(Slot, u64)>,
+}
+
+/// Slots whose digests differ at the replica.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Differ {
+    /// The subscription.
+    pub subscription: u64,
+    /// The slots.
+    pub slots: Vec<Slot>,
+}

@@ -1,0 +1,231 @@
+//! A client's near cache: a copy holder that owns nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clearwell_engine::Millis;
+
+use crate::admission::{OwnsNothing, Wish};
+use crate::holder::Holder;
+use crate::level::{Level, Service, Token};
+use crate::member::all_cover;
+use crate::message::{Message, Reply};
+use crate::name::{Bytes, Name};
+use crate::outbox::{Outbox, To};
+use crate::request::{Answer, Refusal, Request};
+use crate::view::View;
+use crate::{Config, Epoch, Input, Peer, Ticket};
+
+/// A near cache. It takes the same inputs as a member (time, messages, requests, evictions) and gives the same outputs;
+/// it never asks the process around it for anything.
+#[derive(Debug)]
+pub struct NearCache {
+    config: Config,
+    now: Millis,
+    view: Option<Arc<View>>,
+    holder: Holder,
+    routed: BTreeMap<Ticket, Routed>,
+    view_asked: Option<Millis>,
+}
+
+#[derive(Debug)]
+struct Routed {
+    ticket: Ticket,
+    request: Request,
+    born: Millis,
+}
+
+impl NearCache {
+    /// A near cache that begins at `now`; `config.seeds` are the members that it asks for the view.
+    pub fn new(config: Config, now: Millis) -> NearCache {
+        NearCache {
+            config,
+            now,
+            view: None,
+            holder: Holder::default(),
+            routed: BTreeMap::new(),
+            view_asked: None,
+        }
+    }
+
+    /// Takes one input and says what to do.
+    pub fn step(&mut self, now: Millis, input: Input, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Tick => self.tick(out),
+            Input::Message(from, message) => self.message(from, message, out),
+            Input::Request(ticket, request) => self.request(ticket, request, out),
+            Input::Evicted(key) => self.holder.evicted(&key),
+            Input::Done(..) | Input::Operate(_) => {}
+        }
+        let Some(view) = self.view.clone() else { return };
+        let decided = self.holder.decide(self.now, &self.config, &view, &OwnsNothing, out);
+        for (entry, _, wish, kept) in decided {
+            if wish == Wish::Copy && !kept {
+                self.holder.refused(&entry.key, out);
+            }
+        }
+        self.holder.enlist(self.now, &self.config, &view, out);
+    }
+
+    /// The view that it follows.
+    pub fn view(&self) -> Option<&Arc<View>> {
+        self.view.as_ref()
+    }
+
+    /// Whether the copy that lies here may be served as it is.
+    pub fn may_serve(
+        &self,
+        now: Millis,
+        key: &Bytes,
+        tags: &[Bytes],
+        dependencies: &[Bytes],
+        level: Level,
+        token: &Token,
+    ) -> Service {
+        let Some(view) = &self.view else {
+            return if level == Level::Weak { Service::Serve { age_ms: None } } else { Service::Ask };
+        };
+        let names = || {
+            let tags = tags.iter().cloned().map(Name::Tag);
+            let dependencies = dependencies.iter().cloned().map(Name::Dependents);
+            std::iter::once(Name::Key(key.clone())).chain(tags).chain(dependencies)
+        };
+        let covers = names().map(|name| self.holder.covered(&self.config, view, &name));
+        let proof = all_cover(covers, now, token);
+        let age_ms = proof.filter(|proof| proof.leased).map(|proof| proof.age_ms);
+        let serve = match (level, proof) {
+            (Level::Weak, _) => true,
+            (Level::Eventual, _) => names().all(|name| self.holder.is_known(view, &name)),
+            (Level::Bounded(most), Some(proof)) => proof.leased && self.config.long(proof.age_ms) <= most,
+            (Level::Session, Some(proof)) => token.epoch <= view.epoch && proof.leased && proof.seen,
+            _ => false,
+        };
+        if serve { Service::Serve { age_ms } } else { Service::Ask }
+    }
+
+    /// What a session has seen that was served the copy of `key` here.
+    pub fn seen(&self, key: &Bytes) -> Token {
+        let Some(view) = &self.view else { return Token::default() };
+        match self.holder.covered(&self.config, view, &Name::Key(key.clone())) {
+            Some(cover) => Token::at(view.epoch, cover.owner, cover.watermark),
+            None => Token { epoch: view.epoch, ..Token::default() },
+        }
+    }
+
+    fn tick(&mut self, out: &mut Outbox) {
+        const VIEW_AGAIN_MS: u64 = 5000;
+        let often = if self.view.is_some() { VIEW_AGAIN_MS } else { 300 };
+        if self.view_asked.is_none_or(|at| self.now.since(at) >= often) && !self.config.seeds.is_empty() {
+            self.view_asked = Some(self.now);
+            let seed = self.config.seeds[(self.now.0 / often) as usize % self.config.seeds.len()];
+            out.send.push((To::Node(seed), Message::ViewAsk(self.epoch())));
+        }
+        if let Some(view) = self.view.clone() {
+            self.holder.tick(self.now, &self.config, &view, out);
+        }
+        let late = |routed: &Routed| self.now.since(routed.born) > self.config.request_ms;
+        let late: Vec<Ticket> = self.routed.iter().filter(|(_, r)| late(r)).map(|(&t, _)| t).collect();
+        for wire in late {
+            let Some(routed) = self.routed.remove(&wire) else { continue };
+            let refusal = match &routed.request {
+                Request::Read(read) => {
+                    if read.hold {
+                        self.holder.unexpect(&read.key, wire, out);
+                    }
+                    Refusal::NoOwner
+                }
+                Request::Write(_) | Request::Invalidate(_) => Refusal::Unknown,
+            };
+            out.answer.push((routed.ticket, Answer::Refused(refusal)));
+        }
+    }
+
+    fn message(&mut self, from: Peer, message: Message, out: &mut Outbox) {
+        match message {
+            Message::View(view) => self.install(view, out),
+            Message::Reply(ticket, reply) => self.reply(from, ticket, *reply, out),
+            Message::Beat(stream) => {
+                self.notice(from, stream.epoch, out);
+                self.holder.news(self.now, &self.config, from, &stream, out);
+            }
+            Message::Records(records) => {
+                self.notice(from, records.epoch, out);
+                let epoch = self.epoch();
+                self.holder.records(self.now, &self.config, from, epoch, &records, out);
+            }
+            Message::Enlisted(enlisted) => {
+                self.notice(from, enlisted.stream.epoch, out);
+                self.holder.enlisted(self.now, &self.config, from, &enlisted, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn request(&mut self, ticket: Ticket, request: Request, out: &mut Outbox) {
+        let key = match &request {
+            Request::Read(read) => read.key.clone(),
+            Request::Write(write) => write.key.clone(),
+            Request::Invalidate(invalidate) => match Name::of(&invalidate.scope) {
+                Some(name) => name.bytes().clone(),
+                None => return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner))),
+            },
+        };
+        let owner = self.view.as_ref().map(|view| view.owner(crate::slot::slot_of(&key, view.slots)));
+        let Some(owner) = owner.filter(|owner| *owner != Peer::default()) else {
+            return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner)));
+        };
+        let wire = match &request {
+            Request::Read(read) if read.hold => self.holder.expect(self.now, owner, &key),
+            _ => self.holder.ticket(),
+        };
+        out.send.push((To::Peer(owner), Message::Request(wire, request.clone())));
+        self.routed.insert(wire, Routed { ticket, request, born: self.now });
+    }
+
+    fn reply(&mut self, from: Peer, wire: Ticket, reply: Reply, out: &mut Outbox) {
+        self.notice(from, reply.epoch, out);
+        let Some(routed) = self.routed.remove(&wire) else { return };
+        if let Some(mut stream) = reply.stream {
+            stream.sent = routed.born;
+            self.holder.news(self.now, &self.config, from, &stream, out);
+        }
+        if let Request::Read(read) = &routed.request
+            && read.hold
+        {
+            let arrived = match &reply.answer {
+                Answer::Value { entry: Some(entry), .. } if !reply.as_of.is_empty() => {
+                    let arrived = self.holder.arrived(from, wire, &read.key, &reply.as_of, out);
+                    if arrived {
+                        self.holder.admit(self.now, entry.clone(), reply.as_of.clone(), Wish::Copy);
+                    }
+                    arrived
+                }
+                _ => false,
+            };
+            if !arrived {
+                self.holder.unexpect(&read.key, wire, out);
+            }
+        }
+        out.answer.push((routed.ticket, reply.answer));
+    }
+
+    fn install(&mut self, view: Arc<View>, out: &mut Outbox) {
+        if self.view.as_ref().is_none_or(|now| now.epoch < view.epoch) {
+            self.holder.follow_view(&view, self.config.me, crate::Position(0), out);
+            self.view = Some(view);
+        }
+    }
+
+    fn notice(&mut self, from: Peer, epoch: Epoch, out: &mut Outbox) {
+        let lately = self.view_asked.is_some_and(|at| self.now.since(at) < 100);
+        if epoch > self.epoch() && !lately {
+            self.view_asked = Some(self.now);
+            out.send.push((To::Peer(from), Message::ViewAsk(self.epoch())));
+        }
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.view.as_ref().map_or(Epoch(0), |view| view.epoch)
+    }
+}

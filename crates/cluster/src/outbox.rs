@@ -1,0 +1,160 @@
+//! What a member wants done.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Invalidation, Version};
+
+use crate::entry::Entry;
+use crate::message::Message;
+use crate::request::Answer;
+use crate::view::View;
+use crate::{Bytes, Epoch, Job, NodeId, Peer, Slot, Ticket};
+
+/// The outputs of a step, by kind. They are to be carried out in the order of the fields, and within a field in its own
+/// order; a crash after any of them is a state that the protocol allows. So nothing is said that a restart would
+/// forget, and nobody hears of a value before it is in its place.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// First: must last beyond a crash before anything after it is done.
+    pub persist: Vec<Persist>,
+    /// Then: changes of this node's store.
+    pub apply: Vec<Apply>,
+    /// Then: what the node is asked for; each leads to one [`Input::Done`](crate::Input::Done).
+    pub ask: Vec<(Job, Ask)>,
+    /// Then: messages.
+    pub send: Vec<(To, Message)>,
+    /// Then: answers to requests.
+    pub answer: Vec<(Ticket, Answer)>,
+    /// Last: what operators, dashboards and checkers may want to know.
+    pub tell: Vec<Event>,
+}
+
+impl Outbox {
+    /// Adds what another one holds after what is there.
+    pub fn append(&mut self, mut other: Outbox) {
+        self.persist.append(&mut other.persist);
+        self.apply.append(&mut other.apply);
+        self.ask.append(&mut other.ask);
+        self.send.append(&mut other.send);
+        self.answer.append(&mut other.answer);
+        self.tell.append(&mut other.tell);
+    }
+
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.persist.is_empty()
+            && self.apply.is_empty()
+            && self.ask.is_empty()
+            && self.send.is_empty()
+            && self.answer.is_empty()
+            && self.tell.is_empty()
+    }
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum To {
+    /// One process; dropped when it is no more.
+    Peer(Peer),
+    /// Whatever process the node is now.
+    Node(NodeId),
+}
+
+/// What must be found again after a restart with the disk; [`Member::restart`](crate::Member::restart) takes them back in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Persist {
+    /// A voter's word; only the last counts.
+    Ballot(crate::decree::Word),
+    /// The last view; only the last counts.
+    View(Arc<View>),
+    /// A write that its source does not have yet.
+    Journal(Entry),
+    /// Journal entries of a key up to a version are done with.
+    Flushed(Bytes, Version),
+}
+
+/// A change of the node's store.
+#[derive(Debug, Clone)]
+pub enum Apply {
+    /// Take values away.
+    Invalidate(Invalidation),
+    /// Store this value, whatever lies there. `None` in it is a removal.
+    Put(Entry),
+    /// Store what a load or a read from the owner brought. `job` is the load's; `None` when the owner's answer brought it.
+    Fill {
+        /// The load.
+        job: Option<Job>,
+        /// The entry.
+        entry: Entry,
+    },
+    /// Give up the copies of these keys: nobody tells of their changes any more.
+    Drop(Vec<Bytes>),
+    /// Forget all entries of these slots.
+    Clear(Vec<Slot>),
+}
+
+/// What the node is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// Read a key: from the store, else from its source. What is read must not be older than this moment.
+    Load {
+        /// The key.
+        key: Bytes,
+        /// The source must be asked whether what the store has is current.
+        validate: bool,
+    },
+    /// Write a key to its source.
+    Commit {
+        /// The key.
+        key: Bytes,
+        /// The value.
+        value: Option<Bytes>,
+        /// The write's own number.
+        id: u64,
+        /// Refuse it when the slot was fenced with a higher number.
+        fence: (Slot, Epoch),
+    },
+    /// The same for a value of the journal.
+    Flush {
+        /// The entry.
+        entry: Entry,
+        /// Refuse it when the slot was fenced with a higher number.
+        fence: (Slot, Epoch),
+    },
+    /// Make the source refuse statements with a lower number than this for the slots' keys.
+    Fence {
+        /// The slots.
+        slots: Vec<Slot>,
+        /// The number: higher with each ownership, and after each statement whose fate was unclear.
+        epoch: Epoch,
+    },
+    /// All entries of the slots, as they are in the store.
+    Export {
+        /// The slots.
+        slots: Vec<Slot>,
+    },
+    /// For each slot the digest ([`crate::digest`]) of its entries in the store; 0 for an empty one.
+    Digest {
+        /// The slots.
+        slots: Vec<Slot>,
+    },
+}
+
+/// What became known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// This member follows a new view.
+    View(Epoch),
+    /// A member is suspected.
+    Suspect(Peer),
+    /// A member is taken for dead.
+    Dead(Peer),
+    /// This member began to own slots in this epoch.
+    Owns(Epoch, Vec<Slot>),
+    /// All who had these slots are gone: they begin empty. What only they had is lost.
+    Lost(Vec<Slot>),
+    /// Copies of this owner were in doubt, this many of them.
+    Doubted(Peer, usize),
+    /// A replica's slot differed from its owner's.
+    Differed(Slot),
+}

@@ -1,0 +1,106 @@
+//! Which members a slot lies on: weighted rendezvous hashing.
+//!
+//! Each member draws a number for each slot; the highest own it. A member's draw depends on nobody else, so a change of
+//! membership moves only what it must. (Thaler, Ravishankar: «Using Name-Based Mappings to Increase Hit Rates», 1998;
+//! weights by the logarithmic method of Schindelhauer and Schomaker, 2005.)
+
+use crate::view::Seat;
+
+/// For each slot, the indexes of the `copies` best members, best first; rows of equal length, one after another.
+/// Returns the length of a row and the rows.
+pub fn place(seats: &[Seat], copies: usize, slots: u16) -> (usize, Vec<u16>) {
+    let able: Vec<usize> = (0..seats.len()).filter(|&index| seats[index].weight > 0).collect();
+    let width = copies.min(able.len());
+    let mut rows = Vec::with_capacity(width * usize::from(slots));
+    let mut best: Vec<(f64, u16)> = Vec::with_capacity(width + 1);
+    for slot in 0..slots {
+        best.clear();
+        for &index in &able {
+            let seat = &seats[index];
+            let score = f64::from(seat.weight) / -ln(draw(seat, slot));
+            let at = best.iter().position(|&(other, _)| score > other).unwrap_or(best.len());
+            if at < width {
+                best.insert(at, (score, index as u16));
+                best.truncate(width);
+            }
+        }
+        rows.extend(best.iter().map(|&(_, index)| index));
+    }
+    (width, rows)
+}
+
+/// A number in (0, 1) that only the node and the slot decide: a restarted node gets its slots back.
+fn draw(seat: &Seat, slot: u16) -> f64 {
+    let hash = mix(mix(seat.peer.node.0) ^ u64::from(slot).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    ((hash >> 12) as f64 + 0.5) / (1u64 << 52) as f64
+}
+
+/// The finisher of SplitMix64 (Steele, Lea, Flood 2014).
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Natural logarithm by operations that IEEE 754 rounds alike on every machine; the standard library's may differ in the
+/// last bit between machines, and then two members would disagree about an owner. Exact to 1e-9 for positive numbers.
+fn ln(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let exponent = ((bits >> 52) & 0x7ff) as i64 - 1023;
+    let mantissa = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000);
+    let (exponent, mantissa) = match mantissa > std::f64::consts::SQRT_2 {
+        true => (exponent + 1, mantissa / 2.0),
+        false => (exponent, mantissa),
+    };
+    let s = (mantissa - 1.0) / (mantissa + 1.0);
+    let q = s * s;
+    let series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q / 11.0))));
+    exponent as f64 * std::f64::consts::LN_2 + 2.0 * s * series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NodeId, Peer};
+
+    fn seats(weights: &[u32]) -> Vec<Seat> {
+        let seat = |(n, &weight): (usize, &u32)| Seat {
+            peer: Peer { node: NodeId(n as u64 + 1), incarnation: 1 },
+            weight,
+        };
+        weights.iter().enumerate().map(seat).collect()
+    }
+
+    #[test]
+    fn the_logarithm_is_one() {
+        for n in 1..1000 {
+            let x = f64::from(n) / 1000.0;
+            assert!((ln(x) - x.ln()).abs() < 1e-9, "{x}");
+        }
+    }
+
+    #[test]
+    fn shares_follow_weights() {
+        let (width, rows) = place(&seats(&[100, 100, 200, 0]), 2, 16384);
+        assert_eq!((width, rows.len()), (2, 2 * 16384));
+        let mut owned = [0u32; 4];
+        rows.chunks(2).for_each(|row| owned[usize::from(row[0])] += 1);
+        let near = |owned: u32, wanted: u32| owned.abs_diff(wanted) < wanted / 12;
+        assert!(near(owned[0], 4096) && near(owned[1], 4096) && near(owned[2], 8192), "{owned:?}");
+        assert_eq!(owned[3], 0);
+    }
+
+    #[test]
+    fn a_member_that_goes_moves_only_its_own_slots() {
+        let all = seats(&[100; 10]);
+        let (_, before) = place(&all, 2, 1024);
+        let (_, after) = place(&all[..9], 2, 1024);
+        for (before, after) in before.chunks(2).zip(after.chunks(2)) {
+            match before {
+                [9, second] => assert_eq!(after[0], *second),
+                [first, 9] => assert_eq!(after[0], *first),
+                _ => assert_eq!(before, after),
+            }
+        }
+    }
+}

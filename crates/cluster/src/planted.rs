@@ -1,0 +1,66 @@
+//! Bugs that can be switched on, so that the simulator proves that it would have seen them.
+
+/// One deliberate bug. They work only with the feature `planted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Planted {
+    /// The owner notes who will hold a copy after it has read the value.
+    InterestAfterRead,
+    /// A load counts as current as of its end.
+    LoadStampedAtEnd,
+    /// Marks are forgotten and the floor stays.
+    MarksWithoutFloor,
+    /// A record counts as surviving before a replica has it.
+    AckBeforeReplication,
+    /// A voter grants leases for a view that it has helped to replace.
+    EpochIgnored,
+    /// A holder takes records as they come.
+    NoGapDetection,
+    /// A holder's lease begins when the answer arrives.
+    LeaseFromArrival,
+    /// Waiting and serving count the same time on clocks of different speed.
+    NoDriftMargin,
+    /// New owners begin before old owners' leases have ended.
+    FailoverAtOnce,
+    /// Copies are served without the proof that they are current.
+    ReplicaTrusted,
+    /// A record for an absent holder is dropped and nobody is told.
+    HintDropped,
+    /// The records of tags are left out of a replay.
+    TagNotReplayed,
+    /// An old release takes away a newer interest.
+    ReleaseWithoutTicket,
+    /// The owner shows values that could still be lost.
+    UncommittedRead,
+    /// What a handed over slot contained wins over newer records.
+    StateOverRecords,
+    /// A new owner keeps values of keys whose writes may still be under way.
+    IntentForgotten,
+    /// `wait` does not wait for holders that do not answer.
+    ReadLeaseIgnored,
+    /// A write-back is acknowledged while only the owner has it.
+    JournalAlone,
+}
+
+impl Planted {
+    /// All of them.
+    pub const ALL: [Planted; 18] = [
+        Planted::InterestAfterRead,
+        Planted::LoadStampedAtEnd,
+        Planted::MarksWithoutFloor,
+        Planted::AckBeforeReplication,
+        Planted::EpochIgnored,
+        Planted::NoGapDetection,
+        Planted::LeaseFromArrival,
+        Planted::NoDriftMargin,
+        Planted::FailoverAtOnce,
+        Planted::ReplicaTrusted,
+        Planted::HintDropped,
+        Planted::TagNotReplayed,
+        Planted::ReleaseWithoutTicket,
+        Planted::UncommittedRead,
+        Planted::StateOverRecords,
+        Planted::IntentForgotten,
+        Planted::ReadLeaseIgnored,
+        Planted::JournalAlone,
+    ];
+}

@@ -1,0 +1,131 @@
+//! The owner's log: what it says.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, Effect, Scope, Version};
+
+use crate::entry::{AsOf, Entry};
+use crate::name::{Bytes, Name};
+use crate::{Position, Slot};
+
+/// One place in an owner's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Which.
+    pub position: Position,
+    /// The slot that it concerns; `None` concerns all slots of the owner.
+    pub slot: Option<Slot>,
+    /// What happened.
+    pub change: Change,
+    /// The source's order of the change behind it, where there is one.
+    pub version: Option<Version>,
+    /// Why.
+    pub cause: Cause,
+    /// How many edges of dependency led here.
+    pub depth: u8,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// What was read before now for the scope is old.
+    Invalidate {
+        /// What is covered.
+        scope: ScopeOf,
+        /// Gone or stale.
+        effect: Effect,
+        /// Whether dependents are covered too.
+        cascade: bool,
+    },
+    /// The source is about to be asked to change this key: nobody keeps a copy until it is settled.
+    Intent {
+        /// The key.
+        key: Bytes,
+    },
+    /// The outcome of an intent is known; values read from now on may be kept again.
+    Settle {
+        /// The key.
+        key: Bytes,
+        /// Where its intent stood.
+        intent: Position,
+    },
+    /// A client gave a value that no source has. Replicas keep it, other holders drop theirs.
+    Put {
+        /// The entry as it is now.
+        entry: Entry,
+        /// As of when, for the owners of its tags and dependencies.
+        as_of: AsOf,
+    },
+    /// A value was loaded from the source. Told to replicas only, so that a failover goes on warm.
+    Fill {
+        /// The entry.
+        entry: Entry,
+        /// As of when it was current.
+        as_of: AsOf,
+    },
+    /// A write-back value was accepted: replicas keep it until it is flushed, other holders drop theirs.
+    Journal {
+        /// The entry as it is now.
+        entry: Entry,
+        /// As of when, for the owners of its tags and dependencies.
+        as_of: AsOf,
+    },
+    /// Journal entries of a key up to a version have reached the source.
+    Flushed {
+        /// The key.
+        key: Bytes,
+        /// The newest that has.
+        up_to: Version,
+    },
+    /// The owner owns these slots no more: it will not tell of their changes.
+    Leave {
+        /// The slots, sorted.
+        slots: Arc<[Slot]>,
+    },
+}
+
+/// The engine's scope, shared.
+pub type ScopeOf = Arc<Scope>;
+
+impl Record {
+    /// The key, tag or name that the record makes old; `None` when it makes nothing old, or all that matches its wide scope.
+    pub fn makes_old(&self) -> Option<Name> {
+        match &self.change {
+            Change::Invalidate { scope, .. } => Name::of(scope),
+            Change::Intent { key } => Some(Name::Key(key.clone())),
+            Change::Put { entry, .. } | Change::Journal { entry, .. } => Some(Name::Key(entry.key.clone())),
+            // What was made from the key while its write was under way may be as old as the key was.
+            Change::Settle { key, .. } => Some(Name::Dependents(key.clone())),
+            Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => None,
+        }
+    }
+
+    /// Whether it concerns what every holder may hold.
+    pub fn is_wide(&self) -> bool {
+        matches!(&self.change, Change::Invalidate { scope, .. } if Name::of(scope).is_none())
+    }
+
+    /// Whether every holder must hear of it, whatever it holds.
+    pub fn is_for_all(&self) -> bool {
+        self.is_wide() || matches!(self.change, Change::Leave { .. })
+    }
+
+    /// The names that it makes old, its dependents included.
+    pub fn old_names(&self) -> impl Iterator<Item = Name> {
+        let name = self.makes_old();
+        let dependents =
+            name.as_ref().filter(|_| self.cascades()).map(|name| Name::Dependents(name.bytes().clone()));
+        name.into_iter().chain(dependents)
+    }
+
+    /// Whether dependents of what it makes old are old too.
+    pub fn cascades(&self) -> bool {
+        match &self.change {
+            Change::Invalidate { cascade, .. } => *cascade,
+            Change::Intent { .. } | Change::Put { .. } | Change::Journal { .. } | Change::Settle { .. } => {
+                true
+            }
+            Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => false,
+        }
+    }
+}

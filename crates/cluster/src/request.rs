@@ -1,0 +1,128 @@
+//! What is asked of the cluster, and what it answers.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, Effect, Version};
+
+use crate::entry::Entry;
+use crate::level::{Level, Token};
+use crate::name::Bytes;
+use crate::record::ScopeOf;
+use crate::{Peer, Position};
+
+/// A request of a client, given to any member.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// A read that what lies here could not serve.
+    Read(Read),
+    /// A write of one key.
+    Write(Write),
+    /// Take values away for freshness.
+    Invalidate(Invalidate),
+}
+
+/// A read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The key.
+    pub key: Bytes,
+    /// How new it must be.
+    pub level: Level,
+    /// What the session has seen.
+    pub token: Token,
+    /// Whether the answer is to be kept here as a copy.
+    pub hold: bool,
+}
+
+/// A write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// The key.
+    pub key: Bytes,
+    /// The new value; `None` removes it.
+    pub value: Option<Bytes>,
+    /// Its tags (a value that has a source brings its own when it is loaded).
+    pub tags: Arc<[Bytes]>,
+    /// What it was made from.
+    pub dependencies: Arc<[Bytes]>,
+    /// When it is acknowledged.
+    pub strategy: Strategy,
+    /// Numbers that only this write has, given on to the source.
+    pub id: u64,
+}
+
+/// DESIGN 3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// When the source has it and no live copy is older.
+    Through,
+    /// When the source has it and the invalidation survives the loss of a node.
+    Invalidate,
+    /// When it survives the loss of a node.
+    Back,
+    /// When it survives the loss of a node; there is no source.
+    CacheOnly,
+}
+
+/// An invalidation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invalidate {
+    /// What is covered.
+    pub scope: ScopeOf,
+    /// Gone or stale.
+    pub effect: Effect,
+    /// Whether dependents are covered too.
+    pub cascade: bool,
+    /// Why.
+    pub cause: Cause,
+    /// The source's order of the change behind it.
+    pub version: Option<Version>,
+    /// Whether to wait until no live copy is older.
+    pub wait: bool,
+    /// How many edges of dependency led here; 0 from clients.
+    pub depth: u8,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// What a read found.
+    Value {
+        /// The entry, or that there is none.
+        entry: Option<Entry>,
+        /// What the session has seen now.
+        token: Token,
+    },
+    /// A write is done.
+    Written(Done),
+    /// An invalidation is done; one owner each that ordered it.
+    Invalidated(Done),
+    /// It was not done, or nobody knows.
+    Refused(Refusal),
+}
+
+/// How far an acknowledgement goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// The version of what was written.
+    pub version: Option<Version>,
+    /// The owners that ordered it, and where.
+    pub ordered: Vec<(Peer, Position)>,
+    /// Whether it survives the loss of any one node.
+    pub survives: bool,
+    /// For the session.
+    pub token: Token,
+}
+
+/// Why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// This side has no majority, or the owner is being replaced: nothing was done.
+    NoOwner,
+    /// Nothing was done: too much is waiting for replicas.
+    Busy,
+    /// The source failed: nothing was done.
+    Source,
+    /// No answer in time. A write may have happened or may still happen.
+    Unknown,
+}

@@ -1,0 +1,349 @@
+//! Whom an owner tells what: copy holders of every kind.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use clearwell_engine::Millis;
+
+use crate::map::Map;
+use crate::message::{Heartbeat, Records, Stream};
+use crate::name::Name;
+use crate::record::Record;
+use crate::{Config, Epoch, Peer, Planted, Position, Slot, Ticket};
+
+/// One copy holder as its owner sees it.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// Which subscription.
+    pub id: u64,
+    /// The head of the log when it began.
+    pub first: Position,
+    /// The last record that was addressed to it.
+    pub last: Position,
+    /// It has applied all up to here.
+    pub acked: Position,
+    /// Until when it may serve leased levels, on this owner's clock.
+    pub lease_until: Millis,
+    /// Slots that it follows, and whether it has what they contained.
+    pub follows: BTreeMap<Slot, bool>,
+    hints: VecDeque<(Millis, Arc<Record>)>,
+    lost: Option<Position>,
+    /// The head when a hint was last dropped: what was handed over before it is not whole.
+    pub lost_at: Position,
+    heard: Millis,
+    /// What is to be sent at the end of this step.
+    outgoing: Option<Records>,
+}
+
+/// What an owner says of its own log.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Its last record.
+    pub head: Position,
+    /// The time in the message that is answered.
+    pub sent: Millis,
+    /// How long the holder may serve.
+    pub lease_ms: u64,
+    /// The owner's view.
+    pub epoch: Epoch,
+}
+
+/// All copy holders of one owner, and what each is interested in.
+#[derive(Debug, Default)]
+pub struct Subscribers {
+    holders: BTreeMap<Peer, Subscriber>,
+    interest: Map<Name, Vec<(Peer, Ticket)>>,
+    following: BTreeMap<Slot, BTreeSet<Peer>>,
+    made: u64,
+}
+
+impl Subscribers {
+    /// The holder, known from now on.
+    pub fn subscribe(&mut self, now: Millis, peer: Peer, head: Position) -> &mut Subscriber {
+        let made = &mut self.made;
+        let holder = self.holders.entry(peer).or_insert_with(|| {
+            *made += 1;
+            Subscriber::new(*made, now, head)
+        });
+        holder.heard = now;
+        holder
+    }
+
+    /// The holder, if it is known.
+    pub fn get(&self, peer: Peer) -> Option<&Subscriber> {
+        self.holders.get(&peer)
+    }
+
+    /// The holder, if it is known by this subscription.
+    pub fn get_mut(&mut self, peer: Peer, id: u64) -> Option<&mut Subscriber> {
+        self.holders.get_mut(&peer).filter(|holder| holder.id == id)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Peer, &Subscriber)> {
+        self.holders.iter().map(|(&peer, holder)| (peer, holder))
+    }
+
+    /// Notes that a holder will have a copy under this name.
+    pub fn note(&mut self, name: Name, peer: Peer, ticket: Ticket) {
+        let holders = self.interest.entry(name).or_default();
+        match holders.iter_mut().find(|(other, _)| *other == peer) {
+            Some((_, noted)) => *noted = (*noted).max(ticket),
+            None => holders.push((peer, ticket)),
+        }
+    }
+
+    /// A holder has given up its copies under this name; an interest that was noted later stays.
+    pub fn release(&mut self, name: &Name, peer: Peer, ticket: Ticket, config: &Config) {
+        let Some(holders) = self.interest.get_mut(name) else { return };
+        let always = config.has(Planted::ReleaseWithoutTicket);
+        holders.retain(|(other, noted)| *other != peer || (*noted > ticket && !always));
+        if holders.is_empty() {
+            self.interest.remove(name);
+        }
+    }
+
+    /// A holder is to follow a slot from now on, or has to be given it anew.
+    pub fn follow(&mut self, now: Millis, peer: Peer, slot: Slot, head: Position) {
+        self.following.entry(slot).or_default().insert(peer);
+        self.subscribe(now, peer, head).follows.entry(slot).or_insert(false);
+    }
+
+    /// A holder follows a slot no more.
+    pub fn unfollow(&mut self, peer: Peer, slot: Slot) {
+        if let Some(peers) = self.following.get_mut(&slot) {
+            peers.remove(&peer);
+        }
+        if let Some(holder) = self.holders.get_mut(&peer) {
+            holder.follows.remove(&slot);
+        }
+    }
+
+    /// Who follows a slot.
+    pub fn followers(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
+        self.following.get(&slot).into_iter().flatten().copied()
+    }
+
+    /// Who follows any slot.
+    pub fn all_followers(&self) -> BTreeSet<Peer> {
+        self.following.values().flatten().copied().collect()
+    }
+
+    /// Addresses a record to all whom it concerns and returns them. The interests that it serves end with it.
+    pub fn address(&mut self, now: Millis, config: &Config, record: &Arc<Record>) -> BTreeSet<Peer> {
+        let mut peers = BTreeSet::new();
+        if record.is_for_all() {
+            peers.extend(self.holders.keys().copied());
+        }
+        for name in record.old_names() {
+            peers.extend(self.interest.remove(&name).into_iter().flatten().map(|(peer, _)| peer));
+        }
+        if let Some(slot) = record.slot {
+            peers.extend(self.followers(slot));
+        }
+        for peer in &peers {
+            if let Some(holder) = self.holders.get_mut(peer) {
+                holder.push(now, config, record);
+            }
+        }
+        peers
+    }
+
+    /// Whether a holder must have seen `position` before `wait` is over: it has not applied a record that made the name old.
+    pub fn lags(&self, now: Millis, name: Option<&Name>, position: Position) -> bool {
+        self.holders.values().any(|holder| {
+            let old = |record: &Record| {
+                record.position <= position
+                    && (record.is_wide() || name.is_none() || record.makes_old().as_ref() == name)
+            };
+            holder.acked < position
+                && now < holder.lease_until
+                && (holder.lost.is_some() || holder.hints.iter().any(|(_, record)| old(record)))
+        })
+    }
+
+    /// Asks all who may still have a copy under the name to say at once that they have not.
+    pub fn hurry(&mut self, now: Millis, config: &Config, name: &Name, position: Position) {
+        for holder in self.holders.values_mut() {
+            let old = |record: &Record| {
+                record.position <= position && (record.is_wide() || record.makes_old().as_ref() == Some(name))
+            };
+            if holder.acked >= position || !holder.hints.iter().any(|(_, record)| old(record)) {
+                continue;
+            }
+            if holder.outgoing.is_none() {
+                let acked = holder.acked;
+                holder.outgoing = holder.replay(now, config, acked);
+            }
+            if let Some(outgoing) = &mut holder.outgoing {
+                outgoing.reply = true;
+            }
+        }
+    }
+
+    /// A new owner tells of these slots from now on.
+    pub fn leave(&mut self, slots: &[Slot], count: u16) {
+        self.interest.retain(|name, _| slots.binary_search(&name.slot(count)).is_err());
+    }
+
+    /// Asks all to whom something goes out in this step to confirm it at once.
+    pub fn ask_reply(&mut self, peers: &[Peer]) {
+        for peer in peers {
+            let outgoing = self.holders.get_mut(peer).and_then(|holder| holder.outgoing.as_mut());
+            if let Some(outgoing) = outgoing {
+                outgoing.reply = true;
+            }
+        }
+    }
+
+    /// Takes what is to be sent.
+    pub fn drain(&mut self, epoch: Epoch) -> Vec<(Peer, Records)> {
+        let outgoing = self.holders.iter_mut().filter_map(|(&peer, holder)| {
+            let mut records = holder.outgoing.take()?;
+            records.epoch = epoch;
+            Some((peer, records))
+        });
+        outgoing.collect()
+    }
+
+    /// A heartbeat; `None` when the holder is not known by that subscription.
+    pub fn heartbeat(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        from: Peer,
+        beat: &Heartbeat,
+    ) -> Option<Records> {
+        for (name, ticket) in &beat.released {
+            self.release(name, from, *ticket, config);
+        }
+        self.renew_forgotten(now, from, beat);
+        let holder = self.get_mut(from, beat.subscription)?;
+        holder.heard = now;
+        holder.applied(beat.watermark);
+        holder.replay(now, config, beat.watermark)
+    }
+
+    /// A holder that was told and has applied more than it knows of has forgotten the subscription (it had not needed it for
+    /// a while): what it applied then is trimmed here, so it begins anew.
+    fn renew_forgotten(&mut self, now: Millis, from: Peer, beat: &Heartbeat) {
+        let Some(holder) = self.holders.get_mut(&from) else { return };
+        let begins = beat.subscription == 0 || beat.subscription == holder.id;
+        let forgot = begins && holder.acked > holder.first && beat.watermark <= holder.first;
+        if forgot {
+            self.made += 1;
+            let mut follows = std::mem::take(&mut holder.follows);
+            follows.values_mut().for_each(|synced| *synced = false);
+            let last = holder.last;
+            let lease_until = holder.lease_until;
+            *holder = Subscriber::new(self.made, now, last);
+            holder.follows = follows;
+            holder.lease_until = lease_until;
+            holder.lost_at = last;
+        }
+    }
+
+    /// Where the log stands for a holder, which may serve for `lease_ms` from when it asked.
+    pub fn stream(&mut self, now: Millis, config: &Config, peer: Peer, place: Place) -> Stream {
+        let Place { head, sent, lease_ms, epoch } = place;
+        let holder = self.subscribe(now, peer, head);
+        holder.lease_until = holder.lease_until.max(now.plus(config.long(lease_ms)));
+        let Subscriber { id: subscription, first, last, lost, .. } = *holder;
+        Stream { subscription, first, last, head, sent, lease_ms, epoch, lost }
+    }
+
+    /// Forgets holders that were not heard of for long and follow nothing.
+    pub fn forget(&mut self, now: Millis, after_ms: u64) {
+        let gone: Vec<Peer> = self
+            .holders
+            .iter()
+            .filter(|(_, holder)| holder.follows.is_empty() && now.since(holder.heard) > after_ms)
+            .map(|(&peer, _)| peer)
+            .collect();
+        for peer in &gone {
+            self.holders.remove(peer);
+        }
+        if !gone.is_empty() {
+            self.interest.retain(|_, holders| {
+                holders.retain(|(peer, _)| !gone.contains(peer));
+                !holders.is_empty()
+            });
+        }
+    }
+}
+
+impl Subscriber {
+    fn new(id: u64, now: Millis, head: Position) -> Subscriber {
+        Subscriber {
+            id,
+            first: head,
+            last: head,
+            acked: head,
+            lease_until: Millis(0),
+            follows: BTreeMap::new(),
+            hints: VecDeque::new(),
+            lost: None,
+            lost_at: Position(0),
+            heard: now,
+            outgoing: None,
+        }
+    }
+
+    fn push(&mut self, now: Millis, config: &Config, record: &Arc<Record>) {
+        let prev = self.last;
+        self.last = record.position;
+        if self.hints.len() >= config.hints_most
+            && let Some((_, dropped)) = self.hints.pop_front()
+            && !config.has(Planted::HintDropped)
+        {
+            self.lost = Some(dropped.position);
+            self.lost_at = self.last;
+            self.follows.values_mut().for_each(|synced| *synced = false);
+        }
+        self.hints.push_back((now, Arc::clone(record)));
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.records.push(Arc::clone(record)),
+            none => {
+                *none = Some(Records {
+                    subscription: self.id,
+                    prev,
+                    records: vec![Arc::clone(record)],
+                    reply: false,
+                    epoch: Epoch(0),
+                });
+            }
+        }
+    }
+
+    /// The holder has applied all up to here.
+    pub fn applied(&mut self, watermark: Position) {
+        self.acked = self.acked.max(watermark);
+        while self.hints.front().is_some_and(|(_, record)| record.position <= watermark) {
+            self.hints.pop_front();
+        }
+        if self.lost.is_some_and(|lost| lost <= watermark) {
+            self.lost = None;
+        }
+    }
+
+    /// What was sent a while ago and is still not applied, once more.
+    pub fn replay(&mut self, now: Millis, config: &Config, watermark: Position) -> Option<Records> {
+        const IN_FLIGHT_MS: u64 = 150;
+        const MOST: usize = 1000;
+        let overdue = self.hints.front().is_some_and(|(sent, _)| now.since(*sent) >= IN_FLIGHT_MS);
+        if !overdue {
+            return None;
+        }
+        let mut records = Vec::new();
+        for (sent, record) in self.hints.iter_mut().take(MOST) {
+            *sent = now;
+            let left_out =
+                config.has(Planted::TagNotReplayed) && matches!(record.makes_old(), Some(Name::Tag(_)));
+            if !left_out {
+                records.push(Arc::clone(record));
+            }
+        }
+        let prev = watermark.max(self.lost.unwrap_or_default());
+        Some(Records { subscription: self.id, prev, records, reply: true, epoch: Epoch(0) })
+    }
+}

@@ -1,0 +1,229 @@
+//! A view: who owns what in one epoch.
+//!
+//! A change of membership has two halves. What dies is only taken away: the owner of a slot is then the next of those
+//! who already follow it. What is to be instead stands beside it as the next placement, and becomes the base of a later
+//! view when every owner has told that those who gain slots have what belongs to them. So whoever becomes an owner or counts
+//! for an acknowledgement has the slot already.
+
+use std::sync::Arc;
+
+use crate::placement::place;
+use crate::{Epoch, NodeId, Peer, Slot};
+
+/// A member's place in a placement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// Who.
+    pub peer: Peer,
+    /// Its share.
+    pub weight: u32,
+}
+
+/// Members and how many copies of each slot lie on them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placement {
+    /// Who, sorted.
+    pub seats: Vec<Seat>,
+    /// Replicas beside the owner.
+    pub replicas: u8,
+    width: usize,
+    rows: Vec<u16>,
+}
+
+impl Placement {
+    /// Places `slots` slots.
+    pub fn new(mut seats: Vec<Seat>, replicas: u8, slots: u16) -> Placement {
+        seats.sort_by_key(|seat| seat.peer);
+        let (width, rows) = place(&seats, 1 + usize::from(replicas), slots);
+        Placement { seats, replicas, width, rows }
+    }
+
+    /// Owner first, then replicas.
+    pub fn row(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
+        let from = usize::from(slot.0) * self.width;
+        self.rows[from..from + self.width].iter().map(|&index| self.seats[usize::from(index)].peer)
+    }
+
+    /// Whether it has a seat.
+    pub fn has(&self, peer: Peer) -> bool {
+        self.seats.binary_search_by_key(&peer, |seat| seat.peer).is_ok()
+    }
+}
+
+/// Who owns what in one epoch. Decided once, never changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Its number.
+    pub epoch: Epoch,
+    /// How many slots there are.
+    pub slots: u16,
+    /// The placement in which everybody has what belongs to it.
+    pub base: Arc<Placement>,
+    /// Members of the base that are gone since, sorted.
+    pub removed: Vec<Peer>,
+    /// The placement to come.
+    pub next: Arc<Placement>,
+    /// The nodes whose majority decides the next view and grants leases in this one.
+    pub voters: Vec<NodeId>,
+    owners: Vec<Peer>,
+}
+
+impl View {
+    /// A view of these parts.
+    pub fn new(
+        epoch: Epoch,
+        slots: u16,
+        base: Arc<Placement>,
+        removed: Vec<Peer>,
+        next: Arc<Placement>,
+        voters: Vec<NodeId>,
+    ) -> View {
+        let mut view = View { epoch, slots, base, removed, next, voters, owners: Vec::new() };
+        view.removed.sort_unstable();
+        view.owners = (0..slots).map(|slot| view.find_owner(Slot(slot))).collect();
+        view
+    }
+
+    /// The first view of a cluster that these begin together.
+    pub fn first(seats: Vec<Seat>, replicas: u8, slots: u16) -> View {
+        let voters = View::voters_among(seats.iter().map(|seat| seat.peer.node), &[]);
+        let base = Arc::new(Placement::new(seats, replicas, slots));
+        View::new(Epoch(1), slots, Arc::clone(&base), Vec::new(), base, voters)
+    }
+
+    /// The same again, under the next number.
+    pub fn again(&self) -> View {
+        View { epoch: self.epoch.next(), ..self.clone() }
+    }
+
+    /// An odd number of voters, at most [`View::VOTERS_MOST`]: those who are voters already and still there, then the
+    /// lowest of the others. Two members have one voter: the cluster lives as long as that one does, which is said in the manual.
+    pub fn voters_among(nodes: impl Iterator<Item = NodeId>, now: &[NodeId]) -> Vec<NodeId> {
+        let mut nodes: Vec<NodeId> = nodes.collect();
+        nodes.sort_unstable_by_key(|node| (!now.contains(node), *node));
+        nodes.dedup();
+        let most = nodes.len().min(View::VOTERS_MOST);
+        nodes.truncate(if most.is_multiple_of(2) { most.saturating_sub(1) } else { most });
+        nodes.sort_unstable();
+        nodes
+    }
+
+    /// The most voters.
+    pub const VOTERS_MOST: usize = 5;
+
+    /// How many voters are a majority.
+    pub fn majority(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    /// The owner; nobody (the default peer) when no member has a share.
+    pub fn owner(&self, slot: Slot) -> Peer {
+        self.owners[usize::from(slot.0)]
+    }
+
+    /// Whether a slot's owner begins it empty, because all who had it are gone.
+    pub fn is_lost(&self, slot: Slot) -> bool {
+        !self.base.row(slot).any(|peer| !self.is_removed(peer))
+    }
+
+    /// Who counts for an acknowledgement beside the owner: replicas that have all of the slot.
+    pub fn replicas(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
+        let owner = self.owner(slot);
+        self.base.row(slot).filter(move |&peer| peer != owner && !self.is_removed(peer))
+    }
+
+    /// Who follows a slot beside its owner: its replicas, and those who will have it next.
+    pub fn followers(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
+        let owner = self.owner(slot);
+        let next = self.next.row(slot).filter(move |&peer| peer != owner);
+        self.replicas(slot)
+            .chain(next.filter(move |&peer| !self.replicas(slot).any(|replica| replica == peer)))
+    }
+
+    /// Whether it owns nothing here any more.
+    pub fn is_removed(&self, peer: Peer) -> bool {
+        self.removed.binary_search(&peer).is_ok()
+    }
+
+    /// Whether it belongs to this view, in the base or the next placement.
+    pub fn has(&self, peer: Peer) -> bool {
+        (self.base.has(peer) && !self.is_removed(peer)) || self.next.has(peer)
+    }
+
+    /// All members, each once, sorted.
+    pub fn members(&self) -> Vec<Peer> {
+        let base = self.base.seats.iter().map(|seat| seat.peer).filter(|&peer| !self.is_removed(peer));
+        let mut members: Vec<Peer> = base.chain(self.next.seats.iter().map(|seat| seat.peer)).collect();
+        members.sort_unstable();
+        members.dedup();
+        members
+    }
+
+    /// The slots that a member owns.
+    pub fn owned_by(&self, peer: Peer) -> impl Iterator<Item = Slot> + '_ {
+        (0..self.slots).map(Slot).filter(move |&slot| self.owner(slot) == peer)
+    }
+
+    /// Whether base and next are the same: nothing is on its way.
+    pub fn is_settled(&self) -> bool {
+        self.removed.is_empty() && (Arc::ptr_eq(&self.base, &self.next) || self.base == self.next)
+    }
+
+    /// Who owned a slot in `before` and not any more.
+    pub fn losers(&self, before: &View) -> Vec<Peer> {
+        let mut losers: Vec<Peer> = Vec::new();
+        for (now, was) in self.owners.iter().zip(&before.owners) {
+            if now != was && losers.last() != Some(was) {
+                losers.push(*was);
+            }
+        }
+        losers.sort_unstable();
+        losers.dedup();
+        losers
+    }
+
+    fn find_owner(&self, slot: Slot) -> Peer {
+        let active = self.base.row(slot).find(|&peer| !self.is_removed(peer));
+        active.or_else(|| self.next.row(slot).next()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seats(nodes: &[u64]) -> Vec<Seat> {
+        let seat = |&node: &u64| Seat { peer: Peer { node: NodeId(node), incarnation: 1 }, weight: 100 };
+        nodes.iter().map(seat).collect()
+    }
+
+    #[test]
+    fn a_death_promotes_who_has_the_slot_and_the_next_placement_waits() {
+        let first = View::first(seats(&[1, 2, 3, 4]), 1, 64);
+        let dead = seats(&[2])[0].peer;
+        let next = Arc::new(Placement::new(seats(&[1, 3, 4]), 1, 64));
+        let view = View::new(Epoch(2), 64, Arc::clone(&first.base), vec![dead], next, first.voters.clone());
+        for slot in (0..64).map(Slot) {
+            let before: Vec<Peer> = first.base.row(slot).collect();
+            match first.owner(slot) == dead {
+                true => assert_eq!(view.owner(slot), before[1]),
+                false => assert_eq!(view.owner(slot), before[0]),
+            }
+            assert!(!view.is_lost(slot));
+            assert!(view.followers(slot).all(|peer| peer != dead && peer != view.owner(slot)));
+            assert_eq!(view.followers(slot).count(), 1, "a replica to be, while the old one may be gone");
+        }
+        assert_eq!(view.losers(&first), [dead]);
+        assert!(first.is_settled() && !view.is_settled());
+    }
+
+    #[test]
+    fn voters_stay_and_are_odd() {
+        let nodes = |list: &[u64]| list.iter().map(|&node| NodeId(node)).collect::<Vec<_>>();
+        let among = |list: &[u64], now: &[u64]| View::voters_among(nodes(list).into_iter(), &nodes(now));
+        assert_eq!(among(&[1], &[]), nodes(&[1]));
+        assert_eq!(among(&[1, 2], &[2]), nodes(&[2]));
+        assert_eq!(among(&[1, 2, 3, 4], &[4]), nodes(&[1, 2, 4]));
+        assert_eq!(among(&[1, 2, 3, 4, 5, 6, 7], &[3, 5, 7]), nodes(&[1, 2, 3, 5, 7]));
+    }
+}

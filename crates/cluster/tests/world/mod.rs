@@ -1,0 +1,368 @@
+//! A small world for stories: members with stores and one source, messages that take 5 ms, and links that can be cut.
+
+#![allow(dead_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clearwell_cluster::entry::Entry;
+use clearwell_cluster::request::{Invalidate, Read, Strategy, Write};
+use clearwell_cluster::view::Seat;
+use clearwell_cluster::*;
+use clearwell_engine::{Cause, Effect, Invalidation, Millis, Scope, Version};
+
+pub const SLOTS: u16 = 64;
+
+pub enum Process {
+    Member(Box<Member>),
+    Near(Box<NearCache>),
+}
+
+pub struct Node {
+    pub process: Process,
+    pub store: BTreeMap<Bytes, Entry>,
+    pub events: Vec<Event>,
+    pub disk: Vec<Persist>,
+}
+
+#[derive(Default)]
+pub struct World {
+    pub now: u64,
+    pub nodes: BTreeMap<Peer, Node>,
+    pub source: BTreeMap<Bytes, (Bytes, Version, Vec<Bytes>, Vec<Bytes>)>,
+    pub version: u64,
+    pub fences: BTreeMap<Slot, Epoch>,
+    pub answers: BTreeMap<Ticket, Answer>,
+    pub cut: BTreeSet<(NodeId, NodeId)>,
+    pub drop: Option<fn(&Message) -> bool>,
+    pub sent: BTreeMap<&'static str, u64>,
+    pub loads: u64,
+    queue: BTreeMap<(u64, u64), (Peer, To, Message)>,
+    queued: u64,
+    tickets: u64,
+}
+
+pub fn bytes(text: &str) -> Bytes {
+    text.as_bytes().into()
+}
+
+pub fn peer(node: u64) -> Peer {
+    Peer { node: NodeId(node), incarnation: 1 }
+}
+
+impl World {
+    /// Members 1 to `count` that know one another, with so many replicas.
+    pub fn new(count: u64, replicas: u8) -> World {
+        let seats = (1..=count).map(|node| Seat { peer: peer(node), weight: 100 }).collect();
+        let view = Arc::new(View::first(seats, replicas, SLOTS));
+        let mut world = World { now: 1000, ..World::default() };
+        for node in 1..=count {
+            world.start(node, Start { view: Some(Arc::clone(&view)), persisted: Vec::new() }, count);
+        }
+        world.run(2000);
+        world
+    }
+
+    pub fn config(node: u64, members: u64) -> Config {
+        let seeds = (1..=members).map(NodeId).collect();
+        Config { slots: SLOTS, seeds, ..Config::new(peer(node)) }
+    }
+
+    pub fn start(&mut self, node: u64, start: Start, members: u64) {
+        let member = Member::new(World::config(node, members), start, Millis(self.now));
+        self.put(peer(node), Process::Member(Box::new(member)));
+    }
+
+    pub fn near(&mut self, node: u64, members: u64) {
+        let near = NearCache::new(World::config(node, members), Millis(self.now));
+        self.put(peer(node), Process::Near(Box::new(near)));
+        self.run(1000);
+    }
+
+    fn put(&mut self, peer: Peer, process: Process) {
+        let node = Node { process, store: BTreeMap::new(), events: Vec::new(), disk: Vec::new() };
+        self.nodes.insert(peer, node);
+    }
+
+    pub fn member(&self, node: u64) -> &Member {
+        match &self.nodes[&peer(node)].process {
+            Process::Member(member) => member,
+            Process::Near(_) => panic!("{node} is a near cache"),
+        }
+    }
+
+    pub fn owner(&self, key: &str) -> u64 {
+        let views = self.nodes.values().filter_map(|node| match &node.process {
+            Process::Member(member) => member.view(),
+            Process::Near(near) => near.view(),
+        });
+        let view = views.max_by_key(|view| view.epoch);
+        view.unwrap().owner(slot::slot_of(key.as_bytes(), SLOTS)).node.0
+    }
+
+    /// A name beginning so whose owner is `node`.
+    pub fn name_at(&self, node: u64, prefix: &str) -> String {
+        let view = self.member(node).view().unwrap();
+        let owned = |name: &String| view.owner(slot::slot_of(name.as_bytes(), SLOTS)).node.0 == node;
+        (0..).map(|n| format!("{prefix}{n}")).find(owned).unwrap()
+    }
+
+    pub fn set_source(&mut self, key: &str, value: &str, tags: &[&str], dependencies: &[&str]) {
+        self.version += 1;
+        let list = |names: &[&str]| names.iter().map(|name| bytes(name)).collect::<Vec<_>>();
+        let row = (bytes(value), Version(self.version), list(tags), list(dependencies));
+        self.source.insert(bytes(key), row);
+    }
+
+    pub fn step(&mut self, at: Peer, input: Input) {
+        let mut out = Outbox::default();
+        let now = Millis(self.now);
+        match self.nodes.get_mut(&at).map(|node| &mut node.process) {
+            Some(Process::Member(member)) => member.step(now, input, &mut out),
+            Some(Process::Near(near)) => near.step(now, input, &mut out),
+            None => return,
+        }
+        let node = self.nodes.get_mut(&at).expect("stepped above");
+        node.disk.extend(out.persist);
+        out.apply.into_iter().for_each(|apply| node.apply(apply));
+        node.events.extend(out.tell);
+        self.answers.extend(out.answer);
+        for (to, message) in out.send {
+            *self.sent.entry(kind(&message)).or_default() += 1;
+            self.queued += 1;
+            self.queue.insert((self.now + 5, self.queued), (at, to, message));
+        }
+        for (job, ask) in out.ask {
+            let outcome = self.ask(at, ask);
+            self.step(at, Input::Done(job, outcome));
+        }
+    }
+
+    fn ask(&mut self, at: Peer, ask: Ask) -> Outcome {
+        let store = &self.nodes[&at].store;
+        match ask {
+            Ask::Load { key, validate } => {
+                let row = self.source.get(&key);
+                if let Some(entry) = store.get(&key).filter(|_| !validate || row.is_none()) {
+                    return Outcome::Loaded { entry: Some(entry.clone()), stored: true };
+                }
+                self.loads += 1;
+                let entry = row.map(|(value, version, tags, dependencies)| Entry {
+                    key: key.clone(),
+                    value: Some(value.clone()),
+                    version: *version,
+                    tags: tags.clone().into(),
+                    dependencies: dependencies.clone().into(),
+                });
+                Outcome::Loaded { entry, stored: false }
+            }
+            Ask::Commit { key, value, fence, .. } => self.commit(key, value, fence),
+            Ask::Flush { entry, fence } => self.commit(entry.key, entry.value, fence),
+            Ask::Fence { slots, epoch } => {
+                for slot in slots {
+                    let fence = self.fences.entry(slot).or_default();
+                    *fence = (*fence).max(epoch);
+                }
+                Outcome::Fenced
+            }
+            Ask::Export { slots } => {
+                let within = |key: &&Bytes| slots.contains(&slot::slot_of(key, SLOTS));
+                Outcome::Exported(store.keys().filter(within).map(|key| store[key].clone()).collect())
+            }
+            Ask::Digest { slots } => Outcome::Digested(
+                slots
+                    .into_iter()
+                    .map(|slot| {
+                        let entries = store.values().filter(|e| slot::slot_of(&e.key, SLOTS) == slot);
+                        let digest = |e: &Entry| digest::digest(&e.key, e.version, e.value.as_deref());
+                        (slot, entries.fold(0, |all, entry| all ^ digest(entry)))
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    fn commit(&mut self, key: Bytes, value: Option<Bytes>, fence: (Slot, Epoch)) -> Outcome {
+        if self.fences.get(&fence.0).is_some_and(|epoch| *epoch > fence.1) {
+            return Outcome::Failed;
+        }
+        self.version += 1;
+        let version = Version(self.version);
+        match value {
+            Some(value) => {
+                let (tags, dependencies) =
+                    self.source.get(&key).map(|row| (row.2.clone(), row.3.clone())).unwrap_or_default();
+                self.source.insert(key, (value, version, tags, dependencies));
+            }
+            None => {
+                self.source.remove(&key);
+            }
+        }
+        Outcome::Committed(version)
+    }
+
+    /// Lets so many milliseconds pass.
+    pub fn run(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now += 5;
+            while let Some(entry) = self.queue.first_entry()
+                && entry.key().0 <= self.now
+            {
+                let (from, to, message) = entry.remove();
+                self.deliver(from, to, message);
+            }
+            if self.now.is_multiple_of(50) {
+                let peers: Vec<Peer> = self.nodes.keys().copied().collect();
+                peers.into_iter().for_each(|peer| self.step(peer, Input::Tick));
+            }
+        }
+    }
+
+    fn deliver(&mut self, from: Peer, to: To, message: Message) {
+        let (node, to) = match to {
+            To::Peer(peer) => (peer.node, Some(peer)),
+            To::Node(node) => (node, self.nodes.keys().copied().find(|peer| peer.node == node)),
+        };
+        let dropped = self.drop.is_some_and(|drop| drop(&message));
+        if let Some(to) = to.filter(|_| !dropped && !self.cut.contains(&(from.node, node))) {
+            self.step(to, Input::Message(from, message));
+        }
+    }
+
+    pub fn part(&mut self, left: &[u64], right: &[u64]) {
+        for (&l, &r) in left.iter().flat_map(|l| right.iter().map(move |r| (l, r))) {
+            self.cut.insert((NodeId(l), NodeId(r)));
+            self.cut.insert((NodeId(r), NodeId(l)));
+        }
+    }
+
+    /// Asks a node and lets up to four seconds pass until it answers.
+    pub fn ask_at(&mut self, node: u64, request: Request) -> Answer {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.step(peer(node), Input::Request(ticket, request));
+        for _ in 0..800 {
+            if let Some(answer) = self.answers.remove(&ticket) {
+                return answer;
+            }
+            self.run(5);
+        }
+        panic!("no answer");
+    }
+
+    /// A read through a node: from its store when that may be served.
+    pub fn read(&mut self, node: u64, key: &str, level: Level) -> Option<String> {
+        let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();
+        if let Some(entry) = self.nodes[&peer(node)].store.get(&bytes(key))
+            && self.serves(node, entry, level)
+        {
+            return entry.value.as_ref().map(text);
+        }
+        let read = Read { key: bytes(key), level, token: Token::default(), hold: true };
+        match self.ask_at(node, Request::Read(read)) {
+            Answer::Value { entry, .. } => entry.and_then(|entry| entry.value).as_ref().map(text),
+            other => Some(format!("{other:?}")),
+        }
+    }
+
+    fn serves(&self, node: u64, entry: &Entry, level: Level) -> bool {
+        let Entry { key, tags, dependencies, .. } = entry;
+        let (now, token) = (Millis(self.now), Token::default());
+        let service = match &self.nodes[&peer(node)].process {
+            Process::Member(m) => m.may_serve(now, key, tags, dependencies, level, &token),
+            Process::Near(n) => n.may_serve(now, key, tags, dependencies, level, &token),
+        };
+        service != Service::Ask
+    }
+
+    /// Whether a node may serve its own copy at a level.
+    pub fn holds(&self, node: u64, key: &str, level: Level) -> bool {
+        let entry = self.nodes[&peer(node)].store.get(&bytes(key));
+        entry.is_some_and(|entry| self.serves(node, entry, level))
+    }
+
+    pub fn write(&mut self, node: u64, key: &str, value: &str, strategy: Strategy) -> Answer {
+        self.tickets += 1;
+        let write = Write {
+            key: bytes(key),
+            value: Some(bytes(value)),
+            tags: Arc::new([]),
+            dependencies: Arc::new([]),
+            strategy,
+            id: self.tickets,
+        };
+        self.ask_at(node, Request::Write(write))
+    }
+
+    pub fn invalidate(&mut self, node: u64, scope: Scope, wait: bool) -> Answer {
+        let invalidate = Invalidate {
+            scope: Arc::new(scope),
+            effect: Effect::Gone,
+            cascade: true,
+            cause: Cause::Command,
+            version: None,
+            wait,
+            depth: 0,
+        };
+        self.ask_at(node, Request::Invalidate(invalidate))
+    }
+}
+
+impl Node {
+    fn apply(&mut self, apply: Apply) {
+        match apply {
+            Apply::Invalidate(invalidation) => self.invalidate(&invalidation),
+            Apply::Put(entry) | Apply::Fill { entry, .. } => {
+                self.store.insert(entry.key.clone(), entry);
+            }
+            Apply::Drop(keys) => keys.iter().for_each(|key| {
+                self.store.remove(key);
+            }),
+            Apply::Clear(slots) => self.store.retain(|key, _| !slots.contains(&slot::slot_of(key, SLOTS))),
+        }
+    }
+
+    fn invalidate(&mut self, invalidation: &Invalidation) {
+        let covers = |entry: &Entry, scope: &Scope| match scope {
+            Scope::Key(key) => *entry.key == **key,
+            Scope::Tag(tag) => entry.tags.iter().any(|t| **t == **tag),
+            Scope::Dependents(name) => entry.dependencies.iter().any(|d| **d == **name),
+            Scope::Pattern(glob) => glob.matches(&entry.key),
+            Scope::Prefix(prefix) => entry.key.starts_with(prefix),
+            Scope::Event(_) => false,
+            Scope::Everything => true,
+        };
+        let mut scopes = vec![invalidation.scope.clone()];
+        if let (true, Scope::Key(name) | Scope::Tag(name)) = (invalidation.cascade, &invalidation.scope) {
+            scopes.push(Scope::Dependents(name.clone()));
+        }
+        while let Some(scope) = scopes.pop() {
+            let gone: Vec<Bytes> =
+                self.store.values().filter(|e| covers(e, &scope)).map(|e| e.key.clone()).collect();
+            for key in gone {
+                self.store.remove(&key);
+                if invalidation.cascade {
+                    scopes.push(Scope::Dependents((*key).into()));
+                }
+            }
+        }
+    }
+}
+
+fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Gossip(_) => "gossip",
+        Message::Decree(_) => "decree",
+        Message::View(_) | Message::ViewAsk(_) => "view",
+        Message::LeaseAsk(_) | Message::LeaseGrant(_) => "lease",
+        Message::Request(..) | Message::Reply(..) => "request",
+        Message::Heartbeat(_) | Message::Beat(_) => "heartbeat",
+        Message::Records(_) => "records",
+        Message::Applied(_) => "applied",
+        Message::Enlist(_) | Message::Enlisted(_) => "enlist",
+        Message::State(_) | Message::StateTaken(_) => "state",
+        Message::Digests(_) | Message::Differ(_) => "digests",
+        Message::Operate(_) => "operate",
+    }
+}

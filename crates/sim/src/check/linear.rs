@@ -1,0 +1,151 @@
+//! `strong`: linearizable for each key. Every write has its place in one order, so that no search is needed: going
+//! through time, nothing that begins may be older than anything that had ended.
+
+use clearwell_cluster::Level;
+
+use super::{Index, Violation, by_op, ms};
+use crate::history::{Deed, Found, Got, History, Op};
+use crate::names::Class;
+use crate::queue::Micros;
+
+/// Looks at all strong reads, and at the order of acknowledged writes.
+pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) {
+    let keys = history.names.key_count() as usize;
+    // The newest of what had ended for each key, and for each operation what that was when it began.
+    let mut newest = vec![0u64; keys];
+    let mut floor = vec![0u64; history.ops.len()];
+    for &(at, is_end) in &history.moments {
+        let op = &history.ops[at as usize];
+        let key = op.key as usize;
+        if !is_end {
+            floor[at as usize] = newest[key];
+            continue;
+        }
+        let Some(order) = ordered(history, op) else { continue };
+        newest[key] = newest[key].max(order);
+        if history.names.class(op.key) != Class::Source {
+            judge(history, at, order, floor[at as usize], violations);
+        }
+    }
+    for (op, at) in history.ops.iter().zip(0..) {
+        if let (Deed::Read(Level::Strong), Got::Value(found)) = (op.deed, op.got)
+            && history.names.class(op.key) == Class::Source
+        {
+            source_read(history, index, at, op, &found, violations);
+        }
+    }
+}
+
+/// The place in its key's order of what an operation wrote or strongly read.
+fn ordered(history: &History, op: &Op) -> Option<u64> {
+    match (op.deed, op.got) {
+        (Deed::Write(..), Got::Done { version: Some(version), .. }) => history.order(op.key, version),
+        (Deed::Read(Level::Strong), Got::Value(found)) if found.version != 0 => {
+            history.order(op.key, found.version)
+        }
+        _ => None,
+    }
+}
+
+fn judge(history: &History, at: u32, order: u64, floor: u64, violations: &mut Vec<Violation>) {
+    let is_write = matches!(history.ops[at as usize].deed, Deed::Write(..));
+    if order < floor || (is_write && order == floor) {
+        let what = if is_write { "a write was ordered before" } else { "a strong read is older than" };
+        let text = format!("{what} what was acknowledged before it began: {order:x} after {floor:x}");
+        violations.push(by_op(history, "strong", at, text));
+    }
+}
+
+/// A read of a source's key: what it found must have been the row at some moment from its begin on.
+fn source_read(
+    history: &History,
+    index: &Index,
+    at: u32,
+    op: &Op,
+    found: &Found,
+    violations: &mut Vec<Violation>,
+) {
+    let overwritten = match found.version {
+        0 => return,
+        version => index.next_commit(op.key, version),
+    };
+    let invalidated = index.invalidated(history, op.key, found);
+    if overwritten.min(invalidated) < op.begin {
+        let by = if overwritten < op.begin { "overwritten" } else { "invalidated" };
+        let before = op.begin - overwritten.min(invalidated);
+        let text =
+            format!("a strong read found version {}, {by} {} before it began", found.version, ms(before));
+        violations.push(by_op(history, "strong", at, text));
+    }
+    let commit = &history.source.log[found.version as usize - 1];
+    if commit.at > op.end && op.end != Micros::MAX {
+        let text = format!("a read found version {} before it was committed", found.version);
+        violations.push(by_op(history, "strong", at, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::small::*;
+    use crate::history::RANKS;
+    use clearwell_cluster::Level::Strong;
+
+    #[test]
+    fn a_read_may_see_a_write_that_is_under_way_and_then_nobody_the_one_before() {
+        let mut small = Small::new();
+        let one = small.put(0, (0, 10), CACHE, 1);
+        let two = small.0.source.intend(CACHE, false);
+        small.read(1, (20, 30), CACHE, Strong, (two, RANKS + 2), 0);
+        assert_eq!(small.seen_by(), [""; 0]);
+        small.read(2, (31, 40), CACHE, Strong, (one, RANKS + 1), 0);
+        assert_eq!(small.seen_by(), ["strong"]);
+    }
+
+    #[test]
+    fn concurrent_operations_may_be_ordered_either_way() {
+        let mut small = Small::new();
+        let one = small.put(0, (0, 10), CACHE, 1);
+        let op = small.0.source.intend(CACHE, false);
+        // Both reads began before the second write was acknowledged or read to the end.
+        use crate::history::*;
+        let begin = |at: u64, deed| Op {
+            begin: at * 1000,
+            end: 0,
+            client: 1,
+            host: 0,
+            key: CACHE,
+            deed,
+            got: Got::Nothing,
+        };
+        let new = small.0.begin(begin(20, Deed::Read(Strong)));
+        let old = small.0.begin(begin(21, Deed::Read(Strong)));
+        let found = |write, place| Found {
+            value: Some(crate::value::Value { write, read: 0 }),
+            version: RANKS + place,
+            local: false,
+            age_ms: None,
+        };
+        small.0.end(new, 30_000, Got::Value(found(op, 2)));
+        small.0.end(old, 31_000, Got::Value(found(one, 1)));
+        assert_eq!(small.seen_by(), [""; 0]);
+    }
+
+    #[test]
+    fn a_write_that_was_acknowledged_is_not_ordered_before_an_earlier_one() {
+        let mut small = Small::new();
+        small.put(0, (0, 10), CACHE, 5);
+        small.put(0, (11, 20), CACHE, 4);
+        assert_eq!(small.seen_by(), ["strong"]);
+    }
+
+    #[test]
+    fn a_strong_read_of_a_row_is_as_new_as_the_last_commit_before_it_even_one_that_nobody_told_of() {
+        let mut small = Small::new();
+        let (one, first) = small.commit(0, SOURCE, None);
+        small.commit(50, SOURCE, Some(900));
+        small.read(0, (40, 60), SOURCE, Strong, (one, first), 45);
+        assert_eq!(small.seen_by(), [""; 0]);
+        small.read(0, (51, 60), SOURCE, Strong, (one, first), 45);
+        assert_eq!(small.seen_by(), ["strong"]);
+    }
+}

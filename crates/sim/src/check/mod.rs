@@ -1,0 +1,83 @@
+//! The checkers: what was promised, looked for in what was seen. Each is a function over a history and nothing else.
+
+mod answered;
+mod bounded;
+mod converged;
+mod durable;
+mod genuine;
+mod index;
+mod linear;
+mod session;
+#[cfg(test)]
+mod small;
+mod waited;
+
+use crate::history::History;
+use crate::queue::Micros;
+pub use index::Index;
+
+/// A promise that was not kept.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// Who saw it.
+    pub checker: &'static str,
+    /// When.
+    pub at: Micros,
+    /// The operation, where it is one.
+    pub op: Option<u32>,
+    /// The key, where it is about one.
+    pub key: Option<u32>,
+    /// What is wrong.
+    pub text: String,
+}
+
+/// Names of all checkers, those within steps (`owners`) included.
+pub const NAMES: [&str; 10] = [
+    "owners",
+    "strong",
+    "session",
+    "bounded",
+    "age",
+    "waited",
+    "durable",
+    "genuine",
+    "converged",
+    "answered",
+];
+
+/// What looking at a history gave.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What was wrong.
+    pub violations: Vec<Violation>,
+    /// The oldest value that a `bounded` read returned, in microseconds since it was overwritten.
+    pub oldest_bounded: Micros,
+}
+
+/// Looks at a history with all checkers.
+pub fn all(history: &History) -> Verdict {
+    let index = Index::new(history);
+    let mut violations = Vec::new();
+    linear::check(history, &index, &mut violations);
+    session::check(history, &mut violations);
+    let oldest_bounded = bounded::check(history, &index, &mut violations);
+    waited::check(history, &mut violations);
+    durable::check(history, &mut violations);
+    genuine::check(history, &mut violations);
+    converged::check(history, &index, &mut violations);
+    answered::check(history, &mut violations);
+    violations.sort_by_key(|violation| violation.at);
+    Verdict { violations, oldest_bounded }
+}
+
+/// A violation by an operation.
+fn by_op(history: &History, checker: &'static str, op: u32, text: String) -> Violation {
+    let at = &history.ops[op as usize];
+    let end = if at.end == Micros::MAX { at.begin } else { at.end };
+    Violation { checker, at: end, op: Some(op), key: Some(at.key), text }
+}
+
+/// Milliseconds as text.
+fn ms(us: Micros) -> String {
+    format!("{:.3} ms", us as f64 / 1000.0)
+}

@@ -1,0 +1,74 @@
+//! What the command line offers.
+
+mod figures;
+mod planted;
+mod seeds;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clearwell_sim::options::Options;
+
+/// Runs the coherence protocol of Clearwell in simulated worlds full of faults, and looks for broken promises.
+#[derive(Debug, Parser)]
+#[command(name = "clearwell-sim", version)]
+pub struct Args {
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    pub seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    pub from: u64,
+    /// One seed alone; when it fails it is shrunk and told as a story.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Nodes at the start; the seed decides (3 to 30) when left out. From 100 on, a tenth of them crash and the rest is cut in two.
+    #[arg(long, default_value_t = 0)]
+    pub nodes: u16,
+    /// Simulated seconds: faults for six tenths of them, then healing.
+    #[arg(long, default_value_t = 60)]
+    pub seconds: u64,
+    /// Threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Ends after so many failing seeds.
+    #[arg(long, default_value_t = 20)]
+    pub failures: usize,
+    /// Looks for a planted bug by name, or for `all` of them, in at most `--seeds` seeds (needs the feature `planted`).
+    #[arg(long)]
+    pub planted: Option<String>,
+    /// Messages for each invalidation, idle traffic, and a near cache after a cut.
+    #[arg(long)]
+    pub bench_thrift: bool,
+    /// The whole story of `--seed`, of this key's number only when it is given.
+    #[arg(long, num_args = 0..=1, default_missing_value = "all")]
+    pub story: Option<String>,
+    /// Messages in the story as well.
+    #[arg(long)]
+    pub messages: bool,
+    /// Results as JSON, a line each.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    /// The world of a seed.
+    fn world(&self, seed: u64) -> Options {
+        let drawn = Options::draw(seed, self.nodes, self.seconds, None);
+        if self.nodes >= 100 { drawn.crowd() } else { drawn }
+    }
+}
+
+/// Does what was asked for.
+pub fn run(args: &Args) -> ExitCode {
+    if args.bench_thrift {
+        return figures::show(args);
+    }
+    if let Some(name) = &args.planted {
+        return planted::hunt_named(args, name);
+    }
+    match args.seed {
+        Some(seed) => seeds::one(args, seed),
+        None => seeds::many(args),
+    }
+}

@@ -1,0 +1,129 @@
+//! Seeds, many or one.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clearwell_sim::check::Violation;
+use clearwell_sim::many::{Sum, cpu_seconds, run_many};
+use clearwell_sim::run::{Mask, Report, Trace, run, tell};
+use clearwell_sim::shrink::shrink;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Args;
+
+/// Runs many seeds and says what they gave.
+pub fn many(args: &Args) -> ExitCode {
+    if !args.json {
+        println!("seeds {} to {}", args.from, args.from + args.seeds.saturating_sub(1));
+    }
+    let bar = bar(args.seeds);
+    let began = Instant::now();
+    let shown = |report: &Report| {
+        if let Some(first) = report.violations.first() {
+            bar.suspend(|| say(args, report, first.checker, &first.text));
+        }
+        bar.inc(1);
+    };
+    let sum = run_many(args.from, args.seeds, args.threads, args.failures, |seed| args.world(seed), shown);
+    bar.finish_and_clear();
+    summary(args, &sum, began);
+    if let Some(first) = sum.failed.first().filter(|_| !args.json) {
+        println!("\nthe first of them, made small:");
+        story(args, first.seed);
+    }
+    if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+pub fn bar(count: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {per_sec}, {eta} left");
+    ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn say(args: &Args, report: &Report, checker: &str, text: &str) {
+    let (seed, count) = (report.seed, report.violations.len());
+    match args.json {
+        true => println!("{}", json!({"seed": seed, "violations": count, "checker": checker, "text": text})),
+        false => println!("seed {seed}: {count} violations, first {checker}: {text}"),
+    }
+}
+
+fn summary(args: &Args, sum: &Sum, began: Instant) {
+    let cpu = cpu_seconds();
+    let rate = if cpu > 0.0 { sum.seeds as f64 / cpu } else { 0.0 };
+    let oldest_ms = sum.oldest_bounded as f64 / 1000.0;
+    if args.json {
+        let line = json!({
+            "seeds": sum.seeds, "failed": sum.failed.len(), "ops": sum.ops, "done": sum.done, "steps": sum.steps,
+            "messages": sum.messages, "oldestBoundedMs": oldest_ms, "cpuSeconds": cpu, "seedsPerCpuSecond": rate,
+            "hash": format!("{:016x}", sum.hash),
+        });
+        println!("{line}");
+        return;
+    }
+    println!(
+        "{} seeds of {} s, {} failed; {} operations ({} done), {} steps, {} messages",
+        sum.seeds,
+        args.seconds,
+        sum.failed.len(),
+        sum.ops,
+        sum.done,
+        sum.steps,
+        sum.messages
+    );
+    println!("the oldest that a bounded read saw: {oldest_ms:.3} ms (bounds are 500, 2000 and 5000 ms)");
+    let wall = began.elapsed().as_secs_f64();
+    println!("{wall:.1} s, {cpu:.1} CPU seconds, {rate:.1} seeds per CPU second; hash {:016x}", sum.hash);
+}
+
+/// Runs one seed; tells its story when it fails or when that is wanted.
+pub fn one(args: &Args, seed: u64) -> ExitCode {
+    println!("seed {seed}");
+    if let Some(key) = &args.story {
+        for (at, line) in tell(args.world(seed), Mask::default(), trace(args, key.parse().ok()), u64::MAX) {
+            println!("{:12.6}  {line}", at as f64 / 1e6);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let report = run(args.world(seed), Mask::default());
+    println!(
+        "{} operations ({} done), {} steps, {} messages, hash {:016x}",
+        report.ops, report.done, report.steps, report.messages, report.hash
+    );
+    if report.violations.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    story(args, seed);
+    ExitCode::FAILURE
+}
+
+/// How many smaller worlds are tried, and how many lines of a story are shown.
+const TRIES: usize = 150;
+const LINES: usize = 60;
+
+fn story(args: &Args, seed: u64) {
+    let options = args.world(seed);
+    let report = run(options.clone(), Mask::default());
+    let small = shrink(options, report, TRIES);
+    let Some(violation) = small.report.violations.first() else { return };
+    println!("{} nodes, {} near caches; what has to go wrong:", small.options.nodes, small.options.near);
+    small.faults().for_each(|fault| println!("  {fault}"));
+    let lines = tell(small.options.clone(), small.mask.clone(), trace(args, violation.key), until(violation));
+    println!("what happened to its key at last:");
+    for (at, line) in &lines[lines.len().saturating_sub(LINES)..] {
+        println!("{:12.6}  {line}", *at as f64 / 1e6);
+    }
+    println!("{}: {}", violation.checker, violation.text);
+}
+
+/// What is wrong at the end shows at the end only.
+fn until(violation: &Violation) -> u64 {
+    match violation.checker {
+        "durable" | "converged" | "answered" => u64::MAX,
+        _ => violation.at,
+    }
+}
+
+fn trace(args: &Args, key: Option<u32>) -> Trace {
+    Trace { key, messages: args.messages, lines: Vec::new() }
+}

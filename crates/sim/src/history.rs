@@ -1,0 +1,198 @@
+//! What clients asked and were told, in true time: all that the checkers look at.
+
+use clearwell_cluster::Level;
+use clearwell_cluster::request::Strategy;
+
+use crate::names::{KeyId, Names};
+use crate::queue::Micros;
+use crate::source::Source;
+use crate::value::{Value, WriteId};
+
+/// Versions from here on were made by a cache's owner (an epoch over 40 bits of position); below, by the source.
+pub const RANKS: u64 = 1 << 40;
+
+/// What an invalidation covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Covered {
+    /// One key.
+    Key(KeyId),
+    /// A tag's entries.
+    Tag(u32),
+    /// Everything; patterns count as this when they match all keys of a class.
+    Class(char),
+    /// Everything.
+    Everything,
+}
+
+/// What was asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Deed {
+    /// A read.
+    Read(Level),
+    /// A write.
+    Write(Strategy, WriteId),
+    /// An invalidation; whether it was to wait for all copies.
+    Invalidate(Covered, bool),
+    /// A session took over what another had seen.
+    TakeToken {
+        /// From whom.
+        from: u16,
+    },
+}
+
+/// What was answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Got {
+    /// Nothing yet, or never: the host died, or the client gave up. A write may have happened.
+    Nothing,
+    /// A read's value.
+    Value(Found),
+    /// A write's or invalidation's acknowledgement.
+    Done {
+        /// The version of what was written.
+        version: Option<u64>,
+        /// Whether it survives the loss of a node.
+        survives: bool,
+    },
+    /// Refused; whether it certainly did not happen.
+    Refused {
+        /// Nothing was done.
+        surely: bool,
+    },
+}
+
+/// What a read found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// The value; `None` when there was none.
+    pub value: Option<Value>,
+    /// Its version, 0 when there was not even a removal.
+    pub version: u64,
+    /// Served from the memory of the host that was asked.
+    pub local: bool,
+    /// The age that was told; `None` from memory means that it was marked stale.
+    pub age_ms: Option<u64>,
+}
+
+impl Found {
+    /// Whether the reply said that nothing proves it current.
+    pub fn is_marked(&self) -> bool {
+        self.local && self.age_ms.is_none()
+    }
+}
+
+/// One operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Op {
+    /// When it was asked.
+    pub begin: Micros,
+    /// When it was answered; as late as can be when it was not.
+    pub end: Micros,
+    /// By whom.
+    pub client: u16,
+    /// Which host was asked.
+    pub host: u16,
+    /// The key, where it is about one.
+    pub key: KeyId,
+    /// What.
+    pub deed: Deed,
+    /// The answer.
+    pub got: Got,
+}
+
+/// A copy that could be served when all should have converged.
+#[derive(Debug, Clone, Copy)]
+pub struct Last {
+    /// Where.
+    pub host: u16,
+    /// The key.
+    pub key: KeyId,
+    /// The value.
+    pub value: Option<Value>,
+    /// Its version.
+    pub version: u64,
+}
+
+/// A history.
+#[derive(Debug)]
+pub struct History {
+    /// All operations in the order in which they were asked.
+    pub ops: Vec<Op>,
+    /// Operations as they began (`false`) and ended (`true`), in order.
+    pub moments: Vec<(u32, bool)>,
+    /// The order that an owner gave to a write; 0 when it is not known.
+    pub ranks: Vec<u64>,
+    /// What lay in memories at the end.
+    pub last: Vec<Last>,
+    /// The keys.
+    pub names: Names,
+    /// The source, with its log.
+    pub source: Source,
+    /// From here on every operation must succeed.
+    pub audit_from: Micros,
+    /// By how many millionths a clock may be wrong.
+    pub drift_ppm: i32,
+}
+
+impl History {
+    /// An empty one.
+    pub fn new(names: Names, source: Source) -> History {
+        History {
+            ops: Vec::with_capacity(1024),
+            moments: Vec::with_capacity(2048),
+            ranks: Vec::new(),
+            last: Vec::new(),
+            names,
+            source,
+            audit_from: Micros::MAX,
+            drift_ppm: 0,
+        }
+    }
+
+    /// Notes that an operation began.
+    pub fn begin(&mut self, op: Op) -> u32 {
+        let index = self.ops.len() as u32;
+        self.ops.push(op);
+        self.moments.push((index, false));
+        index
+    }
+
+    /// Notes its answer.
+    pub fn end(&mut self, index: u32, at: Micros, got: Got) {
+        let op = &mut self.ops[index as usize];
+        op.end = if got == Got::Nothing { Micros::MAX } else { at };
+        op.got = got;
+        self.moments.push((index, true));
+    }
+
+    /// Notes the order that an owner gave to a write.
+    pub fn rank(&mut self, write: WriteId, version: u64) {
+        if version < RANKS {
+            return;
+        }
+        let write = write as usize;
+        if self.ranks.len() <= write {
+            self.ranks.resize(write + 1, 0);
+        }
+        self.ranks[write] = version;
+    }
+
+    /// The order that an owner gave to a write.
+    pub fn rank_of(&self, write: WriteId) -> Option<u64> {
+        self.ranks.get(write as usize).copied().filter(|&rank| rank != 0)
+    }
+
+    /// The place of a version in its key's one order: the source's, or for keys that only the cache orders, the owner's.
+    pub fn order(&self, key: KeyId, version: u64) -> Option<u64> {
+        use crate::names::Class;
+        match self.names.class(key) {
+            Class::Source => Some(version),
+            Class::Cache => Some(version),
+            Class::Back if version >= RANKS || version == 0 => Some(version),
+            Class::Back => {
+                let write = self.source.log.get(version as usize - 1)?.write;
+                self.rank_of(write).or(Some(0))
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A seeded world around the coherence protocol of Clearwell: hosts with clocks, disks and memories, links that lose and
+//! delay, a source with writers behind the cluster's back, clients; faults of every kind; and checkers for each promise.
+//!
+//! One seed is one world, to the byte. See `docs/decisions/0021-simulator.md`.
+
+pub mod check;
+mod clock;
+mod disk;
+pub mod fault;
+pub mod history;
+mod host;
+pub mod hunt;
+pub mod many;
+pub mod measure;
+mod names;
+mod network;
+pub mod options;
+mod queue;
+mod rng;
+pub mod run;
+pub mod shrink;
+mod source;
+mod store;
+mod story;
+mod traffic;
+mod value;
+mod world;

@@ -1,0 +1,11 @@
+//! The simulator's command line.
+
+mod cli;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    cli::run(&args)
+}

@@ -1,0 +1,137 @@
+//! The links: what gets lost, comes late, comes twice, or does not get through at all.
+
+use crate::queue::Micros;
+use crate::rng::Rng;
+
+/// A set of hosts by their numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Set(Vec<u64>);
+
+impl Set {
+    /// Puts a host in.
+    pub fn insert(&mut self, host: usize) {
+        let word = host / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (host % 64);
+    }
+
+    /// Whether it is in.
+    pub fn has(&self, host: usize) -> bool {
+        self.0.get(host / 64).is_some_and(|word| word >> (host % 64) & 1 == 1)
+    }
+}
+
+/// How bad the links are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weather {
+    /// Lost, of a million.
+    pub loss_ppm: u32,
+    /// Delivered twice, of a million.
+    pub twice_ppm: u32,
+    /// Overtaken by later ones, of a million: these take up to `late_us`.
+    pub late_ppm: u32,
+    /// How late those come at most.
+    pub late_us: Micros,
+    /// The least delay.
+    pub delay_us: Micros,
+    /// What is added to it at most in good weather.
+    pub jitter_us: Micros,
+}
+
+/// Nothing passes from one set to the other.
+#[derive(Debug)]
+struct Cut {
+    id: u32,
+    from: Set,
+    to: Set,
+}
+
+/// The links between hosts.
+#[derive(Debug)]
+pub struct Network {
+    /// The weather now.
+    pub weather: Weather,
+    cuts: Vec<Cut>,
+    rng: Rng,
+    /// Messages that hosts gave to it.
+    pub sent: u64,
+}
+
+impl Network {
+    /// Links with their own chance.
+    pub fn new(weather: Weather, rng: Rng) -> Network {
+        Network { weather, cuts: Vec::new(), rng, sent: 0 }
+    }
+
+    /// Cuts the way from one set to another.
+    pub fn cut(&mut self, id: u32, from: Set, to: Set) {
+        self.cuts.push(Cut { id, from, to });
+    }
+
+    /// Ends a cut.
+    pub fn mend(&mut self, id: u32) {
+        self.cuts.retain(|cut| cut.id != id);
+    }
+
+    /// Ends all cuts, and the bad weather with them.
+    pub fn heal(&mut self) {
+        self.cuts.clear();
+        self.weather = Weather { loss_ppm: 0, twice_ppm: 0, late_ppm: 0, ..self.weather };
+    }
+
+    /// Whether a cut lies between them now.
+    pub fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cuts.iter().any(|cut| cut.from.has(from) && cut.to.has(to))
+    }
+
+    /// After which delays a message that is sent now arrives: none, one or two.
+    pub fn carry(&mut self, from: usize, to: usize) -> [Option<Micros>; 2] {
+        self.sent += 1;
+        if self.is_cut(from, to) || self.rng.ppm(self.weather.loss_ppm) {
+            return [None, None];
+        }
+        let twice = self.rng.ppm(self.weather.twice_ppm);
+        [Some(self.delay()), twice.then(|| self.delay())]
+    }
+
+    fn delay(&mut self) -> Micros {
+        let most = match self.rng.ppm(self.weather.late_ppm) {
+            true => self.weather.late_us,
+            false => self.weather.jitter_us,
+        };
+        self.weather.delay_us + self.rng.below(most + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(weather: Weather) -> Network {
+        Network::new(weather, Rng::new(1, 1))
+    }
+
+    #[test]
+    fn a_cut_is_one_way_until_it_is_mended() {
+        let mut network = network(Weather { delay_us: 5, ..Weather::default() });
+        let (mut left, mut right) = (Set::default(), Set::default());
+        left.insert(1);
+        right.insert(70);
+        network.cut(9, left, right);
+        assert_eq!(network.carry(1, 70), [None, None]);
+        assert_eq!(network.carry(70, 1), [Some(5), None]);
+        network.mend(9);
+        assert_eq!(network.carry(1, 70), [Some(5), None]);
+    }
+
+    #[test]
+    fn loss_and_doubling_come_as_often_as_was_said() {
+        let mut network = network(Weather { loss_ppm: 200_000, twice_ppm: 100_000, ..Weather::default() });
+        let got: Vec<_> = (0..10_000).map(|_| network.carry(0, 1)).collect();
+        let lost = got.iter().filter(|arrivals| arrivals[0].is_none()).count();
+        let twice = got.iter().filter(|arrivals| arrivals[1].is_some()).count();
+        assert!((1800..2200).contains(&lost) && (700..900).contains(&twice), "{lost} {twice}");
+    }
+}

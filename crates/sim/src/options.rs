@@ -1,0 +1,180 @@
+//! What kind of world a seed makes. Not every fault is in each: a world with few kinds lets each do its worst.
+
+use crate::fault::{self, Fault, Taste, What};
+use crate::network::Weather;
+use crate::queue::Micros;
+use crate::rng::Rng;
+use clearwell_cluster::Planted;
+
+/// A second.
+pub const SECOND: Micros = 1_000_000;
+
+/// All that distinguishes one world from another.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The seed.
+    pub seed: u64,
+    /// Nodes at the start.
+    pub nodes: u16,
+    /// Near caches.
+    pub near: u16,
+    /// Sessions of clients.
+    pub clients: u16,
+    /// Keys and tags.
+    pub keys: u32,
+    /// Tags.
+    pub tags: u32,
+    /// Slots.
+    pub slots: u16,
+    /// Replicas at the start.
+    pub replicas: u8,
+    /// When faults end.
+    pub heal: Micros,
+    /// When clients end.
+    pub quiet: Micros,
+    /// When all must have converged.
+    pub end: Micros,
+    /// The links.
+    pub weather: Weather,
+    /// The most that a clock is wrong.
+    pub drift_ppm: i32,
+    /// A client's pause between operations, at most.
+    pub think: Micros,
+    /// How many of a hundred operations change something.
+    pub writes_percent: u32,
+    /// How many of a hundred writes go behind the cluster's back.
+    pub behind_percent: u32,
+    /// How many in a million statements fail or stay unanswered in ordinary times.
+    pub source_ppm: u32,
+    /// How long a statement takes at most in ordinary times.
+    pub statement_us: Micros,
+    /// Whether statements may take effect long after they were given up.
+    pub late_statements: bool,
+    /// The feed's delay at most.
+    pub feed_us: Micros,
+    /// Members begin with one node and join by gossip.
+    pub gossip_start: bool,
+    /// As in the members' settings.
+    pub hints_most: usize,
+    /// As in the members' settings.
+    pub tail_most: usize,
+    /// As in the members' settings.
+    pub digest_ms: u64,
+    /// All keys have a source.
+    pub only_source: bool,
+    /// Length of values.
+    pub value_bytes: usize,
+    /// The bug that is switched on.
+    pub planted: Option<Planted>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Options {
+    /// The world of a seed; `nodes` 0 lets the seed decide, 3 to 30.
+    pub fn draw(seed: u64, nodes: u16, seconds: u64, planted: Option<Planted>) -> Options {
+        let mut rng = Rng::new(seed, 1);
+        let drawn = match rng.below(10) {
+            0..4 => rng.range(3, 5),
+            4..7 => rng.range(5, 9),
+            7..9 => rng.range(8, 15),
+            _ => rng.range(16, 30),
+        } as u16;
+        let nodes = if nodes == 0 { drawn } else { nodes };
+        let near = rng.below(5) as u16;
+        let end = seconds * SECOND;
+        let heal = end * 6 / 10;
+        let drift_ppm = *rng.pick(&[0, 500, 5_000, 30_000, 49_000]);
+        let taste = Options::taste(&mut rng, drift_ppm);
+        let faults = fault::draw(&mut Rng::new(seed, 2), taste, nodes, nodes + near, SECOND, heal);
+        Options {
+            seed,
+            nodes,
+            near,
+            clients: rng.range(2, 6) as u16,
+            keys: *rng.pick(&[10, 20, 40]),
+            tags: rng.range(2, 8) as u32,
+            slots: *rng.pick(&[8, 16, 32]),
+            replicas: *rng.pick(&[1, 1, 1, 2]),
+            heal,
+            quiet: end * 9 / 10,
+            end,
+            weather: Options::weather(&mut rng),
+            drift_ppm,
+            think: rng.range(20, 150) * 1000,
+            writes_percent: *rng.pick(&[5, 20, 40]),
+            behind_percent: *rng.pick(&[0, 20, 50]),
+            source_ppm: *rng.pick(&[0, 0, 20_000]),
+            statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
+            late_statements: rng.percent(25),
+            feed_us: *rng.pick(&[2_000, 50_000, 1_000_000]),
+            gossip_start: rng.percent(20),
+            hints_most: *rng.pick(&[8, 100, 100_000]),
+            tail_most: *rng.pick(&[8, 100, 100_000]),
+            digest_ms: *rng.pick(&[2_000, 10_000]),
+            only_source: false,
+            value_bytes: 0,
+            planted,
+            faults,
+        }
+    }
+
+    fn taste(rng: &mut Rng, drift_ppm: i32) -> Taste {
+        let kinds = match rng.below(5) {
+            0 => (1 << fault::KINDS) - 1,
+            1 => 1 << rng.below(u64::from(fault::KINDS)),
+            _ => rng.next() as u32 & rng.next() as u32,
+        };
+        let count = *rng.pick(&[0, 2, 4, 8, 16]);
+        let longest_us = *rng.pick(&[500_000, 3 * SECOND, 8 * SECOND, 25 * SECOND]);
+        Taste { kinds, count, longest_us, drift_ppm }
+    }
+
+    fn weather(rng: &mut Rng) -> Weather {
+        Weather {
+            loss_ppm: *rng.pick(&[0, 0, 1_000, 20_000, 100_000]),
+            twice_ppm: *rng.pick(&[0, 0, 10_000, 50_000]),
+            late_ppm: *rng.pick(&[0, 0, 10_000, 50_000]),
+            late_us: *rng.pick(&[20_000, 500_000, 3 * SECOND]),
+            delay_us: *rng.pick(&[100, 500, 5_000]),
+            jitter_us: *rng.pick(&[200, 2_000, 20_000]),
+        }
+    }
+
+    /// A world of hundreds of nodes: a tenth of them crash, the rest is cut in two for a while, everything else is usual.
+    #[must_use]
+    pub fn crowd(self) -> Options {
+        let mut rng = Rng::new(self.seed, 5);
+        let nodes = u64::from(self.nodes);
+        let crash = |rng: &mut Rng| {
+            let what = What::Crash { host: rng.below(nodes) as u16, outputs: rng.below(5) as u8, disk: true };
+            Fault { at: rng.range(5, 15) * SECOND, us: rng.range(1, 15) * SECOND, what }
+        };
+        let mut faults: Vec<Fault> = (0..nodes / 10).map(|_| crash(&mut rng)).collect();
+        let side = rng.next() & rng.next();
+        faults.push(Fault { at: 12 * SECOND, us: 12 * SECOND, what: What::Cut { side, one_way: false } });
+        faults.sort_by_key(|fault| fault.at);
+        let weather = Weather { loss_ppm: 1_000, delay_us: 200, jitter_us: 2_000, ..Weather::default() };
+        Options {
+            faults,
+            weather,
+            slots: 1024,
+            clients: 50,
+            keys: 200,
+            gossip_start: false,
+            replicas: 2,
+            ..self
+        }
+    }
+
+    /// The same world without anything that goes wrong.
+    #[must_use]
+    pub fn calm(mut self) -> Options {
+        self.faults.clear();
+        self.weather = Weather { delay_us: 200, jitter_us: 300, ..Weather::default() };
+        self.source_ppm = 0;
+        self.late_statements = false;
+        self.drift_ppm = 0;
+        self
+    }
+}

@@ -1,0 +1,114 @@
+//! A failing seed made small: faults, clients and operations are left out as long as the same checker still complains.
+
+use crate::network::Weather;
+use crate::options::Options;
+use crate::run::{Mask, Report, run};
+
+/// What is left of a failing seed.
+pub struct Small {
+    /// What is left out.
+    pub mask: Mask,
+    /// The world, with its weather improved where that changed nothing.
+    pub options: Options,
+    /// How it fails now.
+    pub report: Report,
+    checker: &'static str,
+    tries: usize,
+}
+
+/// Tries at most `tries` smaller worlds.
+pub fn shrink(options: Options, report: Report, tries: usize) -> Small {
+    let checker = report.violations.first().map_or("", |violation| violation.checker);
+    let faults = vec![false; options.faults.len()];
+    let clients = vec![false; usize::from(options.clients)];
+    let mask = Mask { faults, clients, ops: None };
+    let mut small = Small { mask, options, report, checker, tries };
+    small.drop_faults();
+    small.improve_weather();
+    small.drop_clients();
+    small.drop_ops();
+    small
+}
+
+impl Small {
+    /// Keeps a smaller world when it fails as well.
+    fn attempt(&mut self, options: Options, mask: Mask) -> bool {
+        if self.tries == 0 {
+            return false;
+        }
+        self.tries -= 1;
+        let report = run(options.clone(), mask.clone());
+        let fails = report.violations.iter().any(|violation| violation.checker == self.checker);
+        if fails {
+            (self.options, self.mask, self.report) = (options, mask, report);
+        }
+        fails
+    }
+
+    /// Halves first, then one by one.
+    fn drop_faults(&mut self) {
+        let count = self.mask.faults.len();
+        let mut width = count.next_power_of_two();
+        while width > 0 {
+            for from in (0..count).step_by(width) {
+                let mut mask = self.mask.clone();
+                let part = &mut mask.faults[from..(from + width).min(count)];
+                if part.iter().all(|dropped| *dropped) {
+                    continue;
+                }
+                part.fill(true);
+                self.attempt(self.options.clone(), mask);
+            }
+            width /= 2;
+        }
+    }
+
+    fn improve_weather(&mut self) {
+        let now = self.options.weather;
+        for weather in [
+            Weather { loss_ppm: 0, twice_ppm: 0, late_ppm: 0, ..now },
+            Weather { loss_ppm: 0, ..now },
+            Weather { twice_ppm: 0, ..now },
+            Weather { late_ppm: 0, ..now },
+        ] {
+            let options = Options { weather, ..self.options.clone() };
+            self.attempt(options, self.mask.clone());
+        }
+        let near = Options { near: 0, ..self.options.clone() };
+        self.attempt(near, self.mask.clone());
+        let drift = Options { drift_ppm: 0, ..self.options.clone() };
+        self.attempt(drift, self.mask.clone());
+    }
+
+    fn drop_clients(&mut self) {
+        for client in 0..self.mask.clients.len() {
+            let mut mask = self.mask.clone();
+            mask.clients[client] = true;
+            self.attempt(self.options.clone(), mask);
+        }
+    }
+
+    fn drop_ops(&mut self) {
+        let (mut from, mut to) = (0u32, 4096u32);
+        let mut step = 2048;
+        while step > 4 {
+            if to - from > step && self.attempt(self.options.clone(), self.with_ops(from, to - step)) {
+                to -= step;
+            } else if to - from > step && self.attempt(self.options.clone(), self.with_ops(from + step, to)) {
+                from += step;
+            } else {
+                step /= 2;
+            }
+        }
+    }
+
+    fn with_ops(&self, from: u32, to: u32) -> Mask {
+        Mask { ops: Some((from, to)), ..self.mask.clone() }
+    }
+
+    /// The faults that are needed.
+    pub fn faults(&self) -> impl Iterator<Item = &crate::fault::Fault> {
+        let kept = self.options.faults.iter().zip(&self.mask.faults).filter(|(_, dropped)| !**dropped);
+        kept.map(|(fault, _)| fault)
+    }
+}

@@ -1,0 +1,160 @@
+//! A model database: rows with a total order of commits, and fences by slot.
+
+use std::sync::Arc;
+
+use clearwell_cluster::{Bytes, Entry, Epoch, Slot};
+use clearwell_engine::Version;
+
+use crate::names::{KeyId, Names};
+use crate::queue::Micros;
+use crate::rng::mix;
+use crate::value::{Value, WriteId};
+
+/// What is known of a write, from the moment when somebody wanted it.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Its key.
+    pub key: KeyId,
+    /// Whether it removes the value.
+    pub removes: bool,
+}
+
+/// A commit. Its version is its place in the log, from 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit {
+    /// When.
+    pub at: Micros,
+    /// The key.
+    pub key: KeyId,
+    /// The write.
+    pub write: WriteId,
+    /// Whether the cluster made it, as against a writer behind its back.
+    pub through: bool,
+    /// When the feed's invalidation of it was acknowledged.
+    pub told: Option<Micros>,
+}
+
+/// The database.
+#[derive(Debug)]
+pub struct Source {
+    /// All commits in order.
+    pub log: Vec<Commit>,
+    /// All writes; the first is nobody's.
+    pub writes: Vec<Written>,
+    newest: Vec<u32>,
+    by_write: Vec<u32>,
+    fences: Vec<Epoch>,
+    value_bytes: usize,
+    tags: Vec<Arc<[Bytes]>>,
+    depends: Vec<Arc<[Bytes]>>,
+    keys: Vec<Bytes>,
+}
+
+impl Source {
+    /// A database without rows.
+    pub fn new(names: &Names, slots: u16, value_bytes: usize) -> Source {
+        let none: Arc<[Bytes]> = Arc::from([]);
+        let on = |id| names.depends(id).map_or(Arc::clone(&none), |on| Arc::from([names.key(on).clone()]));
+        Source {
+            log: Vec::new(),
+            writes: vec![Written { key: 0, removes: false }],
+            newest: vec![0; names.key_count() as usize],
+            by_write: vec![0],
+            fences: vec![Epoch(0); usize::from(slots)],
+            value_bytes,
+            tags: (0..names.tag_count()).map(|tag| Arc::from([names.tag(tag).clone()])).collect(),
+            depends: (0..names.key_count()).map(on).collect(),
+            keys: (0..names.key_count()).map(|id| names.key(id).clone()).collect(),
+        }
+    }
+
+    /// Somebody wants to write.
+    pub fn intend(&mut self, key: KeyId, removes: bool) -> WriteId {
+        self.writes.push(Written { key, removes });
+        self.by_write.push(0);
+        (self.writes.len() - 1) as WriteId
+    }
+
+    /// The tag of what a write wrote: so most writes of a key move it from one tag to another.
+    pub fn tag_of(&self, write: WriteId) -> u32 {
+        (mix(u64::from(write)) % self.tags.len() as u64) as u32
+    }
+
+    /// That tag, as a list of names.
+    pub fn tags_of(&self, write: WriteId) -> Arc<[Bytes]> {
+        Arc::clone(&self.tags[self.tag_of(write) as usize])
+    }
+
+    /// What a write's value looks like when it did not come from here.
+    pub fn value_of(&self, write: WriteId) -> Option<Bytes> {
+        let removes = self.writes[write as usize].removes;
+        (!removes).then(|| Value { write, read: 0 }.encode(self.value_bytes))
+    }
+
+    /// Reads a row.
+    pub fn read(&self, key: KeyId, now: Micros) -> Entry {
+        let version = self.newest[key as usize];
+        let write = version.checked_sub(1).map_or(0, |place| self.log[place as usize].write);
+        let there = write != 0 && !self.writes[write as usize].removes;
+        Entry {
+            key: self.keys[key as usize].clone(),
+            value: there.then(|| Value { write, read: now }.encode(self.value_bytes)),
+            version: Version(u64::from(version)),
+            tags: self.tags_of(write),
+            dependencies: Arc::clone(&self.depends[key as usize]),
+        }
+    }
+
+    /// Commits. The same write twice is one commit when `once`.
+    pub fn commit(&mut self, write: WriteId, through: bool, once: bool, now: Micros) -> Version {
+        let before = self.by_write[write as usize];
+        if once && before != 0 {
+            return Version(u64::from(before));
+        }
+        let key = self.writes[write as usize].key;
+        self.log.push(Commit { at: now, key, write, through, told: None });
+        let version = self.log.len() as u32;
+        self.newest[key as usize] = version;
+        self.by_write[write as usize] = version;
+        Version(u64::from(version))
+    }
+
+    /// Whether a statement of this epoch may change the slot's keys.
+    pub fn admits(&self, fence: (Slot, Epoch)) -> bool {
+        fence.1 >= self.fences[usize::from(fence.0.0)]
+    }
+
+    /// Refuses statements of earlier epochs from now on.
+    pub fn fence(&mut self, slots: &[Slot], epoch: Epoch) {
+        for slot in slots {
+            let fence = &mut self.fences[usize::from(slot.0)];
+            *fence = epoch.max(*fence);
+        }
+    }
+
+    /// The version of a key's row, 0 for none.
+    pub fn newest(&self, key: KeyId) -> u64 {
+        u64::from(self.newest[key as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_ordered_read_back_and_fenced() {
+        let mut source = Source::new(&Names::new(10, 3), 8, 0);
+        let (one, two) = (source.intend(1, false), source.intend(1, true));
+        assert_eq!(source.commit(one, true, true, 10), Version(1));
+        assert_eq!(source.commit(one, true, true, 11), Version(1), "one write is one commit");
+        let entry = source.read(1, 12);
+        assert_eq!(entry.value.as_deref().map(Value::decode), Some(Value { write: one, read: 12 }));
+        source.commit(two, false, true, 13);
+        let entry = source.read(1, 14);
+        assert_eq!((entry.value, entry.version), (None, Version(2)));
+        source.fence(&[Slot(3)], Epoch(4));
+        assert!(!source.admits((Slot(3), Epoch(3))) && source.admits((Slot(3), Epoch(4))));
+        assert!(source.admits((Slot(2), Epoch(1))));
+    }
+}

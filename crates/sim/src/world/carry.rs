@@ -1,0 +1,281 @@
+//! One step of a host, and its outputs carried out in their order; a crash may come after any of them.
+
+use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outbox, Outcome, Persist, To};
+
+use super::{Happening, Statement, Wanted, World};
+use clearwell_engine::Scope;
+
+use crate::history::{Found, Got, RANKS};
+use crate::host::State;
+use crate::names::{Class, number};
+use crate::value::Value;
+
+impl World {
+    pub(super) fn step(&mut self, host: usize, input: Input) {
+        let there = &mut self.hosts[host];
+        let now = there.clock.read(self.now);
+        let Some(actor) = there.actor.as_mut().filter(|_| there.state == State::Up) else { return };
+        let mut out = std::mem::take(&mut self.scratch);
+        actor.step(now, input, &mut out);
+        self.steps += 1;
+        if !out.is_empty() && !self.carry_out(host, &mut out) {
+            self.crash(host);
+        }
+        out.persist.clear();
+        out.apply.clear();
+        out.ask.clear();
+        out.send.clear();
+        out.answer.clear();
+        out.tell.clear();
+        self.scratch = out;
+    }
+
+    /// False when the process died on the way.
+    fn carry_out(&mut self, host: usize, out: &mut Outbox) -> bool {
+        for what in out.persist.drain(..) {
+            if self.burns(host) {
+                return false;
+            }
+            if let Persist::Journal(entry) = &what {
+                self.note_rank(entry.value.as_deref(), entry.version.0);
+            }
+            self.hosts[host].disk.write(what);
+        }
+        for what in out.apply.drain(..) {
+            if self.burns(host) {
+                return false;
+            }
+            self.apply(host, what);
+        }
+        for (job, ask) in out.ask.drain(..) {
+            if self.burns(host) {
+                return false;
+            }
+            self.ask(host, job, ask);
+        }
+        for (to, message) in out.send.drain(..) {
+            if self.burns(host) {
+                return false;
+            }
+            self.send(host, to, message);
+        }
+        for (ticket, answer) in out.answer.drain(..) {
+            if self.burns(host) {
+                return false;
+            }
+            self.answer(host, ticket.0, answer);
+        }
+        for event in out.tell.drain(..) {
+            self.hear(host, event);
+        }
+        true
+    }
+
+    /// Whether a planned crash comes now.
+    fn burns(&mut self, host: usize) -> bool {
+        match &mut self.hosts[host].fuse {
+            None => false,
+            Some((0, _)) => true,
+            Some((left, _)) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+
+    fn apply(&mut self, host: usize, what: Apply) {
+        if self.trace.is_some() {
+            self.tell_apply(host, &what);
+        }
+        let there = &mut self.hosts[host];
+        match what {
+            Apply::Invalidate(invalidation) => there.store.invalidate(&invalidation),
+            Apply::Put(entry) => there.store.put(entry),
+            Apply::Fill { job, entry } => {
+                let began = job.map(|job| {
+                    let at = there.loads.iter().position(|&(load, _)| load == job.0);
+                    // A job that is not known any more began before all that is remembered.
+                    at.map_or(0, |at| there.loads.swap_remove(at).1)
+                });
+                there.store.fill(entry, began);
+            }
+            Apply::Drop(keys) => {
+                for key in &keys {
+                    there.store.remove(number(key));
+                }
+            }
+            Apply::Clear(slots) => there.store.clear(&slots),
+        }
+    }
+
+    fn ask(&mut self, host: usize, job: Job, ask: Ask) {
+        let at = host as u32;
+        let there = &mut self.hosts[host];
+        let incarnation = there.peer.incarnation;
+        let statement = |what| Box::new(Statement { host: at, incarnation, job, what });
+        match ask {
+            Ask::Load { key, validate } => {
+                let key = number(&key);
+                let sourced = self.history.names.class(key) != Class::Cache;
+                let entry = there.store.live(key).filter(|_| !(validate && sourced)).cloned();
+                let began = there.store.seq();
+                if there.loads.len() > 256 {
+                    there.loads.remove(0);
+                }
+                there.loads.push((job.0, began));
+                if entry.is_some() || !sourced {
+                    self.done_soon(at, job, Outcome::Loaded { entry, stored: true });
+                } else {
+                    self.send_statement(statement(Wanted::Load(key)));
+                }
+            }
+            Ask::Commit { id, fence, .. } => {
+                self.send_statement(statement(Wanted::Commit { write: id as u32, once: true, fence }));
+            }
+            Ask::Flush { entry, fence } => {
+                let write = entry.value.as_deref().map_or(0, |value| Value::decode(value).write);
+                self.note_rank(entry.value.as_deref(), entry.version.0);
+                self.send_statement(statement(Wanted::Commit { write, once: false, fence }));
+            }
+            Ask::Fence { slots, epoch } => self.send_statement(statement(Wanted::Fence { slots, epoch })),
+            Ask::Export { slots } => {
+                let entries = there.store.export(&slots);
+                self.done_soon(at, job, Outcome::Exported(entries));
+            }
+            Ask::Digest { slots } => {
+                let digests = there.store.digests(&slots);
+                self.done_soon(at, job, Outcome::Digested(digests));
+            }
+        }
+    }
+
+    fn done_soon(&mut self, host: u32, job: Job, outcome: Outcome) {
+        let incarnation = self.hosts[host as usize].peer.incarnation;
+        let outcome = Box::new(outcome);
+        self.queue.push(self.now + 20, Happening::Done { host, incarnation, job, outcome });
+    }
+
+    fn send(&mut self, from: usize, to: To, message: Message) {
+        let Some(host) = self.host_of(to) else { return };
+        self.traffic.count(from, host, &message);
+        self.check_grant(from, &message);
+        let [first, second] = self.network.carry(from, host);
+        if self.trace.as_ref().is_some_and(|trace| trace.messages) {
+            self.tell_message(from, host, first.is_none(), &message);
+        }
+        let peer = self.hosts[from].peer;
+        let deliver = |message| Happening::Deliver { host: host as u32, from: peer, to, message };
+        if let Some(after) = second {
+            self.queue.push(self.now + after, deliver(Box::new(message.clone())));
+        }
+        if let Some(after) = first {
+            self.queue.push(self.now + after, deliver(Box::new(message)));
+        }
+    }
+
+    fn answer(&mut self, host: usize, ticket: u64, answer: Answer) {
+        self.hosts[host].waiting.retain(|&other| other != ticket);
+        match answer {
+            Answer::Value { entry, token } => {
+                if let Some(entry) = &entry {
+                    self.note_rank(entry.value.as_deref(), entry.version.0);
+                }
+                let value = entry.as_ref().and_then(|entry| entry.value.as_deref()).map(Value::decode);
+                let version = entry.as_ref().map_or(0, |entry| entry.version.0);
+                let found = Found { value, version, local: false, age_ms: None };
+                self.answered(ticket, Got::Value(found), Some(token));
+            }
+            Answer::Written(done) | Answer::Invalidated(done) => {
+                let version = done.version.map(|version| version.0);
+                let got = Got::Done { version, survives: done.survives };
+                self.answered(ticket, got, Some(done.token));
+            }
+            Answer::Refused(refusal) => {
+                let surely = refusal != clearwell_cluster::Refusal::Unknown;
+                self.answered(ticket, Got::Refused { surely }, None);
+            }
+        }
+    }
+
+    fn note_rank(&mut self, value: Option<&[u8]>, version: u64) {
+        if let Some(value) = value.filter(|_| version >= RANKS) {
+            self.history.rank(Value::decode(value).write, version);
+        }
+    }
+
+    fn hear(&mut self, host: usize, event: Event) {
+        self.tell(None, |_| match &event {
+            Event::View(epoch) => format!("host {host} follows view {}", epoch.0),
+            Event::Suspect(peer) => format!("host {host} suspects host {}", peer.node.0 - 1),
+            Event::Dead(peer) => format!("host {host} takes host {} for dead", peer.node.0 - 1),
+            Event::Owns(epoch, slots) => {
+                format!("host {host} begins to own {} slots in view {}", slots.len(), epoch.0)
+            }
+            Event::Lost(slots) => format!("host {host} begins {} slots empty", slots.len()),
+            Event::Doubted(peer, count) => {
+                format!("host {host} doubts {count} copies of host {}", peer.node.0 - 1)
+            }
+            Event::Differed(slot) => format!("slot {} differs at host {host}", slot.0),
+        });
+    }
+
+    /// Everything but what goes on all the time.
+    fn tell_message(&mut self, from: usize, to: usize, is_lost: bool, message: &Message) {
+        const LONGEST: usize = 400;
+        let is_routine = matches!(
+            message,
+            Message::Gossip(_)
+                | Message::LeaseAsk(_)
+                | Message::LeaseGrant(_)
+                | Message::Heartbeat(_)
+                | Message::Beat(_)
+        );
+        if is_routine {
+            return;
+        }
+        let mut text = format!("{message:?}");
+        text.truncate(LONGEST);
+        let lost = if is_lost { ", lost" } else { "" };
+        self.tell(None, |_| format!("  {from} to {to}{lost}: {text}"));
+    }
+
+    fn tell_apply(&mut self, host: usize, what: &Apply) {
+        let (key, text) = match what {
+            Apply::Invalidate(one) => {
+                let (key, scope) = scope_text(&one.scope);
+                let version =
+                    one.version.map_or(String::new(), |version| format!(" older than {:x}", version.0));
+                (key, format!("takes away {scope}{version}"))
+            }
+            Apply::Put(entry) => (
+                Some(number(&entry.key)),
+                format!("puts {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key))),
+            ),
+            Apply::Fill { entry, .. } => (
+                Some(number(&entry.key)),
+                format!("fills {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key))),
+            ),
+            Apply::Drop(keys) => {
+                let of = self.trace.as_ref().and_then(|trace| trace.key);
+                let drops = keys.iter().map(|key| number(key)).find(|&key| of.is_none_or(|of| of == key));
+                let Some(key) = drops else { return };
+                (Some(key), "drops it".into())
+            }
+            Apply::Clear(slots) => (None, format!("clears {} slots", slots.len())),
+        };
+        self.tell(key, |_| format!("host {host} {text}"));
+    }
+}
+
+/// A scope for people, and the key that it is about when it is one that everybody knows to be a single key's.
+fn scope_text(scope: &Scope) -> (Option<u32>, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match scope {
+        Scope::Key(key) => (Some(number(key)), format!("key {}", text(key))),
+        Scope::Tag(tag) => (None, format!("tag {}", text(tag))),
+        Scope::Dependents(name) => (None, format!("what depends on {}", text(name))),
+        Scope::Pattern(_) | Scope::Prefix(_) => (None, "a pattern".into()),
+        Scope::Event(event) => (None, format!("what depends on event {}", event.name)),
+        Scope::Everything => (None, "everything".into()),
+    }
+}

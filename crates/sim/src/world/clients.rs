@@ -1,0 +1,231 @@
+//! Clients: sessions that read, write and invalidate, here and there, and hand their tokens on.
+
+use std::sync::Arc;
+
+use clearwell_cluster::request::Strategy;
+use clearwell_cluster::{Level, Token};
+use clearwell_engine::{Glob, Scope};
+
+use super::{Happening, World};
+use crate::history::{Covered, Deed, Got, Op};
+use crate::host::State;
+use crate::names::{Class, KeyId, Names};
+use crate::options::SECOND;
+use crate::queue::Micros;
+use crate::rng::{Rng, mix};
+
+/// A session.
+#[derive(Debug, Default)]
+pub struct Client {
+    token: Token,
+    home: usize,
+    count: u32,
+    waits: Option<u32>,
+}
+
+/// The engine's words for what an invalidation covers.
+pub fn scope_of(names: &Names, covered: Covered) -> Arc<Scope> {
+    Arc::new(match covered {
+        Covered::Key(key) => Scope::Key((**names.key(key)).into()),
+        Covered::Tag(tag) => Scope::Tag((**names.tag(tag)).into()),
+        Covered::Class(letter) => {
+            let glob = Glob::new(format!("{letter}*").as_bytes()).expect("a letter and a star are a pattern");
+            Scope::Pattern(glob)
+        }
+        Covered::Everything => Scope::Everything,
+    })
+}
+
+/// How long a client waits for an answer.
+const PATIENCE: Micros = 12 * SECOND;
+
+impl World {
+    pub(super) fn begin_clients(&mut self) {
+        for index in 0..self.options.clients {
+            self.clients.push(Client {
+                home: mix(u64::from(index) ^ self.options.seed) as usize,
+                ..Client::default()
+            });
+            if !self.mask.clients.get(usize::from(index)).copied().unwrap_or(false) {
+                self.queue.push(SECOND / 2 + u64::from(index) * 1000, Happening::ClientTurn(index));
+            }
+        }
+    }
+
+    pub(super) fn token_of(&self, client: u16) -> Token {
+        self.clients.get(usize::from(client)).map_or_else(Token::default, |client| client.token.clone())
+    }
+
+    /// A client does the next thing.
+    pub(super) fn client_turn(&mut self, index: u16) {
+        if self.now >= self.options.quiet {
+            return;
+        }
+        let client = &mut self.clients[usize::from(index)];
+        let count = client.count;
+        client.count += 1;
+        let mut rng = Rng::new(self.options.seed ^ u64::from(index) << 48, 10_000 + u64::from(count));
+        let skipped = self.mask.ops.is_some_and(|(from, to)| !(from..to).contains(&count));
+        if skipped {
+            self.next_turn(index, &mut rng);
+            return;
+        }
+        if rng.percent(15) {
+            self.clients[usize::from(index)].home = rng.next() as usize;
+        }
+        let home = self.clients[usize::from(index)].home;
+        let deed = self.draw_deed(index, &mut rng);
+        match deed {
+            None => self.next_turn(index, &mut rng),
+            Some((key, deed)) => self.ask_somebody(index, home, key, deed),
+        }
+    }
+
+    fn next_turn(&mut self, index: u16, rng: &mut Rng) {
+        let think = 1 + rng.below(2 * self.options.think);
+        self.queue.push(self.now + think, Happening::ClientTurn(index));
+    }
+
+    /// What is to be done through the cluster; `None` when it was done already.
+    fn draw_deed(&mut self, index: u16, rng: &mut Rng) -> Option<(KeyId, Deed)> {
+        let key = self.draw_key(rng);
+        if rng.percent(3) {
+            let from = rng.below(u64::from(self.options.clients)) as u16;
+            let token = self.clients[usize::from(from)].token.clone();
+            self.clients[usize::from(index)].token.merge(&token);
+            let op = self.op(index, 0, key, Deed::TakeToken { from });
+            let at = self.history.begin(op);
+            self.history.end(at, self.now, Got::Done { version: None, survives: true });
+            return None;
+        }
+        if rng.percent(4) {
+            return Some((key, Deed::Invalidate(self.draw_scope(key, rng), rng.percent(30))));
+        }
+        if !rng.percent(self.options.writes_percent) {
+            let level = match rng.below(10) {
+                0 | 1 => Level::Strong,
+                2..5 => Level::Session,
+                5 | 6 => Level::Bounded(*rng.pick(&[500, 2000, 2000, 5000])),
+                7 | 8 => Level::Eventual,
+                _ => Level::Weak,
+            };
+            return Some((key, Deed::Read(level)));
+        }
+        let class = self.history.names.class(key);
+        if class == Class::Source && rng.percent(self.options.behind_percent) {
+            self.commit_behind(key, rng);
+            return None;
+        }
+        let write = self.history.source.intend(key, class == Class::Source && rng.percent(5));
+        let strategy = match class {
+            Class::Source => *rng.pick(&[Strategy::Through, Strategy::Invalidate]),
+            Class::Back => Strategy::Back,
+            Class::Cache => Strategy::CacheOnly,
+        };
+        Some((key, Deed::Write(strategy, write)))
+    }
+
+    /// A few keys are asked for much more often than the others.
+    fn draw_key(&self, rng: &mut Rng) -> KeyId {
+        let keys = u64::from(self.options.keys);
+        let most = if rng.percent(50) { keys.min(10) } else { keys };
+        rng.below(most) as KeyId
+    }
+
+    fn draw_scope(&self, key: KeyId, rng: &mut Rng) -> Covered {
+        match rng.below(20) {
+            0..8 => Covered::Key(key),
+            8..18 => Covered::Tag(rng.below(u64::from(self.options.tags)) as u32),
+            18 => Covered::Class('s'),
+            _ => Covered::Everything,
+        }
+    }
+
+    /// A transaction that the cluster does not make: one to three rows.
+    fn commit_behind(&mut self, key: KeyId, rng: &mut Rng) {
+        let (rows, keys) = (rng.range(1, 3) as u32, self.options.keys);
+        for key in (0..rows).map(|n| (key + n) % keys) {
+            if self.history.names.class(key) == Class::Source {
+                let write = self.history.source.intend(key, rng.percent(5));
+                let version = self.history.source.commit(write, false, true, self.now);
+                self.tell(Some(key), |world| {
+                    format!(
+                        "somebody commits {} behind the cluster's back, version {}",
+                        world.history.names.text(key),
+                        version.0
+                    )
+                });
+            }
+        }
+    }
+
+    fn op(&self, client: u16, host: usize, key: KeyId, deed: Deed) -> Op {
+        Op { begin: self.now, end: Micros::MAX, client, host: host as u16, key, deed, got: Got::Nothing }
+    }
+
+    fn ask_somebody(&mut self, index: u16, home: usize, key: KeyId, deed: Deed) {
+        // A near cache only reads.
+        let reads = matches!(deed, Deed::Read(_));
+        let fits =
+            |host: &crate::host::Host| host.state == State::Up && (reads || !host.is_near) && !host.leaves;
+        let count = self.hosts.len();
+        let host = (0..count).map(|step| (home + step) % count).find(|&host| fits(&self.hosts[host]));
+        let Some(host) = host else {
+            self.queue.push(self.now + SECOND, Happening::ClientTurn(index));
+            return;
+        };
+        let op = self.ask_host(index, host, key, deed);
+        if self.history.ops[op as usize].got == Got::Nothing
+            && self.clients[usize::from(index)].waits == Some(op)
+        {
+            self.queue.push(self.now + PATIENCE, Happening::ClientGivesUp { op });
+        }
+    }
+
+    /// Asks one host.
+    pub fn ask_host(&mut self, client: u16, host: usize, key: KeyId, deed: Deed) -> u32 {
+        let op = self.history.begin(self.op(client, host, key, deed));
+        if let Some(client) = self.clients.get_mut(usize::from(client)) {
+            client.waits = Some(op);
+        }
+        self.submit(op);
+        op
+    }
+
+    pub(super) fn client_gives_up(&mut self, op: u32) {
+        if self.clients[usize::from(self.history.ops[op as usize].client)].waits == Some(op) {
+            self.end_op(op, Got::Nothing, None);
+        }
+    }
+
+    /// An operation has its answer, or will never have one.
+    pub(super) fn end_op(&mut self, at: u32, got: Got, token: Option<Token>) {
+        let op = self.history.ops[at as usize];
+        let index = usize::from(op.client);
+        let Some(client) = self.clients.get_mut(index) else {
+            self.history.end(at, self.now, got);
+            return;
+        };
+        if client.waits != Some(at) {
+            return;
+        }
+        client.waits = None;
+        if let Some(token) = token {
+            client.token.merge(&token);
+        }
+        let count = client.count;
+        if let (Deed::Write(_, write), Got::Done { version: Some(version), .. }) = (op.deed, got) {
+            self.history.rank(write, version);
+        }
+        self.history.end(at, self.now, got);
+        self.note(match got {
+            Got::Value(found) => found.version << 8 | 3,
+            Got::Done { version, .. } => version.unwrap_or(0) << 8 | 5,
+            Got::Refused { surely } => u64::from(surely) << 8 | 7,
+            Got::Nothing => 9,
+        });
+        self.tell(Some(op.key), |world| crate::story::line(&world.history, at));
+        let mut rng = Rng::new(self.options.seed ^ op.client as u64, 50_000 + u64::from(count));
+        self.next_turn(op.client, &mut rng);
+    }
+}

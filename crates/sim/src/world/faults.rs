@@ -1,0 +1,158 @@
+//! Faults begin and end.
+
+use clearwell_cluster::{Input, Operation};
+
+use super::{Happening, World};
+use crate::fault::What;
+use crate::host::State;
+use crate::network::Set;
+use crate::options::SECOND;
+
+impl World {
+    pub(super) fn fault_begins(&mut self, at: u32) {
+        let fault = self.options.faults[at as usize].clone();
+        let until = self.now + fault.us;
+        let line = fault.what;
+        self.tell(None, |_| {
+            format!("-- {}", crate::fault::Fault { what: line, ..fault.clone() }.to_string().trim())
+        });
+        match fault.what {
+            What::Crash { host, outputs, disk } => self.light(usize::from(host), outputs, disk, until),
+            What::Pause(host) => {
+                if let Some(host) = self.hosts.get_mut(usize::from(host)) {
+                    host.stopped_until = until.max(host.stopped_until);
+                }
+            }
+            What::Cut { side, one_way } => self.cut_sides(at, side, one_way),
+            What::Isolate { host, way } => self.isolate(at, usize::from(host), way),
+            What::SlowSource => self.slow_until = until,
+            What::FailingSource => self.failing_until = until,
+            What::FeedStalls => self.feed.stalled_until = until,
+            What::FeedGap => self.feed.gap_until = until,
+            What::Join => {
+                self.add_host(false);
+            }
+            What::Leave(host) => self.leave(usize::from(host)),
+            What::Replicas(replicas) => self.operate(Operation::Replicas(replicas), None),
+            What::Weight(host, weight) => self.operate(Operation::Weight(weight), Some(usize::from(host))),
+            What::Turn(host, ppm) => {
+                let now = self.now;
+                if let Some(host) = self.hosts.get_mut(usize::from(host)) {
+                    host.clock.turn(now, i64::from(ppm));
+                }
+            }
+            What::Near(host) => self.replace_near(usize::from(host)),
+        }
+        if matches!(fault.what, What::Cut { .. } | What::Isolate { .. }) {
+            self.queue.push(until, Happening::FaultEnds(at));
+        }
+    }
+
+    pub(super) fn fault_ends(&mut self, at: u32) {
+        self.network.mend(at);
+        self.tell(None, |world| format!("-- over: {}", world.options.faults[at as usize].to_string().trim()));
+    }
+
+    /// The crash comes with the next outputs, or in a moment.
+    fn light(&mut self, host: usize, outputs: u8, disk: bool, back: u64) {
+        if !self.is_node(host) || (!disk && self.staying() <= 3) {
+            return;
+        }
+        self.hosts[host].fuse = Some((outputs, disk));
+        let incarnation = self.hosts[host].peer.incarnation;
+        let index = host as u32;
+        self.queue.push(self.now + 150_000, Happening::Crash { host: index, incarnation });
+        match disk {
+            true => self.queue.push(back.max(self.now + 200_000), Happening::Start { host: index }),
+            false if host.is_multiple_of(2) => {
+                self.queue.push(self.now + 3 * SECOND, Happening::Forget { host: index })
+            }
+            false => {}
+        }
+    }
+
+    fn is_node(&self, host: usize) -> bool {
+        self.hosts.get(host).is_some_and(|host| !host.is_near && host.state == State::Up && !host.leaves)
+    }
+
+    fn cut_sides(&mut self, at: u32, side: u64, one_way: bool) {
+        let (mut left, mut right) = (Set::default(), Set::default());
+        for host in 0..self.hosts.len() {
+            if side >> (host % 64) & 1 == 1 { left.insert(host) } else { right.insert(host) }
+        }
+        if !one_way {
+            self.network.cut(at, right.clone(), left.clone());
+        }
+        self.network.cut(at, left, right);
+    }
+
+    /// Cuts two sets off from one another.
+    pub fn cut_between(&mut self, one: Set, other: Set) {
+        self.network.cut(u32::MAX, one.clone(), other.clone());
+        self.network.cut(u32::MAX, other, one);
+    }
+
+    /// Ends that.
+    pub fn mend_all(&mut self) {
+        self.network.mend(u32::MAX);
+    }
+
+    fn isolate(&mut self, at: u32, host: usize, way: u8) {
+        let (mut one, mut others) = (Set::default(), Set::default());
+        (0..self.hosts.len())
+            .for_each(|other| if other == host { one.insert(other) } else { others.insert(other) });
+        if way != 1 {
+            self.network.cut(at, others.clone(), one.clone());
+        }
+        if way != 2 {
+            self.network.cut(at, one, others);
+        }
+    }
+
+    fn leave(&mut self, host: usize) {
+        if !self.is_node(host) || self.staying() <= 3 {
+            return;
+        }
+        self.operate(Operation::Leave, Some(host));
+        self.hosts[host].leaves = true;
+        self.queue.push(self.now + 15 * SECOND, Happening::Stop { host: host as u32 });
+    }
+
+    fn operate(&mut self, what: Operation, host: Option<usize>) {
+        let acts = |&host: &usize| !self.hosts[host].is_near && self.hosts[host].acts(self.now);
+        let first = (0..self.hosts.len()).find(acts);
+        if let Some(host) = host.filter(|host| *host < self.hosts.len()).filter(acts).or(first) {
+            self.step(host, Input::Operate(what));
+        }
+    }
+
+    fn replace_near(&mut self, host: usize) {
+        if self.hosts.get(host).is_some_and(|host| host.is_near && host.state == State::Up) {
+            self.stop(host);
+            self.add_host(true);
+        }
+    }
+
+    /// All is well again: from now on only convergence counts.
+    pub(super) fn heal(&mut self) {
+        self.tell(None, |_| "-- all is well from now on".into());
+        self.healed = true;
+        self.network.heal();
+        (self.slow_until, self.failing_until) = (0, 0);
+        (self.feed.stalled_until, self.feed.gap_until) = (0, 0);
+        self.options.source_ppm = 0;
+        let now = self.now;
+        for index in 0..self.hosts.len() {
+            let host = &mut self.hosts[index];
+            host.stopped_until = host.stopped_until.min(now);
+            if host.state == State::Down && host.peer.incarnation > 0 {
+                self.start(index);
+            }
+        }
+        let quiet = self.options.quiet + SECOND;
+        self.history.audit_from = quiet;
+        for host in 0..self.hosts.len() {
+            self.queue.push(quiet + host as u64 * 1_000, Happening::Audit(host as u32));
+        }
+    }
+}

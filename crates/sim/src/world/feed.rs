@@ -1,0 +1,146 @@
+//! The feed of commits: in order, late, read by one node at a time, with gaps that announce themselves.
+
+use std::sync::Arc;
+
+use clearwell_cluster::Request;
+use clearwell_cluster::request::Invalidate;
+use clearwell_engine::{Cause, Effect, Scope, Version};
+
+use super::{Happening, World};
+use crate::history::Got;
+use crate::queue::Micros;
+
+/// Tickets of the feed begin here; those of clients are numbers of operations.
+pub const TICKETS: u64 = 1 << 40;
+
+/// Where the feed stands.
+#[derive(Debug, Default)]
+pub struct Feed {
+    /// Commits before this place are told.
+    told: usize,
+    /// The commits that are being told: tickets and places, and from whom they wait.
+    flying: Vec<(u64, usize)>,
+    /// A gap is announced: all commits before this place are told by it.
+    gap_to: Option<usize>,
+    next: u64,
+    /// Until then it stands still.
+    pub stalled_until: Micros,
+    /// Commits are lost until then.
+    pub gap_until: Micros,
+    /// Places that are lost.
+    lost: bool,
+}
+
+impl Feed {
+    /// What is there at the start needs no telling.
+    pub fn skip_to(&mut self, place: usize) {
+        self.told = place;
+    }
+
+    /// Whether all is told.
+    pub fn is_done(&self, log: usize) -> bool {
+        self.told == log
+    }
+}
+
+/// How long it waits after a refusal.
+const REST: Micros = 200_000;
+
+/// How many commits are told at once.
+const BATCH: usize = 64;
+
+impl World {
+    /// Looks for commits to tell.
+    pub(super) fn feed_turn(&mut self) {
+        let pause = 1_000 + self.options.feed_us / 4;
+        self.queue.push(self.now + pause, Happening::FeedTurn);
+        if self.now < self.feed.stalled_until || !self.feed.flying.is_empty() {
+            return;
+        }
+        if self.now < self.feed.gap_until {
+            self.feed.lost = true;
+            return;
+        }
+        let Some(reader) = self.feed_reader() else { return };
+        if std::mem::take(&mut self.feed.lost) {
+            self.feed.gap_to = Some(self.history.source.log.len());
+        }
+        if self.feed.gap_to.is_some() {
+            self.tell_all(reader);
+            return;
+        }
+        let delay = self.options.feed_us;
+        let log = &self.history.source.log;
+        // Its own commits the cluster knows already.
+        while log.get(self.feed.told).is_some_and(|commit| commit.through) {
+            self.feed.told += 1;
+        }
+        let places: Vec<usize> = (self.feed.told..log.len())
+            .take_while(|&place| log[place].at + delay <= self.now)
+            .filter(|&place| !log[place].through)
+            .take(BATCH)
+            .collect();
+        for place in places {
+            let key = self.history.names.key(self.history.source.log[place].key);
+            let scope = Scope::Key((**key).into());
+            self.tell_commit(reader, place, scope, Some(Version(place as u64 + 1)));
+        }
+    }
+
+    /// The node that reads the feed: the first that can.
+    fn feed_reader(&self) -> Option<usize> {
+        (0..self.hosts.len()).find(|&host| {
+            !self.hosts[host].is_near && self.hosts[host].acts(self.now) && !self.hosts[host].leaves
+        })
+    }
+
+    fn tell_all(&mut self, reader: usize) {
+        self.tell(None, |_| "the feed had a gap: everything is invalidated".into());
+        self.tell_commit(reader, usize::MAX, Scope::Everything, None);
+    }
+
+    fn tell_commit(&mut self, reader: usize, place: usize, scope: Scope, version: Option<Version>) {
+        let ticket = TICKETS + self.feed.next;
+        self.feed.next += 1;
+        self.feed.flying.push((ticket, place));
+        let request = Request::Invalidate(Invalidate {
+            scope: Arc::new(scope),
+            effect: Effect::Gone,
+            cascade: true,
+            cause: Cause::Commit,
+            version,
+            wait: false,
+            depth: 0,
+        });
+        self.request(reader, ticket, request);
+    }
+
+    /// An invalidation of the feed was answered.
+    pub(super) fn feed_answered(&mut self, ticket: u64, got: Got) {
+        let Some(at) = self.feed.flying.iter().position(|&(other, _)| other == ticket) else { return };
+        let (_, place) = self.feed.flying.swap_remove(at);
+        let now = self.now;
+        if !matches!(got, Got::Done { .. }) {
+            self.feed.stalled_until = self.feed.stalled_until.max(now + REST);
+        } else {
+            let log = &mut self.history.source.log;
+            if place == usize::MAX {
+                let gap_to = self.feed.gap_to.take().unwrap_or(0).max(self.feed.told);
+                log[self.feed.told..gap_to]
+                    .iter_mut()
+                    .for_each(|commit| commit.told = commit.told.or(Some(now)));
+                self.feed.told = gap_to;
+            } else {
+                log[place].told = Some(now);
+                let key = log[place].key;
+                self.tell(Some(key), |_| {
+                    format!("the feed's invalidation of version {} is acknowledged", place + 1)
+                });
+            }
+        }
+        let log = &self.history.source.log;
+        while log.get(self.feed.told).is_some_and(|commit| commit.through || commit.told.is_some()) {
+            self.feed.told += 1;
+        }
+    }
+}

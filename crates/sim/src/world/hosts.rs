@@ -1,0 +1,140 @@
+//! Hosts begin, crash, start again and end.
+
+use std::sync::Arc;
+
+use clearwell_cluster::view::Seat;
+use clearwell_cluster::{Config, Input, Member, NearCache, NodeId, Operation, Peer, Start, View};
+
+use super::{Happening, World};
+use crate::history::Got;
+use crate::host::{Actor, Host, State, node_of};
+use crate::rng::mix;
+use crate::store::Store;
+
+impl World {
+    pub(super) fn begin_hosts(&mut self) {
+        let nodes = usize::from(self.options.nodes);
+        for index in 0..nodes + usize::from(self.options.near) {
+            let host = Host::new(index, index >= nodes, self.clock_for(index), self.new_store());
+            self.hosts.push(host);
+        }
+        let seat = |index| Seat { peer: Peer { node: node_of(index), incarnation: 1 }, weight: 100 };
+        let view = (!self.options.gossip_start).then(|| {
+            Arc::new(View::first((0..nodes).map(seat).collect(), self.options.replicas, self.options.slots))
+        });
+        for index in 0..self.hosts.len() {
+            let view = view.clone().filter(|_| index < nodes);
+            self.start_with(index, view);
+        }
+    }
+
+    fn new_store(&self) -> Store {
+        Store::new(self.options.keys, self.options.slots)
+    }
+
+    /// Another host begins.
+    pub(super) fn add_host(&mut self, is_near: bool) -> usize {
+        let index = self.hosts.len();
+        let host = Host::new(index, is_near, self.clock_for(index), self.new_store());
+        self.hosts.push(host);
+        self.start_with(index, None);
+        self.tell(None, |_| format!("{} {index} begins", if is_near { "near cache" } else { "node" }));
+        index
+    }
+
+    /// A host that crashed starts again.
+    pub(super) fn start(&mut self, index: usize) {
+        if self.hosts[index].state == State::Down {
+            self.start_with(index, None);
+            self.tell(None, |_| format!("node {index} is back"));
+        }
+    }
+
+    fn start_with(&mut self, index: usize, view: Option<Arc<View>>) {
+        let begins_alone = self.options.gossip_start && index == 0 && self.now == 0;
+        let config = self.config(index, begins_alone);
+        let host = &mut self.hosts[index];
+        host.peer.incarnation += 1;
+        host.state = State::Up;
+        host.stopped_until = self.now;
+        let config = Config { me: host.peer, ..config };
+        let now = host.clock.read(self.now);
+        let actor = match host.is_near {
+            true => Actor::Near(Box::new(NearCache::new(config, now))),
+            false => {
+                let start = Start { view, persisted: host.disk.read() };
+                Actor::Member(Box::new(Member::new(config, start, now)))
+            }
+        };
+        host.actor = Some(actor);
+        let incarnation = host.peer.incarnation;
+        let first = self.now + mix(self.options.seed ^ index as u64) % 100_000;
+        self.queue.push(first, Happening::Tick { host: index as u32, incarnation });
+    }
+
+    fn config(&self, index: usize, begins_alone: bool) -> Config {
+        let options = &self.options;
+        let nodes: Vec<NodeId> = (0..self.hosts.len())
+            .filter(|&other| {
+                other != index && !self.hosts[other].is_near && self.hosts[other].state != State::Gone
+            })
+            .map(node_of)
+            .collect();
+        let nodes = match begins_alone {
+            true => Vec::new(),
+            false => nodes.into_iter().take(5).collect(),
+        };
+        Config {
+            seeds: nodes,
+            seed: mix(options.seed ^ (index as u64) << 32 ^ self.now),
+            slots: options.slots,
+            replicas: options.replicas,
+            hints_most: options.hints_most,
+            tail_most: options.tail_most,
+            digest_ms: options.digest_ms,
+            planted: options.planted,
+            ..Config::new(self.hosts[index].peer)
+        }
+    }
+
+    /// The process dies. Its memory is gone; who waited for it never hears.
+    pub(super) fn crash(&mut self, index: usize) {
+        let keeps_disk = self.hosts[index].fuse.take().is_none_or(|(_, disk)| disk);
+        let store = self.new_store();
+        let host = &mut self.hosts[index];
+        if host.state != State::Up {
+            return;
+        }
+        host.state = if keeps_disk { State::Down } else { State::Gone };
+        host.actor = None;
+        host.store = store;
+        host.claims = 0;
+        host.loads.clear();
+        let waiting = std::mem::take(&mut host.waiting);
+        self.tell(None, |_| format!("host {index} is down"));
+        for ticket in waiting {
+            self.answered(ticket, Got::Nothing, None);
+        }
+    }
+
+    /// An operator says that a node will not come back.
+    pub(super) fn forget(&mut self, index: usize) {
+        let other = (0..self.hosts.len())
+            .find(|&o| o != index && !self.hosts[o].is_near && self.hosts[o].acts(self.now));
+        if let Some(other) = other {
+            self.tell(None, |_| format!("an operator has node {other} forget node {index}"));
+            self.step(other, Input::Operate(Operation::Forget(node_of(index))));
+        }
+    }
+
+    /// A host that left is switched off.
+    pub(super) fn stop(&mut self, index: usize) {
+        self.hosts[index].fuse = Some((0, false));
+        self.crash(index);
+    }
+
+    /// Nodes that are not gone for ever and stay.
+    pub(super) fn staying(&self) -> usize {
+        self.hosts.iter().filter(|host| !host.is_near && host.state != State::Gone && !host.leaves).count()
+    }
+}

@@ -1,0 +1,118 @@
+//! The node around a member: reads are served from memory where the member allows it, all else goes through it.
+
+use clearwell_cluster::request::{Invalidate, Read, Write};
+use clearwell_cluster::{Input, Level, Request, Service, Ticket, Token};
+use clearwell_engine::{Cause, Effect};
+
+use super::clients::scope_of;
+use super::feed::TICKETS;
+use super::{Happening, World};
+use crate::history::{Covered, Deed, Found, Got};
+use crate::host::State;
+use crate::value::Value;
+
+impl World {
+    /// An operation reaches its host.
+    pub(super) fn submit(&mut self, op: u32) {
+        let host = u32::from(self.history.ops[op as usize].host);
+        let incarnation = self.hosts[host as usize].peer.incarnation;
+        match self.when(host, incarnation) {
+            None => self.end_op(op, Got::Nothing, None),
+            Some(None) => self.serve(op),
+            Some(Some(later)) => {
+                self.hosts[host as usize].waiting.push(u64::from(op));
+                self.queue.push(later, Happening::Submit { host, incarnation, op });
+            }
+        }
+    }
+
+    pub(super) fn submitted(&mut self, host: u32, incarnation: u32, op: u32) {
+        match self.when(host, incarnation) {
+            // The crash has told already.
+            None => {}
+            Some(Some(later)) => self.queue.push(later, Happening::Submit { host, incarnation, op }),
+            Some(None) => {
+                self.hosts[host as usize].waiting.retain(|&other| other != u64::from(op));
+                self.serve(op);
+            }
+        }
+    }
+
+    fn serve(&mut self, index: u32) {
+        let op = self.history.ops[index as usize];
+        let token = self.token_of(op.client);
+        match op.deed {
+            Deed::Read(level) => match self.look(usize::from(op.host), op.key, level, &token) {
+                Some(found) => self.end_op(index, Got::Value(found), None),
+                None => {
+                    let key = self.history.names.key(op.key).clone();
+                    let read = Read { key, level, token, hold: true };
+                    self.request(usize::from(op.host), u64::from(index), Request::Read(read));
+                }
+            },
+            Deed::Write(strategy, write) => {
+                let write = Write {
+                    key: self.history.names.key(op.key).clone(),
+                    value: self.history.source.value_of(write),
+                    tags: self.history.source.tags_of(write),
+                    dependencies: [].into(),
+                    strategy,
+                    id: u64::from(write),
+                };
+                self.request(usize::from(op.host), u64::from(index), Request::Write(write));
+            }
+            Deed::Invalidate(covered, wait) => {
+                let invalidate = self.invalidate(index, covered, wait);
+                self.request(usize::from(op.host), u64::from(index), Request::Invalidate(invalidate));
+            }
+            Deed::TakeToken { .. } => {}
+        }
+    }
+
+    fn invalidate(&self, index: u32, covered: Covered, wait: bool) -> Invalidate {
+        Invalidate {
+            scope: scope_of(&self.history.names, covered),
+            effect: if index % 4 == 3 { Effect::Stale } else { Effect::Gone },
+            cascade: matches!(covered, Covered::Key(_)),
+            cause: Cause::Command,
+            version: None,
+            wait,
+            depth: 0,
+        }
+    }
+
+    /// What lies in a host's memory, when it may be served.
+    fn look(&mut self, host: usize, key: u32, level: Level, token: &Token) -> Option<Found> {
+        let there = &self.hosts[host];
+        let held = there.store.get(key).filter(|held| !held.stale || level == Level::Weak)?;
+        let now = there.clock.read(self.now);
+        let service = there.actor.as_ref()?.may_serve(now, &held.entry, level, token);
+        let Service::Serve { age_ms } = service else { return None };
+        let entry = &held.entry;
+        let age_ms = age_ms.filter(|_| !held.stale);
+        Some(Found {
+            value: entry.value.as_deref().map(Value::decode),
+            version: entry.version.0,
+            local: true,
+            age_ms,
+        })
+    }
+
+    /// A request for the deciding part of a host.
+    pub(super) fn request(&mut self, host: usize, ticket: u64, request: Request) {
+        if self.hosts[host].state != State::Up {
+            self.answered(ticket, Got::Nothing, None);
+            return;
+        }
+        self.hosts[host].waiting.push(ticket);
+        self.step(host, Input::Request(Ticket(ticket), request));
+    }
+
+    /// A request was answered, or its host died.
+    pub(super) fn answered(&mut self, ticket: u64, got: Got, token: Option<Token>) {
+        match ticket < TICKETS {
+            true => self.end_op(ticket as u32, got, token),
+            false => self.feed_answered(ticket, got),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Statements at the source: slow, refused, unanswered, or taking effect long after they were given up.
+
+use clearwell_cluster::Outcome;
+
+use super::{Happening, Statement, Wanted, World};
+use crate::options::SECOND;
+
+impl World {
+    pub(super) fn send_statement(&mut self, statement: Box<Statement>) {
+        let slow = self.now < self.slow_until;
+        let most = if slow { 4 * SECOND } else { self.options.statement_us };
+        let after = 100 + self.source_rng.below(most);
+        self.queue.push(self.now + after, Happening::Statement(statement));
+    }
+
+    /// A statement is carried out, or not.
+    pub(super) fn arrive(&mut self, statement: Statement) {
+        let fails = self.now < self.failing_until || self.source_rng.ppm(self.options.source_ppm);
+        let outcome = match (statement.what, fails) {
+            (Wanted::Load(_), true) => Outcome::Failed,
+            (Wanted::Load(key), false) => {
+                let entry = Some(self.history.source.read(key, self.now));
+                Outcome::Loaded { entry, stored: false }
+            }
+            (Wanted::Fence { .. }, true) => Outcome::Failed,
+            (Wanted::Fence { slots, epoch }, false) => {
+                self.history.source.fence(&slots, epoch);
+                Outcome::Fenced
+            }
+            (Wanted::Commit { write, once, fence }, fails) => self.commit(write, once, fence, fails),
+            (Wanted::Ghost { write, once, fence }, _) => {
+                self.commit(write, once, fence, false);
+                return;
+            }
+        };
+        let Statement { host, incarnation, job, .. } = statement;
+        let after = 100 + self.source_rng.below(1_000);
+        let outcome = Box::new(outcome);
+        self.queue.push(self.now + after, Happening::Done { host, incarnation, job, outcome });
+    }
+
+    fn commit(
+        &mut self,
+        write: u32,
+        once: bool,
+        fence: (clearwell_cluster::Slot, clearwell_cluster::Epoch),
+        fails: bool,
+    ) -> Outcome {
+        if write == 0 || !self.history.source.admits(fence) {
+            return Outcome::Failed;
+        }
+        if fails {
+            let ghosts = if self.options.late_statements { 4 } else { 3 };
+            match self.source_rng.below(ghosts) {
+                0 => return Outcome::Failed,
+                1 => return Outcome::Unclear,
+                2 => {}
+                _ => {
+                    let what = Wanted::Ghost { write, once, fence };
+                    let job = clearwell_cluster::Job(0);
+                    let ghost = Statement { host: 0, incarnation: 0, job, what };
+                    let after = self.source_rng.below(8 * SECOND);
+                    self.queue.push(self.now + after, Happening::Statement(Box::new(ghost)));
+                    return Outcome::Unclear;
+                }
+            }
+        }
+        let before = self.history.source.log.len();
+        let version = self.history.source.commit(write, true, once, self.now);
+        if self.history.source.log.len() > before {
+            let key = self.history.source.writes[write as usize].key;
+            self.tell(Some(key), |world| {
+                format!("the source commits {} as version {}", world.history.names.text(key), version.0)
+            });
+        }
+        if fails { Outcome::Unclear } else { Outcome::Committed(version) }
+    }
+}
