@@ -175,6 +175,7 @@ impl Options {
         self.source_ppm = 0;
         self.late_statements = false;
         self.statement_us = 2_000;
+        self.gossip_start = false;
         self.drift_ppm = 0;
         self
     }
