@@ -90,7 +90,7 @@ mod tests {
         let nothing = Record {
             position: Position(5),
             slot: None,
-            change: crate::record::Change::Settle { key: b"k".as_slice().into(), intent: Position(0) },
+            change: crate::record::Change::Flushed { key: b"k".as_slice().into(), up_to: Default::default() },
             version: None,
             cause: clearwell_engine::Cause::Write,
             depth: 0,

@@ -31,7 +31,6 @@ use crate::membership::Membership;
 use crate::message::Message;
 use crate::name::Bytes;
 use crate::outbox::{Outbox, Persist, To};
-use crate::request::Read;
 use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
 use crate::{Config, Entry, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
@@ -73,8 +72,6 @@ pub struct Member {
     jobs: BTreeMap<Job, route::Work>,
     jobs_made: u64,
     waiting: Vec<wait::Waiting>,
-    /// Reads that wait for news of a tag or a dependency.
-    parked: Vec<(route::Origin, Read, Millis)>,
     routed: BTreeMap<Ticket, route::Routed>,
     wide: BTreeMap<Ticket, invalidate::Wide>,
     seen: BTreeMap<Peer, route::Seen>,
@@ -139,7 +136,6 @@ impl Member {
             jobs: BTreeMap::new(),
             jobs_made: 0,
             waiting: Vec::new(),
-            parked: Vec::new(),
             routed: BTreeMap::new(),
             wide: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -208,7 +204,6 @@ impl Member {
             self.fence(out);
             self.compare(out);
             self.retry(out);
-            self.unpark(out);
         }
         self.subscribers.forget(self.now, 120_000);
     }

@@ -99,7 +99,7 @@ impl fmt::Display for Fault {
 /// Which kinds a seed has, and how large.
 #[derive(Debug, Clone, Copy)]
 pub struct Taste {
-    /// One bit for each kind of [`draw_one`].
+    /// One bit for each kind of `draw_one`.
     pub kinds: u32,
     /// How many.
     pub count: u32,
@@ -109,7 +109,7 @@ pub struct Taste {
     pub drift_ppm: i32,
 }
 
-/// How many kinds [`draw_one`] knows.
+/// How many kinds `draw_one` knows.
 pub const KINDS: u32 = 14;
 
 /// Draws the faults of a world, in order of time. `hosts` includes near caches, which come after the nodes.

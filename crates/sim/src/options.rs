@@ -174,6 +174,8 @@ impl Options {
         self.weather = Weather { delay_us: 200, jitter_us: 300, ..Weather::default() };
         self.source_ppm = 0;
         self.late_statements = false;
+        self.statement_us = 2_000;
+        self.gossip_start = false;
         self.drift_ppm = 0;
         self
     }

@@ -25,8 +25,6 @@ pub(super) struct Loaded {
     pub validated: bool,
     /// No write of the key was under way then, and whoever asked was noted as a holder.
     pub keepable: bool,
-    /// When the read was asked for.
-    pub born: Millis,
     pub entry: Option<Entry>,
     pub stored: bool,
 }
@@ -43,10 +41,10 @@ impl Member {
             self.note_holder(&origin, &read.key);
         }
         let validate = read.level == Level::Strong;
-        self.load(origin, read, validate, self.now, out);
+        self.load(origin, read, validate, out);
     }
 
-    fn load(&mut self, origin: Origin, read: Read, validate: bool, born: Millis, out: &mut Outbox) {
+    fn load(&mut self, origin: Origin, read: Read, validate: bool, out: &mut Outbox) {
         let key = read.key.clone();
         let (began, head) = (self.now, self.head);
         let keepable = self.is_cacheable(&key);
@@ -54,10 +52,10 @@ impl Member {
             // The source has it later; asked now it would show what was before.
             let entry = Some(unflushed.entry.clone());
             let (validated, stored) = (true, true);
-            let loaded = Loaded { origin, read, began, head, validated, keepable, born, entry, stored };
+            let loaded = Loaded { origin, read, began, head, validated, keepable, entry, stored };
             return self.loaded(Job(0), loaded, out);
         }
-        let job = self.job(Work::Load { origin, read, began, head, validated: validate, keepable, born });
+        let job = self.job(Work::Load { origin, read, began, head, validated: validate, keepable });
         out.ask.push((job, Ask::Load { key, validate }));
     }
 
@@ -88,8 +86,8 @@ impl Member {
         }
         if loaded.stored && !pending && !self.is_proven(&loaded) {
             match loaded.validated {
-                true => self.park(loaded, out),
-                false => self.load(loaded.origin, loaded.read, true, loaded.born, out),
+                true => self.refuse(&loaded.origin, Refusal::NoOwner, out),
+                false => self.load(loaded.origin, loaded.read, true, out),
             }
             return;
         }
@@ -115,29 +113,6 @@ impl Member {
         let hold = loaded.read.hold;
         let then = Then::Show { origin: loaded.origin, entry: loaded.entry, as_of, hold };
         self.waiting.push(Waiting { position, slots: vec![slot], copies: None, born: self.now, then });
-    }
-
-    /// A value that only the cache has, under names whose owners were not heard of lately: they are asked, and the read
-    /// is tried again.
-    fn park(&mut self, loaded: Loaded, out: &mut Outbox) {
-        if self.now.since(loaded.born) > self.config.request_ms {
-            return self.refuse(&loaded.origin, Refusal::NoOwner, out);
-        }
-        let Some(view) = self.view.clone() else { return };
-        for name in loaded.entry.iter().flat_map(Entry::names) {
-            let owner = view.owner(name.slot(view.slots));
-            if owner != self.me && self.holder.is_enlisted(&name) {
-                self.holder.beat(self.now, owner, view.epoch, out);
-            }
-        }
-        self.parked.push((loaded.origin, loaded.read, loaded.born));
-    }
-
-    /// Tries again what was parked.
-    pub(super) fn unpark(&mut self, out: &mut Outbox) {
-        for (origin, read, born) in std::mem::take(&mut self.parked) {
-            self.load(origin, read, true, born, out);
-        }
     }
 
     /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not

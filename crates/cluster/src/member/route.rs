@@ -30,15 +30,7 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Reading a key.
-    Load {
-        origin: Origin,
-        read: Read,
-        began: Millis,
-        head: Position,
-        validated: bool,
-        keepable: bool,
-        born: Millis,
-    },
+    Load { origin: Origin, read: Read, began: Millis, head: Position, validated: bool, keepable: bool },
     /// Writing a key to the source.
     Commit { origin: Origin, key: Bytes, intent: Position, through: bool },
     /// Flushing a journal's value.
@@ -194,19 +186,10 @@ impl Member {
     pub(super) fn done(&mut self, job: Job, outcome: Outcome, out: &mut Outbox) {
         let Some(work) = self.jobs.remove(&job) else { return };
         match (work, outcome) {
-            (Work::Load { origin, read, began, head, validated, keepable, born }, outcome) => match outcome {
+            (Work::Load { origin, read, began, head, validated, keepable }, outcome) => match outcome {
                 Outcome::Loaded { entry, stored } => {
-                    let loaded = super::read::Loaded {
-                        origin,
-                        read,
-                        began,
-                        head,
-                        validated,
-                        keepable,
-                        born,
-                        entry,
-                        stored,
-                    };
+                    let loaded =
+                        super::read::Loaded { origin, read, began, head, validated, keepable, entry, stored };
                     self.loaded(job, loaded, out);
                 }
                 _ => self.refuse(&origin, Refusal::Source, out),

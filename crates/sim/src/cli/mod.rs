@@ -43,6 +43,9 @@ pub struct Args {
     /// The whole story of `--seed`, of this key's number only when it is given.
     #[arg(long, num_args = 0..=1, default_missing_value = "all")]
     pub story: Option<String>,
+    /// Nothing goes wrong.
+    #[arg(long)]
+    pub calm: bool,
     /// Messages in the story as well.
     #[arg(long)]
     pub messages: bool,
@@ -55,7 +58,11 @@ impl Args {
     /// The world of a seed.
     fn world(&self, seed: u64) -> Options {
         let drawn = Options::draw(seed, self.nodes, self.seconds, None);
-        if self.nodes >= 100 { drawn.crowd() } else { drawn }
+        match (self.calm, self.nodes >= 100) {
+            (true, _) => drawn.calm(),
+            (false, true) => drawn.crowd(),
+            (false, false) => drawn,
+        }
     }
 }
 
