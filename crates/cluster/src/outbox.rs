@@ -60,7 +60,7 @@ pub enum To {
     Node(NodeId),
 }
 
-/// What must be found again after a restart with the disk; [`Member::restart`](crate::Member::restart) takes them back in order.
+/// What must be found again after a restart with the disk; [`Member::new`](crate::Member::new) takes them back in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Persist {
     /// A voter's word; only the last counts.
