@@ -68,9 +68,11 @@ impl Node {
                     Some((keyspace, captures)) => (Some(&***keyspace), keyspace.names(captures, None)),
                     None => (None, Names::default()),
                 };
+                // Whoever names a strategy says that it is a write, and no fill.
+                let is_write = backed || put.write.is_some();
                 let draft = self.put_draft(put, keyspace, names);
                 let now = self.clock.now();
-                Turn::Now(match backed {
+                Turn::Now(match is_write {
                     true => draft
                         .lend(|draft| self.engine.put(key, draft, now))
                         .map(|()| Written::Stored)

@@ -20,6 +20,16 @@ fn a_late_fill_on_one_connection_is_dropped_and_answered_ok() {
 }
 
 #[test]
+fn a_set_that_names_its_strategy_is_a_write() {
+    let started = Started::new();
+    let mut one = started.connect();
+    assert_eq!(ask(&mut one, "GET k"), "$-1\r\n");
+    assert_eq!(ask(&mut one, "DEL k"), ":0\r\n");
+    assert_eq!(ask(&mut one, "CW.SET k written WRITE cache-only"), ":1\r\n");
+    assert_eq!(ask(&mut one, "GET k"), "$7\r\nwritten\r\n");
+}
+
+#[test]
 fn a_fill_without_an_invalidation_is_kept() {
     let started = Started::new();
     let mut raw = started.connect();

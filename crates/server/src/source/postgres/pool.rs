@@ -13,7 +13,7 @@ use crate::source::SourceError;
 
 /// After a failed connect nobody tries again for this long, doubled with each failure up to [`BACK_OFF_MAX`].
 const BACK_OFF: Duration = Duration::from_millis(20);
-const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+const BACK_OFF_MAX: Duration = Duration::from_millis(250);
 
 /// Connections that are used by at most `depth` at a time each.
 pub struct Pool {
@@ -65,19 +65,21 @@ impl Pool {
     pub async fn turn(&self) -> Result<Turn<'_>, SourceError> {
         let permit = self.free.acquire().await.expect("the semaphore is never closed");
         loop {
-            let mut least: Option<(usize, usize)> = None;
+            let now = Instant::now();
+            // The one with the fewest users, and one that failed a moment ago only when there is no other.
+            let mut best: Option<(bool, usize, usize)> = None;
             for (at, place) in self.places.iter().enumerate() {
                 // A place that is locked is being connected: others may be ready.
                 let Ok(place) = place.try_lock() else { continue };
-                let users = match &place.link {
-                    Some(link) if link.is_open() => link.users.load(Ordering::Relaxed),
-                    _ => 0,
+                let (rests, users) = match &place.link {
+                    Some(link) if link.is_open() => (false, link.users.load(Ordering::Relaxed)),
+                    _ => (place.failed.as_ref().is_some_and(|failed| now < failed.not_before), 0),
                 };
-                if users < self.depth && least.is_none_or(|(fewest, _)| users < fewest) {
-                    least = Some((users, at));
+                if users < self.depth {
+                    best = best.into_iter().chain([(rests, users, at)]).min();
                 }
             }
-            let Some(place) = least.and_then(|(_, at)| self.places.get(at)) else {
+            let Some(place) = best.and_then(|(.., at)| self.places.get(at)) else {
                 // All are being connected: wait for one of them and look again.
                 drop(self.places[fastrand::usize(..self.places.len())].lock().await);
                 continue;
