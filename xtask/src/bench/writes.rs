@@ -54,11 +54,11 @@ fn text(figures: &Figures, rounds: usize) -> Result<String, String> {
         "- PostgreSQL is private, with wal_level logical; the node follows it. Load, node and database share the machine\n\
          - `SET` over RESP, one connection a writer, 10,000 keys by chance, 70-byte values; directly: the same upsert, prepared, by tokio-postgres\n\n\
          Median of the rounds (least .. most).\n\n\
-         | what | writers | writes/s | p50 ms | p99 ms | beside direct, as many writers |\n| --- | --- | --- | --- | --- | --- |\n",
+         | what | writers | writes/s | p50 ms | p99 ms | beside direct, as many writers | beside direct, one writer |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for (what, writers) in figures.order.iter().filter(|(what, _)| what != "drain") {
         let [rate, p50, p99] = [0, 1, 2].map(|at| figures.summary(what, writers, at));
-        let direct = figures.summary("direct", writers, 0).median;
+        let direct = |writers| figures.summary("direct", writers, 0).median;
         let (p50, p99) = (scaled(p50), scaled(p99));
         let cells = [
             what.clone(),
@@ -67,7 +67,8 @@ fn text(figures: &Figures, rounds: usize) -> Result<String, String> {
             report::spread(p50, 2),
             report::spread(p99, 2),
         ];
-        writeln!(text, "| {} | {:.2} |", cells.join(" | "), rate.median / direct)
+        let (beside_all, beside_one) = (rate.median / direct(writers), rate.median / direct("1"));
+        writeln!(text, "| {} | {beside_all:.2} | {beside_one:.2} |", cells.join(" | "))
             .expect("a String takes any text");
     }
     let drain = figures.summary("drain", "1", 0);
