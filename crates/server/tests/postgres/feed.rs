@@ -1,8 +1,12 @@
 //! What the feed tells, and in which order.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clearwell::config::PostgresConfig;
 use clearwell::source::{Source, SourceError};
 
-use crate::world::{Told, World, int, string};
+use crate::support::{Postgres, wait_for};
+use crate::world::{POSTS, Told, World, int, string, watched};
 
 #[test]
 fn old_and_new_rows_of_every_change_are_told() {
@@ -108,4 +112,42 @@ fn a_deferred_constraint_refuses_at_the_commit() {
     assert!(matches!(&refused, Err(SourceError::Refused(why)) if why.contains("23505")), "{refused:?}");
     world.barrier();
     assert_eq!(world.recorder.take(), []);
+}
+
+/// What is in the log before a stream's beginning and is seen by readers after it would be told by nobody.
+#[test]
+fn a_stream_that_begins_waits_for_transactions_that_are_open() {
+    let database = Postgres::start();
+    database.psql(POSTS);
+    let (config, posts) = (PostgresConfig::new(&database.url()), watched(&[("posts", &["author_id", "id"])]));
+    // With a slot, for the making of one would wait as well.
+    clearwell::source::postgres::setup(&config, &posts, true).expect("the database is set up");
+    let (url, read) = (database.url(), AtomicBool::new(false));
+    let psql = |sql: &str| Postgres::psql_at(&url, sql);
+    let is = |sql: &str| psql(&format!("SELECT ({sql})::int")).is_ok_and(|is| is == "1");
+    let locks = |granted: &str| {
+        format!("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND {granted} granted")
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| psql("SELECT pg_advisory_lock(1); SELECT pg_sleep(30)"));
+        wait_for("the lock", || is(&locks("")).then_some(()));
+        scope.spawn(|| {
+            psql("BEGIN; UPDATE posts SET author_id = 99 WHERE id = 3; SELECT pg_advisory_xact_lock(1); COMMIT")
+        });
+        wait_for("the transaction to wait", || is(&locks("NOT")).then_some(()));
+        scope.spawn(|| {
+            let asks = "SELECT count(*) > 0 FROM pg_stat_activity
+                WHERE query LIKE '%pg_current_snapshot()%' AND pid <> pg_backend_pid()";
+            wait_for("the stream to begin", || (read.load(Ordering::Relaxed) || is(asks)).then_some(()));
+            psql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        });
+        let world = World::open(database, config, posts, 2000);
+        let row = world.load("SELECT author_id FROM posts WHERE id = :id", vec![int("id", 3)]);
+        read.store(true, Ordering::Relaxed);
+        // The world, and with it the server, outlives those who ask.
+        wait_for("the others", || {
+            is("SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'").then_some(())
+        });
+        assert_eq!(crate::world::text(row.expect("it is read").as_ref()), "99");
+    });
 }

@@ -54,15 +54,16 @@ impl Postgres {
     /// The same in another database of the server.
     pub fn psql_in(&self, database: &str, sql: &str) -> String {
         let url = format!("{}{database}", self.url().trim_end_matches("postgres"));
-        self.psql_at(&url, sql).unwrap_or_else(|wrong| panic!("psql: {wrong}\nof: {sql}"))
+        Postgres::psql_at(&url, sql).unwrap_or_else(|wrong| panic!("psql: {wrong}\nof: {sql}"))
     }
 
     /// The same; what psql complains about is the error.
     pub fn try_psql(&self, sql: &str) -> Result<String, String> {
-        self.psql_at(&self.url(), sql)
+        Postgres::psql_at(&self.url(), sql)
     }
 
-    fn psql_at(&self, url: &str, sql: &str) -> Result<String, String> {
+    /// The same, of any server's database.
+    pub fn psql_at(url: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(format!("{PROGRAMS}/psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
             .output()

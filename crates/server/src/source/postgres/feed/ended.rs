@@ -4,7 +4,7 @@
 //! much later on a busy machine or while it waits for synchronous standbys. A load in between would read the row as it was,
 //! after the feed has told of the change, and nothing would ever take it away again. So a commit is told when it can be read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Error;
 
@@ -39,6 +39,20 @@ impl Readers {
     }
 }
 
+/// Waits until the transactions that are open now have ended. A stream that begins tells of what is committed after its
+/// beginning; what is in the log before it and not yet seen by readers would be told by nobody. One that is open for
+/// longer than `most` is hardly in the log yet, and is not waited for.
+pub async fn settle(link: &Link, most: Duration) -> Result<(), Error> {
+    let began = Instant::now();
+    // A number of its own: a snapshot does not name those that are younger than the last that has ended.
+    let row = link.client.query_one("SELECT pg_current_xact_id()::text::int8", &[]).await?;
+    let number = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
+    while !Ended::look(link).await?.all_before(number) && began.elapsed() < most {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
 /// Which transactions had ended when the server was asked: those before `next` that are not in `open`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Ended {
@@ -61,6 +75,11 @@ impl Ended {
         let next = parts.next()?.parse().ok()?;
         let open = parts.next()?.split(',').filter(|xid| !xid.is_empty());
         Some(Ended { next, open: open.map(|xid| xid.parse().ok()).collect::<Option<_>>()? })
+    }
+
+    /// Whether all that began before the one of this number had ended.
+    fn all_before(&self, number: u64) -> bool {
+        number <= self.next && self.open.iter().all(|open| *open >= number)
     }
 
     /// Whether this transaction had ended. The log tells the lower half of its number; it is one of the two billion around
@@ -91,6 +110,8 @@ mod tests {
         );
         assert_eq!(Ended::parse("100:100:"), Some(Ended { next: 100, open: vec![] }));
         assert!(!Ended::default().contains(3));
+        assert_eq!([100, 101, 105, 106].map(|number| ended.all_before(number)), [true, false, false, false]);
+        assert!(Ended::parse("100:105:").unwrap().all_before(105));
         assert_eq!(Ended::parse("100"), None);
     }
 

@@ -8,7 +8,7 @@ use clearwell_engine::Version;
 use tokio_postgres::error::SqlState;
 
 use super::assemble::{Assembler, Told};
-use super::ended::Readers;
+use super::ended::{self, Readers};
 use super::pgoutput::{self, Message};
 use super::setup::{self, Setup};
 use super::wire::{Frame, Wire, WireError, lsn};
@@ -85,6 +85,8 @@ const FRAMES: usize = 1000;
 const CATCH_UPS: u8 = 10;
 /// A stream that passes a new commit so soon is not behind.
 const LIVE: Duration = Duration::from_millis(250);
+/// How long a commit may take from the log to its readers when a stream begins.
+const SETTLE: Duration = Duration::from_secs(2);
 const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
@@ -166,6 +168,9 @@ impl Loop {
         let from = self.from(&link, &setup).await?;
         let mut wire = Wire::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
+        if self.place.is_none() {
+            ended::settle(&link, SETTLE).await?;
+        }
         // The place is another server's after a gap: it may be lower.
         feed.told.store(from, Ordering::SeqCst);
         *feed.system.lock() = setup.server.split(' ').next().unwrap_or_default().into();
