@@ -165,10 +165,10 @@ impl Holder {
             self.wanted.entry(owner).or_default().insert(name.clone());
         }
         out.tell.extend(moved.into_iter().map(|(peer, names)| Event::Doubted(peer, names)));
-        let mut needed = view.members();
-        needed.extend(self.follows.values().map(|followed| followed.owner));
-        self.streams.retain(|peer, _| needed.contains(peer));
-        self.early.retain(|peer, _| needed.contains(peer));
+        let followed: BTreeSet<Peer> = self.follows.values().map(|followed| followed.owner).collect();
+        let needed = |peer: &Peer| view.has(*peer) || followed.contains(peer);
+        self.streams.retain(|peer, _| needed(peer));
+        self.early.retain(|peer, _| needed(peer));
         gone
     }
 

@@ -133,9 +133,7 @@ impl Voter {
     /// Whether every owner has told that its heirs have what they need.
     pub fn all_ready(&self, view: &View) -> bool {
         let ready = |peer: Peer| self.heard.get(&peer) == Some(&(view.epoch, true));
-        view.base.seats.iter().chain(&view.next.seats).all(|seat| {
-            view.is_removed(seat.peer) || ready(seat.peer) || !view.owned_by(seat.peer).any(|_| true)
-        })
+        view.owners().all(|owner| owner == Peer::default() || view.is_removed(owner) || ready(owner))
     }
 
     fn settle(&mut self, now: Millis, config: &Config, view: &View) {

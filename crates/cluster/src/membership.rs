@@ -159,16 +159,28 @@ impl Membership {
             let timer = entry.remove();
             let _ = self.foca.handle_timer(timer, &mut self.agenda);
         }
-        let due = self.announced.is_none_or(|at| now.since(at) >= self.announce_ms);
-        if due && !self.seeds.is_empty() {
-            let seed = self.seeds[(now.0 / self.announce_ms) as usize % self.seeds.len()];
-            let card = Card { node: seed.0, incarnation: 0, edition: 0, weight: 0, leaving: false };
-            if seed.0 != self.foca.identity().node {
-                let _ = self.foca.announce(card, &mut self.agenda);
-            }
-            self.announced = Some(now);
-        }
+        self.announce(now);
         self.flush(out);
+    }
+
+    /// Seldom once the seed is known to be there, so that a few seeds can serve many members.
+    fn announce(&mut self, now: Millis) {
+        const SELDOM: u64 = 12;
+        let since = self.announced.map_or(u64::MAX, |at| now.since(at));
+        if self.seeds.is_empty() || since < self.announce_ms {
+            return;
+        }
+        let seed = self.seeds[(now.0 / self.announce_ms) as usize % self.seeds.len()];
+        let is_there = self.foca.iter_members().any(|member| member.id().node == seed.0);
+        if is_there && since < self.announce_ms * SELDOM {
+            return;
+        }
+        self.announced = Some(now);
+        let card = Card { node: seed.0, incarnation: 0, edition: 0, weight: 0, leaving: false };
+        if seed.0 != self.foca.identity().node {
+            // A packet that cannot be made is made at the next time.
+            let _ = self.foca.announce(card, &mut self.agenda);
+        }
     }
 
     /// Tells others of a new weight, or that this member wants to go.

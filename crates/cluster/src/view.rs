@@ -121,6 +121,11 @@ impl View {
         self.owners[usize::from(slot.0)]
     }
 
+    /// The owners of all slots, one after another.
+    pub fn owners(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.owners.iter().copied()
+    }
+
     /// Whether a slot's owner begins it empty, because all who had it are gone.
     pub fn is_lost(&self, slot: Slot) -> bool {
         !self.base.row(slot).any(|peer| !self.is_removed(peer))

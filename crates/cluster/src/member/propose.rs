@@ -12,6 +12,29 @@ use crate::outbox::{Outbox, Persist, To};
 use crate::view::{Placement, Seat, View};
 use crate::{NodeId, Operation, Peer};
 
+/// What the next view should be. Its placement is only made when it is proposed: among many members that is much work.
+struct Wanted {
+    base: Arc<Placement>,
+    removed: Vec<Peer>,
+    next: Next,
+    voters: Vec<NodeId>,
+}
+
+enum Next {
+    Same(Arc<Placement>),
+    Of(Vec<Seat>, u8),
+}
+
+impl Wanted {
+    fn follow(self, view: &View) -> View {
+        let next = match self.next {
+            Next::Same(next) => next,
+            Next::Of(seats, replicas) => Arc::new(Placement::new(seats, replicas, view.slots)),
+        };
+        View::new(view.epoch.next(), view.slots, self.base, self.removed, next, self.voters)
+    }
+}
+
 /// What a voter knows of changes to come.
 #[derive(Debug, Default)]
 pub(super) struct Proposing {
@@ -68,14 +91,14 @@ impl Member {
         }
         self.proposing.tried = Some(self.now);
         self.proposing.wait_ms = RANK_MS + self.chance.next() % RANK_MS;
-        let wanted = wanted.unwrap_or_else(|| view.again());
+        let wanted = wanted.map_or_else(|| view.again(), |wanted| wanted.follow(&view));
         let prepare = self.chooser.propose(self.me.node, &view, wanted);
         self.tell_voters(&view, &prepare, out);
     }
 
     /// The view that the present one should be followed by; `None` when it is right.
-    fn wanted(&mut self, view: &View) -> Option<View> {
-        let known = self.gossip.known().clone();
+    fn wanted(&mut self, view: &View) -> Option<Wanted> {
+        let known = self.gossip.known();
         let forgotten = &self.proposing.forgotten;
         let is_dead = |peer: Peer| match known.get(&peer.node) {
             None => false,
@@ -103,10 +126,14 @@ impl Member {
         let seats: Vec<Seat> = seats.into_values().collect();
         let replicas = self.proposing.replicas.unwrap_or(view.next.replicas);
         let next = match seats == view.next.seats && replicas == view.next.replicas {
-            true => Arc::clone(&view.next),
-            false => Arc::new(Placement::new(seats, replicas, view.slots)),
+            true => Next::Same(Arc::clone(&view.next)),
+            false => Next::Of(seats, replicas),
         };
-        let able = base.seats.iter().chain(&next.seats).map(|seat| seat.peer);
+        let coming = match &next {
+            Next::Same(next) => &next.seats,
+            Next::Of(seats, _) => seats,
+        };
+        let able = base.seats.iter().chain(coming).map(|seat| seat.peer);
         let able = able.filter(|peer| removed.binary_search(peer).is_err() && !is_dead(*peer));
         let mut voters = View::voters_among(able.map(|peer| peer.node), &view.voters);
         if voters.is_empty() {
@@ -114,9 +141,9 @@ impl Member {
         }
         let same = Arc::ptr_eq(&base, &view.base)
             && removed == view.removed
-            && Arc::ptr_eq(&next, &view.next)
+            && matches!(next, Next::Same(_))
             && voters == view.voters;
-        (!same).then(|| View::new(view.epoch.next(), view.slots, base, removed, next, voters))
+        (!same).then_some(Wanted { base, removed, next, voters })
     }
 
     /// A message of the choice.
