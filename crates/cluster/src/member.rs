@@ -192,6 +192,12 @@ impl Member {
         now < self.lease.until() && self.owned.get(&slot).is_some_and(|owned| owned.began)
     }
 
+    /// The slots for which it may acknowledge at `now`.
+    pub fn claims(&self, now: Millis) -> impl Iterator<Item = Slot> + '_ {
+        let leased = now < self.lease.until();
+        self.owned.iter().filter(move |(_, owned)| leased && owned.began).map(|(&slot, _)| slot)
+    }
+
     fn tick(&mut self, out: &mut Outbox) {
         self.ticked = self.now;
         self.gossip.tick(self.now, out);

@@ -43,6 +43,15 @@ impl Actor {
         }
     }
 
+    /// The slots for which it could acknowledge.
+    pub fn claims(&self, now: Millis) -> impl Iterator<Item = Slot> + '_ {
+        let member = match self {
+            Actor::Member(member) => Some(member),
+            Actor::Near(_) => None,
+        };
+        member.into_iter().flat_map(move |member| member.claims(now))
+    }
+
     /// Whether it could acknowledge for a slot.
     pub fn owns(&self, now: Millis, slot: Slot) -> bool {
         match self {
@@ -84,8 +93,6 @@ pub struct Host {
     pub stopped_until: Micros,
     /// Outputs that it still carries out before it crashes.
     pub fuse: Option<(u8, bool)>,
-    /// The slots that it claimed when last asked, by bits.
-    pub claims: u64,
     /// Tickets of requests that wait here.
     pub waiting: Vec<u64>,
     /// Loads under way: the job, and the count of invalidations at its begin.
@@ -107,7 +114,6 @@ impl Host {
             store,
             stopped_until: 0,
             fuse: None,
-            claims: 0,
             waiting: Vec::new(),
             loads: Vec::new(),
             leaves: false,

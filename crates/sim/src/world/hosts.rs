@@ -108,7 +108,6 @@ impl World {
         host.state = if keeps_disk { State::Down } else { State::Gone };
         host.actor = None;
         host.store = store;
-        host.claims = 0;
         host.loads.clear();
         let waiting = std::mem::take(&mut host.waiting);
         self.tell(None, |_| format!("host {index} is down"));

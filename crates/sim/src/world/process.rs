@@ -1,0 +1,68 @@
+//! What reaches a process: messages, ticks of its clock, answers of what is around it.
+
+use clearwell_cluster::{Input, Job, Message, Outcome, To};
+
+use super::{Happening, World};
+use crate::host::State;
+use crate::queue::Micros;
+
+impl World {
+    /// Whether something for a process is to be dropped (`None`), done now (`Some(None)`), or put off until then.
+    pub(super) fn when(&self, host: u32, incarnation: u32) -> Option<Option<Micros>> {
+        let host = &self.hosts[host as usize];
+        if host.state != State::Up || host.peer.incarnation != incarnation {
+            return None;
+        }
+        Some((host.stopped_until > self.now).then_some(host.stopped_until))
+    }
+
+    pub(super) fn deliver(
+        &mut self,
+        host: u32,
+        from: clearwell_cluster::Peer,
+        to: To,
+        message: Box<Message>,
+    ) {
+        let there = &self.hosts[host as usize];
+        let meant = match to {
+            To::Peer(peer) => peer == there.peer,
+            To::Node(_) => true,
+        };
+        match self.when(host, there.peer.incarnation).filter(|_| meant) {
+            None => {}
+            Some(Some(later)) => self.queue.push(later, Happening::Deliver { host, from, to, message }),
+            Some(None) => {
+                self.note(u64::from(host) << 8 | crate::traffic::kind(&message) as u64);
+                let changes_owner = crate::traffic::may_change_owner(&message);
+                self.asked_in = match &*message {
+                    Message::LeaseAsk(ask) => Some(ask.epoch),
+                    _ => None,
+                };
+                self.step(host as usize, Input::Message(from, *message));
+                if changes_owner {
+                    self.check_owners(host as usize);
+                }
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, host: u32, incarnation: u32) {
+        let Some(later) = self.when(host, incarnation) else { return };
+        if let Some(later) = later {
+            self.queue.push(later, Happening::Tick { host, incarnation });
+            return;
+        }
+        let after = self.hosts[host as usize].clock.truly(100_000);
+        self.queue.push(self.now + after, Happening::Tick { host, incarnation });
+        self.step(host as usize, Input::Tick);
+        self.check_owners(host as usize);
+    }
+
+    pub(super) fn done(&mut self, host: u32, incarnation: u32, job: Job, outcome: Box<Outcome>) {
+        match self.when(host, incarnation) {
+            None => {}
+            Some(Some(later)) => self.queue.push(later, Happening::Done { host, incarnation, job, outcome }),
+            Some(None) => self.step(host as usize, Input::Done(job, *outcome)),
+        }
+    }
+}
