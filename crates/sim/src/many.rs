@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::check::Oldest;
 use crate::options::Options;
-use crate::queue::Micros;
 use crate::run::{Mask, Report, run};
 
 /// What many seeds gave together.
@@ -22,8 +22,8 @@ pub struct Sum {
     pub steps: u64,
     /// Messages.
     pub messages: u64,
-    /// The oldest that any bounded read saw, in microseconds since it was overwritten.
-    pub oldest_bounded: Micros,
+    /// The oldest that bounded reads saw.
+    pub oldest_bounded: Oldest,
     /// All runs in one number, whatever their order.
     pub hash: u64,
 }
@@ -35,7 +35,9 @@ impl Sum {
         self.done += report.done as u64;
         self.steps += report.steps;
         self.messages += report.messages;
-        self.oldest_bounded = self.oldest_bounded.max(report.oldest_bounded);
+        for (oldest, seen) in self.oldest_bounded.iter_mut().zip(report.oldest_bounded) {
+            *oldest = seen.max(*oldest);
+        }
         self.hash = self.hash.wrapping_add(report.hash);
         if !report.violations.is_empty() {
             self.failed.push(report);

@@ -1,6 +1,6 @@
 //! One seed, from its world to the verdict.
 
-use crate::check::{self, Violation};
+use crate::check::{self, Oldest, Violation};
 use crate::options::Options;
 use crate::queue::Micros;
 use crate::world::World;
@@ -23,8 +23,8 @@ pub struct Report {
     pub steps: u64,
     /// Messages.
     pub messages: u64,
-    /// The oldest that a bounded read saw, in microseconds.
-    pub oldest_bounded: Micros,
+    /// The oldest that bounded reads saw.
+    pub oldest_bounded: Oldest,
 }
 
 /// Runs the world of these options to its end.

@@ -3,19 +3,20 @@
 
 use clearwell_cluster::Level;
 
-use super::{Index, Violation, by_op, ms};
+use super::{BOUNDS_MS, Index, Oldest, Violation, by_op, ms};
 use crate::history::{Deed, Got, History};
-use crate::queue::Micros;
 
-/// Looks at all bounded reads and all told ages; returns the oldest that a bounded read saw.
-pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) -> Micros {
-    let mut oldest = 0;
+/// Looks at all bounded reads and all told ages; returns the oldest that bounded reads saw.
+pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) -> Oldest {
+    let mut oldest = Oldest::default();
     for (op, at) in history.ops.iter().zip(0..) {
         let (Deed::Read(level), Got::Value(found)) = (op.deed, op.got) else { continue };
         let overwritten = index.overwritten(history, op.key, &found);
         let age = op.begin.saturating_sub(overwritten);
         if let Level::Bounded(bound_ms) = level {
-            oldest = oldest.max(age);
+            if let Some(which) = BOUNDS_MS.iter().position(|&bound| bound == bound_ms) {
+                oldest[which] = oldest[which].max(age);
+            }
             if age > bound_ms * 1000 {
                 let text = format!(
                     "bounded({bound_ms} ms) found version {}, overwritten {} before",

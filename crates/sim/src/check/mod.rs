@@ -45,13 +45,19 @@ pub const NAMES: [&str; 10] = [
     "answered",
 ];
 
+/// The oldest value that reads of each of [`BOUNDS_MS`] returned, in microseconds since it was overwritten.
+pub type Oldest = [Micros; BOUNDS_MS.len()];
+
+/// The bounds that clients ask for.
+pub const BOUNDS_MS: [u64; 3] = [500, 2000, 5000];
+
 /// What looking at a history gave.
 #[derive(Debug, Default)]
 pub struct Verdict {
     /// What was wrong.
     pub violations: Vec<Violation>,
-    /// The oldest value that a `bounded` read returned, in microseconds since it was overwritten.
-    pub oldest_bounded: Micros,
+    /// What bounded reads saw.
+    pub oldest_bounded: Oldest,
 }
 
 /// Looks at a history with all checkers.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clearwell_sim::check::Violation;
+use clearwell_sim::check::{BOUNDS_MS, Violation};
 use clearwell_sim::many::{Sum, cpu_seconds, run_many};
 use clearwell_sim::run::{Mask, Report, Trace, run, tell};
 use clearwell_sim::shrink::shrink;
@@ -51,7 +51,7 @@ fn say(args: &Args, report: &Report, checker: &str, text: &str) {
 fn summary(args: &Args, sum: &Sum, began: Instant) {
     let cpu = cpu_seconds();
     let rate = if cpu > 0.0 { sum.seeds as f64 / cpu } else { 0.0 };
-    let oldest_ms = sum.oldest_bounded as f64 / 1000.0;
+    let oldest_ms = sum.oldest_bounded.map(|us| us as f64 / 1000.0);
     if args.json {
         let line = json!({
             "seeds": sum.seeds, "failed": sum.failed.len(), "ops": sum.ops, "done": sum.done, "steps": sum.steps,
@@ -71,7 +71,7 @@ fn summary(args: &Args, sum: &Sum, began: Instant) {
         sum.steps,
         sum.messages
     );
-    println!("the oldest that a bounded read saw: {oldest_ms:.3} ms (bounds are 500, 2000 and 5000 ms)");
+    println!("the oldest that reads bounded by {BOUNDS_MS:?} ms saw: {oldest_ms:.3?} ms");
     let wall = began.elapsed().as_secs_f64();
     println!("{wall:.1} s, {cpu:.1} CPU seconds, {rate:.1} seeds per CPU second; hash {:016x}", sum.hash);
 }

@@ -7,6 +7,7 @@ use clearwell_cluster::{Level, Token};
 use clearwell_engine::{Glob, Scope};
 
 use super::{Happening, World};
+use crate::check::BOUNDS_MS;
 use crate::history::{Covered, Deed, Got, Op};
 use crate::host::State;
 use crate::names::{Class, KeyId, Names};
@@ -105,7 +106,7 @@ impl World {
             let level = match rng.below(10) {
                 0 | 1 => Level::Strong,
                 2..5 => Level::Session,
-                5 | 6 => Level::Bounded(*rng.pick(&[500, 2000, 2000, 5000])),
+                5 | 6 => Level::Bounded(*rng.pick(&[BOUNDS_MS[0], BOUNDS_MS[1], BOUNDS_MS[1], BOUNDS_MS[2]])),
                 7 | 8 => Level::Eventual,
                 _ => Level::Weak,
             };
