@@ -69,6 +69,8 @@ pub struct Traffic {
     pub weigh: bool,
     /// Whether only bytes of this host's links are counted.
     pub weigh_only: Option<usize>,
+    /// Messages by their sender, where there is room for it.
+    pub by_host: Vec<u64>,
 }
 
 impl Traffic {
@@ -76,6 +78,9 @@ impl Traffic {
     pub fn count(&mut self, from: usize, to: usize, message: &Message) {
         let kind = kind(message);
         self.messages[kind] += 1;
+        if let Some(count) = self.by_host.get_mut(from) {
+            *count += 1;
+        }
         if self.weigh || self.weigh_only.is_some_and(|host| host == from || host == to) {
             self.bytes[kind] += weight(message);
         }

@@ -10,36 +10,59 @@ use super::Args;
 /// Measures and prints.
 pub fn show(args: &Args) -> ExitCode {
     let sizes: Vec<u16> = if args.nodes > 0 { vec![args.nodes] } else { vec![10, 100, 1000] };
-    for &nodes in &sizes {
-        for (by_tag, readers) in [(false, 3), (false, 10), (true, 3), (true, 10)] {
-            let seen = thrift(nodes, readers, by_tag);
-            let what = if by_tag { "tag" } else { "key" };
-            let ratio = seen.records as f64 / seen.holders.max(1) as f64;
-            match args.json {
-                true => println!(
-                    "{}",
-                    json!({"nodes": nodes, "of": what, "holders": seen.holders, "messages": seen.messages, "records": seen.records})
-                ),
-                false => println!(
-                    "{nodes} nodes, {what} with {} holders: {} messages, {} of them records ({ratio:.2} a holder)",
-                    seen.holders, seen.messages, seen.records
-                ),
-            }
-        }
+    if args.nodes == 0 {
+        invalidations(args, 40, &(1..=28).collect::<Vec<usize>>());
     }
-    for &nodes in &sizes {
-        let seen = idle(nodes);
+    for &nodes in sizes.iter().filter(|nodes| args.nodes > 0 || **nodes > 40) {
+        invalidations(args, nodes, &[1, 3, 8]);
+    }
+    sizes.iter().for_each(|&nodes| idle_traffic(args, nodes));
+    cut(args);
+    ExitCode::SUCCESS
+}
+
+fn invalidations(args: &Args, nodes: u16, readers: &[usize]) {
+    if !args.json {
+        println!(
+            "{nodes} nodes | holders | records | confirmations | others | messages a holder | forwarding"
+        );
+    }
+    for (by_tag, &readers) in [false, true].into_iter().flat_map(|tag| readers.iter().map(move |n| (tag, n)))
+    {
+        let seen = thrift(nodes, readers, by_tag);
+        let what = if by_tag { "tag" } else { "key" };
+        let ratio = seen.ratio();
         match args.json {
             true => println!(
                 "{}",
-                json!({"nodes": nodes, "idleMessages": seen.messages, "idleBytes": seen.bytes})
+                json!({"nodes": nodes, "of": what, "holders": seen.holders, "records": seen.records,
+                    "confirmations": seen.confirmations, "others": seen.others, "forwarding": seen.forwarding,
+                    "ratio": ratio})
             ),
             false => println!(
-                "{nodes} nodes, idle: {:.1} messages and {:.0} bytes a second from each; {:.1?}",
-                seen.messages, seen.bytes, seen.kinds
+                "{what} | {} | {} | {} | {} | {ratio:.2} | {}",
+                seen.holders, seen.records, seen.confirmations, seen.others, seen.forwarding
             ),
         }
     }
+}
+
+fn idle_traffic(args: &Args, nodes: u16) {
+    let seen = idle(nodes);
+    match args.json {
+        true => println!(
+            "{}",
+            json!({"nodes": nodes, "idleMessages": seen.messages, "idleBytes": seen.bytes,
+                "busiest": seen.busiest, "kinds": seen.kinds})
+        ),
+        false => println!(
+            "{nodes} nodes, idle: {:.1} messages and {:.0} bytes a second from each, {:.1} messages from the busiest; {:.2?}",
+            seen.messages, seen.bytes, seen.busiest, seen.kinds
+        ),
+    }
+}
+
+fn cut(args: &Args) {
     let seen = after_cut(100_000);
     let percent = 100.0 * seen.bytes as f64 / seen.entry_bytes.max(1) as f64;
     match args.json {
@@ -52,5 +75,4 @@ pub fn show(args: &Args) -> ExitCode {
             seen.entries, seen.changed, seen.bytes, seen.kept
         ),
     }
-    ExitCode::SUCCESS
 }
