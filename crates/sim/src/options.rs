@@ -159,8 +159,9 @@ impl Options {
             faults,
             weather,
             slots: 1024,
-            clients: 50,
-            keys: 200,
+            near: 20,
+            clients: 100,
+            keys: 40,
             gossip_start: false,
             replicas: 2,
             ..self

@@ -1,0 +1,21 @@
+//! Many nodes: a tenth of them crash, the rest is cut in two for a while, and all converge without a broken promise.
+
+use clearwell_sim::many::run_many;
+use clearwell_sim::options::Options;
+
+/// `CLEARWELL_NODES` nodes (1000 take a minute or two a seed), `CLEARWELL_ROUNDS` seeds from `CLEARWELL_SEED` on.
+#[test]
+fn a_crowd_converges() {
+    let number = |name, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let nodes = number("CLEARWELL_NODES", 100) as u16;
+    let (first, count) = (number("CLEARWELL_SEED", 0), number("CLEARWELL_ROUNDS", 4));
+    let sum = run_many(first, count, 2, 1, |seed| Options::draw(seed, nodes, 60, None).crowd(), |_| {});
+    if let Some(report) = sum.failed.first() {
+        let first = &report.violations[0];
+        panic!(
+            "seed {}: {}: {}\nits story: cargo run --release -p clearwell-sim -- --nodes {nodes} --seed {}",
+            report.seed, first.checker, first.text, report.seed
+        );
+    }
+    assert!(sum.done * 10 > sum.ops * 7, "{} of {} operations done", sum.done, sum.ops);
+}
