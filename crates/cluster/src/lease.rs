@@ -125,8 +125,10 @@ impl Voter {
     ) -> LeaseGrant {
         self.heard.insert(from, (ask.epoch, ask.ready));
         self.settle(now, config, view);
-        let latest = if config.has(Planted::EpochIgnored) { ask.epoch } else { view.epoch.max(accepted) };
-        let granted = ask.epoch == latest && view.has(from);
+        if config.has(Planted::EpochIgnored) {
+            return LeaseGrant { epoch: ask.epoch, sent: ask.sent, granted: true, settled: self.settled };
+        }
+        let granted = ask.epoch == view.epoch.max(accepted) && view.has(from);
         LeaseGrant { epoch: ask.epoch.min(view.epoch), sent: ask.sent, granted, settled: self.settled }
     }
 

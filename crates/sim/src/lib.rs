@@ -10,6 +10,7 @@ pub mod fault;
 pub mod history;
 mod host;
 pub mod hunt;
+mod lean;
 pub mod many;
 pub mod measure;
 mod names;

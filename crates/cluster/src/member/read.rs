@@ -59,7 +59,7 @@ impl Member {
         out.ask.push((job, Ask::Load { key, validate }));
     }
 
-    fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
+    pub(super) fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
         if let Some((peer, ticket)) = Member::holder_ticket(origin) {
             self.subscribers.subscribe(self.now, peer, self.head);
             self.subscribers.note(Name::Key(key.clone()), peer, ticket);
@@ -105,9 +105,6 @@ impl Member {
         if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
             self.edges.note(entry);
             self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
-        }
-        if loaded.read.hold && current && self.config.has(Planted::InterestAfterRead) {
-            self.note_holder(&loaded.origin, &key);
         }
         let position = self.marks.exact(&name).unwrap_or_default();
         let hold = loaded.read.hold;

@@ -102,6 +102,12 @@ impl Member {
             }
             Then::Refuse { origin, refusal } => self.refuse(&origin, refusal, out),
             Then::Show { origin, entry, as_of, hold } => {
+                if hold
+                    && self.config.has(Planted::InterestAfterRead)
+                    && let Some(entry) = &entry
+                {
+                    self.note_holder(&origin, &entry.key.clone());
+                }
                 let view = self.view.as_ref().expect("an owner has a view");
                 let token = Token::at(view.epoch, self.me, waiting.position);
                 let stream = match (&origin, hold) {

@@ -37,6 +37,12 @@ pub struct Args {
     /// Looks for a planted bug by name, or for `all` of them, in at most `--seeds` seeds (needs the feature `planted`).
     #[arg(long)]
     pub planted: Option<String>,
+    /// With `--planted`: in how many of all `--seeds` a promise is broken, with the bug and without it.
+    #[arg(long)]
+    pub share: bool,
+    /// Worlds with more of what this planted bug needs to show, without the bug.
+    #[arg(long)]
+    pub lean: Option<String>,
     /// Messages for each invalidation, idle traffic, and a near cache after a cut.
     #[arg(long)]
     pub bench_thrift: bool,
@@ -58,6 +64,10 @@ impl Args {
     /// The world of a seed.
     fn world(&self, seed: u64) -> Options {
         let drawn = Options::draw(seed, self.nodes, self.seconds, None);
+        let drawn = match self.lean.as_deref().and_then(planted::by_name) {
+            Some(bug) => drawn.lean(bug),
+            None => drawn,
+        };
         match (self.calm, self.nodes >= 100) {
             (true, _) => drawn.calm(),
             (false, true) => drawn.crowd(),
@@ -70,6 +80,9 @@ impl Args {
 pub fn run(args: &Args) -> ExitCode {
     if args.bench_thrift {
         return figures::show(args);
+    }
+    if let Some(name) = args.lean.as_ref().filter(|name| planted::by_name(name).is_none()) {
+        return planted::unknown(name);
     }
     if let Some(name) = &args.planted {
         return planted::hunt_named(args, name);

@@ -3,11 +3,22 @@
 use std::process::ExitCode;
 
 use clearwell_cluster::Planted;
-use clearwell_sim::hunt::hunt;
+use clearwell_sim::hunt::{hunt, share};
 use serde_json::json;
 
 use super::Args;
 use super::seeds::bar;
+
+/// The bug of that name.
+pub fn by_name(name: &str) -> Option<Planted> {
+    Planted::ALL.into_iter().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name))
+}
+
+/// Says that there is no such bug.
+pub fn unknown(name: &str) -> ExitCode {
+    eprintln!("no planted bug {name}; there are {:?}", Planted::ALL);
+    ExitCode::FAILURE
+}
 
 /// Looks for one bug, or for all.
 pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
@@ -18,8 +29,10 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
     let wanted = |bug: &Planted| name == "all" || format!("{bug:?}").eq_ignore_ascii_case(name);
     let bugs: Vec<Planted> = Planted::ALL.into_iter().filter(wanted).collect();
     if bugs.is_empty() {
-        eprintln!("no planted bug {name}; there are {:?}", Planted::ALL);
-        return ExitCode::FAILURE;
+        return unknown(name);
+    }
+    if args.share {
+        return shares(args, &bugs);
     }
     if !args.json {
         println!("| planted bug | seed | checker | what it saw |\n| --- | --- | --- | --- |");
@@ -44,4 +57,13 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
     }
     bar.finish_and_clear();
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn shares(args: &Args, bugs: &[Planted]) -> ExitCode {
+    println!("| planted bug | of {} seeds with it | without it |\n| --- | --- | --- |", args.seeds);
+    for &bug in bugs {
+        let (with, without) = share(bug, args.seeds, args.nodes, args.seconds);
+        println!("| {bug:?} | {with} | {without} |");
+    }
+    ExitCode::SUCCESS
 }

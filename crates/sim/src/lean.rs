@@ -1,0 +1,99 @@
+//! Worlds that lean to a planted bug: what it needs to show comes often in them. A bug that needs a lost message, a full
+//! memory and a cut at once would else wait for thousands of seeds. The promises are the same: without the bug they hold.
+
+use clearwell_cluster::Planted;
+
+use crate::fault::{self, Taste};
+use crate::network::Weather;
+use crate::options::{Options, SECOND};
+use crate::rng::Rng;
+
+const CRASH: u32 = 1;
+const CRASH_WITHOUT_DISK: u32 = 1 << 1;
+const CUTS: u32 = 1 << 3 | 1 << 4;
+const ISOLATE: u32 = 1 << 5;
+const SLOW_SOURCE: u32 = 1 << 6;
+const FAILING_SOURCE: u32 = 1 << 7;
+const JOIN: u32 = 1 << 9;
+const REPLICAS: u32 = 1 << 11;
+const WEIGHT: u32 = 1 << 12;
+
+impl Options {
+    /// The same seed's world, with more of what the bug that is looked for needs.
+    #[must_use]
+    pub fn lean(self, to: Planted) -> Options {
+        if !needs_it(to) {
+            return self;
+        }
+        let busy = Options { keys: 10, clients: 6, think: 20_000, writes_percent: 40, ..self };
+        match to {
+            Planted::InterestAfterRead => Options { weather: slow_links(), near: 4, ..busy },
+            Planted::MarksWithoutFloor => {
+                Options { tail_most: 1, statement_us: 300_000, tags: 8, keys: 40, near: 4, ..busy }
+            }
+            Planted::AckBeforeReplication | Planted::UncommittedRead => {
+                let lossy = Weather { loss_ppm: 50_000, ..busy.weather };
+                Options { nodes: busy.nodes.min(5), near: 0, clients: 12, weather: lossy, ..busy }
+                    .with_faults(ISOLATE | CRASH, 16, 8 * SECOND)
+            }
+            Planted::EpochIgnored => busy.with_faults(ISOLATE, 16, 25 * SECOND),
+            Planted::NoDriftMargin => {
+                Options { drift_ppm: 49_000, ..busy }.with_faults(ISOLATE, 16, 8 * SECOND)
+            }
+            Planted::LeaseFromArrival => {
+                let weather = Weather { late_ppm: 500_000, late_us: 3 * SECOND, ..slow_links() };
+                Options { weather, near: 4, writes_percent: 5, ..busy }.with_faults(ISOLATE, 16, 8 * SECOND)
+            }
+            Planted::HintDropped => {
+                Options { hints_most: 1, near: 4, ..busy }.with_faults(ISOLATE | CUTS, 16, 3 * SECOND)
+            }
+            Planted::StateOverRecords => Options { weather: slow_links(), replicas: 2, ..busy }.with_faults(
+                CRASH | JOIN | REPLICAS | WEIGHT,
+                16,
+                8 * SECOND,
+            ),
+            Planted::IntentForgotten => Options { late_statements: true, statement_us: 300_000, ..busy }
+                .with_faults(CRASH | ISOLATE | SLOW_SOURCE | FAILING_SOURCE, 16, 8 * SECOND),
+            Planted::ReadLeaseIgnored => {
+                Options { near: 4, writes_percent: 10, ..busy }.with_faults(ISOLATE, 16, 3 * SECOND)
+            }
+            Planted::JournalAlone => busy.with_faults(
+                CRASH | CRASH_WITHOUT_DISK | ISOLATE | SLOW_SOURCE | FAILING_SOURCE,
+                16,
+                8 * SECOND,
+            ),
+            _ => busy,
+        }
+    }
+
+    fn with_faults(self, kinds: u32, count: u32, longest_us: u64) -> Options {
+        let taste = Taste { kinds, count, longest_us, drift_ppm: self.drift_ppm };
+        let mut rng = Rng::new(self.seed, 7);
+        let faults = fault::draw(&mut rng, taste, self.nodes, self.nodes + self.near, SECOND, self.heal);
+        Options { faults, ..self }
+    }
+}
+
+/// The others come often enough in any world.
+fn needs_it(bug: Planted) -> bool {
+    !matches!(
+        bug,
+        Planted::LoadStampedAtEnd
+            | Planted::NoGapDetection
+            | Planted::FailoverAtOnce
+            | Planted::ReplicaTrusted
+            | Planted::TagNotReplayed
+            | Planted::ReleaseWithoutTicket
+    )
+}
+
+fn slow_links() -> Weather {
+    Weather {
+        delay_us: 5_000,
+        jitter_us: 20_000,
+        late_ppm: 50_000,
+        late_us: SECOND / 2,
+        loss_ppm: 1_000,
+        ..Weather::default()
+    }
+}
