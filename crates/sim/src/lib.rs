@@ -19,6 +19,8 @@ pub mod options;
 mod queue;
 mod rng;
 pub mod run;
+pub mod scenario;
+mod seen;
 pub mod shrink;
 mod source;
 mod store;

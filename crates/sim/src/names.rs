@@ -28,9 +28,47 @@ pub struct Names {
     tags: Vec<Bytes>,
     /// The key that each key's value is made from, besides its own row.
     depends: Vec<Option<KeyId>>,
+    /// The tag of each key's values, where it does not change from write to write. The last tag stands for none.
+    fixed: Option<Vec<u32>>,
+}
+
+/// A key whose properties somebody chose.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// Its bytes: a class letter and its number.
+    pub key: Bytes,
+    /// Its class.
+    pub class: Class,
+    /// What its value is made from besides its own row.
+    pub depends: Option<KeyId>,
+    /// The tag that its values carry.
+    pub tag: Option<u32>,
 }
 
 impl Names {
+    /// These keys and tags. One more tag stands for none.
+    pub fn chosen(keys: &[Chosen], tags: Vec<Bytes>) -> Names {
+        let none = tags.len() as u32;
+        Names {
+            keys: keys.iter().map(|one| one.key.clone()).collect(),
+            classes: keys.iter().map(|one| one.class).collect(),
+            depends: keys.iter().map(|one| one.depends).collect(),
+            fixed: Some(keys.iter().map(|one| one.tag.unwrap_or(none)).collect()),
+            tags: tags.into_iter().chain([Bytes::from(&[][..])]).collect(),
+        }
+    }
+
+    /// The tag of a key's values, where it does not change from write to write.
+    pub fn fixed_tag(&self, id: KeyId) -> Option<u32> {
+        self.fixed.as_ref().map(|fixed| fixed[id as usize])
+    }
+
+    /// A tag as a list of names.
+    pub fn tag_list(&self, id: u32) -> Arc<[Bytes]> {
+        let is_none = self.fixed.is_some() && id + 1 == self.tag_count();
+        if is_none { Arc::from([]) } else { Arc::from([self.tag(id).clone()]) }
+    }
+
     /// So many keys and tags. Of ten keys, six have a source, two are written back, two have no source; every third source
     /// key depends on an earlier one.
     pub fn new(keys: u32, tags: u32) -> Names {
@@ -60,6 +98,7 @@ impl Names {
             classes: (0..keys).map(class).collect(),
             tags: (0..tags).map(|id| bytes(format!("t{id}"))).collect(),
             depends: (0..keys).map(depends).collect(),
+            fixed: None,
         }
     }
 

@@ -48,6 +48,7 @@ pub struct Source {
     tags: Vec<Arc<[Bytes]>>,
     depends: Vec<Arc<[Bytes]>>,
     keys: Vec<Bytes>,
+    fixed: Vec<Option<u32>>,
 }
 
 impl Source {
@@ -62,9 +63,10 @@ impl Source {
             by_write: vec![0],
             fences: vec![Epoch(0); usize::from(slots)],
             value_bytes,
-            tags: (0..names.tag_count()).map(|tag| Arc::from([names.tag(tag).clone()])).collect(),
+            tags: (0..names.tag_count()).map(|tag| names.tag_list(tag)).collect(),
             depends: (0..names.key_count()).map(on).collect(),
             keys: (0..names.key_count()).map(|id| names.key(id).clone()).collect(),
+            fixed: (0..names.key_count()).map(|id| names.fixed_tag(id)).collect(),
         }
     }
 
@@ -75,9 +77,10 @@ impl Source {
         (self.writes.len() - 1) as WriteId
     }
 
-    /// The tag of what a write wrote: so most writes of a key move it from one tag to another.
+    /// The tag of what a write wrote: so most writes of a key move it from one tag to another, unless the key's is fixed.
     pub fn tag_of(&self, write: WriteId) -> u32 {
-        (mix(u64::from(write)) % self.tags.len() as u64) as u32
+        let fixed = self.writes.get(write as usize).and_then(|written| self.fixed[written.key as usize]);
+        fixed.unwrap_or((mix(u64::from(write)) % self.tags.len() as u64) as u32)
     }
 
     /// That tag, as a list of names.

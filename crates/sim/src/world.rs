@@ -6,6 +6,7 @@ mod clients;
 mod faults;
 mod feed;
 mod happening;
+mod hooks;
 mod hosts;
 mod mask;
 mod owners;
@@ -13,6 +14,7 @@ mod process;
 mod serve;
 mod statements;
 mod trace;
+mod watched;
 
 pub use mask::Mask;
 pub use trace::Trace;
@@ -28,6 +30,7 @@ use crate::network::Network;
 use crate::options::Options;
 use crate::queue::{Micros, Queue};
 use crate::rng::{Rng, mix};
+use crate::seen::SeenAll;
 use crate::source::Source;
 use crate::traffic::Traffic;
 use clients::Client;
@@ -61,12 +64,25 @@ pub struct World {
     healed: bool,
     /// Lines about this key, when somebody wants to read them.
     pub(crate) trace: Option<Trace>,
+    /// All that happens, when somebody wants to tell it.
+    pub(crate) watch: Option<SeenAll>,
+    /// The invalidations that mark instead of taking away, when a script says which.
+    pub(crate) lazy: Option<Vec<u32>>,
+    /// Links whose next record gets lost.
+    to_lose: Vec<(usize, usize)>,
+    /// How much longer than usual the source's answers take.
+    answers_after: Micros,
 }
 
 impl World {
     /// The world of these options.
     pub fn new(options: Options, mask: Mask) -> World {
         let names = Names::with(options.keys, options.tags, options.only_source);
+        World::with_names(options, mask, names)
+    }
+
+    /// The same with keys that somebody chose.
+    pub fn with_names(options: Options, mask: Mask, names: Names) -> World {
         let source = Source::new(&names, options.slots, options.value_bytes);
         let network = Network::new(options.weather, Rng::new(options.seed, 3));
         let mut world = World {
@@ -89,6 +105,10 @@ impl World {
             steps: 0,
             healed: false,
             trace: None,
+            watch: None,
+            lazy: None,
+            to_lose: Vec::new(),
+            answers_after: 0,
             now: 0,
             mask,
             options,

@@ -2,17 +2,22 @@
 
 mod figures;
 mod planted;
+mod scenario;
 mod seeds;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use clearwell_sim::options::Options;
 
 /// Runs the coherence protocol of Clearwell in simulated worlds full of faults, and looks for broken promises.
 #[derive(Debug, Parser)]
 #[command(name = "clearwell-sim", version)]
 pub struct Args {
+    /// Scenarios instead of seeds.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// How many seeds.
     #[arg(long, default_value_t = 100)]
     pub seeds: u64,
@@ -60,6 +65,25 @@ pub struct Args {
     pub json: bool,
 }
 
+/// Stories from text files.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plays a scenario and tells what happened.
+    Scenario {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// Plays all scenarios and compares what happened with what is recorded in them.
+    Scenarios {
+        /// Where they are.
+        #[arg(long, default_value = "crates/sim/scenarios")]
+        folder: PathBuf,
+        /// Records what happened where it was something else; not where an expectation or a promise was broken.
+        #[arg(long)]
+        record: bool,
+    },
+}
+
 impl Args {
     /// The world of a seed.
     fn world(&self, seed: u64) -> Options {
@@ -78,6 +102,11 @@ impl Args {
 
 /// Does what was asked for.
 pub fn run(args: &Args) -> ExitCode {
+    match &args.command {
+        Some(Command::Scenario { file }) => return scenario::one(file),
+        Some(Command::Scenarios { folder, record }) => return scenario::all(folder, *record),
+        None => {}
+    }
     if args.bench_thrift {
         return figures::show(args);
     }

@@ -6,8 +6,9 @@ use super::{Happening, Statement, Wanted, World};
 use clearwell_engine::Scope;
 
 use crate::history::{Found, Got, RANKS};
-use crate::host::State;
+use crate::host::{Actor, State};
 use crate::names::{Class, number};
+use crate::seen::Seen;
 use crate::value::Value;
 
 impl World {
@@ -87,6 +88,14 @@ impl World {
         if self.trace.is_some() {
             self.tell_apply(host, &what);
         }
+        if self.watch.is_some() {
+            return self.apply_watched(host, what);
+        }
+        self.change_store(host, what);
+    }
+
+    /// True when a fill was refused.
+    pub(super) fn change_store(&mut self, host: usize, what: Apply) -> bool {
         let there = &mut self.hosts[host];
         match what {
             Apply::Invalidate(invalidation) => there.store.invalidate(&invalidation),
@@ -97,7 +106,7 @@ impl World {
                     // A job that is not known any more began before all that is remembered.
                     at.map_or(0, |at| there.loads.swap_remove(at).1)
                 });
-                there.store.fill(entry, began);
+                return !there.store.fill(entry, began);
             }
             Apply::Drop(keys) => {
                 for key in &keys {
@@ -106,6 +115,7 @@ impl World {
             }
             Apply::Clear(slots) => there.store.clear(&slots),
         }
+        false
     }
 
     fn ask(&mut self, host: usize, job: Job, ask: Ask) {
@@ -126,6 +136,7 @@ impl World {
                 if entry.is_some() || !sourced {
                     self.done_soon(at, job, Outcome::Loaded { entry, stored: true });
                 } else {
+                    self.see(|_| Some(Seen::Asks { host, key }));
                     self.send_statement(statement(Wanted::Load(key)));
                 }
             }
@@ -159,7 +170,12 @@ impl World {
         let Some(host) = self.host_of(to) else { return };
         self.traffic.count(from, host, &message);
         self.check_grant(from, &message);
-        let [first, second] = self.network.carry(from, host);
+        let [first, second] = match self.is_to_be_lost(from, host, &message) {
+            true => [None, None],
+            false => self.network.carry(from, host),
+        };
+        let lost = first.is_none();
+        self.see(|_| Some(Seen::Sent { from, to: host, lost, message: message.clone() }));
         if self.trace.as_ref().is_some_and(|trace| trace.messages) {
             self.tell_message(from, host, first.is_none(), &message);
         }
@@ -204,6 +220,13 @@ impl World {
     }
 
     fn hear(&mut self, host: usize, event: Event) {
+        self.see(|world| {
+            let view = match &world.hosts[host].actor {
+                Some(Actor::Member(member)) => member.view().cloned(),
+                _ => None,
+            };
+            Some(Seen::Heard { host, event: event.clone(), view })
+        });
         self.tell(None, |_| match &event {
             Event::View(epoch) => format!("host {host} follows view {}", epoch.0),
             Event::Suspect(peer) => format!("host {host} suspects host {}", peer.node.0 - 1),

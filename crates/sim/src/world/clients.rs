@@ -14,6 +14,7 @@ use crate::names::{Class, KeyId, Names};
 use crate::options::SECOND;
 use crate::queue::Micros;
 use crate::rng::{Rng, mix};
+use crate::seen::Seen;
 
 /// A session.
 #[derive(Debug, Default)]
@@ -92,11 +93,7 @@ impl World {
         let key = self.draw_key(rng);
         if rng.percent(3) {
             let from = rng.below(u64::from(self.options.clients)) as u16;
-            let token = self.clients[usize::from(from)].token.clone();
-            self.clients[usize::from(index)].token.merge(&token);
-            let op = self.op(index, 0, key, Deed::TakeToken { from });
-            let at = self.history.begin(op);
-            self.history.end(at, self.now, Got::Done { version: None, survives: true });
+            self.hand_on(index, from);
             return None;
         }
         if rng.percent(4) {
@@ -124,6 +121,20 @@ impl World {
             Class::Cache => Strategy::CacheOnly,
         };
         Some((key, Deed::Write(strategy, write)))
+    }
+
+    /// Whether a session waits for an answer.
+    pub fn still_waits(&self, client: u16) -> bool {
+        self.clients.get(usize::from(client)).is_some_and(|client| client.waits.is_some())
+    }
+
+    /// A session takes over what another has seen.
+    pub(super) fn hand_on(&mut self, index: u16, from: u16) {
+        let token = self.clients[usize::from(from)].token.clone();
+        self.clients[usize::from(index)].token.merge(&token);
+        let op = self.op(index, 0, 0, Deed::TakeToken { from });
+        let at = self.history.begin(op);
+        self.history.end(at, self.now, Got::Done { version: None, survives: true });
     }
 
     /// A few keys are asked for much more often than the others.
@@ -189,6 +200,7 @@ impl World {
         if let Some(client) = self.clients.get_mut(usize::from(client)) {
             client.waits = Some(op);
         }
+        self.see(|_| Some(Seen::Asked(op)));
         self.submit(op);
         op
     }
@@ -205,6 +217,7 @@ impl World {
         let index = usize::from(op.client);
         let Some(client) = self.clients.get_mut(index) else {
             self.history.end(at, self.now, got);
+            self.see(|_| Some(Seen::Answered(at)));
             return;
         };
         if client.waits != Some(at) {
@@ -219,6 +232,7 @@ impl World {
             self.history.rank(write, version);
         }
         self.history.end(at, self.now, got);
+        self.see(|_| Some(Seen::Answered(at)));
         self.note(match got {
             Got::Value(found) => found.version << 8 | 3,
             Got::Done { version, .. } => version.unwrap_or(0) << 8 | 5,

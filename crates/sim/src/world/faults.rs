@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    fn leave(&mut self, host: usize) {
+    pub(super) fn leave(&mut self, host: usize) {
         if !self.is_node(host) || self.staying() <= 3 {
             return;
         }
@@ -118,7 +118,7 @@ impl World {
         self.queue.push(self.now + 15 * SECOND, Happening::Stop { host: host as u32 });
     }
 
-    fn operate(&mut self, what: Operation, host: Option<usize>) {
+    pub(super) fn operate(&mut self, what: Operation, host: Option<usize>) {
         let acts = |&host: &usize| !self.hosts[host].is_near && self.hosts[host].acts(self.now);
         let first = (0..self.hosts.len()).find(acts);
         if let Some(host) = host.filter(|host| *host < self.hosts.len()).filter(acts).or(first) {

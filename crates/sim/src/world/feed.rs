@@ -9,6 +9,7 @@ use clearwell_engine::{Cause, Effect, Scope, Version};
 use super::{Happening, World};
 use crate::history::Got;
 use crate::queue::Micros;
+use crate::seen::Seen;
 
 /// Tickets of the feed begin here; those of clients are numbers of operations.
 pub const TICKETS: u64 = 1 << 40;
@@ -103,6 +104,10 @@ impl World {
         let ticket = TICKETS + self.feed.next;
         self.feed.next += 1;
         self.feed.flying.push((ticket, place));
+        self.see(|world| {
+            let key = world.history.source.log.get(place)?.key;
+            Some(Seen::Fed { reader, key })
+        });
         let request = Request::Invalidate(Invalidate {
             scope: Arc::new(scope),
             effect: Effect::Gone,

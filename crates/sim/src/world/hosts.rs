@@ -9,6 +9,7 @@ use super::{Happening, World};
 use crate::history::Got;
 use crate::host::{Actor, Host, State, node_of};
 use crate::rng::mix;
+use crate::seen::Seen;
 use crate::store::Store;
 
 impl World {
@@ -70,6 +71,7 @@ impl World {
         let incarnation = host.peer.incarnation;
         let first = self.now + mix(self.options.seed ^ index as u64) % 100_000;
         self.queue.push(first, Happening::Tick { host: index as u32, incarnation });
+        self.see(|_| Some(Seen::Up(index)));
     }
 
     fn config(&self, index: usize, begins_alone: bool) -> Config {
@@ -110,6 +112,7 @@ impl World {
         host.store = store;
         host.loads.clear();
         let waiting = std::mem::take(&mut host.waiting);
+        self.see(|_| Some(Seen::Down(index)));
         self.tell(None, |_| format!("host {index} is down"));
         for ticket in waiting {
             self.answered(ticket, Got::Nothing, None);

@@ -62,7 +62,10 @@ impl World {
         match self.when(host, incarnation) {
             None => {}
             Some(Some(later)) => self.queue.push(later, Happening::Done { host, incarnation, job, outcome }),
-            Some(None) => self.step(host as usize, Input::Done(job, *outcome)),
+            Some(None) => {
+                self.see_loaded(host as usize, &outcome);
+                self.step(host as usize, Input::Done(job, *outcome));
+            }
         }
     }
 }

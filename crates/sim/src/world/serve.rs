@@ -70,9 +70,10 @@ impl World {
     }
 
     fn invalidate(&self, index: u32, covered: Covered, wait: bool) -> Invalidate {
+        let is_lazy = self.lazy.as_ref().map_or(index % 4 == 3, |lazy| lazy.contains(&index));
         Invalidate {
             scope: scope_of(&self.history.names, covered),
-            effect: if index % 4 == 3 { Effect::Stale } else { Effect::Gone },
+            effect: if is_lazy { Effect::Stale } else { Effect::Gone },
             cascade: matches!(covered, Covered::Key(_)),
             cause: Cause::Command,
             version: None,

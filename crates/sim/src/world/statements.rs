@@ -4,6 +4,7 @@ use clearwell_cluster::Outcome;
 
 use super::{Happening, Statement, Wanted, World};
 use crate::options::SECOND;
+use crate::seen::Seen;
 
 impl World {
     pub(super) fn send_statement(&mut self, statement: Box<Statement>) {
@@ -34,7 +35,7 @@ impl World {
             }
         };
         let Statement { host, incarnation, job, .. } = statement;
-        let after = 100 + self.source_rng.below(1_000);
+        let after = 100 + self.source_rng.below(1_000) + self.answers_after;
         let outcome = Box::new(outcome);
         self.queue.push(self.now + after, Happening::Done { host, incarnation, job, outcome });
     }
@@ -47,6 +48,7 @@ impl World {
         fails: bool,
     ) -> Outcome {
         if write == 0 || !self.history.source.admits(fence) {
+            self.see(|world| Some(Seen::Fenced(world.history.source.writes[write as usize].key)));
             return Outcome::Failed;
         }
         if fails {
@@ -69,6 +71,7 @@ impl World {
         let version = self.history.source.commit(write, true, once, self.now);
         if self.history.source.log.len() > before {
             let key = self.history.source.writes[write as usize].key;
+            self.see(|_| Some(Seen::Committed { key, write, through: true }));
             self.tell(Some(key), |world| {
                 format!("the source commits {} as version {}", world.history.names.text(key), version.0)
             });

@@ -1,0 +1,124 @@
+//! Sentences for what clients ask and get, and for what records say.
+
+use clearwell_cluster::Level;
+use clearwell_cluster::record::{Change, Record};
+use clearwell_cluster::request::Strategy;
+use clearwell_engine::{Effect, Scope};
+
+use super::book::Book;
+use crate::history::{Covered, Deed, Found, Got, Op};
+use crate::names::number;
+use crate::queue::Micros;
+use crate::value::Value;
+
+/// A moment, in seconds.
+pub fn at_text(at: Micros) -> String {
+    format!("{:.3}", at as f64 / 1e6)
+}
+
+/// What a client asks for.
+pub fn asked_text(book: &Book, op: &Op, lazy: bool) -> String {
+    match op.deed {
+        Deed::Read(level) => format!("reads {}, {}", book.key_text(op.key), level_text(level)),
+        Deed::Write(strategy, write) => match book.texts.get(&write) {
+            Some(text) => {
+                format!("writes {} = \"{text}\", {}", book.key_text(op.key), strategy_text(strategy))
+            }
+            None => format!("deletes {}, {}", book.key_text(op.key), strategy_text(strategy)),
+        },
+        Deed::Invalidate(covered, waits) => {
+            let lazily = if lazy { " lazily" } else { "" };
+            let waits = if waits { " and waits for every copy" } else { "" };
+            format!("invalidates {}{lazily}{waits}", covered_text(book, covered))
+        }
+        Deed::TakeToken { .. } => "takes a token".into(),
+    }
+}
+
+fn level_text(level: Level) -> String {
+    match level {
+        Level::Strong => "strong".into(),
+        Level::Session => "session".into(),
+        Level::Bounded(ms) => format!("not older than {ms} ms"),
+        Level::Eventual => "eventual".into(),
+        Level::Weak => "weak".into(),
+    }
+}
+
+fn strategy_text(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Through => "write-through",
+        Strategy::Invalidate => "write-invalidate",
+        Strategy::Back => "write-back",
+        Strategy::CacheOnly => "cache-only",
+    }
+}
+
+fn covered_text(book: &Book, covered: Covered) -> String {
+    match covered {
+        Covered::Key(key) => book.key_text(key).into(),
+        Covered::Tag(tag) => format!("tag {}", book.tags[tag as usize].name),
+        Covered::Class(letter) => format!("keys of class {letter}"),
+        Covered::Everything => "everything".into(),
+    }
+}
+
+/// What a client was told.
+pub fn answer_text(book: &Book, op: &Op) -> String {
+    match op.got {
+        Got::Nothing => "no answer".into(),
+        Got::Value(found) => found_text(book, op, &found),
+        Got::Done { survives: true, .. } => "done".into(),
+        Got::Done { survives: false, .. } => "done, but one more loss would undo it".into(),
+        Got::Refused { surely: true } => "refused, nothing was done".into(),
+        Got::Refused { surely: false } => "nobody knows whether it was done".into(),
+    }
+}
+
+fn found_text(book: &Book, op: &Op, found: &Found) -> String {
+    let value = match found.value {
+        Some(value) => book.value_text(value.write),
+        None => "nothing".into(),
+    };
+    let read = match found.value {
+        Some(value) if value.read > 0 => format!(", read from the source at {}", at_text(value.read)),
+        _ => String::new(),
+    };
+    let host = book.host_text(usize::from(op.host));
+    match (found.local, found.age_ms) {
+        (true, Some(age)) => format!("{value} from the memory of {host}, proven {age} ms ago{read}"),
+        (true, None) => format!("{value} from the memory of {host}, marked: nothing proves it current{read}"),
+        (false, _) => format!("{value} from its owner{read}"),
+    }
+}
+
+/// Whether a record is a part of the story: what it makes old, or gives.
+pub fn record_text(book: &Book, record: &Record) -> Option<String> {
+    let key = |key: &[u8]| book.key_text(number(key)).to_string();
+    let text = |value: Option<&[u8]>| book.value_text(value.map_or(0, |value| Value::decode(value).write));
+    Some(match &record.change {
+        Change::Invalidate { scope, effect, .. } => {
+            let old = if *effect == Effect::Stale { "stale" } else { "old" };
+            format!("{} {old}", scope_text(book, scope))
+        }
+        Change::Intent { key: name } => format!("{} is about to be written", key(name)),
+        Change::Put { entry, .. } => format!("{} is {}", key(&entry.key), text(entry.value.as_deref())),
+        Change::Journal { entry, .. } => {
+            format!("{} is {}, not in the source yet", key(&entry.key), text(entry.value.as_deref()))
+        }
+        Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
+            return None;
+        }
+    })
+}
+
+fn scope_text(book: &Book, scope: &Scope) -> String {
+    match scope {
+        Scope::Key(key) => format!("{} is", book.key_text(number(key))),
+        Scope::Tag(tag) => format!("what has tag {} is", book.tags[number(tag) as usize].name),
+        Scope::Dependents(name) => format!("what is made from {} is", book.key_text(number(name))),
+        Scope::Event(event) => format!("what depends on {} is", event.name),
+        Scope::Pattern(_) | Scope::Prefix(_) => "what matches a pattern is".into(),
+        Scope::Everything => "everything is".into(),
+    }
+}
