@@ -70,7 +70,8 @@ pub struct World {
     pub(crate) lazy: Option<Vec<u32>>,
     /// Links whose next record gets lost.
     to_lose: Vec<(usize, usize)>,
-    /// How much longer than usual the source's answers take.
+    /// How much longer than usual statements and the source's answers are on their way.
+    statements_after: Micros,
     answers_after: Micros,
 }
 
@@ -108,6 +109,7 @@ impl World {
             watch: None,
             lazy: None,
             to_lose: Vec::new(),
+            statements_after: 0,
             answers_after: 0,
             now: 0,
             mask,

@@ -20,6 +20,8 @@ pub enum Who {
 /// A key.
 #[derive(Debug, Clone)]
 pub struct Key {
+    /// The line that declares it.
+    pub line: usize,
     /// Its name in the scenario.
     pub name: String,
     /// Its class.

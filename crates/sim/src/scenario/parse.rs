@@ -3,6 +3,7 @@
 use super::book::{Book, Key, Tag};
 use super::expect::Answer;
 use super::script::{Action, action};
+use super::stage::check_places;
 use super::words::{Words, Wrong};
 use crate::names::Class;
 use crate::queue::Micros;
@@ -62,6 +63,7 @@ impl Scenario {
                 "nothing happens: a line like `at 2.0 client a reads post:1 on node 1` is missing".into()
             );
         }
+        check_places(&reader.book)?;
         let source_lines = script.lines().map(|line| line.trim().into()).collect();
         let Reader { book, lines, feed_us } = reader;
         Ok(Scenario { script, recorded, book, lines, source_lines, feed_us })
@@ -103,7 +105,7 @@ impl Reader {
                 }
             };
         }
-        self.setting(&mut words)?;
+        self.setting(&mut words, number)?;
         words.ends()
     }
 
@@ -121,7 +123,7 @@ impl Reader {
         Ok(())
     }
 
-    fn setting(&mut self, words: &mut Words<'_>) -> Result<(), Wrong> {
+    fn setting(&mut self, words: &mut Words<'_>, line: usize) -> Result<(), Wrong> {
         const NODES_MOST: u32 = 30;
         match words.next() {
             "nodes" => {
@@ -151,12 +153,12 @@ impl Reader {
                 self.feed_us = words.duration()?;
                 Ok(())
             }
-            "row" => self.key(words, Class::Source),
+            "row" => self.key(words, line, Class::Source),
             "written" => {
                 words.needs("back")?;
-                self.key(words, Class::Back)
+                self.key(words, line, Class::Back)
             }
-            "value" => self.key(words, Class::Cache),
+            "value" => self.key(words, line, Class::Cache),
             other => Err(format!(
                 "`{other}` says nothing of who is there; these do: nodes, near caches, replicas, tag, row, written back, \
                  value, feed tells after"
@@ -172,7 +174,7 @@ impl Reader {
     }
 
     /// `row page:1 = "text" on node 1, replica node 2, tag t, made from post:1`.
-    fn key(&mut self, words: &mut Words<'_>, class: Class) -> Result<(), Wrong> {
+    fn key(&mut self, words: &mut Words<'_>, line: usize, class: Class) -> Result<(), Wrong> {
         let name = words.next().to_string();
         if name.is_empty() || self.book.keys.iter().any(|key| key.name == name) {
             return Err(format!("here comes the name of a new key, not `{name}`"));
@@ -182,7 +184,7 @@ impl Reader {
             _ => words.needs("=").and_then(|()| words.value())?,
         };
         let owner = self.owner(words)?;
-        let mut key = Key { name, class, value, owner, replica: None, tag: None, depends: None };
+        let mut key = Key { line, name, class, value, owner, replica: None, tag: None, depends: None };
         while words.takes(",") {
             match words.next() {
                 "replica" => {

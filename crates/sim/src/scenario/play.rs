@@ -130,6 +130,7 @@ impl Play {
                 }
             }
             Action::Replicas(replicas) => self.world.set_replicas(*replicas),
+            Action::SlowStatements(us) => self.world.slow_statements(*us),
             Action::SlowAnswers(us) => self.world.slow_answers(*us),
             Action::SourceFails(us) => self.world.fail_source(*us),
             Action::FeedStalls(us) => self.world.stall_feed(*us),
@@ -209,7 +210,7 @@ impl Play {
     }
 
     fn end(mut self, scenario: &Scenario, heal: Micros) -> Played {
-        self.world.run_until(heal);
+        self.world.run_until(heal - 1);
         for (op, number, answer) in &self.asked {
             let op = &self.world.history.ops[*op as usize];
             if !answer.fits(&self.book, op) {

@@ -69,6 +69,8 @@ pub enum Action {
     Leave(u32),
     /// The replication factor changes.
     Replicas(u8),
+    /// Statements are so long on their way to the source.
+    SlowStatements(Micros),
     /// The source's answers take so long.
     SlowAnswers(Micros),
     /// The source fails.
@@ -256,6 +258,9 @@ fn node(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
 }
 
 fn surroundings(words: &mut Words<'_>) -> Result<Action, Wrong> {
+    if words.takes("source is reached after") {
+        return words.duration().map(Action::SlowStatements);
+    }
     if words.takes("source answers after") {
         return words.duration().map(Action::SlowAnswers);
     }
@@ -265,5 +270,7 @@ fn surroundings(words: &mut Words<'_>) -> Result<Action, Wrong> {
     if words.takes("feed stands still for") {
         return words.duration().map(Action::FeedStalls);
     }
-    Err("here comes `source answers after 500ms`, `source fails for 2s` or `feed stands still for 2s`".into())
+    Err("here comes `source is reached after 2s`, `source answers after 500ms`, `source fails for 2s` or `feed stands \
+         still for 2s`"
+        .into())
 }

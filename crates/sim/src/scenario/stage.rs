@@ -3,7 +3,7 @@
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{Bytes, NodeId, Peer, Planted, Slot, View, slot};
 
-use super::book::{Book, Key};
+use super::book::{Book, Key, list};
 use super::parse::Scenario;
 use crate::names::{Chosen, Class, Names};
 use crate::network::Weather;
@@ -56,6 +56,28 @@ pub fn build(scenario: &Scenario, book: &mut Book, heal: Micros, planted: Option
 fn first_view(book: &Book) -> View {
     let seat = |node: u32| Seat { peer: Peer { node: NodeId(u64::from(node)), incarnation: 1 }, weight: 100 };
     View::first((1..=book.nodes).map(seat).collect(), book.replicas, SLOTS)
+}
+
+/// A key can only lie where some slot lies.
+pub fn check_places(book: &Book) -> Result<(), String> {
+    let view = first_view(book);
+    let node = |peer: Peer| peer.node.0 as u32;
+    for key in &book.keys {
+        let Some(owner) = key.owner else { continue };
+        let replicas = view.owned_by(Peer { node: NodeId(u64::from(owner)), incarnation: 1 });
+        let mut replicas: Vec<u32> = replicas.flat_map(|slot| view.replicas(slot).map(node)).collect();
+        replicas.sort_unstable();
+        replicas.dedup();
+        if key.replica.is_some_and(|replica| !replicas.contains(&replica)) {
+            let nodes: Vec<String> = replicas.iter().map(|node| format!("node {node}")).collect();
+            return Err(format!(
+                "line {}: what node {owner} owns is copied by {} only",
+                key.line,
+                list(&nodes)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Keys are told apart by their numbers, so zeros before them change nothing but the slot.

@@ -21,6 +21,8 @@ struct Gathered {
     at: Micros,
     before: String,
     who: Vec<String>,
+    /// The verb, for one and for several.
+    verbs: (&'static str, &'static str),
     after: String,
 }
 
@@ -80,9 +82,17 @@ impl Teller<'_> {
     }
 
     /// A line about several, as long as they do the same at the same time.
-    fn gather(&mut self, at: Micros, before: String, who: String, after: String) {
+    fn gather(
+        &mut self,
+        at: Micros,
+        before: String,
+        who: String,
+        verbs: (&'static str, &'static str),
+        after: String,
+    ) {
         if let Some(gathered) = &mut self.gathered
-            && (gathered.at, &gathered.before, &gathered.after) == (at, &before, &after)
+            && (gathered.at, &gathered.before, gathered.verbs, &gathered.after)
+                == (at, &before, verbs, &after)
         {
             if !gathered.who.contains(&who) {
                 gathered.who.push(who);
@@ -90,12 +100,13 @@ impl Teller<'_> {
             return;
         }
         self.flush();
-        self.gathered = Some(Gathered { at, before, who: vec![who], after });
+        self.gathered = Some(Gathered { at, before, who: vec![who], verbs, after });
     }
 
     fn flush(&mut self) {
-        if let Some(Gathered { at, before, who, after }) = self.gathered.take() {
-            self.line(at, true, &format!("{before}{}{after}", list(&who)));
+        if let Some(Gathered { at, before, who, verbs: (one, several), after }) = self.gathered.take() {
+            let verb = if who.len() == 1 { one } else { several };
+            self.line(at, true, &format!("{before}{}{verb}{after}", list(&who)));
         }
     }
 
@@ -111,15 +122,11 @@ impl Teller<'_> {
                 let text = format!("{} asks the source for {}", self.host(*host), self.book.key_text(*key));
                 self.line(at, true, &text);
             }
-            Seen::Took { host, keys, stale } => {
-                let verb = if *stale { " marks as stale: " } else { " drops " };
-                let keys = format!("{verb}{}", self.book.keys_text(keys.iter().copied()));
-                self.gather(at, String::new(), self.host(*host), keys);
-            }
+            Seen::Took { host, keys, stale } => self.took(at, *host, keys, *stale, rest),
             Seen::Kept { host, key, write, kept, .. } => {
                 let value = format!("{} = {}", self.book.key_text(*key), self.book.value_text(*write));
-                let verb = if *kept { " keeps" } else { " may not keep" };
-                self.gather(at, String::new(), self.host(*host), format!("{verb} {value}"));
+                let verbs = if *kept { (" keeps ", " keep ") } else { (" may not keep ", " may not keep ") };
+                self.gather(at, String::new(), self.host(*host), verbs, value);
             }
             Seen::Loaded { host, key, write, read } => self.loaded((*host, *key, *write, *read), rest),
             Seen::Committed { key, write, through } => {
@@ -181,6 +188,23 @@ impl Teller<'_> {
         self.line(at, false, &text);
     }
 
+    /// What is taken away only to be replaced is not told of.
+    fn took(&mut self, at: Micros, host: usize, keys: &[u32], stale: bool, rest: &[(Micros, Seen)]) {
+        let soon = rest.iter().take_while(|(later, _)| *later == at);
+        let replaced: Vec<u32> = soon
+            .filter_map(|(_, seen)| match seen {
+                Seen::Kept { host: other, key, kept: true, .. } if *other == host => Some(*key),
+                _ => None,
+            })
+            .collect();
+        let left: Vec<u32> = keys.iter().copied().filter(|key| !replaced.contains(key)).collect();
+        if !left.is_empty() {
+            let verbs = if stale { (" marks as stale: ", " mark as stale: ") } else { (" drops ", " drop ") };
+            let keys = self.book.keys_text(left.into_iter());
+            self.gather(at, String::new(), self.host(host), verbs, keys);
+        }
+    }
+
     /// The source's answer is told of when it is not kept, or was long on its way.
     fn loaded(&mut self, what: (usize, u32, u32, Micros), rest: &[(Micros, Seen)]) {
         const LONG: Micros = 50_000;
@@ -207,14 +231,14 @@ impl Teller<'_> {
         match message {
             Message::Request(_, request) => {
                 let what = match request {
-                    Request::Read(read) => format!("is asked for {}", self.book.key_text(number(&read.key))),
+                    Request::Read(read) => format!("asked for {}", self.book.key_text(number(&read.key))),
                     Request::Write(write) => {
-                        format!("is given the write of {}", self.book.key_text(number(&write.key)))
+                        format!("given the write of {}", self.book.key_text(number(&write.key)))
                     }
-                    Request::Invalidate(_) => "is given the invalidation".into(),
+                    Request::Invalidate(_) => "given the invalidation".into(),
                 };
-                let text = format!(" {what} by {}{fate}", self.host(from));
-                self.gather(at, String::new(), self.host(to), text);
+                let text = format!("{what} by {}{fate}", self.host(from));
+                self.gather(at, String::new(), self.host(to), (" is ", " are "), text);
             }
             Message::Reply(..) if lost => {
                 let text = format!("{} answers {}{fate}", self.host(from), self.host(to));
@@ -226,7 +250,8 @@ impl Teller<'_> {
                         let again = !self.sent.insert((from, to, record.position.0));
                         let again = if again { " again" } else { "" };
                         let before = format!("{} tells ", self.host(from));
-                        self.gather(at, before, self.host(to), format!("{again}: {text}{fate}"));
+                        let after = format!("{again}: {text}{fate}");
+                        self.gather(at, before, self.host(to), ("", ""), after);
                     }
                 }
             }

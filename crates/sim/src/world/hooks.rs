@@ -94,6 +94,11 @@ impl World {
         write
     }
 
+    /// Statements are on their way to the source for so long from now on.
+    pub fn slow_statements(&mut self, us: Micros) {
+        self.statements_after = us;
+    }
+
     /// The source takes this long for each answer from now on.
     pub fn slow_answers(&mut self, us: Micros) {
         self.answers_after = us;

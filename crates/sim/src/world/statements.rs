@@ -10,7 +10,7 @@ impl World {
     pub(super) fn send_statement(&mut self, statement: Box<Statement>) {
         let slow = self.now < self.slow_until;
         let most = if slow { 4 * SECOND } else { self.options.statement_us };
-        let after = 100 + self.source_rng.below(most);
+        let after = 100 + self.source_rng.below(most) + self.statements_after;
         self.queue.push(self.now + after, Happening::Statement(statement));
     }
 
@@ -49,6 +49,10 @@ impl World {
     ) -> Outcome {
         if write == 0 || !self.history.source.admits(fence) {
             self.see(|world| Some(Seen::Fenced(world.history.source.writes[write as usize].key)));
+            return Outcome::Failed;
+        }
+        if fails && self.watch.is_some() {
+            // In a story a failing source says no, and nothing else.
             return Outcome::Failed;
         }
         if fails {
