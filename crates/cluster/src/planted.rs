@@ -3,7 +3,7 @@
 /// One deliberate bug. They work only with the feature `planted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Planted {
-    /// The owner notes who will hold a copy after it has read the value.
+    /// The owner notes who will hold a copy when it answers, long after it has read the value.
     InterestAfterRead,
     /// A load counts as current as of its end.
     LoadStampedAtEnd,
@@ -11,7 +11,7 @@ pub enum Planted {
     MarksWithoutFloor,
     /// A record counts as surviving before a replica has it.
     AckBeforeReplication,
-    /// A voter grants leases for a view that it has helped to replace.
+    /// A voter grants leases in views that are over, and tells nobody.
     EpochIgnored,
     /// A holder takes records as they come.
     NoGapDetection,

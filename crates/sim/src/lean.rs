@@ -10,6 +10,7 @@ use crate::rng::Rng;
 
 const CRASH: u32 = 1;
 const CRASH_WITHOUT_DISK: u32 = 1 << 1;
+const PAUSE: u32 = 1 << 2;
 const CUTS: u32 = 1 << 3 | 1 << 4;
 const ISOLATE: u32 = 1 << 5;
 const SLOW_SOURCE: u32 = 1 << 6;
@@ -31,18 +32,23 @@ impl Options {
             Planted::MarksWithoutFloor => {
                 Options { tail_most: 1, statement_us: 300_000, tags: 8, keys: 40, near: 4, ..busy }
             }
+            // Who is cut off with an owner gets its answers, but soon waits for another one's: it takes many clients.
             Planted::AckBeforeReplication | Planted::UncommittedRead => {
-                let lossy = Weather { loss_ppm: 50_000, ..busy.weather };
-                Options { nodes: busy.nodes.min(5), near: 0, clients: 12, weather: lossy, ..busy }
-                    .with_faults(ISOLATE | CRASH, 16, 8 * SECOND)
+                Options { nodes: busy.nodes.min(5), near: 0, clients: 40, ..busy }.with_faults(
+                    ISOLATE,
+                    8,
+                    25 * SECOND,
+                )
             }
             Planted::EpochIgnored => busy.with_faults(ISOLATE, 16, 25 * SECOND),
-            Planted::NoDriftMargin => {
-                Options { drift_ppm: 49_000, ..busy }.with_faults(ISOLATE, 16, 8 * SECOND)
-            }
             Planted::LeaseFromArrival => {
-                let weather = Weather { late_ppm: 500_000, late_us: 3 * SECOND, ..slow_links() };
-                Options { weather, near: 4, writes_percent: 5, ..busy }.with_faults(ISOLATE, 16, 8 * SECOND)
+                let late =
+                    Weather { late_ppm: 100_000, late_us: 3 * SECOND, loss_ppm: 50_000, ..brisk_links() };
+                Options { weather: late, near: 4, writes_percent: 20, ..busy }.with_faults(
+                    ISOLATE | PAUSE,
+                    16,
+                    3 * SECOND,
+                )
             }
             Planted::HintDropped => {
                 Options { hints_most: 1, near: 4, ..busy }.with_faults(ISOLATE | CUTS, 16, 3 * SECOND)
@@ -54,8 +60,13 @@ impl Options {
             ),
             Planted::IntentForgotten => Options { late_statements: true, statement_us: 300_000, ..busy }
                 .with_faults(CRASH | ISOLATE | SLOW_SOURCE | FAILING_SOURCE, 16, 8 * SECOND),
-            Planted::ReadLeaseIgnored => {
-                Options { near: 4, writes_percent: 10, ..busy }.with_faults(ISOLATE, 16, 3 * SECOND)
+            Planted::ReadLeaseIgnored | Planted::NoDriftMargin => {
+                let drift_ppm = if to == Planted::NoDriftMargin { 49_000 } else { busy.drift_ppm };
+                Options { near: 8, clients: 40, writes_percent: 10, drift_ppm, ..busy }.with_faults(
+                    ISOLATE,
+                    16,
+                    3 * SECOND,
+                )
             }
             Planted::JournalAlone => busy.with_faults(
                 CRASH | CRASH_WITHOUT_DISK | ISOLATE | SLOW_SOURCE | FAILING_SOURCE,
@@ -85,6 +96,10 @@ fn needs_it(bug: Planted) -> bool {
             | Planted::TagNotReplayed
             | Planted::ReleaseWithoutTicket
     )
+}
+
+fn brisk_links() -> Weather {
+    Weather { delay_us: 500, jitter_us: 2_000, ..Weather::default() }
 }
 
 fn slow_links() -> Weather {

@@ -290,7 +290,7 @@ impl Member {
     pub(super) fn lease_asked(&mut self, from: Peer, ask: &LeaseAsk, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
         self.notice(from, ask.epoch, out);
-        if ask.epoch < view.epoch && from != self.me {
+        if ask.epoch < view.epoch && from != self.me && !self.config.has(Planted::EpochIgnored) {
             self.tell_view(from, ask.epoch, out);
         }
         let accepted = self.chooser.accepted_epoch();
