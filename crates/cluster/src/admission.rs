@@ -78,7 +78,7 @@ impl Holder {
             let mut verdict = Verdict::Keep;
             let mut asks = Vec::new();
             for name in &names {
-                match self.judge(config, view, own, name, &admission) {
+                match self.judge(config, view, own, name, &admission.as_of) {
                     Verdict::Keep => {}
                     Verdict::Refuse => verdict = Verdict::Refuse,
                     Verdict::Wait if verdict == Verdict::Keep => verdict = Verdict::Wait,
@@ -121,6 +121,28 @@ impl Holder {
         decided
     }
 
+    /// Whether nothing made a name of another owner old since a value was read. When that is not known, the owner is asked,
+    /// for the next time.
+    pub fn is_unchanged(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        view: &View,
+        name: &Name,
+        as_of: &AsOf,
+    ) -> bool {
+        match self.judge(config, view, &OwnsNothing, name, as_of) {
+            Verdict::Keep => true,
+            Verdict::Refuse | Verdict::Wait => false,
+            // What is asked about already, or known since later than the value, is left as it is: copies stand under it.
+            Verdict::Ask(..) if self.names.contains_key(name) => false,
+            Verdict::Ask(owner, as_of) => {
+                self.want(now, owner, name.clone(), as_of);
+                false
+            }
+        }
+    }
+
     /// A name that this process orders itself, or hears of because it follows the slot, is remembered all the same: when
     /// that changes, the copies under it must be asked about.
     fn keep_interest(&mut self, now: Millis, config: &Config, view: &View, own: &dyn Own, name: Name) {
@@ -137,17 +159,10 @@ impl Holder {
         }
     }
 
-    fn judge(
-        &self,
-        config: &Config,
-        view: &View,
-        own: &dyn Own,
-        name: &Name,
-        admission: &Admission,
-    ) -> Verdict {
+    fn judge(&self, config: &Config, view: &View, own: &dyn Own, name: &Name, as_of: &AsOf) -> Verdict {
         let slot = name.slot(view.slots);
         let owner = view.owner(slot);
-        let as_of = admission.as_of.iter().find(|(peer, _)| *peer == owner).map(|(_, position)| *position);
+        let as_of = as_of.iter().find(|(peer, _)| *peer == owner).map(|(_, position)| *position);
         if owner == config.me {
             return match (own.last(name), as_of) {
                 (Some(last), Some(as_of)) if last <= as_of => Verdict::Keep,

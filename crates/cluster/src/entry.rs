@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::Version;
+use clearwell_engine::{EventPattern, Version};
 
 use crate::name::{Bytes, Name};
 use crate::{Peer, Position};
@@ -20,6 +20,8 @@ pub struct Entry {
     pub tags: Arc<[Bytes]>,
     /// Keys or tags that the value was made from.
     pub dependencies: Arc<[Bytes]>,
+    /// Events that make it old. Nobody is told of an interest in them: every owner orders each event.
+    pub events: Arc<[EventPattern]>,
 }
 
 impl Entry {

@@ -45,5 +45,5 @@ pub use near::NearCache;
 pub use outbox::{Apply, Ask, Event, Outbox, Persist, To};
 pub use planted::Planted;
 pub use record::Record;
-pub use request::{Answer, Refusal, Request};
+pub use request::{Answer, FillLease, Refusal, Request};
 pub use view::View;

@@ -3,6 +3,7 @@
 mod cascade;
 mod compare;
 mod enlist;
+mod fill;
 mod invalidate;
 mod log;
 mod propose;

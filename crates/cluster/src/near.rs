@@ -135,7 +135,7 @@ impl NearCache {
                     }
                     Refusal::NoOwner
                 }
-                Request::Write(_) | Request::Invalidate(_) => Refusal::Unknown,
+                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) => Refusal::Unknown,
             };
             out.answer.push((routed.ticket, Answer::Refused(refusal)));
         }
@@ -166,6 +166,7 @@ impl NearCache {
         let key = match &request {
             Request::Read(read) => read.key.clone(),
             Request::Write(write) => write.key.clone(),
+            Request::Fill(fill) => fill.key.clone(),
             Request::Invalidate(invalidate) => match Name::of(&invalidate.scope) {
                 Some(name) => name.bytes().clone(),
                 None => return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner))),

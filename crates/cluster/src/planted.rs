@@ -39,11 +39,13 @@ pub enum Planted {
     ReadLeaseIgnored,
     /// A write-back is acknowledged while only the owner has it.
     JournalAlone,
+    /// A client's fill is kept whatever came since its miss.
+    LateFill,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 18] = [
+    pub const ALL: [Planted; 19] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -62,5 +64,6 @@ impl Planted {
         Planted::IntentForgotten,
         Planted::ReadLeaseIgnored,
         Planted::JournalAlone,
+        Planted::LateFill,
     ];
 }

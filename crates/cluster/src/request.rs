@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Version};
+use clearwell_engine::{Cause, Effect, EventPattern, Millis, Version};
 
 use crate::entry::Entry;
 use crate::level::{Level, Token};
 use crate::name::Bytes;
 use crate::record::ScopeOf;
-use crate::{Peer, Position};
+use crate::{Epoch, Peer, Position};
 
 /// A request of a client, given to any member.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub enum Request {
     Read(Read),
     /// A write of one key.
     Write(Write),
+    /// A value that a client brings after a miss.
+    Fill(Fill),
     /// Take values away for freshness.
     Invalidate(Invalidate),
 }
@@ -45,10 +47,42 @@ pub struct Write {
     pub tags: Arc<[Bytes]>,
     /// What it was made from.
     pub dependencies: Arc<[Bytes]>,
+    /// Events that make it old.
+    pub events: Arc<[EventPattern]>,
     /// When it is acknowledged.
     pub strategy: Strategy,
     /// Numbers that only this write has, given on to the source.
     pub id: u64,
+}
+
+/// The right to fill one key, given with a miss: what the owner knew then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillLease {
+    /// The owner that answered.
+    pub owner: Peer,
+    /// Its view.
+    pub epoch: Epoch,
+    /// The head of its log when it looked for the value.
+    pub position: Position,
+    /// When it answered, on its own clock.
+    pub began: Millis,
+}
+
+/// A value that was read elsewhere after a miss (cache-aside), for a key without a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fill {
+    /// The key.
+    pub key: Bytes,
+    /// The value.
+    pub value: Bytes,
+    /// Its tags.
+    pub tags: Arc<[Bytes]>,
+    /// What it was made from.
+    pub dependencies: Arc<[Bytes]>,
+    /// Events that make it old.
+    pub events: Arc<[EventPattern]>,
+    /// What the miss was answered with.
+    pub lease: FillLease,
 }
 
 /// DESIGN 3.2.
@@ -92,6 +126,8 @@ pub enum Answer {
         entry: Option<Entry>,
         /// What the session has seen now.
         token: Token,
+        /// With a miss: the right to fill it.
+        lease: Option<FillLease>,
     },
     /// A write is done.
     Written(Done),
@@ -123,6 +159,8 @@ pub enum Refusal {
     Busy,
     /// The source failed: nothing was done.
     Source,
+    /// The value of a fill may be older than something that came since its miss: it was not kept.
+    Late,
     /// No answer in time. A write may have happened or may still happen.
     Unknown,
 }

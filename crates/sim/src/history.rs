@@ -1,5 +1,7 @@
 //! What clients asked and were told, in true time: all that the checkers look at.
 
+use std::collections::BTreeMap;
+
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
 
@@ -18,6 +20,8 @@ pub enum Covered {
     Key(KeyId),
     /// A tag's entries.
     Tag(u32),
+    /// What depends on an event.
+    Event(u32),
     /// Everything; patterns count as this when they match all keys of a class.
     Class(char),
     /// Everything.
@@ -126,6 +130,8 @@ pub struct History {
     pub last: Vec<Last>,
     /// The keys.
     pub names: Names,
+    /// Writes that are fills, and the reads whose misses they answer.
+    pub fills: BTreeMap<WriteId, u32>,
     /// The source, with its log.
     pub source: Source,
     /// From here on every operation must succeed.
@@ -142,6 +148,7 @@ impl History {
             moments: Vec::with_capacity(2048),
             ranks: Vec::new(),
             last: Vec::new(),
+            fills: BTreeMap::new(),
             names,
             source,
             audit_from: Micros::MAX,

@@ -6,6 +6,7 @@
 pub mod check;
 mod clock;
 mod disk;
+mod events;
 pub mod fault;
 pub mod history;
 mod host;

@@ -6,8 +6,13 @@ use std::sync::Arc;
 
 use clearwell_cluster::Bytes;
 
+use crate::events::Events;
+
 /// A key's number in this world.
 pub type KeyId = u32;
+
+/// How many shops there are whose moves make values old.
+const SHOPS: u32 = 4;
 
 /// What kind of key it is. It never changes, so each checker knows what a key's versions mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +33,10 @@ pub struct Names {
     tags: Vec<Bytes>,
     /// The key that each key's value is made from, besides its own row.
     depends: Vec<Option<KeyId>>,
-    /// The tag of each key's values, where it does not change from write to write. The last tag stands for none.
-    fixed: Option<Vec<u32>>,
+    /// The tag and the events of each key's values, where they do not change from write to write. The last tag stands for none.
+    fixed: Option<Vec<(u32, u32)>>,
+    /// What values depend on beside keys and tags.
+    pub events: Events,
 }
 
 /// A key whose properties somebody chose.
@@ -43,23 +50,26 @@ pub struct Chosen {
     pub depends: Option<KeyId>,
     /// The tag that its values carry.
     pub tag: Option<u32>,
+    /// The patterns of events that its values depend on.
+    pub events: u32,
 }
 
 impl Names {
     /// These keys and tags. One more tag stands for none.
-    pub fn chosen(keys: &[Chosen], tags: Vec<Bytes>) -> Names {
+    pub fn chosen(keys: &[Chosen], tags: Vec<Bytes>, events: Events) -> Names {
         let none = tags.len() as u32;
         Names {
             keys: keys.iter().map(|one| one.key.clone()).collect(),
             classes: keys.iter().map(|one| one.class).collect(),
             depends: keys.iter().map(|one| one.depends).collect(),
-            fixed: Some(keys.iter().map(|one| one.tag.unwrap_or(none)).collect()),
+            fixed: Some(keys.iter().map(|one| (one.tag.unwrap_or(none), one.events)).collect()),
+            events,
             tags: tags.into_iter().chain([Bytes::from(&[][..])]).collect(),
         }
     }
 
-    /// The tag of a key's values, where it does not change from write to write.
-    pub fn fixed_tag(&self, id: KeyId) -> Option<u32> {
+    /// The tag and the events of a key's values, where they do not change from write to write.
+    pub fn fixed(&self, id: KeyId) -> Option<(u32, u32)> {
         self.fixed.as_ref().map(|fixed| fixed[id as usize])
     }
 
@@ -99,6 +109,7 @@ impl Names {
             tags: (0..tags).map(|id| bytes(format!("t{id}"))).collect(),
             depends: (0..keys).map(depends).collect(),
             fixed: None,
+            events: Events::of_shops(SHOPS),
         }
     }
 

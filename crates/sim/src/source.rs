@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use clearwell_cluster::{Bytes, Entry, Epoch, Slot};
-use clearwell_engine::Version;
+use clearwell_engine::{EventPattern, Version};
 
+use crate::events::Events;
 use crate::names::{KeyId, Names};
 use crate::queue::Micros;
 use crate::rng::mix;
@@ -48,7 +49,8 @@ pub struct Source {
     tags: Vec<Arc<[Bytes]>>,
     depends: Vec<Arc<[Bytes]>>,
     keys: Vec<Bytes>,
-    fixed: Vec<Option<u32>>,
+    events: Events,
+    fixed: Vec<Option<(u32, u32)>>,
 }
 
 impl Source {
@@ -66,7 +68,8 @@ impl Source {
             tags: (0..names.tag_count()).map(|tag| names.tag_list(tag)).collect(),
             depends: (0..names.key_count()).map(on).collect(),
             keys: (0..names.key_count()).map(|id| names.key(id).clone()).collect(),
-            fixed: (0..names.key_count()).map(|id| names.fixed_tag(id)).collect(),
+            fixed: (0..names.key_count()).map(|id| names.fixed(id)).collect(),
+            events: names.events.clone(),
         }
     }
 
@@ -79,8 +82,24 @@ impl Source {
 
     /// The tag of what a write wrote: so most writes of a key move it from one tag to another, unless the key's is fixed.
     pub fn tag_of(&self, write: WriteId) -> u32 {
-        let fixed = self.writes.get(write as usize).and_then(|written| self.fixed[written.key as usize]);
-        fixed.unwrap_or((mix(u64::from(write)) % self.tags.len() as u64) as u32)
+        let drawn = || (mix(u64::from(write)) % self.tags.len() as u64) as u32;
+        self.fixed(write).map_or_else(drawn, |(tag, _)| tag)
+    }
+
+    /// The events of what a write wrote, by number.
+    pub fn event_of(&self, write: WriteId) -> u32 {
+        const OTHERWISE: u64 = 0x51ab;
+        let drawn = || (mix(u64::from(write) ^ OTHERWISE) % u64::from(self.events.pattern_count())) as u32;
+        self.fixed(write).map_or_else(drawn, |(_, events)| events)
+    }
+
+    /// The same as patterns.
+    pub fn events_of(&self, write: WriteId) -> Arc<[EventPattern]> {
+        self.events.patterns(self.event_of(write))
+    }
+
+    fn fixed(&self, write: WriteId) -> Option<(u32, u32)> {
+        self.writes.get(write as usize).and_then(|written| self.fixed[written.key as usize])
     }
 
     /// That tag, as a list of names.
@@ -105,6 +124,7 @@ impl Source {
             version: Version(u64::from(version)),
             tags: self.tags_of(write),
             dependencies: Arc::clone(&self.depends[key as usize]),
+            events: self.events_of(write),
         }
     }
 

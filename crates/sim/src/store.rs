@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use clearwell_cluster::{Bytes, Entry, Slot, digest, slot};
-use clearwell_engine::{Effect, Invalidation, Scope, Version};
+use clearwell_engine::{Effect, Event, Invalidation, Scope, Version};
 
 use crate::names::{KeyId, number};
 
@@ -23,6 +23,7 @@ enum Mark {
     Key(KeyId),
     Tag(Box<[u8]>),
     Dependents(Box<[u8]>),
+    Event(Event),
     Everything,
 }
 
@@ -145,7 +146,11 @@ impl Store {
                 self.mark(Mark::Everything);
                 self.take(what.effect, names, None, |entry| entry.key.starts_with(prefix));
             }
-            Scope::Event(_) | Scope::Everything => {
+            Scope::Event(event) => {
+                self.mark(Mark::Event(event.clone()));
+                self.take(what.effect, names, None, |entry| depends_on(entry, event));
+            }
+            Scope::Everything => {
                 self.mark(Mark::Everything);
                 self.take(what.effect, names, None, |_| true);
             }
@@ -211,20 +216,29 @@ fn covers(mark: &Mark, entry: &Entry) -> bool {
         Mark::Key(key) => number(&entry.key) == *key,
         Mark::Tag(tag) => entry.tags.iter().any(|t| **t == **tag),
         Mark::Dependents(name) => entry.dependencies.iter().any(|d| **d == **name),
+        Mark::Event(event) => depends_on(entry, event),
         Mark::Everything => true,
     }
+}
+
+fn depends_on(entry: &Entry, event: &Event) -> bool {
+    entry.events.iter().any(|pattern| pattern.matches(event))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clearwell_engine::Cause;
+    use clearwell_engine::{Cause, EventPattern};
 
     fn entry(key: &str, version: u64, tag: &str, on: &str) -> Entry {
         let list =
             |name: &str| if name.is_empty() { [].into() } else { [Bytes::from(name.as_bytes())].into() };
         let (key, value) = (Bytes::from(key.as_bytes()), Some(Bytes::from(&b"v"[..])));
-        Entry { key, value, version: Version(version), tags: list(tag), dependencies: list(on) }
+        let events = match tag.is_empty() {
+            true => [].into(),
+            false => [EventPattern::parse("moved{shop=1}").expect("it is well formed")].into(),
+        };
+        Entry { key, value, version: Version(version), tags: list(tag), dependencies: list(on), events }
     }
 
     fn invalidation(scope: Scope, version: Option<u64>) -> Invalidation {
@@ -257,6 +271,24 @@ mod tests {
         store.invalidate(&invalidation(Scope::Key((*b"s1").into()), Some(5)));
         let left: Vec<KeyId> = store.all().map(|(key, _)| key).collect();
         assert_eq!(left, [1, 4]);
+    }
+
+    #[test]
+    fn an_event_takes_what_depends_on_it_and_nothing_else() {
+        let mut store = Store::new(10, 16);
+        store.put(entry("s1", 5, "t1", ""));
+        store.put(entry("s2", 5, "", ""));
+        let began = store.seq();
+        let event = |shop: &str| {
+            let attributes = vec![("shop".into(), shop.into()), ("by".into(), "hand".into())];
+            Scope::Event(Event::new("moved", attributes).expect("it is well formed"))
+        };
+        store.invalidate(&invalidation(event("2"), None));
+        assert!(store.live(1).is_some());
+        store.invalidate(&invalidation(event("1"), None));
+        assert!(store.live(1).is_none() && store.live(2).is_some());
+        assert!(!store.fill(entry("s1", 6, "t1", ""), Some(began)), "the load began before the event");
+        assert!(store.fill(entry("s3", 6, "", ""), Some(began)));
     }
 
     #[test]

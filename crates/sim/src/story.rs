@@ -10,6 +10,7 @@ pub fn line(history: &History, at: u32) -> String {
     let key = history.names.text(op.key);
     let asked = match op.deed {
         Deed::Read(level) => format!("reads {key} {}", level_text(level)),
+        Deed::Write(_, write) if history.fills.contains_key(&write) => format!("fills {key}, write {write}"),
         Deed::Write(strategy, write) => format!("writes {key} {strategy:?}, write {write}"),
         Deed::Invalidate(covered, wait) => {
             format!("invalidates {}{}", covered_text(history, covered), if wait { " and waits" } else { "" })
@@ -66,6 +67,7 @@ fn covered_text(history: &History, covered: Covered) -> String {
     match covered {
         Covered::Key(key) => format!("key {}", history.names.text(key)),
         Covered::Tag(tag) => format!("tag t{tag}"),
+        Covered::Event(event) => format!("event {event}"),
         Covered::Class(letter) => format!("pattern {letter}*"),
         Covered::Everything => "everything".into(),
     }

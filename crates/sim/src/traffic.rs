@@ -113,6 +113,7 @@ fn entry(entry: &Entry) -> u64 {
         + entry.value.as_ref().map_or(0, |value| value.len() as u64)
         + 2 * NUMBER
         + names.sum::<u64>()
+        + 2 * NUMBER * entry.events.len() as u64
 }
 
 fn weight(message: &Message) -> u64 {

@@ -19,7 +19,9 @@ mod watched;
 pub use mask::Mask;
 pub use trace::Trace;
 
-use clearwell_cluster::{Epoch, Outbox, Slot, To};
+use std::collections::BTreeMap;
+
+use clearwell_cluster::{Epoch, FillLease, Outbox, Slot, To};
 
 use crate::check::Violation;
 use crate::clock::Clock;
@@ -68,6 +70,8 @@ pub struct World {
     pub(crate) watch: Option<SeenAll>,
     /// The invalidations that mark instead of taking away, when a script says which.
     pub(crate) lazy: Option<Vec<u32>>,
+    /// The right to fill, by write.
+    leases: BTreeMap<WriteId, FillLease>,
     /// Links whose next record gets lost.
     to_lose: Vec<(usize, usize)>,
     /// How much longer than usual statements and the source's answers are on their way.
@@ -108,6 +112,7 @@ impl World {
             trace: None,
             watch: None,
             lazy: None,
+            leases: BTreeMap::new(),
             to_lose: Vec::new(),
             statements_after: 0,
             answers_after: 0,

@@ -36,6 +36,8 @@ fn each_goes_as_it_must_and_as_recorded() {
         "cascade",
         "handoff",
         "rolling-replicas",
+        "client-fill",
+        "event",
     ] {
         assert!(all.iter().any(|(other, _)| other == name), "no scenario {name}");
     }
@@ -72,6 +74,7 @@ fn planted_bugs_spoil_them() {
         (Planted::UncommittedRead, "failover"),
         (Planted::IntentForgotten, "stale-owner"),
         (Planted::TagNotReplayed, "tag-across-nodes"),
+        (Planted::LateFill, "client-fill"),
     ] {
         let (_, scenario) = all.iter().find(|(name, _)| name == wanted).expect("named above");
         let broken = scenario.play(Some(bug)).broken;

@@ -169,7 +169,7 @@ impl Member {
 
     /// What was read from the source is as new as the places that logs had reached when the read began; what the store had is
     /// as new as what was applied to it.
-    fn names_as_of(&self, entry: &Entry, began: Option<Millis>) -> AsOf {
+    pub(super) fn names_as_of(&self, entry: &Entry, began: Option<Millis>) -> AsOf {
         let mut as_of = AsOf::new();
         let Some(view) = &self.view else { return as_of };
         for name in entry.names() {
@@ -187,9 +187,8 @@ impl Member {
     }
 
     /// A value that a client gave lies in the store at once: invalidations of its names from now on must come here.
-    pub(super) fn cover_put(&mut self, entry: &Entry) {
+    pub(super) fn cover_put(&mut self, entry: &Entry, as_of: &AsOf) {
         let Some(view) = self.view.clone() else { return };
-        let as_of = self.as_of_now(entry);
         for name in entry.names() {
             let owner = view.owner(name.slot(view.slots));
             let place = as_of.iter().find(|(peer, _)| *peer == owner).map_or(Position(0), |(_, at)| *at);

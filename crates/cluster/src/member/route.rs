@@ -88,6 +88,7 @@ impl Member {
             Request::Invalidate(invalidate) => return self.invalidate(origin, invalidate.clone(), out),
             Request::Read(read) => &read.key,
             Request::Write(write) => &write.key,
+            Request::Fill(fill) => &fill.key,
         };
         let slot = self.slot(key);
         let owner = self.view.as_ref().map(|view| view.owner(slot));
@@ -104,6 +105,7 @@ impl Member {
         match request {
             Request::Read(read) => self.read(origin, read, out),
             Request::Write(write) => self.write(origin, write, out),
+            Request::Fill(fill) => self.fill(origin, fill, out),
             Request::Invalidate(_) => {}
         }
     }
@@ -230,7 +232,7 @@ impl Member {
                     }
                     Refusal::NoOwner
                 }
-                Request::Write(_) | Request::Invalidate(_) => Refusal::Unknown,
+                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) => Refusal::Unknown,
             };
             self.refuse(&routed.origin, refusal, out);
         }

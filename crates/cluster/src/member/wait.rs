@@ -114,7 +114,8 @@ impl Member {
                     (Origin::Remote(peer, _), true) => Some(*peer),
                     _ => None,
                 };
-                self.answer(&origin, Answer::Value { entry, token }, as_of, stream, out);
+                let lease = self.fill_lease(entry.as_ref(), &as_of);
+                self.answer(&origin, Answer::Value { entry, token, lease }, as_of, stream, out);
             }
         }
     }

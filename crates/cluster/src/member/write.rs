@@ -5,7 +5,7 @@ use clearwell_engine::{Cause, Version};
 use super::Member;
 use super::route::{Origin, Work};
 use super::wait::{Then, Waiting};
-use crate::entry::rank;
+use crate::entry::{AsOf, rank};
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox, Persist};
 use crate::record::Change;
@@ -69,7 +69,6 @@ impl Member {
     }
 
     fn write_here(&mut self, origin: Origin, write: Write, out: &mut Outbox) {
-        let slot = self.slot(&write.key);
         let epoch = self.view.as_ref().expect("an owner has a view").epoch;
         let version = rank(epoch, self.head.next());
         let entry = Entry {
@@ -78,16 +77,31 @@ impl Member {
             version,
             tags: write.tags,
             dependencies: write.dependencies,
+            events: write.events,
         };
-        let back = write.strategy == Strategy::Back;
         let as_of = self.as_of_now(&entry);
+        self.put_here(origin, entry, as_of, write.strategy == Strategy::Back, out);
+    }
+
+    /// A value that has no other home than the cluster, or not yet: it goes into the log with its next place as its version.
+    pub(super) fn put_here(
+        &mut self,
+        origin: Origin,
+        entry: Entry,
+        as_of: AsOf,
+        back: bool,
+        out: &mut Outbox,
+    ) {
+        let slot = self.slot(&entry.key);
+        let version = entry.version;
+        let own = as_of.clone();
         let change = match back {
             true => Change::Journal { entry: entry.clone(), as_of },
             false => Change::Put { entry: entry.clone(), as_of },
         };
         let record = self.append(Some(slot), change, Some(version), Cause::Write, 0, out);
         self.edges.note(&entry);
-        self.cover_put(&entry);
+        self.cover_put(&entry, &own);
         if back {
             out.persist.push(Persist::Journal(entry.clone()));
             let at = (self.me, record.position);

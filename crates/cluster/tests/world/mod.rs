@@ -153,6 +153,7 @@ impl World {
                     version: *version,
                     tags: tags.clone().into(),
                     dependencies: dependencies.clone().into(),
+                    events: Arc::new([]),
                 });
                 Outcome::Loaded { entry, stored: false }
             }
@@ -289,6 +290,7 @@ impl World {
             value: Some(bytes(value)),
             tags: Arc::new([]),
             dependencies: Arc::new([]),
+            events: Arc::new([]),
             strategy,
             id: self.tickets,
         };
@@ -330,7 +332,7 @@ impl Node {
             Scope::Dependents(name) => entry.dependencies.iter().any(|d| **d == **name),
             Scope::Pattern(glob) => glob.matches(&entry.key),
             Scope::Prefix(prefix) => entry.key.starts_with(prefix),
-            Scope::Event(_) => false,
+            Scope::Event(event) => entry.events.iter().any(|pattern| pattern.matches(event)),
             Scope::Everything => true,
         };
         let mut scopes = vec![invalidation.scope.clone()];

@@ -48,6 +48,7 @@ pub struct Index {
     /// Invalidations by the time when they were asked for, at the time when they were acknowledged.
     keys: Vec<Line>,
     tags: Vec<Line>,
+    events: Vec<Line>,
     classes: [Line; 3],
     everything: Line,
     /// By write: when it was acknowledged.
@@ -66,6 +67,7 @@ impl Index {
             ranked: lines(keys),
             keys: lines(keys),
             tags: lines(history.names.tag_count() as usize),
+            events: lines(history.names.events.told_count() as usize),
             classes: [Line::default(), Line::default(), Line::default()],
             everything: Line::default(),
             acknowledged: vec![Micros::MAX; history.source.writes.len()],
@@ -91,7 +93,9 @@ impl Index {
             let Got::Done { version, .. } = op.got else { continue };
             match op.deed {
                 Deed::Write(_, write) => {
-                    self.acknowledged[write as usize] = op.end;
+                    // A fill is as old as its miss.
+                    let miss = history.fills.get(&write).map(|&read| history.ops[read as usize].end);
+                    self.acknowledged[write as usize] = miss.unwrap_or(op.end);
                     if let Some(order) = version.filter(|_| history.names.class(op.key) != Class::Source) {
                         self.ranked[op.key as usize].0.push(Change { from: order, at: op.end });
                     }
@@ -101,6 +105,7 @@ impl Index {
                     match covered {
                         Covered::Key(key) => self.keys[key as usize].0.push(change),
                         Covered::Tag(tag) => self.tags[tag as usize].0.push(change),
+                        Covered::Event(event) => self.events[event as usize].0.push(change),
                         Covered::Class(letter) => self.classes[class_place(letter)].0.push(change),
                         Covered::Everything => self.everything.0.push(change),
                     }
@@ -113,7 +118,13 @@ impl Index {
     fn close(&mut self) {
         let by_key =
             [&mut self.known, &mut self.commits, &mut self.by_time, &mut self.ranked, &mut self.keys];
-        by_key.into_iter().flatten().chain(&mut self.tags).chain(&mut self.classes).for_each(Line::close);
+        by_key
+            .into_iter()
+            .flatten()
+            .chain(&mut self.tags)
+            .chain(&mut self.events)
+            .chain(&mut self.classes)
+            .for_each(Line::close);
         self.everything.close();
     }
 
@@ -149,6 +160,10 @@ impl Index {
         let tag = self.tags[history.source.tag_of(value.write) as usize].after(since);
         let names = self.keys[key as usize].after(since).min(tag).min(self.everything.after(since));
         let names = names.min(self.classes[class as usize].after(since));
+        let patterns = history.source.event_of(value.write);
+        let reached =
+            (0..self.events.len()).filter(|&told| history.names.events.covers(told as u32, patterns));
+        let names = reached.map(|told| self.events[told].after(since)).fold(names, Micros::min);
         match history.names.depends(key) {
             Some(on) => {
                 names.min(self.by_time[on as usize].after(since)).min(self.keys[on as usize].after(since))

@@ -4,6 +4,7 @@ mod answered;
 mod bounded;
 mod converged;
 mod durable;
+mod filled;
 mod genuine;
 mod index;
 mod linear;
@@ -32,7 +33,7 @@ pub struct Violation {
 }
 
 /// Names of all checkers, those within steps (`owners`) included.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "owners",
     "strong",
     "session",
@@ -40,6 +41,7 @@ pub const NAMES: [&str; 10] = [
     "age",
     "waited",
     "durable",
+    "filled",
     "genuine",
     "converged",
     "answered",
@@ -69,6 +71,7 @@ pub fn all(history: &History) -> Verdict {
     let oldest_bounded = bounded::check(history, &index, &mut violations);
     waited::check(history, &mut violations);
     durable::check(history, &mut violations);
+    filled::check(history, &mut violations);
     genuine::check(history, &mut violations);
     converged::check(history, &index, &mut violations);
     answered::check(history, &mut violations);

@@ -90,10 +90,12 @@ fn judge(history: &History, at: u32, op: &Op, found: &Found, known: &Known, viol
     }
     let Some(value) = found.value.filter(|value| value.read > 0 && class == Class::Source) else { return };
     let tag = history.source.tag_of(value.write);
+    let patterns = history.source.event_of(value.write);
     for &(covered, asked) in &known.invalidations {
         let is_covered = match covered {
             Covered::Key(key) => key == op.key || history.names.depends(op.key) == Some(key),
             Covered::Tag(other) => other == tag,
+            Covered::Event(event) => history.names.events.covers(event, patterns),
             Covered::Class(letter) => letter == 's',
             Covered::Everything => true,
         };

@@ -8,12 +8,14 @@ use super::{Violation, by_op};
 use crate::history::{Covered, Deed, Got, History, Op};
 use crate::names::Class;
 use crate::queue::Micros;
+use crate::value::WriteId;
 
 /// What has been acknowledged so far.
 struct Floors {
     versions: Vec<u64>,
     keys: Vec<Micros>,
     tags: Vec<Micros>,
+    events: Vec<Micros>,
     class: Micros,
     everything: Micros,
 }
@@ -25,6 +27,7 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
         versions: vec![0; keys],
         keys: vec![0; keys],
         tags: vec![0; history.names.tag_count() as usize],
+        events: vec![0; history.names.events.told_count() as usize],
         class: 0,
         everything: 0,
     };
@@ -34,7 +37,7 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
         let op = &history.ops[at as usize];
         if is_end {
             floors.raise(op);
-            judge(history, at, op, demands[at as usize], &floors.tags, violations);
+            judge(history, at, op, demands[at as usize], &floors, violations);
         } else if matches!(op.deed, Deed::Read(_)) {
             let key = op.key as usize;
             let on = history.names.depends(op.key).map_or(0, |on| floors.keys[on as usize]);
@@ -45,6 +48,14 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
 }
 
 impl Floors {
+    /// The last invalidation of the tag and the events of what a write wrote.
+    fn of_value(&self, history: &History, write: WriteId) -> Micros {
+        let (tag, patterns) = (history.source.tag_of(write), history.source.event_of(write));
+        let reached =
+            (0..).zip(&self.events).filter(|&(told, _)| history.names.events.covers(told, patterns));
+        reached.map(|(_, &at)| at).fold(self.tags[tag as usize], Micros::max)
+    }
+
     fn raise(&mut self, op: &Op) {
         let Got::Done { version, .. } = op.got else { return };
         let up = |floor: &mut u64, to: u64| *floor = to.max(*floor);
@@ -54,6 +65,7 @@ impl Floors {
             }
             Deed::Invalidate(Covered::Key(key), true) => up(&mut self.keys[key as usize], op.begin),
             Deed::Invalidate(Covered::Tag(tag), true) => up(&mut self.tags[tag as usize], op.begin),
+            Deed::Invalidate(Covered::Event(event), true) => up(&mut self.events[event as usize], op.begin),
             Deed::Invalidate(Covered::Class('s'), true) => up(&mut self.class, op.begin),
             Deed::Invalidate(Covered::Everything, true) => up(&mut self.everything, op.begin),
             _ => {}
@@ -66,7 +78,7 @@ fn judge(
     at: u32,
     op: &Op,
     demand: (u64, u64),
-    tags: &[Micros],
+    floors: &Floors,
     violations: &mut Vec<Violation>,
 ) {
     let (Deed::Read(level), Got::Value(found)) = (op.deed, op.got) else { return };
@@ -81,9 +93,9 @@ fn judge(
         violations.push(by_op(history, "waited", at, text));
     }
     let Some(value) = found.value else { return };
-    // The tag is known with the value only; a local hit began when it ended, others are left to the other checkers.
-    let tag = if found.local { tags[history.source.tag_of(value.write) as usize] } else { 0 };
-    if value.read < demand.1.max(tag) {
+    // Tag and events are known with the value only; a local hit began when it ended, others are left to the other checkers.
+    let named = if found.local { floors.of_value(history, value.write) } else { 0 };
+    if value.read < demand.1.max(named) {
         let text = format!(
             "version {} as loaded before an invalidation that every copy was said to know",
             found.version

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clearwell_cluster::Slot;
 
 use super::words::{Words, Wrong};
+use crate::events::Events;
 use crate::names::{Class, KeyId};
 use crate::value::WriteId;
 
@@ -36,6 +37,8 @@ pub struct Key {
     pub tag: Option<u32>,
     /// What it is made from.
     pub depends: Option<KeyId>,
+    /// The patterns of events that its values depend on, by number.
+    pub events: u32,
 }
 
 /// A tag.
@@ -48,7 +51,7 @@ pub struct Tag {
 }
 
 /// Who and what there is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Book {
     /// Nodes at the start.
     pub nodes: u32,
@@ -62,6 +65,8 @@ pub struct Book {
     pub keys: Vec<Key>,
     /// The tags.
     pub tags: Vec<Tag>,
+    /// The events.
+    pub events: Events,
     /// Clients in the order of their first word.
     pub clients: Vec<String>,
     /// The slots of the keys, once they are placed.
@@ -70,6 +75,24 @@ pub struct Book {
     pub lazy: Vec<u32>,
     /// What writes wrote.
     pub texts: BTreeMap<WriteId, String>,
+}
+
+impl Default for Book {
+    fn default() -> Book {
+        Book {
+            nodes: 0,
+            near: 0,
+            joining: 0,
+            replicas: 1,
+            keys: Vec::new(),
+            tags: Vec::new(),
+            events: Events::none(),
+            clients: Vec::new(),
+            slots: Vec::new(),
+            lazy: Vec::new(),
+            texts: BTreeMap::new(),
+        }
+    }
 }
 
 impl Book {

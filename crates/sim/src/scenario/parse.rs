@@ -1,5 +1,7 @@
 //! From a file's text to a scenario. What is wrong is said with its line.
 
+use clearwell_engine::EventPattern;
+
 use super::book::{Book, Key, Tag};
 use super::expect::Answer;
 use super::script::{Action, action};
@@ -79,7 +81,7 @@ struct Reader {
 impl Default for Reader {
     fn default() -> Reader {
         const FEED_US: Micros = 10_000;
-        Reader { book: Book { replicas: 1, ..Book::default() }, lines: Vec::new(), feed_us: FEED_US }
+        Reader { book: Book::default(), lines: Vec::new(), feed_us: FEED_US }
     }
 }
 
@@ -184,7 +186,8 @@ impl Reader {
             _ => words.needs("=").and_then(|()| words.value())?,
         };
         let owner = self.owner(words)?;
-        let mut key = Key { line, name, class, value, owner, replica: None, tag: None, depends: None };
+        let mut key =
+            Key { line, name, class, value, owner, replica: None, tag: None, depends: None, events: 0 };
         while words.takes(",") {
             match words.next() {
                 "replica" => {
@@ -192,13 +195,17 @@ impl Reader {
                     key.replica = Some(self.book.node(words)?);
                 }
                 "tag" => key.tag = Some(self.book.tag(words)?),
+                "event" => {
+                    let pattern = EventPattern::parse(&words.value()?)?;
+                    key.events = self.book.events.depend([pattern].into());
+                }
                 "made" => {
                     words.needs("from")?;
                     key.depends = Some(self.book.key(words)?);
                 }
                 other => {
                     return Err(format!(
-                        "here comes `replica node 2`, `tag t` or `made from k`, not `{other}`"
+                        "here comes `replica node 2`, `tag t`, `made from k` or `event \"e{{a=1}}\"`, not `{other}`"
                     ));
                 }
             }

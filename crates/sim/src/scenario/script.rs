@@ -2,6 +2,7 @@
 
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
+use clearwell_engine::Event;
 
 use super::book::{Book, Who};
 use super::expect::{Answer, State};
@@ -17,6 +18,8 @@ pub enum Wish {
     Read(KeyId, Level),
     /// A write; `None` removes.
     Write(KeyId, Option<String>, Strategy),
+    /// A value after a miss.
+    Fill(KeyId, String),
     /// An invalidation.
     Invalidate {
         /// What is covered.
@@ -133,6 +136,17 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
             let value = words.value()?;
             Wish::Write(key, Some(value), strategy(book, key, words)?)
         }
+        "fills" => {
+            let key = book.key(words)?;
+            if book.keys[key as usize].class != Class::Cache {
+                return Err(format!(
+                    "{} has a source; only a `value` is filled by clients",
+                    book.key_text(key)
+                ));
+            }
+            words.needs("=")?;
+            Wish::Fill(key, words.value()?)
+        }
         "deletes" => {
             let key = book.key(words)?;
             Wish::Write(key, None, strategy(book, key, words)?)
@@ -148,7 +162,7 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
         }
         other => {
             return Err(format!(
-                "a client `reads`, `writes`, `deletes`, `invalidates`, or `takes the token of client b`; it does not `{other}`"
+                "a client `reads`, `writes`, `deletes`, `fills`, `invalidates`, or `takes the token of client b`; it does not `{other}`"
             ));
         }
     };
@@ -191,11 +205,15 @@ fn strategy(book: &Book, key: KeyId, words: &mut Words<'_>) -> Result<Strategy, 
     Err(format!("`{}` is no strategy for {key}, which is written {}", words.peek(), allowed.join(" or ")))
 }
 
-fn covered(book: &Book, words: &mut Words<'_>) -> Result<Covered, Wrong> {
+fn covered(book: &mut Book, words: &mut Words<'_>) -> Result<Covered, Wrong> {
     Ok(match words.peek() {
         "tag" => {
             words.next();
             Covered::Tag(book.tag(words)?)
+        }
+        "event" => {
+            words.next();
+            Covered::Event(book.events.may_tell(event(&words.value()?)?))
         }
         "everything" => {
             words.next();
@@ -203,6 +221,18 @@ fn covered(book: &Book, words: &mut Words<'_>) -> Result<Covered, Wrong> {
         }
         _ => Covered::Key(book.key(words)?),
     })
+}
+
+/// `user_updated{user_id=7,by=hand}`.
+fn event(text: &str) -> Result<Event, Wrong> {
+    let (name, rest) = text.split_once('{').unwrap_or((text, "}"));
+    let attribute = |part: &str| {
+        let pair = part.split_once('=').map(|(name, value)| (name.into(), value.into()));
+        pair.ok_or_else(|| format!("an attribute is written `name=value`, not `{part}`"))
+    };
+    let inside = rest.strip_suffix('}').ok_or("an event's attributes end with `}`")?;
+    let parts = inside.split(',').map(str::trim).filter(|part| !part.is_empty());
+    Event::new(name, parts.map(attribute).collect::<Result<_, Wrong>>()?)
 }
 
 fn psql(book: &Book, words: &mut Words<'_>) -> Result<Action, Wrong> {

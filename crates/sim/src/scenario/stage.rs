@@ -21,7 +21,7 @@ const DELAY_US: Micros = 500;
 pub fn build(scenario: &Scenario, book: &mut Book, heal: Micros, planted: Option<Planted>) -> World {
     let keys = place(book);
     let tags = tags(book);
-    let names = Names::chosen(&keys, tags);
+    let names = Names::chosen(&keys, tags, book.events.clone());
     let drawn = Options::draw(1, book.nodes as u16, 60, planted).calm();
     let options = Options {
         near: book.near as u16,
@@ -96,7 +96,7 @@ fn place(book: &mut Book) -> Vec<Chosen> {
                 key.replica.is_none_or(|replica| view.replicas(slot).any(|peer| node(peer) == replica));
             owner && replica
         });
-        Chosen { key: bytes, class: key.class, depends: key.depends, tag: key.tag }
+        Chosen { key: bytes, class: key.class, depends: key.depends, tag: key.tag, events: key.events }
     };
     let keys: Vec<Chosen> = book.keys.iter().enumerate().map(|(id, key)| chosen((id, key))).collect();
     book.slots = keys.iter().map(|key| slot::slot_of(&key.key, SLOTS)).collect();

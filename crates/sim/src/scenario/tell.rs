@@ -168,7 +168,7 @@ impl Teller<'_> {
         let text = format!(
             "client {client} at {} {}",
             self.host(usize::from(op.host)),
-            asked_text(self.book, op, lazy)
+            asked_text(self.book, self.history, op, lazy)
         );
         self.line(at, false, &text);
     }
@@ -232,6 +232,9 @@ impl Teller<'_> {
             Message::Request(_, request) => {
                 let what = match request {
                     Request::Read(read) => format!("asked for {}", self.book.key_text(number(&read.key))),
+                    Request::Fill(fill) => {
+                        format!("given a value of {}", self.book.key_text(number(&fill.key)))
+                    }
                     Request::Write(write) => {
                         format!("given the write of {}", self.book.key_text(number(&write.key)))
                     }

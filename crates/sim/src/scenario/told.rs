@@ -3,10 +3,10 @@
 use clearwell_cluster::Level;
 use clearwell_cluster::record::{Change, Record};
 use clearwell_cluster::request::Strategy;
-use clearwell_engine::{Effect, Scope};
+use clearwell_engine::{Effect, Event, Scope};
 
 use super::book::Book;
-use crate::history::{Covered, Deed, Found, Got, Op};
+use crate::history::{Covered, Deed, Found, Got, History, Op};
 use crate::names::number;
 use crate::queue::Micros;
 use crate::value::Value;
@@ -17,8 +17,11 @@ pub fn at_text(at: Micros) -> String {
 }
 
 /// What a client asks for.
-pub fn asked_text(book: &Book, op: &Op, lazy: bool) -> String {
+pub fn asked_text(book: &Book, history: &History, op: &Op, lazy: bool) -> String {
     match op.deed {
+        Deed::Write(_, write) if history.fills.contains_key(&write) => {
+            format!("fills {} with {}", book.key_text(op.key), book.value_text(write))
+        }
         Deed::Read(level) => format!("reads {}, {}", book.key_text(op.key), level_text(level)),
         Deed::Write(strategy, write) => match book.texts.get(&write) {
             Some(text) => {
@@ -58,8 +61,19 @@ fn covered_text(book: &Book, covered: Covered) -> String {
     match covered {
         Covered::Key(key) => book.key_text(key).into(),
         Covered::Tag(tag) => format!("tag {}", book.tags[tag as usize].name),
+        Covered::Event(told) => format!("event {}", event_text(book.events.event(told))),
         Covered::Class(letter) => format!("keys of class {letter}"),
         Covered::Everything => "everything".into(),
+    }
+}
+
+fn event_text(event: &Event) -> String {
+    let attributes: Vec<String> =
+        event.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if attributes.is_empty() {
+        event.name.to_string()
+    } else {
+        format!("{}{{{}}}", event.name, attributes.join(","))
     }
 }
 
@@ -117,7 +131,7 @@ fn scope_text(book: &Book, scope: &Scope) -> String {
         Scope::Key(key) => format!("{} is", book.key_text(number(key))),
         Scope::Tag(tag) => format!("what has tag {} is", book.tags[number(tag) as usize].name),
         Scope::Dependents(name) => format!("what is made from {} is", book.key_text(number(name))),
-        Scope::Event(event) => format!("what depends on {} is", event.name),
+        Scope::Event(event) => format!("what depends on event {} is", event_text(event)),
         Scope::Pattern(_) | Scope::Prefix(_) => "what matches a pattern is".into(),
         Scope::Everything => "everything is".into(),
     }

@@ -2,6 +2,7 @@
 
 use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outbox, Outcome, Persist, To};
 
+use super::feed::TICKETS;
 use super::{Happening, Statement, Wanted, World};
 use clearwell_engine::Scope;
 
@@ -192,7 +193,10 @@ impl World {
     fn answer(&mut self, host: usize, ticket: u64, answer: Answer) {
         self.hosts[host].waiting.retain(|&other| other != ticket);
         match answer {
-            Answer::Value { entry, token } => {
+            Answer::Value { entry, token, lease } => {
+                if let Some(lease) = lease.filter(|_| ticket < TICKETS) {
+                    self.note_miss(ticket as u32, lease);
+                }
                 if let Some(entry) = &entry {
                     self.note_rank(entry.value.as_deref(), entry.version.0);
                 }

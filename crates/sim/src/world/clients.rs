@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::request::Strategy;
-use clearwell_cluster::{Level, Token};
+use clearwell_cluster::{FillLease, Level, Token};
 use clearwell_engine::{Glob, Scope};
 
 use super::{Happening, World};
@@ -15,6 +15,7 @@ use crate::options::SECOND;
 use crate::queue::Micros;
 use crate::rng::{Rng, mix};
 use crate::seen::Seen;
+use crate::value::WriteId;
 
 /// A session.
 #[derive(Debug, Default)]
@@ -23,6 +24,19 @@ pub struct Client {
     home: usize,
     count: u32,
     waits: Option<u32>,
+    /// The last miss of a key without source, which may be filled.
+    miss: Option<Miss>,
+}
+
+/// A miss that was answered with a fill lease.
+#[derive(Debug, Clone, Copy)]
+pub struct Miss {
+    /// The read.
+    pub op: u32,
+    /// The key.
+    pub key: KeyId,
+    /// What it was answered with.
+    pub lease: FillLease,
 }
 
 /// The engine's words for what an invalidation covers.
@@ -30,6 +44,7 @@ pub fn scope_of(names: &Names, covered: Covered) -> Arc<Scope> {
     Arc::new(match covered {
         Covered::Key(key) => Scope::Key((**names.key(key)).into()),
         Covered::Tag(tag) => Scope::Tag((**names.tag(tag)).into()),
+        Covered::Event(event) => Scope::Event(names.events.event(event).clone()),
         Covered::Class(letter) => {
             let glob = Glob::new(format!("{letter}*").as_bytes()).expect("a letter and a star are a pattern");
             Scope::Pattern(glob)
@@ -90,6 +105,9 @@ impl World {
 
     /// What is to be done through the cluster; `None` when it was done already.
     fn draw_deed(&mut self, index: u16, rng: &mut Rng) -> Option<(KeyId, Deed)> {
+        if let Some((key, write)) = self.draw_fill(index, rng) {
+            return Some((key, Deed::Write(Strategy::CacheOnly, write)));
+        }
         let key = self.draw_key(rng);
         if rng.percent(3) {
             let from = rng.below(u64::from(self.options.clients)) as u16;
@@ -128,6 +146,33 @@ impl World {
         self.clients.get(usize::from(client)).is_some_and(|client| client.waits.is_some())
     }
 
+    /// A client that had a miss fills it, at once or late.
+    fn draw_fill(&mut self, index: u16, rng: &mut Rng) -> Option<(KeyId, WriteId)> {
+        self.clients[usize::from(index)].miss.filter(|_| rng.percent(40))?;
+        self.begin_fill(index)
+    }
+
+    /// A client fills the last miss that it may fill.
+    pub fn begin_fill(&mut self, index: u16) -> Option<(KeyId, WriteId)> {
+        let miss = self.clients[usize::from(index)].miss.take()?;
+        let write = self.history.source.intend(miss.key, false);
+        self.history.fills.insert(write, miss.op);
+        self.leases.insert(write, miss.lease);
+        Some((miss.key, write))
+    }
+
+    /// A read was answered with a fill lease.
+    pub(super) fn note_miss(&mut self, op: u32, lease: FillLease) {
+        let Op { client, key, .. } = self.history.ops[op as usize];
+        let is_plain = self.history.names.class(key) == Class::Cache;
+        if let Some(client) =
+            self.clients.get_mut(usize::from(client)).filter(|client| client.waits == Some(op))
+            && is_plain
+        {
+            client.miss = Some(Miss { op, key, lease });
+        }
+    }
+
     /// A session takes over what another has seen.
     pub(super) fn hand_on(&mut self, index: u16, from: u16) {
         let token = self.clients[usize::from(from)].token.clone();
@@ -147,7 +192,8 @@ impl World {
     fn draw_scope(&self, key: KeyId, rng: &mut Rng) -> Covered {
         match rng.below(20) {
             0..8 => Covered::Key(key),
-            8..18 => Covered::Tag(rng.below(u64::from(self.options.tags)) as u32),
+            8..15 => Covered::Tag(rng.below(u64::from(self.options.tags)) as u32),
+            15..18 => Covered::Event(rng.below(u64::from(self.history.names.events.told_count())) as u32),
             18 => Covered::Class('s'),
             _ => Covered::Everything,
         }

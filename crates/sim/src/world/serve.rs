@@ -1,7 +1,7 @@
 //! The node around a member: reads are served from memory where the member allows it, all else goes through it.
 
-use clearwell_cluster::request::{Invalidate, Read, Write};
-use clearwell_cluster::{Input, Level, Request, Service, Ticket, Token};
+use clearwell_cluster::request::{Fill, Invalidate, Read, Write};
+use clearwell_cluster::{Bytes, FillLease, Input, Level, Request, Service, Ticket, Token};
 use clearwell_engine::{Cause, Effect};
 
 use super::clients::scope_of;
@@ -9,7 +9,8 @@ use super::feed::TICKETS;
 use super::{Happening, World};
 use crate::history::{Covered, Deed, Found, Got};
 use crate::host::State;
-use crate::value::Value;
+use crate::names::KeyId;
+use crate::value::{Value, WriteId};
 
 impl World {
     /// An operation reaches its host.
@@ -51,11 +52,16 @@ impl World {
                 }
             },
             Deed::Write(strategy, write) => {
+                let fill = self.leases.remove(&write).map(|lease| self.fill(op.key, write, lease));
+                if let Some(fill) = fill {
+                    return self.request(usize::from(op.host), u64::from(index), Request::Fill(fill));
+                }
                 let write = Write {
                     key: self.history.names.key(op.key).clone(),
                     value: self.history.source.value_of(write),
                     tags: self.history.source.tags_of(write),
                     dependencies: [].into(),
+                    events: self.history.source.events_of(write),
                     strategy,
                     id: u64::from(write),
                 };
@@ -66,6 +72,18 @@ impl World {
                 self.request(usize::from(op.host), u64::from(index), Request::Invalidate(invalidate));
             }
             Deed::TakeToken { .. } => {}
+        }
+    }
+
+    fn fill(&self, key: KeyId, write: WriteId, lease: FillLease) -> Fill {
+        let source = &self.history.source;
+        Fill {
+            key: self.history.names.key(key).clone(),
+            value: source.value_of(write).unwrap_or_else(|| Bytes::from(&[][..])),
+            tags: source.tags_of(write),
+            dependencies: [].into(),
+            events: source.events_of(write),
+            lease,
         }
     }
 
