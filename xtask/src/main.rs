@@ -7,6 +7,7 @@ mod setup;
 mod step;
 mod test;
 mod tidy;
+mod worlds;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,10 @@
 //! THE test command: everything that must hold, in one run.
 
 use crate::step::{self, Steps};
+use crate::worlds::FreshWorlds;
 use crate::{cargo, repo, setup, tidy};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Crates whose build needs CMake or a C++ compiler, or that exist in pure Rust.
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
@@ -25,23 +25,14 @@ pub fn run() -> Result<(), String> {
     steps.run("examples in the documentation", || cargo::call("test --workspace --locked --doc"))?;
     steps.run("release build", || cargo::call("build --workspace --all-targets --locked --release"))?;
     steps.run("examples", examples)?;
+    let worlds = FreshWorlds::begin()?;
     steps.run("tests", || cargo::call("test --workspace --locked --release --test *"))?;
-    steps.run("fresh worlds", fresh_worlds)?;
+    steps.run("fresh worlds", || worlds.end())?;
     steps.run("planted bugs", || {
         cargo::call("test --locked --release -p clearwell-sim --features planted --test planted")
     })?;
     steps.summary();
     Ok(())
-}
-
-/// Simulated worlds that nobody has run before, for five minutes. The first seed is printed; it repeats what was found.
-fn fresh_worlds() -> Result<(), String> {
-    const SEEDS_A_SECOND: u64 = 1000;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
-    let first = (now.as_secs() * SEEDS_A_SECOND).to_string();
-    println!("    from seed {first}");
-    let mut command = Command::new(repo::target().join("release/clearwell-sim"));
-    step::call(command.current_dir(repo::top()).args(["--minutes", "5", "--threads", "2", "--from", &first]))
 }
 
 fn documentation() -> Result<(), String> {
