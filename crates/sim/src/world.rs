@@ -35,6 +35,7 @@ use crate::rng::{Rng, mix};
 use crate::seen::SeenAll;
 use crate::source::Source;
 use crate::traffic::Traffic;
+use crate::value::WriteId;
 use clients::Client;
 use feed::Feed;
 use happening::{Happening, Statement, Wanted};
