@@ -45,15 +45,15 @@ impl Sum {
     }
 }
 
-/// Runs the worlds that `make` makes of the seeds from `first` on; `shown` hears of each that ended. Ends early after
-/// `failures_most` failures.
+/// Runs the worlds that `make` makes of the seeds from `first` on; `shown` hears of each that ended and says whether to go
+/// on. Ends early after `failures_most` failures.
 pub fn run_many(
     first: u64,
     count: u64,
     threads: usize,
     failures_most: usize,
     make: impl Fn(u64) -> Options + Sync,
-    shown: impl Fn(&Report) + Sync,
+    shown: impl Fn(&Report) -> bool + Sync,
 ) -> Sum {
     let sum = Mutex::new(Sum::default());
     let (next, enough) = (AtomicU64::new(0), AtomicBool::new(false));
@@ -66,10 +66,10 @@ pub fn run_many(
                         return;
                     }
                     let report = run(make(first + at), Mask::default());
-                    shown(&report);
+                    let goes_on = shown(&report);
                     let mut sum = sum.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                     sum.add(report);
-                    if sum.failed.len() >= failures_most {
+                    if !goes_on || sum.failed.len() >= failures_most {
                         enough.store(true, Ordering::Relaxed);
                     }
                 }

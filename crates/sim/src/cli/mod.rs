@@ -21,6 +21,9 @@ pub struct Args {
     /// How many seeds.
     #[arg(long, default_value_t = 100)]
     pub seeds: u64,
+    /// Runs seeds for so many minutes instead of a number of them.
+    #[arg(long, conflicts_with = "seeds")]
+    pub minutes: Option<u64>,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     pub from: u64,

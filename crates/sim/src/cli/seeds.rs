@@ -1,7 +1,7 @@
 //! Seeds, many or one.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clearwell_sim::check::{BOUNDS_MS, Violation};
 use clearwell_sim::many::{Sum, cpu_seconds, run_many};
@@ -14,18 +14,26 @@ use super::Args;
 
 /// Runs many seeds and says what they gave.
 pub fn many(args: &Args) -> ExitCode {
-    if !args.json {
-        println!("seeds {} to {}", args.from, args.from + args.seeds.saturating_sub(1));
+    let until = args.minutes.map(|minutes| Duration::from_secs(minutes * 60));
+    match until {
+        _ if args.json => {}
+        Some(_) => println!("seeds from {} on", args.from),
+        None => println!("seeds {} to {}", args.from, args.from + args.seeds.saturating_sub(1)),
     }
-    let bar = bar(args.seeds);
+    let bar = until.map_or_else(|| bar(args.seeds), bar_of_time);
     let began = Instant::now();
     let shown = |report: &Report| {
         if let Some(first) = report.violations.first() {
             bar.suspend(|| say(args, report, first.checker, &first.text));
         }
-        bar.inc(1);
+        match until {
+            None => bar.inc(1),
+            Some(_) => bar.set_position(began.elapsed().as_secs()),
+        }
+        until.is_none_or(|until| began.elapsed() < until)
     };
-    let sum = run_many(args.from, args.seeds, args.threads, args.failures, |seed| args.world(seed), shown);
+    let count = if until.is_some() { u64::MAX - args.from } else { args.seeds };
+    let sum = run_many(args.from, count, args.threads, args.failures, |seed| args.world(seed), shown);
     bar.finish_and_clear();
     summary(args, &sum, began);
     if let Some(first) = sum.failed.first().filter(|_| !args.json) {
@@ -38,6 +46,12 @@ pub fn many(args: &Args) -> ExitCode {
 pub fn bar(count: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {per_sec}, {eta} left");
     ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn bar_of_time(time: Duration) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} s");
+    let bar = ProgressBar::new(time.as_secs());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn say(args: &Args, report: &Report, checker: &str, text: &str) {
