@@ -4,10 +4,11 @@
 //! instance for each configuration as in Lamport, Malkhi, Zhou: «Vertical Paxos», 2009). A voter that has accepted a later
 //! view grants no lease for an earlier one, so that when a view is decided, no majority for its predecessor is left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::view::View;
-use crate::{Epoch, NodeId};
+use crate::{Epoch, NodeId, Peer};
 
 /// The order of attempts: a round, and who makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -34,14 +35,26 @@ pub struct Word {
 pub enum Decree {
     /// «Promise to accept nothing lower.»
     Prepare(Epoch, Ballot),
-    /// «I do, and this I have accepted.»
-    Promise(Epoch, Ballot, Option<(Ballot, Arc<View>)>),
+    /// «I do, and grant no more new leases in the present view; this I have accepted, and to these I have granted one»
+    /// (`None`: I do not know any more).
+    Promise(Epoch, Ballot, Option<(Ballot, Arc<View>)>, Option<Vec<Peer>>),
     /// «Accept this.»
     Accept(Ballot, Arc<View>),
     /// «I have.»
     Accepted(Epoch, Ballot),
     /// «I have promised this higher one.»
     Refused(Epoch, Ballot),
+}
+
+impl Decree {
+    /// The epoch that is being chosen.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Decree::Prepare(epoch, _) | Decree::Promise(epoch, ..) => *epoch,
+            Decree::Accepted(epoch, _) | Decree::Refused(epoch, _) => *epoch,
+            Decree::Accept(_, view) => view.epoch,
+        }
+    }
 }
 
 /// One voter's part in choosing the next view.
@@ -54,11 +67,12 @@ pub struct Chooser {
 #[derive(Debug)]
 struct Attempt {
     ballot: Ballot,
-    wanted: Arc<View>,
     promises: Vec<NodeId>,
     highest: Option<(Ballot, Arc<View>)>,
+    /// To whom any of them granted a lease; `None` when one does not know.
+    granted: Option<BTreeSet<Peer>>,
     accepted: Vec<NodeId>,
-    accepting: bool,
+    bringing: Option<Arc<View>>,
 }
 
 /// What a message led to.
@@ -68,8 +82,9 @@ pub enum Step {
     Nothing,
     /// Persist the word, then send this back.
     Answer(Decree),
-    /// Send this to all voters.
-    ToAll(Decree),
+    /// A majority has promised: say with [`Chooser::bring`] what it is to be. Nobody but these has acted or can act any more
+    /// in the present view (`None`: anybody may have).
+    Promised(Option<BTreeSet<Peer>>),
     /// The view is chosen.
     Chosen(Arc<View>),
 }
@@ -90,37 +105,57 @@ impl Chooser {
         self.word.accepted.as_ref().map_or(Epoch(0), |_| self.word.epoch)
     }
 
-    /// Begins an attempt to have `wanted` chosen after `now`.
-    pub fn propose(&mut self, me: NodeId, now: &View, wanted: View) -> Decree {
+    /// Whether this voter has promised somebody to help to choose what comes after a view.
+    pub fn has_promised_after(&self, now: &View) -> bool {
+        self.word.epoch > now.epoch && self.word.promised.round > 0
+    }
+
+    /// Begins an attempt to have a view chosen after `now`.
+    pub fn propose(&mut self, me: NodeId, now: &View) -> Decree {
         self.advance(now.epoch.next());
         let round = self.word.promised.round.max(self.attempt.as_ref().map_or(0, |a| a.ballot.round)) + 1;
         let ballot = Ballot { round, node: me };
         self.attempt = Some(Attempt {
             ballot,
-            wanted: Arc::new(wanted),
             promises: Vec::new(),
             highest: None,
+            granted: Some(BTreeSet::new()),
             accepted: Vec::new(),
-            accepting: false,
+            bringing: None,
         });
         Decree::Prepare(self.word.epoch, ballot)
     }
 
-    /// Takes a message of a voter of the view `now`.
-    pub fn step(&mut self, from: NodeId, now: &View, decree: Decree) -> Step {
-        let epoch = match &decree {
-            Decree::Prepare(epoch, _) | Decree::Promise(epoch, ..) => *epoch,
-            Decree::Accepted(epoch, _) | Decree::Refused(epoch, _) => *epoch,
-            Decree::Accept(_, view) => view.epoch,
+    /// A majority has promised: what is to be chosen, unless another one may have been already.
+    pub fn bring(&mut self, wanted: View) -> Option<Decree> {
+        let attempt = self.attempt.as_mut().filter(|attempt| attempt.bringing.is_none())?;
+        let view = match &attempt.highest {
+            Some((_, view)) => Arc::clone(view),
+            None => Arc::new(wanted),
         };
+        attempt.bringing = Some(Arc::clone(&view));
+        Some(Decree::Accept(attempt.ballot, view))
+    }
+
+    /// Takes a message of a voter of the view `now`. `granted` are those to whom this voter has granted leases in it.
+    pub fn step(
+        &mut self,
+        from: NodeId,
+        now: &View,
+        decree: Decree,
+        granted: impl FnOnce() -> Option<Vec<Peer>>,
+    ) -> Step {
+        let epoch = decree.epoch();
         if epoch != now.epoch.next() || !now.voters.contains(&from) {
             return Step::Nothing;
         }
         self.advance(epoch);
         match decree {
-            Decree::Prepare(_, ballot) => self.prepare(ballot),
+            Decree::Prepare(_, ballot) => self.prepare(ballot, granted()),
             Decree::Accept(ballot, view) => self.accept(ballot, view),
-            Decree::Promise(_, ballot, accepted) => self.promise(from, now, ballot, accepted),
+            Decree::Promise(_, ballot, accepted, granted) => {
+                self.promise(from, now, ballot, accepted, granted)
+            }
             Decree::Accepted(_, ballot) => self.accepted(from, now, ballot),
             Decree::Refused(_, higher) => {
                 self.word.promised.round = self.word.promised.round.max(higher.round);
@@ -138,12 +173,12 @@ impl Chooser {
         }
     }
 
-    fn prepare(&mut self, ballot: Ballot) -> Step {
+    fn prepare(&mut self, ballot: Ballot, granted: Option<Vec<Peer>>) -> Step {
         if ballot < self.word.promised {
             return Step::Answer(Decree::Refused(self.word.epoch, self.word.promised));
         }
         self.word.promised = ballot;
-        Step::Answer(Decree::Promise(self.word.epoch, ballot, self.word.accepted.clone()))
+        Step::Answer(Decree::Promise(self.word.epoch, ballot, self.word.accepted.clone(), granted))
     }
 
     fn accept(&mut self, ballot: Ballot, view: Arc<View>) -> Step {
@@ -161,12 +196,19 @@ impl Chooser {
         now: &View,
         ballot: Ballot,
         accepted: Option<(Ballot, Arc<View>)>,
+        granted: Option<Vec<Peer>>,
     ) -> Step {
-        let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot && !a.accepting) else {
+        let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot && a.bringing.is_none())
+        else {
             return Step::Nothing;
         };
-        if !attempt.promises.contains(&from) {
-            attempt.promises.push(from);
+        if attempt.promises.contains(&from) {
+            return Step::Nothing;
+        }
+        attempt.promises.push(from);
+        match (&mut attempt.granted, granted) {
+            (Some(known), Some(granted)) => known.extend(granted),
+            (known, _) => *known = None,
         }
         if accepted.as_ref().map(|(b, _)| *b) > attempt.highest.as_ref().map(|(b, _)| *b) {
             attempt.highest = accepted;
@@ -174,22 +216,20 @@ impl Chooser {
         if attempt.promises.len() < now.majority() {
             return Step::Nothing;
         }
-        attempt.accepting = true;
-        let view = attempt.highest.as_ref().map_or(&attempt.wanted, |(_, view)| view);
-        Step::ToAll(Decree::Accept(ballot, Arc::clone(view)))
+        Step::Promised(attempt.granted.clone())
     }
 
     fn accepted(&mut self, from: NodeId, now: &View, ballot: Ballot) -> Step {
-        let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot && a.accepting) else {
+        let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot) else {
             return Step::Nothing;
         };
+        let Some(view) = attempt.bringing.clone() else { return Step::Nothing };
         if !attempt.accepted.contains(&from) {
             attempt.accepted.push(from);
         }
         if attempt.accepted.len() < now.majority() {
             return Step::Nothing;
         }
-        let view = Arc::clone(attempt.highest.as_ref().map_or(&attempt.wanted, |(_, view)| view));
         self.attempt = None;
         Step::Chosen(view)
     }

@@ -32,11 +32,17 @@ impl Entry {
     }
 }
 
+const POSITION_BITS: u32 = 40;
+
 /// The version of a value that only the cache has: higher in every later epoch, and in each by the place in its owner's
 /// log. 24 bits of epoch over 40 bits of position.
 pub fn rank(epoch: crate::Epoch, position: Position) -> Version {
-    const POSITION_BITS: u32 = 40;
     Version((epoch.0 << POSITION_BITS) | (position.0 & ((1 << POSITION_BITS) - 1)))
+}
+
+/// The epoch of such a version.
+pub fn rank_epoch(rank: Version) -> crate::Epoch {
+    crate::Epoch(rank.0 >> POSITION_BITS)
 }
 
 /// A moment in owners' orders as of which a value was current: for each owner that orders one of its names, the place

@@ -127,10 +127,16 @@ impl Holder {
     }
 
     /// Follows a new view: names and slots whose owner has changed are asked about anew. `head` is the place of this
-    /// process's own log. Returns the slots that it follows no more.
-    pub fn follow_view(&mut self, view: &View, me: Peer, head: Position, out: &mut Outbox) -> Vec<Slot> {
-        let stays =
-            |slot: Slot| view.owner(slot) == me || view.followers(slot).any(|follower| follower == me);
+    /// process's own log, `before` the view that it followed until now. Returns the slots that it follows no more.
+    pub fn follow_view(
+        &mut self,
+        view: &View,
+        before: Epoch,
+        me: Peer,
+        head: Position,
+        out: &mut Outbox,
+    ) -> Vec<Slot> {
+        let stays = |slot: Slot| view.emptied(slot) <= before && view.concerns(slot, me);
         let ended: Vec<Slot> = self
             .follows
             .iter()
@@ -271,6 +277,11 @@ impl Holder {
             epoch,
         };
         out.send.push((To::Peer(owner), Message::Heartbeat(beat)));
+    }
+
+    /// Whether the last heartbeat to an owner was sent longer ago than a pause.
+    pub fn is_beat_due(&self, now: Millis, owner: Peer, pause_ms: u64) -> bool {
+        self.streams.get(&owner).and_then(|held| held.beaten).is_none_or(|at| now.since(at) >= pause_ms)
     }
 
     /// Heartbeats that are due, questions that are due again, and streams that nobody needs.

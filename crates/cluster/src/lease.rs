@@ -1,19 +1,20 @@
 //! Ownership leases: the owner's half and the voter's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clearwell_engine::Millis;
 
 use crate::message::{LeaseAsk, LeaseGrant};
 use crate::view::View;
-use crate::{Config, Epoch, NodeId, Peer, Planted};
+use crate::{Config, Epoch, NodeId, Peer, Planted, Slot};
 
 /// What an owner has of the voters.
 #[derive(Debug, Default)]
 pub struct OwnerLease {
     grants: BTreeMap<NodeId, LeaseGrant>,
     until: Millis,
+    granted_in: Epoch,
     settled: Epoch,
     asked: Option<Millis>,
 }
@@ -24,14 +25,20 @@ impl OwnerLease {
         self.until
     }
 
+    /// The last view in which a majority granted it.
+    pub fn granted_in(&self) -> Epoch {
+        self.granted_in
+    }
+
     /// Up to this epoch, former owners of what this member gained have stopped.
     pub fn settled(&self) -> Epoch {
         self.settled
     }
 
-    /// Whether it is time to ask again.
-    pub fn is_due(&mut self, now: Millis, config: &Config) -> bool {
-        let due = self.asked.is_none_or(|at| now.since(at) >= config.owner_lease_ms / 5);
+    /// Whether it is time to ask again; sooner for whoever `waits` to begin.
+    pub fn is_due(&mut self, now: Millis, config: &Config, waits: bool) -> bool {
+        let often = config.owner_lease_ms / if waits { 20 } else { 5 };
+        let due = self.asked.is_none_or(|at| now.since(at) >= often);
         if due {
             self.asked = Some(now);
         }
@@ -58,6 +65,7 @@ impl OwnerLease {
         if present.len() < view.majority() {
             return;
         }
+        self.granted_in = view.epoch;
         let mut sent: Vec<Millis> = present.iter().map(|grant| grant.sent).collect();
         sent.sort_unstable();
         let oldest_of_majority = sent[sent.len() - view.majority()];
@@ -76,6 +84,8 @@ pub struct Voter {
     settling: Option<Settling>,
     /// The view in which each owner was heard of last, and whether its heirs have what they need.
     heard: BTreeMap<Peer, (Epoch, bool)>,
+    /// To whom leases were granted in the present view; `None` when it was an earlier process that did.
+    granted: Option<BTreeSet<Peer>>,
 }
 
 #[derive(Debug)]
@@ -89,6 +99,7 @@ struct Settling {
 impl Voter {
     /// A view was learned.
     pub fn learn(&mut self, now: Millis, config: &Config, before: Option<&View>, view: &View) {
+        self.granted = Some(BTreeSet::new());
         let over = now.plus(config.long(config.owner_lease_ms));
         let follows = before.filter(|before| before.epoch.next() == view.epoch);
         let losers = follows.map(|before| view.losers(before));
@@ -111,15 +122,27 @@ impl Voter {
     pub fn begin(&mut self, view: &View) {
         self.settled = view.epoch;
         self.settling = None;
+        self.granted = Some(BTreeSet::new());
     }
 
-    /// Answers an owner. `accepted` is the latest view that this voter has helped to choose.
+    /// This process begins in a view in which an earlier one of its node may have granted leases.
+    pub fn restarts(&mut self) {
+        self.granted = None;
+    }
+
+    /// To whom it granted leases in the present view, if it knows.
+    pub fn granted(&self) -> Option<Vec<Peer>> {
+        self.granted.as_ref().map(|granted| granted.iter().copied().collect())
+    }
+
+    /// Answers an owner. `accepted` is the latest view that this voter has helped to choose; `promised` says that it has told
+    /// to whom it granted leases in the present one.
     pub fn ask(
         &mut self,
         now: Millis,
         config: &Config,
         view: &Arc<View>,
-        accepted: Epoch,
+        (accepted, promised): (Epoch, bool),
         from: Peer,
         ask: &LeaseAsk,
     ) -> LeaseGrant {
@@ -128,14 +151,21 @@ impl Voter {
         if config.has(Planted::EpochIgnored) {
             return LeaseGrant { epoch: ask.epoch, sent: ask.sent, granted: true, settled: self.settled };
         }
-        let granted = ask.epoch == view.epoch.max(accepted) && view.has(from);
+        let known = self.granted.as_ref().is_some_and(|granted| granted.contains(&from));
+        let granted = ask.epoch == view.epoch.max(accepted) && view.has(from) && (known || !promised);
+        if granted && let Some(all) = &mut self.granted {
+            all.insert(from);
+        }
         LeaseGrant { epoch: ask.epoch.min(view.epoch), sent: ask.sent, granted, settled: self.settled }
     }
 
-    /// Whether every owner has told that its heirs have what they need.
-    pub fn all_ready(&self, view: &View) -> bool {
-        let ready = |peer: Peer| self.heard.get(&peer) == Some(&(view.epoch, true));
-        view.owners().all(|owner| owner == Peer::default() || view.is_removed(owner) || ready(owner))
+    /// Whether every owner has told that its heirs have what they need; stranded slots whose owner is dead wait for it alone.
+    pub fn all_ready(&self, view: &View, is_dead: impl Fn(Peer) -> bool) -> bool {
+        view.owners().zip((0..view.slots).map(Slot)).all(|(owner, slot)| {
+            owner == Peer::default()
+                || self.heard.get(&owner) == Some(&(view.epoch, true))
+                || (view.stranded.contains_key(&slot) && is_dead(owner))
+        })
     }
 
     fn settle(&mut self, now: Millis, config: &Config, view: &View) {

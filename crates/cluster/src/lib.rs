@@ -29,6 +29,7 @@ mod planted;
 pub mod record;
 pub mod request;
 pub mod slot;
+pub mod stranded;
 mod stream;
 mod subscribers;
 pub mod view;

@@ -3,11 +3,15 @@
 mod cascade;
 mod compare;
 mod enlist;
+mod fence;
 mod fill;
 mod invalidate;
+mod leases;
 mod log;
+mod park;
 mod propose;
 mod read;
+mod recover;
 mod replica;
 mod route;
 mod serve;
@@ -73,6 +77,7 @@ pub struct Member {
     jobs: BTreeMap<Job, route::Work>,
     jobs_made: u64,
     waiting: Vec<wait::Waiting>,
+    parked: Vec<park::Parked>,
     routed: BTreeMap<Ticket, route::Routed>,
     wide: BTreeMap<Ticket, invalidate::Wide>,
     seen: BTreeMap<Peer, route::Seen>,
@@ -80,6 +85,10 @@ pub struct Member {
     /// By key, the version of what holders may have; of slots that this member owns or follows.
     shown: crate::map::Map<Bytes, Version>,
     transfers: BTreeMap<Ticket, state::Transfer>,
+    /// Contents that arrived before records which belong before them.
+    early_states: Vec<(Peer, crate::message::State)>,
+    /// Slots whose contents differed at a follower that has all records.
+    repairs: BTreeSet<(Peer, Slot)>,
     last_in_slot: BTreeMap<Slot, Position>,
     digested: Option<Millis>,
     ticked: Millis,
@@ -107,6 +116,11 @@ impl Member {
                     if recovered.get(&key).is_some_and(|entry| entry.version <= up_to) {
                         recovered.remove(&key);
                     }
+                }
+                Persist::Slots { slots, journal } => {
+                    let slot = |key: &Bytes| crate::slot::slot_of(key, config.slots);
+                    recovered.retain(|key, _| slots.binary_search(&slot(key)).is_err());
+                    recovered.extend(journal.into_iter().map(|entry| (entry.key.clone(), entry)));
                 }
             }
         }
@@ -137,12 +151,15 @@ impl Member {
             jobs: BTreeMap::new(),
             jobs_made: 0,
             waiting: Vec::new(),
+            parked: Vec::new(),
             routed: BTreeMap::new(),
             wide: BTreeMap::new(),
             seen: BTreeMap::new(),
             edges: cascade::Edges::default(),
             shown: crate::map::Map::default(),
             transfers: BTreeMap::new(),
+            early_states: Vec::new(),
+            repairs: BTreeSet::new(),
             last_in_slot: BTreeMap::new(),
             digested: None,
             ticked: Millis(0),
@@ -156,6 +173,9 @@ impl Member {
             member.gossip.assume(now, known);
             let mut begun = Outbox::default();
             member.adopt(view, begins, &mut begun);
+            if restarted {
+                member.voter.restarts();
+            }
             member.begun = begun;
         }
         member
@@ -203,6 +223,7 @@ impl Member {
         self.ticked = self.now;
         self.gossip.tick(self.now, out);
         self.propose(out);
+        self.seek_view(out);
         self.ask_lease(out);
         if let Some(view) = self.view.clone() {
             self.holder.tick(self.now, &self.config, &view, out);
@@ -211,6 +232,7 @@ impl Member {
             self.fence(out);
             self.compare(out);
             self.retry(out);
+            self.ask_again(out);
         }
         self.subscribers.forget(self.now, 120_000);
     }
@@ -218,7 +240,11 @@ impl Member {
     fn message(&mut self, from: Peer, message: Message, out: &mut Outbox) {
         match message {
             Message::Gossip(data) => self.gossip.message(self.now, &data, out),
-            Message::Decree(decree) => self.decree(from.node, decree, out),
+            Message::Decree(decree) => {
+                // Whoever takes part in a choice follows the view before it.
+                self.notice(from, Epoch(decree.epoch().0.saturating_sub(1)), out);
+                self.decree(from.node, decree, out);
+            }
             Message::View(view) => self.install(view, out),
             Message::ViewAsk(epoch) => self.tell_view(from, epoch, out),
             Message::LeaseAsk(ask) => self.lease_asked(from, &ask, out),
@@ -268,8 +294,10 @@ impl Member {
     /// What every step ends with: what can be decided now is decided, and what has gathered is sent.
     fn finish(&mut self, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
+        self.take_early_states(out);
         self.decide(out);
         self.holder.enlist(self.now, &self.config, &view, out);
+        self.unpark(out);
         self.resolve(out);
         for (peer, records) in self.subscribers.drain(view.epoch) {
             out.send.push((To::Peer(peer), Message::Records(records)));

@@ -213,7 +213,8 @@ impl NearCache {
 
     fn install(&mut self, view: Arc<View>, out: &mut Outbox) {
         if self.view.as_ref().is_none_or(|now| now.epoch < view.epoch) {
-            self.holder.follow_view(&view, self.config.me, crate::Position(0), out);
+            let before = self.epoch();
+            self.holder.follow_view(&view, before, self.config.me, crate::Position(0), out);
             self.view = Some(view);
         }
     }

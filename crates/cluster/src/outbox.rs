@@ -71,6 +71,13 @@ pub enum Persist {
     Journal(Entry),
     /// Journal entries of a key up to a version are done with.
     Flushed(Bytes, Version),
+    /// The journal of these slots (sorted) is this, whatever it was; in one piece.
+    Slots {
+        /// The slots.
+        slots: Vec<Slot>,
+        /// Their writes that the source does not have yet.
+        journal: Vec<Entry>,
+    },
 }
 
 /// A change of the node's store.

@@ -5,9 +5,11 @@
 //! view when every owner has told that those who gain slots have what belongs to them. So whoever becomes an owner or counts
 //! for an acknowledgement has the slot already.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::placement::place;
+use crate::stranded::{Stranded, keepers};
 use crate::{Epoch, NodeId, Peer, Slot};
 
 /// A member's place in a placement.
@@ -59,10 +61,14 @@ pub struct View {
     pub slots: u16,
     /// The placement in which everybody has what belongs to it.
     pub base: Arc<Placement>,
-    /// Members of the base that are gone since, sorted.
-    pub removed: Vec<Peer>,
+    /// Members of the base that are gone since, each with the first view without it.
+    pub removed: BTreeMap<Peer, Epoch>,
+    /// Owners of former views that did nothing from these views on, as long as that may matter.
+    pub idle: BTreeMap<Peer, Epoch>,
     /// The placement to come.
     pub next: Arc<Placement>,
+    /// Slots that only those can go on with who had them last.
+    pub stranded: BTreeMap<Slot, Stranded>,
     /// The nodes whose majority decides the next view and grants leases in this one.
     pub voters: Vec<NodeId>,
     owners: Vec<Peer>,
@@ -74,26 +80,40 @@ impl View {
         epoch: Epoch,
         slots: u16,
         base: Arc<Placement>,
-        removed: Vec<Peer>,
+        removed: BTreeMap<Peer, Epoch>,
         next: Arc<Placement>,
         voters: Vec<NodeId>,
     ) -> View {
-        let mut view = View { epoch, slots, base, removed, next, voters, owners: Vec::new() };
-        view.removed.sort_unstable();
-        view.owners = (0..slots).map(|slot| view.find_owner(Slot(slot))).collect();
+        let (idle, stranded, owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut view = View { epoch, slots, base, removed, idle, next, stranded, voters, owners };
+        view.find_owners();
         view
+    }
+
+    /// The same with these idle owners.
+    #[must_use]
+    pub fn with_idle(self, idle: BTreeMap<Peer, Epoch>) -> View {
+        View { idle, ..self }
+    }
+
+    /// The same with these stranded slots.
+    #[must_use]
+    pub fn with_stranded(mut self, stranded: BTreeMap<Slot, Stranded>) -> View {
+        self.stranded = stranded;
+        self.find_owners();
+        self
     }
 
     /// The first view of a cluster that these begin together.
     pub fn first(seats: Vec<Seat>, replicas: u8, slots: u16) -> View {
         let voters = View::voters_among(seats.iter().map(|seat| seat.peer.node), &[]);
         let base = Arc::new(Placement::new(seats, replicas, slots));
-        View::new(Epoch(1), slots, Arc::clone(&base), Vec::new(), base, voters)
+        View::new(Epoch(1), slots, Arc::clone(&base), BTreeMap::new(), base, voters)
     }
 
     /// The same again, under the next number.
-    pub fn again(&self) -> View {
-        View { epoch: self.epoch.next(), ..self.clone() }
+    pub fn again(&self, idle: BTreeMap<Peer, Epoch>) -> View {
+        View { epoch: self.epoch.next(), idle, ..self.clone() }
     }
 
     /// An odd number of voters, at most [`View::VOTERS_MOST`]: those who are voters already and still there, then the
@@ -126,15 +146,40 @@ impl View {
         self.owners.iter().copied()
     }
 
-    /// Whether a slot's owner begins it empty, because all who had it are gone.
-    pub fn is_lost(&self, slot: Slot) -> bool {
-        !self.base.row(slot).any(|peer| !self.is_removed(peer))
+    /// The view in which a slot began empty, because none of those who had it will come back; 0 for never.
+    pub fn emptied(&self, slot: Slot) -> Epoch {
+        self.stranded.get(&slot).map_or(Epoch(0), |stranded| stranded.emptied)
+    }
+
+    /// Who has all of a slot that was acknowledged: its owner first, then its replicas.
+    pub fn holders(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
+        let stranded = self.stranded.get(&slot);
+        let base = stranded.is_none().then(|| self.base.row(slot).filter(|&peer| !self.is_removed(peer)));
+        let last = stranded.into_iter().flat_map(|stranded| stranded.holders.iter().copied());
+        last.chain(base.into_iter().flatten())
+    }
+
+    /// Whether a node's process may have to go on with a slot: it may have all that was acknowledged.
+    pub fn may_go_on(&self, slot: Slot, mut is_it: impl FnMut(Peer) -> bool) -> bool {
+        match self.removed.is_empty() || self.stranded.contains_key(&slot) {
+            true => self.holders(slot).any(is_it),
+            false => keepers(self.base.row(slot), &self.removed, &self.idle, self.epoch)
+                .into_iter()
+                .any(&mut is_it),
+        }
+    }
+
+    /// Whether a process is to keep what it has of a slot.
+    pub fn concerns(&self, slot: Slot, peer: Peer) -> bool {
+        self.owner(slot) == peer
+            || self.followers(slot).any(|follower| follower == peer)
+            || (self.is_removed(peer) && self.may_go_on(slot, |other| other == peer))
     }
 
     /// Who counts for an acknowledgement beside the owner: replicas that have all of the slot.
     pub fn replicas(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
         let owner = self.owner(slot);
-        self.base.row(slot).filter(move |&peer| peer != owner && !self.is_removed(peer))
+        self.holders(slot).filter(move |&peer| peer != owner)
     }
 
     /// Who follows a slot beside its owner: its replicas, and those who will have it next.
@@ -147,18 +192,27 @@ impl View {
 
     /// Whether it owns nothing here any more.
     pub fn is_removed(&self, peer: Peer) -> bool {
-        self.removed.binary_search(&peer).is_ok()
+        self.removed.contains_key(&peer)
     }
 
-    /// Whether it belongs to this view, in the base or the next placement.
+    /// Whether it belongs to this view, in the base or the next placement or with a stranded slot.
     pub fn has(&self, peer: Peer) -> bool {
-        (self.base.has(peer) && !self.is_removed(peer)) || self.next.has(peer)
+        (self.base.has(peer) && !self.is_removed(peer))
+            || self.next.has(peer)
+            || self.stranded.values().any(|stranded| stranded.holders.contains(&peer))
+    }
+
+    /// Whether a member that leaves must wait: it belongs to this view or is one of its voters.
+    pub fn needs(&self, peer: Peer) -> bool {
+        self.has(peer) || self.voters.contains(&peer.node)
     }
 
     /// All members, each once, sorted.
     pub fn members(&self) -> Vec<Peer> {
         let base = self.base.seats.iter().map(|seat| seat.peer).filter(|&peer| !self.is_removed(peer));
-        let mut members: Vec<Peer> = base.chain(self.next.seats.iter().map(|seat| seat.peer)).collect();
+        let stranded = self.stranded.values().flat_map(|stranded| stranded.holders.iter().copied());
+        let mut members: Vec<Peer> =
+            base.chain(self.next.seats.iter().map(|seat| seat.peer)).chain(stranded).collect();
         members.sort_unstable();
         members.dedup();
         members
@@ -171,7 +225,9 @@ impl View {
 
     /// Whether base and next are the same: nothing is on its way.
     pub fn is_settled(&self) -> bool {
-        self.removed.is_empty() && (Arc::ptr_eq(&self.base, &self.next) || self.base == self.next)
+        self.removed.is_empty()
+            && self.stranded.is_empty()
+            && (Arc::ptr_eq(&self.base, &self.next) || self.base == self.next)
     }
 
     /// Who owned a slot in `before` and not any more.
@@ -187,9 +243,9 @@ impl View {
         losers
     }
 
-    fn find_owner(&self, slot: Slot) -> Peer {
-        let active = self.base.row(slot).find(|&peer| !self.is_removed(peer));
-        active.or_else(|| self.next.row(slot).next()).unwrap_or_default()
+    fn find_owners(&mut self) {
+        self.owners =
+            (0..self.slots).map(|slot| self.holders(Slot(slot)).next().unwrap_or_default()).collect();
     }
 }
 
@@ -207,14 +263,16 @@ mod tests {
         let first = View::first(seats(&[1, 2, 3, 4]), 1, 64);
         let dead = seats(&[2])[0].peer;
         let next = Arc::new(Placement::new(seats(&[1, 3, 4]), 1, 64));
-        let view = View::new(Epoch(2), 64, Arc::clone(&first.base), vec![dead], next, first.voters.clone());
+        let view = {
+            let removed = BTreeMap::from([(dead, Epoch(2))]);
+            View::new(Epoch(2), 64, Arc::clone(&first.base), removed, next, first.voters.clone())
+        };
         for slot in (0..64).map(Slot) {
             let before: Vec<Peer> = first.base.row(slot).collect();
             match first.owner(slot) == dead {
                 true => assert_eq!(view.owner(slot), before[1]),
                 false => assert_eq!(view.owner(slot), before[0]),
             }
-            assert!(!view.is_lost(slot));
             assert!(view.followers(slot).all(|peer| peer != dead && peer != view.owner(slot)));
             assert_eq!(view.followers(slot).count(), 1, "a replica to be, while the old one may be gone");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::decree::Word;
-use clearwell_cluster::{Entry, Persist, View};
+use clearwell_cluster::{Entry, Persist, View, slot};
 
 /// What lies there, the way a log that is compacted at each start would give it back.
 #[derive(Debug, Default)]
@@ -15,13 +15,18 @@ pub struct Disk {
 
 impl Disk {
     /// Writes, with an fsync behind it: a crash is before it or after it.
-    pub fn write(&mut self, what: Persist) {
+    /// `slots` is how many slots there are.
+    pub fn write(&mut self, slots: u16, what: Persist) {
         match what {
             Persist::Ballot(word) => self.ballot = Some(word),
             Persist::View(view) => self.view = Some(view),
             Persist::Journal(entry) => self.journal.push(entry),
             Persist::Flushed(key, up_to) => {
                 self.journal.retain(|entry| entry.key != key || entry.version > up_to)
+            }
+            Persist::Slots { slots: these, journal } => {
+                self.journal.retain(|entry| !these.contains(&slot::slot_of(&entry.key, slots)));
+                self.journal.extend(journal);
             }
         }
     }

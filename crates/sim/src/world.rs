@@ -192,7 +192,7 @@ impl World {
             }
             Happening::Start { host } => self.start(host as usize),
             Happening::Forget { host } => self.forget(host as usize),
-            Happening::Stop { host } => self.stop(host as usize),
+            Happening::Stop { host } => self.stop_when_left(host as usize),
             Happening::Heal => self.heal(),
             Happening::Audit(host) => self.audit(host),
         }

@@ -29,7 +29,7 @@ fn the_same_seed_twice_gives_the_same_bytes() {
 #[test]
 fn seeds_break_no_promise() {
     let (first, count) = (number("CLEARWELL_SEED", 0), number("CLEARWELL_ROUNDS", 200));
-    let sum = run_many(first, count, 2, 1, |seed| Options::draw(seed, 0, 60, None), |_| {});
+    let sum = run_many(first, count, 2, 1, |seed| Options::draw(seed, 0, 60, None), |_| true);
     if let Some(report) = sum.failed.first() {
         let first = &report.violations[0];
         panic!(
@@ -45,11 +45,27 @@ fn seeds_break_no_promise() {
     );
 }
 
-/// Where nothing goes wrong, nothing is broken and almost everything that is asked is done. Not all of it, yet: a session's
-/// read of a key without a source is refused while its tag's owner has not been heard of lately.
+/// Seeds that broke a promise once, each with another hole: slots whose holders were all cut off, journals taken up in the
+/// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever.
+const ONCE_BROKEN: [u64; 40] = [
+    31, 33, 85, 121, 133, 139, 140, 146, 179, 219, 227, 229, 247, 278, 319, 328, 341, 383, 414, 427, 483,
+    508, 517, 543, 712, 832, 855, 911, 929, 1161, 1527, 1727, 3276, 3434, 3521, 4765, 5034, 5540, 5765, 8112,
+];
+
 #[test]
-fn a_calm_world_breaks_nothing() {
-    let report = run(Options::draw(3, 5, 30, None).calm(), Mask::default());
-    assert_eq!(report.violations.first().map(|violation| &violation.text), None);
-    assert!(report.ops > 300 && report.done * 100 >= report.ops * 99, "{} of {}", report.done, report.ops);
+fn what_was_broken_once_stays_mended() {
+    for seed in ONCE_BROKEN {
+        let report = run(Options::draw(seed, 0, 60, None), Mask::default());
+        assert_eq!(report.violations.first().map(|violation| &violation.text), None, "seed {seed}");
+    }
+}
+
+/// Where nothing goes wrong, nothing is broken and all that is asked is done.
+#[test]
+fn a_calm_world_does_all_that_is_asked() {
+    for seed in 1..4 {
+        let report = run(Options::draw(seed, 5, 30, None).calm(), Mask::default());
+        assert_eq!(report.violations.first().map(|violation| &violation.text), None);
+        assert!(report.ops > 300 && report.done == report.ops, "{} of {}", report.done, report.ops);
+    }
 }

@@ -68,7 +68,8 @@ impl Member {
     pub(super) fn differ(&mut self, from: Peer, differ: &Differ, out: &mut Outbox) {
         for slot in &differ.slots {
             if self.is_synced(from, *slot) {
-                self.resync(from, *slot);
+                // It has all records, so it goes on counting; what it holds is given once more.
+                self.repairs.insert((from, *slot));
                 out.tell.push(Event::Differed(*slot));
             }
         }

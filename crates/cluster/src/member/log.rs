@@ -93,13 +93,17 @@ impl Member {
         if self.config.has(Planted::AckBeforeReplication) {
             return true;
         }
+        // Whoever acts in a view is known to a majority of its voters: else those who were removed by it still count.
+        if self.view.as_ref().is_none_or(|view| self.lease.granted_in() < view.epoch) {
+            return false;
+        }
         self.required(slot).into_iter().all(|peer| {
             self.is_synced(peer, slot) && self.subscribers.get(peer).is_some_and(|h| h.acked >= position)
         })
     }
 
-    /// Whether a committed record of the slot lies on another node too.
+    /// Whether a committed record of the slot lies with another node too that would go on with it.
     pub(super) fn survives(&self, slot: Slot) -> bool {
-        !self.required(slot).is_empty()
+        self.view.as_ref().is_some_and(|view| view.replicas(slot).next().is_some())
     }
 }

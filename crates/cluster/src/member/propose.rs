@@ -7,19 +7,25 @@ use clearwell_engine::Millis;
 
 use super::Member;
 use crate::decree::{Decree, Step};
+use crate::membership::Known;
 use crate::message::Message;
 use crate::outbox::{Outbox, Persist, To};
+use crate::stranded::{self, Outlook};
 use crate::view::{Placement, Seat, View};
-use crate::{NodeId, Operation, Peer};
+use crate::{Epoch, NodeId, Operation, Peer};
 
 /// What the next view should be. Its placement is only made when it is proposed: among many members that is much work.
+#[derive(Clone)]
 struct Wanted {
     base: Arc<Placement>,
-    removed: Vec<Peer>,
+    removed: BTreeMap<Peer, Epoch>,
     next: Next,
     voters: Vec<NodeId>,
+    /// The base is the placement that was to come.
+    adopts: bool,
 }
 
+#[derive(Clone)]
 enum Next {
     Same(Arc<Placement>),
     Of(Vec<Seat>, u8),
@@ -43,6 +49,8 @@ pub(super) struct Proposing {
     restless: Option<Millis>,
     tried: Option<Millis>,
     wait_ms: u64,
+    /// An attempt that nobody finishes keeps this voter from granting a lease.
+    pub(super) stuck: bool,
 }
 
 impl Proposing {
@@ -64,6 +72,7 @@ impl Proposing {
         }
         self.restless = None;
         self.tried = None;
+        self.stuck = false;
     }
 }
 
@@ -73,9 +82,8 @@ impl Member {
         const SOON_MS: u64 = 150;
         const RANK_MS: u64 = 600;
         let Some(view) = self.view.clone().filter(|view| view.voters.contains(&self.me.node)) else { return };
-        let wanted = self.wanted(&view);
-        let unfinished = self.chooser.accepted_epoch() > view.epoch;
-        if wanted.is_none() && !unfinished {
+        let unfinished = self.chooser.accepted_epoch() > view.epoch || self.proposing.stuck;
+        if !unfinished && self.wanted(&view).is_none() {
             self.proposing.restless = None;
             return;
         }
@@ -91,36 +99,29 @@ impl Member {
         }
         self.proposing.tried = Some(self.now);
         self.proposing.wait_ms = RANK_MS + self.chance.next() % RANK_MS;
-        let wanted = wanted.map_or_else(|| view.again(), |wanted| wanted.follow(&view));
-        let prepare = self.chooser.propose(self.me.node, &view, wanted);
+        let prepare = self.chooser.propose(self.me.node, &view);
         self.tell_voters(&view, &prepare, out);
     }
 
-    /// The view that the present one should be followed by; `None` when it is right.
+    /// What the present view should be followed by; `None` when it is right.
     fn wanted(&mut self, view: &View) -> Option<Wanted> {
-        let known = self.gossip.known();
-        let forgotten = &self.proposing.forgotten;
-        let is_dead = |peer: Peer| match known.get(&peer.node) {
-            None => false,
-            Some(known) => {
-                !known.alive || known.peer.incarnation > peer.incarnation || forgotten.contains(&peer.node)
-            }
-        };
-        let adopts = !view.is_settled() && self.voter.all_ready(view);
+        let outlook = Outlook { known: self.gossip.known(), forgotten: &self.proposing.forgotten };
+        let adopts = !view.is_settled() && self.voter.all_ready(view, |peer| outlook.is_dead(peer));
         let base = if adopts { Arc::clone(&view.next) } else { Arc::clone(&view.base) };
-        let mut removed: Vec<Peer> = match adopts {
-            true => Vec::new(),
+        let epoch = view.epoch.next();
+        let mut removed: BTreeMap<Peer, Epoch> = match adopts {
+            true => BTreeMap::new(),
             false => view.removed.clone(),
         };
-        let dead: Vec<Peer> = base.seats.iter().map(|s| s.peer).filter(|peer| is_dead(*peer)).collect();
-        removed.extend(dead);
-        removed.sort_unstable();
-        removed.dedup();
+        for dead in base.seats.iter().map(|seat| seat.peer).filter(|peer| outlook.is_dead(*peer)) {
+            removed.entry(dead).or_insert(epoch);
+        }
         let mut seats: BTreeMap<Peer, Seat> = BTreeMap::new();
-        for known in known.values().filter(|k| k.alive && !k.leaving && !forgotten.contains(&k.peer.node)) {
+        let stays = |known: &&Known| known.alive && !known.leaving && !outlook.is_forgotten(known.peer.node);
+        for known in outlook.known.values().filter(stays) {
             seats.insert(known.peer, Seat { peer: known.peer, weight: known.weight });
         }
-        for seat in view.next.seats.iter().filter(|seat| !known.contains_key(&seat.peer.node)) {
+        for seat in view.next.seats.iter().filter(|seat| !outlook.known.contains_key(&seat.peer.node)) {
             seats.insert(seat.peer, *seat);
         }
         let seats: Vec<Seat> = seats.into_values().collect();
@@ -134,7 +135,7 @@ impl Member {
             Next::Of(seats, _) => seats,
         };
         let able = base.seats.iter().chain(coming).map(|seat| seat.peer);
-        let able = able.filter(|peer| removed.binary_search(peer).is_err() && !is_dead(*peer));
+        let able = able.filter(|peer| !removed.contains_key(peer) && !outlook.is_dead(*peer));
         let mut voters = View::voters_among(able.map(|peer| peer.node), &view.voters);
         if voters.is_empty() {
             voters = view.voters.clone();
@@ -143,7 +144,26 @@ impl Member {
             && removed == view.removed
             && matches!(next, Next::Same(_))
             && voters == view.voters;
-        (!same).then_some(Wanted { base, removed, next, voters })
+        let wanted = Wanted { base, removed, next, voters, adopts };
+        if !same {
+            return Some(wanted);
+        }
+        if view.stranded.is_empty() {
+            return None;
+        }
+        let to_come = wanted.clone().follow(view);
+        (stranded::after(view, &to_come, adopts, &outlook) != view.stranded).then_some(wanted)
+    }
+
+    /// The view after this one. Nobody but `acted` can have acted in this one, when that is known.
+    fn successor(&mut self, view: &View, acted: Option<&BTreeSet<Peer>>) -> View {
+        let idle = stranded::idle_after(view, acted);
+        let Some(wanted) = self.wanted(view) else { return view.again(idle) };
+        let adopts = wanted.adopts;
+        let to_come = wanted.follow(view).with_idle(idle);
+        let outlook = Outlook { known: self.gossip.known(), forgotten: &self.proposing.forgotten };
+        let stranded = stranded::after(view, &to_come, adopts, &outlook);
+        to_come.with_stranded(stranded)
     }
 
     /// A message of the choice.
@@ -152,7 +172,8 @@ impl Member {
         if !view.voters.contains(&self.me.node) {
             return;
         }
-        match self.chooser.step(from, &view, decree) {
+        let voter = &self.voter;
+        match self.chooser.step(from, &view, decree, || voter.granted()) {
             Step::Nothing => {}
             Step::Answer(answer) => {
                 out.persist.push(Persist::Ballot(self.chooser.word().clone()));
@@ -161,7 +182,12 @@ impl Member {
                     false => out.send.push((To::Node(from), Message::Decree(answer))),
                 }
             }
-            Step::ToAll(decree) => self.tell_voters(&view, &decree, out),
+            Step::Promised(acted) => {
+                let successor = self.successor(&view, acted.as_ref());
+                if let Some(accept) = self.chooser.bring(successor) {
+                    self.tell_voters(&view, &accept, out);
+                }
+            }
             Step::Chosen(chosen) => {
                 let mut members = view.members();
                 members.extend(chosen.members());

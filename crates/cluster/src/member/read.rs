@@ -3,6 +3,7 @@
 use clearwell_engine::{Cause, Effect, Millis, Scope};
 
 use super::Member;
+use super::park::Parked;
 use super::route::{Origin, Work};
 use super::wait::{Then, Waiting};
 use crate::admission::Wish;
@@ -10,53 +11,74 @@ use crate::entry::AsOf;
 use crate::holder::Cover;
 use crate::level::Level;
 use crate::name::Name;
-use crate::outbox::{Ask, Outbox};
+use crate::outbox::{Apply, Ask, Outbox};
 use crate::record::Change;
 use crate::request::{Read, Refusal};
 use crate::{Bytes, Entry, Job, Planted, Position};
 
-/// What a load brought, and what was noted when it began.
+/// A load, and what was noted when it began.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct Begun {
     pub origin: Origin,
     pub read: Read,
+    /// When the read came.
+    pub born: Millis,
+    /// When this load began, and the head of the log then.
     pub began: Millis,
     pub head: Position,
     pub validated: bool,
     /// No write of the key was under way then, and whoever asked was noted as a holder.
     pub keepable: bool,
+}
+
+/// What it brought.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub begun: Begun,
     pub entry: Option<Entry>,
     pub stored: bool,
 }
 
 impl Member {
-    /// A read of a key of this member. Who will hold a copy is noted before anything is read.
+    /// A read of a key of this member.
     pub(super) fn read(&mut self, origin: Origin, read: Read, out: &mut Outbox) {
-        let slot = self.slot(&read.key);
-        let behind = self.view.as_ref().is_none_or(|view| view.epoch < read.token.epoch);
-        if behind || !self.owns(self.now, slot) {
-            return self.refuse(&origin, Refusal::NoOwner, out);
-        }
-        if read.hold && !self.config.has(Planted::InterestAfterRead) {
-            self.note_holder(&origin, &read.key);
-        }
         let validate = read.level == Level::Strong;
-        self.load(origin, read, validate, out);
+        self.load(origin, read, self.now, validate, out);
     }
 
-    fn load(&mut self, origin: Origin, read: Read, validate: bool, out: &mut Outbox) {
+    /// Who will hold a copy is noted before anything is read: with each attempt, because a record in between ends it.
+    pub(super) fn load(
+        &mut self,
+        origin: Origin,
+        read: Read,
+        born: Millis,
+        validated: bool,
+        out: &mut Outbox,
+    ) {
         let key = read.key.clone();
+        let slot = self.slot(&key);
+        let behind = self.view.as_ref().is_none_or(|view| view.epoch < read.token.epoch);
+        let begins = self.owned.get(&slot).is_some_and(|owned| !owned.began);
+        if behind || (!begins && !self.owns(self.now, slot)) {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        }
+        if begins {
+            return self.park(Parked { origin, read, born, names: Vec::new() }, out);
+        }
+        if read.hold && !self.config.has(Planted::InterestAfterRead) {
+            self.note_holder(&origin, &key);
+        }
         let (began, head) = (self.now, self.head);
         let keepable = self.is_cacheable(&key);
+        let mut begun = Begun { origin, read, born, began, head, validated, keepable };
         if let Some(unflushed) = self.journal.get(&key) {
             // The source has it later; asked now it would show what was before.
             let entry = Some(unflushed.entry.clone());
-            let (validated, stored) = (true, true);
-            let loaded = Loaded { origin, read, began, head, validated, keepable, entry, stored };
-            return self.loaded(Job(0), loaded, out);
+            begun.validated = true;
+            return self.loaded(Job(0), Loaded { begun, entry, stored: true }, out);
         }
-        let job = self.job(Work::Load { origin, read, began, head, validated: validate, keepable });
-        out.ask.push((job, Ask::Load { key, validate }));
+        let job = self.job(Work::Load(begun));
+        out.ask.push((job, Ask::Load { key, validate: validated }));
     }
 
     pub(super) fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
@@ -73,10 +95,10 @@ impl Member {
     }
 
     pub(super) fn loaded(&mut self, job: Job, mut loaded: Loaded, out: &mut Outbox) {
-        let key = loaded.read.key.clone();
+        let key = loaded.begun.read.key.clone();
         let slot = self.slot(&key);
         if !self.owns(self.now, slot) {
-            return self.refuse(&loaded.origin, Refusal::NoOwner, out);
+            return self.refuse(&loaded.begun.origin, Refusal::NoOwner, out);
         }
         let unflushed = self.journal.get(&key).map(|unflushed| unflushed.entry.clone());
         let pending = unflushed.is_some();
@@ -84,38 +106,44 @@ impl Member {
             loaded.entry = unflushed;
             loaded.stored = true;
         }
-        if loaded.stored && !pending && !self.is_proven(&loaded) {
-            match loaded.validated {
-                true => self.refuse(&loaded.origin, Refusal::NoOwner, out),
-                false => self.load(loaded.origin, loaded.read, true, out),
-            }
-            return;
+        let names: Vec<Name> = loaded.entry.iter().flat_map(Entry::names).collect();
+        if loaded.stored && !pending && !self.is_proven(&loaded.begun.read, &names) {
+            let Begun { origin, read, born, validated, .. } = loaded.begun;
+            return match (validated, names.iter().any(|name| self.is_untold(name))) {
+                (false, _) => self.load(origin, read, born, true, out),
+                (true, false) => self.park(Parked { origin, read, born, names }, out),
+                (true, true) => {
+                    // Nobody will ever tell that it is old.
+                    out.apply.push(Apply::Drop(vec![key]));
+                    self.load(origin, read, born, true, out);
+                }
+            };
         }
         if self.config.has(Planted::LoadStampedAtEnd) {
-            (loaded.began, loaded.head) = (self.now, self.head);
+            (loaded.begun.began, loaded.begun.head) = (self.now, self.head);
         }
         let name = Name::Key(key.clone());
         if !loaded.stored {
-            self.notice_change(&loaded, out);
+            self.notice_change(&key, &loaded, out);
         }
-        let current = loaded.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= loaded.head;
+        let head = loaded.begun.head;
+        let current = loaded.begun.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= head;
         let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
-        let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, loaded.head));
+        let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, head));
         let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
         if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
             self.edges.note(entry);
             self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
         }
+        let Begun { origin, read, .. } = loaded.begun;
         let position = self.marks.exact(&name).unwrap_or_default();
-        let hold = loaded.read.hold;
-        let then = Then::Show { origin: loaded.origin, entry: loaded.entry, as_of, hold };
+        let then = Then::Show { origin, entry: loaded.entry, as_of, hold: read.hold };
         self.waiting.push(Waiting { position, slots: vec![slot], copies: None, born: self.now, then });
     }
 
     /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not
     /// see the old one again elsewhere, so it is told before it is shown.
-    fn notice_change(&mut self, loaded: &Loaded, out: &mut Outbox) {
-        let key = &loaded.read.key;
+    fn notice_change(&mut self, key: &Bytes, loaded: &Loaded, out: &mut Outbox) {
         let version = loaded.entry.as_ref().map(|entry| entry.version).unwrap_or_default();
         if self.shown.get(key).is_some_and(|shown| *shown != version) {
             let scope = std::sync::Arc::new(Scope::Key((**key).into()));
@@ -127,24 +155,22 @@ impl Member {
     }
 
     /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.
-    fn is_proven(&self, loaded: &Loaded) -> bool {
-        let Some(entry) = &loaded.entry else { return true };
+    pub(super) fn is_proven(&self, read: &Read, names: &[Name]) -> bool {
         let seen = |name: &Name| {
-            let seen =
-                |cover: Cover| loaded.read.token.seen.get(&cover.owner).copied() <= Some(cover.watermark);
+            let seen = |cover: Cover| read.token.seen.get(&cover.owner).copied() <= Some(cover.watermark);
             self.cover(name).is_some_and(seen)
         };
-        entry.names().all(|name| match loaded.read.level {
-            Level::Bounded(most) => self.proof_age(&name).is_some_and(|age| age <= most),
-            Level::Strong | Level::Session => self.proof_age(&name).is_some() && seen(&name),
+        names.iter().all(|name| match read.level {
+            Level::Bounded(most) => self.proof_age(name).is_some_and(|age| age <= most),
+            Level::Strong | Level::Session => self.proof_age(name).is_some() && seen(name),
             Level::Eventual | Level::Weak => true,
         })
     }
 
     /// As of when a loaded value was current, for each owner that orders one of its names.
     fn as_of(&self, loaded: &Loaded) -> AsOf {
-        let mut as_of = vec![(self.me, loaded.head)];
-        let began = (!loaded.stored).then_some(loaded.began);
+        let mut as_of = vec![(self.me, loaded.begun.head)];
+        let began = (!loaded.stored).then_some(loaded.begun.began);
         as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, began)));
         as_of
     }

@@ -11,7 +11,7 @@ use crate::entry::AsOf;
 use crate::message::{Message, Reply};
 use crate::name::Name;
 use crate::outbox::{Outbox, To};
-use crate::request::{Answer, Done, Read, Refusal, Request};
+use crate::request::{Answer, Done, Refusal, Request};
 use crate::subscribers::Place;
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
 
@@ -30,7 +30,7 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Reading a key.
-    Load { origin: Origin, read: Read, began: Millis, head: Position, validated: bool, keepable: bool },
+    Load(super::read::Begun),
     /// Writing a key to the source.
     Commit { origin: Origin, key: Bytes, intent: Position, through: bool },
     /// Flushing a journal's value.
@@ -188,14 +188,10 @@ impl Member {
     pub(super) fn done(&mut self, job: Job, outcome: Outcome, out: &mut Outbox) {
         let Some(work) = self.jobs.remove(&job) else { return };
         match (work, outcome) {
-            (Work::Load { origin, read, began, head, validated, keepable }, outcome) => match outcome {
-                Outcome::Loaded { entry, stored } => {
-                    let loaded =
-                        super::read::Loaded { origin, read, began, head, validated, keepable, entry, stored };
-                    self.loaded(job, loaded, out);
-                }
-                _ => self.refuse(&origin, Refusal::Source, out),
-            },
+            (Work::Load(begun), Outcome::Loaded { entry, stored }) => {
+                self.loaded(job, super::read::Loaded { begun, entry, stored }, out);
+            }
+            (Work::Load(begun), _) => self.refuse(&begun.origin, Refusal::Source, out),
             (Work::Commit { origin, key, intent, through }, outcome) => {
                 self.committed(super::write::Committing { origin, key, intent, through }, outcome, out);
             }

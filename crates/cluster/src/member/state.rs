@@ -6,12 +6,11 @@ use clearwell_engine::Millis;
 
 use super::Member;
 use super::route::Work;
-use super::write::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::holder::Followed;
 use crate::message::{Message, State, StateTaken};
-use crate::outbox::{Apply, Ask, Outbox, Persist, To};
+use crate::outbox::{Apply, Ask, Outbox, To};
 use crate::{Entry, Peer, Planted, Position, Slot};
 
 /// Contents on their way to a follower.
@@ -33,8 +32,12 @@ impl Member {
         let now = self.now;
         self.transfers.retain(|_, transfer| now.since(transfer.begun) < AGAIN_MS);
         let mut missing: BTreeMap<Peer, Vec<Slot>> = BTreeMap::new();
+        let repairs = std::mem::take(&mut self.repairs);
         for (peer, holder) in self.subscribers.iter() {
-            for slot in holder.follows.iter().filter(|(_, synced)| !**synced).map(|(&slot, _)| slot) {
+            let wants = |slot: &Slot, synced: bool| !synced || repairs.contains(&(peer, *slot));
+            for slot in
+                holder.follows.iter().filter(|(slot, synced)| wants(slot, **synced)).map(|(&slot, _)| slot)
+            {
                 let under_way = self
                     .transfers
                     .values()
@@ -110,15 +113,11 @@ impl Member {
         let Some(view) = self.view.clone().filter(|view| view.epoch == state.epoch) else { return };
         let follows = |slot: &Slot| view.owner(*slot) == from && view.followers(*slot).any(|f| f == self.me);
         let lost = self.holder.early_lost.get(&from).is_some_and(|lost| *lost > state.base);
-        let known = self
-            .holder
-            .streams
-            .get(&from)
-            .is_some_and(|held| held.subscription == state.subscription && held.watermark >= state.base);
-        if !known {
+        if !self.has_come_to(from, &state) {
             // Records before the base are still on their way: what they make old is not known yet.
-            let epoch = view.epoch;
-            return self.holder.beat(self.now, from, epoch, out);
+            self.holder.beat(self.now, from, view.epoch, out);
+            self.early_states.retain(|(peer, early)| *peer != from || early.slots != state.slots);
+            return self.early_states.push((from, state));
         }
         if lost || !state.slots.iter().all(follows) {
             return;
@@ -128,16 +127,10 @@ impl Member {
         let within =
             |key: &crate::Bytes| state.slots.binary_search(&crate::slot::slot_of(key, view.slots)).is_ok();
         self.intents.retain(|key, _| !within(key));
-        self.journal.retain(|key, _| !within(key));
         for (key, position) in &state.intents {
             self.intents.entry(key.clone()).or_default().insert((from, *position));
         }
-        for entry in &state.journal {
-            out.persist.push(Persist::Journal(entry.clone()));
-            let at = (from, state.base);
-            let unflushed = Unflushed { entry: entry.clone(), at, flushing: false, unclear: false };
-            self.journal.insert(entry.key.clone(), unflushed);
-        }
+        self.take_journal((from, state.base), &state.slots, state.journal);
         let marks = self.holder.marks.entry(from).or_default();
         for (name, position) in state.marks {
             marks.raise(name, position);
@@ -155,8 +148,28 @@ impl Member {
             }
         }
         self.catch_up(from, &state.slots, state.base, out);
+        self.persist_journal(state.slots, out);
         let taken = StateTaken { subscription: state.subscription, ticket: state.ticket };
         out.send.push((To::Peer(from), Message::StateTaken(taken)));
+    }
+
+    /// Takes contents that came before records which belong before them.
+    pub(super) fn take_early_states(&mut self, out: &mut Outbox) {
+        let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
+        for (from, state) in std::mem::take(&mut self.early_states) {
+            if self.has_come_to(from, &state) {
+                self.take_state(from, state, out);
+            } else if state.epoch == epoch {
+                self.early_states.push((from, state));
+            }
+        }
+    }
+
+    fn has_come_to(&self, from: Peer, state: &State) -> bool {
+        self.holder
+            .streams
+            .get(&from)
+            .is_some_and(|held| held.subscription == state.subscription && held.watermark >= state.base)
     }
 
     pub(super) fn state_taken(&mut self, from: Peer, taken: &StateTaken) {
@@ -171,15 +184,5 @@ impl Member {
             }
         }
         self.lease.hurry();
-    }
-
-    /// The transfer's slots must be given again.
-    pub(super) fn resync(&mut self, peer: Peer, slot: Slot) {
-        let id = self.subscribers.get(peer).map_or(0, |holder| holder.id);
-        if let Some(holder) = self.subscribers.get_mut(peer, id)
-            && let Some(synced) = holder.follows.get_mut(&slot)
-        {
-            *synced = false;
-        }
     }
 }

@@ -1,19 +1,16 @@
-//! Views and leases as this member follows them: what it owns, since when, and from whom it has it.
+//! Views as this member follows them: what it owns, since when, and from whom it has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Millis};
 
 use super::Member;
 use crate::holder::Followed;
-use crate::message::{LeaseAsk, LeaseGrant, Message};
-use crate::outbox::{Apply, Ask, Event, Outbox, Persist, To};
+use crate::outbox::{Apply, Event, Outbox, Persist};
 use crate::record::Change;
 use crate::view::View;
 use crate::{Epoch, Peer, Planted, Position, Slot};
-
-use super::route::Work;
 
 /// A slot that the view gives to this member.
 #[derive(Debug, Clone)]
@@ -54,21 +51,23 @@ impl Member {
             false => self.voter.learn(self.now, &self.config, before.as_deref(), &view),
         }
         self.lease.hurry();
-        let consecutive = before.as_ref().is_some_and(|before| before.epoch.next() == view.epoch);
-        self.leave_slots(&view, consecutive, out);
-        let ended = self.holder.follow_view(&view, self.me, self.head, out);
+        let before = before.map_or(Epoch(0), |before| before.epoch);
+        self.leave_slots(&view, before, out);
+        let ended = self.holder.follow_view(&view, before, self.me, self.head, out);
         self.gain_slots(&view, begins, out);
         if !ended.is_empty() {
             out.apply.push(Apply::Clear(ended));
         }
-        self.keep_only_followed(&view);
+        self.keep_what_counts(&view, before, out);
         self.follow_up(&view);
         self.begin_slots(begins, out);
         self.proposing.settle(&view);
+        self.ask_lease(out);
     }
 
-    fn leave_slots(&mut self, view: &View, consecutive: bool, out: &mut Outbox) {
-        let kept = |slot: &Slot| consecutive && view.owner(*slot) == self.me;
+    fn leave_slots(&mut self, view: &View, before: Epoch, out: &mut Outbox) {
+        let counts = |slot: &Slot| view.emptied(*slot) <= before;
+        let kept = |slot: &Slot| before.next() == view.epoch && view.owner(*slot) == self.me && counts(slot);
         let left: Vec<Slot> = self.owned.keys().copied().filter(|slot| !kept(slot)).collect();
         if left.is_empty() {
             return;
@@ -81,9 +80,8 @@ impl Member {
         self.subscribers.leave(&left, self.config.slots);
         let slots: Arc<[Slot]> = left.as_slice().into();
         self.append(None, Change::Leave { slots }, None, Cause::Command, 0, out);
-        let (kept, gone): (Vec<Slot>, Vec<Slot>) = left.into_iter().partition(|slot| {
-            view.owner(*slot) == self.me || view.followers(*slot).any(|peer| peer == self.me)
-        });
+        let (kept, gone): (Vec<Slot>, Vec<Slot>) =
+            left.into_iter().partition(|slot| view.concerns(*slot, self.me) && counts(slot));
         for slot in kept {
             let (owner, base, floor) = (self.me, self.head, self.marks.floor());
             self.holder.follows.insert(slot, Followed { owner, base, floor, whole: false });
@@ -98,7 +96,6 @@ impl Member {
             }
             // Whoever this member followed when the view took the owner away is whose work it continues.
             let inherited = self.holder.follows.get(&slot).map(|f| (f.owner, f.floor));
-            let inherited = inherited.filter(|_| !view.is_lost(slot));
             self.owned.insert(
                 slot,
                 Owned {
@@ -125,7 +122,8 @@ impl Member {
         }
         let open: BTreeSet<Slot> =
             self.intents.keys().chain(self.journal.keys()).map(|key| self.slot(key)).collect();
-        let mut lost = Vec::new();
+        let view = self.view.clone();
+        let (mut anew, mut lost) = (Vec::new(), Vec::new());
         let quiet = self.now.plus(self.config.long(self.config.read_lease_ms));
         for slot in &ready {
             self.holder.follows.remove(slot);
@@ -133,7 +131,10 @@ impl Member {
             owned.began = true;
             owned.began_at = self.head;
             if owned.inherited.is_none() && !begins {
-                lost.push(*slot);
+                anew.push(*slot);
+                if view.as_ref().is_some_and(|view| view.emptied(*slot) == owned.gained) {
+                    lost.push(*slot);
+                }
             } else if !open.contains(slot) {
                 owned.fenced = true;
             }
@@ -146,8 +147,10 @@ impl Member {
             self.intents
                 .retain(|key, _| ready.binary_search(&crate::slot::slot_of(key, self.config.slots)).is_err());
         }
+        if !anew.is_empty() {
+            out.apply.push(Apply::Clear(anew));
+        }
         if !lost.is_empty() {
-            out.apply.push(Apply::Clear(lost.clone()));
             out.tell.push(Event::Lost(lost));
         }
         let epoch = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
@@ -184,151 +187,5 @@ impl Member {
                 self.subscribers.follow(self.now, *peer, slot, self.head);
             }
         }
-    }
-
-    /// Journal and intents of slots that this member neither owns nor follows are others' business now.
-    fn keep_only_followed(&mut self, view: &View) {
-        let me = self.me;
-        let concerns = |key: &crate::Bytes| {
-            let slot = crate::slot::slot_of(key, view.slots);
-            view.owner(slot) == me || view.followers(slot).any(|peer| peer == me)
-        };
-        self.journal.retain(|key, _| concerns(key));
-        self.intents.retain(|key, _| concerns(key));
-        self.shown.retain(|key, _| concerns(key));
-    }
-
-    /// Asks the sources to refuse former owners' statements where some may be under way.
-    pub(super) fn fence(&mut self, out: &mut Outbox) {
-        let open = |owned: &Owned| owned.began && !owned.fenced && !owned.fencing;
-        let slots: Vec<Slot> = self.owned.iter().filter(|(_, o)| open(o)).map(|(&slot, _)| slot).collect();
-        if slots.is_empty() || self.now >= self.lease.until() {
-            return;
-        }
-        let mut groups: BTreeMap<Epoch, Vec<Slot>> = BTreeMap::new();
-        for slot in slots {
-            let number = self.fence_number(slot);
-            self.owned.get_mut(&slot).expect("listed from it above").fencing = true;
-            groups.entry(number).or_default().push(slot);
-        }
-        for (epoch, slots) in groups {
-            let job = self.job(Work::Fence(slots.clone(), epoch));
-            out.ask.push((job, Ask::Fence { slots, epoch }));
-        }
-    }
-
-    /// What statements for a slot's keys bear, and what its fences refuse below: the view in which this member got the slot,
-    /// and how often a statement's fate was unclear since.
-    pub(super) fn fence_number(&self, slot: Slot) -> Epoch {
-        const UNCLEAR_BITS: u32 = 24;
-        let owned = self.owned.get(&slot);
-        owned.map_or(Epoch(0), |owned| Epoch((owned.gained.0 << UNCLEAR_BITS) + owned.unclear))
-    }
-
-    /// Nobody knows what became of a statement for this slot: until it is fenced nothing more is known of its key.
-    pub(super) fn unclear(&mut self, slot: Slot) {
-        if let Some(owned) = self.owned.get_mut(&slot) {
-            owned.unclear += 1;
-            owned.fenced = false;
-        }
-    }
-
-    pub(super) fn fenced(&mut self, slots: Vec<Slot>, number: Epoch, done: bool, out: &mut Outbox) {
-        let mut sure = Vec::new();
-        for slot in slots {
-            let current = self.fence_number(slot) == number;
-            if let Some(owned) = self.owned.get_mut(&slot) {
-                owned.fencing = false;
-                owned.fenced |= done && current;
-                if done && current {
-                    sure.push(slot);
-                }
-            }
-        }
-        let slots = sure;
-        for (key, unflushed) in &mut self.journal {
-            if unflushed.unclear && slots.contains(&crate::slot::slot_of(key, self.config.slots)) {
-                (unflushed.flushing, unflushed.unclear) = (false, false);
-            }
-        }
-        let settled: Vec<(crate::Bytes, Slot, Position)> = self
-            .intents
-            .iter()
-            .map(|(key, open)| (key, self.slot(key), open))
-            .filter(|(_, slot, _)| slots.contains(slot))
-            .flat_map(|(key, slot, open)| {
-                let known = open
-                    .iter()
-                    .filter(|(peer, position)| *peer != self.me || self.unclear_intents.contains(position));
-                known.map(move |(_, position)| (key.clone(), slot, *position))
-            })
-            .collect();
-        for (key, slot, intent) in settled {
-            if let Some(open) = self.intents.get_mut(&key) {
-                open.retain(|(_, position)| *position != intent);
-            }
-            self.intents.retain(|_, open| !open.is_empty());
-            self.unclear_intents.remove(&intent);
-            self.append(Some(slot), Change::Settle { key, intent }, None, Cause::Write, 0, out);
-        }
-    }
-
-    pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
-        if !self.lease.is_due(self.now, &self.config) {
-            return;
-        }
-        let ask = LeaseAsk { epoch: view.epoch, sent: self.now, ready: self.is_ready(&view) };
-        for voter in &view.voters {
-            match *voter == self.me.node {
-                true => self.lease_asked(self.me, &ask, out),
-                false => out.send.push((To::Node(*voter), Message::LeaseAsk(ask.clone()))),
-            }
-        }
-    }
-
-    pub(super) fn lease_asked(&mut self, from: Peer, ask: &LeaseAsk, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
-        self.notice(from, ask.epoch, out);
-        if ask.epoch < view.epoch && from != self.me && !self.config.has(Planted::EpochIgnored) {
-            self.tell_view(from, ask.epoch, out);
-        }
-        let accepted = self.chooser.accepted_epoch();
-        let grant = self.voter.ask(self.now, &self.config, &view, accepted, from, ask);
-        match from == self.me {
-            true => self.lease_granted(from, grant, out),
-            false => out.send.push((To::Peer(from), Message::LeaseGrant(grant))),
-        }
-    }
-
-    pub(super) fn lease_granted(&mut self, from: Peer, grant: LeaseGrant, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
-        self.notice(from, grant.epoch, out);
-        self.lease.granted(&self.config, &view, from.node, grant);
-        self.begin_slots(false, out);
-    }
-
-    /// Somebody spoke of a later view: ask for it.
-    pub(super) fn notice(&mut self, from: Peer, epoch: Epoch, out: &mut Outbox) {
-        let mine = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
-        let lately = self.view_asked.is_some_and(|at| self.now.since(at) < 100);
-        if epoch > mine && from != self.me && !lately {
-            self.view_asked = Some(self.now);
-            out.send.push((To::Peer(from), Message::ViewAsk(mine)));
-        }
-    }
-
-    pub(super) fn tell_view(&mut self, to: Peer, known: Epoch, out: &mut Outbox) {
-        if let Some(view) = self.view.as_ref().filter(|view| view.epoch > known) {
-            out.send.push((To::Peer(to), Message::View(Arc::clone(view))));
-        }
-    }
-
-    /// Whether all who gain slots in the next placement have what this member has for them.
-    fn is_ready(&self, view: &View) -> bool {
-        self.owned.iter().all(|(&slot, owned)| {
-            owned.began
-                && view.next.row(slot).filter(|peer| *peer != self.me).all(|peer| self.is_synced(peer, slot))
-        })
     }
 }

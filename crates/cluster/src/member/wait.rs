@@ -50,23 +50,24 @@ impl Then {
 }
 
 impl Member {
-    /// Does what can be done now.
+    /// Does what can be done now. What that adds is looked at as well.
     pub(super) fn resolve(&mut self, out: &mut Outbox) {
-        let mut index = 0;
-        while index < self.waiting.len() {
-            let waiting = &self.waiting[index];
-            let mine = waiting.slots.iter().all(|slot| self.owned.get(slot).is_some_and(|owned| owned.began));
-            let late = self.now.since(waiting.born) > self.config.request_ms;
-            if mine && !late && !self.is_done(waiting) {
-                index += 1;
-                continue;
-            }
-            let waiting = self.waiting.remove(index);
-            match mine && !late {
-                true => self.carry_out(waiting, out),
-                false => self.give_up(waiting, out),
+        let mut kept = Vec::new();
+        while !self.waiting.is_empty() {
+            for waiting in std::mem::take(&mut self.waiting) {
+                let mine =
+                    waiting.slots.iter().all(|slot| self.owned.get(slot).is_some_and(|owned| owned.began));
+                let late = self.now.since(waiting.born) > self.config.request_ms;
+                if !mine || late {
+                    self.give_up(waiting, out);
+                } else if self.is_done(&waiting) {
+                    self.carry_out(waiting, out);
+                } else {
+                    kept.push(waiting);
+                }
             }
         }
+        self.waiting = kept;
     }
 
     fn is_done(&self, waiting: &Waiting) -> bool {

@@ -204,24 +204,4 @@ impl Member {
         let change = Change::Flushed { key: key.clone(), up_to };
         self.append(Some(slot), change, None, Cause::Write, 0, out);
     }
-
-    /// What the disk gave back goes into the journal again, if nothing newer of its key is known.
-    pub(super) fn recover(&mut self) {
-        let mut later = Vec::new();
-        for entry in std::mem::take(&mut self.recovered) {
-            let slot = self.slot(&entry.key);
-            let Some(owned) = self.owned.get(&slot).filter(|owned| owned.began) else {
-                later.push(entry);
-                continue;
-            };
-            if owned.inherited.is_some() || self.journal.contains_key(&entry.key) {
-                // Another node went on with the slot: it has flushed this or has it still.
-                continue;
-            }
-            let old = Peer { incarnation: 0, ..self.me };
-            let unflushed = Unflushed { entry, at: (old, Position(0)), flushing: false, unclear: false };
-            self.journal.insert(unflushed.entry.key.clone(), unflushed);
-        }
-        self.recovered = later;
-    }
 }

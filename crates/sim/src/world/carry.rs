@@ -41,7 +41,7 @@ impl World {
             if let Persist::Journal(entry) = &what {
                 self.note_rank(entry.value.as_deref(), entry.version.0);
             }
-            self.hosts[host].disk.write(what);
+            self.hosts[host].disk.write(self.options.slots, what);
         }
         for what in out.apply.drain(..) {
             if self.burns(host) {

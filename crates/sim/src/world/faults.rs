@@ -1,10 +1,10 @@
 //! Faults begin and end.
 
-use clearwell_cluster::{Input, Operation};
+use clearwell_cluster::{Input, NodeId, Operation, Slot};
 
 use super::{Happening, World};
 use crate::fault::What;
-use crate::host::State;
+use crate::host::{Actor, State, index_of, node_of};
 use crate::network::Set;
 use crate::options::SECOND;
 
@@ -55,7 +55,7 @@ impl World {
 
     /// The crash comes with the next outputs, or in a moment.
     fn light(&mut self, host: usize, outputs: u8, disk: bool, back: u64) {
-        if !self.is_node(host) || (!disk && self.staying() <= 3) {
+        if !self.is_node(host) || (!disk && (self.staying() <= 3 || !self.may_lose_disk(host))) {
             return;
         }
         self.hosts[host].fuse = Some((outputs, disk));
@@ -69,6 +69,24 @@ impl World {
             }
             false => {}
         }
+    }
+
+    /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
+    /// voters has theirs.
+    fn may_lose_disk(&self, host: usize) -> bool {
+        let views = self.hosts.iter().filter_map(|host| match &host.actor {
+            Some(Actor::Member(member)) => member.view(),
+            _ => None,
+        });
+        let Some(view) = views.max_by_key(|view| view.epoch) else { return false };
+        let lost = node_of(host);
+        let stays = |node: NodeId| node != lost && self.hosts[index_of(node)].state != State::Gone;
+        let is_kept = |slot: Slot| {
+            let mut holders = view.holders(slot);
+            !view.holders(slot).any(|peer| peer.node == lost) || holders.any(|peer| stays(peer.node))
+        };
+        view.voters.iter().filter(|voter| stays(**voter)).count() >= view.majority()
+            && (0..view.slots).map(Slot).all(is_kept)
     }
 
     fn is_node(&self, host: usize) -> bool {
@@ -110,7 +128,7 @@ impl World {
     }
 
     pub(super) fn leave(&mut self, host: usize) {
-        if !self.is_node(host) || self.staying() <= 3 {
+        if !self.is_node(host) || !self.hosts[host].acts(self.now) || self.staying() <= 3 {
             return;
         }
         self.operate(Operation::Leave, Some(host));
@@ -147,6 +165,12 @@ impl World {
             host.stopped_until = host.stopped_until.min(now);
             if host.state == State::Down && host.peer.incarnation > 0 {
                 self.start(index);
+            }
+        }
+        // Who waits for what a lost disk had waits until an operator says that it will not come.
+        for index in 0..self.hosts.len() {
+            if self.hosts[index].state == State::Gone && !self.hosts[index].is_near {
+                self.queue.push(now + SECOND, Happening::Forget { host: index as u32 });
             }
         }
         let quiet = self.options.quiet + SECOND;

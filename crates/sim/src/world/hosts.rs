@@ -8,6 +8,7 @@ use clearwell_cluster::{Config, Input, Member, NearCache, NodeId, Operation, Pee
 use super::{Happening, World};
 use crate::history::Got;
 use crate::host::{Actor, Host, State, node_of};
+use crate::options::SECOND;
 use crate::rng::mix;
 use crate::seen::Seen;
 use crate::store::Store;
@@ -129,7 +130,20 @@ impl World {
         }
     }
 
-    /// A host that left is switched off.
+    /// A host is switched off when it has left.
+    pub(super) fn stop_when_left(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        let stays = match &host.actor {
+            Some(Actor::Member(member)) => member.view().is_some_and(|view| view.needs(host.peer)),
+            _ => false,
+        };
+        match stays || (host.state == State::Down && !self.healed) {
+            true => self.queue.push(self.now + SECOND, Happening::Stop { host: index as u32 }),
+            false => self.stop(index),
+        }
+    }
+
+    /// A host ends.
     pub(super) fn stop(&mut self, index: usize) {
         self.hosts[index].fuse = Some((0, false));
         self.crash(index);

@@ -1,0 +1,93 @@
+//! This member's lease as an owner, the leases that it grants as a voter, and how it comes to know the latest view.
+
+use std::sync::Arc;
+
+use super::Member;
+use crate::message::{LeaseAsk, LeaseGrant, Message};
+use crate::outbox::{Outbox, To};
+use crate::view::View;
+use crate::{Epoch, NodeId, Peer, Planted};
+
+impl Member {
+    pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        let waits = self.owned.values().any(|owned| !owned.began);
+        if !self.lease.is_due(self.now, &self.config, waits) {
+            return;
+        }
+        let ask = LeaseAsk { epoch: view.epoch, sent: self.now, ready: self.is_ready(&view) };
+        for voter in &view.voters {
+            match *voter == self.me.node {
+                true => self.lease_asked(self.me, &ask, out),
+                false => out.send.push((To::Node(*voter), Message::LeaseAsk(ask.clone()))),
+            }
+        }
+    }
+
+    pub(super) fn lease_asked(&mut self, from: Peer, ask: &LeaseAsk, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        self.notice(from, ask.epoch, out);
+        if ask.epoch < view.epoch && from != self.me && !self.config.has(Planted::EpochIgnored) {
+            self.tell_view(from, ask.epoch, out);
+        }
+        let chosen = (self.chooser.accepted_epoch(), self.chooser.has_promised_after(&view));
+        let grant = self.voter.ask(self.now, &self.config, &view, chosen, from, ask);
+        self.proposing.stuck |= !grant.granted && chosen.1 && ask.epoch == view.epoch;
+        match from == self.me {
+            true => self.lease_granted(from, grant, out),
+            false => out.send.push((To::Peer(from), Message::LeaseGrant(grant))),
+        }
+    }
+
+    pub(super) fn lease_granted(&mut self, from: Peer, grant: LeaseGrant, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return };
+        self.notice(from, grant.epoch, out);
+        if !grant.granted && self.lease.granted_in() < view.epoch {
+            // The voter does not follow this view yet, or helps to choose the next.
+            self.lease.hurry();
+        }
+        self.lease.granted(&self.config, &view, from.node, grant);
+        self.begin_slots(false, out);
+    }
+
+    /// Whom no majority knows in its view asks around for a later one: those who should have told it may be gone.
+    pub(super) fn seek_view(&mut self, out: &mut Outbox) {
+        const OFTEN_MS: u64 = 1000;
+        let lately = self.view_asked.is_some_and(|at| self.now.since(at) < OFTEN_MS);
+        if lately || (self.view.is_some() && self.now < self.lease.until()) {
+            return;
+        }
+        let me = self.me.node;
+        let alive = self.gossip.known().values().filter(|known| known.alive).map(|known| known.peer.node);
+        let others: Vec<NodeId> = alive.filter(|node| *node != me).collect();
+        if let Some(&node) = others.get((self.now.0 / OFTEN_MS) as usize % others.len().max(1)) {
+            self.view_asked = Some(self.now);
+            let mine = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
+            out.send.push((To::Node(node), Message::ViewAsk(mine)));
+        }
+    }
+
+    /// Somebody spoke of a later view: ask for it.
+    pub(super) fn notice(&mut self, from: Peer, epoch: Epoch, out: &mut Outbox) {
+        let mine = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
+        let lately = self.view_asked.is_some_and(|at| self.now.since(at) < 100);
+        if epoch > mine && from != self.me && !lately {
+            self.view_asked = Some(self.now);
+            out.send.push((To::Peer(from), Message::ViewAsk(mine)));
+        }
+    }
+
+    pub(super) fn tell_view(&mut self, to: Peer, known: Epoch, out: &mut Outbox) {
+        if let Some(view) = self.view.as_ref().filter(|view| view.epoch > known) {
+            out.send.push((To::Peer(to), Message::View(Arc::clone(view))));
+        }
+    }
+
+    /// Whether all who gain slots in the next placement have what this member has for them.
+    fn is_ready(&self, view: &View) -> bool {
+        self.owned.iter().all(|(&slot, owned)| {
+            owned.began
+                && view.next.row(slot).filter(|peer| *peer != self.me).all(|peer| self.is_synced(peer, slot))
+        })
+    }
+}
