@@ -187,6 +187,7 @@ impl Member {
         if !self.begun.is_empty() {
             out.append(std::mem::take(&mut self.begun));
         }
+        self.renew_alone(out);
         match input {
             Input::Tick => self.tick(out),
             Input::Message(from, message) => self.message(from, message, out),

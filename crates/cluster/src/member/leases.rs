@@ -24,6 +24,16 @@ impl Member {
         }
     }
 
+    /// Who is the only voter has its word at hand: a lease that ran out while the process stood still is renewed before
+    /// anything in this step needs it. Nobody else can have decided anything meanwhile.
+    pub(super) fn renew_alone(&mut self, out: &mut Outbox) {
+        let alone = self.view.as_ref().is_some_and(|view| view.voters == [self.me.node]);
+        if alone && self.now >= self.lease.until() {
+            self.lease.hurry();
+            self.ask_lease(out);
+        }
+    }
+
     pub(super) fn lease_asked(&mut self, from: Peer, ask: &LeaseAsk, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
         self.notice(from, ask.epoch, out);
