@@ -7,7 +7,7 @@ use clearwell_engine::Millis;
 
 use crate::message::{LeaseAsk, LeaseGrant};
 use crate::view::View;
-use crate::{Config, Epoch, NodeId, Peer, Planted, Slot};
+use crate::{Config, Epoch, NodeId, Peer, Planted};
 
 /// What an owner has of the voters.
 #[derive(Debug, Default)]
@@ -161,7 +161,7 @@ impl Voter {
 
     /// Whether every owner has told that its heirs have what they need; stranded slots whose owner is dead wait for it alone.
     pub fn all_ready(&self, view: &View, is_dead: impl Fn(Peer) -> bool) -> bool {
-        view.owners().zip((0..view.slots).map(Slot)).all(|(owner, slot)| {
+        view.slots_owned().all(|(slot, owner)| {
             owner == Peer::default()
                 || self.heard.get(&owner) == Some(&(view.epoch, true))
                 || (view.stranded.contains_key(&slot) && is_dead(owner))

@@ -5,7 +5,7 @@
 //! view when every owner has told that those who gain slots have what belongs to them. So whoever becomes an owner or counts
 //! for an acknowledgement has the slot already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::placement::place;
@@ -44,6 +44,11 @@ impl Placement {
     pub fn row(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
         let from = usize::from(slot.0) * self.width;
         self.rows[from..from + self.width].iter().map(|&index| self.seats[usize::from(index)].peer)
+    }
+
+    /// On how many members each slot lies.
+    pub fn copies(&self) -> usize {
+        self.width
     }
 
     /// Whether it has a seat.
@@ -141,9 +146,9 @@ impl View {
         self.owners[usize::from(slot.0)]
     }
 
-    /// The owners of all slots, one after another.
-    pub fn owners(&self) -> impl Iterator<Item = Peer> + '_ {
-        self.owners.iter().copied()
+    /// Each slot with its owner.
+    pub fn slots_owned(&self) -> impl Iterator<Item = (Slot, Peer)> + '_ {
+        (0..self.slots).map(Slot).zip(self.owners.iter().copied())
     }
 
     /// The view in which a slot began empty, because none of those who had it will come back; 0 for never.
@@ -174,6 +179,20 @@ impl View {
         self.owner(slot) == peer
             || self.followers(slot).any(|follower| follower == peer)
             || (self.is_removed(peer) && self.may_go_on(slot, |other| other == peer))
+    }
+
+    /// All owners, each once.
+    pub fn owners(&self) -> BTreeSet<Peer> {
+        let mut owners = BTreeSet::new();
+        // Most slots have the owner of the one before when there are few members, and one member has them all.
+        let mut last = None;
+        for &owner in &self.owners {
+            if last != Some(owner) {
+                owners.insert(owner);
+                last = Some(owner);
+            }
+        }
+        owners
     }
 
     /// Who counts for an acknowledgement beside the owner: replicas that have all of the slot.

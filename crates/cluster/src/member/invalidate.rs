@@ -6,6 +6,7 @@ use clearwell_engine::{Millis, Scope};
 
 use super::Member;
 use super::route::Origin;
+use super::wait::Slots;
 use crate::message::{Message, Reply};
 use crate::name::Name;
 use crate::outbox::{Outbox, To};
@@ -57,7 +58,7 @@ impl Member {
             self.ask_lagging(name, position);
         }
         let copies = wait.then(|| Some(name.clone()));
-        self.acknowledge(origin, false, position, vec![slot], copies, version);
+        self.acknowledge(origin, false, position, Slots::One(slot), copies, version);
     }
 
     fn order_record(&mut self, slot: Option<Slot>, request: Invalidate, out: &mut Outbox) -> crate::Position {
@@ -68,14 +69,14 @@ impl Member {
 
     /// One owner's part of a wide invalidation.
     fn order_wide(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
-        let slots: Vec<Slot> = self.owned.keys().copied().collect();
-        if !slots.iter().all(|slot| self.owns(self.now, *slot)) {
+        let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+        if self.now >= self.lease.until() || !self.owned.values().all(|owned| owned.began) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         let wait = request.wait;
         let position = self.order_record(None, request, out);
         let copies = wait.then_some(None);
-        self.acknowledge(origin, false, position, slots, copies, None);
+        self.acknowledge(origin, false, position, Slots::All(epoch), copies, None);
     }
 
     fn spread(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
@@ -97,13 +98,13 @@ impl Member {
     /// Asks all owners that have not answered in this view.
     fn ask_owners(&mut self, id: Ticket, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
-        let owners: BTreeSet<Peer> = (0..view.slots).map(|slot| view.owner(Slot(slot))).collect();
         let Some(wide) = self.wide.get_mut(&id) else { return };
         if wide.epoch != view.epoch {
             wide.done.clear();
             wide.epoch = view.epoch;
         }
         wide.sent = self.now;
+        let owners = view.owners();
         let missing: Vec<Peer> = owners.into_iter().filter(|owner| !wide.done.contains_key(owner)).collect();
         let request = wide.request.clone();
         for owner in missing {
@@ -131,7 +132,7 @@ impl Member {
             wide.done.insert(from, done.clone());
         }
         let Some(view) = self.view.as_ref().filter(|view| view.epoch == wide.epoch) else { return true };
-        let all = (0..view.slots).all(|slot| wide.done.contains_key(&view.owner(Slot(slot))));
+        let all = view.owners().iter().all(|owner| wide.done.contains_key(owner));
         if all && let Some(wide) = self.wide.remove(&id) {
             let mut token = Token::default();
             wide.done.values().for_each(|done| token.merge(&done.token));

@@ -102,6 +102,11 @@ impl Member {
         })
     }
 
+    /// Whether nobody but this member has to have a record, whatever its slot.
+    pub(super) fn needs_nobody(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.is_settled() && view.base.copies() == 1)
+    }
+
     /// Whether a committed record of the slot lies with another node too that would go on with it.
     pub(super) fn survives(&self, slot: Slot) -> bool {
         self.view.as_ref().is_some_and(|view| view.replicas(slot).next().is_some())

@@ -5,7 +5,7 @@ use clearwell_engine::{Cause, Effect, Millis, Scope};
 use super::Member;
 use super::park::Parked;
 use super::route::{Origin, Work};
-use super::wait::{Then, Waiting};
+use super::wait::{Slots, Then, Waiting};
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::holder::Cover;
@@ -138,7 +138,7 @@ impl Member {
         let Begun { origin, read, .. } = loaded.begun;
         let position = self.marks.exact(&name).unwrap_or_default();
         let then = Then::Show { origin, entry: loaded.entry, as_of, hold: read.hold };
-        self.waiting.push(Waiting { position, slots: vec![slot], copies: None, born: self.now, then });
+        self.waiting.push(Waiting { position, slots: Slots::One(slot), copies: None, born: self.now, then });
     }
 
     /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clearwell_engine::Millis;
 
 use super::Member;
-use super::wait::{Then, Waiting};
+use super::wait::{Slots, Then, Waiting};
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::message::{Message, Reply};
@@ -240,7 +240,7 @@ impl Member {
         origin: Origin,
         written: bool,
         position: Position,
-        slots: Vec<Slot>,
+        slots: Slots,
         copies: Option<Option<Name>>,
         version: Option<clearwell_engine::Version>,
     ) {

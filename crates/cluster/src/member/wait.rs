@@ -8,7 +8,7 @@ use crate::entry::AsOf;
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox};
 use crate::request::{Answer, Done, Refusal};
-use crate::{Bytes, Entry, Planted, Position, Slot, Ticket, Token};
+use crate::{Bytes, Entry, Epoch, Planted, Position, Slot, Ticket, Token};
 
 /// Something that is to be done when a record is committed.
 #[derive(Debug)]
@@ -16,13 +16,22 @@ pub(super) struct Waiting {
     /// The record.
     pub position: Position,
     /// Its slots; the member must own them all when it is done.
-    pub slots: Vec<Slot>,
+    pub slots: Slots,
     /// Every live copy under this name must be gone as well (`None` in it: all that this owner told of).
     pub copies: Option<Option<Name>>,
     /// Since when.
     pub born: Millis,
     /// What is to be done.
     pub then: Then,
+}
+
+/// The slots that a record concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slots {
+    /// This one.
+    One(Slot),
+    /// All that the member owned in this view, each begun.
+    All(Epoch),
 }
 
 /// What is to be done.
@@ -55,8 +64,7 @@ impl Member {
         let mut kept = Vec::new();
         while !self.waiting.is_empty() {
             for waiting in std::mem::take(&mut self.waiting) {
-                let mine =
-                    waiting.slots.iter().all(|slot| self.owned.get(slot).is_some_and(|owned| owned.began));
+                let mine = self.still_owns(waiting.slots);
                 let late = self.now.since(waiting.born) > self.config.request_ms;
                 if !mine || late {
                     self.give_up(waiting, out);
@@ -70,6 +78,13 @@ impl Member {
         self.waiting = kept;
     }
 
+    fn still_owns(&self, slots: Slots) -> bool {
+        match slots {
+            Slots::One(slot) => self.owned.get(&slot).is_some_and(|owned| owned.began),
+            Slots::All(epoch) => self.view.as_ref().is_some_and(|view| view.epoch == epoch),
+        }
+    }
+
     fn is_done(&self, waiting: &Waiting) -> bool {
         if self.now >= self.lease.until() {
             return false;
@@ -77,14 +92,22 @@ impl Member {
         let shown = matches!(waiting.then, Then::Show { .. }) && self.config.has(Planted::UncommittedRead);
         let alone = self.config.has(Planted::JournalAlone)
             && matches!(&waiting.then, Then::Say { written: true, .. });
-        if !shown && !alone && !waiting.slots.iter().all(|slot| self.is_committed(*slot, waiting.position)) {
+        let committed = |slot: Slot| self.is_committed(slot, waiting.position);
+        let all_committed = match waiting.slots {
+            Slots::One(slot) => committed(slot),
+            Slots::All(_) => self.needs_nobody() || self.owned.keys().copied().all(committed),
+        };
+        if !shown && !alone && !all_committed {
             return false;
         }
         let Some(name) = &waiting.copies else { return true };
         if self.config.has(Planted::ReadLeaseIgnored) {
             return true;
         }
-        let quiet = waiting.slots.iter().all(|slot| self.now >= self.owned[slot].quiet_until);
+        let quiet = match waiting.slots {
+            Slots::One(slot) => self.now >= self.owned[&slot].quiet_until,
+            Slots::All(_) => self.owned.values().all(|owned| self.now >= owned.quiet_until),
+        };
         quiet && !self.subscribers.lags(self.now, name.as_ref(), waiting.position)
     }
 
@@ -97,7 +120,10 @@ impl Member {
                 out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
             }
             Then::Say { origin, written, mut done } => {
-                done.survives = waiting.slots.iter().all(|slot| self.survives(*slot));
+                done.survives = match waiting.slots {
+                    Slots::One(slot) => self.survives(slot),
+                    Slots::All(_) => self.owned.keys().all(|slot| self.survives(*slot)),
+                };
                 let answer = if written { Answer::Written(done) } else { Answer::Invalidated(done) };
                 self.answer(&origin, answer, Vec::new(), None, out);
             }

@@ -4,7 +4,7 @@ use clearwell_engine::{Cause, Version};
 
 use super::Member;
 use super::route::{Origin, Work};
-use super::wait::{Then, Waiting};
+use super::wait::{Slots, Then, Waiting};
 use crate::entry::{AsOf, rank};
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox, Persist};
@@ -65,7 +65,13 @@ impl Member {
         }
         let then = Then::Commit { origin, key, value: write.value, id: write.id, intent, through };
         let copies = through.then_some(Some(name));
-        self.waiting.push(Waiting { position: intent, slots: vec![slot], copies, born: self.now, then });
+        self.waiting.push(Waiting {
+            position: intent,
+            slots: Slots::One(slot),
+            copies,
+            born: self.now,
+            then,
+        });
     }
 
     fn write_here(&mut self, origin: Origin, write: Write, out: &mut Outbox) {
@@ -110,7 +116,7 @@ impl Member {
                 before.map_or((false, false), |before| (before.flushing, before.unclear));
             self.journal.insert(entry.key.clone(), Unflushed { entry, at, flushing, unclear });
         }
-        self.acknowledge(origin, true, record.position, vec![slot], None, Some(version));
+        self.acknowledge(origin, true, record.position, Slots::One(slot), None, Some(version));
     }
 
     /// The source answered.
@@ -132,12 +138,12 @@ impl Member {
                     self.ask_lagging(&name, position);
                 }
                 let copies = through.then_some(Some(name));
-                self.acknowledge(origin, true, position, vec![slot], copies, Some(version));
+                self.acknowledge(origin, true, position, Slots::One(slot), copies, Some(version));
             }
             _ => {
                 let position = self.settle(&key, intent, out);
                 let then = Then::Refuse { origin, refusal: Refusal::Source };
-                let (slots, born) = (vec![slot], self.now);
+                let (slots, born) = (Slots::One(slot), self.now);
                 self.waiting.push(Waiting { position, slots, copies: None, born, then });
             }
         }
