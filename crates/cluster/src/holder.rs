@@ -189,10 +189,13 @@ impl Holder {
     }
 
     /// A record of this process's own log ends its interest in its own names.
-    pub fn own_record(&mut self, me: Peer, record: &Record) {
-        for name in record.old_names() {
-            if self.names.get(&name).is_some_and(|interest| interest.owner == me) {
-                self.names.remove(&name);
+    pub fn own_record(&mut self, me: Peer, old: &[Name]) {
+        if self.names.is_empty() {
+            return;
+        }
+        for name in old {
+            if self.names.get(name).is_some_and(|interest| interest.owner == me) {
+                self.names.remove(name);
             }
         }
     }

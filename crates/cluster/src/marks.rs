@@ -17,13 +17,17 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Remembers what a record makes old.
-    pub fn note(&mut self, record: &Record, config: &Config) {
+    /// Remembers what a record makes old; `old` are its names ([`Record::old_names`]).
+    pub fn note(&mut self, record: &Record, old: &[Name], config: &Config) {
         if record.is_wide() {
             self.wide = self.wide.max(record.position);
         }
-        for name in record.old_names() {
-            self.raise(name, record.position);
+        if config.tail_most == 0 && !old.is_empty() && !config.has(Planted::MarksWithoutFloor) {
+            self.floor = self.floor.max(record.position);
+            return;
+        }
+        for name in old {
+            self.raise(name.clone(), record.position);
         }
         while self.last.len() > config.tail_most {
             let Some(((position, name), ())) = self.order.pop_first() else { return };
@@ -95,9 +99,32 @@ mod tests {
             cause: clearwell_engine::Cause::Write,
             depth: 0,
         };
-        marks.note(&nothing, &config);
+        marks.note(&nothing, &[], &config);
         assert_eq!((marks.last(&tag(1)), marks.exact(&tag(1))), (Position(2), None));
         assert_eq!(marks.last(&tag(9)), Position(2));
         assert_eq!(marks.last(&tag(4)), Position(4));
+    }
+
+    #[test]
+    fn who_remembers_nothing_answers_with_the_floor_for_all() {
+        let config = Config { tail_most: 0, ..Config::new(Peer::default()) };
+        let mut marks = Marks::default();
+        let scope = std::sync::Arc::new(tag(1).scope());
+        let effect = clearwell_engine::Effect::Gone;
+        let record = Record {
+            position: Position(7),
+            slot: None,
+            change: crate::record::Change::Invalidate { scope, effect, cascade: false },
+            version: None,
+            cause: clearwell_engine::Cause::Command,
+            depth: 0,
+        };
+        let old: Vec<Name> = record.old_names().collect();
+        marks.note(&record, &old, &config);
+        assert_eq!(
+            (marks.last(&tag(1)), marks.last(&tag(2)), marks.exact(&tag(1))),
+            (Position(7), Position(7), None)
+        );
+        assert_eq!((marks.floor(), marks.iter().count()), (Position(7), 0));
     }
 }

@@ -67,6 +67,8 @@ pub struct Member {
     marks: Marks,
     subscribers: Subscribers,
     owned: BTreeMap<Slot, takeover::Owned>,
+    /// Each of them has begun.
+    all_began: bool,
     holder: Holder,
     /// Values that their source does not have yet, of slots that this member owns or follows.
     journal: BTreeMap<Bytes, write::Unflushed>,
@@ -144,6 +146,7 @@ impl Member {
             marks: Marks::default(),
             subscribers: Subscribers::default(),
             owned: BTreeMap::new(),
+            all_began: true,
             holder: Holder::default(),
             journal: BTreeMap::new(),
             intents: BTreeMap::new(),

@@ -129,14 +129,24 @@ impl Subscribers {
         self.following.values().flatten().copied().collect()
     }
 
-    /// Addresses a record to all whom it concerns and returns them. The interests that it serves end with it.
-    pub fn address(&mut self, now: Millis, config: &Config, record: &Arc<Record>) -> BTreeSet<Peer> {
+    /// Addresses a record, which makes the names `old`, to all whom it concerns and returns them. The interests that it
+    /// serves end with it.
+    pub fn address(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        record: &Arc<Record>,
+        old: &[Name],
+    ) -> BTreeSet<Peer> {
         let mut peers = BTreeSet::new();
+        if self.holders.is_empty() {
+            return peers;
+        }
         if record.is_for_all() {
             peers.extend(self.holders.keys().copied());
         }
-        for name in record.old_names() {
-            peers.extend(self.interest.remove(&name).into_iter().flatten().map(|(peer, _)| peer));
+        for name in old {
+            peers.extend(self.interest.remove(name).into_iter().flatten().map(|(peer, _)| peer));
         }
         if let Some(slot) = record.slot {
             peers.extend(self.followers(slot));

@@ -77,6 +77,7 @@ pub struct View {
     /// The nodes whose majority decides the next view and grants leases in this one.
     pub voters: Vec<NodeId>,
     owners: Vec<Peer>,
+    all_owners: BTreeSet<Peer>,
 }
 
 impl View {
@@ -89,8 +90,9 @@ impl View {
         next: Arc<Placement>,
         voters: Vec<NodeId>,
     ) -> View {
-        let (idle, stranded, owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut view = View { epoch, slots, base, removed, idle, next, stranded, voters, owners };
+        let (idle, stranded) = (BTreeMap::new(), BTreeMap::new());
+        let (owners, all_owners) = (Vec::new(), BTreeSet::new());
+        let mut view = View { epoch, slots, base, removed, idle, next, stranded, voters, owners, all_owners };
         view.find_owners();
         view
     }
@@ -182,17 +184,8 @@ impl View {
     }
 
     /// All owners, each once.
-    pub fn owners(&self) -> BTreeSet<Peer> {
-        let mut owners = BTreeSet::new();
-        // Most slots have the owner of the one before when there are few members, and one member has them all.
-        let mut last = None;
-        for &owner in &self.owners {
-            if last != Some(owner) {
-                owners.insert(owner);
-                last = Some(owner);
-            }
-        }
-        owners
+    pub fn all_owners(&self) -> &BTreeSet<Peer> {
+        &self.all_owners
     }
 
     /// Who counts for an acknowledgement beside the owner: replicas that have all of the slot.
@@ -265,6 +258,7 @@ impl View {
     fn find_owners(&mut self) {
         self.owners =
             (0..self.slots).map(|slot| self.holders(Slot(slot)).next().unwrap_or_default()).collect();
+        self.all_owners = self.owners.iter().copied().collect();
     }
 }
 

@@ -70,7 +70,7 @@ impl Member {
     /// One owner's part of a wide invalidation.
     fn order_wide(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
-        if self.now >= self.lease.until() || !self.owned.values().all(|owned| owned.began) {
+        if self.now >= self.lease.until() || !self.all_began {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         let wait = request.wait;
@@ -104,8 +104,8 @@ impl Member {
             wide.epoch = view.epoch;
         }
         wide.sent = self.now;
-        let owners = view.owners();
-        let missing: Vec<Peer> = owners.into_iter().filter(|owner| !wide.done.contains_key(owner)).collect();
+        let missing = view.all_owners().iter().filter(|owner| !wide.done.contains_key(owner));
+        let missing: Vec<Peer> = missing.copied().collect();
         let request = wide.request.clone();
         for owner in missing {
             let ticket = self.holder.ticket();
@@ -132,7 +132,7 @@ impl Member {
             wide.done.insert(from, done.clone());
         }
         let Some(view) = self.view.as_ref().filter(|view| view.epoch == wide.epoch) else { return true };
-        let all = view.owners().iter().all(|owner| wide.done.contains_key(owner));
+        let all = view.all_owners().iter().all(|owner| wide.done.contains_key(owner));
         if all && let Some(wide) = self.wide.remove(&id) {
             let mut token = Token::default();
             wide.done.values().for_each(|done| token.merge(&done.token));

@@ -24,8 +24,9 @@ impl Member {
     ) -> Arc<Record> {
         self.head = self.head.next();
         let record = Arc::new(Record { position: self.head, slot, change, version, cause, depth });
-        self.marks.note(&record, &self.config);
-        self.holder.own_record(self.me, &record);
+        let old: Vec<Name> = record.old_names().collect();
+        self.marks.note(&record, &old, &self.config);
+        self.holder.own_record(self.me, &old);
         if let Some(slot) = slot {
             self.last_in_slot.insert(slot, record.position);
         }
@@ -42,7 +43,7 @@ impl Member {
             }
             _ => out.apply.extend(invalidation(&record).map(Apply::Invalidate)),
         }
-        self.subscribers.address(self.now, &self.config, &record);
+        self.subscribers.address(self.now, &self.config, &record, &old);
         let waited =
             !matches!(record.change, Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. });
         if waited {
@@ -53,10 +54,10 @@ impl Member {
             self.subscribers.ask_reply(&followers);
         }
         if record.cascades()
-            && let Some(name) = record.makes_old()
+            && let Some(name) = old.first()
         {
-            self.edges.forget(&name);
-            self.forget_shown(&name, &record);
+            self.edges.forget(name);
+            self.forget_shown(name, &record);
             self.cascade(name.bytes(), depth, out);
         }
         record

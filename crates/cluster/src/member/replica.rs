@@ -6,6 +6,7 @@ use super::Member;
 use super::write::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
+use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::{Entry, Peer, Position, Slot};
@@ -18,7 +19,7 @@ impl Member {
     pub(super) fn follow_record(&mut self, from: Peer, record: Arc<Record>, out: &mut Outbox) {
         let Some(slot) = record.slot else {
             if record.is_wide() {
-                self.holder.marks.entry(from).or_default().note(&record, &self.config);
+                self.holder.marks.entry(from).or_default().note(&record, &[], &self.config);
             }
             return;
         };
@@ -29,7 +30,8 @@ impl Member {
     }
 
     fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
-        self.holder.marks.entry(from).or_default().note(record, &self.config);
+        let old: Vec<Name> = record.old_names().collect();
+        self.holder.marks.entry(from).or_default().note(record, &old, &self.config);
         if self.owned.get(&slot).is_some_and(|owned| owned.began) {
             return;
         }
