@@ -1,10 +1,10 @@
-//! The one road, carried out.
+//! The one road: what is asked for is split into statements of one scope each, and each is ordered, applied and told.
 
-use clearwell_engine::{Effect, Event, Invalidation, Seq};
+use clearwell_cluster::request::Invalidate;
+use clearwell_engine::{Event, Invalidation, Seq};
 
-use super::Node;
-use super::news::Happened;
-use crate::road::{Input, Mode, Output, Position, Request};
+use super::{Node, Position};
+use crate::road::{Mode, Request};
 
 /// What an invalidation request did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,34 +17,58 @@ pub struct Reached {
     pub position: Position,
     /// The engine's count after it.
     pub seq: Seq,
+    /// The place of its last record in its owner's log; 0 when nothing was ordered.
+    pub ordered: clearwell_cluster::Position,
+}
+
+impl Reached {
+    /// What this and a later one did together.
+    #[must_use]
+    pub fn and(self, later: Reached) -> Reached {
+        Reached {
+            entries: self.entries.saturating_add(later.entries),
+            held: self.held.saturating_add(later.held),
+            position: self.position.max(later.position),
+            seq: self.seq.max(later.seq),
+            ordered: self.ordered.max(later.ordered),
+        }
+    }
 }
 
 impl Node {
     /// Invalidates. When it returns, no read that begins later sees what was covered (unless its mode holds it).
     pub fn invalidate(&self, request: Request) -> Reached {
-        self.travel(Input::Invalidate(request))
+        match request.mode {
+            Mode::Immediate | Mode::Lazy => self.travel(request.statements()),
+            Mode::Delayed(_) | Mode::OnEvent(_) => {
+                let (held, go_on) = self.held.lock().hold(self.clock.now(), request);
+                Reached { held, ..self.travel(go_on) }
+            }
+        }
     }
 
-    /// An event arrived: it covers what depends on it, and releases what is held for its name.
+    /// An event arrived: it releases what is held for its name, and covers what depends on it.
     pub fn event(&self, event: Event) -> Reached {
-        self.travel(Input::Event(event))
+        let released = self.held.lock().arrived(&event.name);
+        self.travel(released.into_iter().chain(Request::event(event).statements()))
     }
 
     /// Time has passed: what was delayed until now takes effect.
     pub(super) fn release_due(&self) {
-        if self.road.lock().held() > 0 {
-            self.travel(Input::Tick);
+        let due = self.held.lock().due(self.clock.now());
+        if !due.is_empty() {
+            self.travel(due);
         }
     }
 
     /// Scopes held for a time or an event.
     pub fn held(&self) -> usize {
-        self.road.lock().held()
+        self.held.lock().len()
     }
 
     /// How many entries the request would reach; nothing is changed. Reads every entry, in slices.
     pub fn would_reach(&self, request: &Request) -> u64 {
-        let effect = if request.mode == Mode::Lazy { Effect::Stale } else { Effect::Gone };
+        let effect = request.effect();
         let reach = |scope: &clearwell_engine::Scope| {
             let (cascade, version, cause) = (request.cascade, request.version, request.cause);
             let invalidation = Invalidation { scope: scope.clone(), effect, cascade, version, cause };
@@ -53,26 +77,10 @@ impl Node {
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }
 
-    /// One input's whole way: decided, applied, told. The road's lock covers the decision only; a walk over a million
-    /// keys for one pattern must not hold up another client's key.
-    fn travel(&self, input: Input) -> Reached {
-        let now = self.clock.now();
-        let mut outputs = Vec::new();
-        self.road.lock().step(now, input, &mut outputs);
+    fn travel(&self, statements: impl IntoIterator<Item = Invalidate>) -> Reached {
         let mut reached = Reached::default();
-        for output in outputs {
-            match output {
-                Output::Hold => reached.held = reached.held.saturating_add(1),
-                Output::Apply(invalidation) => {
-                    let applied = self.engine.apply(&invalidation, now);
-                    reached.entries = reached.entries.saturating_add(applied.reached);
-                    reached.seq = reached.seq.max(applied.seq);
-                    reached.position = {
-                        let reached = applied.reached;
-                        self.news.tell(now, Happened::Invalidated { invalidation, reached })
-                    };
-                }
-            }
+        for statement in statements {
+            reached = reached.and(self.order(statement));
         }
         if reached.position == Position(0) {
             reached.position = self.news.last();

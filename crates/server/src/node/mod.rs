@@ -10,6 +10,7 @@ mod invalidate;
 mod keeper;
 mod lease;
 mod load;
+mod member;
 mod news;
 mod read;
 mod start;
@@ -23,12 +24,13 @@ use clearwell_engine::Engine;
 use parking_lot::Mutex;
 
 use condition::Turns;
+use member::Part;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use invalidate::Reached;
-pub use news::{Happened, Item, News};
+pub use news::{Happened, Item, News, Position};
 pub use read::Got;
 pub use start::{Sources, StartError};
 pub use verified::FeedReport;
@@ -36,8 +38,8 @@ pub use write::{Put, Written};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
-use crate::road::Road;
 use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
@@ -58,7 +60,9 @@ pub struct Node {
     pub(crate) back: Option<Arc<WriteBack>>,
     rules: FeedRules,
     sources: Sources,
-    road: Mutex<Road>,
+    /// Decides the order of all invalidations.
+    part: Part,
+    held: Mutex<Held>,
     turns: Turns,
     /// Where loads run, so that they outlive whoever asked.
     tasks: tokio::runtime::Handle,

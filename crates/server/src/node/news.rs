@@ -7,7 +7,9 @@ use clearwell_engine::{Invalidation, Millis};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::road::Position;
+/// A place in this node's stream of what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Position(pub u64);
 
 /// Something that happened.
 #[derive(Debug, Clone)]

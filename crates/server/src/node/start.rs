@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 
 use super::condition::Turns;
 use super::follow::Following;
+use super::member::Part;
 use super::{News, Node, keeper};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
-use crate::road::Road;
 use crate::source::Source;
 use crate::writeback::{self, WriteBack};
 
@@ -74,16 +75,18 @@ impl Node {
         };
         let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
+        let (clock, run_id) = (Clock::new(), fastrand::u64(..));
         let node = Arc::new(Node {
             engine: Engine::new(engine, fastrand::u64(..)),
             keyspaces,
             rules: feeds,
             sources: sources.clone(),
-            clock: Clock::new(),
+            part: Part::begin(run_id, clock.now()),
+            clock,
             news: News::new(),
             config: Arc::new(config),
-            run_id: fastrand::u64(..),
-            road: Mutex::new(Road::default()),
+            run_id,
+            held: Mutex::new(Held::default()),
             turns: Turns::new(),
             back,
             tasks,

@@ -17,8 +17,7 @@ use super::problem::Reply;
 use super::serve::stopped;
 use super::sources::FeedNews;
 use super::told::Told;
-use crate::node::Item;
-use crate::road::Position;
+use crate::node::{Item, Position};
 
 const PING: Duration = Duration::from_secs(15);
 const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");

@@ -74,7 +74,7 @@ pub struct InvalidateAnswer {
     entries: u64,
     /// Scopes held for a time or an event.
     held: usize,
-    /// The log's position after it.
+    /// The position of the stream of events after it.
     position: u64,
     /// The nodes that acknowledged it.
     nodes: Vec<String>,
@@ -183,18 +183,13 @@ impl Asked {
 
     fn carry_out(&self, site: &Site) -> Reached {
         let mut reached = Reached::default();
-        let mut add = |other: Reached| {
-            reached.entries = reached.entries.saturating_add(other.entries);
-            reached.held = reached.held.saturating_add(other.held);
-            reached.position = reached.position.max(other.position);
-        };
         if !self.request.scopes.is_empty() {
-            add(site.node.invalidate(self.request.clone()));
+            reached = site.node.invalidate(self.request.clone());
         }
-        if let Some(event) = &self.event {
-            add(site.node.event(event.clone()));
+        match &self.event {
+            Some(event) => reached.and(site.node.event(event.clone())),
+            None => reached,
         }
-        reached
     }
 }
 

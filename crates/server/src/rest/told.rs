@@ -14,7 +14,7 @@ use crate::node::Item;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Invalidation)]
 pub struct Told {
-    /// Its place in the node's log.
+    /// Its place in the node's stream of events.
     position: u64,
     /// When it was applied (RFC 3339).
     at: String,

@@ -2,6 +2,7 @@
 //! and what a reader may get.
 
 mod conditions;
+mod order;
 mod reads;
 mod source;
 mod unverified;

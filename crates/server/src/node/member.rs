@@ -1,0 +1,97 @@
+//! This node's member of the cluster, which it is alone: what the member decides is carried out here.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use clearwell_cluster::request::{Done, Invalidate};
+use clearwell_cluster::{Answer, Apply, Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
+use clearwell_engine::Millis;
+use parking_lot::Mutex;
+
+use super::news::Happened;
+use super::{Node, Reached};
+
+/// The log remembers no names: the engine has marks of its own, and these would answer for loads that the member is asked
+/// for and for holders of copies on other nodes. There are none.
+const TAIL: usize = 0;
+
+/// The member, and the numbers of what it is asked for.
+pub(super) struct Part {
+    member: Mutex<Member>,
+    tickets: AtomicU64,
+}
+
+impl Part {
+    /// Begins a cluster of one. It is a new one with each process: nothing that an earlier process held is left, and nobody
+    /// else remembers it. So its name is the process's, and there is nothing to be found again on a disk.
+    pub fn begin(run_id: u64, now: Millis) -> Part {
+        let me = Peer { node: NodeId(run_id), incarnation: 1 };
+        let config = Config { tail_most: TAIL, ..Config::new(me) };
+        let part = Part {
+            member: Mutex::new(Member::new(config, Start::default(), now)),
+            tickets: AtomicU64::new(0),
+        };
+        part.tick(now);
+        part
+    }
+
+    /// Time has passed.
+    pub fn tick(&self, now: Millis) {
+        said(self.step(now, Input::Tick));
+    }
+
+    /// One step. The lock covers the decision only: a walk over a million keys for one pattern must not hold up another
+    /// client's key. So two invalidations may be applied in another order than the log's, which is all one: each only takes
+    /// away what was read before it.
+    fn step(&self, now: Millis, input: Input) -> Outbox {
+        let mut out = Outbox::default();
+        self.member.lock().step(now, input, &mut out);
+        out
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_add(1, Relaxed) + 1)
+    }
+}
+
+impl Node {
+    /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
+    pub(super) fn order(&self, statement: Invalidate) -> Reached {
+        let now = self.clock.now();
+        let ticket = self.part.ticket();
+        let mut out = self.part.step(now, Input::Request(ticket, Request::Invalidate(statement)));
+        let mut reached = Reached::default();
+        for apply in out.apply.drain(..) {
+            let Apply::Invalidate(invalidation) = apply else {
+                unreachable!("the member is asked for invalidations only: it knows of no value");
+            };
+            let applied = self.engine.apply(&invalidation, now);
+            reached.entries = reached.entries.saturating_add(applied.reached);
+            reached.seq = reached.seq.max(applied.seq);
+            let told = Happened::Invalidated { invalidation, reached: applied.reached };
+            reached.position = self.news.tell(now, told);
+        }
+        reached.ordered =
+            acknowledged(&out, ticket).ordered.last().map(|(_, position)| *position).unwrap_or_default();
+        said(out);
+        reached
+    }
+}
+
+/// The member's word on what it was asked for.
+fn acknowledged(out: &Outbox, ticket: Ticket) -> &Done {
+    let answer = out.answer.iter().find(|(answered, _)| *answered == ticket);
+    match answer {
+        Some((_, Answer::Invalidated(done))) => done,
+        // It owns every slot, its own vote renews its lease in the step that needs it, and no replica is waited for.
+        other => unreachable!("a cluster of one answers in the same step, and refuses nothing: {other:?}"),
+    }
+}
+
+/// What is left of an outbox when there is no other node: nothing is asked for or sent, and nothing must last, because the
+/// cluster ends with its process.
+fn said(out: Outbox) {
+    debug_assert!(out.apply.is_empty() && out.ask.is_empty() && out.send.is_empty(), "{out:?}");
+    for event in out.tell {
+        tracing::debug!(?event, "cluster");
+    }
+}

@@ -1,0 +1,107 @@
+//! The one road: whoever takes values away, the cluster's member gives it a place in its log first.
+
+use clearwell::node::{Demand, Node, Put};
+use clearwell::road::{Mode, Request};
+use clearwell_engine::{Cause, Event, Glob, Origin, Scope, Seq};
+
+use crate::source::Scripted;
+
+fn key(name: &str) -> Scope {
+    Scope::Key(name.as_bytes().into())
+}
+
+fn deployed() -> Event {
+    Event { name: "deployed".into(), attributes: Vec::new() }
+}
+
+/// The place that the next record gets, and takes.
+fn next(node: &Node) -> u64 {
+    node.invalidate(Request::now(vec![key("probe")], Cause::Command)).ordered.0
+}
+
+#[tokio::test]
+async fn every_cause_and_every_scope_has_a_place_in_the_log() {
+    let (node, source) = Scripted::node();
+    let mut before = next(&node);
+    let mut records = |node: &Node, what: &str, expected: u64| {
+        let after = next(node);
+        assert_eq!(after - before - 1, expected, "{what}");
+        before = after;
+    };
+    for scope in [
+        key("a"),
+        Scope::Tag(b"t"[..].into()),
+        Scope::Dependents(b"a"[..].into()),
+        Scope::Prefix(b"a"[..].into()),
+        Scope::Pattern(Glob::new(b"a*").expect("a pattern")),
+        Scope::Event(deployed()),
+        Scope::Everything,
+    ] {
+        node.invalidate(Request::now(vec![scope.clone()], Cause::Command));
+        records(&node, &format!("{scope:?}"), 1);
+    }
+    node.invalidate(Request::now(vec![key("a"), key("b"), Scope::Everything], Cause::Command));
+    records(&node, "three scopes", 3);
+    let put = Put { value: b"one".to_vec(), ..Put::default() };
+    node.set(b"post:1", put, Origin::default()).wait().await.expect("written");
+    records(&node, "an own write's commit", 1);
+    source.commit(2, "two", 7);
+    records(&node, "a commit that the feed told of: a key and a tag", 2);
+    node.remove(vec![b"post:1"[..].into()], None).wait().await.expect("removed");
+    records(&node, "a removal in the source", 1);
+    node.remove(vec![b"a"[..].into(), b"b"[..].into()], None).wait().await.expect("removed");
+    records(&node, "removals in memory", 2);
+    node.event(deployed());
+    records(&node, "an event", 1);
+}
+
+#[tokio::test]
+async fn what_is_held_has_a_place_only_when_it_takes_effect() {
+    let (node, _source) = Scripted::node();
+    let put = Put { value: b"held".to_vec(), ..Put::default() };
+    node.set(b"a", put, Origin::default()).wait().await.expect("stored");
+    let before = next(&node);
+    let hold = |mode| Request { mode, ..Request::now(vec![key("a")], Cause::Command) };
+    let held = node.invalidate(hold(Mode::OnEvent("deployed".into())));
+    assert_eq!((held.held, held.ordered.0, held.seq), (1, 0, Seq(0)));
+    node.invalidate(hold(Mode::Delayed(3_600_000)));
+    assert_eq!((next(&node), node.held()), (before + 1, 2));
+    assert!(node.read(b"a", Demand::PLAIN).wait().await.expect("an answer").value.is_some());
+    let released = node.event(deployed());
+    assert_eq!((released.entries, released.ordered.0), (1, before + 3), "what was held, then the event");
+    assert_eq!((next(&node), node.held()), (before + 4, 1));
+}
+
+/// Many at once, with the member's ticks between: none is lost, refused or given a place twice, and when one has returned
+/// what it covers is gone.
+#[test]
+fn places_are_given_once_each_whoever_asks_at_once() {
+    const EACH: u64 = 500;
+    let (node, _source) = Scripted::node();
+    let places = std::thread::scope(|scope| {
+        let ask = |thread: u64| {
+            let node = &node;
+            move || {
+                let one = |n: u64| {
+                    let scopes = match n % 50 {
+                        49 => vec![Scope::Event(deployed())],
+                        _ => vec![Scope::Tag(format!("{thread}").into_bytes().into())],
+                    };
+                    let before = node.engine.seq();
+                    let reached = node.invalidate(Request::now(scopes, Cause::Command));
+                    assert!(reached.seq > before, "applied before it returned");
+                    reached.ordered.0
+                };
+                (0..EACH).map(one).collect::<Vec<u64>>()
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|thread| scope.spawn(ask(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no refusal")).collect::<Vec<u64>>()
+    });
+    let mut sorted = places.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (1..=4 * EACH).collect::<Vec<u64>>());
+    for thread in places.chunks(EACH as usize) {
+        assert!(thread.is_sorted(), "one thread's records stand in its own order");
+    }
+}
