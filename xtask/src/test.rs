@@ -29,7 +29,9 @@ pub fn run() -> Result<(), String> {
     steps.run("tests", || cargo::call("test --workspace --locked --release --test *"))?;
     steps.run("fresh worlds", || worlds.end())?;
     steps.run("planted bugs", || {
-        cargo::call("test --locked --release -p clearwell-sim --features planted --test planted")
+        cargo::call(
+            "test --locked --release -p clearwell-sim --features planted --test planted --test scenarios",
+        )
     })?;
     steps.summary();
     Ok(())
