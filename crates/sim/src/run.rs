@@ -1,6 +1,7 @@
 //! One seed, from its world to the verdict.
 
 use crate::check::{self, Oldest, Violation};
+use crate::history::{Deed, Got, Op};
 use crate::options::Options;
 use crate::queue::Micros;
 use crate::world::World;
@@ -19,6 +20,8 @@ pub struct Report {
     pub ops: usize,
     /// Of them, those that were done.
     pub done: usize,
+    /// Fills that were refused: somebody may have been faster, and a fill may always be refused.
+    pub refused_fills: usize,
     /// Steps of members and near caches.
     pub steps: u64,
     /// Messages.
@@ -55,10 +58,12 @@ fn report(world: World) -> Report {
     violations.extend(verdict.violations);
     violations.sort_by_key(|violation| violation.at);
     let ops = &world.history.ops;
-    let done = ops
-        .iter()
-        .filter(|op| matches!(op.got, crate::history::Got::Value(_) | crate::history::Got::Done { .. }));
+    let done = ops.iter().filter(|op| matches!(op.got, Got::Value(_) | Got::Done { .. }));
+    let fills = &world.history.fills;
+    let is_fill = |deed| matches!(deed, Deed::Write(_, write) if fills.contains_key(&write));
+    let refused = |op: &&Op| is_fill(op.deed) && matches!(op.got, Got::Refused { .. });
     Report {
+        refused_fills: ops.iter().filter(refused).count(),
         seed: world.options.seed,
         violations,
         hash,
