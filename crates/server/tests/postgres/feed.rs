@@ -119,7 +119,7 @@ fn a_deferred_constraint_refuses_at_the_commit() {
 fn a_stream_that_begins_waits_for_transactions_that_are_open() {
     let database = Postgres::start();
     database.psql(POSTS);
-    let (config, posts) = (PostgresConfig::new(&database.url()), watched(&[("posts", &["author_id", "id"])]));
+    let (config, posts) = (PostgresConfig::new(database.url()), watched(&[("posts", &["author_id", "id"])]));
     // With a slot, for the making of one would wait as well.
     clearwell::source::postgres::setup(&config, &posts, true).expect("the database is set up");
     let (url, read) = (database.url(), AtomicBool::new(false));
