@@ -159,11 +159,8 @@ impl Options {
             faults,
             weather,
             slots: 1024,
-            near: 20,
-            clients: 100,
-            // So many clients commit more than a feed that is read four times a second can tell.
-            feed_us: self.feed_us.min(50_000),
-            keys: 40,
+            clients: 50,
+            keys: 200,
             gossip_start: false,
             replicas: 2,
             ..self
