@@ -80,6 +80,7 @@ pub struct Member {
     jobs_made: u64,
     waiting: Vec<wait::Waiting>,
     parked: Vec<park::Parked>,
+    fills: Vec<fill::Waits>,
     routed: BTreeMap<Ticket, route::Routed>,
     wide: BTreeMap<Ticket, invalidate::Wide>,
     seen: BTreeMap<Peer, route::Seen>,
@@ -155,6 +156,7 @@ impl Member {
             jobs_made: 0,
             waiting: Vec::new(),
             parked: Vec::new(),
+            fills: Vec::new(),
             routed: BTreeMap::new(),
             wide: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -237,6 +239,7 @@ impl Member {
             self.compare(out);
             self.retry(out);
             self.ask_again(out);
+            self.ask_for_fills(out);
         }
         self.subscribers.forget(self.now, 120_000);
     }
@@ -302,6 +305,7 @@ impl Member {
         self.decide(out);
         self.holder.enlist(self.now, &self.config, &view, out);
         self.unpark(out);
+        self.fill_what_is_known(out);
         self.resolve(out);
         for (peer, records) in self.subscribers.drain(view.epoch) {
             out.send.push((To::Peer(peer), Message::Records(records)));

@@ -3,13 +3,25 @@
 //! The one rule between the miss and the fill: the value is kept only if nothing that covers it came since the miss, in the
 //! order of each owner that orders one of its names. What cannot be known counts as having come.
 
+use std::collections::BTreeSet;
+
+use clearwell_engine::Millis;
+
 use super::Member;
 use super::route::Origin;
 use crate::entry::{AsOf, rank};
 use crate::name::Name;
 use crate::outbox::Outbox;
 use crate::request::{Fill, FillLease, Refusal};
-use crate::{Entry, Planted};
+use crate::{Entry, Peer, Planted};
+
+/// A fill that waits until its names are known as of when it came.
+#[derive(Debug)]
+pub(super) struct Waits {
+    origin: Origin,
+    fill: Fill,
+    since: Millis,
+}
 
 impl Member {
     /// The right to fill what a read did not find. `as_of` is when that was so.
@@ -22,8 +34,63 @@ impl Member {
         Some(FillLease { owner: self.me, epoch, position, began: self.now })
     }
 
-    /// A value for a key of this member. It is a put if it is not late, and nothing otherwise.
+    /// A value for a key of this member. What came for its names until now must be known first: their owners are asked.
     pub(super) fn fill(&mut self, origin: Origin, fill: Fill, out: &mut Outbox) {
+        let Some(view) = self.view.clone() else { return self.refuse(&origin, Refusal::NoOwner, out) };
+        let mut since = self.now;
+        for owner in self.others_asked(&fill) {
+            match self.holder.is_beat_due(self.now, owner, 1) {
+                true => self.holder.beat(self.now, owner, view.epoch, out),
+                // That one was sent before the fill came.
+                false => since = Millis(self.now.0 + 1),
+            }
+        }
+        self.fills.push(Waits { origin, fill, since });
+        self.fill_what_is_known(out);
+    }
+
+    /// Decides on fills whose names' owners have answered since they came.
+    pub(super) fn fill_what_is_known(&mut self, out: &mut Outbox) {
+        for waits in std::mem::take(&mut self.fills) {
+            let heard = |owner: Peer| {
+                let proof = self.holder.streams.get(&owner).and_then(|held| held.proof());
+                proof.is_some_and(|(proven, _)| proven >= waits.since)
+            };
+            let known = self.others_asked(&waits.fill).into_iter().all(heard);
+            if known {
+                self.fill_now(waits.origin, waits.fill, out);
+            } else if self.now.since(waits.since) > self.config.request_ms {
+                self.refuse(&waits.origin, Refusal::Late, out);
+            } else {
+                self.fills.push(waits);
+            }
+        }
+    }
+
+    /// Asks again: a question or its answer may have been lost.
+    pub(super) fn ask_for_fills(&mut self, out: &mut Outbox) {
+        const AGAIN_MS: u64 = 100;
+        let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
+        let asked: BTreeSet<Peer> =
+            self.fills.iter().flat_map(|waits| self.others_asked(&waits.fill)).collect();
+        for owner in asked {
+            if self.holder.is_beat_due(self.now, owner, AGAIN_MS) {
+                self.holder.beat(self.now, owner, epoch, out);
+            }
+        }
+    }
+
+    /// Others who order one of the names, and are known here: a name that nobody was asked about is refused anyway.
+    fn others_asked(&self, fill: &Fill) -> BTreeSet<Peer> {
+        let Some(view) = &self.view else { return BTreeSet::new() };
+        let tags = fill.tags.iter().cloned().map(Name::Tag);
+        let dependencies = fill.dependencies.iter().cloned().map(Name::Dependents);
+        let owners = tags.chain(dependencies).filter(|name| self.holder.is_known(view, name));
+        owners.map(|name| view.owner(name.slot(view.slots))).filter(|owner| *owner != self.me).collect()
+    }
+
+    /// It is a put if it is not late, and nothing otherwise.
+    fn fill_now(&mut self, origin: Origin, fill: Fill, out: &mut Outbox) {
         if !self.owns(self.now, self.slot(&fill.key)) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
