@@ -39,8 +39,12 @@ pub enum Wish {
 
 /// What this process orders itself.
 pub trait Own {
-    /// The place of the last record that made the name old, when this process owns it at this moment.
+    /// The place of the last record that made the name old, or of the beginning of its ownership, which knows of none before,
+    /// when this process owns it at this moment.
     fn last(&self, name: &Name) -> Option<Position>;
+
+    /// Whether a write of the key that the name is about is under way: the source may have it already.
+    fn is_open(&self, name: &Name) -> bool;
 }
 
 /// A near cache owns nothing.
@@ -49,6 +53,10 @@ pub struct OwnsNothing;
 impl Own for OwnsNothing {
     fn last(&self, _: &Name) -> Option<Position> {
         None
+    }
+
+    fn is_open(&self, _: &Name) -> bool {
+        false
     }
 }
 
@@ -163,6 +171,9 @@ impl Holder {
         let slot = name.slot(view.slots);
         let owner = view.owner(slot);
         let as_of = as_of.iter().find(|(peer, _)| *peer == owner).map(|(_, position)| *position);
+        if own.is_open(name) {
+            return Verdict::Refuse;
+        }
         if owner == config.me {
             return match (own.last(name), as_of) {
                 (Some(last), Some(as_of)) if last <= as_of => Verdict::Keep,
@@ -172,7 +183,8 @@ impl Holder {
         if let Some(followed) = self.follows_whole(slot, owner) {
             let Some(marks) = self.marks.get(&owner) else { return Verdict::Refuse };
             let floor = if marks.exact(name).is_some() { Position(0) } else { followed.floor };
-            let last = marks.last(name).max(floor);
+            // What came before the slot was handed over may stand in a former owner's log.
+            let last = marks.last(name).max(floor).max(followed.base);
             return if as_of.is_some_and(|as_of| last <= as_of) { Verdict::Keep } else { Verdict::Refuse };
         }
         match self.names.get(name) {

@@ -1,6 +1,6 @@
 //! Whether what lies here may be served, and kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clearwell_engine::{Cause, Effect, Millis, Scope};
 
@@ -13,12 +13,13 @@ use crate::marks::Marks;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
 use crate::record::Change;
-use crate::{Position, Slot};
+use crate::{Peer, Position, Slot};
 
 /// What this member orders at this moment.
 struct Orders<'a> {
     owned: &'a BTreeMap<Slot, Owned>,
     marks: &'a Marks,
+    intents: &'a BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
     slots: u16,
     leased: bool,
 }
@@ -26,9 +27,18 @@ struct Orders<'a> {
 impl Own for Orders<'_> {
     fn last(&self, name: &Name) -> Option<Position> {
         let owned = self.owned.get(&name.slot(self.slots))?;
-        // Before it began, others ordered: what was read then is as old as its log's head at that time may say.
-        (owned.began && self.leased).then(|| self.marks.last(name))
+        // Before it began, others ordered, in logs of their own.
+        (owned.began && self.leased).then(|| self.marks.last(name).max(owned.began_at))
     }
+
+    fn is_open(&self, name: &Name) -> bool {
+        is_open(self.intents, name)
+    }
+}
+
+/// Whether a write of the key that a name is about is under way.
+pub(super) fn is_open(intents: &BTreeMap<Bytes, BTreeSet<(Peer, Position)>>, name: &Name) -> bool {
+    matches!(name, Name::Key(key) | Name::Dependents(key) if intents.contains_key(key))
 }
 
 /// The strictest of several covers, or that one is missing.
@@ -127,7 +137,13 @@ impl Member {
             return;
         }
         let leased = self.now < self.lease.until();
-        let orders = Orders { owned: &self.owned, marks: &self.marks, slots: view.slots, leased };
+        let orders = Orders {
+            owned: &self.owned,
+            marks: &self.marks,
+            intents: &self.intents,
+            slots: view.slots,
+            leased,
+        };
         let decided = self.holder.decide(self.now, &self.config, &view, &orders, out);
         for (entry, as_of, wish, kept) in decided {
             let name = Name::Key(entry.key.clone());
