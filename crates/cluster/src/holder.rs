@@ -291,6 +291,7 @@ impl Holder {
     pub fn tick(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
         const UNUSED_MS: u64 = 20_000;
         const ASK_AGAIN_MS: u64 = 500;
+        const BEHIND_MS: u64 = 200;
         let mut needed: BTreeSet<Peer> = self.follows.values().map(|followed| followed.owner).collect();
         for (name, interest) in &mut self.names {
             needed.insert(interest.owner);
@@ -302,9 +303,12 @@ impl Holder {
         for peer in peers {
             let held = &self.streams[&peer];
             let is_needed = needed.contains(&peer);
+            // What was told of and has not come by then was lost on the way.
+            let often =
+                if held.is_behind() { BEHIND_MS.min(config.heartbeat_ms) } else { config.heartbeat_ms };
             if !is_needed && now.since(held.used) > UNUSED_MS {
                 self.streams.remove(&peer);
-            } else if held.beaten.is_none_or(|at| now.since(at) >= config.heartbeat_ms) && peer != config.me {
+            } else if held.beaten.is_none_or(|at| now.since(at) >= often) && peer != config.me {
                 self.beat(now, peer, view.epoch, out);
             }
         }

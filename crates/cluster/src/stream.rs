@@ -128,6 +128,11 @@ impl Held {
         self.proven.map(|proven| (proven, self.lease_until))
     }
 
+    /// Whether the owner told of records that have not come.
+    pub fn is_behind(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// A place that the log had surely reached at `began`.
     pub fn reached(&self, began: Millis, config: &Config) -> Option<Position> {
         if config.has(Planted::LoadStampedAtEnd) {

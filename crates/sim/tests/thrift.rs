@@ -7,10 +7,10 @@ use clearwell_sim::measure::{after_cut, idle, lost_invalidation, thrift};
 fn an_invalidation_costs_little_more_than_the_holders_of_copies() {
     for readers in 1..=28 {
         let seen = thrift(40, readers, false);
-        assert!(seen.holders > readers, "{seen:?}");
+        assert!(seen.holders >= readers, "{seen:?}");
         assert!(seen.ratio() <= 1.2, "{seen:?}");
         let seen = thrift(40, readers, true);
-        assert!(seen.holders > readers, "{seen:?}");
+        assert!(seen.holders >= readers, "{seen:?}");
         assert!(seen.ratio() <= 1.5, "{seen:?}");
     }
 }
