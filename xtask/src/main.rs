@@ -17,6 +17,7 @@ usage: cargo xtask COMMAND
   test                           set up, then check and test everything: what CI runs
   setup                          install the tools and clients that the tests drive
   tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
+  worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
   bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/
   bench feed [--rounds N]        how soon what psql commits is invisible to a node's readers; writes bench/runs/
   bench writes [--rounds N]      each write strategy beside writing to PostgreSQL directly; writes bench/runs/";
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
+        ["worlds"] => worlds::run(5),
+        ["worlds", "--minutes", minutes] => whole(minutes).and_then(worlds::run),
         ["bench", "compare"] => bench::compare(3),
         ["bench", "compare", "--rounds", rounds] => whole(rounds).and_then(bench::compare),
         ["bench", "feed"] => bench::feed(3),
@@ -45,9 +48,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn whole(rounds: &str) -> Result<usize, String> {
-    match rounds.parse() {
-        Ok(rounds @ 1..) => Ok(rounds),
-        _ => Err(format!("--rounds takes a number of at least 1, not {rounds:?}")),
+fn whole(number: &str) -> Result<usize, String> {
+    match number.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err(format!("a number of at least 1 is wanted, not {number:?}")),
     }
 }
