@@ -26,6 +26,8 @@ pub struct Subscriber {
     pub lease_until: Millis,
     /// Slots that it follows, and whether it has what they contained.
     pub follows: BTreeMap<Slot, bool>,
+    /// What was addressed to it before it was given slots; acknowledgements did not wait for it then.
+    pub given_at: Position,
     hints: VecDeque<(Millis, Arc<Record>)>,
     lost: Option<Position>,
     /// The head when a hint was last dropped: what was handed over before it is not whole.
@@ -291,6 +293,7 @@ impl Subscriber {
             acked: head,
             lease_until: Millis(0),
             follows: BTreeMap::new(),
+            given_at: Position(0),
             hints: VecDeque::new(),
             lost: None,
             lost_at: Position(0),

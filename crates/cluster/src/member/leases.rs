@@ -6,7 +6,7 @@ use super::Member;
 use crate::message::{LeaseAsk, LeaseGrant, Message};
 use crate::outbox::{Outbox, To};
 use crate::view::View;
-use crate::{Epoch, NodeId, Peer, Planted};
+use crate::{Epoch, NodeId, Peer, Planted, Slot};
 
 impl Member {
     pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
@@ -97,7 +97,13 @@ impl Member {
     fn is_ready(&self, view: &View) -> bool {
         self.owned.iter().all(|(&slot, owned)| {
             owned.began
-                && view.next.row(slot).filter(|peer| *peer != self.me).all(|peer| self.is_synced(peer, slot))
+                && view.next.row(slot).filter(|peer| *peer != self.me).all(|peer| self.has_all(peer, slot))
         })
+    }
+
+    /// Whether an heir has a slot, and what was acknowledged without it before it had.
+    fn has_all(&self, peer: Peer, slot: Slot) -> bool {
+        self.is_synced(peer, slot)
+            && self.subscribers.get(peer).is_some_and(|holder| holder.acked >= holder.given_at)
     }
 }

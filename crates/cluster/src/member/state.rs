@@ -178,6 +178,7 @@ impl Member {
         if transfer.to != from || transfer.base < holder.lost_at {
             return;
         }
+        holder.given_at = holder.last;
         for slot in &transfer.slots {
             if let Some(synced) = holder.follows.get_mut(slot) {
                 *synced = true;
