@@ -9,6 +9,7 @@ use crate::holder::invalidation;
 use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::record::{Change, Record};
+use crate::view::View;
 use crate::{Peer, Planted, Position, Slot};
 
 impl Member {
@@ -95,17 +96,21 @@ impl Member {
             return true;
         }
         // Whoever acts in a view is known to a majority of its voters: else those who were removed by it still count.
-        if self.view.as_ref().is_none_or(|view| self.lease.granted_in() < view.epoch) {
-            return false;
-        }
-        self.required(slot).into_iter().all(|peer| {
-            self.is_synced(peer, slot) && self.subscribers.get(peer).is_some_and(|h| h.acked >= position)
-        })
+        self.is_granted()
+            && self.required(slot).into_iter().all(|peer| {
+                self.is_synced(peer, slot) && self.subscribers.get(peer).is_some_and(|h| h.acked >= position)
+            })
     }
 
     /// Whether nobody but this member has to have a record, whatever its slot.
     pub(super) fn needs_nobody(&self) -> bool {
-        self.view.as_ref().is_some_and(|view| view.is_settled() && view.base.copies() == 1)
+        let alone = |view: &Arc<View>| view.is_settled() && view.base.copies() == 1;
+        self.is_granted() && self.view.as_ref().is_some_and(alone)
+    }
+
+    /// Whether a majority has granted a lease in this very view.
+    fn is_granted(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| self.lease.granted_in() >= view.epoch)
     }
 
     /// Whether a committed record of the slot lies with another node too that would go on with it.
