@@ -57,7 +57,10 @@ impl Holder {
             doubted: false,
         });
         interest.since = None;
-        interest.as_of = as_of;
+        // What lies here in doubt is older than what comes now, and has to be asked about as of then.
+        if !interest.doubted {
+            interest.as_of = as_of;
+        }
         self.wanted.entry(owner).or_default().insert(name);
     }
 

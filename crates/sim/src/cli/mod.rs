@@ -57,6 +57,9 @@ pub struct Args {
     /// The whole story of `--seed`, of this key's number only when it is given.
     #[arg(long, num_args = 0..=1, default_missing_value = "all")]
     pub story: Option<String>,
+    /// How many lines are told of what happened in a failing seed, counted from its end.
+    #[arg(long, default_value_t = 60)]
+    pub lines: usize,
     /// Nothing goes wrong.
     #[arg(long)]
     pub calm: bool,

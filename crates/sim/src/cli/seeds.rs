@@ -111,9 +111,8 @@ pub fn one(args: &Args, seed: u64) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// How many smaller worlds are tried, and how many lines of a story are shown.
+/// How many smaller worlds are tried.
 const TRIES: usize = 150;
-const LINES: usize = 60;
 
 fn story(args: &Args, seed: u64) {
     let options = args.world(seed);
@@ -124,7 +123,7 @@ fn story(args: &Args, seed: u64) {
     small.faults().for_each(|fault| println!("  {fault}"));
     let lines = tell(small.options.clone(), small.mask.clone(), trace(args, violation.key), until(violation));
     println!("what happened to its key at last:");
-    for (at, line) in &lines[lines.len().saturating_sub(LINES)..] {
+    for (at, line) in &lines[lines.len().saturating_sub(args.lines)..] {
         println!("{:12.6}  {line}", *at as f64 / 1e6);
     }
     println!("{}: {}", violation.checker, violation.text);
