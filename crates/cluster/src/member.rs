@@ -62,6 +62,8 @@ pub struct Member {
     proposing: propose::Proposing,
     lease: OwnerLease,
     voter: Voter,
+    /// The view in which it last told that its heirs have what they need.
+    readied: Epoch,
     /// The last record of this member's log.
     head: Position,
     marks: Marks,
@@ -143,6 +145,7 @@ impl Member {
             proposing: propose::Proposing::default(),
             lease: OwnerLease::default(),
             voter: Voter::default(),
+            readied: Epoch(0),
             head: Position(0),
             marks: Marks::default(),
             subscribers: Subscribers::default(),

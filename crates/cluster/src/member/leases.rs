@@ -15,7 +15,11 @@ impl Member {
         if !self.lease.is_due(self.now, &self.config, waits) {
             return;
         }
-        let ask = LeaseAsk { epoch: view.epoch, sent: self.now, ready: self.is_ready(&view) };
+        let ready = self.is_ready(&view);
+        if ready {
+            self.readied = view.epoch;
+        }
+        let ask = LeaseAsk { epoch: view.epoch, sent: self.now, ready };
         for voter in &view.voters {
             match *voter == self.me.node {
                 true => self.lease_asked(self.me, &ask, out),

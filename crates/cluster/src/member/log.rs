@@ -86,7 +86,9 @@ impl Member {
     fn required(&self, slot: Slot) -> Vec<Peer> {
         let Some(view) = &self.view else { return Vec::new() };
         let replicas = view.replicas(slot);
-        let heirs = view.next.row(slot).filter(|&peer| peer != self.me && self.is_synced(peer, slot));
+        // What was told of heirs cannot be taken back: the next view may be decided on it at any time.
+        let told = self.readied == view.epoch;
+        let heirs = view.next.row(slot).filter(|&peer| peer != self.me && (told || self.is_synced(peer, slot)));
         replicas.chain(heirs).collect()
     }
 
