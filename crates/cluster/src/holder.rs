@@ -59,7 +59,7 @@ pub struct Holder {
     pub(crate) follows: BTreeMap<Slot, Followed>,
     pub(crate) marks: BTreeMap<Peer, crate::marks::Marks>,
     pub(crate) early: BTreeMap<Peer, VecDeque<Arc<Record>>>,
-    pub(crate) early_lost: BTreeMap<Peer, Position>,
+    pub(crate) missed: BTreeMap<Peer, Position>,
     pub(crate) admissions: Vec<Admission>,
     enlisting: BTreeMap<Ticket, (Peer, Vec<Name>)>,
     tickets: u64,
@@ -100,6 +100,9 @@ impl Holder {
             News::Old => false,
             News::Good => true,
             News::Doubt(as_of) => {
+                // What was handed over as of before cannot be brought up to date any more.
+                let reached = held.watermark;
+                self.misses(from, reached);
                 self.doubt(from, as_of, |_| true, out);
                 self.unfollow(from, |_| true);
                 true
@@ -181,6 +184,12 @@ impl Holder {
     /// A slot that is followed, if this process has all of it from its present owner.
     pub fn follows_whole(&self, slot: Slot, owner: Peer) -> Option<&Followed> {
         self.follows.get(&slot).filter(|followed| followed.whole && followed.owner == owner)
+    }
+
+    /// Not all of an owner's records up to a place are kept here, or came at all.
+    pub(crate) fn misses(&mut self, owner: Peer, up_to: Position) {
+        let missed = self.missed.entry(owner).or_default();
+        *missed = (*missed).max(up_to);
     }
 
     fn unfollow(&mut self, owner: Peer, which: impl Fn(Slot) -> bool) {

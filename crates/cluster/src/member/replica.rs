@@ -83,7 +83,7 @@ impl Member {
         if kept.len() > KEPT_MOST
             && let Some(dropped) = kept.pop_front()
         {
-            self.holder.early_lost.insert(from, dropped.position);
+            self.holder.misses(from, dropped.position);
         }
     }
 

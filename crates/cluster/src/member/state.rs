@@ -112,14 +112,14 @@ impl Member {
         self.notice(from, state.epoch, out);
         let Some(view) = self.view.clone().filter(|view| view.epoch == state.epoch) else { return };
         let follows = |slot: &Slot| view.owner(*slot) == from && view.followers(*slot).any(|f| f == self.me);
-        let lost = self.holder.early_lost.get(&from).is_some_and(|lost| *lost > state.base);
+        let misses = self.holder.missed.get(&from).is_some_and(|missed| *missed > state.base);
         if !self.has_come_to(from, &state) {
             // Records before the base are still on their way: what they make old is not known yet.
             self.holder.beat(self.now, from, view.epoch, out);
             self.early_states.retain(|(peer, early)| *peer != from || early.slots != state.slots);
             return self.early_states.push((from, state));
         }
-        if lost || !state.slots.iter().all(follows) {
+        if misses || !state.slots.iter().all(follows) {
             return;
         }
         let over = self.config.has(Planted::StateOverRecords);
