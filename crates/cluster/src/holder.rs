@@ -147,8 +147,10 @@ impl Holder {
             .map(|(&slot, _)| slot)
             .collect();
         // What a former owner handed over stays until the present one has: nothing is acknowledged before that, and
-        // this process may be the next owner.
-        self.follows.iter_mut().for_each(|(slot, f)| f.whole &= view.owner(*slot) == f.owner);
+        // this process may be the next owner. Whom a view does not tell of a slot, one not seen here included, misses what
+        // comes for it.
+        let told = |slot: Slot| before.next() == view.epoch && view.followers(slot).any(|peer| peer == me);
+        self.follows.iter_mut().for_each(|(slot, f)| f.whole &= view.owner(*slot) == f.owner && told(*slot));
         let gone: Vec<Slot> = ended.iter().copied().filter(|slot| !stays(*slot)).collect();
         gone.iter().for_each(|slot| {
             self.follows.remove(slot);

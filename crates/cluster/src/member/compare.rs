@@ -37,7 +37,8 @@ impl Member {
         }
     }
 
-    /// Digests of an owner's slots: this replica computes its own, if it has applied as much.
+    /// Digests of an owner's slots: this replica computes its own, if it has applied as much. What it does not have whole
+    /// differs.
     pub(super) fn digests(&mut self, from: Peer, digests: Digests, out: &mut Outbox) {
         let same =
             self.holder.streams.get(&from).is_some_and(|held| {
@@ -47,9 +48,17 @@ impl Member {
         if !same || !whole {
             return;
         }
-        let slots = digests.digests.iter().map(|(slot, _)| *slot).collect();
-        let job = self.job(Work::Compare { owner: from, digests });
-        out.ask.push((job, Ask::Digest { slots }));
+        let slots = digests.digests.iter().map(|(slot, _)| *slot);
+        let (slots, missing): (Vec<Slot>, Vec<Slot>) =
+            slots.partition(|slot| self.holder.follows_whole(*slot, from).is_some());
+        if !missing.is_empty() {
+            let differ = Differ { subscription: digests.subscription, slots: missing };
+            out.send.push((To::Peer(from), Message::Differ(differ)));
+        }
+        if !slots.is_empty() {
+            let job = self.job(Work::Compare { owner: from, digests });
+            out.ask.push((job, Ask::Digest { slots }));
+        }
     }
 
     pub(super) fn compared(&mut self, owner: Peer, theirs: &Digests, own: &[(Slot, u64)], out: &mut Outbox) {
