@@ -33,13 +33,14 @@ impl Options {
                 Options { tail_most: 1, statement_us: 300_000, tags: 8, keys: 40, near: 4, ..busy }
             }
             // Who is cut off with an owner gets its answers, but soon waits for another one's: it takes many clients.
-            Planted::AckBeforeReplication | Planted::UncommittedRead => {
-                Options { nodes: busy.nodes.min(5), near: 0, clients: 40, ..busy }.with_faults(
-                    ISOLATE,
-                    8,
-                    25 * SECOND,
-                )
+            Planted::AckBeforeReplication | Planted::UncommittedRead => Options {
+                nodes: busy.nodes.min(5),
+                near: 0,
+                clients: 40,
+                hints_most: busy.hints_most.max(100),
+                ..busy
             }
+            .with_faults(ISOLATE, 8, 25 * SECOND),
             Planted::EpochIgnored => busy.with_faults(ISOLATE, 16, 25 * SECOND),
             Planted::LeaseFromArrival => {
                 let late =
