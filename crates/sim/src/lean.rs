@@ -27,20 +27,21 @@ impl Options {
             return self;
         }
         let busy = Options { keys: 10, clients: 6, think: 20_000, writes_percent: 40, ..self };
+        // What forty clients write within a round trip has room.
+        let crowded = Options { clients: 40, hints_most: busy.hints_most.max(100), ..busy.clone() };
         match to {
             Planted::InterestAfterRead => Options { weather: slow_links(), near: 4, ..busy },
             Planted::MarksWithoutFloor => {
                 Options { tail_most: 1, statement_us: 300_000, tags: 8, keys: 40, near: 4, ..busy }
             }
             // Who is cut off with an owner gets its answers, but soon waits for another one's: it takes many clients.
-            Planted::AckBeforeReplication | Planted::UncommittedRead => Options {
-                nodes: busy.nodes.min(5),
-                near: 0,
-                clients: 40,
-                hints_most: busy.hints_most.max(100),
-                ..busy
+            Planted::AckBeforeReplication | Planted::UncommittedRead => {
+                Options { nodes: crowded.nodes.min(5), near: 0, ..crowded }.with_faults(
+                    ISOLATE,
+                    8,
+                    25 * SECOND,
+                )
             }
-            .with_faults(ISOLATE, 8, 25 * SECOND),
             Planted::EpochIgnored => busy.with_faults(ISOLATE, 16, 25 * SECOND),
             Planted::LeaseFromArrival => {
                 let late =
@@ -63,7 +64,7 @@ impl Options {
                 .with_faults(CRASH | ISOLATE | SLOW_SOURCE | FAILING_SOURCE, 16, 8 * SECOND),
             Planted::ReadLeaseIgnored | Planted::NoDriftMargin => {
                 let drift_ppm = if to == Planted::NoDriftMargin { 49_000 } else { busy.drift_ppm };
-                Options { near: 8, clients: 40, writes_percent: 10, drift_ppm, ..busy }.with_faults(
+                Options { near: 8, writes_percent: 10, drift_ppm, ..crowded }.with_faults(
                     ISOLATE,
                     16,
                     3 * SECOND,
