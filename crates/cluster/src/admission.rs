@@ -3,7 +3,7 @@
 use clearwell_engine::Millis;
 
 use crate::entry::{AsOf, Entry};
-use crate::holder::{Holder, Interest};
+use crate::holder::{Followed, Holder, Interest};
 use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::view::View;
@@ -158,13 +158,21 @@ impl Holder {
         let owner = view.owner(slot);
         let since = match owner == config.me {
             true => own.last(&name),
-            false => self.follows_whole(slot, owner).map(|followed| followed.base),
+            false => self.follows_whole(slot, owner).and_then(|followed| self.last_followed(followed, &name)),
         };
         if let Some(since) = since {
             let ticket = self.ticket();
             let (since, last, as_of, asked) = (Some(since), Position(0), (owner, since), now);
             self.names.insert(name, Interest { owner, ticket, since, last, as_of, asked, doubted: false });
         }
+    }
+
+    /// The place of the last record that made a name of a followed slot old, or may have.
+    fn last_followed(&self, followed: &Followed, name: &Name) -> Option<Position> {
+        let marks = self.marks.get(&followed.owner)?;
+        let floor = if marks.exact(name).is_some() { Position(0) } else { followed.floor };
+        // What came before the slot was handed over may stand in a former owner's log.
+        Some(marks.last(name).max(floor).max(followed.base))
     }
 
     fn judge(&self, config: &Config, view: &View, own: &dyn Own, name: &Name, as_of: &AsOf) -> Verdict {
@@ -181,11 +189,9 @@ impl Holder {
             };
         }
         if let Some(followed) = self.follows_whole(slot, owner) {
-            let Some(marks) = self.marks.get(&owner) else { return Verdict::Refuse };
-            let floor = if marks.exact(name).is_some() { Position(0) } else { followed.floor };
-            // What came before the slot was handed over may stand in a former owner's log.
-            let last = marks.last(name).max(floor).max(followed.base);
-            return if as_of.is_some_and(|as_of| last <= as_of) { Verdict::Keep } else { Verdict::Refuse };
+            let last = self.last_followed(followed, name);
+            let known = last.is_some_and(|last| as_of.is_some_and(|as_of| last <= as_of));
+            return if known { Verdict::Keep } else { Verdict::Refuse };
         }
         match self.names.get(name) {
             Some(interest) if interest.owner == owner => match (interest.since, as_of) {

@@ -140,17 +140,16 @@ impl Holder {
         out: &mut Outbox,
     ) -> Vec<Slot> {
         let stays = |slot: Slot| view.emptied(slot) <= before && view.concerns(slot, me);
-        let ended: Vec<Slot> = self
-            .follows
-            .iter()
-            .filter(|(slot, f)| view.owner(**slot) != f.owner || !stays(**slot))
-            .map(|(&slot, _)| slot)
-            .collect();
-        // What a former owner handed over stays until the present one has: nothing is acknowledged before that, and
-        // this process may be the next owner. Whom a view does not tell of a slot, one not seen here included, misses what
-        // comes for it.
+        // Whom a view does not tell of a slot, one not seen here included, misses what comes for it.
         let told = |slot: Slot| before.next() == view.epoch && view.followers(slot).any(|peer| peer == me);
-        self.follows.iter_mut().for_each(|(slot, f)| f.whole &= view.owner(*slot) == f.owner && told(*slot));
+        let goes_on = |slot: Slot, f: &Followed| view.owner(slot) == f.owner && stays(slot) && told(slot);
+        // What a former owner handed over stays until the present one has: nothing is acknowledged before that, and
+        // this process may be the next owner.
+        let mut ended: Vec<Slot> = Vec::new();
+        for (slot, followed) in self.follows.iter_mut().filter(|(slot, f)| !goes_on(**slot, f)) {
+            followed.whole = false;
+            ended.push(*slot);
+        }
         let gone: Vec<Slot> = ended.iter().copied().filter(|slot| !stays(*slot)).collect();
         gone.iter().for_each(|slot| {
             self.follows.remove(slot);

@@ -88,7 +88,8 @@ impl Member {
         let replicas = view.replicas(slot);
         // What was told of heirs cannot be taken back: the next view may be decided on it at any time.
         let told = self.readied == view.epoch;
-        let heirs = view.next.row(slot).filter(|&peer| peer != self.me && (told || self.is_synced(peer, slot)));
+        let heirs =
+            view.next.row(slot).filter(|&peer| peer != self.me && (told || self.is_synced(peer, slot)));
         replicas.chain(heirs).collect()
     }
 
