@@ -271,7 +271,7 @@ impl Member {
             Message::Records(records) => self.records(from, &records, out),
             Message::Applied(applied) => {
                 if let Some(holder) = self.subscribers.get_mut(from, applied.subscription) {
-                    holder.applied(applied.watermark);
+                    holder.applied(self.now, applied.watermark);
                 }
             }
             Message::Enlist(enlist) => self.enlist(from, &enlist, out),

@@ -33,6 +33,8 @@ pub struct Subscriber {
     /// The head when a hint was last dropped: what was handed over before it is not whole.
     pub lost_at: Position,
     heard: Millis,
+    /// When it last applied something, or was told of something after it had applied all.
+    moved: Millis,
     /// What is to be sent at the end of this step.
     outgoing: Option<Records>,
 }
@@ -232,7 +234,7 @@ impl Subscribers {
         self.renew_forgotten(now, from, beat);
         let holder = self.get_mut(from, beat.subscription)?;
         holder.heard = now;
-        holder.applied(beat.watermark);
+        holder.applied(now, beat.watermark);
         holder.replay(now, config, beat.watermark)
     }
 
@@ -259,6 +261,7 @@ impl Subscribers {
     pub fn stream(&mut self, now: Millis, config: &Config, peer: Peer, place: Place) -> Stream {
         let Place { head, sent, lease_ms, epoch } = place;
         let holder = self.subscribe(now, peer, head);
+        let lease_ms = if holder.is_stuck(now, config) { lease_ms.min(LEAST_MS) } else { lease_ms };
         holder.lease_until = holder.lease_until.max(now.plus(config.long(lease_ms)));
         let Subscriber { id: subscription, first, last, lost, .. } = *holder;
         Stream { subscription, first, last, head, sent, lease_ms, epoch, lost }
@@ -284,7 +287,15 @@ impl Subscribers {
     }
 }
 
+/// A lease by which nothing can be served; the word that bears it counts all the same.
+const LEAST_MS: u64 = 1;
+
 impl Subscriber {
+    /// Whether it is heard but does not hear: it can make nothing of a longer lease, for which writers would wait.
+    fn is_stuck(&self, now: Millis, config: &Config) -> bool {
+        !self.hints.is_empty() && now.since(self.moved) > config.read_lease_ms / 8
+    }
+
     fn new(id: u64, now: Millis, head: Position) -> Subscriber {
         Subscriber {
             id,
@@ -298,6 +309,7 @@ impl Subscriber {
             lost: None,
             lost_at: Position(0),
             heard: now,
+            moved: now,
             outgoing: None,
         }
     }
@@ -312,6 +324,9 @@ impl Subscriber {
             self.lost = Some(dropped.position);
             self.lost_at = self.last;
             self.follows.values_mut().for_each(|synced| *synced = false);
+        }
+        if self.hints.is_empty() {
+            self.moved = now;
         }
         self.hints.push_back((now, Arc::clone(record)));
         match &mut self.outgoing {
@@ -329,8 +344,10 @@ impl Subscriber {
     }
 
     /// The holder has applied all up to here.
-    pub fn applied(&mut self, watermark: Position) {
-        self.acked = self.acked.max(watermark);
+    pub fn applied(&mut self, now: Millis, watermark: Position) {
+        if watermark > self.acked {
+            (self.acked, self.moved) = (watermark, now);
+        }
         while self.hints.front().is_some_and(|(_, record)| record.position <= watermark) {
             self.hints.pop_front();
         }

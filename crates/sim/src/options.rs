@@ -60,6 +60,8 @@ pub struct Options {
     pub tail_most: usize,
     /// As in the members' settings.
     pub digest_ms: u64,
+    /// How long a near cache waits for an owner's answer.
+    pub near_request_ms: u64,
     /// All keys have a source.
     pub only_source: bool,
     /// Length of values.
@@ -112,6 +114,7 @@ impl Options {
             hints_most: *rng.pick(&[8, 100, 100_000]),
             tail_most: *rng.pick(&[8, 100, 100_000]),
             digest_ms: *rng.pick(&[2_000, 10_000]),
+            near_request_ms: 3_000,
             only_source: false,
             value_bytes: 0,
             planted,
@@ -159,8 +162,9 @@ impl Options {
             faults,
             weather,
             slots: 1024,
-            clients: 50,
-            keys: 200,
+            clients: 100,
+            keys: 40,
+            near: 20,
             gossip_start: false,
             replicas: 2,
             ..self

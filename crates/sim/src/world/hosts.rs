@@ -87,6 +87,7 @@ impl World {
             true => Vec::new(),
             false => nodes.into_iter().take(5).collect(),
         };
+        let usual = Config::new(self.hosts[index].peer);
         Config {
             seeds: nodes,
             seed: mix(options.seed ^ (index as u64) << 32 ^ self.now),
@@ -96,7 +97,8 @@ impl World {
             tail_most: options.tail_most,
             digest_ms: options.digest_ms,
             planted: options.planted,
-            ..Config::new(self.hosts[index].peer)
+            request_ms: if self.hosts[index].is_near { options.near_request_ms } else { usual.request_ms },
+            ..usual
         }
     }
 
