@@ -66,19 +66,21 @@ impl Options {
                 Options { near: 8, writes_percent: 10, ..crowded }.with_faults(ISOLATE, 16, 3 * SECOND)
             }
             // It shows between the end of a read lease by the owner's clock and by the holder's, a tenth of a second: whoever
-            // is cut off must be asked until then, by clients whom nothing else keeps waiting.
+            // is cut off must have copies until then, and be asked by clients whom nothing else keeps waiting.
             Planted::NoDriftMargin => Options {
-                nodes: crowded.nodes.min(4),
-                near: 6,
-                near_request_ms: 100,
-                clients: 200,
-                think: 50_000,
-                writes_percent: 2,
+                nodes: 3,
+                near: 4,
+                near_request_ms: 300,
+                statement_us: 2_000,
+                clients: 120,
+                think: 40_000,
+                writes_percent: 1,
+                invalidates_percent: 1,
                 drift_ppm: 49_000,
                 weather: brisk_links(),
                 ..crowded
             }
-            .with_faults(ISOLATE, 8, 4 * SECOND),
+            .with_faults(ISOLATE, 8, 8 * SECOND),
             Planted::JournalAlone => busy.with_faults(
                 CRASH | CRASH_WITHOUT_DISK | ISOLATE | SLOW_SOURCE | FAILING_SOURCE,
                 16,

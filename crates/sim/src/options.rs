@@ -42,6 +42,10 @@ pub struct Options {
     pub think: Micros,
     /// How many of a hundred operations change something.
     pub writes_percent: u32,
+    /// How many of a hundred operations invalidate.
+    pub invalidates_percent: u32,
+    /// How many of a hundred operations a client begins at another host.
+    pub moves_percent: u32,
     /// How many of a hundred writes go behind the cluster's back.
     pub behind_percent: u32,
     /// How many in a million statements fail or stay unanswered in ordinary times.
@@ -105,6 +109,8 @@ impl Options {
             drift_ppm,
             think: rng.range(20, 150) * 1000,
             writes_percent: *rng.pick(&[5, 20, 40]),
+            invalidates_percent: 4,
+            moves_percent: 15,
             behind_percent: *rng.pick(&[0, 20, 50]),
             source_ppm: *rng.pick(&[0, 0, 20_000]),
             statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
@@ -165,6 +171,8 @@ impl Options {
             clients: 100,
             keys: 40,
             near: 20,
+            // Who stays where it is reads what lies there.
+            moves_percent: 1,
             gossip_start: false,
             replicas: 2,
             ..self

@@ -87,7 +87,7 @@ impl World {
             self.next_turn(index, &mut rng);
             return;
         }
-        if rng.percent(15) {
+        if rng.percent(self.options.moves_percent) {
             self.clients[usize::from(index)].home = rng.next() as usize;
         }
         let home = self.clients[usize::from(index)].home;
@@ -114,7 +114,7 @@ impl World {
             self.hand_on(index, from);
             return None;
         }
-        if rng.percent(4) {
+        if rng.percent(self.options.invalidates_percent) {
             return Some((key, Deed::Invalidate(self.draw_scope(key, rng), rng.percent(30))));
         }
         if !rng.percent(self.options.writes_percent) {
