@@ -136,7 +136,7 @@ impl Member {
             self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
         }
         let Begun { origin, read, .. } = loaded.begun;
-        let position = self.marks.exact(&name).unwrap_or_default();
+        let position = self.marks.last(&name);
         let then = Then::Show { origin, entry: loaded.entry, as_of, hold: read.hold };
         self.waiting.push(Waiting { position, slots: Slots::One(slot), copies: None, born: self.now, then });
     }

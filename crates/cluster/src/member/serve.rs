@@ -101,7 +101,7 @@ impl Member {
                 // What could still be lost with its owner is shown by nobody: the owner waits, a replica asks.
                 let safe = match owner {
                     true => {
-                        let last = self.marks.exact(&Name::Key(key.clone())).unwrap_or_default();
+                        let last = self.marks.last(&Name::Key(key.clone()));
                         self.is_committed(slot, last)
                     }
                     false => !self.holder.follows.contains_key(&slot),
