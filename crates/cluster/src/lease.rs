@@ -1,6 +1,6 @@
 //! Ownership leases: the owner's half and the voter's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use clearwell_engine::Millis;
@@ -81,19 +81,23 @@ impl OwnerLease {
 #[derive(Debug, Default)]
 pub struct Voter {
     settled: Epoch,
-    settling: Option<Settling>,
+    /// Later views, in their order.
+    settling: VecDeque<Settling>,
     /// The view in which each owner was heard of last, and whether its heirs have what they need.
     heard: BTreeMap<Peer, (Epoch, bool)>,
     /// To whom leases were granted in the present view; `None` when it was an earlier process that did.
     granted: Option<BTreeSet<Peer>>,
 }
 
+/// A view whose former owners may still act. Each has a time of its own: views that follow one another quickly do not put
+/// off what the first of them began.
 #[derive(Debug)]
 struct Settling {
+    epoch: Epoch,
     /// When every lease of an earlier view has surely ended.
     over: Millis,
-    /// Who must be heard of in which view before that; `None` when it is not known who lost something.
-    losers: Option<BTreeMap<Peer, Epoch>>,
+    /// Who must be heard of in this view or later before that; `None` when it is not known who lost something.
+    losers: Option<Vec<Peer>>,
 }
 
 impl Voter {
@@ -103,25 +107,14 @@ impl Voter {
         let over = now.plus(config.long(config.owner_lease_ms));
         let follows = before.filter(|before| before.epoch.next() == view.epoch);
         let losers = follows.map(|before| view.losers(before));
-        let mut pending = match self.settling.take() {
-            None => Some(BTreeMap::new()),
-            Some(settling) => settling.losers,
-        };
-        pending = match (pending, losers) {
-            (Some(mut pending), Some(losers)) => {
-                pending.extend(losers.into_iter().map(|peer| (peer, view.epoch)));
-                Some(pending)
-            }
-            _ => None,
-        };
-        self.settling = Some(Settling { over, losers: pending });
-        self.settle(now, config, view);
+        self.settling.push_back(Settling { epoch: view.epoch, over, losers });
+        self.settle(now, config);
     }
 
     /// The first view of a cluster: nobody has been an owner before it.
     pub fn begin(&mut self, view: &View) {
         self.settled = view.epoch;
-        self.settling = None;
+        self.settling.clear();
         self.granted = Some(BTreeSet::new());
     }
 
@@ -147,7 +140,7 @@ impl Voter {
         ask: &LeaseAsk,
     ) -> LeaseGrant {
         self.heard.insert(from, (ask.epoch, ask.ready));
-        self.settle(now, config, view);
+        self.settle(now, config);
         if config.has(Planted::EpochIgnored) {
             return LeaseGrant { epoch: ask.epoch, sent: ask.sent, granted: true, settled: self.settled };
         }
@@ -168,16 +161,60 @@ impl Voter {
         })
     }
 
-    fn settle(&mut self, now: Millis, config: &Config, view: &View) {
-        let Some(settling) = &mut self.settling else { return };
-        if let Some(losers) = &mut settling.losers {
-            let heard = &self.heard;
-            losers.retain(|peer, epoch| heard.get(peer).is_none_or(|(at, _)| at < epoch));
+    fn settle(&mut self, now: Millis, config: &Config) {
+        while let Some(Settling { epoch, over, losers }) = self.settling.front_mut() {
+            if let Some(losers) = losers {
+                losers.retain(|peer| self.heard.get(peer).is_none_or(|(at, _)| at < epoch));
+            }
+            let confirmed = losers.as_ref().is_some_and(Vec::is_empty);
+            if !confirmed && now < *over && !config.has(Planted::FailoverAtOnce) {
+                return;
+            }
+            self.settled = *epoch;
+            self.settling.pop_front();
         }
-        let confirmed = settling.losers.as_ref().is_some_and(BTreeMap::is_empty);
-        if confirmed || now >= settling.over || config.has(Planted::FailoverAtOnce) {
-            self.settled = view.epoch;
-            self.settling = None;
-        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::{Placement, Seat};
+
+    fn peer(node: u64) -> Peer {
+        Peer { node: NodeId(node), incarnation: 1 }
+    }
+
+    /// The view after `before`, without these as well.
+    fn without(before: &View, gone: &[u64]) -> View {
+        let epoch = before.epoch.next();
+        let mut removed = before.removed.clone();
+        removed.extend(gone.iter().map(|&node| (peer(node), epoch)));
+        let seats = before.next.seats.iter().filter(|seat| !removed.contains_key(&seat.peer)).copied();
+        let next = Arc::new(Placement::new(seats.collect(), 1, 64));
+        View::new(epoch, 64, Arc::clone(&before.base), removed, next, before.voters.clone())
+    }
+
+    #[test]
+    fn views_that_follow_one_another_do_not_put_off_what_the_first_began() {
+        let config = Config::new(peer(1));
+        let wait = config.long(config.owner_lease_ms);
+        let seats = (1..=5).map(|node| Seat { peer: peer(node), weight: 100 }).collect();
+        let first = View::first(seats, 2, 64);
+        let second = without(&first, &[4]);
+        let third = without(&second, &[5]);
+        let mut voter = Voter::default();
+        voter.begin(&first);
+        voter.learn(Millis(0), &config, Some(&first), &second);
+        voter.learn(Millis(3000), &config, Some(&second), &third);
+        let mut settled = |now: u64, from: u64, epoch: u64| {
+            let ask = LeaseAsk { epoch: Epoch(epoch), sent: Millis(now), ready: false };
+            let third = Arc::new(third.clone());
+            voter.ask(Millis(now), &config, &third, (third.epoch, false), peer(from), &ask).settled
+        };
+        assert_eq!(settled(wait - 1, 2, 3), Epoch(1), "4 may still act by its lease");
+        assert_eq!(settled(wait, 2, 3), Epoch(2));
+        assert_eq!(settled(wait + 1, 5, 2), Epoch(2), "5 does not know yet what it lost");
+        assert_eq!(settled(wait + 2, 5, 3), Epoch(3));
     }
 }

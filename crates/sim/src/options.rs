@@ -46,6 +46,8 @@ pub struct Options {
     pub invalidates_percent: u32,
     /// How many of a hundred operations a client begins at another host.
     pub moves_percent: u32,
+    /// At how many hosts clients ask; 0 for all.
+    pub homes: u16,
     /// How many of a hundred writes go behind the cluster's back.
     pub behind_percent: u32,
     /// How many in a million statements fail or stay unanswered in ordinary times.
@@ -111,6 +113,7 @@ impl Options {
             writes_percent: *rng.pick(&[5, 20, 40]),
             invalidates_percent: 4,
             moves_percent: 15,
+            homes: 0,
             behind_percent: *rng.pick(&[0, 20, 50]),
             source_ppm: *rng.pick(&[0, 0, 20_000]),
             statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
@@ -168,11 +171,13 @@ impl Options {
             faults,
             weather,
             slots: 1024,
-            clients: 100,
+            clients: 200,
             keys: 40,
             near: 20,
-            // Who stays where it is reads what lies there.
-            moves_percent: 1,
+            // Where many ask, copies lie.
+            homes: 12,
+            writes_percent: 2,
+            invalidates_percent: 1,
             gossip_start: false,
             replicas: 2,
             ..self
