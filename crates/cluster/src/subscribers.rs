@@ -58,6 +58,8 @@ pub struct Subscribers {
     holders: BTreeMap<Peer, Subscriber>,
     interest: Map<Name, Vec<(Peer, Ticket)>>,
     following: BTreeMap<Slot, BTreeSet<Peer>>,
+    /// Something is to be sent.
+    outgoing: bool,
     made: u64,
 }
 
@@ -155,6 +157,7 @@ impl Subscribers {
         if let Some(slot) = record.slot {
             peers.extend(self.followers(slot));
         }
+        self.outgoing |= !peers.is_empty();
         for peer in &peers {
             if let Some(holder) = self.holders.get_mut(peer) {
                 holder.push(now, config, record);
@@ -191,6 +194,7 @@ impl Subscribers {
             }
             if let Some(outgoing) = &mut holder.outgoing {
                 outgoing.reply = true;
+                self.outgoing = true;
             }
         }
     }
@@ -212,6 +216,9 @@ impl Subscribers {
 
     /// Takes what is to be sent.
     pub fn drain(&mut self, epoch: Epoch) -> Vec<(Peer, Records)> {
+        if !std::mem::take(&mut self.outgoing) {
+            return Vec::new();
+        }
         let outgoing = self.holders.iter_mut().filter_map(|(&peer, holder)| {
             let mut records = holder.outgoing.take()?;
             records.epoch = epoch;
