@@ -61,6 +61,7 @@ pub struct Membership {
     announced: Option<Millis>,
     announce_ms: u64,
     known: BTreeMap<NodeId, Known>,
+    edition: u64,
     stale: bool,
 }
 
@@ -118,6 +119,7 @@ impl Membership {
             announced: None,
             announce_ms: 2500,
             known: BTreeMap::new(),
+            edition: 0,
             stale: true,
         }
     }
@@ -203,10 +205,20 @@ impl Membership {
                 (peer.node, Known { peer, weight: card.weight, leaving: card.leaving, alive })
             };
             let others = self.foca.iter_membership_state().map(|member| known(member.id(), member.state()));
-            self.known = others.collect();
-            self.known.extend([known(self.foca.identity(), State::Alive)]);
+            let mut all: BTreeMap<NodeId, Known> = others.collect();
+            all.extend([known(self.foca.identity(), State::Alive)]);
+            if all != self.known {
+                self.known = all;
+                self.edition += 1;
+            }
         }
         &self.known
+    }
+
+    /// Another number whenever something else is known.
+    pub fn edition(&mut self) -> u64 {
+        self.known();
+        self.edition
     }
 
     /// Whether a node answers, as far as is known.

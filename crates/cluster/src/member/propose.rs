@@ -49,6 +49,8 @@ pub(super) struct Proposing {
     restless: Option<Millis>,
     tried: Option<Millis>,
     wait_ms: u64,
+    /// The view after which nothing was wanted, by what gossip knew then.
+    content: Option<(Epoch, u64)>,
     /// An attempt that nobody finishes keeps this voter from granting a lease.
     pub(super) stuck: bool,
 }
@@ -56,6 +58,7 @@ pub(super) struct Proposing {
 impl Proposing {
     /// An operator wants something.
     pub fn want(&mut self, operation: Operation) {
+        self.content = None;
         match operation {
             Operation::Replicas(replicas) => self.replicas = Some(replicas),
             Operation::Forget(node) => {
@@ -83,7 +86,7 @@ impl Member {
         const RANK_MS: u64 = 600;
         let Some(view) = self.view.clone().filter(|view| view.voters.contains(&self.me.node)) else { return };
         let unfinished = self.chooser.accepted_epoch() > view.epoch || self.proposing.stuck;
-        if !unfinished && self.wanted(&view).is_none() {
+        if !unfinished && !self.is_wanting(&view) {
             self.proposing.restless = None;
             return;
         }
@@ -101,6 +104,17 @@ impl Member {
         self.proposing.wait_ms = RANK_MS + self.chance.next() % RANK_MS;
         let prepare = self.chooser.propose(self.me.node, &view);
         self.tell_voters(&view, &prepare, out);
+    }
+
+    /// Whether the present view should be followed by another. Where nothing is on its way, only gossip can change that.
+    fn is_wanting(&mut self, view: &View) -> bool {
+        let state = (view.epoch, self.gossip.edition());
+        if view.is_settled() && self.proposing.content == Some(state) {
+            return false;
+        }
+        let wants = self.wanted(view).is_some();
+        self.proposing.content = (!wants).then_some(state);
+        wants
     }
 
     /// What the present view should be followed by; `None` when it is right.
