@@ -1,6 +1,7 @@
 //! THE test command: everything that must hold, in one run.
 
 use crate::step::{self, Steps};
+use crate::worlds::FreshWorlds;
 use crate::{cargo, repo, setup, tidy};
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,7 +25,9 @@ pub fn run() -> Result<(), String> {
     steps.run("examples in the documentation", || cargo::call("test --workspace --locked --doc"))?;
     steps.run("release build", || cargo::call("build --workspace --all-targets --locked --release"))?;
     steps.run("examples", examples)?;
+    let worlds = FreshWorlds::begin()?;
     steps.run("tests", || cargo::call("test --workspace --locked --release --test *"))?;
+    steps.run("fresh worlds", || worlds.end())?;
     steps.run("planted bugs", || {
         cargo::call(
             "test --locked --release -p clearwell-sim --features planted --test planted --test scenarios",
