@@ -249,10 +249,11 @@ impl Holder {
 
     /// Takes from the store what a record makes old. Doing it too early or twice costs a hit and nothing else.
     pub(crate) fn make_old(&mut self, config: &Config, from: Peer, record: &Record, out: &mut Outbox) {
+        let mut untold = None;
         for name in record.old_names() {
             match self.names.get_mut(&name) {
                 // Only the owner's own stream ends an interest; a former owner's late words only take values away.
-                Some(interest) if interest.owner != from => {}
+                Some(interest) if interest.owner != from => continue,
                 Some(interest) if interest.since.is_none() => {
                     interest.last = interest.last.max(record.position);
                     interest.doubted = false;
@@ -260,7 +261,14 @@ impl Holder {
                 Some(_) => {
                     self.names.remove(&name);
                 }
-                None => {}
+                None => continue,
+            }
+            // A newer value than the change behind the record stays where it lies, and nobody tells of it any more.
+            if let Name::Key(key) = &name
+                && record.version.is_some()
+                && !self.follows.contains_key(&name.slot(config.slots))
+            {
+                untold = Some(Apply::Drop(vec![key.clone()]));
             }
         }
         if record.is_wide() {
@@ -274,6 +282,7 @@ impl Holder {
             self.doubt(from, reached, left, out);
         }
         out.apply.extend(invalidation(record).map(Apply::Invalidate));
+        out.apply.extend(untold);
     }
 
     /// Sends a heartbeat now.

@@ -46,11 +46,8 @@ impl Options {
             Planted::LeaseFromArrival => {
                 let late =
                     Weather { late_ppm: 100_000, late_us: 3 * SECOND, loss_ppm: 50_000, ..brisk_links() };
-                Options { weather: late, near: 4, writes_percent: 20, ..busy }.with_faults(
-                    ISOLATE | PAUSE,
-                    16,
-                    3 * SECOND,
-                )
+                let read = Options { writes_percent: 5, invalidates_percent: 1, ..crowded };
+                Options { weather: late, near: 4, ..read }.with_faults(ISOLATE | PAUSE, 16, 3 * SECOND)
             }
             Planted::HintDropped => {
                 Options { hints_most: 1, near: 4, ..busy }.with_faults(ISOLATE | CUTS, 16, 3 * SECOND)

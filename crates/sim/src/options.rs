@@ -46,7 +46,7 @@ pub struct Options {
     pub invalidates_percent: u32,
     /// How many of a hundred operations a client begins at another host.
     pub moves_percent: u32,
-    /// At how many hosts clients ask; 0 for all.
+    /// At how many hosts clients ask, near caches first; 0 for all.
     pub homes: u16,
     /// How many of a hundred writes go behind the cluster's back.
     pub behind_percent: u32,
@@ -174,8 +174,10 @@ impl Options {
             clients: 200,
             keys: 40,
             near: 20,
-            // Where many ask, copies lie.
-            homes: 12,
+            // Where many ask, copies lie, and whoever is cut off goes on asking.
+            homes: 24,
+            near_request_ms: 1_000,
+            statement_us: 2_000,
             writes_percent: 2,
             invalidates_percent: 1,
             gossip_start: false,

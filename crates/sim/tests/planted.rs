@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 200;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 18] = [
+const FOUND: [Planted; 19] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -21,6 +21,7 @@ const FOUND: [Planted; 18] = [
     Planted::EpochIgnored,
     Planted::NoGapDetection,
     Planted::LeaseFromArrival,
+    Planted::NoDriftMargin,
     Planted::FailoverAtOnce,
     Planted::ReplicaTrusted,
     Planted::HintDropped,

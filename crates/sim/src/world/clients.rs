@@ -228,8 +228,8 @@ impl World {
             |host: &crate::host::Host| host.state == State::Up && (reads || !host.is_near) && !host.leaves;
         let count = self.hosts.len();
         let home = match usize::from(self.options.homes) {
-            0 | 1 => home,
-            homes => (home % homes) * (count - 1) / (homes - 1),
+            0 => home,
+            homes => count - 1 - home % homes.min(count),
         };
         let host = (0..count).map(|step| (home + step) % count).find(|&host| fits(&self.hosts[host]));
         let Some(host) = host else {
