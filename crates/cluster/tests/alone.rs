@@ -69,3 +69,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_session_has_seen_what_only_the_floor_remembers() {
+    let mut member = alone(Millis(1));
+    let mut step = |input| {
+        let mut out = Outbox::default();
+        member.step(Millis(10), input, &mut out);
+        out
+    };
+    // More than the tail of four remembers.
+    for n in 0..9 {
+        let scope = Scope::Key(Box::from([b'k', n]));
+        step(Input::Request(Ticket(u64::from(n) + 1), invalidate(scope, true, false)));
+    }
+    let key = [b'k', 0].as_slice().into();
+    let read = request::Read { key, level: Level::Session, token: Token::default(), hold: false };
+    let asked = step(Input::Request(Ticket(100), Request::Read(read))).ask;
+    let [(job, Ask::Load { .. })] = &asked[..] else { panic!("{asked:?}") };
+    let found = step(Input::Done(*job, Outcome::Loaded { entry: None, stored: false })).answer;
+    let [(Ticket(100), Answer::Value { token, .. })] = &found[..] else { panic!("{found:?}") };
+    let seen = token.seen.values().copied().max().expect("the owner's place");
+    assert!(seen >= Position(1), "the key's invalidation was the first record: {token:?}");
+}

@@ -171,7 +171,7 @@ impl Options {
             faults,
             weather,
             slots: 1024,
-            clients: 200,
+            clients: (self.nodes / 5).clamp(20, 200),
             keys: 40,
             near: 20,
             // Where many ask, copies lie, and whoever is cut off goes on asking.

@@ -3,7 +3,7 @@
 use clearwell_sim::many::run_many;
 use clearwell_sim::options::Options;
 
-/// `CLEARWELL_NODES` nodes (1000 take a minute or two a seed), `CLEARWELL_ROUNDS` seeds from `CLEARWELL_SEED` on.
+/// `CLEARWELL_NODES` nodes (1000 take a minute a seed), `CLEARWELL_ROUNDS` seeds from `CLEARWELL_SEED` on.
 #[test]
 fn a_crowd_converges() {
     let number = |name, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);

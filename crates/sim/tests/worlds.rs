@@ -2,6 +2,7 @@
 
 use std::env;
 
+use clearwell_cluster::Planted;
 use clearwell_sim::many::run_many;
 use clearwell_sim::options::Options;
 use clearwell_sim::run::{Mask, run};
@@ -58,6 +59,15 @@ fn what_was_broken_once_stays_mended() {
     for seed in ONCE_BROKEN {
         let report = run(Options::draw(seed, 0, 60, None), Mask::default());
         assert_eq!(report.violations.first().map(|violation| &violation.text), None, "seed {seed}");
+    }
+}
+
+/// The same in worlds that lean to a planted bug, without the bug.
+#[test]
+fn what_was_broken_in_leaning_worlds_stays_mended() {
+    for (seed, bug) in [(40, Planted::LeaseFromArrival), (17, Planted::NoDriftMargin)] {
+        let report = run(Options::draw(seed, 0, 60, None).lean(bug), Mask::default());
+        assert_eq!(report.violations.first().map(|violation| &violation.text), None, "{bug:?}, seed {seed}");
     }
 }
 

@@ -258,3 +258,29 @@ impl Holder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::NodeId;
+    use crate::view::Seat;
+
+    #[test]
+    fn what_lies_in_doubt_is_asked_about_as_of_its_own_place() {
+        let [me, owner] = [1, 2].map(|node| Peer { node: NodeId(node), incarnation: 1 });
+        let view = View::first(vec![Seat { peer: owner, weight: 100 }], 0, 1);
+        let (config, now) = (Config::new(me), Millis(1));
+        let tag = Name::Tag(b"t".as_slice().into());
+        let mut holder = Holder::default();
+        holder.cover(now, &config, &view, tag.clone(), (owner, Position(7)));
+        // A newer value under the same name comes to be kept before the owner has answered.
+        holder.want(now, owner, tag.clone(), (owner, Position(9)));
+        let mut out = Outbox::default();
+        holder.enlist(now, &config, &view, &mut out);
+        let asked: BTreeMap<To, &Message> = out.send.iter().map(|(to, message)| (*to, message)).collect();
+        let Some(Message::Enlist(enlist)) = asked.get(&To::Peer(owner)) else { panic!("{:?}", out.send) };
+        assert_eq!(enlist.names, [(tag, owner, Position(7))]);
+    }
+}
