@@ -196,7 +196,7 @@ pub struct State {
     /// Up to here it does not remember.
     pub floor: Position,
     /// Keys whose writes are under way, with their intents.
-    pub intents: Vec<(Bytes, Position)>,
+    pub intents: Vec<(Bytes, (Peer, Position))>,
     /// Writes that the source does not have yet.
     pub journal: Vec<Entry>,
     /// Which transfer.

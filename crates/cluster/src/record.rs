@@ -6,7 +6,7 @@ use clearwell_engine::{Cause, Effect, Scope, Version};
 
 use crate::entry::{AsOf, Entry};
 use crate::name::{Bytes, Name};
-use crate::{Position, Slot};
+use crate::{Peer, Position, Slot};
 
 /// One place in an owner's log.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +46,8 @@ pub enum Change {
     Settle {
         /// The key.
         key: Bytes,
-        /// Where its intent stood.
-        intent: Position,
+        /// Whose log its intent stood in, and where.
+        intent: (Peer, Position),
     },
     /// A client gave a value that no source has. Replicas keep it, other holders drop theirs.
     Put {

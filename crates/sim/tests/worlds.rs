@@ -65,7 +65,9 @@ fn what_was_broken_once_stays_mended() {
 /// The same in worlds that lean to a planted bug, without the bug.
 #[test]
 fn what_was_broken_in_leaning_worlds_stays_mended() {
-    for (seed, bug) in [(40, Planted::LeaseFromArrival), (17, Planted::NoDriftMargin)] {
+    let once_broken =
+        [(40, Planted::LeaseFromArrival), (17, Planted::NoDriftMargin), (31, Planted::JournalAlone)];
+    for (seed, bug) in once_broken {
         let report = run(Options::draw(seed, 0, 60, None).lean(bug), Mask::default());
         assert_eq!(report.violations.first().map(|violation| &violation.text), None, "{bug:?}, seed {seed}");
     }

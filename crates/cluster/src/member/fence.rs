@@ -9,7 +9,7 @@ use super::route::Work;
 use super::takeover::Owned;
 use crate::outbox::{Ask, Outbox};
 use crate::record::Change;
-use crate::{Epoch, Position, Slot};
+use crate::{Epoch, Peer, Position, Slot};
 
 impl Member {
     /// Asks the sources to refuse former owners' statements where some may be under way.
@@ -65,7 +65,7 @@ impl Member {
                 (unflushed.flushing, unflushed.unclear) = (false, false);
             }
         }
-        let settled: Vec<(crate::Bytes, Slot, Position)> = self
+        let settled: Vec<(crate::Bytes, Slot, (Peer, Position))> = self
             .intents
             .iter()
             .map(|(key, open)| (key, self.slot(key), open))
@@ -74,15 +74,17 @@ impl Member {
                 let known = open
                     .iter()
                     .filter(|(peer, position)| *peer != self.me || self.unclear_intents.contains(position));
-                known.map(move |(_, position)| (key.clone(), slot, *position))
+                known.map(move |intent| (key.clone(), slot, *intent))
             })
             .collect();
         for (key, slot, intent) in settled {
             if let Some(open) = self.intents.get_mut(&key) {
-                open.retain(|(_, position)| *position != intent);
+                open.remove(&intent);
             }
             self.intents.retain(|_, open| !open.is_empty());
-            self.unclear_intents.remove(&intent);
+            if intent.0 == self.me {
+                self.unclear_intents.remove(&intent.1);
+            }
             self.append(Some(slot), Change::Settle { key, intent }, None, Cause::Write, 0, out);
         }
     }

@@ -60,7 +60,7 @@ impl Member {
             }
             Change::Settle { key, intent } => {
                 if let Some(open) = self.intents.get_mut(key) {
-                    open.retain(|(_, position)| position != intent);
+                    open.remove(intent);
                     if open.is_empty() {
                         self.intents.remove(key);
                     }

@@ -92,7 +92,7 @@ impl Member {
                 .intents
                 .iter()
                 .filter(|(key, _)| within(self.slot(key)))
-                .flat_map(|(key, open)| open.iter().map(|(_, position)| (key.clone(), *position)))
+                .flat_map(|(key, open)| open.iter().map(|intent| (key.clone(), *intent)))
                 .collect(),
             journal: self
                 .journal
@@ -127,8 +127,8 @@ impl Member {
         let within =
             |key: &crate::Bytes| state.slots.binary_search(&crate::slot::slot_of(key, view.slots)).is_ok();
         self.intents.retain(|key, _| !within(key));
-        for (key, position) in &state.intents {
-            self.intents.entry(key.clone()).or_default().insert((from, *position));
+        for (key, intent) in &state.intents {
+            self.intents.entry(key.clone()).or_default().insert(*intent);
         }
         self.take_journal((from, state.base), &state.slots, state.journal);
         let marks = self.holder.marks.entry(from).or_default();

@@ -158,7 +158,7 @@ impl Member {
             }
         }
         let slot = self.slot(key);
-        let change = Change::Settle { key: key.clone(), intent };
+        let change = Change::Settle { key: key.clone(), intent: (self.me, intent) };
         self.append(Some(slot), change, None, Cause::Write, 0, out).position
     }
 
