@@ -176,7 +176,6 @@ impl Options {
             near: 20,
             // Where many ask, copies lie, and whoever is cut off goes on asking.
             homes: 24,
-            near_request_ms: 1_000,
             statement_us: 2_000,
             writes_percent: 2,
             invalidates_percent: 1,
