@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::flight::Flights;
 use crate::hash::shard_of;
+use crate::order::{Log, Order};
 use crate::shard::{Cell, Shard, Tally};
 use crate::shared::Shared;
 use crate::{Millis, Seq};
@@ -62,6 +63,7 @@ pub struct Engine {
     cells: Box<[Cell]>,
     broom: Mutex<Broom>,
     horizon: Horizon,
+    log: Log,
     /// The shard that gives memory back next.
     reclaiming: std::sync::atomic::AtomicUsize,
 }
@@ -83,9 +85,17 @@ impl Engine {
             cells,
             broom: Mutex::default(),
             horizon: Horizon::default(),
+            log: Log::default(),
             reclaiming: std::sync::atomic::AtomicUsize::new(0),
             shared: Shared::new(config, seed),
         }
+    }
+
+    /// The same engine, for which `order` decides where the invalidations stand that puts and changes of keys bring about:
+    /// of what depends on the key, and of a key that is removed.
+    #[must_use]
+    pub fn ordered_by(self, order: Arc<dyn Order>) -> Engine {
+        Engine { log: Log(Some(order)), ..self }
     }
 
     /// The count of invalidations applied. A value that is loaded from now on may be filled with it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Cause, Effect, Event, Scope, Version};
+use clearwell_engine::{Cause, Effect, Event, Invalidation, Scope, Version};
 
 /// When an invalidation takes effect, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,18 @@ impl Request {
         if self.mode == Mode::Lazy { Effect::Stale } else { Effect::Gone }
     }
 
-    /// Each scope as the owner of its name is asked for it.
+    /// Each scope as a [`statement`].
     pub fn statements(self) -> impl Iterator<Item = Invalidate> {
         let effect = self.effect();
         let Request { scopes, cascade, cause, version, .. } = self;
-        let (wait, depth) = (false, 0);
-        scopes.into_iter().map(move |scope| {
-            let scope = Arc::new(scope);
-            Invalidate { scope, effect, cascade, cause, version, wait, depth }
-        })
+        scopes
+            .into_iter()
+            .map(move |scope| statement(Invalidation { scope, effect, cascade, version, cause }))
     }
+}
+
+/// An invalidation, as the owner of its scope's name is asked for it.
+pub fn statement(invalidation: Invalidation) -> Invalidate {
+    let Invalidation { scope, effect, cascade, version, cause } = invalidation;
+    Invalidate { scope: Arc::new(scope), effect, cascade, cause, version, wait: false, depth: 0 }
 }

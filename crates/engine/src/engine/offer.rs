@@ -81,6 +81,7 @@ impl Engine {
             }
             Decision::Refuse { drop_stored } => {
                 if let Some(place) = shard.find(hash, key).filter(|_| drop_stored) {
+                    self.log.doubt(key, now);
                     self.take_away(cell, &mut shard, place, Leaving::Invalidated);
                 }
                 self.discard(incoming);

@@ -35,7 +35,7 @@ impl Engine {
         let hash = incoming.hash;
         // The edges stand before the marks are looked at, so that a cascade either follows them or refuses this.
         let seq = enter_newer(&self.shared, |seq| {
-            self.cascade_from(incoming.key(), seq);
+            self.cascade_from(incoming.key(), seq, now);
             names.relink(incoming.key(), incoming.held());
             enter_all(incoming.held(), seq)
         });
@@ -46,8 +46,17 @@ impl Engine {
         stored
     }
 
-    /// Invalidates what depends on a key that is being written.
-    fn cascade_from(&self, key: &[u8], seq: Seq) {
+    /// Invalidates what depends on a key that is being written. A key on which nothing depends needs no place: nothing is
+    /// taken away.
+    fn cascade_from(&self, key: &[u8], seq: Seq, now: Millis) {
+        if self.shared.names.is_live(key) {
+            self.log.dependents(key, now);
+            self.cascade_ordered(key, seq);
+        }
+    }
+
+    /// The same, when it has its place.
+    fn cascade_ordered(&self, key: &[u8], seq: Seq) {
         let shared = &self.shared;
         if shared.names.is_live(key) {
             shared.names.cascade(&[(Kind::Dependency, key)], seq, Effect::Gone, &shared.counter);
@@ -94,7 +103,7 @@ impl Engine {
                 Ok(None)
             }
             (Change::Remove, _) => {
-                self.remove_key(cell, shard, key);
+                self.remove_key(cell, shard, key, now);
                 Ok(None)
             }
             (Change::Put(draft), _) => self.put_held(cell, shard, key, &draft, now),
@@ -105,7 +114,7 @@ impl Engine {
             (Change::Value(value), Some(place)) => {
                 self.check_size(key, &Draft { value: Some(&value), ..Draft::default() })?;
                 let seq = enter_newer(&self.shared, |seq| {
-                    self.cascade_from(key, seq);
+                    self.cascade_from(key, seq, now);
                     shard.reenter(place, seq)
                 });
                 shard.set_value(place, blob(key, Some(&value)), seq, now);
@@ -115,14 +124,15 @@ impl Engine {
     }
 
     /// A client's removal, which every load in flight is older than.
-    fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8]) {
+    fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8], now: Millis) {
         let hash = self.shared.hasher.hash(key);
+        self.log.removal(key, now);
         let seq = self.shared.counter.next();
         if let Some(place) = shard.find(hash, key) {
             self.take_away(cell, shard, place, Leaving::Removed);
         }
         shard.marks.raise(hash, Last::at(seq, Effect::Gone));
-        self.cascade_from(key, seq);
+        self.cascade_ordered(key, seq);
     }
 
     /// A put while the key's shard is held.

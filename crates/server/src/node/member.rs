@@ -2,13 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use clearwell_cluster::request::{Done, Invalidate};
-use clearwell_cluster::{Answer, Apply, Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
-use clearwell_engine::Millis;
+use clearwell_cluster::request::Invalidate;
+use clearwell_cluster::{
+    Answer, Apply, Config, Input, Member, NodeId, Outbox, Peer, Position, Request, Start, Ticket,
+};
+use clearwell_engine::{Invalidation, Millis, Order};
 use parking_lot::Mutex;
 
 use super::news::Happened;
 use super::{Node, Reached};
+use crate::road;
 
 /// The log remembers no names: the engine has marks of its own, and these would answer for loads that the member is asked
 /// for and for holders of copies on other nodes. There are none.
@@ -48,8 +51,23 @@ impl Part {
         out
     }
 
-    fn ticket(&self) -> Ticket {
-        Ticket(self.tickets.fetch_add(1, Relaxed) + 1)
+    /// What the member wants done for an invalidation, and where it stands in the log.
+    fn ask(&self, now: Millis, statement: Invalidate) -> (Vec<Apply>, Position) {
+        let ticket = Ticket(self.tickets.fetch_add(1, Relaxed) + 1);
+        let mut out = self.step(now, Input::Request(ticket, Request::Invalidate(statement)));
+        let apply = std::mem::take(&mut out.apply);
+        let position = acknowledged(&out, ticket);
+        said(out);
+        (apply, position)
+    }
+}
+
+/// A value that only memory holds is written: what depends on it is old from this record on. The engine asks under the
+/// key's lock and carries the record out in one step with the value, so that nobody sees the one without the other.
+impl Order for Part {
+    fn order(&self, invalidation: Invalidation, now: Millis) {
+        let (apply, _) = self.ask(now, road::statement(invalidation));
+        debug_assert!(matches!(&apply[..], [Apply::Invalidate(_)]), "{apply:?}");
     }
 }
 
@@ -57,10 +75,9 @@ impl Node {
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
     pub(super) fn order(&self, statement: Invalidate) -> Reached {
         let now = self.clock.now();
-        let ticket = self.part.ticket();
-        let mut out = self.part.step(now, Input::Request(ticket, Request::Invalidate(statement)));
-        let mut reached = Reached::default();
-        for apply in out.apply.drain(..) {
+        let (apply, ordered) = self.part.ask(now, statement);
+        let mut reached = Reached { ordered, ..Reached::default() };
+        for apply in apply {
             let Apply::Invalidate(invalidation) = apply else {
                 unreachable!("the member is asked for invalidations only: it knows of no value");
             };
@@ -70,18 +87,17 @@ impl Node {
             let told = Happened::Invalidated { invalidation, reached: applied.reached };
             reached.position = self.news.tell(now, told);
         }
-        reached.ordered =
-            acknowledged(&out, ticket).ordered.last().map(|(_, position)| *position).unwrap_or_default();
-        said(out);
         reached
     }
 }
 
-/// The member's word on what it was asked for.
-fn acknowledged(out: &Outbox, ticket: Ticket) -> &Done {
+/// The member's word on what it was asked for: its place in the log.
+fn acknowledged(out: &Outbox, ticket: Ticket) -> Position {
     let answer = out.answer.iter().find(|(answered, _)| *answered == ticket);
     match answer {
-        Some((_, Answer::Invalidated(done))) => done,
+        Some((_, Answer::Invalidated(done))) => {
+            done.ordered.last().map(|&(_, position)| position).unwrap_or_default()
+        }
         // It owns every slot, its own vote renews its lease in the step that needs it, and no replica is waited for.
         other => unreachable!("a cluster of one answers in the same step, and refuses nothing: {other:?}"),
     }

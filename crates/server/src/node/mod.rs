@@ -61,7 +61,7 @@ pub struct Node {
     rules: FeedRules,
     sources: Sources,
     /// Decides the order of all invalidations.
-    part: Part,
+    part: Arc<Part>,
     held: Mutex<Held>,
     turns: Turns,
     /// Where loads run, so that they outlive whoever asked.

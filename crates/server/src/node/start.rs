@@ -76,12 +76,13 @@ impl Node {
         let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
         let (clock, run_id) = (Clock::new(), fastrand::u64(..));
+        let part = Arc::new(Part::begin(run_id, clock.now()));
         let node = Arc::new(Node {
-            engine: Engine::new(engine, fastrand::u64(..)),
+            engine: Engine::new(engine, fastrand::u64(..)).ordered_by(part.clone()),
             keyspaces,
             rules: feeds,
             sources: sources.clone(),
-            part: Part::begin(run_id, clock.now()),
+            part,
             clock,
             news: News::new(),
             config: Arc::new(config),

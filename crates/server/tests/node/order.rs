@@ -2,7 +2,7 @@
 
 use clearwell::node::{Demand, Node, Put};
 use clearwell::road::{Mode, Request};
-use clearwell_engine::{Cause, Event, Glob, Origin, Scope, Seq};
+use clearwell_engine::{Cause, Change, Event, Glob, Origin, Scope, Seq};
 
 use crate::source::Scripted;
 
@@ -53,6 +53,48 @@ async fn every_cause_and_every_scope_has_a_place_in_the_log() {
     records(&node, "removals in memory", 2);
     node.event(deployed());
     records(&node, "an event", 1);
+}
+
+/// What only memory holds is written inside the engine, under the key's lock; what is taken away by it has its place as well.
+#[tokio::test]
+async fn what_a_write_into_memory_takes_away_has_a_place_in_the_log() {
+    let (node, _source) = Scripted::node();
+    let mut before = next(&node);
+    let mut records = |node: &Node, what: &str, expected: u64| {
+        let after = next(node);
+        assert_eq!(after - before - 1, expected, "{what}");
+        before = after;
+    };
+    let put = |dependencies: &[&[u8]]| Put {
+        value: b"1".to_vec(),
+        dependencies: dependencies.iter().map(|&name| name.into()).collect(),
+        ..Put::default()
+    };
+    let set = async |key: &[u8], put| node.set(key, put, Origin::default()).wait().await.expect("stored");
+    let is_there = async |key| node.read(key, Demand::PLAIN).wait().await.expect("an answer").value.is_some();
+    set(b"page", put(&[b"part"])).await;
+    set(b"other", put(&[])).await;
+    set(b"other", put(&[])).await;
+    records(&node, "nothing depends on what was written", 0);
+
+    set(b"part", put(&[])).await;
+    records(&node, "a SET, by which another entry is old", 1);
+    assert!(!is_there(b"page").await);
+    set(b"page", put(&[b"part"])).await;
+    let now = node.clock.now();
+    node.update(b"part", now, |_| (Change::Value(b"2".to_vec()), ())).expect("it fits");
+    records(&node, "a command that looks first, by which another entry is old", 1);
+    assert!(!is_there(b"page").await);
+
+    set(b"page", put(&[b"part"])).await;
+    node.update(b"part", now, |_| (Change::Keep, ())).expect("nothing to do");
+    records(&node, "a command that looks and changes nothing", 0);
+    node.update(b"part", now, |_| (Change::Remove, ())).expect("removed");
+    records(&node, "a removal by a command that looks first, with what depends on it", 1);
+    assert!(!is_there(b"page").await);
+    let began = node.lease(node.engine.seq());
+    node.fill(b"part", &began, put(&[])).expect("filled");
+    records(&node, "a fill", 0);
 }
 
 #[tokio::test]
