@@ -23,7 +23,9 @@ pub fn run() -> Result<(), String> {
     steps.run("documentation", documentation)?;
     steps.run("unit tests", || cargo::call("test --workspace --locked --lib --bins"))?;
     steps.run("examples in the documentation", || cargo::call("test --workspace --locked --doc"))?;
-    steps.run("release build", || cargo::call("build --workspace --locked --release --lib --bins --examples --test *"))?;
+    steps.run("release build", || {
+        cargo::call("build --workspace --locked --release --lib --bins --examples --test *")
+    })?;
     steps.run("examples", examples)?;
     let worlds = FreshWorlds::begin()?;
     steps.run("tests", || cargo::call("test --workspace --locked --release --test *"))?;

@@ -114,6 +114,26 @@ fn a_cascade_crosses_nodes() {
     assert!(!world.holds(5, &b, Level::Weak) && !world.holds(4, &c, Level::Weak));
 }
 
+/// Who holds only the last of a chain does not know that the pattern covers its beginning.
+#[test]
+fn a_pattern_cascades_across_nodes() {
+    let mut world = World::new(5, 1);
+    let (a, b, c) = (world.name_at(1, "a"), world.name_at(2, "b"), world.name_at(3, "c"));
+    world.set_source(&a, "1", &[], &[]);
+    world.set_source(&b, "1", &[], &[&a]);
+    world.set_source(&c, "1", &[], &[&b]);
+    for _ in 0..3 {
+        for (node, key) in [(2, &b), (4, &c)] {
+            world.read(node, key, BOUND);
+            world.run(100);
+        }
+    }
+    assert!(world.holds(4, &c, BOUND) && !world.holds(4, &b, Level::Weak));
+    world.invalidate(5, Scope::Prefix((*bytes(&a)).into()), false);
+    world.run(200);
+    assert!(!world.holds(2, &b, Level::Weak) && !world.holds(4, &c, Level::Weak));
+}
+
 #[test]
 fn a_failover_goes_on_warm_and_loses_nothing_acknowledged() {
     let mut world = World::new(5, 1);

@@ -140,10 +140,12 @@ impl Store {
             }
             Scope::Pattern(glob) => {
                 self.mark(Mark::Everything);
+                self.name_covered(names, |name| glob.matches(name));
                 self.take(what.effect, names, None, |entry| glob.matches(&entry.key));
             }
             Scope::Prefix(prefix) => {
                 self.mark(Mark::Everything);
+                self.name_covered(names, |name| name.starts_with(prefix));
                 self.take(what.effect, names, None, |entry| entry.key.starts_with(prefix));
             }
             Scope::Event(event) => {
@@ -153,6 +155,16 @@ impl Store {
             Scope::Everything => {
                 self.mark(Mark::Everything);
                 self.take(what.effect, names, None, |_| true);
+            }
+        }
+    }
+
+    /// What is depended on here may itself lie elsewhere.
+    fn name_covered(&self, names: &mut Vec<Bytes>, covers: impl Fn(&[u8]) -> bool) {
+        let depended_on = self.held.iter().flatten().flat_map(|held| held.entry.dependencies.iter());
+        for name in depended_on.filter(|name| covers(name)) {
+            if !names.contains(name) {
+                names.push(name.clone());
             }
         }
     }

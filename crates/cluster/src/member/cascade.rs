@@ -14,7 +14,7 @@ use super::route::Origin;
 use crate::Entry;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
-use crate::record::Change;
+use crate::record::{Change, Record};
 use crate::request::Invalidate;
 
 /// How many edges a word may go; then everything is invalidated, because a limit must not be a hole.
@@ -53,6 +53,17 @@ impl Edges {
         }
     }
 
+    /// The names that a pattern covers.
+    fn covered(&self, scope: &Scope) -> Vec<Bytes> {
+        let covers = |name: &&Bytes| match scope {
+            Scope::Pattern(glob) => glob.matches(name),
+            Scope::Prefix(prefix) => name.starts_with(prefix),
+            // What depends on the entries of an event is found where those lie; everything leaves nothing.
+            _ => false,
+        };
+        self.dependents.keys().filter(covers).cloned().collect()
+    }
+
     fn take(&mut self, name: &Bytes) -> Vec<Bytes> {
         let keys: Vec<Bytes> = self.dependents.get(name).into_iter().flatten().cloned().collect();
         for key in &keys {
@@ -63,6 +74,14 @@ impl Edges {
 }
 
 impl Member {
+    /// A pattern was invalidated: so are the keys of this owner that depend on what it covers.
+    pub(super) fn cascade_wide(&mut self, record: &Record, out: &mut Outbox) {
+        let Change::Invalidate { scope, cascade: true, .. } = &record.change else { return };
+        for name in self.edges.covered(scope) {
+            self.cascade(&name, record.depth, out);
+        }
+    }
+
     /// A name was invalidated: so are the keys of this owner that depend on it.
     pub(super) fn cascade(&mut self, name: &Bytes, depth: u8, out: &mut Outbox) {
         let keys = self.edges.take(name);

@@ -61,6 +61,9 @@ impl Member {
             self.forget_shown(name, &record);
             self.cascade(name.bytes(), depth, out);
         }
+        if record.is_wide() {
+            self.cascade_wide(&record, out);
+        }
         record
     }
 
