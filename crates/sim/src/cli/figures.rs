@@ -23,7 +23,7 @@ pub fn show(args: &Args) -> ExitCode {
 
 fn invalidations(args: &Args, nodes: u16, readers: &[usize]) {
     if !args.json {
-        println!(
+        print_line!(
             "{nodes} nodes | holders | records | confirmations | others | messages a holder | forwarding"
         );
     }
@@ -33,15 +33,19 @@ fn invalidations(args: &Args, nodes: u16, readers: &[usize]) {
         let what = if by_tag { "tag" } else { "key" };
         let ratio = seen.ratio();
         match args.json {
-            true => println!(
+            true => print_line!(
                 "{}",
                 json!({"nodes": nodes, "of": what, "holders": seen.holders, "records": seen.records,
                     "confirmations": seen.confirmations, "others": seen.others, "forwarding": seen.forwarding,
                     "ratio": ratio})
             ),
-            false => println!(
+            false => print_line!(
                 "{what} | {} | {} | {} | {} | {ratio:.2} | {}",
-                seen.holders, seen.records, seen.confirmations, seen.others, seen.forwarding
+                seen.holders,
+                seen.records,
+                seen.confirmations,
+                seen.others,
+                seen.forwarding
             ),
         }
     }
@@ -50,14 +54,17 @@ fn invalidations(args: &Args, nodes: u16, readers: &[usize]) {
 fn idle_traffic(args: &Args, nodes: u16) {
     let seen = idle(nodes);
     match args.json {
-        true => println!(
+        true => print_line!(
             "{}",
             json!({"nodes": nodes, "idleMessages": seen.messages, "idleBytes": seen.bytes,
                 "busiest": seen.busiest, "kinds": seen.kinds})
         ),
-        false => println!(
+        false => print_line!(
             "{nodes} nodes, idle: {:.1} messages and {:.0} bytes a second from each, {:.1} messages from the busiest; {:.2?}",
-            seen.messages, seen.bytes, seen.busiest, seen.kinds
+            seen.messages,
+            seen.bytes,
+            seen.busiest,
+            seen.kinds
         ),
     }
 }
@@ -66,13 +73,16 @@ fn cut(args: &Args) {
     let seen = after_cut(100_000);
     let percent = 100.0 * seen.bytes as f64 / seen.entry_bytes.max(1) as f64;
     match args.json {
-        true => println!(
+        true => print_line!(
             "{}",
             json!({"entries": seen.entries, "changed": seen.changed, "bytes": seen.bytes, "percent": percent, "kept": seen.kept})
         ),
-        false => println!(
+        false => print_line!(
             "a near cache of {} entries, {} changed in a cut of 60 s: {} bytes transferred ({percent:.2} %), {} entries kept",
-            seen.entries, seen.changed, seen.bytes, seen.kept
+            seen.entries,
+            seen.changed,
+            seen.bytes,
+            seen.kept
         ),
     }
 }

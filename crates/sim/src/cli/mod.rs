@@ -1,12 +1,18 @@
 //! What the command line offers.
 
+macro_rules! print_line {
+    ($($text:tt)*) => { $crate::cli::print(format_args!($($text)*)) };
+}
+
 mod figures;
 mod planted;
 mod scenario;
 mod seeds;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::{Parser, Subcommand};
 use clearwell_sim::options::Options;
@@ -104,6 +110,19 @@ impl Args {
             (false, false) => drawn,
         }
     }
+}
+
+/// What a shell says of a process that SIGPIPE ended.
+const NOBODY_READS: i32 = 128 + 13;
+
+/// Prints a line. When nobody reads any more the process ends, as others do in a pipe.
+fn print(text: fmt::Arguments<'_>) {
+    let Err(error) = writeln!(io::stdout(), "{text}") else { return };
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        process::exit(NOBODY_READS);
+    }
+    eprintln!("cannot write: {error}");
+    process::exit(1);
 }
 
 /// Does what was asked for.

@@ -35,7 +35,7 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
         return shares(args, &bugs);
     }
     if !args.json {
-        println!("| planted bug | seed | checker | what it saw |\n| --- | --- | --- | --- |");
+        print_line!("| planted bug | seed | checker | what it saw |\n| --- | --- | --- | --- |");
     }
     let bar = bar(bugs.len() as u64);
     let mut missed = 0;
@@ -45,13 +45,13 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
         bar.suspend(|| match (args.json, found.seed) {
             (true, seed) => {
                 let bug = format!("{bug:?}");
-                println!(
+                print_line!(
                     "{}",
                     json!({"bug": bug, "seed": seed, "checker": found.checker, "text": found.text})
                 );
             }
-            (false, Some(seed)) => println!("| {bug:?} | {seed} | {} | {} |", found.checker, found.text),
-            (false, None) => println!("| {bug:?} | not in {} | | |", args.seeds),
+            (false, Some(seed)) => print_line!("| {bug:?} | {seed} | {} | {} |", found.checker, found.text),
+            (false, None) => print_line!("| {bug:?} | not in {} | | |", args.seeds),
         });
         bar.inc(1);
     }
@@ -60,10 +60,10 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
 }
 
 fn shares(args: &Args, bugs: &[Planted]) -> ExitCode {
-    println!("| planted bug | of {} seeds with it | without it |\n| --- | --- | --- |", args.seeds);
+    print_line!("| planted bug | of {} seeds with it | without it |\n| --- | --- | --- |", args.seeds);
     for &bug in bugs {
         let (with, without) = share(bug, args.seeds, args.nodes, args.seconds);
-        println!("| {bug:?} | {with} | {without} |");
+        print_line!("| {bug:?} | {with} | {without} |");
     }
     ExitCode::SUCCESS
 }

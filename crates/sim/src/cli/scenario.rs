@@ -13,7 +13,7 @@ pub fn one(path: &Path) -> ExitCode {
         Err(wrong) => return fail(&wrong),
     };
     let played = scenario.play(None);
-    played.lines.iter().for_each(|line| println!("{line}"));
+    played.lines.iter().for_each(|line| print_line!("{line}"));
     played.broken.iter().for_each(|line| eprintln!("{}: {line}", path.display()));
     if played.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -25,7 +25,7 @@ pub fn all(folder: &Path, record: bool) -> ExitCode {
         Err(error) => return fail(&format!("{}: {error}", folder.display())),
     };
     let failed = paths.iter().filter(|path| !check(path, record)).count();
-    println!("{} scenarios, {failed} failed", paths.len());
+    print_line!("{} scenarios, {failed} failed", paths.len());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -34,22 +34,22 @@ fn check(path: &Path, record: bool) -> bool {
     let scenario = match read(path) {
         Ok(scenario) => scenario,
         Err(wrong) => {
-            println!("{wrong}");
+            print_line!("{wrong}");
             return false;
         }
     };
     let played = scenario.play(None);
-    played.broken.iter().for_each(|line| println!("{name}: {line}"));
+    played.broken.iter().for_each(|line| print_line!("{name}: {line}"));
     let same = scenario.recorded.as_deref().map(str::trim_end) == Some(&played.lines.join("\n"));
     if same || !played.broken.is_empty() {
         return played.broken.is_empty();
     }
     match record {
         true => match fs::write(path, scenario.recorded_as(&played)) {
-            Ok(()) => println!("{name}: recorded"),
-            Err(error) => println!("{name}: {error}"),
+            Ok(()) => print_line!("{name}: recorded"),
+            Err(error) => print_line!("{name}: {error}"),
         },
-        false => println!(
+        false => print_line!(
             "{name}: it went otherwise than recorded; look with `scenario {name}`, keep it with --record"
         ),
     }

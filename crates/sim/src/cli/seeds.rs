@@ -17,8 +17,8 @@ pub fn many(args: &Args) -> ExitCode {
     let until = args.minutes.map(|minutes| Duration::from_secs(minutes * 60));
     match until {
         _ if args.json => {}
-        Some(_) => println!("seeds from {} on", args.from),
-        None => println!("seeds {} to {}", args.from, args.from + args.seeds.saturating_sub(1)),
+        Some(_) => print_line!("seeds from {} on", args.from),
+        None => print_line!("seeds {} to {}", args.from, args.from + args.seeds.saturating_sub(1)),
     }
     let bar = until.map_or_else(|| bar(args.seeds), bar_of_time);
     let began = Instant::now();
@@ -37,7 +37,7 @@ pub fn many(args: &Args) -> ExitCode {
     bar.finish_and_clear();
     summary(args, &sum, began);
     if let Some(first) = sum.failed.first().filter(|_| !args.json) {
-        println!("\nthe first of them, made small:");
+        print_line!("\nthe first of them, made small:");
         story(args, first.seed);
     }
     if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -57,8 +57,10 @@ fn bar_of_time(time: Duration) -> ProgressBar {
 fn say(args: &Args, report: &Report, checker: &str, text: &str) {
     let (seed, count) = (report.seed, report.violations.len());
     match args.json {
-        true => println!("{}", json!({"seed": seed, "violations": count, "checker": checker, "text": text})),
-        false => println!("seed {seed}: {count} violations, first {checker}: {text}"),
+        true => {
+            print_line!("{}", json!({"seed": seed, "violations": count, "checker": checker, "text": text}))
+        }
+        false => print_line!("seed {seed}: {count} violations, first {checker}: {text}"),
     }
 }
 
@@ -72,10 +74,10 @@ fn summary(args: &Args, sum: &Sum, began: Instant) {
             "messages": sum.messages, "oldestBoundedMs": oldest_ms, "cpuSeconds": cpu, "seedsPerCpuSecond": rate,
             "hash": format!("{:016x}", sum.hash),
         });
-        println!("{line}");
+        print_line!("{line}");
         return;
     }
-    println!(
+    print_line!(
         "{} seeds of {} s, {} failed; {} operations ({} done), {} steps, {} messages",
         sum.seeds,
         args.seconds,
@@ -85,24 +87,28 @@ fn summary(args: &Args, sum: &Sum, began: Instant) {
         sum.steps,
         sum.messages
     );
-    println!("the oldest that reads bounded by {BOUNDS_MS:?} ms saw: {oldest_ms:.3?} ms");
+    print_line!("the oldest that reads bounded by {BOUNDS_MS:?} ms saw: {oldest_ms:.3?} ms");
     let wall = began.elapsed().as_secs_f64();
-    println!("{wall:.1} s, {cpu:.1} CPU seconds, {rate:.1} seeds per CPU second; hash {:016x}", sum.hash);
+    print_line!("{wall:.1} s, {cpu:.1} CPU seconds, {rate:.1} seeds per CPU second; hash {:016x}", sum.hash);
 }
 
 /// Runs one seed; tells its story when it fails or when that is wanted.
 pub fn one(args: &Args, seed: u64) -> ExitCode {
-    println!("seed {seed}");
+    print_line!("seed {seed}");
     if let Some(key) = &args.story {
         for (at, line) in tell(args.world(seed), Mask::default(), trace(args, key.parse().ok()), u64::MAX) {
-            println!("{:12.6}  {line}", at as f64 / 1e6);
+            print_line!("{:12.6}  {line}", at as f64 / 1e6);
         }
         return ExitCode::SUCCESS;
     }
     let report = run(args.world(seed), Mask::default());
-    println!(
+    print_line!(
         "{} operations ({} done), {} steps, {} messages, hash {:016x}",
-        report.ops, report.done, report.steps, report.messages, report.hash
+        report.ops,
+        report.done,
+        report.steps,
+        report.messages,
+        report.hash
     );
     if report.violations.is_empty() {
         return ExitCode::SUCCESS;
@@ -119,14 +125,14 @@ fn story(args: &Args, seed: u64) {
     let report = run(options.clone(), Mask::default());
     let small = shrink(options, report, TRIES);
     let Some(violation) = small.report.violations.first() else { return };
-    println!("{} nodes, {} near caches; what has to go wrong:", small.options.nodes, small.options.near);
-    small.faults().for_each(|fault| println!("  {fault}"));
+    print_line!("{} nodes, {} near caches; what has to go wrong:", small.options.nodes, small.options.near);
+    small.faults().for_each(|fault| print_line!("  {fault}"));
     let lines = tell(small.options.clone(), small.mask.clone(), trace(args, violation.key), until(violation));
-    println!("what happened to its key at last:");
+    print_line!("what happened to its key at last:");
     for (at, line) in &lines[lines.len().saturating_sub(args.lines)..] {
-        println!("{:12.6}  {line}", *at as f64 / 1e6);
+        print_line!("{:12.6}  {line}", *at as f64 / 1e6);
     }
-    println!("{}: {}", violation.checker, violation.text);
+    print_line!("{}: {}", violation.checker, violation.text);
 }
 
 /// What is wrong at the end shows at the end only.
