@@ -20,7 +20,8 @@ pub struct Found {
 }
 
 fn world(bug: Planted, seed: u64, nodes: u16, seconds: u64, planted: Option<Planted>) -> Report {
-    run(Options::draw(seed, nodes, seconds, planted).lean(bug), Mask::default())
+    let drawn = Options::draw(seed, nodes, seconds, planted);
+    run(if nodes >= Options::CROWD { drawn.crowd() } else { drawn.lean(bug) }, Mask::default())
 }
 
 /// What says that a promise was broken; that somebody was refused for too long does not.

@@ -5,6 +5,7 @@
 
 pub mod check;
 mod clock;
+mod crowd;
 mod disk;
 mod events;
 pub mod fault;

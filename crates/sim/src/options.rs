@@ -1,6 +1,6 @@
 //! What kind of world a seed makes. Not every fault is in each: a world with few kinds lets each do its worst.
 
-use crate::fault::{self, Fault, Taste, What};
+use crate::fault::{self, Fault, Taste};
 use crate::network::Weather;
 use crate::queue::Micros;
 use crate::rng::Rng;
@@ -8,6 +8,9 @@ use clearwell_cluster::Planted;
 
 /// A second.
 pub const SECOND: Micros = 1_000_000;
+
+/// How long a client waits for an answer, where nothing else is said.
+pub const PATIENCE: Micros = 12 * SECOND;
 
 /// All that distinguishes one world from another.
 #[derive(Debug, Clone)]
@@ -48,6 +51,16 @@ pub struct Options {
     pub moves_percent: u32,
     /// At how many hosts clients ask, near caches first; 0 for all.
     pub homes: u16,
+    /// How many of a hundred reads are bounded, where that is not drawn.
+    pub bounded_percent: Option<u32>,
+    /// How many of a hundred invalidations are wide, where that is not drawn.
+    pub wide_percent: Option<u32>,
+    /// So many of the clients change things; the others only read, and fill what they missed.
+    pub writers: u16,
+    /// How many of a hundred operations of those change something while a cut is young, where it differs.
+    pub burst_percent: Option<u32>,
+    /// How long a client waits for what it reads.
+    pub patience: Micros,
     /// How many of a hundred writes go behind the cluster's back.
     pub behind_percent: u32,
     /// How many in a million statements fail or stay unanswered in ordinary times.
@@ -114,6 +127,11 @@ impl Options {
             invalidates_percent: 4,
             moves_percent: 15,
             homes: 0,
+            bounded_percent: None,
+            wide_percent: None,
+            writers: u16::MAX,
+            burst_percent: None,
+            patience: PATIENCE,
             behind_percent: *rng.pick(&[0, 20, 50]),
             source_ppm: *rng.pick(&[0, 0, 20_000]),
             statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
@@ -150,38 +168,6 @@ impl Options {
             late_us: *rng.pick(&[20_000, 500_000, 3 * SECOND]),
             delay_us: *rng.pick(&[100, 500, 5_000]),
             jitter_us: *rng.pick(&[200, 2_000, 20_000]),
-        }
-    }
-
-    /// A world of hundreds of nodes: a tenth of them crash, the rest is cut in two for a while, everything else is usual.
-    #[must_use]
-    pub fn crowd(self) -> Options {
-        let mut rng = Rng::new(self.seed, 5);
-        let nodes = u64::from(self.nodes);
-        let crash = |rng: &mut Rng| {
-            let what = What::Crash { host: rng.below(nodes) as u16, outputs: rng.below(5) as u8, disk: true };
-            Fault { at: rng.range(5, 15) * SECOND, us: rng.range(1, 15) * SECOND, what }
-        };
-        let mut faults: Vec<Fault> = (0..nodes / 10).map(|_| crash(&mut rng)).collect();
-        let side = rng.next() & rng.next();
-        faults.push(Fault { at: 12 * SECOND, us: 12 * SECOND, what: What::Cut { side, one_way: false } });
-        faults.sort_by_key(|fault| fault.at);
-        let weather = Weather { loss_ppm: 1_000, delay_us: 200, jitter_us: 2_000, ..Weather::default() };
-        Options {
-            faults,
-            weather,
-            slots: 1024,
-            clients: (self.nodes / 5).clamp(20, 200),
-            keys: 40,
-            near: 20,
-            // Where many ask, copies lie, and whoever is cut off goes on asking.
-            homes: 24,
-            statement_us: 2_000,
-            writes_percent: 2,
-            invalidates_percent: 1,
-            gossip_start: false,
-            replicas: 2,
-            ..self
         }
     }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod carry;
 mod clients;
+mod deeds;
 mod faults;
 mod feed;
 mod happening;

@@ -54,3 +54,11 @@ fn planted_bugs_are_found() {
     let missed = missed.into_inner().expect("no thread panics with the lock");
     assert!(missed.is_empty(), "not found in {most} seeds: {missed:?}");
 }
+
+/// A crowd is hard on the bound: copies that nothing proves, and holders that nobody waits for, are seen in the first.
+#[test]
+fn a_crowd_shows_what_breaks_its_bound() {
+    for bug in [Planted::ReplicaTrusted, Planted::ReadLeaseIgnored] {
+        assert!(hunt(bug, 1, 100, 20).seed.is_some(), "{bug:?}");
+    }
+}

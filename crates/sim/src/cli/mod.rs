@@ -36,7 +36,7 @@ pub struct Args {
     /// One seed alone; when it fails it is shrunk and told as a story.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Nodes at the start; the seed decides (3 to 30) when left out. From 100 on, a tenth of them crash and the rest is cut in two.
+    /// Nodes at the start; the seed decides (3 to 30) when left out. From 100 on, a tenth of them crash and the rest is cut in two, three times.
     #[arg(long, default_value_t = 0)]
     pub nodes: u16,
     /// Simulated seconds: faults for six tenths of them, then healing.
@@ -104,11 +104,7 @@ impl Args {
             Some(bug) => drawn.lean(bug),
             None => drawn,
         };
-        match (self.calm, self.nodes >= 100) {
-            (true, _) => drawn.calm(),
-            (false, true) => drawn.crowd(),
-            (false, false) => drawn,
-        }
+        if self.calm { drawn.calm() } else { drawn.crowd_when_large() }
     }
 }
 

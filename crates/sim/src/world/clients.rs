@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use clearwell_cluster::request::Strategy;
-use clearwell_cluster::{FillLease, Level, Token};
+use clearwell_cluster::{FillLease, Token};
 use clearwell_engine::{Glob, Scope};
 
 use super::{Happening, World};
-use crate::check::BOUNDS_MS;
 use crate::history::{Covered, Deed, Got, Op};
 use crate::host::State;
 use crate::names::{Class, KeyId, Names};
-use crate::options::SECOND;
+use crate::options::{PATIENCE, SECOND};
 use crate::queue::Micros;
 use crate::rng::{Rng, mix};
 use crate::seen::Seen;
@@ -52,9 +50,6 @@ pub fn scope_of(names: &Names, covered: Covered) -> Arc<Scope> {
         Covered::Everything => Scope::Everything,
     })
 }
-
-/// How long a client waits for an answer.
-const PATIENCE: Micros = 12 * SECOND;
 
 impl World {
     pub(super) fn begin_clients(&mut self) {
@@ -103,51 +98,13 @@ impl World {
         self.queue.push(self.now + think, Happening::ClientTurn(index));
     }
 
-    /// What is to be done through the cluster; `None` when it was done already.
-    fn draw_deed(&mut self, index: u16, rng: &mut Rng) -> Option<(KeyId, Deed)> {
-        if let Some((key, write)) = self.draw_fill(index, rng) {
-            return Some((key, Deed::Write(Strategy::CacheOnly, write)));
-        }
-        let key = self.draw_key(rng);
-        if rng.percent(3) {
-            let from = rng.below(u64::from(self.options.clients)) as u16;
-            self.hand_on(index, from);
-            return None;
-        }
-        if rng.percent(self.options.invalidates_percent) {
-            return Some((key, Deed::Invalidate(self.draw_scope(key, rng), rng.percent(30))));
-        }
-        if !rng.percent(self.options.writes_percent) {
-            let level = match rng.below(10) {
-                0 | 1 => Level::Strong,
-                2..5 => Level::Session,
-                5 | 6 => Level::Bounded(*rng.pick(&[BOUNDS_MS[0], BOUNDS_MS[1], BOUNDS_MS[1], BOUNDS_MS[2]])),
-                7 | 8 => Level::Eventual,
-                _ => Level::Weak,
-            };
-            return Some((key, Deed::Read(level)));
-        }
-        let class = self.history.names.class(key);
-        if class == Class::Source && rng.percent(self.options.behind_percent) {
-            self.commit_behind(key, rng);
-            return None;
-        }
-        let write = self.history.source.intend(key, class == Class::Source && rng.percent(5));
-        let strategy = match class {
-            Class::Source => *rng.pick(&[Strategy::Through, Strategy::Invalidate]),
-            Class::Back => Strategy::Back,
-            Class::Cache => Strategy::CacheOnly,
-        };
-        Some((key, Deed::Write(strategy, write)))
-    }
-
     /// Whether a session waits for an answer.
     pub fn still_waits(&self, client: u16) -> bool {
         self.clients.get(usize::from(client)).is_some_and(|client| client.waits.is_some())
     }
 
     /// A client that had a miss fills it, at once or late.
-    fn draw_fill(&mut self, index: u16, rng: &mut Rng) -> Option<(KeyId, WriteId)> {
+    pub(super) fn draw_fill(&mut self, index: u16, rng: &mut Rng) -> Option<(KeyId, WriteId)> {
         self.clients[usize::from(index)].miss.filter(|_| rng.percent(40))?;
         self.begin_fill(index)
     }
@@ -182,41 +139,6 @@ impl World {
         self.history.end(at, self.now, Got::Done { version: None, survives: true });
     }
 
-    /// A few keys are asked for much more often than the others.
-    fn draw_key(&self, rng: &mut Rng) -> KeyId {
-        let keys = u64::from(self.options.keys);
-        let most = if rng.percent(50) { keys.min(10) } else { keys };
-        rng.below(most) as KeyId
-    }
-
-    fn draw_scope(&self, key: KeyId, rng: &mut Rng) -> Covered {
-        match rng.below(20) {
-            0..8 => Covered::Key(key),
-            8..15 => Covered::Tag(rng.below(u64::from(self.options.tags)) as u32),
-            15..18 => Covered::Event(rng.below(u64::from(self.history.names.events.told_count())) as u32),
-            18 => Covered::Class('s'),
-            _ => Covered::Everything,
-        }
-    }
-
-    /// A transaction that the cluster does not make: one to three rows.
-    fn commit_behind(&mut self, key: KeyId, rng: &mut Rng) {
-        let (rows, keys) = (rng.range(1, 3) as u32, self.options.keys);
-        for key in (0..rows).map(|n| (key + n) % keys) {
-            if self.history.names.class(key) == Class::Source {
-                let write = self.history.source.intend(key, rng.percent(5));
-                let version = self.history.source.commit(write, false, true, self.now);
-                self.tell(Some(key), |world| {
-                    format!(
-                        "somebody commits {} behind the cluster's back, version {}",
-                        world.history.names.text(key),
-                        version.0
-                    )
-                });
-            }
-        }
-    }
-
     fn op(&self, client: u16, host: usize, key: KeyId, deed: Deed) -> Op {
         Op { begin: self.now, end: Micros::MAX, client, host: host as u16, key, deed, got: Got::Nothing }
     }
@@ -229,6 +151,7 @@ impl World {
         let count = self.hosts.len();
         let home = match usize::from(self.options.homes) {
             0 => home,
+            _ if !reads => home % usize::from(self.options.nodes),
             homes => count - 1 - home % homes.min(count),
         };
         let host = (0..count).map(|step| (home + step) % count).find(|&host| fits(&self.hosts[host]));
@@ -240,7 +163,8 @@ impl World {
         if self.history.ops[op as usize].got == Got::Nothing
             && self.clients[usize::from(index)].waits == Some(op)
         {
-            self.queue.push(self.now + PATIENCE, Happening::ClientGivesUp { op });
+            let patience = if reads { self.options.patience } else { PATIENCE };
+            self.queue.push(self.now + patience, Happening::ClientGivesUp { op });
         }
     }
 
