@@ -101,6 +101,40 @@ fn partitions_speak_for_their_table() {
     assert_eq!(world.lost(), ["TRUNCATE of posts"]);
 }
 
+/// The log tells of a commit before readers see it, and so of a table that the catalog does not show yet.
+#[test]
+fn a_partition_is_known_by_its_first_row_although_nobody_sees_it_yet() {
+    let world = World::with(
+        "CREATE TABLE posts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF posts FOR VALUES FROM (0) TO (10)",
+        &[("posts", &["id"])],
+    );
+    let standby = |name: &str| {
+        world.database.psql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'"));
+        world.database.psql("SELECT pg_reload_conf()");
+        wait_for("the new setting", || {
+            (world.database.psql("SHOW synchronous_standby_names").trim() == name).then_some(())
+        });
+    };
+    world.recorder.take();
+    standby("nobody");
+    let url = world.database.url();
+    let writer = std::thread::spawn(move || {
+        let sql = "BEGIN; CREATE TABLE more PARTITION OF posts FOR VALUES FROM (20) TO (30);
+            INSERT INTO posts VALUES (21); COMMIT";
+        Postgres::psql_at(&url, sql)
+    });
+    wait_for("the commit to wait, and to be sent", || {
+        let sent = "SELECT count(*) FROM pg_stat_activity, pg_stat_replication
+            WHERE wait_event = 'SyncRep' AND sent_lsn >= pg_current_wal_flush_lsn()";
+        (world.database.psql(sent).trim() != "0").then_some(())
+    });
+    standby("");
+    writer.join().expect("no panic").expect("it is committed");
+    world.barrier();
+    assert_eq!(world.recorder.changes(), ["posts ->21"]);
+}
+
 #[test]
 fn a_deferred_constraint_refuses_at_the_commit() {
     let world = World::with(

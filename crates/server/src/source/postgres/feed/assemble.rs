@@ -72,6 +72,11 @@ impl Assembler {
         self.open.is_some()
     }
 
+    /// The number of that transaction, its lower half.
+    pub fn open_xid(&self) -> Option<u32> {
+        self.open.as_ref().map(|told| told.xid)
+    }
+
     /// A table that came to be since [`Assembler::new`]: a partition, or (`None`) one of no interest.
     pub fn learn(&mut self, relation: u32, watched: Option<Arc<Watched>>) {
         match watched {

@@ -334,6 +334,10 @@ impl Loop {
                 if let Message::Relation(relation) = &message
                     && !assembler.knows(relation.id)
                 {
+                    // It may have come to be in this very commit, which the catalog does not show before it has ended.
+                    if let Some(xid) = assembler.open_xid() {
+                        self.wait_for_end(xid, wire).await?;
+                    }
                     self.meet(relation.id, link, assembler).await?;
                 }
                 if let Some(told) = assembler.take(message).map_err(unreadable)? {
