@@ -125,6 +125,10 @@ impl Member {
             self.intents.keys().chain(self.journal.keys()).map(|key| self.slot(key)).collect();
         let view = self.view.clone();
         let (mut anew, mut lost) = (Vec::new(), Vec::new());
+        if !begins {
+            // A place of its own: what was read here before, at the same head, knows nothing of the former owner's records.
+            self.head = self.head.next();
+        }
         let quiet = self.now.plus(self.config.long(self.config.read_lease_ms));
         for slot in &ready {
             self.holder.follows.remove(slot);
