@@ -239,7 +239,7 @@ impl Holder {
         }
         let last = records.records.last().map_or(records.prev, |record| record.position);
         let held = self.streams.entry(from).or_default();
-        held.applied(config, last);
+        held.applied(now, config, last);
         if records.reply {
             let applied = Applied { subscription: held.subscription, watermark: held.watermark };
             out.send.push((To::Peer(from), Message::Applied(applied)));

@@ -28,6 +28,7 @@ mod placement;
 mod planted;
 pub mod record;
 pub mod request;
+mod shown;
 pub mod slot;
 pub mod stranded;
 mod stream;

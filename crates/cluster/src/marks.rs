@@ -94,7 +94,7 @@ mod tests {
         let nothing = Record {
             position: Position(5),
             slot: None,
-            change: crate::record::Change::Flushed { key: b"k".as_slice().into(), up_to: Default::default() },
+            change: crate::record::Change::Leave { slots: [].into() },
             version: None,
             cause: clearwell_engine::Cause::Write,
             depth: 0,

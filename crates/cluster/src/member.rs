@@ -25,7 +25,7 @@ pub(crate) use serve::all_cover;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clearwell_engine::{Millis, Version};
+use clearwell_engine::Millis;
 
 use crate::chance::Chance;
 use crate::decree::Chooser;
@@ -36,6 +36,7 @@ use crate::membership::Membership;
 use crate::message::Message;
 use crate::name::Bytes;
 use crate::outbox::{Outbox, Persist, To};
+use crate::shown::Shown;
 use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
 use crate::{Config, Entry, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
@@ -87,8 +88,7 @@ pub struct Member {
     wide: BTreeMap<Ticket, invalidate::Wide>,
     seen: BTreeMap<Peer, route::Seen>,
     edges: cascade::Edges,
-    /// By key, the version of what holders may have; of slots that this member owns or follows.
-    shown: crate::map::Map<Bytes, Version>,
+    shown: Shown,
     transfers: BTreeMap<Ticket, state::Transfer>,
     /// Contents that arrived before records which belong before them.
     early_states: Vec<(Peer, crate::message::State)>,
@@ -164,7 +164,7 @@ impl Member {
             wide: BTreeMap::new(),
             seen: BTreeMap::new(),
             edges: cascade::Edges::default(),
-            shown: crate::map::Map::default(),
+            shown: Shown::default(),
             transfers: BTreeMap::new(),
             early_states: Vec::new(),
             repairs: BTreeSet::new(),

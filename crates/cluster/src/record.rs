@@ -76,6 +76,8 @@ pub enum Change {
         key: Bytes,
         /// The newest that has.
         up_to: Version,
+        /// What the source calls it.
+        version: Version,
     },
     /// The owner owns these slots no more: it will not tell of their changes.
     Leave {

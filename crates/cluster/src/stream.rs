@@ -83,12 +83,7 @@ impl Held {
             news = News::Doubt(as_of);
             self.watermark = lost;
         }
-        if self.samples.back().is_none_or(|(_, head)| *head < stream.head) {
-            self.samples.push_back((now, stream.head));
-            if self.samples.len() > 16 {
-                self.samples.pop_front();
-            }
-        }
+        self.reaches(now, stream.head);
         let sent = if config.has(Planted::LeaseFromArrival) { now } else { stream.sent };
         if stream.lease_ms > 0 {
             self.pending =
@@ -118,8 +113,9 @@ impl Held {
     }
 
     /// Everything up to here is applied.
-    pub fn applied(&mut self, config: &Config, watermark: Position) {
+    pub fn applied(&mut self, now: Millis, config: &Config, watermark: Position) {
         self.watermark = self.watermark.max(watermark);
+        self.reaches(now, watermark);
         self.prove(config);
     }
 
@@ -133,12 +129,40 @@ impl Held {
         self.pending.is_some()
     }
 
-    /// A place that the log had surely reached at `began`.
+    /// A place that the log had surely reached at `began`. What was heard within that very millisecond may have been heard
+    /// after it.
     pub fn reached(&self, began: Millis, config: &Config) -> Option<Position> {
         if config.has(Planted::LoadStampedAtEnd) {
             return self.samples.back().map(|(_, head)| (*head).max(self.watermark));
         }
-        self.samples.iter().rev().find(|(at, _)| *at <= began).map(|(_, head)| *head)
+        let before = self.samples.partition_point(|(at, _)| *at < began);
+        self.samples.get(before.checked_sub(1)?).map(|(_, head)| *head)
+    }
+
+    /// The latest place that the log is known to have reached.
+    pub fn heard(&self) -> Option<Position> {
+        self.samples.back().map(|(_, head)| *head)
+    }
+
+    /// The log has come to `head`. Of moments that lie close together the last is remembered: all of them go back for
+    /// longer than a load may take, however often the owner is heard.
+    fn reaches(&mut self, now: Millis, head: Position) {
+        const APART_MS: u64 = 16;
+        const MOST: usize = 256;
+        if self.samples.back().is_some_and(|(_, last)| *last >= head) {
+            return;
+        }
+        let before_last = self.samples.iter().rev().nth(1).map(|(at, _)| *at);
+        match (before_last, self.samples.back_mut()) {
+            (Some(before), Some(last)) if last.0 == now || last.0.since(before) < APART_MS => {
+                *last = (now, head)
+            }
+            (None, Some(last)) if last.0 == now => last.1 = head,
+            _ => self.samples.push_back((now, head)),
+        }
+        if self.samples.len() > MOST {
+            self.samples.pop_front();
+        }
     }
 
     fn begin(&mut self, subscription: u64, first: Position) {
@@ -194,7 +218,7 @@ mod tests {
         held.news(Millis(1150), &config, &word(25, 30, 1100));
         assert_eq!(held.proof().unwrap().0, Millis(100));
         assert_eq!(held.judge(&config, &records(10)), Continuity::Whole);
-        held.applied(&config, Position(25));
+        held.applied(Millis(1160), &config, Position(25));
         assert_eq!(held.proof().unwrap().0, Millis(1100));
         assert_eq!(held.judge(&config, &records(31)), Continuity::Gap);
     }

@@ -29,8 +29,11 @@ pub struct Subscriber {
     /// What was addressed to it before it was given slots; acknowledgements did not wait for it then.
     pub given_at: Position,
     hints: VecDeque<(Millis, Arc<Record>)>,
+    /// The last record that was dropped from the hints; the holder may have it nevertheless.
+    dropped: Option<Position>,
+    /// What the holder missed up to here cannot be told again.
     lost: Option<Position>,
-    /// The head when a hint was last dropped: what was handed over before it is not whole.
+    /// The last of these: what was handed over before it is not whole.
     pub lost_at: Position,
     heard: Millis,
     /// When it last applied something, or was told of something after it had applied all.
@@ -175,7 +178,7 @@ impl Subscribers {
             };
             holder.acked < position
                 && now < holder.lease_until
-                && (holder.lost.is_some() || holder.hints.iter().any(|(_, record)| old(record)))
+                && (holder.has_dropped() || holder.hints.iter().any(|(_, record)| old(record)))
         })
     }
 
@@ -185,7 +188,8 @@ impl Subscribers {
             let old = |record: &Record| {
                 record.position <= position && (record.is_wide() || record.makes_old().as_ref() == Some(name))
             };
-            if holder.acked >= position || !holder.hints.iter().any(|(_, record)| old(record)) {
+            let has_it = !holder.has_dropped() && !holder.hints.iter().any(|(_, record)| old(record));
+            if holder.acked >= position || has_it {
                 continue;
             }
             if holder.outgoing.is_none() {
@@ -242,6 +246,9 @@ impl Subscribers {
         let holder = self.get_mut(from, beat.subscription)?;
         holder.heard = now;
         holder.applied(now, beat.watermark);
+        if holder.is_lost(now) {
+            holder.begin_anew(now);
+        }
         holder.replay(now, config, beat.watermark)
     }
 
@@ -297,10 +304,13 @@ impl Subscribers {
 /// A lease by which nothing can be served; the word that bears it counts all the same.
 const LEAST_MS: u64 = 1;
 
+/// What is not confirmed after this time is taken for lost on its way.
+const IN_FLIGHT_MS: u64 = 150;
+
 impl Subscriber {
     /// Whether it is heard but does not hear: it can make nothing of a longer lease, for which writers would wait.
     fn is_stuck(&self, now: Millis, config: &Config) -> bool {
-        !self.hints.is_empty() && now.since(self.moved) > config.read_lease_ms / 8
+        (self.has_dropped() || !self.hints.is_empty()) && now.since(self.moved) > config.read_lease_ms / 8
     }
 
     fn new(id: u64, now: Millis, head: Position) -> Subscriber {
@@ -313,6 +323,7 @@ impl Subscriber {
             follows: BTreeMap::new(),
             given_at: Position(0),
             hints: VecDeque::new(),
+            dropped: None,
             lost: None,
             lost_at: Position(0),
             heard: now,
@@ -328,9 +339,7 @@ impl Subscriber {
             && let Some((_, dropped)) = self.hints.pop_front()
             && !config.has(Planted::HintDropped)
         {
-            self.lost = Some(dropped.position);
-            self.lost_at = self.last;
-            self.follows.values_mut().for_each(|synced| *synced = false);
+            self.dropped = Some(dropped.position);
         }
         if self.hints.is_empty() {
             self.moved = now;
@@ -358,14 +367,32 @@ impl Subscriber {
         while self.hints.front().is_some_and(|(_, record)| record.position <= watermark) {
             self.hints.pop_front();
         }
-        if self.lost.is_some_and(|lost| lost <= watermark) {
-            self.lost = None;
-        }
+        self.dropped = self.dropped.filter(|dropped| *dropped > watermark);
+        self.lost = self.lost.filter(|lost| *lost > watermark);
+    }
+
+    /// Whether it may have missed what is not kept for it.
+    fn has_dropped(&self) -> bool {
+        self.dropped.is_some() || self.lost.is_some()
+    }
+
+    /// Whether it has missed that. Dropping alone loses nothing: what is dropped was sent, and more than the hints hold may
+    /// be on its way.
+    fn is_lost(&self, now: Millis) -> bool {
+        self.dropped.is_some() && now.since(self.moved) >= IN_FLIGHT_MS
+    }
+
+    /// All that it has not applied is lost to it. What is still kept is given up with the rest: told again, that would be
+    /// dropped meanwhile where so much is written, and so on without an end.
+    fn begin_anew(&mut self, now: Millis) {
+        (self.lost, self.lost_at, self.moved) = (Some(self.last), self.last, now);
+        self.dropped = None;
+        self.hints.clear();
+        self.follows.values_mut().for_each(|synced| *synced = false);
     }
 
     /// What was sent a while ago and is still not applied, once more.
     pub fn replay(&mut self, now: Millis, config: &Config, watermark: Position) -> Option<Records> {
-        const IN_FLIGHT_MS: u64 = 150;
         const MOST: usize = 1000;
         let overdue = self.hints.front().is_some_and(|(sent, _)| now.since(*sent) >= IN_FLIGHT_MS);
         if !overdue {
@@ -380,7 +407,7 @@ impl Subscriber {
                 records.push(Arc::clone(record));
             }
         }
-        let prev = watermark.max(self.lost.unwrap_or_default());
+        let prev = watermark.max(self.dropped.max(self.lost).unwrap_or_default());
         Some(Records { subscription: self.id, prev, records, reply: true, epoch: Epoch(0) })
     }
 }

@@ -67,6 +67,18 @@ fn what_came_since_the_miss_refuses_it() {
 }
 
 #[test]
+fn a_commit_of_the_source_takes_a_fill_away() {
+    let mut world = World::new(3, 1);
+    let lease = miss(&mut world, 1, "k");
+    assert!(is_kept(&fill(&mut world, 1, "k", "t", lease)));
+    let owner = world.owner("k");
+    assert!(world.nodes[&peer(owner)].store.contains_key(&bytes("k")));
+    world.set_source("k", "2", &[], &[]);
+    world.feed(2, "k");
+    assert!(!world.nodes.values().any(|node| node.store.contains_key(&bytes("k"))));
+}
+
+#[test]
 fn a_tag_of_another_owner_counts_and_one_that_is_not_known_is_learned() {
     let mut world = World::new(3, 1);
     let owner = world.owner("k");

@@ -221,6 +221,35 @@ fn a_write_back_survives_its_owner() {
 }
 
 #[test]
+fn a_commit_behind_the_clusters_back_takes_a_written_back_value_away() {
+    let mut world = World::new(3, 1);
+    let owner = world.owner("k");
+    assert!(is_written(&world.write(1, "k", "1", Strategy::Back)));
+    world.run(500);
+    assert_eq!(world.source[&bytes("k")].0, bytes("1"), "it is flushed");
+    assert_eq!(world.read(owner, "k", BOUND).as_deref(), Some("1"));
+    world.set_source("k", "2", &[], &[]);
+    world.feed(2, "k");
+    for node in 1..=3 {
+        assert_eq!(world.read(node, "k", BOUND).as_deref(), Some("2"), "{node}");
+    }
+}
+
+#[test]
+fn what_is_written_back_and_flushed_lies_alike_at_its_replica() {
+    let mut world = World::new(2, 1);
+    let owner = world.owner("k");
+    world.write(owner, "k", "1", Strategy::Back);
+    world.run(500);
+    assert_eq!(world.read(owner, "k", Level::Strong).as_deref(), Some("1"));
+    world.run(500);
+    let versions = [1, 2].map(|node| world.nodes[&peer(node)].store[&bytes("k")].version);
+    assert_eq!(versions, [world.source[&bytes("k")].1; 2]);
+    world.run(20_000);
+    assert!(world.nodes.values().all(|node| !node.events.iter().any(|e| matches!(e, Event::Differed(_)))));
+}
+
+#[test]
 fn everything_is_ordered_by_all_owners() {
     let mut world = World::new(4, 1);
     for n in 0..10 {

@@ -1,5 +1,7 @@
 //! Anti-entropy: replicas compare digests of slots with their owner, and a slot that differs is named and given again.
 
+use std::collections::BTreeSet;
+
 use super::Member;
 use super::route::Work;
 use crate::message::{Differ, Digests, Message};
@@ -62,7 +64,11 @@ impl Member {
     }
 
     pub(super) fn compared(&mut self, owner: Peer, theirs: &Digests, own: &[(Slot, u64)], out: &mut Outbox) {
-        let follows = |slot: &Slot| self.holder.follows_whole(*slot, owner).is_some();
+        let early = self.holder.early.get(&owner).into_iter().flatten().rev();
+        let changed: BTreeSet<Slot> =
+            early.take_while(|record| record.position > theirs.at).filter_map(|record| record.slot).collect();
+        let follows =
+            |slot: &Slot| !changed.contains(slot) && self.holder.follows_whole(*slot, owner).is_some();
         let differing = theirs
             .digests
             .iter()

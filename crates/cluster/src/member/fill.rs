@@ -109,7 +109,7 @@ impl Member {
     fn filled_as_of(&self, entry: &Entry, lease: &FillLease) -> AsOf {
         let mut as_of = vec![(self.me, self.head.next())];
         if lease.owner == self.me {
-            as_of.extend(self.names_as_of(entry, Some(lease.began)));
+            as_of.extend(self.names_as_of(entry, |held| held.reached(lease.began, &self.config)));
         }
         as_of
     }

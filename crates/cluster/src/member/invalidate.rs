@@ -53,6 +53,11 @@ impl Member {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         let (wait, version) = (request.wait, request.version);
+        let older_than = match name {
+            Name::Key(key) => self.shown.older_than(key, version),
+            _ => version,
+        };
+        let request = Invalidate { version: older_than, ..request };
         let position = self.order_record(Some(slot), request, out);
         if wait {
             self.ask_lagging(name, position);

@@ -67,15 +67,10 @@ impl Member {
         record
     }
 
-    /// What a record takes away is not shown any more; values newer than the change behind it stay.
+    /// What a record takes away is not shown any more.
     pub(super) fn forget_shown(&mut self, name: &Name, record: &Record) {
-        let Name::Key(key) = name else { return };
-        let older_than = match &record.change {
-            Change::Invalidate { .. } => record.version,
-            _ => None,
-        };
-        if older_than.is_none_or(|version| self.shown.get(key).is_some_and(|shown| *shown < version)) {
-            self.shown.remove(key);
+        if let Name::Key(key) = name {
+            self.shown.forget(key, record);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads at the owner.
 
-use clearwell_engine::{Cause, Effect, Millis, Scope};
+use clearwell_engine::{Cause, Effect, Millis, Scope, Version};
 
 use super::Member;
 use super::park::Parked;
@@ -14,6 +14,7 @@ use crate::name::Name;
 use crate::outbox::{Apply, Ask, Outbox};
 use crate::record::Change;
 use crate::request::{Read, Refusal};
+use crate::stream::Held;
 use crate::{Bytes, Entry, Job, Planted, Position};
 
 /// A load, and what was noted when it began.
@@ -145,13 +146,29 @@ impl Member {
     /// see the old one again elsewhere, so it is told before it is shown.
     fn notice_change(&mut self, key: &Bytes, loaded: &Loaded, out: &mut Outbox) {
         let version = loaded.entry.as_ref().map(|entry| entry.version).unwrap_or_default();
-        if self.shown.get(key).is_some_and(|shown| *shown != version) {
-            let scope = std::sync::Arc::new(Scope::Key((**key).into()));
-            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
-            self.append(Some(self.slot(key)), change, Some(version), Cause::Commit, 0, out);
-        } else {
-            self.shown.insert(key.clone(), version);
+        match self.shown.get(key) {
+            Some(last) if last.version == version && !last.ranked => {}
+            Some(last) if last.version != version => {
+                // What was put while the source was asked is newer than what it said.
+                let put_since = self.marks.last(&Name::Key(key.clone())) > loaded.begun.head;
+                if last.ranked && put_since {
+                    return;
+                }
+                let scope = std::sync::Arc::new(Scope::Key((**key).into()));
+                let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+                let version = self.shown.older_than(key, Some(version));
+                self.append(Some(self.slot(key)), change, version, Cause::Commit, 0, out);
+            }
+            _ => self.show_loaded(key, version, out),
         }
+    }
+
+    /// The source's version takes the place of the one that the same value had before the source had it.
+    pub(super) fn show_loaded(&mut self, key: &Bytes, version: Version, out: &mut Outbox) {
+        if self.shown.get(key).is_some_and(|last| last.ranked) {
+            out.apply.push(Apply::Drop(vec![key.clone()]));
+        }
+        self.shown.loaded(key.clone(), version);
     }
 
     /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.
@@ -170,8 +187,11 @@ impl Member {
     /// As of when a loaded value was current, for each owner that orders one of its names.
     fn as_of(&self, loaded: &Loaded) -> AsOf {
         let mut as_of = vec![(self.me, loaded.begun.head)];
-        let began = (!loaded.stored).then_some(loaded.begun.began);
-        as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, began)));
+        let reached = |held: &Held| match loaded.stored {
+            true => Some(held.watermark),
+            false => held.reached(loaded.begun.began, &self.config),
+        };
+        as_of.extend(loaded.entry.iter().flat_map(|entry| self.names_as_of(entry, reached)));
         as_of
     }
 
@@ -189,13 +209,13 @@ impl Member {
     /// The same for a value that is given now; the owner's own place is that of the record it is given in.
     pub(super) fn as_of_now(&self, entry: &Entry) -> AsOf {
         let mut as_of = vec![(self.me, self.head.next())];
-        as_of.extend(self.names_as_of(entry, Some(self.now)));
+        as_of.extend(self.names_as_of(entry, Held::heard));
         as_of
     }
 
     /// What was read from the source is as new as the places that logs had reached when the read began; what the store had is
     /// as new as what was applied to it.
-    pub(super) fn names_as_of(&self, entry: &Entry, began: Option<Millis>) -> AsOf {
+    pub(super) fn names_as_of(&self, entry: &Entry, reached: impl Fn(&Held) -> Option<Position>) -> AsOf {
         let mut as_of = AsOf::new();
         let Some(view) = &self.view else { return as_of };
         for name in entry.names() {
@@ -203,10 +223,7 @@ impl Member {
             if owner == self.me || as_of.iter().any(|(peer, _)| *peer == owner) {
                 continue;
             }
-            let reached = self.holder.streams.get(&owner).and_then(|held| match began {
-                Some(began) => held.reached(began, &self.config),
-                None => Some(held.watermark),
-            });
+            let reached = self.holder.streams.get(&owner).and_then(&reached);
             as_of.extend(reached.map(|reached| (owner, reached)));
         }
         as_of

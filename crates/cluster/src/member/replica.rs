@@ -39,7 +39,9 @@ impl Member {
             self.forget_shown(&name, record);
         }
         match &record.change {
-            Change::Put { entry, as_of } | Change::Fill { entry, as_of } => {
+            Change::Put { entry, as_of } => self.keep_put(entry, as_of),
+            Change::Fill { entry, as_of } => {
+                self.show_loaded(&entry.key, entry.version, out);
                 self.keep_replica(entry, as_of);
             }
             Change::Journal { entry, as_of } => {
@@ -47,9 +49,10 @@ impl Member {
                 let at = (from, record.position);
                 let unflushed = Unflushed { entry: entry.clone(), at, flushing: false, unclear: false };
                 self.journal.insert(entry.key.clone(), unflushed);
-                self.keep_replica(entry, as_of);
+                self.keep_put(entry, as_of);
             }
-            Change::Flushed { key, up_to } => {
+            Change::Flushed { key, up_to, version } => {
+                self.shown.flushed(key, *up_to, *version);
                 if self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version <= *up_to) {
                     self.journal.remove(key);
                 }
@@ -70,9 +73,13 @@ impl Member {
         }
     }
 
+    fn keep_put(&mut self, entry: &Entry, as_of: &AsOf) {
+        self.shown.put(entry.key.clone(), entry.version);
+        self.keep_replica(entry, as_of);
+    }
+
     fn keep_replica(&mut self, entry: &Entry, as_of: &AsOf) {
         self.edges.note(entry);
-        self.shown.insert(entry.key.clone(), entry.version);
         self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Replica);
     }
 

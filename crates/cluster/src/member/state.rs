@@ -141,7 +141,7 @@ impl Member {
         }
         for entry in state.entries {
             self.edges.note(&entry);
-            self.shown.insert(entry.key.clone(), entry.version);
+            self.shown.put(entry.key.clone(), entry.version);
             match over {
                 true => out.apply.push(Apply::Put(entry)),
                 false => self.holder.admit(self.now, entry, state.as_of.clone(), Wish::Replica),

@@ -107,6 +107,7 @@ impl Member {
         };
         let record = self.append(Some(slot), change, Some(version), Cause::Write, 0, out);
         self.edges.note(&entry);
+        self.shown.put(entry.key.clone(), version);
         self.cover_put(&entry, &own);
         if back {
             out.persist.push(Persist::Journal(entry.clone()));
@@ -191,7 +192,6 @@ impl Member {
 
     pub(super) fn flushed(&mut self, key: &Bytes, up_to: Version, outcome: &Outcome, out: &mut Outbox) {
         let slot = self.slot(key);
-        let done = matches!(outcome, Outcome::Committed(_));
         let Some(unflushed) = self.journal.get_mut(key) else { return };
         if *outcome == Outcome::Unclear {
             // It may still happen: nothing else of this key goes to the source before that is excluded.
@@ -200,14 +200,16 @@ impl Member {
             return self.fence(out);
         }
         unflushed.flushing = false;
-        if !done || !self.owned.contains_key(&slot) {
+        let Outcome::Committed(version) = *outcome else { return };
+        if !self.owned.contains_key(&slot) {
             return;
         }
         if unflushed.entry.version == up_to {
             self.journal.remove(key);
         }
         out.persist.push(Persist::Flushed(key.clone(), up_to));
-        let change = Change::Flushed { key: key.clone(), up_to };
+        self.shown.flushed(key, up_to, version);
+        let change = Change::Flushed { key: key.clone(), up_to, version };
         self.append(Some(slot), change, None, Cause::Write, 0, out);
     }
 }

@@ -298,15 +298,26 @@ impl World {
     }
 
     pub fn invalidate(&mut self, node: u64, scope: Scope, wait: bool) -> Answer {
-        let invalidate = Invalidate {
-            scope: Arc::new(scope),
-            effect: Effect::Gone,
-            cascade: true,
-            cause: Cause::Command,
-            version: None,
-            wait,
-            depth: 0,
-        };
+        self.order(node, scope, Cause::Command, None, wait)
+    }
+
+    /// Tells a node what the source's feed would: that a key was changed last by the source's newest commit.
+    pub fn feed(&mut self, node: u64, key: &str) -> Answer {
+        let scope = Scope::Key((*bytes(key)).into());
+        self.order(node, scope, Cause::Commit, Some(Version(self.version)), true)
+    }
+
+    fn order(
+        &mut self,
+        node: u64,
+        scope: Scope,
+        cause: Cause,
+        version: Option<Version>,
+        wait: bool,
+    ) -> Answer {
+        let scope = Arc::new(scope);
+        let invalidate =
+            Invalidate { scope, effect: Effect::Gone, cascade: true, cause, version, wait, depth: 0 };
         self.ask_at(node, Request::Invalidate(invalidate))
     }
 }
@@ -327,7 +338,10 @@ impl Node {
 
     fn invalidate(&mut self, invalidation: &Invalidation) {
         let covers = |entry: &Entry, scope: &Scope| match scope {
-            Scope::Key(key) => *entry.key == **key,
+            // A newer value than the change behind it stays.
+            Scope::Key(key) => {
+                *entry.key == **key && invalidation.version.is_none_or(|version| entry.version < version)
+            }
             Scope::Tag(tag) => entry.tags.iter().any(|t| **t == **tag),
             Scope::Dependents(name) => entry.dependencies.iter().any(|d| **d == **name),
             Scope::Pattern(glob) => glob.matches(&entry.key),

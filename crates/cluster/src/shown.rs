@@ -1,0 +1,86 @@
+//! What holders may have of each key, as its owner knows and those who may go on with its slot.
+
+use clearwell_engine::Version;
+
+use crate::map::Map;
+use crate::name::Bytes;
+use crate::record::{Change, Record};
+
+/// The last value of a key that was given to holders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last {
+    /// Its version; the source's as soon as that has the value.
+    pub version: Version,
+    /// It may lie here by a version that only the cache gave ([`rank`](crate::entry::rank)). Beside one of the source that says
+    /// nothing of which is newer.
+    pub ranked: bool,
+}
+
+/// The last values, by key; of slots that a member owns or follows.
+#[derive(Debug, Default)]
+pub struct Shown(Map<Bytes, Last>);
+
+impl Shown {
+    /// What was given last.
+    pub fn get(&self, key: &Bytes) -> Option<Last> {
+        self.0.get(key).copied()
+    }
+
+    /// A value that only the cache has, or that may lie here by such a version.
+    pub fn put(&mut self, key: Bytes, version: Version) {
+        self.0.insert(key, Last { version, ranked: true });
+    }
+
+    /// A value of the source's.
+    pub fn loaded(&mut self, key: Bytes, version: Version) {
+        self.0.insert(key, Last { version, ranked: false });
+    }
+
+    /// The source has, as `version`, what only the cache had.
+    pub fn flushed(&mut self, key: &Bytes, rank: Version, version: Version) {
+        if let Some(last) = self.0.get_mut(key).filter(|last| last.version == rank) {
+            last.version = version;
+        }
+    }
+
+    /// A commit of the source takes away values that are older than its version. `None`: all, since what lies here cannot be
+    /// compared with it.
+    pub fn older_than(&self, key: &Bytes, version: Option<Version>) -> Option<Version> {
+        version.filter(|_| self.get(key).is_none_or(|last| !last.ranked))
+    }
+
+    /// What a record takes away is not shown any more; values newer than the change behind it stay.
+    pub fn forget(&mut self, key: &Bytes, record: &Record) {
+        let older_than = match &record.change {
+            Change::Invalidate { .. } => record.version,
+            _ => None,
+        };
+        if older_than.is_none_or(|version| self.get(key).is_some_and(|last| last.version < version)) {
+            self.0.remove(key);
+        }
+    }
+
+    /// Gives up the others.
+    pub fn retain(&mut self, stays: impl Fn(&Bytes) -> bool) {
+        self.0.retain(|key, _| stays(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_spares_newer_values_of_the_source_alone() {
+        let key: Bytes = b"k".as_slice().into();
+        let (mut shown, commit) = (Shown::default(), Some(Version(7)));
+        assert_eq!(shown.older_than(&key, commit), commit, "nothing lies here");
+        shown.put(key.clone(), Version(1 << 40));
+        assert_eq!(shown.older_than(&key, commit), None);
+        shown.flushed(&key, Version(1 << 40), Version(6));
+        assert_eq!(shown.get(&key).map(|last| last.version), Some(Version(6)));
+        assert_eq!(shown.older_than(&key, commit), None, "it lies here by its old version still");
+        shown.loaded(key.clone(), Version(8));
+        assert_eq!(shown.older_than(&key, commit), commit);
+    }
+}
