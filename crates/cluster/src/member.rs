@@ -6,6 +6,7 @@ mod enlist;
 mod fence;
 mod fill;
 mod invalidate;
+mod journal;
 mod leases;
 mod log;
 mod park;
@@ -74,7 +75,7 @@ pub struct Member {
     all_began: bool,
     holder: Holder,
     /// Values that their source does not have yet, of slots that this member owns or follows.
-    journal: BTreeMap<Bytes, write::Unflushed>,
+    journal: BTreeMap<Bytes, journal::Unflushed>,
     /// Writes under way, of slots that this member owns or follows: key, whose log, where.
     intents: BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
     /// Intents of this member whose fate the source did not tell.

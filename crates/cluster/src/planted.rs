@@ -41,11 +41,15 @@ pub enum Planted {
     JournalAlone,
     /// A client's fill is kept whatever came since its miss.
     LateFill,
+    /// A commit of the source leaves values that only the cache has versions for.
+    RankCompared,
+    /// A value on its way to the source hides what others commit after it.
+    FlushHides,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 19] = [
+    pub const ALL: [Planted; 21] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -65,5 +69,7 @@ impl Planted {
         Planted::ReadLeaseIgnored,
         Planted::JournalAlone,
         Planted::LateFill,
+        Planted::RankCompared,
+        Planted::FlushHides,
     ];
 }

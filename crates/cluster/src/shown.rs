@@ -11,6 +11,8 @@ use crate::record::{Change, Record};
 pub struct Last {
     /// Its version; the source's as soon as that has the value.
     pub version: Version,
+    /// The source has it.
+    pub flushed: bool,
     /// It may lie here by a version that only the cache gave ([`rank`](crate::entry::rank)). Beside one of the source that says
     /// nothing of which is newer.
     pub ranked: bool,
@@ -28,25 +30,29 @@ impl Shown {
 
     /// A value that only the cache has, or that may lie here by such a version.
     pub fn put(&mut self, key: Bytes, version: Version) {
-        self.0.insert(key, Last { version, ranked: true });
+        self.0.insert(key, Last { version, flushed: false, ranked: true });
     }
 
     /// A value of the source's.
     pub fn loaded(&mut self, key: Bytes, version: Version) {
-        self.0.insert(key, Last { version, ranked: false });
+        self.0.insert(key, Last { version, flushed: true, ranked: false });
     }
 
-    /// The source has, as `version`, what only the cache had.
+    /// The source has, as `version`, what only the cache had. It was shown until now, even if it was taken away meanwhile.
     pub fn flushed(&mut self, key: &Bytes, rank: Version, version: Version) {
-        if let Some(last) = self.0.get_mut(key).filter(|last| last.version == rank) {
-            last.version = version;
+        if self.get(key).is_none_or(|last| last.version == rank) {
+            self.0.insert(key.clone(), Last { version, flushed: true, ranked: true });
         }
     }
 
     /// A commit of the source takes away values that are older than its version. `None`: all, since what lies here cannot be
-    /// compared with it.
-    pub fn older_than(&self, key: &Bytes, version: Option<Version>) -> Option<Version> {
-        version.filter(|_| self.get(key).is_none_or(|last| !last.ranked))
+    /// compared with it, or has been overwritten.
+    pub fn older_than(&self, key: &Bytes, commit: Option<Version>) -> Option<Version> {
+        let is_news = |last: Last| last.ranked && commit.is_some_and(|commit| commit > last.version);
+        match self.get(key) {
+            Some(last) if !last.flushed || is_news(last) => None,
+            _ => commit,
+        }
     }
 
     /// What a record takes away is not shown any more; values newer than the change behind it stay.
@@ -80,6 +86,8 @@ mod tests {
         shown.flushed(&key, Version(1 << 40), Version(6));
         assert_eq!(shown.get(&key).map(|last| last.version), Some(Version(6)));
         assert_eq!(shown.older_than(&key, commit), None, "it lies here by its old version still");
+        let own = Some(Version(6));
+        assert_eq!(shown.older_than(&key, own), own, "that is the very commit that the flush was");
         shown.loaded(key.clone(), Version(8));
         assert_eq!(shown.older_than(&key, commit), commit);
     }

@@ -15,6 +15,8 @@ pub struct Held {
     pub subscription: u64,
     /// Everything up to here that was addressed to this holder is applied.
     pub watermark: Position,
+    /// Records up to here may never come: they were addressed to an earlier subscription, or are lost.
+    pub from: Position,
     /// The last wide record.
     pub wide: Position,
     /// Copies given up since the last heartbeat.
@@ -81,7 +83,7 @@ impl Held {
         }
         if let Some(lost) = stream.lost.filter(|lost| *lost > self.watermark) {
             news = News::Doubt(as_of);
-            self.watermark = lost;
+            (self.watermark, self.from) = (lost, lost);
         }
         self.reaches(now, stream.head);
         let sent = if config.has(Planted::LeaseFromArrival) { now } else { stream.sent };
@@ -167,7 +169,7 @@ impl Held {
 
     fn begin(&mut self, subscription: u64, first: Position) {
         self.subscription = subscription;
-        self.watermark = first;
+        (self.watermark, self.from) = (first, first);
         self.proven = None;
         self.pending = None;
         self.lease_until = Millis(0);

@@ -1,6 +1,6 @@
 //! What clients asked and were told, in true time: all that the checkers look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
@@ -130,6 +130,8 @@ pub struct History {
     pub last: Vec<Last>,
     /// The keys.
     pub names: Names,
+    /// The orders of write-backs of which somebody knew that the source has them.
+    pub flushed: BTreeSet<(KeyId, u64)>,
     /// Writes that are fills, and the reads whose misses they answer.
     pub fills: BTreeMap<WriteId, u32>,
     /// The source, with its log.
@@ -148,6 +150,7 @@ impl History {
             moments: Vec::with_capacity(2048),
             ranks: Vec::new(),
             last: Vec::new(),
+            flushed: BTreeSet::new(),
             fills: BTreeMap::new(),
             names,
             source,
@@ -187,19 +190,5 @@ impl History {
     /// The order that an owner gave to a write.
     pub fn rank_of(&self, write: WriteId) -> Option<u64> {
         self.ranks.get(write as usize).copied().filter(|&rank| rank != 0)
-    }
-
-    /// The place of a version in its key's one order: the source's, or for keys that only the cache orders, the owner's.
-    pub fn order(&self, key: KeyId, version: u64) -> Option<u64> {
-        use crate::names::Class;
-        match self.names.class(key) {
-            Class::Source => Some(version),
-            Class::Cache => Some(version),
-            Class::Back if version >= RANKS || version == 0 => Some(version),
-            Class::Back => {
-                let write = self.source.log.get(version as usize - 1)?.write;
-                self.rank_of(write).or(Some(0))
-            }
-        }
     }
 }

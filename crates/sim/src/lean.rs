@@ -83,6 +83,7 @@ impl Options {
                 16,
                 8 * SECOND,
             ),
+            Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             _ => busy,
         }
     }

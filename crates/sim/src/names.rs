@@ -19,7 +19,7 @@ const SHOPS: u32 = 4;
 pub enum Class {
     /// Its truth is in the source: write-through, write-invalidate, and writers behind the cluster's back.
     Source,
-    /// Its truth is in the source, and it is written by write-back alone.
+    /// Its truth is in the source: write-back, and writers behind the cluster's back.
     Back,
     /// It has no source.
     Cache,

@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 19] = [
+const FOUND: [Planted; 21] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -33,6 +33,8 @@ const FOUND: [Planted; 19] = [
     Planted::ReadLeaseIgnored,
     Planted::JournalAlone,
     Planted::LateFill,
+    Planted::RankCompared,
+    Planted::FlushHides,
 ];
 
 #[test]

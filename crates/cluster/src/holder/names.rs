@@ -191,7 +191,9 @@ impl Holder {
             return true;
         }
         let Some((_, head)) = as_of.iter().find(|(peer, _)| *peer == from) else { return false };
-        if interest.ticket != ticket || interest.last > *head {
+        // What ended the interest since may be among what was lost.
+        let lost = self.streams.get(&from).is_some_and(|held| *head < held.from);
+        if interest.ticket != ticket || interest.last > *head || lost {
             return false;
         }
         interest.since = Some(*head);
@@ -266,6 +268,31 @@ mod tests {
     use super::*;
     use crate::NodeId;
     use crate::view::Seat;
+
+    #[test]
+    fn a_value_from_before_lost_records_is_not_kept() {
+        let [me, owner] = [1, 2].map(|node| Peer { node: NodeId(node), incarnation: 1 });
+        let (config, now) = (Config::new(me), Millis(1));
+        let (key, mut holder) = (Bytes::from(b"k".as_slice()), Holder::default());
+        let mut stream = crate::message::Stream {
+            subscription: 1,
+            first: Position(0),
+            last: Position(10),
+            head: Position(10),
+            sent: now,
+            lease_ms: 1000,
+            epoch: crate::Epoch(1),
+            lost: None,
+        };
+        let mut out = Outbox::default();
+        holder.news(now, &config, owner, &stream, &mut out);
+        let ticket = holder.expect(now, owner, &key);
+        // The record that ended the interest is among what is lost, and the answer is older than that.
+        (stream.head, stream.last, stream.lost) = (Position(60), Position(50), Some(Position(50)));
+        holder.news(now, &config, owner, &stream, &mut out);
+        assert!(!holder.arrived(owner, ticket, &key, &vec![(owner, Position(20))], &mut out));
+        assert!(holder.arrived(owner, ticket, &key, &vec![(owner, Position(55))], &mut out));
+    }
 
     #[test]
     fn what_lies_in_doubt_is_asked_about_as_of_its_own_place() {

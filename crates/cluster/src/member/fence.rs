@@ -62,7 +62,7 @@ impl Member {
         let slots = sure;
         for (key, unflushed) in &mut self.journal {
             if unflushed.unclear && slots.contains(&crate::slot::slot_of(key, self.config.slots)) {
-                (unflushed.flushing, unflushed.unclear) = (false, false);
+                (unflushed.flushing, unflushed.unclear) = (None, false);
             }
         }
         let settled: Vec<(crate::Bytes, Slot, (Peer, Position))> = self

@@ -54,7 +54,7 @@ impl Member {
         }
         let (wait, version) = (request.wait, request.version);
         let older_than = match name {
-            Name::Key(key) => self.shown.older_than(key, version),
+            Name::Key(key) => self.older_than(key, version),
             _ => version,
         };
         let request = Invalidate { version: older_than, ..request };

@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::record::{Change, Record};
 use crate::view::View;
-use crate::{Peer, Planted, Position, Slot};
+use crate::{Bytes, Peer, Planted, Position, Slot};
 
 impl Member {
     /// Appends a record: it is applied here and addressed to all whom it concerns.
@@ -28,6 +28,7 @@ impl Member {
         let old: Vec<Name> = record.old_names().collect();
         self.marks.note(&record, &old, &self.config);
         self.holder.own_record(self.me, &old);
+        self.hide_commit(&record);
         if let Some(slot) = slot {
             self.last_in_slot.insert(slot, record.position);
         }
@@ -65,6 +66,14 @@ impl Member {
             self.cascade_wide(&record, out);
         }
         record
+    }
+
+    /// Which values of a key a commit of the source takes away: those before its version, or all.
+    pub(super) fn older_than(&self, key: &Bytes, commit: Option<Version>) -> Option<Version> {
+        match self.config.has(Planted::RankCompared) {
+            true => commit,
+            false => self.shown.older_than(key, commit),
+        }
     }
 
     /// What a record takes away is not shown any more.

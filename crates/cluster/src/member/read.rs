@@ -1,6 +1,6 @@
 //! Reads at the owner.
 
-use clearwell_engine::{Cause, Effect, Millis, Scope, Version};
+use clearwell_engine::{Cause, Effect, Millis, Scope};
 
 use super::Member;
 use super::park::Parked;
@@ -73,6 +73,10 @@ impl Member {
         let keepable = self.is_cacheable(&key);
         let mut begun = Begun { origin, read, born, began, head, validated, keepable };
         if let Some(unflushed) = self.journal.get(&key) {
+            if self.is_doubtful(unflushed, begun.read.level) {
+                let Begun { origin, read, .. } = begun;
+                return self.parked.push(Parked { origin, read, born, names: Vec::new() });
+            }
             // The source has it later; asked now it would show what was before.
             let entry = Some(unflushed.entry.clone());
             begun.validated = true;
@@ -100,6 +104,11 @@ impl Member {
         let slot = self.slot(&key);
         if !self.owns(self.now, slot) {
             return self.refuse(&loaded.begun.origin, Refusal::NoOwner, out);
+        }
+        let level = loaded.begun.read.level;
+        if self.journal.get(&key).is_some_and(|unflushed| self.is_doubtful(unflushed, level)) {
+            let Begun { origin, read, born, .. } = loaded.begun;
+            return self.parked.push(Parked { origin, read, born, names: Vec::new() });
         }
         let unflushed = self.journal.get(&key).map(|unflushed| unflushed.entry.clone());
         let pending = unflushed.is_some();
@@ -134,6 +143,7 @@ impl Member {
         let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
         if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
             self.edges.note(entry);
+            self.drop_ranked(&key, out);
             self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
         }
         let Begun { origin, read, .. } = loaded.begun;
@@ -146,29 +156,22 @@ impl Member {
     /// see the old one again elsewhere, so it is told before it is shown.
     fn notice_change(&mut self, key: &Bytes, loaded: &Loaded, out: &mut Outbox) {
         let version = loaded.entry.as_ref().map(|entry| entry.version).unwrap_or_default();
-        match self.shown.get(key) {
-            Some(last) if last.version == version && !last.ranked => {}
-            Some(last) if last.version != version => {
-                // What was put while the source was asked is newer than what it said.
-                let put_since = self.marks.last(&Name::Key(key.clone())) > loaded.begun.head;
-                if last.ranked && put_since {
-                    return;
-                }
-                let scope = std::sync::Arc::new(Scope::Key((**key).into()));
-                let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
-                let version = self.shown.older_than(key, Some(version));
-                self.append(Some(self.slot(key)), change, version, Cause::Commit, 0, out);
-            }
-            _ => self.show_loaded(key, version, out),
+        let Some(last) = self.shown.get(key) else { return self.shown.loaded(key.clone(), version) };
+        // What was put while the source was asked is newer than what it said.
+        let put_since = !last.flushed && self.marks.last(&Name::Key(key.clone())) > loaded.begun.head;
+        if last.version != version && !put_since {
+            let scope = std::sync::Arc::new(Scope::Key((**key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            let version = self.older_than(key, Some(version));
+            self.append(Some(self.slot(key)), change, version, Cause::Commit, 0, out);
         }
     }
 
-    /// The source's version takes the place of the one that the same value had before the source had it.
-    pub(super) fn show_loaded(&mut self, key: &Bytes, version: Version, out: &mut Outbox) {
+    /// The source's version is to take the place of the one that the same value had before the source had it.
+    pub(super) fn drop_ranked(&mut self, key: &Bytes, out: &mut Outbox) {
         if self.shown.get(key).is_some_and(|last| last.ranked) {
             out.apply.push(Apply::Drop(vec![key.clone()]));
         }
-        self.shown.loaded(key.clone(), version);
     }
 
     /// Whether what the store had can be given at the level: what orders its tags and dependencies must have been heard of.

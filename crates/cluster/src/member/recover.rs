@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Member;
-use super::write::Unflushed;
+use super::journal::Unflushed;
 use crate::entry::rank_epoch;
 use crate::outbox::{Outbox, Persist};
 use crate::view::View;
@@ -54,7 +54,7 @@ impl Member {
             };
             if owned.inherited.is_none() && !self.journal.contains_key(&entry.key) {
                 let old = Peer { incarnation: 0, ..self.me };
-                let unflushed = Unflushed { entry, at: (old, Position(0)), flushing: false, unclear: false };
+                let unflushed = Unflushed::new(entry, (old, Position(0)));
                 self.journal.insert(unflushed.entry.key.clone(), unflushed);
             }
         }
@@ -68,8 +68,7 @@ impl Member {
         self.journal.retain(|key, _| !within(key));
         self.recovered.retain(|entry| !within(&entry.key));
         for entry in journal {
-            let unflushed = Unflushed { entry, at: from, flushing: false, unclear: false };
-            self.journal.insert(unflushed.entry.key.clone(), unflushed);
+            self.journal.insert(entry.key.clone(), Unflushed::new(entry, from));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Member;
-use super::write::Unflushed;
+use super::journal::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::name::Name;
@@ -41,14 +41,14 @@ impl Member {
         match &record.change {
             Change::Put { entry, as_of } => self.keep_put(entry, as_of),
             Change::Fill { entry, as_of } => {
-                self.show_loaded(&entry.key, entry.version, out);
+                self.drop_ranked(&entry.key, out);
+                self.shown.loaded(entry.key.clone(), entry.version);
                 self.keep_replica(entry, as_of);
             }
             Change::Journal { entry, as_of } => {
                 out.persist.push(Persist::Journal(entry.clone()));
                 let at = (from, record.position);
-                let unflushed = Unflushed { entry: entry.clone(), at, flushing: false, unclear: false };
-                self.journal.insert(entry.key.clone(), unflushed);
+                self.journal.insert(entry.key.clone(), Unflushed::new(entry.clone(), at));
                 self.keep_put(entry, as_of);
             }
             Change::Flushed { key, up_to, version } => {

@@ -149,6 +149,7 @@ impl Member {
             let name = Name::Key(entry.key.clone());
             match (wish, kept) {
                 (Wish::Own(_), true) => {
+                    self.shown.loaded(entry.key.clone(), entry.version);
                     let slot = self.slot(&entry.key);
                     if self.subscribers.followers(slot).next().is_some() {
                         let change = Change::Fill { entry, as_of };

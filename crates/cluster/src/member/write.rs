@@ -1,29 +1,17 @@
 //! Writes at the owner.
 
-use clearwell_engine::{Cause, Version};
+use clearwell_engine::Cause;
 
 use super::Member;
-use super::route::{Origin, Work};
+use super::journal::Unflushed;
+use super::route::Origin;
 use super::wait::{Slots, Then, Waiting};
 use crate::entry::{AsOf, rank};
 use crate::name::Name;
-use crate::outbox::{Ask, Outbox, Persist};
+use crate::outbox::{Outbox, Persist};
 use crate::record::Change;
 use crate::request::{Refusal, Strategy, Write};
-use crate::{Bytes, Entry, Outcome, Peer, Position};
-
-/// A value that the source does not have yet.
-#[derive(Debug, Clone)]
-pub(super) struct Unflushed {
-    /// The value.
-    pub entry: Entry,
-    /// Whose log, where.
-    pub at: (Peer, Position),
-    /// It is on its way to the source.
-    pub flushing: bool,
-    /// The source did not say what became of that.
-    pub unclear: bool,
-}
+use crate::{Bytes, Entry, Outcome, Position};
 
 /// A write that the source is asked for.
 #[derive(Debug)]
@@ -112,10 +100,11 @@ impl Member {
         if back {
             out.persist.push(Persist::Journal(entry.clone()));
             let at = (self.me, record.position);
-            let before = self.journal.get(&entry.key);
-            let (flushing, unclear) =
-                before.map_or((false, false), |before| (before.flushing, before.unclear));
-            self.journal.insert(entry.key.clone(), Unflushed { entry, at, flushing, unclear });
+            let unflushed = match self.journal.get(&entry.key) {
+                Some(before) => Unflushed { entry, at, ..before.clone() },
+                None => Unflushed::new(entry, at),
+            };
+            self.journal.insert(unflushed.entry.key.clone(), unflushed);
         }
         self.acknowledge(origin, true, record.position, Slots::One(slot), None, Some(version));
     }
@@ -161,55 +150,5 @@ impl Member {
         let slot = self.slot(key);
         let change = Change::Settle { key: key.clone(), intent: (self.me, intent) };
         self.append(Some(slot), change, None, Cause::Write, 0, out).position
-    }
-
-    /// Sends to the source what may go: newest value of each key, one at a time for each.
-    pub(super) fn flush_journal(&mut self, out: &mut Outbox) {
-        const AT_ONCE: usize = 64;
-        let mut ready = Vec::new();
-        for (key, unflushed) in &self.journal {
-            let slot = self.slot(key);
-            let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
-            let own = unflushed.at.0 == self.me;
-            let committed = !own || self.is_committed(slot, unflushed.at.1);
-            if !unflushed.flushing && fenced && committed && self.owns(self.now, slot) {
-                ready.push(key.clone());
-            }
-            if ready.len() >= AT_ONCE {
-                break;
-            }
-        }
-        for key in ready {
-            let slot = self.slot(&key);
-            let epoch = self.fence_number(slot);
-            let unflushed = self.journal.get_mut(&key).expect("listed from it above");
-            unflushed.flushing = true;
-            let entry = unflushed.entry.clone();
-            let job = self.job(Work::Flush { key, version: entry.version });
-            out.ask.push((job, Ask::Flush { entry, fence: (slot, epoch) }));
-        }
-    }
-
-    pub(super) fn flushed(&mut self, key: &Bytes, up_to: Version, outcome: &Outcome, out: &mut Outbox) {
-        let slot = self.slot(key);
-        let Some(unflushed) = self.journal.get_mut(key) else { return };
-        if *outcome == Outcome::Unclear {
-            // It may still happen: nothing else of this key goes to the source before that is excluded.
-            unflushed.unclear = true;
-            self.unclear(slot);
-            return self.fence(out);
-        }
-        unflushed.flushing = false;
-        let Outcome::Committed(version) = *outcome else { return };
-        if !self.owned.contains_key(&slot) {
-            return;
-        }
-        if unflushed.entry.version == up_to {
-            self.journal.remove(key);
-        }
-        out.persist.push(Persist::Flushed(key.clone(), up_to));
-        self.shown.flushed(key, up_to, version);
-        let change = Change::Flushed { key: key.clone(), up_to, version };
-        self.append(Some(slot), change, None, Cause::Write, 0, out);
     }
 }

@@ -1,21 +1,14 @@
 //! After healing, all copies that may be served are what they should be.
 
 use super::{Index, Violation};
-use crate::history::{Deed, Found, Got, History, Last};
+use crate::history::{Found, History, Last};
 use crate::names::Class;
 use crate::queue::Micros;
 
 /// Looks at what lay in memories at the end.
 pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) {
-    let mut acknowledged = vec![0u64; history.names.key_count() as usize];
-    for op in &history.ops {
-        if let (Deed::Write(..), Got::Done { version: Some(version), .. }) = (op.deed, op.got) {
-            let order = history.order(op.key, version).unwrap_or(0);
-            acknowledged[op.key as usize] = order.max(acknowledged[op.key as usize]);
-        }
-    }
     for last in &history.last {
-        if let Some(text) = judge(history, index, last, acknowledged[last.key as usize]) {
+        if let Some(text) = judge(history, index, last) {
             let text = format!("host {} still serves {text}", last.host);
             violations.push(Violation {
                 checker: "converged",
@@ -28,7 +21,7 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
     }
 }
 
-fn judge(history: &History, index: &Index, last: &Last, acknowledged: u64) -> Option<String> {
+fn judge(history: &History, index: &Index, last: &Last) -> Option<String> {
     let found = Found { value: last.value, version: last.version, local: true, age_ms: None };
     match history.names.class(last.key) {
         Class::Source => {
@@ -41,8 +34,9 @@ fn judge(history: &History, index: &Index, last: &Last, acknowledged: u64) -> Op
         }
         Class::Back | Class::Cache if last.version == 0 => None,
         Class::Back | Class::Cache => {
-            let order = history.order(last.key, last.version).unwrap_or(0);
-            (order < acknowledged).then(|| format!("{order:x}, older than {acknowledged:x}"))
+            let order = index.order(last.key, last.version).map_or(0, |order| order.most);
+            let newest = index.newest(last.key);
+            (order < newest).then(|| format!("{order:x}, older than {newest:x}"))
         }
     }
 }

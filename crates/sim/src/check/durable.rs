@@ -9,7 +9,8 @@ use crate::names::Class;
 /// Looks at the source's log when all should have been flushed.
 pub fn check(history: &History, violations: &mut Vec<Violation>) {
     let mut flushed = vec![0u64; history.names.key_count() as usize];
-    for commit in history.source.log.iter().filter(|c| history.names.class(c.key) == Class::Back) {
+    let flushes = history.source.log.iter().filter(|commit| commit.through);
+    for commit in flushes.filter(|commit| history.names.class(commit.key) == Class::Back) {
         let rank = history.rank_of(commit.write).unwrap_or(0);
         let last = &mut flushed[commit.key as usize];
         if rank < *last {

@@ -1,5 +1,6 @@
 //! When values were overwritten: looked up by halving, not by walking.
 
+use super::order::{Orders, Place};
 use crate::history::{Covered, Deed, Found, Got, History};
 use crate::names::{Class, KeyId};
 use crate::queue::Micros;
@@ -37,14 +38,17 @@ impl Line {
 /// The index of a history.
 #[derive(Debug)]
 pub struct Index {
+    orders: Orders,
     /// By key: commits by version, at the time when the cluster knew (commits through it: the commit itself).
     known: Vec<Line>,
     /// By key: commits by version, at their own time.
     commits: Vec<Line>,
     /// By key: commits by time, for values that are made from that key.
     by_time: Vec<Line>,
-    /// By key: writes by order, for keys that only the cache orders.
+    /// By key: writes by their place, for keys that are not ordered by the source alone.
     ranked: Vec<Line>,
+    /// The same for what others committed at their source, at its own time.
+    behind: Vec<Line>,
     /// Invalidations by the time when they were asked for, at the time when they were acknowledged.
     keys: Vec<Line>,
     tags: Vec<Line>,
@@ -61,10 +65,12 @@ impl Index {
         let keys = history.names.key_count() as usize;
         let lines = |count: usize| (0..count).map(|_| Line::default()).collect::<Vec<_>>();
         let mut index = Index {
+            orders: Orders::new(history),
             known: lines(keys),
             commits: lines(keys),
             by_time: lines(keys),
             ranked: lines(keys),
+            behind: lines(keys),
             keys: lines(keys),
             tags: lines(history.names.tag_count() as usize),
             events: lines(history.names.events.told_count() as usize),
@@ -85,6 +91,10 @@ impl Index {
             self.known[key].0.push(Change { from: version, at: known });
             self.commits[key].0.push(Change { from: version, at: commit.at });
             self.by_time[key].0.push(Change { from: commit.at, at: known });
+            if let Some(place) = self.orders.place(commit.key, version).filter(|_| !commit.through) {
+                self.ranked[key].0.push(Change { from: place.least, at: known });
+                self.behind[key].0.push(Change { from: place.least, at: commit.at });
+            }
         }
     }
 
@@ -96,8 +106,8 @@ impl Index {
                     // A fill is as old as its miss.
                     let miss = history.fills.get(&write).map(|&read| history.ops[read as usize].end);
                     self.acknowledged[write as usize] = miss.unwrap_or(op.end);
-                    if let Some(order) = version.filter(|_| history.names.class(op.key) != Class::Source) {
-                        self.ranked[op.key as usize].0.push(Change { from: order, at: op.end });
+                    if let Some(place) = version.and_then(|version| self.orders.place(op.key, version)) {
+                        self.ranked[op.key as usize].0.push(Change { from: place.least, at: op.end });
                     }
                 }
                 Deed::Invalidate(covered, _) => {
@@ -116,8 +126,14 @@ impl Index {
     }
 
     fn close(&mut self) {
-        let by_key =
-            [&mut self.known, &mut self.commits, &mut self.by_time, &mut self.ranked, &mut self.keys];
+        let by_key = [
+            &mut self.known,
+            &mut self.commits,
+            &mut self.by_time,
+            &mut self.ranked,
+            &mut self.behind,
+            &mut self.keys,
+        ];
         by_key
             .into_iter()
             .flatten()
@@ -126,6 +142,21 @@ impl Index {
             .chain(&mut self.classes)
             .for_each(Line::close);
         self.everything.close();
+    }
+
+    /// The place of a version in its key's order.
+    pub fn order(&self, key: KeyId, version: u64) -> Option<Place> {
+        self.orders.place(key, version)
+    }
+
+    /// When somebody else than the cluster committed something newer than what has this place.
+    pub fn next_behind(&self, key: KeyId, place: u64) -> Micros {
+        self.behind[key as usize].after(place)
+    }
+
+    /// The newest place of what was acknowledged, or of what others committed; 0 for none.
+    pub fn newest(&self, key: KeyId) -> u64 {
+        self.ranked[key as usize].0.last().map_or(0, |change| change.from)
     }
 
     /// When a source's value was overwritten by a commit.
@@ -140,9 +171,9 @@ impl Index {
             Class::Source => self.known[key as usize].after(found.version),
             // That there is none is always allowed for a key without source, and says nothing of when.
             _ if found.value.is_none() => return Micros::MAX,
-            _ => history
+            _ => self
                 .order(key, found.version)
-                .map_or(Micros::MAX, |order| self.ranked[key as usize].after(order)),
+                .map_or(Micros::MAX, |order| self.ranked[key as usize].after(order.most)),
         };
         by_value.min(self.invalidated(history, key, found))
     }

@@ -3,6 +3,7 @@
 
 use clearwell_cluster::Level;
 
+use super::order::Place;
 use super::{Index, Violation, by_op, ms};
 use crate::history::{Deed, Found, Got, History, Op};
 use crate::names::Class;
@@ -21,10 +22,11 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
             floor[at as usize] = newest[key];
             continue;
         }
-        let Some(order) = ordered(history, op) else { continue };
-        newest[key] = newest[key].max(order);
+        let Some(order) = ordered(index, op) else { continue };
+        newest[key] = newest[key].max(order.least);
         if history.names.class(op.key) != Class::Source {
-            judge(history, at, order, floor[at as usize], violations);
+            judge(history, at, order.most, floor[at as usize], violations);
+            unseen(history, index, at, order.most, violations);
         }
     }
     for (op, at) in history.ops.iter().zip(0..) {
@@ -37,11 +39,11 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
 }
 
 /// The place in its key's order of what an operation wrote or strongly read.
-fn ordered(history: &History, op: &Op) -> Option<u64> {
+fn ordered(index: &Index, op: &Op) -> Option<Place> {
     match (op.deed, op.got) {
-        (Deed::Write(..), Got::Done { version: Some(version), .. }) => history.order(op.key, version),
+        (Deed::Write(..), Got::Done { version: Some(version), .. }) => index.order(op.key, version),
         (Deed::Read(Level::Strong), Got::Value(found)) if found.version != 0 => {
-            history.order(op.key, found.version)
+            index.order(op.key, found.version)
         }
         _ => None,
     }
@@ -52,6 +54,17 @@ fn judge(history: &History, at: u32, order: u64, floor: u64, violations: &mut Ve
     if order < floor || (is_write && order == floor) {
         let what = if is_write { "a write was ordered before" } else { "a strong read is older than" };
         let text = format!("{what} what was acknowledged before it began: {order:x} after {floor:x}");
+        violations.push(by_op(history, "strong", at, text));
+    }
+}
+
+/// A strong read of a key that is written back sees what others committed before it began, unless the journal hides that.
+fn unseen(history: &History, index: &Index, at: u32, order: u64, violations: &mut Vec<Violation>) {
+    let op = &history.ops[at as usize];
+    let committed = index.next_behind(op.key, order);
+    if matches!(op.deed, Deed::Read(_)) && committed < op.begin {
+        let before = ms(op.begin - committed);
+        let text = format!("a strong read found place {order}, and others had committed {before} before it");
         violations.push(by_op(history, "strong", at, text));
     }
 }

@@ -8,6 +8,7 @@ mod filled;
 mod genuine;
 mod index;
 mod linear;
+mod order;
 mod session;
 #[cfg(test)]
 mod small;
@@ -67,7 +68,7 @@ pub fn all(history: &History) -> Verdict {
     let index = Index::new(history);
     let mut violations = Vec::new();
     linear::check(history, &index, &mut violations);
-    session::check(history, &mut violations);
+    session::check(history, &index, &mut violations);
     let oldest_bounded = bounded::check(history, &index, &mut violations);
     waited::check(history, &mut violations);
     durable::check(history, &mut violations);

@@ -4,7 +4,7 @@
 
 use clearwell_cluster::Level;
 
-use super::{Violation, by_op};
+use super::{Index, Violation, by_op};
 use crate::history::{Covered, Deed, Found, Got, History, Op};
 use crate::names::Class;
 use crate::queue::Micros;
@@ -35,7 +35,7 @@ impl Known {
 }
 
 /// Looks at all reads of level `session`.
-pub fn check(history: &History, violations: &mut Vec<Violation>) {
+pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) {
     let keys = history.names.key_count() as usize;
     let clients = history.ops.iter().map(|op| usize::from(op.client) + 1).max().unwrap_or(0);
     let mut known = vec![Known { orders: vec![0; keys], invalidations: Vec::new() }; clients];
@@ -48,15 +48,15 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
         match (op.deed, op.got) {
             (Deed::Read(level), Got::Value(found)) => {
                 if level == Level::Session {
-                    judge(history, at, op, &found, &known[client], violations);
+                    judge((history, index), at, op, &found, &known[client], violations);
                 }
                 // A hit in memory brings no token yet: what it showed is not known to the next node that is asked.
                 if !found.local {
-                    raise(history, &mut known[client], op, found.version);
+                    raise(index, &mut known[client], op, found.version);
                 }
             }
             (Deed::Write(..), Got::Done { version: Some(version), .. }) => {
-                raise(history, &mut known[client], op, version)
+                raise(index, &mut known[client], op, version)
             }
             (Deed::Invalidate(covered, _), Got::Done { .. }) => known[client].note(covered, op.begin),
             (Deed::TakeToken { from }, _) => {
@@ -68,20 +68,27 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
     }
 }
 
-fn raise(history: &History, known: &mut Known, op: &Op, version: u64) {
-    if let Some(order) = history.order(op.key, version) {
+fn raise(index: &Index, known: &mut Known, op: &Op, version: u64) {
+    if let Some(order) = index.order(op.key, version) {
         let mine = &mut known.orders[op.key as usize];
-        *mine = order.max(*mine);
+        *mine = order.least.max(*mine);
     }
 }
 
-fn judge(history: &History, at: u32, op: &Op, found: &Found, known: &Known, violations: &mut Vec<Violation>) {
+fn judge(
+    (history, index): (&History, &Index),
+    at: u32,
+    op: &Op,
+    found: &Found,
+    known: &Known,
+    violations: &mut Vec<Violation>,
+) {
     let class = history.names.class(op.key);
     // A key without source may always be gone; a removal has a version of its own.
     if found.version == 0 && class != Class::Source {
         return;
     }
-    let order = history.order(op.key, found.version).unwrap_or(u64::MAX);
+    let order = index.order(op.key, found.version).map_or(u64::MAX, |order| order.most);
     let seen = known.orders[op.key as usize];
     if order < seen {
         let text = format!("a session that has seen {seen:x} read {order:x}");

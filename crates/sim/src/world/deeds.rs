@@ -29,7 +29,7 @@ impl World {
             return Some((key, Deed::Read(self.draw_level(rng))));
         }
         let class = self.history.names.class(key);
-        if class == Class::Source && rng.percent(self.options.behind_percent) {
+        if class != Class::Cache && rng.percent(self.options.behind_percent) {
             self.commit_behind(key, rng);
             return None;
         }
@@ -84,8 +84,10 @@ impl World {
     fn commit_behind(&mut self, key: KeyId, rng: &mut Rng) {
         let (rows, keys) = (rng.range(1, 3) as u32, self.options.keys);
         for key in (0..rows).map(|n| (key + n) % keys) {
-            if self.history.names.class(key) == Class::Source {
-                let write = self.history.source.intend(key, rng.percent(5));
+            let class = self.history.names.class(key);
+            if class != Class::Cache {
+                let removes = class == Class::Source && rng.percent(5);
+                let write = self.history.source.intend(key, removes);
                 let version = self.history.source.commit(write, false, true, self.now);
                 self.tell(Some(key), |world| {
                     format!(

@@ -35,7 +35,8 @@ impl World {
             }
         };
         let Statement { host, incarnation, job, .. } = statement;
-        let after = 100 + self.source_rng.below(1_000) + self.answers_after;
+        let most = (self.options.statement_us / 2).max(1_000);
+        let after = 100 + self.source_rng.below(most) + self.answers_after;
         let outcome = Box::new(outcome);
         self.queue.push(self.now + after, Happening::Done { host, incarnation, job, outcome });
     }

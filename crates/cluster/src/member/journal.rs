@@ -1,0 +1,122 @@
+//! Write-back: values that the source does not have yet, on their way to it.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, Effect, Scope, Version};
+
+use super::Member;
+use super::route::Work;
+use crate::outbox::{Ask, Outbox, Persist};
+use crate::record::{Change, Record};
+use crate::{Bytes, Entry, Level, Outcome, Peer, Planted, Position};
+
+/// A value that the source does not have yet.
+#[derive(Debug, Clone)]
+pub(super) struct Unflushed {
+    /// The value.
+    pub entry: Entry,
+    /// Whose log, where.
+    pub at: (Peer, Position),
+    /// What is on its way to the source: this value, or one before it.
+    pub flushing: Option<Version>,
+    /// The source did not say what became of that.
+    pub unclear: bool,
+    /// A commit was told of since it was sent: it may have come after this value, which then hides it.
+    pub hides: bool,
+}
+
+impl Unflushed {
+    /// Not on its way to the source.
+    pub fn new(entry: Entry, at: (Peer, Position)) -> Unflushed {
+        Unflushed { entry, at, flushing: None, unclear: false, hides: false }
+    }
+}
+
+impl Member {
+    /// Sends to the source what may go: newest value of each key, one at a time for each.
+    pub(super) fn flush_journal(&mut self, out: &mut Outbox) {
+        const AT_ONCE: usize = 64;
+        let mut ready = Vec::new();
+        for (key, unflushed) in &self.journal {
+            let slot = self.slot(key);
+            let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
+            let own = unflushed.at.0 == self.me;
+            let committed = !own || self.is_committed(slot, unflushed.at.1);
+            if unflushed.flushing.is_none() && fenced && committed && self.owns(self.now, slot) {
+                ready.push(key.clone());
+            }
+            if ready.len() >= AT_ONCE {
+                break;
+            }
+        }
+        for key in ready {
+            let slot = self.slot(&key);
+            let epoch = self.fence_number(slot);
+            let unflushed = self.journal.get_mut(&key).expect("listed from it above");
+            (unflushed.flushing, unflushed.hides) = (Some(unflushed.entry.version), false);
+            let entry = unflushed.entry.clone();
+            let job = self.job(Work::Flush { key, version: entry.version });
+            out.ask.push((job, Ask::Flush { entry, fence: (slot, epoch) }));
+        }
+    }
+
+    pub(super) fn flushed(&mut self, key: &Bytes, up_to: Version, outcome: &Outcome, out: &mut Outbox) {
+        let slot = self.slot(key);
+        let Some(unflushed) = self.journal.get_mut(key) else { return };
+        if *outcome == Outcome::Unclear {
+            // It may still happen: nothing else of this key goes to the source before that is excluded.
+            unflushed.unclear = true;
+            self.unclear(slot);
+            return self.fence(out);
+        }
+        unflushed.flushing = None;
+        let hides = unflushed.hides;
+        let Outcome::Committed(version) = *outcome else { return };
+        if !self.owned.contains_key(&slot) {
+            return;
+        }
+        if unflushed.entry.version == up_to {
+            self.journal.remove(key);
+        }
+        out.persist.push(Persist::Flushed(key.clone(), up_to));
+        self.shown.flushed(key, up_to, version);
+        let change = Change::Flushed { key: key.clone(), up_to, version };
+        self.append(Some(slot), change, None, Cause::Write, 0, out);
+        if hides && !self.journal.contains_key(key) {
+            // Copies of it that were given since that commit was told of are taken away as if it were told of now.
+            let scope = Arc::new(Scope::Key((**key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            self.append(Some(slot), change, None, Cause::Commit, 0, out);
+        }
+    }
+
+    /// Whether a reader must wait until it is known when the source got the value: others may have committed after it.
+    /// While it is not sent, or will be sent again, it is newer than all that they commit.
+    pub(super) fn is_doubtful(&self, unflushed: &Unflushed, level: Level) -> bool {
+        let sent = unflushed.flushing == Some(unflushed.entry.version) && !unflushed.unclear;
+        match level {
+            _ if self.config.has(Planted::FlushHides) => false,
+            Level::Strong => sent,
+            Level::Session | Level::Bounded(_) => sent && unflushed.hides,
+            Level::Eventual | Level::Weak => false,
+        }
+    }
+
+    /// What a record of this log tells of may have been committed after values that are on their way to the source.
+    pub(super) fn hide_commit(&mut self, record: &Record) {
+        let Change::Invalidate { scope, .. } = &record.change else { return };
+        match &**scope {
+            Scope::Key(key) => {
+                if let Some(unflushed) = self.journal.get_mut(&**key) {
+                    unflushed.hides |= unflushed.flushing.is_some();
+                }
+            }
+            _ if record.is_wide() => {
+                self.journal
+                    .values_mut()
+                    .for_each(|unflushed| unflushed.hides |= unflushed.flushing.is_some());
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One copy holder as its owner sees it: what it was told, what it has applied, and what is kept to be told again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use clearwell_engine::Millis;
+
+use crate::message::Records;
+use crate::name::Name;
+use crate::record::Record;
+use crate::{Config, Epoch, Planted, Position, Slot};
+
+/// One copy holder as its owner sees it.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// Which subscription.
+    pub id: u64,
+    /// The head of the log when it began.
+    pub first: Position,
+    /// The last record that was addressed to it.
+    pub last: Position,
+    /// It has applied all up to here.
+    pub acked: Position,
+    /// Until when it may serve leased levels, on this owner's clock.
+    pub lease_until: Millis,
+    /// Slots that it follows, and whether it has what they contained.
+    pub follows: BTreeMap<Slot, bool>,
+    /// What was addressed to it before it was given slots; acknowledgements did not wait for it then.
+    pub given_at: Position,
+    /// What was sent and is not confirmed, with when it was sent last.
+    pub(super) hints: VecDeque<(Millis, Arc<Record>)>,
+    /// The last record that was dropped from the hints; the holder may have it nevertheless.
+    pub(super) dropped: Option<Position>,
+    /// What the holder missed up to here cannot be told again.
+    pub(super) lost: Option<Position>,
+    /// The last of these: what was handed over before it is not whole.
+    pub lost_at: Position,
+    /// When it was heard of last.
+    pub(super) heard: Millis,
+    /// When it last applied something, or was told of something after it had applied all.
+    pub(super) moved: Millis,
+    /// What is to be sent at the end of this step.
+    pub(super) outgoing: Option<Records>,
+}
+
+/// A lease by which nothing can be served; the word that bears it counts all the same.
+pub(super) const LEAST_MS: u64 = 1;
+
+/// What is not confirmed after this time is taken for lost on its way.
+const IN_FLIGHT_MS: u64 = 150;
+
+impl Subscriber {
+    /// Whether it is heard but does not hear: it can make nothing of a longer lease, for which writers would wait.
+    pub(super) fn is_stuck(&self, now: Millis, config: &Config) -> bool {
+        (self.has_dropped() || !self.hints.is_empty()) && now.since(self.moved) > config.read_lease_ms / 8
+    }
+
+    /// One that is told all from the place `head` on.
+    pub(super) fn new(id: u64, now: Millis, head: Position) -> Subscriber {
+        Subscriber {
+            id,
+            first: head,
+            last: head,
+            acked: head,
+            lease_until: Millis(0),
+            follows: BTreeMap::new(),
+            given_at: Position(0),
+            hints: VecDeque::new(),
+            dropped: None,
+            lost: None,
+            lost_at: Position(0),
+            heard: now,
+            moved: now,
+            outgoing: None,
+        }
+    }
+
+    /// Addresses a record to it.
+    pub(super) fn push(&mut self, now: Millis, config: &Config, record: &Arc<Record>) {
+        let prev = self.last;
+        self.last = record.position;
+        if self.hints.len() >= config.hints_most
+            && let Some((_, dropped)) = self.hints.pop_front()
+            && !config.has(Planted::HintDropped)
+        {
+            self.dropped = Some(dropped.position);
+        }
+        if self.hints.is_empty() {
+            self.moved = now;
+        }
+        self.hints.push_back((now, Arc::clone(record)));
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.records.push(Arc::clone(record)),
+            none => {
+                *none = Some(Records {
+                    subscription: self.id,
+                    prev,
+                    records: vec![Arc::clone(record)],
+                    reply: false,
+                    epoch: Epoch(0),
+                });
+            }
+        }
+    }
+
+    /// The holder has applied all up to here.
+    pub fn applied(&mut self, now: Millis, watermark: Position) {
+        if watermark > self.acked {
+            (self.acked, self.moved) = (watermark, now);
+        }
+        while self.hints.front().is_some_and(|(_, record)| record.position <= watermark) {
+            self.hints.pop_front();
+        }
+        self.dropped = self.dropped.filter(|dropped| *dropped > watermark);
+        self.lost = self.lost.filter(|lost| *lost > watermark);
+    }
+
+    /// Whether it may have missed what is not kept for it.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.dropped.is_some() || self.lost.is_some()
+    }
+
+    /// Whether it has missed that. Dropping alone loses nothing: what is dropped was sent, and more than the hints hold may
+    /// be on its way.
+    pub(super) fn is_lost(&self, now: Millis) -> bool {
+        self.dropped.is_some() && now.since(self.moved) >= IN_FLIGHT_MS
+    }
+
+    /// All that it has not applied is lost to it. What is still kept is given up with the rest: told again, that would be
+    /// dropped meanwhile where so much is written, and so on without an end.
+    pub(super) fn begin_anew(&mut self, now: Millis) {
+        (self.lost, self.lost_at, self.moved) = (Some(self.last), self.last, now);
+        self.dropped = None;
+        self.hints.clear();
+        self.follows.values_mut().for_each(|synced| *synced = false);
+    }
+
+    /// What was sent a while ago and is still not applied, once more.
+    pub fn replay(&mut self, now: Millis, config: &Config, watermark: Position) -> Option<Records> {
+        const MOST: usize = 1000;
+        let overdue = self.hints.front().is_some_and(|(sent, _)| now.since(*sent) >= IN_FLIGHT_MS);
+        if !overdue {
+            return None;
+        }
+        let mut records = Vec::new();
+        for (sent, record) in self.hints.iter_mut().take(MOST) {
+            *sent = now;
+            let left_out =
+                config.has(Planted::TagNotReplayed) && matches!(record.makes_old(), Some(Name::Tag(_)));
+            if !left_out {
+                records.push(Arc::clone(record));
+            }
+        }
+        let prev = watermark.max(self.dropped.max(self.lost).unwrap_or_default());
+        Some(Records { subscription: self.id, prev, records, reply: true, epoch: Epoch(0) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Change;
+    use crate::{Bytes, Peer};
+
+    fn told(config: &Config, records: u64) -> Subscriber {
+        let mut holder = Subscriber::new(1, Millis(0), Position(0));
+        holder.follows.insert(Slot(3), true);
+        for position in (1..=records).map(Position) {
+            let change = Change::Intent { key: Bytes::from(b"k".as_slice()) };
+            let (slot, version, cause) = (Some(Slot(3)), None, clearwell_engine::Cause::Write);
+            let record = Record { position, slot, change, version, cause, depth: 0 };
+            holder.push(Millis(0), config, &Arc::new(record));
+        }
+        holder
+    }
+
+    #[test]
+    fn what_is_dropped_while_it_is_on_its_way_is_not_lost() {
+        let config = Config { hints_most: 2, ..Config::new(Peer::default()) };
+        let mut holder = told(&config, 9);
+        holder.applied(Millis(1000), Position(4));
+        assert!(!holder.is_lost(Millis(1000)), "it has just applied something");
+        assert!(holder.has_dropped(), "and may miss records 5 to 7");
+        holder.applied(Millis(1001), Position(7));
+        assert!(!holder.has_dropped() && !holder.is_lost(Millis(9000)));
+        assert!(holder.follows[&Slot(3)]);
+    }
+
+    #[test]
+    fn who_gets_no_further_begins_anew_behind_all_that_is_kept() {
+        let config = Config { hints_most: 2, ..Config::new(Peer::default()) };
+        let mut holder = told(&config, 9);
+        assert!(!holder.is_lost(Millis(IN_FLIGHT_MS - 1)) && holder.is_lost(Millis(IN_FLIGHT_MS)));
+        holder.begin_anew(Millis(IN_FLIGHT_MS));
+        assert_eq!((holder.lost, holder.lost_at), (Some(Position(9)), Position(9)));
+        assert_eq!((holder.follows[&Slot(3)], holder.hints.len()), (false, 0));
+        holder.applied(Millis(IN_FLIGHT_MS + 5), Position(9));
+        assert!(!holder.has_dropped());
+    }
+}
