@@ -45,6 +45,10 @@ pub trait Own {
 
     /// Whether a write of the key that the name is about is under way: the source may have it already.
     fn is_open(&self, name: &Name) -> bool;
+
+    /// Whether this process, which follows the key's slot, was given another value since: the same one under the source's version
+    /// makes nothing old, and must not be replaced by what the cache called it before.
+    fn is_replaced(&self, entry: &Entry) -> bool;
 }
 
 /// A near cache owns nothing.
@@ -56,6 +60,10 @@ impl Own for OwnsNothing {
     }
 
     fn is_open(&self, _: &Name) -> bool {
+        false
+    }
+
+    fn is_replaced(&self, _: &Entry) -> bool {
         false
     }
 }
@@ -83,7 +91,8 @@ impl Holder {
         for mut admission in std::mem::take(&mut self.admissions) {
             let key = Name::Key(admission.entry.key.clone());
             let names: Vec<Name> = std::iter::once(key).chain(admission.entry.names()).collect();
-            let mut verdict = Verdict::Keep;
+            let replaced = !matches!(admission.wish, Wish::Own(_)) && own.is_replaced(&admission.entry);
+            let mut verdict = if replaced { Verdict::Refuse } else { Verdict::Keep };
             let mut asks = Vec::new();
             for name in &names {
                 match self.judge(config, view, own, name, &admission.as_of) {

@@ -1,10 +1,11 @@
 //! What clients asked and were told, in true time: all that the checkers look at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
 
+use crate::journals::Journals;
 use crate::names::{KeyId, Names};
 use crate::queue::Micros;
 use crate::source::Source;
@@ -130,8 +131,8 @@ pub struct History {
     pub last: Vec<Last>,
     /// The keys.
     pub names: Names,
-    /// The orders of write-backs of which somebody knew that the source has them.
-    pub flushed: BTreeSet<(KeyId, u64)>,
+    /// Who keeps write-backs in journals, and has learned that the source has them.
+    pub journals: Journals,
     /// Writes that are fills, and the reads whose misses they answer.
     pub fills: BTreeMap<WriteId, u32>,
     /// The source, with its log.
@@ -150,7 +151,7 @@ impl History {
             moments: Vec::with_capacity(2048),
             ranks: Vec::new(),
             last: Vec::new(),
-            flushed: BTreeSet::new(),
+            journals: Journals::default(),
             fills: BTreeMap::new(),
             names,
             source,

@@ -12,6 +12,7 @@ pub mod fault;
 pub mod history;
 mod host;
 pub mod hunt;
+pub mod journals;
 mod lean;
 pub mod many;
 pub mod measure;

@@ -13,13 +13,15 @@ use crate::marks::Marks;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
 use crate::record::Change;
-use crate::{Peer, Position, Slot};
+use crate::shown::Shown;
+use crate::{Entry, Peer, Position, Slot};
 
 /// What this member orders at this moment.
 struct Orders<'a> {
     owned: &'a BTreeMap<Slot, Owned>,
     marks: &'a Marks,
     intents: &'a BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
+    shown: &'a Shown,
     slots: u16,
     leased: bool,
 }
@@ -33,6 +35,10 @@ impl Own for Orders<'_> {
 
     fn is_open(&self, name: &Name) -> bool {
         is_open(self.intents, name)
+    }
+
+    fn is_replaced(&self, entry: &Entry) -> bool {
+        self.shown.get(&entry.key).is_some_and(|last| last.version != entry.version)
     }
 }
 
@@ -141,6 +147,7 @@ impl Member {
             owned: &self.owned,
             marks: &self.marks,
             intents: &self.intents,
+            shown: &self.shown,
             slots: view.slots,
             leased,
         };

@@ -84,7 +84,7 @@ impl Line {
             line.commits.insert(version, place);
             if let Some(rank) = rank {
                 line.ranks.entry(rank).or_insert(Place::of(place)).most = place;
-                if !history.flushed.contains(&(key, rank)) {
+                if !history.journals.is_known(key, rank) {
                     unknown.push(rank);
                 }
             }
@@ -105,7 +105,9 @@ impl Line {
 mod tests {
     use super::super::small::*;
     use super::*;
+    use clearwell_cluster::Persist;
     use clearwell_cluster::request::Strategy::Back;
+    use clearwell_engine::Version;
 
     #[test]
     fn what_others_commit_is_older_than_what_is_flushed_after_it() {
@@ -122,7 +124,9 @@ mod tests {
             versions.map(|version| orders.place(BACK, version).map(|place| (place.least, place.most)));
         // That the second was flushed is not known: it hides the last.
         assert_eq!(places, [(0, 0), (1, 1), (2, 2), (3, 4), (3, 3), (4, 4)].map(Some));
-        small.0.flushed.insert((BACK, RANKS + 2));
+        let known = Persist::Flushed(small.0.names.key(BACK).clone(), Version(RANKS + 2));
+        let History { journals, names, .. } = &mut small.0;
+        journals.note(0, names, 8, &known);
         let known = Orders::new(&small.0).place(BACK, RANKS + 2);
         assert_eq!(known, Some(Place::of(3)));
         assert_eq!(orders.place(SOURCE, 7), Some(Place::of(7)));

@@ -41,9 +41,7 @@ impl World {
             if let Persist::Journal(entry) = &what {
                 self.note_rank(entry.value.as_deref(), entry.version.0);
             }
-            if let Persist::Flushed(key, up_to) = &what {
-                self.history.flushed.insert((number(key), up_to.0));
-            }
+            self.history.journals.note(host, &self.history.names, self.options.slots, &what);
             self.hosts[host].disk.write(self.options.slots, what);
         }
         for what in out.apply.drain(..) {
