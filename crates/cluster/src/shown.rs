@@ -48,11 +48,9 @@ impl Shown {
     /// A commit of the source takes away values that are older than its version. `None`: all, since what lies here cannot be
     /// compared with it, or has been overwritten.
     pub fn older_than(&self, key: &Bytes, commit: Option<Version>) -> Option<Version> {
-        let is_news = |last: Last| last.ranked && commit.is_some_and(|commit| commit > last.version);
-        match self.get(key) {
-            Some(last) if !last.flushed || is_news(last) => None,
-            _ => commit,
-        }
+        let commit = commit?;
+        let can_compare = |last: Last| last.flushed && (!last.ranked || commit <= last.version);
+        self.get(key).is_none_or(can_compare).then_some(commit)
     }
 
     /// What a record takes away is not shown any more; values newer than the change behind it stay.

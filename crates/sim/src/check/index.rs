@@ -91,7 +91,8 @@ impl Index {
             self.known[key].0.push(Change { from: version, at: known });
             self.commits[key].0.push(Change { from: version, at: commit.at });
             self.by_time[key].0.push(Change { from: commit.at, at: known });
-            if let Some(place) = self.orders.place(commit.key, version).filter(|_| !commit.through) {
+            let others = !commit.through && history.names.class(commit.key) != Class::Source;
+            if let Some(place) = self.orders.place(commit.key, version).filter(|_| others) {
                 self.ranked[key].0.push(Change { from: place.least, at: known });
                 self.behind[key].0.push(Change { from: place.least, at: commit.at });
             }
@@ -106,6 +107,7 @@ impl Index {
                     // A fill is as old as its miss.
                     let miss = history.fills.get(&write).map(|&read| history.ops[read as usize].end);
                     self.acknowledged[write as usize] = miss.unwrap_or(op.end);
+                    let version = version.filter(|_| history.names.class(op.key) != Class::Source);
                     if let Some(place) = version.and_then(|version| self.orders.place(op.key, version)) {
                         self.ranked[op.key as usize].0.push(Change { from: place.least, at: op.end });
                     }
