@@ -33,15 +33,15 @@ impl Clock {
 
     /// Reads the system's clock and moves the tick.
     pub fn tick(&self) -> Millis {
-        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let Millis(ms) = self.at(Instant::now());
         Millis(self.tick.fetch_max(ms, Ordering::Relaxed).max(ms))
     }
 
-    /// Whether the tick is so far behind `real`, the time just now, that the process must have been stopped or starved.
+    /// A moment of the system's clock.
     #[inline]
-    pub fn is_late(&self, real: Instant) -> bool {
-        const LATE_MS: u128 = 100;
-        real.saturating_duration_since(self.began).as_millis() > u128::from(self.now().0) + LATE_MS
+    pub fn at(&self, real: Instant) -> Millis {
+        let ms = real.saturating_duration_since(self.began).as_millis();
+        Millis(u64::try_from(ms).unwrap_or(u64::MAX).saturating_add(1))
     }
 
     /// Milliseconds since 1970, steady against jumps of the system's clock while the node runs.

@@ -23,9 +23,7 @@ fn keep(node: &Weak<Node>) {
     let mut told = Millis(0);
     loop {
         let Some(node) = node.upgrade() else { return };
-        // Before the clock moves: whoever finds it late has to see to the feeds alone.
-        node.listen_for_silence();
-        let now = node.clock.tick();
+        let now = node.listen_for_silence();
         if now.since(told) >= MEMBER_MS {
             node.part.tick(now);
             told = now;

@@ -19,6 +19,7 @@ mod verified;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use clearwell_engine::Engine;
 use parking_lot::Mutex;
@@ -64,6 +65,8 @@ pub struct Node {
     part: Arc<Part>,
     held: Mutex<Held>,
     turns: Turns,
+    /// When the silence of the feeds was last listened to.
+    listened: AtomicU64,
     /// Where loads run, so that they outlive whoever asked.
     tasks: tokio::runtime::Handle,
 }

@@ -1,6 +1,7 @@
 //! The read policy.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use clearwell_engine::{Ask, Landing, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
 
@@ -27,7 +28,7 @@ impl Node {
     /// stale; it is called while the entry's shard is held, so it copies and does nothing slow.
     ///
     /// A hit is answered at once, and so is a miss of a key without a source; everything that needs the source
-    /// answers later.
+    /// answers later. [`Node::wake`] comes before it.
     pub fn get<R: Send + 'static>(
         self: &Arc<Self>,
         key: &[u8],
@@ -107,6 +108,7 @@ impl Node {
 
     /// Reads a key into an owned answer: for surfaces that are not in a hurry (REST, `CW.GET`, the library).
     pub fn read(self: &Arc<Self>, key: &[u8], demand: Demand) -> Turn<Result<Answer, ReadError>> {
+        self.wake(Instant::now());
         let level = demand.level.or_else(|| self.keyspaces.find(key).map(|(keyspace, _)| keyspace.read));
         let level = level.unwrap_or(Level::Strong);
         let answer = move |node: &Node, got| match got {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use clearwell_engine::Engine;
 use parking_lot::Mutex;
@@ -89,6 +90,7 @@ impl Node {
             run_id,
             held: Mutex::new(Held::default()),
             turns: Turns::new(),
+            listened: AtomicU64::new(0),
             back,
             tasks,
         });

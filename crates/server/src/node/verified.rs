@@ -1,8 +1,10 @@
 //! Feeds that are not complete: what the node knows of them, and where a read may look meanwhile (decision 0013).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use clearwell_engine::View;
+use clearwell_engine::{Millis, View};
 
 use super::news::Happened;
 use super::{Node, ReadError};
@@ -88,14 +90,29 @@ impl Node {
         self.keyspaces.verifications.iter().map(report).collect()
     }
 
-    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it each millisecond, and a surface
-    /// before it answers when the keeper was late: else a process that was stopped would answer once as if it had not been.
-    pub fn listen_for_silence(&self) {
+    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it each millisecond. Answers the time
+    /// as of which it was seen to.
+    pub(super) fn listen_for_silence(&self) -> Millis {
+        let now = self.clock.tick();
         for (name, source) in &self.sources {
             let Some(feed) = self.keyspaces.verifications.get(name) else { continue };
             let config = self.config.sources.get(name);
             let most_ms = config.and_then(|config| config.behind_most_ms).unwrap_or(BEHIND_MOST_MS);
-            self.turned(name, feed.heard(source.behind_ms(), most_ms, self.clock.now()));
+            self.turned(name, feed.heard(source.behind_ms(), most_ms, now));
+        }
+        // As of the beginning: who is stopped in the midst of it has not listened since.
+        self.listened.fetch_max(now.0, Ordering::Release);
+        now
+    }
+
+    /// To be called at `real`, the time just now, before reads that arrived are answered: when the keeper did not listen for
+    /// long, the process was stopped or starved, and would answer as if it had not been. The clock alone does not tell,
+    /// for whoever comes first moves it.
+    #[inline]
+    pub fn wake(&self, real: Instant) {
+        const LATE_MS: u64 = 100;
+        if self.clock.at(real).since(Millis(self.listened.load(Ordering::Acquire))) > LATE_MS {
+            self.listen_for_silence();
         }
     }
 

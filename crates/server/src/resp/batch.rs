@@ -91,9 +91,7 @@ impl Batch {
     pub fn run(&mut self) -> Next {
         let server = self.server.clone();
         let mark = Instant::now();
-        if server.node.clock.is_late(mark) {
-            server.node.listen_for_silence();
-        }
+        server.node.wake(mark);
         let mut round = Round {
             server: &server,
             now: server.node.clock.now(),

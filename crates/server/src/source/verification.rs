@@ -23,8 +23,8 @@ pub struct Verification {
 struct State {
     /// Why the feed says that it is not complete.
     problem: Option<Arc<str>>,
-    /// Why the silence says so.
-    silence: Option<Arc<str>>,
+    /// Why the silence says so, and as of when.
+    silence: Option<(Arc<str>, Millis)>,
     since: Millis,
     /// The gap that is open now was counted.
     in_gap: bool,
@@ -93,18 +93,21 @@ impl Verification {
         })
     }
 
-    /// It was last known to be complete `behind_ms` ago, which may be `most_ms`.
+    /// At `now` or since then it was known to be complete `behind_ms` before, which may be `most_ms`.
     pub fn heard(&self, behind_ms: u64, most_ms: u64, now: Millis) -> Option<Turned> {
         let is_silent = behind_ms > most_ms;
         // The flag says in most cases that there is nothing to do, without the lock.
         if !is_silent && self.is_verified() {
             return None;
         }
-        self.change(now, |state| match (is_silent, &state.silence) {
+        self.change(now, |state| match (is_silent, &mut state.silence) {
             (true, None) => {
-                state.silence = Some(format!("nothing is known of its last {behind_ms} ms").into());
+                let why = format!("nothing is known of its last {behind_ms} ms");
+                state.silence = Some((why.into(), now));
             }
-            (true, Some(_)) => {}
+            (true, Some((_, as_of))) => *as_of = now.max(*as_of),
+            // Whoever was stopped between asking and telling knows nothing of a silence that was met since.
+            (false, Some((_, as_of))) if now <= *as_of => {}
             (false, _) => state.silence = None,
         })
     }
@@ -187,7 +190,7 @@ impl Verification {
 impl State {
     /// What the feed says explains its silence.
     fn why(&self) -> Option<Arc<str>> {
-        self.problem.clone().or_else(|| self.silence.clone())
+        self.problem.clone().or_else(|| self.silence.as_ref().map(|(why, _)| why.clone()))
     }
 }
 
@@ -211,6 +214,17 @@ mod tests {
         assert!(feed.is_verified());
         let figures = feed.figures(Millis(99));
         assert_eq!((figures.doubt, figures.times, figures.unverified_ms), (None, 1, 30));
+    }
+
+    #[test]
+    fn what_was_known_before_a_silence_does_not_end_it() {
+        let feed = Verification::default();
+        assert!(feed.heard(300, 200, Millis(10)).is_some());
+        assert_eq!(feed.heard(300, 200, Millis(20)), None);
+        assert_eq!(feed.heard(5, 200, Millis(9)), None, "asked before, told now");
+        assert_eq!(feed.heard(5, 200, Millis(20)), None);
+        assert!(!feed.is_verified());
+        assert_eq!(feed.heard(5, 200, Millis(21)), Some(Turned::Verified(11)));
     }
 
     #[test]

@@ -127,6 +127,24 @@ async fn refuse_says_why_and_weak_reads_what_is_there() {
 }
 
 #[tokio::test]
+async fn silence_that_nobody_listened_to_is_noticed_by_the_first_reader_whoever_moved_the_clock() {
+    let (node, source) = node("bypass");
+    source.commit(1, "old", 7);
+    assert_eq!(text(&node, Level::Eventual).await, "old");
+    // As in a process that was stopped and goes on: its keeper is not the first to run.
+    let _late = source.keeper.lock();
+    let stopped = Instant::now();
+    until("time to pass", || stopped.elapsed() > Duration::from_millis(300));
+    source.behind_ms.store(60_000, Ordering::Relaxed);
+    source.commit_untold(1, "new", 7);
+    // A load that lands does this.
+    node.clock.tick();
+    let answer = at(&node, Level::Eventual).await.expect("an answer");
+    assert_eq!(answer.value.as_deref(), Some("new".as_bytes()));
+    assert!(answer.unverified.is_some_and(|why| why.contains("last 60000 ms")));
+}
+
+#[tokio::test]
 async fn a_failing_source_is_covered_by_grace_only_as_long_as_the_entry_was_known_to_be_right() {
     let (node, source) = Scripted::node_with(&CONFIG.replace("grace = \"1h\"", "grace = \"20s\""));
     source.commit(1, "old", 7);
