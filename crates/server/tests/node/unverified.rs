@@ -132,7 +132,7 @@ async fn silence_that_nobody_listened_to_is_noticed_by_the_first_reader_whoever_
     source.commit(1, "old", 7);
     assert_eq!(text(&node, Level::Eventual).await, "old");
     // As in a process that was stopped and goes on: its keeper is not the first to run.
-    let _late = source.keeper.lock();
+    source.keeper_stopped.store(true, Ordering::Relaxed);
     let stopped = Instant::now();
     until("time to pass", || stopped.elapsed() > Duration::from_millis(300));
     source.behind_ms.store(60_000, Ordering::Relaxed);
@@ -142,6 +142,7 @@ async fn silence_that_nobody_listened_to_is_noticed_by_the_first_reader_whoever_
     let answer = at(&node, Level::Eventual).await.expect("an answer");
     assert_eq!(answer.value.as_deref(), Some("new".as_bytes()));
     assert!(answer.unverified.is_some_and(|why| why.contains("last 60000 ms")));
+    source.keeper_stopped.store(false, Ordering::Relaxed);
 }
 
 #[tokio::test]
