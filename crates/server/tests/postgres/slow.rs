@@ -39,6 +39,30 @@ fn a_slow_statement_is_ended_on_the_server_and_holds_up_no_other() {
 }
 
 #[test]
+fn a_connection_on_which_something_was_ended_is_not_used_again() {
+    let World { database, source, .. } = World::posts();
+    drop(source);
+    let config = PostgresConfig { connections: 1, ..PostgresConfig::new(database.url()) };
+    let world = World::open(database, config, watched(&[("posts", &["author_id", "id"])]), 4000);
+    let connection = || {
+        let row = world.load("SELECT pg_backend_pid()::text", vec![]).expect("it is loaded");
+        text(row.as_ref())
+    };
+    let (first, again) = (connection(), connection());
+    assert_eq!(first, again, "one that is well is kept");
+    // One goes alone; the others, together, would take more than the quarter of the time that they get.
+    let sleep = clearwell::source::Statement("SELECT pg_sleep(0.4)::text FROM posts WHERE id = :id".into());
+    let loads: Vec<_> = (1..=4).map(|n| world.source.load(&sleep, vec![int("id", n)])).collect();
+    for load in loads {
+        let row = world.runtime.block_on(load);
+        assert!(row.is_ok(), "{row:?}");
+    }
+    let ended = "canceling statement due to user request";
+    assert!(world.database.log().contains(ended), "the case was met");
+    assert_ne!(connection(), first);
+}
+
+#[test]
 fn connections_that_stop_to_answer_are_made_anew() {
     let world = World::posts();
     assert!(world.load(READ, vec![int("id", 1)]).is_ok());

@@ -142,7 +142,8 @@ impl Link {
     }
 
     /// Runs what this connection is asked for within limits: past the soft one the server is asked to end it, past the hard
-    /// one the connection is given up.
+    /// one nobody waits. Then the connection is given up, also when what it was asked for was ended: the server may pass
+    /// the wish on twice (to the process and to its group), or late, and would end the next statement.
     pub async fn limited<T>(
         &self,
         limits: Limits,
@@ -158,18 +159,8 @@ impl Link {
         // Whether the wish arrives shows in the answer.
         let (done, _) =
             tokio::join!(tokio::time::timeout(left, &mut work), tokio::time::timeout(left, ending));
-        match done {
-            Ok(Err(fault)) if fault.is_late() => Err(fault),
-            // It ended by itself: the wish may still be on its way, and would meet the next statement.
-            Ok(done) => {
-                self.discard();
-                done
-            }
-            Err(_) => {
-                self.discard();
-                Err(Fault::Late)
-            }
-        }
+        self.discard();
+        done.unwrap_or(Err(Fault::Late))
     }
 
     /// The statement, prepared once a connection. One that `reads` has every column in a form that is read here.
