@@ -102,7 +102,9 @@ async fn a_full_disk_refuses_writes_and_keeps_what_was_acknowledged() {
     again.expect("there is room");
     drop(world);
     let world = database.node_in(small.path(), NEVER);
-    assert_eq!((world.dirty(), world.get(end).await.as_deref()), (1, Some("room again")));
+    // In the journal or in the source: what waits goes along when the journal is told what is over.
+    assert!(world.dirty() <= 1, "{}", world.dirty());
+    assert_eq!(world.get(end).await.as_deref(), Some("room again"));
 }
 
 /// As long as the journal cannot keep that a write is over, a restart would do it again: so no other strategy's write may
