@@ -93,7 +93,7 @@ impl Verification {
         })
     }
 
-    /// At `now` or since then it was known to be complete `behind_ms` before, which may be `most_ms`.
+    /// It was last known to be complete `behind_ms` ago, as was asked at `now` or later; that may be `most_ms`.
     pub fn heard(&self, behind_ms: u64, most_ms: u64, now: Millis) -> Option<Turned> {
         let is_silent = behind_ms > most_ms;
         // The flag says in most cases that there is nothing to do, without the lock.
