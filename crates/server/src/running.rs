@@ -23,7 +23,8 @@ impl Running {
     /// Starts a node over the data folder and serves it on these listeners.
     ///
     /// # Errors
-    /// A source that does not open, a keyspace that does not fit it, a system that gives no thread.
+    /// A listener beyond loopback that nothing protects, a source that does not open, a keyspace that does not fit it, a
+    /// system that gives no thread.
     pub fn start(
         config: Config,
         data: &Path,
@@ -32,6 +33,9 @@ impl Running {
         workers: usize,
     ) -> Result<Running, StartError> {
         let failed = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
+        for listener in [&resp, &http] {
+            protected(&config, listener.local_addr().map_err(failed)?)?;
+        }
         let tasks = Tasks::start().map_err(failed)?;
         let node = Node::start(config, data, tasks.handle())?;
         let metrics = Metrics::new();
@@ -56,4 +60,16 @@ impl Running {
         self.http.stop();
         drop(self.tasks);
     }
+}
+
+/// Refuses to let anybody who reaches this machine read and change everything, unless that is meant.
+fn protected(config: &Config, address: SocketAddr) -> Result<(), StartError> {
+    if address.ip().to_canonical().is_loopback() || config.password.is_some() || !config.protected_mode {
+        return Ok(());
+    }
+    Err(StartError(format!(
+        "{address} can be reached from other machines, and no password is asked for: whoever reaches it could read and change \
+         everything. Either set password = \"...\" in the configuration, or say that the network protects it: protected_mode \
+         = false there, or --protected-mode no"
+    )))
 }

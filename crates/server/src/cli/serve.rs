@@ -35,6 +35,17 @@ pub struct ServeArgs {
     /// Worker threads for Redis clients [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+    /// Whether to refuse to listen beyond loopback without a password [default: as configured, else yes]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub protected_mode: Option<bool>,
+}
+
+fn yes_or_no(word: &str) -> Result<bool, String> {
+    match word {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no is needed".into()),
+    }
 }
 
 /// Runs `clearwell serve`: until a signal asks it to end.
@@ -42,7 +53,8 @@ pub struct ServeArgs {
 /// # Errors
 /// In words: why it does not serve.
 pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
-    let (config, origin) = configuration(args.config.as_deref())?;
+    let (mut config, origin) = configuration(args.config.as_deref())?;
+    config.protected_mode = args.protected_mode.unwrap_or(config.protected_mode);
     if args.check {
         return check(&config, &origin);
     }

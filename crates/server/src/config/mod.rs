@@ -1,6 +1,7 @@
 //! `clearwell.toml`: what an operator declares, checked before anything starts.
 
 mod error;
+mod hosts;
 mod keyspace;
 mod read;
 mod section;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use clearwell_protocol::options::{Level, Strategy};
 pub use error::{ConfigError, nearest};
+pub use hosts::Host;
 pub use unverified::Unverified;
 
 /// What messages call the keys before the first table.
@@ -33,6 +35,10 @@ pub struct Config {
     pub default_ttl_ms: u64,
     /// The password of the `default` user, when one is asked for.
     pub password: Option<String>,
+    /// Hosts under which HTTP may be asked, beside the address that it listens on and loopback.
+    pub hosts: Vec<Host>,
+    /// Whether a node without a password refuses to listen beyond loopback.
+    pub protected_mode: bool,
     /// Sources by name.
     pub sources: BTreeMap<String, SourceConfig>,
     /// Keyspaces in the order of the file: the first that matches a key is its keyspace.

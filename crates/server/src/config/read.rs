@@ -8,11 +8,20 @@ use toml::de::DeTable;
 use super::error::ConfigError;
 use super::section::{File, Section};
 use super::variables::filled_in;
-use super::{Config, PostgresConfig, SourceConfig, TOP, keyspace, words};
+use super::{Config, Host, PostgresConfig, SourceConfig, TOP, keyspace, words};
 use crate::keyspace::Pattern;
 
-const KEYS: [&str; 7] =
-    ["max_memory", "late_fill_window", "feed_poll", "default_ttl", "password", "source", "keyspace"];
+const KEYS: [&str; 9] = [
+    "max_memory",
+    "late_fill_window",
+    "feed_poll",
+    "default_ttl",
+    "password",
+    "hosts",
+    "protected_mode",
+    "source",
+    "keyspace",
+];
 
 /// What a configuration refers to.
 #[derive(Clone, Copy)]
@@ -34,9 +43,19 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
         feed_poll_ms: top.read("feed_poll", poll)?.unwrap_or(5),
         default_ttl_ms: top.read("default_ttl", words::duration)?.unwrap_or(3_600_000),
         password: top.read("password", |text| filled_in(text, outside.variable).and_then(not_empty))?,
+        hosts: hosts(&top)?,
+        protected_mode: top.flag("protected_mode")?.unwrap_or(true),
         keyspaces: keyspaces(&top, &sources)?,
         sources,
     })
+}
+
+fn hosts(top: &Section<'_>) -> Result<Vec<Host>, ConfigError> {
+    let host = |text: toml::Spanned<&str>| {
+        Host::configured(text.get_ref())
+            .map_err(|wrong| top.file.error(text.span(), format!("hosts: {wrong}")))
+    };
+    top.texts("hosts")?.into_iter().map(host).collect()
 }
 
 const LEAST_MEMORY: u64 = 1 << 20;

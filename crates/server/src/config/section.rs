@@ -139,6 +139,12 @@ impl<'t> Section<'t> {
         u8::from_str_radix(number.as_str(), number.radix()).map(Some).map_err(|_| range())
     }
 
+    /// A switch.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        value.get_ref().as_bool().map(Some).ok_or_else(|| self.wrong_type(key, value, "true or false"))
+    }
+
     /// The table under a key.
     pub fn table(&self, key: &str) -> Result<Option<&'t DeTable<'t>>, ConfigError> {
         let Some(value) = self.get(key) else { return Ok(None) };

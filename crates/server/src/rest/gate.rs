@@ -8,17 +8,18 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Site;
 use super::names::from_base64;
 use super::problem::{Problem, Reply};
+use super::{Site, host};
 use crate::metrics::{BadInput, Ended, Kind};
 
-/// Checks the password and the origin, and counts.
+/// Checks the host, the password and the origin, and counts.
 pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let kind = kind(request.method(), request.uri().path());
-    let checked =
-        check_password(&site, &request).and_then(|()| check_origin(request.method(), request.headers()));
+    let checked = host::check(&site, &request)
+        .and_then(|()| check_password(&site, &request))
+        .and_then(|()| check_origin(request.method(), request.headers()));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -51,7 +52,9 @@ fn kind(method: &Method, path: &str) -> Option<Kind> {
 fn refused(status: StatusCode) -> Option<BadInput> {
     Some(match status {
         StatusCode::BAD_REQUEST => BadInput::Arguments,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => BadInput::Unauthenticated,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => {
+            BadInput::Unauthenticated
+        }
         StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::NOT_ACCEPTABLE => {
             BadInput::Unknown
         }

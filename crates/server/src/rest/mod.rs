@@ -8,6 +8,7 @@ mod entry;
 mod events;
 mod fields;
 mod gate;
+mod host;
 mod invalidate;
 mod names;
 mod openapi;
@@ -17,17 +18,19 @@ mod serve;
 mod sources;
 mod stats;
 mod store;
+mod target;
 mod told;
 mod view;
 mod warm;
 mod words;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -43,6 +46,8 @@ use crate::node::Node;
 /// What handlers share.
 struct Site {
     node: Arc<Node>,
+    /// Where it listens.
+    address: SocketAddr,
     metrics: Metrics,
     recorder: Mutex<Recorder>,
     held: Held,
@@ -57,11 +62,11 @@ const BODY_MOST: u64 = 64 << 20;
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Site {
-    fn new(node: Arc<Node>, metrics: Metrics, stop: watch::Receiver<bool>) -> Site {
+    fn new(node: Arc<Node>, address: SocketAddr, metrics: Metrics, stop: watch::Receiver<bool>) -> Site {
         let body = usize::try_from(BODY_MOST.min(node.config.max_memory)).unwrap_or(usize::MAX);
         let limits = Limits { body, bodies: body.saturating_mul(4), patience: BODY_PATIENCE };
         let recorder = Mutex::new(metrics.recorder(Kind::ALL));
-        Site { node, metrics, recorder, held: Held::default(), limits, stop }
+        Site { node, address, metrics, recorder, held: Held::default(), limits, stop }
     }
 
     /// This node's name in answers.
@@ -75,21 +80,29 @@ fn router(site: Arc<Site>) -> Router {
     let entry = || get(entry::get).post(store::set).put(store::set).delete(store::remove);
     Router::new()
         .route("/api/cache/{*key}", entry())
-        .route("/api/cache/invalidate", post(invalidate::invalidate))
-        .route("/api/cache/clear", post(invalidate::clear))
-        .route("/api/cache/warm", post(warm::warm))
         .route("/api/cache/dependencies", get(dependencies::dependencies))
-        .route("/api/cache/events", get(events::events))
-        .route("/api/cache/stats", get(stats::stats))
-        .route("/api/cache/metrics", get(stats::metrics))
-        .route("/api/cache/health", get(stats::health))
-        .route("/metrics", get(stats::prometheus))
+        .merge(without_parameters(
+            Router::new()
+                .route("/api/cache/invalidate", post(invalidate::invalidate))
+                .route("/api/cache/clear", post(invalidate::clear))
+                .route("/api/cache/warm", post(warm::warm))
+                .route("/api/cache/events", get(events::events))
+                .route("/api/cache/stats", get(stats::stats))
+                .route("/api/cache/metrics", get(stats::metrics))
+                .route("/api/cache/health", get(stats::health))
+                .route("/metrics", get(stats::prometheus)),
+        ))
         .with_state(site.clone())
-        .merge(openapi::routes())
-        .merge(crate::page::routes())
+        .merge(without_parameters(openapi::routes()))
+        .merge(without_parameters(crate::page::routes()))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(site, gate::pass))
+}
+
+/// Routes whose handlers read no query: any parameter is refused, where the others refuse those that they do not know.
+fn without_parameters<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.route_layer(from_fn(query::refuse))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

@@ -101,6 +101,7 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 pub fn unknown(kind: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("unknown {kind} {word:?}: did you mean {near:?}?"),
+        None if known.is_empty() => format!("unknown {kind} {word:?}: none is known here"),
         None => format!("unknown {kind} {word:?}: known are {}", known.join(", ")),
     }
 }

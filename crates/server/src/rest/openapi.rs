@@ -11,7 +11,7 @@ use super::{dependencies, entry, events, invalidate, stats, store, warm};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Clearwell", description = "A distributed cache whose first purpose is freshness.", license(name = "MIT OR Apache-2.0")),
+    info(title = "Clearwell", description = "A distributed cache whose first purpose is freshness. Every route refuses a Host that is not this node's (421), a parameter that it does not know (400), and a target that is not percent-encoded (400).", license(name = "MIT OR Apache-2.0")),
     paths(
         entry::get, store::set, store::remove, invalidate::invalidate, invalidate::clear, warm::warm,
         dependencies::dependencies, events::events, stats::stats, stats::metrics, stats::health, stats::prometheus,

@@ -1,7 +1,16 @@
 //! Query parameters: repeated, decoded, and none that nobody knows.
 
+use axum::extract::Request;
+use axum::middleware::Next;
+
 use super::names::{decode, text, unknown};
 use super::problem::{Problem, Reply};
+
+/// Refuses any parameter, for routes that take none.
+pub async fn refuse(request: Request, next: Next) -> Reply {
+    Query::parse(request.uri().query(), &[])?;
+    Ok(next.run(request).await)
+}
 
 /// The parameters of a request, decoded.
 pub struct Query(Vec<(String, Vec<u8>)>);

@@ -3,11 +3,15 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
@@ -15,6 +19,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::host::Arrived;
+use super::target::Watched;
 use super::{Site, router};
 use crate::metrics::{Connected, Metrics, Surface};
 use crate::node::Node;
@@ -65,7 +71,7 @@ pub fn serve(node: Arc<Node>, listener: TcpListener, metrics: Metrics) -> io::Re
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let site = Arc::new(Site::new(node, metrics, stopped));
+    let site = Arc::new(Site::new(node, address, metrics, stopped));
     let listener = {
         let _entered = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?
@@ -122,7 +128,17 @@ async fn talk(stream: TcpStream, app: Router, mut stop: watch::Receiver<bool>, _
     let _only_slower = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(HEAD_MOST);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    // Who has sent a whole request may close that side; the answer, a load included, is still read.
+    http.half_close(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let stream = Watched::new(stream);
+    let (refused, app, requests) = (stream.refused(), TowerToHyperService::new(app), AtomicU64::new(0));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let bad_byte = refused.of(requests.fetch_add(1, Relaxed));
+        request.extensions_mut().insert(Arrived { local: local.ip(), bad_byte });
+        app.call(request)
+    });
+    let connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -61,7 +61,7 @@ impl Request {
         }
         headers.push(format!("Content-Length: {}", self.body.len()));
         let head = format!(
-            "{} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{}\r\n\r\n",
+            "{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n\r\n",
             self.line,
             headers.join("\r\n")
         );

@@ -162,7 +162,7 @@ fn a_claimed_length_is_not_believed() {
     for length in ["99999999999999", "18446744073709551615"] {
         let mut stream = connect(world.address());
         let head = format!(
-            "PUT /api/cache/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
+            "PUT /api/cache/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("sent");
         let answer = read(stream);
@@ -175,7 +175,7 @@ fn a_claimed_length_is_not_believed() {
 fn a_chunked_body_is_cut_at_the_limit() {
     let world = World::with("max_memory = \"1MiB\"");
     let mut stream = connect(world.address());
-    let head = "PUT /api/cache/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "PUT /api/cache/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("sent");
     let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
     for _ in 0..16 {

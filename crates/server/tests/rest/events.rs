@@ -19,7 +19,7 @@ impl Listener {
     fn new(world: &World, last: Option<&str>) -> Listener {
         let mut stream = connect(world.address());
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let head = format!("GET /api/cache/events HTTP/1.1\r\nHost: x\r\n{last}\r\n");
+        let head = format!("GET /api/cache/events HTTP/1.1\r\nHost: localhost\r\n{last}\r\n");
         stream.write_all(head.as_bytes()).expect("sent");
         let mut listener = Listener(BufReader::new(stream));
         let head = listener.until_empty();

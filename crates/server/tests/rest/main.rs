@@ -1,10 +1,12 @@
 //! The REST surface over a real listener: every field, header and error text that clients see.
 
+mod cut;
 mod entries;
 mod errors;
 mod events;
 mod figures;
 mod freshness;
+mod hosts;
 mod http;
 mod page;
 #[allow(dead_code)]
