@@ -1,5 +1,6 @@
 //! Where things are.
 
+use crate::step;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,15 +24,16 @@ pub fn clients() -> PathBuf {
 
 /// The files that git tracks or would track, relative to the top.
 pub fn files() -> Result<Vec<PathBuf>, String> {
-    let output = Command::new("git")
-        .args(["-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z"])
-        .current_dir(top())
-        .output()
-        .map_err(|error| format!("cannot start git: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("git ls-files: {}", String::from_utf8_lossy(&output.stderr)));
-    }
-    let names = String::from_utf8_lossy(&output.stdout);
+    let names = git(&["ls-files", "--cached", "--others", "--exclude-standard", "-z"])?;
     let listed = names.split_terminator('\0').map(PathBuf::from);
     Ok(listed.filter(|file| top().join(file).is_file()).collect())
+}
+
+/// What differs from the last commit, a line a file.
+pub fn status() -> Result<String, String> {
+    git(&["status", "--porcelain", "--untracked-files=all"])
+}
+
+fn git(words: &[&str]) -> Result<String, String> {
+    step::output(Command::new("git").args(["-c", "safe.directory=*"]).args(words).current_dir(top()))
 }

@@ -9,19 +9,20 @@ use std::process::Command;
 /// Crates whose build needs CMake or a C++ compiler, or that exist in pure Rust.
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
 
+/// The crates that are published.
+const PUBLISHED: [&str; 4] = ["clearwell-engine", "clearwell-protocol", "clearwell-cluster", "clearwell"];
+
 /// Sets up, checks and tests everything.
 ///
 /// Unit tests run with overflow checks and debug assertions. Everything under a `tests/` folder runs
 /// optimized: model tests of millions of steps, and harnesses around a node as it is shipped.
 pub fn run() -> Result<(), String> {
     let mut steps = Steps::default();
+    let before = repo::status()?;
     steps.run("set-up", setup::run)?;
-    steps.run("format", || cargo::call("fmt --all --check"))?;
-    steps.run("tidy", tidy::run)?;
+    quick(&mut steps)?;
     steps.run("dependencies", dependencies)?;
-    steps.run("lints", || cargo::call("clippy --workspace --all-targets --locked -- -D warnings"))?;
     steps.run("documentation", documentation)?;
-    steps.run("unit tests", || cargo::call("test --workspace --locked --lib --bins"))?;
     steps.run("examples in the documentation", || cargo::call("test --workspace --locked --doc"))?;
     steps.run("release build", || {
         cargo::call("build --workspace --locked --release --lib --bins --examples --test *")
@@ -35,8 +36,40 @@ pub fn run() -> Result<(), String> {
             "test --locked --release -p clearwell-sim --features planted --test planted --test scenarios",
         )
     })?;
+    steps.run("packages", packages)?;
+    steps.run("leftovers", || leftovers(&before))?;
     steps.summary();
     Ok(())
+}
+
+/// What is worth running before each commit: the form, the lints and the tests of the libraries. Needs no set-up.
+pub fn check() -> Result<(), String> {
+    let mut steps = Steps::default();
+    quick(&mut steps)?;
+    steps.summary();
+    Ok(())
+}
+
+fn quick(steps: &mut Steps) -> Result<(), String> {
+    steps.run("format", || cargo::call("fmt --all --check"))?;
+    steps.run("tidy", tidy::run)?;
+    steps.run("lints", || cargo::call("clippy --workspace --all-targets --locked -- -D warnings"))?;
+    steps.run("unit tests", || cargo::call("test --workspace --locked --lib --bins"))
+}
+
+/// Every crate that is published, packaged and built from its package alone.
+fn packages() -> Result<(), String> {
+    let chosen: Vec<String> = PUBLISHED.iter().map(|name| format!("--package {name}")).collect();
+    cargo::call(&format!("package --locked --allow-dirty {}", chosen.join(" ")))
+}
+
+/// Fails when the steps before it left files that git would take.
+fn leftovers(before: &str) -> Result<(), String> {
+    let after = repo::status()?;
+    if after == before {
+        return Ok(());
+    }
+    Err(format!("the tests changed the checkout; git status before:\n{before}and after:\n{after}"))
 }
 
 fn documentation() -> Result<(), String> {

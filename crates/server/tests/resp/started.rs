@@ -1,12 +1,11 @@
 //! A node and its Redis surface in this process.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use clearwell::config::Config;
 use clearwell::metrics::Metrics;
-use clearwell::node::Node;
+use clearwell::node::{Node, Sources};
 use clearwell::resp::{Serving, serve};
 use clearwell_protocol::{Limits, Parser, Step};
 
@@ -38,7 +37,7 @@ impl Started {
     /// A node with this configuration, which names no source.
     pub fn with(config: &str) -> Started {
         let config = Config::parse(config).expect("a valid configuration");
-        Started::over(Node::start(config, Path::new("."), tasks()).expect("a node"))
+        Started::over(Node::over(config, Sources::new(), tasks()).expect("a node"))
     }
 
     /// A surface over a node.
@@ -49,7 +48,7 @@ impl Started {
     /// A node with this configuration, whose surface counts in `metrics`.
     pub fn counted(config: &str, metrics: &Metrics) -> Started {
         let config = Config::parse(config).expect("a valid configuration");
-        Started::served(Node::start(config, Path::new("."), tasks()).expect("a node"), metrics)
+        Started::served(Node::over(config, Sources::new(), tasks()).expect("a node"), metrics)
     }
 
     fn served(node: Arc<Node>, metrics: &Metrics) -> Started {
