@@ -14,6 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  check                          format, tidy, lints and the libraries' own tests: before each commit
   test                           set up, then check and test everything: what CI runs
   setup                          install the tools and clients that the tests drive
   tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
+        ["check"] => test::check(),
         ["test"] => test::run(),
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),

@@ -1,5 +1,7 @@
 //! What no compiler checks: file lengths, addresses, paths and leftovers.
 
+mod links;
+
 use crate::repo;
 use std::path::Path;
 
@@ -18,6 +20,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("/tmp", "/wt", "a path of one machine"),
     ("/tmp", "/target", "a path of one machine"),
     ("/Us", "ers/", "a path of one machine"),
+    ("../sha", "red/", "a folder that a clone does not have"),
 ];
 
 /// Words that no committed Rust code may hold.
@@ -30,6 +33,7 @@ pub fn run() -> Result<(), String> {
         // What is not text has no lines to check.
         if let Ok(text) = std::fs::read_to_string(repo::top().join(&file)) {
             check(&file, &text, &mut wrong);
+            links::check(&file, &text, |target| repo::top().join(target).exists(), &mut wrong);
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("untidy:\n  {}", wrong.join("\n  "))) }
