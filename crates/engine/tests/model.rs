@@ -29,6 +29,7 @@ use clearwell_engine::Config;
 /// Steps on one engine before a new one is begun.
 const STEPS_A_WORLD: u64 = 20_000;
 
+#[expect(clippy::disallowed_methods, reason = "how long to run, and from which seed, is the caller's to say")]
 fn run(config: &Config, strict: bool) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let steps =
