@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{Epoch, Peer, Position};
 
-/// DESIGN 3.1, as far as the cluster decides it.
+/// The levels of docs/design.md, 3.1, as far as the cluster decides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// At least as new as every write acknowledged before the read began: the owner answers, and for a key with a source

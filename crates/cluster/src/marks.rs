@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::record::Record;
 use crate::{Config, Planted, Position};
 
-/// Marks with a floor: whoever forgets one answers with the floor for it (the one rule, DESIGN 2.1).
+/// Marks with a floor: whoever forgets one answers with the floor for it (the one rule, docs/design.md, 2.1).
 #[derive(Debug, Default)]
 pub struct Marks {
     last: Map<Name, Position>,

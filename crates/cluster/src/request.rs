@@ -85,7 +85,7 @@ pub struct Fill {
     pub lease: FillLease,
 }
 
-/// DESIGN 3.2.
+/// When a write is acknowledged (docs/design.md, 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// When the source has it and no live copy is older.

@@ -1,4 +1,4 @@
-//! The one rule for freshness (DESIGN 2.1), as pure functions.
+//! The one rule for freshness (docs/design.md, 2.1), as pure functions.
 //!
 //! A process counts the invalidations it has applied. A load notes the count when it begins; its value may be
 //! stored, and later served, only while nothing that covers it was invalidated after that.

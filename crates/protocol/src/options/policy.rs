@@ -1,4 +1,4 @@
-//! Levels, strategies and modes: the names of DESIGN's promises on the wire.
+//! Levels, strategies and modes: the names of the promises on the wire (docs/design.md, 3).
 
 use std::fmt;
 
