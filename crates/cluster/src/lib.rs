@@ -2,6 +2,29 @@
 //!
 //! [`Member::step`] takes the time and one input and says what to do. It has no sockets, threads, files, clock or chance
 //! of its own, so that a thousand members and all faults between them fit into a simulation that repeats exactly.
+//!
+//! A cluster of one orders, applies and acknowledges an invalidation in one step:
+//!
+//! ```
+//! use clearwell_cluster::request::Invalidate;
+//! use clearwell_cluster::{Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
+//! use clearwell_engine::{Cause, Effect, Millis, Scope};
+//!
+//! let me = Peer { node: NodeId(1), incarnation: 1 };
+//! let (mut member, mut out) = (Member::new(Config::new(me), Start::default(), Millis(1)), Outbox::default());
+//! member.step(Millis(1), Input::Tick, &mut out);
+//! let request = Request::Invalidate(Invalidate {
+//!     scope: Scope::Tag(b"author:1".as_slice().into()).into(),
+//!     effect: Effect::Gone,
+//!     cascade: true,
+//!     cause: Cause::Command,
+//!     version: None,
+//!     wait: true,
+//!     depth: 0,
+//! });
+//! member.step(Millis(2), Input::Request(Ticket(1), request), &mut out);
+//! assert_eq!((out.apply.len(), out.answer.len()), (1, 1));
+//! ```
 
 #![warn(clippy::disallowed_types, clippy::disallowed_methods)]
 

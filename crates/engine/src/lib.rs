@@ -3,6 +3,28 @@
 //! Entries are kept fresh by one rule (see [`freshness`]): a value may be stored, and later served, only while no
 //! invalidation that covers it was applied after its load began. The engine has no sockets, threads, clock or
 //! randomness of its own: time and chance are arguments.
+//!
+//! The late fill that other caches keep is refused:
+//!
+//! ```
+//! use clearwell_engine::{Cause, Config, Draft, Effect, Engine, Filled, Invalidation, Millis, Scope};
+//!
+//! let (engine, now) = (Engine::new(Config::default(), 7), Millis(1));
+//! let draft = |value: &'static [u8]| Draft { value: Some(value), ..Draft::default() };
+//!
+//! let began = engine.seq(); // a reader misses, and reads "old" from the database;
+//! let changed = Invalidation {
+//!     scope: Scope::Key(b"post:1".as_slice().into()),
+//!     effect: Effect::Gone,
+//!     cascade: true,
+//!     version: None,
+//!     cause: Cause::Commit,
+//! };
+//! engine.apply(&changed, now); // the row changes,
+//! assert_eq!(engine.fill(b"post:1", began, &draft(b"old"), now), Filled::Refused); // and the reader comes too late
+//! assert_eq!(engine.fill(b"post:1", engine.seq(), &draft(b"new"), now), Filled::Stored);
+//! assert_eq!(engine.peek(b"post:1", now, |view| view.value().map(Vec::from)), Some(Some(b"new".to_vec())));
+//! ```
 
 mod answers;
 mod cascade;

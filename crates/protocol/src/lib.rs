@@ -6,6 +6,18 @@
 //! The road of a request: [`Parser::next`] finds its arguments in the input, [`resolve`] finds its [`Command`] and
 //! checks the arity, the types in [`options`] read the rest, and an [`Encoder`] writes the answer. [`Reader`] is the
 //! client's side: it reads answers.
+//!
+//! ```
+//! use clearwell_protocol::{Encoder, Limits, Parser, Resp, Step, resolve};
+//!
+//! let (input, mut parser, mut output) = (b"*2\r\n$3\r\nGET\r\n$6\r\npost:1\r\n", Parser::new(), Vec::new());
+//! assert_eq!(parser.next(input, &Limits::default()), Ok(Step::Request { consumed: input.len() }));
+//! let args = parser.args(input);
+//! assert_eq!((resolve(args)?.name, &args[1]), ("get", b"post:1".as_slice()));
+//! Encoder::new(&mut output, Resp::V3).bulk("Hello.");
+//! assert_eq!(output, b"$6\r\nHello.\r\n");
+//! # Ok::<(), clearwell_protocol::CommandError>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

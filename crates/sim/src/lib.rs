@@ -2,6 +2,16 @@
 //! delay, a source with writers behind the cluster's back, clients; faults of every kind; and checkers for each promise.
 //!
 //! One seed is one world, to the byte. See `docs/decisions/0021-simulator.md`.
+//!
+//! ```
+//! use clearwell_sim::options::Options;
+//! use clearwell_sim::run::{Mask, run};
+//!
+//! let once = run(Options::draw(7, 3, 30, None), Mask::default());
+//! let again = run(Options::draw(7, 3, 30, None), Mask::default());
+//! assert!(once.violations.is_empty() && once.ops > 0);
+//! assert_eq!(once.hash, again.hash);
+//! ```
 
 pub mod check;
 mod clock;

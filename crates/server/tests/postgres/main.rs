@@ -6,7 +6,6 @@ mod crash;
 mod feed;
 mod fences;
 mod gaps;
-mod generated;
 mod node;
 mod rows;
 mod setup;

@@ -64,7 +64,6 @@ struct Table {
     identity: i8,
     identity_columns: Vec<String>,
     columns: Vec<String>,
-    generated: Vec<String>,
     published: bool,
     filtered: bool,
 }
@@ -84,8 +83,6 @@ SELECT f.place::int8, c.oid, c.oid::regclass::text, c.relkind, c.relpersistence,
         AND CASE c.relreplident WHEN 'd' THEN x.indisprimary WHEN 'i' THEN x.indisreplident ELSE false END),
     ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-    ARRAY(SELECT a.attname::text FROM pg_attribute a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''),
     p.tablename IS NOT NULL, coalesce(p.rowfilter IS NOT NULL
         OR cardinality(p.attnames) < (SELECT count(*) FROM pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), false)
@@ -169,9 +166,8 @@ impl Table {
             identity: row.try_get(5)?,
             identity_columns: row.try_get(6)?,
             columns: row.try_get(7)?,
-            generated: row.try_get(8)?,
-            published: row.try_get(9)?,
-            filtered: row.try_get(10)?,
+            published: row.try_get(8)?,
+            filtered: row.try_get(9)?,
         })
     }
 
@@ -200,15 +196,6 @@ fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Prob
             let hint =
                 crate::config::nearest(missing, &table.columns.iter().map(|c| &**c).collect::<Vec<_>>());
             told(format!("{name} has no column {missing}{hint}"), String::new());
-        }
-        for column in watched.columns.iter().filter(|c| table.generated.iter().any(|own| own == &***c)) {
-            told(
-                format!(
-                    "{name}.{column} is a generated column, which PostgreSQL's log does not tell: name the columns that it is \
-                     made of in the feed, or make it an ordinary column that a trigger fills"
-                ),
-                String::new(),
-            );
         }
         if table.is_partitioned() {
             continue;
