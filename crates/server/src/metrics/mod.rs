@@ -5,6 +5,7 @@
 //! [`Metrics::tick`] sums everything into a ring, from which the figures of the last minute are read, and a scrape sums by
 //! kind.
 
+mod figure;
 mod histogram;
 mod prometheus;
 mod window;
@@ -15,12 +16,14 @@ use std::sync::{Arc, OnceLock};
 use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
+pub use figure::{FIGURES, Figure, Moves, Snapshot, Told, Unit, Value};
+pub use figure::{MetricsBody, Stats, cw_stats, info, listed};
 pub use histogram::{Counts, Ended};
 pub use prometheus::exposition;
 pub use window::Figures;
 
 use histogram::Written;
-use window::Window;
+use window::Ring;
 
 /// What an operation does, as far as latency is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ pub struct Metrics(Arc<Shared>);
 
 struct Shared {
     shards: Mutex<Vec<Arc<Shard>>>,
-    window: Mutex<Window>,
+    window: Mutex<Ring>,
     bad: [AtomicU64; BadInput::ALL.len()],
     open: [AtomicI64; 2],
     accepted: [AtomicU64; 2],
@@ -112,7 +115,7 @@ impl Metrics {
     pub fn new() -> Metrics {
         Metrics(Arc::new(Shared {
             shards: Mutex::new(Vec::new()),
-            window: Mutex::new(Window::new()),
+            window: Mutex::new(Ring::new()),
             bad: std::array::from_fn(|_| AtomicU64::new(0)),
             open: [AtomicI64::new(0), AtomicI64::new(0)],
             accepted: [AtomicU64::new(0), AtomicU64::new(0)],
@@ -155,7 +158,12 @@ impl Metrics {
         self.0.bad.iter().map(|counter| counter.load(Relaxed)).sum()
     }
 
-    /// Moves the window; call it about once a second (more often is harmless).
+    /// Refused inputs of one kind.
+    pub fn refused(&self, why: BadInput) -> u64 {
+        self.0.bad[why as usize].load(Relaxed)
+    }
+
+    /// Moves the window's end to now; call it about once a second (more often is harmless).
     pub fn tick(&self, now: Millis) {
         let total = self.total();
         self.0.window.lock().tick(now, total);
@@ -171,7 +179,8 @@ impl Metrics {
         self.sum(|_| true)
     }
 
-    fn of(&self, kind: Kind) -> Counts {
+    /// Everything recorded so far of a kind.
+    pub fn of(&self, kind: Kind) -> Counts {
         self.sum(|other| other == kind)
     }
 

@@ -9,13 +9,14 @@ use super::Counts;
 /// How far back the figures look, in seconds.
 pub const WINDOW_SECONDS: u64 = 60;
 
-/// Sums at the seconds of the last minute.
-pub(super) struct Window {
+/// Sums at the seconds of the last minute, and those of the latest moment.
+pub(super) struct Ring {
     sums: VecDeque<(Millis, Counts)>,
+    latest: (Millis, Counts),
 }
 
 /// What happened in the window.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
     /// How many seconds the figures are of: 60, or less soon after the start.
     pub window_seconds: f64,
@@ -33,27 +34,31 @@ pub struct Figures {
     pub error_rate: f64,
 }
 
-impl Window {
-    pub(super) fn new() -> Window {
-        Window { sums: VecDeque::from([(Millis(0), Counts::none())]) }
+impl Ring {
+    pub(super) fn new() -> Ring {
+        let none = (Millis(0), Counts::none());
+        Ring { sums: VecDeque::from([none.clone()]), latest: none }
     }
 
-    /// Notes the sums of now, at most once a second, and forgets what is older than the window needs.
+    /// Notes the sums of now: those of a second are kept once, those of the latest moment always, so that a node which has
+    /// only just begun has figures too. What is older than the window needs is forgotten.
     pub(super) fn tick(&mut self, now: Millis, total: Counts) {
-        if self.sums.back().is_some_and(|(at, _)| now.since(*at) < 990) {
+        if now < self.latest.0 {
             return;
         }
-        self.sums.push_back((now, total));
+        if self.sums.back().is_none_or(|(at, _)| now.since(*at) >= 990) {
+            self.sums.push_back((now, total.clone()));
+        }
+        self.latest = (now, total);
         let is_older = |at: &Millis| now.since(*at) > WINDOW_SECONDS * 1000 + 500;
-        while self.sums.len() > 2 && self.sums.front().is_some_and(|(at, _)| is_older(at)) {
+        while self.sums.len() > 1 && self.sums.front().is_some_and(|(at, _)| is_older(at)) {
             self.sums.pop_front();
         }
     }
 
     pub(super) fn figures(&self) -> Figures {
-        let none = (Millis(0), Counts::none());
-        let (from, earlier) = self.sums.front().unwrap_or(&none);
-        let (until, later) = self.sums.back().unwrap_or(&none);
+        let (until, later) = &self.latest;
+        let (from, earlier) = self.sums.front().unwrap_or(&self.latest);
         let counts = later.since(earlier);
         let window_seconds = until.since(*from) as f64 / 1000.0;
         let share = |part: u64| if counts.count == 0 { 0.0 } else { part as f64 / counts.count as f64 };
@@ -101,6 +106,26 @@ mod tests {
         }
         let figures = metrics.figures();
         assert_eq!((figures.operations, figures.window_seconds, figures.error_rate), (60, 60.0, 0.0));
+    }
+
+    #[test]
+    fn a_window_that_has_only_just_begun_has_figures() {
+        let metrics = Metrics::new();
+        let recorder = metrics.recorder(Kind::ALL);
+        (0..50).for_each(|_| recorder.record(Kind::Read as usize, 1_000_000, Ended::Well));
+        metrics.tick(Millis(100));
+        let figures = metrics.figures();
+        assert_eq!(
+            (figures.operations, figures.window_seconds, figures.operations_per_second),
+            (50, 0.1, 500.0)
+        );
+        (0..50).for_each(|_| recorder.record(Kind::Read as usize, 1_000_000, Ended::Well));
+        metrics.tick(Millis(400));
+        let figures = metrics.figures();
+        assert_eq!(
+            (figures.operations, figures.window_seconds, figures.operations_per_second),
+            (100, 0.4, 250.0)
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // The dashboard: figures each second, invalidations as they come.
 
 import { Card, count, lasting, make, milliseconds } from "./chart.js";
+import { listFigures } from "./figures.js";
 import { watchForm } from "./lookup.js";
 
 const LISTED = 200;
@@ -29,7 +30,7 @@ function show(stats, metrics) {
   const hits = before ? stats.hits - before.hits : 0;
   const reads = before ? hits + stats.misses - before.misses : 0;
   const seconds = before ? (performance.now() - before.at) / 1000 : 1;
-  const operations = before ? Math.max(0, (metrics.total - before.total) / seconds) : 0;
+  const operations = before ? Math.max(0, (metrics.total - before.total) / seconds) : metrics.operationsPerSecond;
   const lately = reads > 0 ? hits / reads : stats.hitRate;
   before = { hits: stats.hits, misses: stats.misses, total: metrics.total, at: performance.now() };
 
@@ -69,6 +70,7 @@ async function refresh() {
   try {
     const [stats, metrics, health] = await Promise.all(["stats", "metrics", "health"].map((name) => read(`/api/cache/${name}`)));
     show(stats, metrics);
+    showFigures({ stats, metrics });
     showHealth(health);
   } catch {
     byId("health").className = "down";
@@ -112,6 +114,7 @@ function listen() {
   events.addEventListener("reset", () => row("reset", make("td", { colSpan: 4, textContent: "Some invalidations were missed here." })));
 }
 
+const showFigures = await listFigures(byId("figures"), byId("all-figures"), read);
 watchForm(byId("ask"), byId("key"), byId("answer"), read);
 refresh();
 listen();

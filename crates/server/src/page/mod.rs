@@ -1,4 +1,4 @@
-//! The dashboard at `/`: a page of three files, without a build step and without anybody else's code.
+//! The dashboard at `/`: a page of a few files, without a build step and without anybody else's code.
 
 use axum::Router;
 use axum::http::header;
@@ -16,11 +16,16 @@ pub fn routes() -> Router {
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/page/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
         .route("/page/chart.js", file("text/javascript; charset=utf-8", include_str!("chart.js")))
+        .route("/page/figures.js", file("text/javascript; charset=utf-8", include_str!("figures.js")))
+        .route(
+            "/page/figures.json",
+            get(|| async { serve("application/json", crate::metrics::listed().to_string()) }),
+        )
         .route("/page/lookup.js", file("text/javascript; charset=utf-8", include_str!("lookup.js")))
         .route("/page/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
 }
 
-fn serve(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+fn serve(content_type: &'static str, text: impl IntoResponse) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, CSP),

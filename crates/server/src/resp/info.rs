@@ -1,13 +1,14 @@
-//! INFO: the text, section by section.
+//! INFO: the text, section by section. Facts stand here; figures come from their table (`metrics/figure`).
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
-use clearwell_engine::{Account, Millis};
+use clearwell_engine::Millis;
 use clearwell_protocol::Args;
 
 use super::process;
 use super::server::Server;
+use crate::metrics::{self, Snapshot};
 
 /// The Redis version whose commands and replies clients may expect. Client-side caching asks for 7.4; versions from 8 on
 /// are asked for more than is here.
@@ -40,12 +41,15 @@ pub fn text(server: &Server, asked: Args<'_>, now: Millis) -> String {
     let is_asked = |name: &str| asked.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
     let all = is_asked("all") || is_asked("everything");
     let default = asked.is_empty() || is_asked("default");
-    let mut out = String::with_capacity(4096);
+    let mut out = String::with_capacity(8192);
+    let mut snapshot = None;
     for (name, write, is_default) in SECTIONS {
         if all || (default && *is_default) || is_asked(name) {
             let separator = if out.is_empty() { "" } else { "\r\n" };
             line(&mut out, format_args!("{separator}# {name}"));
             write(server, &mut out, now);
+            let snapshot = snapshot.get_or_insert_with(|| Snapshot::take(&server.node, &server.metrics));
+            metrics::info(snapshot, name, &mut out);
         }
     }
     out
@@ -82,7 +86,6 @@ fn server(server: &Server, out: &mut String, _now: Millis) {
         "run_id" = format_args!("{:040x}", server.node.run_id),
         "tcp_port" = server.address.port(),
         "server_time_usec" = server.node.clock.unix_ms().saturating_mul(1000),
-        "uptime_in_seconds" = uptime,
         "uptime_in_days" = uptime / 86_400,
         "hz" = 1000,
         "configured_hz" = 1000,
@@ -122,7 +125,6 @@ fn memory(server: &Server, out: &mut String, _now: Millis) {
     let ratio = if used == 0 { 0.0 } else { resident as f64 / used as f64 };
     lines!(
         out,
-        "used_memory" = used,
         "used_memory_human" = human(used),
         "used_memory_rss" = resident,
         "used_memory_rss_human" = human(resident),
@@ -131,7 +133,6 @@ fn memory(server: &Server, out: &mut String, _now: Millis) {
         "used_memory_dataset" = used,
         "total_system_memory" = process::machine_bytes(),
         "total_system_memory_human" = human(process::machine_bytes()),
-        "maxmemory" = most,
         "maxmemory_human" = human(most),
         "maxmemory_policy" = POLICY,
         "mem_fragmentation_ratio" = format_args!("{ratio:.2}"),
@@ -168,24 +169,13 @@ fn persistence(server: &Server, out: &mut String, _now: Millis) {
         "aof_last_bgrewrite_status" = "ok",
         "aof_last_write_status" = "ok",
     );
-    for (name, figure) in server.node.write_back_status().figures() {
-        line(out, format_args!("clearwell_write_back_{name}:{figure}"));
-    }
 }
 
-/// Of each source: whether its changes may be missed, and why.
+/// Why changes of a source may be missed, while they may; its figures are the table's.
 fn sources(server: &Server, out: &mut String, now: Millis) {
     for feed in server.node.feeds() {
-        let (name, figures) = (feed.source, feed.figures);
-        let verified = u8::from(figures.doubt.is_none());
-        line(
-            out,
-            format_args!(
-                "source_{name}:verified={verified},behind_ms={},version={},gaps={},unverified_times={},unverified_ms={}",
-                feed.behind_ms, figures.version.0, figures.gaps, figures.times, figures.unverified_ms
-            ),
-        );
-        if let Some(doubt) = figures.doubt {
+        let name = feed.source;
+        if let Some(doubt) = feed.figures.doubt {
             let (seconds, why) = (now.since(doubt.since) / 1000, doubt.why.replace(['\r', '\n'], " "));
             line(out, format_args!("source_{name}_unverified_seconds:{seconds}"));
             line(out, format_args!("source_{name}_unverified_why:{why}"));
@@ -194,9 +184,8 @@ fn sources(server: &Server, out: &mut String, now: Millis) {
 }
 
 fn stats(server: &Server, out: &mut String, _now: Millis) {
-    let Account { hits, stale_hits, misses, .. } = server.node.engine.account();
-    let account = server.node.engine.account();
-    let (sample, rates) = (server.sample(), server.meter.rates());
+    let sample = server.sample();
+    let rates = server.meter.rates(sample);
     let errors: u64 = server.errors().iter().map(|(_, count)| count).sum();
     lines!(
         out,
@@ -211,10 +200,6 @@ fn stats(server: &Server, out: &mut String, _now: Millis) {
         "sync_full" = 0,
         "sync_partial_ok" = 0,
         "sync_partial_err" = 0,
-        "expired_keys" = account.expired,
-        "evicted_keys" = account.evicted,
-        "keyspace_hits" = hits.saturating_add(stale_hits),
-        "keyspace_misses" = misses,
         "pubsub_channels" = 0,
         "pubsub_patterns" = 0,
         "pubsubshard_channels" = 0,
@@ -223,12 +208,6 @@ fn stats(server: &Server, out: &mut String, _now: Millis) {
         "tracking_total_items" = 0,
         "tracking_total_prefixes" = 0,
         "total_error_replies" = errors,
-        "clearwell_invalidations" = account.invalidations,
-        "clearwell_invalidated_keys" = account.invalidated,
-        "clearwell_removed_keys" = account.removed,
-        "clearwell_late_fills_refused" = account.offers_refused.saturating_add(account.fills_refused),
-        "clearwell_flights" = account.flights,
-        "clearwell_early_refreshes" = account.early_refreshes,
     );
 }
 

@@ -54,12 +54,11 @@ impl Meter {
         }
     }
 
-    /// The rates between the oldest and the newest sample.
-    pub fn rates(&self) -> Rates {
+    /// The rates between the oldest sample and `newest`, that of now.
+    pub fn rates(&self, newest: Sample) -> Rates {
         let ring = self.0.lock();
         let oldest = ring.samples.iter().min_by_key(|sample| sample.at_ms);
-        let newest = ring.samples.iter().max_by_key(|sample| sample.at_ms);
-        let (Some(oldest), Some(newest)) = (oldest, newest) else { return Rates::default() };
+        let Some(oldest) = oldest else { return Rates::default() };
         let ms = newest.at_ms.saturating_sub(oldest.at_ms);
         if ms == 0 {
             return Rates::default();
@@ -80,11 +79,13 @@ mod tests {
     #[test]
     fn rates_are_those_of_the_latest_samples() {
         let meter = Meter::default();
-        assert_eq!(meter.rates(), Rates::default());
-        for n in 0..40u64 {
-            let commands = if n < 20 { 0 } else { (n - 20) * 50 };
-            meter.sample(Sample { at_ms: n * 100, commands, ..Sample::default() });
+        let at = |ms, commands| Sample { at_ms: ms, commands, ..Sample::default() };
+        assert_eq!(meter.rates(at(50, 5)), Rates::default());
+        meter.sample(at(0, 0));
+        assert_eq!(meter.rates(at(50, 5)).commands, 100.0, "the first second has rates too");
+        for n in 1..40u64 {
+            meter.sample(at(n * 100, if n < 20 { 0 } else { (n - 20) * 50 }));
         }
-        assert_eq!(meter.rates().commands, 500.0);
+        assert_eq!(meter.rates(at(3_900, 950)).commands, 500.0);
     }
 }

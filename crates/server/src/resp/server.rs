@@ -146,7 +146,7 @@ impl Server {
     pub fn sample(&self) -> Sample {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).fold(0u64, u64::wrapping_add);
         Sample {
-            at_ms: self.node.clock.now().0,
+            at_ms: self.node.clock.tick().0,
             commands: sum(|worker| worker.recorder.count()),
             input_bytes: sum(|worker| worker.input_bytes.load(Relaxed)),
             output_bytes: sum(|worker| worker.output_bytes.load(Relaxed)),

@@ -39,6 +39,7 @@ use body::{Held, Limits};
 use problem::Problem;
 
 pub use serve::{Serving, serve};
+pub use words::human_bytes;
 
 use crate::metrics::{Kind, Metrics, Recorder};
 use crate::node::Node;

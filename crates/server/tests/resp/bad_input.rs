@@ -1,15 +1,13 @@
 //! What was refused is counted, by what was wrong with it.
 
-use clearwell::metrics::{Metrics, exposition};
-use clearwell::writeback::Status;
-use clearwell_engine::Account;
+use clearwell::metrics::{Metrics, Snapshot, exposition};
 
 use crate::started::{Started, ask};
 use crate::support::wait_for;
 
 /// The count of one reason as a scrape shows it.
 fn shown(metrics: &Metrics, why: &str) -> u64 {
-    let text = exposition(metrics, Account::default(), &Status::default(), Vec::new(), 0, 0.0);
+    let text = exposition(Snapshot::of(metrics));
     let line = format!("clearwell_bad_inputs_total{{why=\"{why}\"}} ");
     let count = text.lines().find_map(|it| it.strip_prefix(&line)).expect("every reason is shown");
     count.parse().expect("a number")

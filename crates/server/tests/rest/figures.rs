@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use clearwell::metrics::{Ended, Kind};
+use clearwell::metrics::{Ended, FIGURES, Kind, Moves, Told, Unit};
 
 use crate::http::connect;
 use crate::world::World;
@@ -85,6 +85,87 @@ fn what_redis_clients_do_is_counted_too() {
     let text = world.get("/metrics").text();
     assert!(text.contains("clearwell_operation_seconds_count{kind=\"read\"} 2\n"), "{text}");
     resp.stop();
+}
+
+/// A figure is a row of the table, and each surface tells it: by the name that the row gives it there, with the same value.
+#[test]
+fn every_surface_tells_every_figure() {
+    let world = World::new();
+    world.set("a", r#"{"value": "x", "tags": ["t"]}"#);
+    (0..3).for_each(|_| drop(world.get("/api/cache/a")));
+    world.get("/api/cache/b");
+    world.post("/api/cache/invalidate", r#"{"keys": ["a"]}"#);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let resp = clearwell::resp::serve(world.node.clone(), listener, 1, &world.metrics).expect("a listener");
+    let client = redis::Client::open(format!("redis://{}", resp.address())).expect("an address");
+    let mut client = client.get_connection().expect("a connection");
+    let info: String = redis::cmd("INFO").query(&mut client).expect("a text");
+    let cw: redis::Value = redis::cmd("CW.STATS").query(&mut client).expect("a map");
+    let cw: std::collections::HashMap<String, redis::Value> = redis::from_redis_value(cw).expect("a map");
+    let answers = [world.get("/api/cache/stats").json(), world.get("/api/cache/metrics").json()];
+    let prometheus = world.get("/metrics").text();
+    let page = world.get("/page/figures.json").json();
+    let api = world.get("/api/openapi.json").json();
+    let schemas = ["Stats", "MetricsBody"].map(|name| &api["components"]["schemas"][name]["properties"]);
+
+    for figure in FIGURES {
+        let (name, rest) = (figure.name, figure.rest_name());
+        let (answer, schema) = match figure.told {
+            Told::Stats => (&answers[0], schemas[0]),
+            Told::Metrics => (&answers[1], schemas[1]),
+        };
+        let help = format!("# HELP clearwell_{} {}", figure.prometheus_name(), figure.help);
+        let is_number = figure.unit != Unit::Text;
+        assert_eq!(prometheus.lines().any(|line| line == help), is_number, "{help}\n{prometheus}");
+        let listed = |row: &serde_json::Value| row["name"] == *rest && row["help"] == figure.help;
+        assert!(page.as_array().expect("rows").iter().any(listed), "{name} on the page");
+        if let Some(label) = figure.label() {
+            assert!(schema[label.plural]["additionalProperties"]["properties"][&*rest].is_object(), "{name}");
+            for (which, figures) in answer[label.plural].as_object().expect(label.plural) {
+                assert!(figures[&*rest].is_number(), "{name} of {which} in {figures}");
+                let sample = format!("{{{}=\"{which}\"}}", label.name);
+                assert!(prometheus.contains(&sample), "{sample}");
+            }
+            continue;
+        }
+        assert!(schema[&*rest].is_object(), "{name} in {schema}");
+        let (_, in_info) = figure.info_name();
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("{in_info}:")));
+        let line = line.unwrap_or_else(|| panic!("{in_info} in {info}"));
+        let told = &cw[name];
+        // What moves while the surfaces are asked one after the other has no common value.
+        if figure.told == Told::Metrics || !matches!(figure.unit, Unit::Count | Unit::Bytes) {
+            continue;
+        }
+        let told: u64 =
+            redis::from_redis_value(told.clone()).unwrap_or_else(|_| panic!("{name} is {told:?}"));
+        assert_eq!(line, told.to_string(), "{name}");
+        match &answer[&*rest] {
+            serde_json::Value::Array(names) => assert_eq!(names.len() as u64, told, "{name}"),
+            number => assert_eq!(number.as_u64(), Some(told), "{name}"),
+        }
+        let kind = if figure.moves == Moves::Counter { "_total" } else { "" };
+        let sample = format!("clearwell_{}{kind} ", figure.prometheus_name());
+        let sample = prometheus.lines().find_map(|line| line.strip_prefix(&sample)).expect(&sample);
+        assert_eq!(sample.parse(), Ok(told as f64), "{name}");
+    }
+    assert_eq!((&answers[0]["hits"], &answers[0]["misses"]), (&3.into(), &1.into()));
+    resp.stop();
+}
+
+#[test]
+fn the_first_second_has_figures() {
+    let world = World::new();
+    (0..20).for_each(|_| drop(world.get("/api/cache/a")));
+    let metrics = world.get("/api/cache/metrics").json();
+    let (window, rate) = (metrics["windowSeconds"].as_f64(), metrics["operationsPerSecond"].as_f64());
+    assert!(window > Some(0.0) && rate > Some(0.0), "{metrics}");
+    let operations = metrics["operations"].as_f64().expect("a number");
+    assert!((rate.unwrap_or(0.0) * window.unwrap_or(0.0) - operations).abs() < 0.01, "{metrics}");
+    assert!(
+        metrics["averageLatency"].as_f64() > Some(0.0) && metrics["p99Latency"].as_f64() > Some(0.0),
+        "{metrics}"
+    );
 }
 
 #[test]

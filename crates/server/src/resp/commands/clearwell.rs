@@ -8,6 +8,7 @@ use clearwell_protocol::{Args, CommandError, Encoder};
 
 use super::read::encoded;
 use super::write::deadline;
+use crate::metrics::{Snapshot, cw_stats};
 use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, WriteError, Written};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
@@ -212,41 +213,8 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
 
 /// CW.STATS.
 pub fn stats(context: &mut Context<'_>) -> Outcome {
-    let account = context.node().engine.account();
-    let feeds = context.node().feeds();
-    let unverified = feeds.iter().filter(|feed| feed.figures.doubt.is_some()).count() as u64;
-    let figures = [
-        ("entries", account.entries),
-        ("negative_entries", account.negative_entries),
-        ("entries_with_ttl", account.entries_with_ttl),
-        ("memory_bytes", account.memory_bytes),
-        ("hits", account.hits),
-        ("stale_hits", account.stale_hits),
-        ("misses", account.misses),
-        ("fills", account.fills),
-        ("fills_refused", account.fills_refused),
-        ("late_sets_refused", account.offers_refused),
-        ("flights", account.flights),
-        ("early_refreshes", account.early_refreshes),
-        ("invalidations", account.invalidations),
-        ("evicted", account.evicted),
-        ("expired", account.expired),
-        ("invalidated", account.invalidated),
-        ("removed", account.removed),
-        ("tags", account.tags),
-        ("key_marks", account.key_marks),
-        ("outstanding_misses", account.outstanding_misses),
-        ("unverified_sources", unverified),
-        ("gaps", feeds.iter().map(|feed| feed.figures.gaps).sum()),
-        ("held", context.node().held() as u64),
-        ("position", context.node().news.last().0),
-    ];
-    let mut reply = context.reply();
-    reply.map(figures.len());
-    for (name, figure) in figures {
-        reply.bulk(name);
-        reply.integer(whole(figure));
-    }
+    let snapshot = Snapshot::take(context.node(), &context.server.metrics);
+    cw_stats(&snapshot, &mut context.reply());
     Ok(Step::Done)
 }
 

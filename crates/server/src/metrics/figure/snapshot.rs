@@ -1,0 +1,88 @@
+//! What all figures are read from, at one moment.
+
+use clearwell_engine::{Account, Millis};
+
+use crate::metrics::{BadInput, Counts, Figures, Kind, Metrics, Surface};
+use crate::node::{FeedReport, Node};
+use crate::writeback::Status;
+
+/// A node's state as far as figures tell it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The engine's account.
+    pub account: Account,
+    /// Of write-back.
+    pub write_back: Status,
+    /// Of the sources.
+    pub feeds: Vec<FeedReport>,
+    /// Scopes held for a time or an event.
+    pub held: u64,
+    /// The stream's last position.
+    pub position: u64,
+    /// What memory may reach.
+    pub max_memory: u64,
+    /// Since the node began.
+    pub uptime_ms: u64,
+    /// The last minute.
+    pub window: Figures,
+    /// Operations since the start, by kind.
+    pub kinds: Vec<(Kind, Counts)>,
+    /// Inputs refused, by what was wrong with them.
+    pub refused: Vec<(BadInput, u64)>,
+    /// Connections open and accepted.
+    pub resp: (u64, u64),
+    /// The same of HTTP.
+    pub http: (u64, u64),
+}
+
+impl Snapshot {
+    /// The state of now.
+    pub fn take(node: &Node, metrics: &Metrics) -> Snapshot {
+        let now = node.clock.tick();
+        metrics.tick(now);
+        Snapshot {
+            account: node.engine.account(),
+            write_back: node.write_back_status(),
+            feeds: node.feeds(),
+            held: node.held() as u64,
+            position: node.news.last().0,
+            max_memory: node.config.max_memory,
+            uptime_ms: now.since(Millis(0)),
+            ..Snapshot::of(metrics)
+        }
+    }
+
+    /// What is known without a node.
+    pub fn of(metrics: &Metrics) -> Snapshot {
+        let connections = |surface| (metrics.open(surface), metrics.accepted(surface));
+        Snapshot {
+            account: Account::default(),
+            write_back: Status::default(),
+            feeds: Vec::new(),
+            held: 0,
+            position: 0,
+            max_memory: 0,
+            uptime_ms: 0,
+            window: metrics.figures(),
+            kinds: Kind::ALL.map(|kind| (kind, metrics.of(kind))).into(),
+            refused: BadInput::ALL.map(|(why, _)| (why, metrics.refused(why))).into(),
+            resp: connections(Surface::Resp),
+            http: connections(Surface::Rest),
+        }
+    }
+
+    /// Operations since the start.
+    pub(super) fn operations(&self) -> u64 {
+        self.kinds.iter().map(|(_, counts)| counts.count).fold(0, u64::saturating_add)
+    }
+
+    /// What part of all reads this is.
+    pub(super) fn of_reads(&self, part: u64) -> f64 {
+        share(part, self.account.hits.saturating_add(self.account.misses))
+    }
+}
+
+/// A part of a whole, 0 of nothing.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

@@ -1,0 +1,113 @@
+//! The table of figures. A new figure is a row here, and nothing else.
+
+use super::{Figure, Label, Labelled, Moves, Snapshot, Unit, Value};
+use crate::metrics::BadInput;
+use crate::node::FeedReport;
+use crate::rest::human_bytes;
+use Unit::{Bytes, Count, Millis, PerSecond, Seconds, Share, Text};
+
+/// By source.
+pub(super) static SOURCE: Label = Label { name: "source", plural: "sources" };
+/// By what an operation does.
+pub(super) static KIND: Label = Label { name: "kind", plural: "kinds" };
+/// By what was wrong.
+pub(super) static WHY: Label = Label { name: "why", plural: "refusals" };
+
+/// Every figure, in the order in which surfaces tell them.
+#[rustfmt::skip]
+pub static FIGURES: &[Figure] = &[
+    // Reads.
+    Figure::gauge("hit_rate", Share, "Hits of all reads", |s| s.of_reads(s.account.hits).into()),
+    Figure::gauge("miss_rate", Share, "Misses of all reads", |s| s.of_reads(s.account.misses).into()),
+    Figure::counter("hits", Count, "Reads answered from memory", |s| s.account.hits.into()),
+    Figure::counter("stale_hits", Count, "Reads answered from memory with a value marked stale, which the reader allowed", |s| s.account.stale_hits.into()),
+    Figure::counter("memory_hits", Count, "Reads answered from memory, with stale values or without", |s| s.account.hits.saturating_add(s.account.stale_hits).into()).info("Stats", "keyspace_hits"),
+    Figure::counter("misses", Count, "Reads that memory could not answer", |s| s.account.misses.into()).info("Stats", "keyspace_misses"),
+
+    // Loads and what became of them.
+    Figure::counter("fills", Count, "Values stored after a load", |s| s.account.fills.into()),
+    Figure::counter("fills_refused", Count, "Loaded values dropped because something covering them was invalidated after the load began", |s| s.account.fills_refused.into()).rest("refusedLoads"),
+    Figure::counter("late_sets_refused", Count, "Plain sets dropped because they may have been late fills", |s| s.account.offers_refused.into()).rest("refusedSets").prometheus("offers_refused"),
+    Figure::counter("late_fills_refused", Count, "Late fills dropped, of loads and of plain sets", |s| s.account.fills_refused.saturating_add(s.account.offers_refused).into()).rest("refusedFills"),
+    Figure::counter("early_refreshes", Count, "Loads begun before an entry expired", |s| s.account.early_refreshes.into()),
+    Figure::gauge("flights", Count, "Loads in progress", |s| s.account.flights.into()),
+    Figure::gauge("outstanding_misses", Count, "Misses that a plain set may still fill", |s| s.account.outstanding_misses.into()),
+
+    // Entries and memory.
+    Figure::gauge("entries", Count, "Entries in memory", |s| s.account.entries.into()).rest("totalKeys"),
+    Figure::gauge("negative_entries", Count, "Entries that remember an absent row", |s| s.account.negative_entries.into()),
+    Figure::gauge("entries_with_ttl", Count, "Entries that expire", |s| s.account.entries_with_ttl.into()),
+    Figure::gauge("memory_bytes", Bytes, "Bytes of entries and of what is kept beside them", |s| s.account.memory_bytes.into()).info("Memory", "used_memory"),
+    Figure::gauge("memory_usage", Text, "The same for people", |s| Value::Text(human_bytes(s.account.memory_bytes))),
+    Figure::gauge("max_memory_bytes", Bytes, "Bytes that memory_bytes may reach", |s| s.max_memory.into()).prometheus("memory_max_bytes").info("Memory", "maxmemory"),
+    Figure::gauge("tags", Count, "Tags known", |s| s.account.tags.into()),
+    Figure::gauge("key_marks", Count, "Invalidated keys remembered without an entry", |s| s.account.key_marks.into()),
+
+    // Why entries went.
+    Figure::counter("invalidations", Count, "Invalidations applied", |s| s.account.invalidations.into()),
+    Figure::counter("evicted", Count, "Entries removed for space", |s| s.account.evicted.into()).rest("evictions").prometheus("entries_evicted").info("Stats", "evicted_keys"),
+    Figure::counter("expired", Count, "Entries removed for time", |s| s.account.expired.into()).rest("expirations").prometheus("entries_expired").info("Stats", "expired_keys"),
+    Figure::counter("invalidated", Count, "Entries removed because the fact changed", |s| s.account.invalidated.into()).rest("invalidatedEntries").prometheus("entries_invalidated").info("Stats", "clearwell_invalidated_keys"),
+    Figure::counter("removed", Count, "Entries removed because a client asked", |s| s.account.removed.into()).rest("removals").prometheus("entries_removed").info("Stats", "clearwell_removed_keys"),
+    Figure::gauge("held", Count, "Scopes held for a time or an event", |s| s.held.into()),
+    Figure::counter("position", Count, "The last position of the stream of what happened", |s| s.position.into()),
+
+    // Sources.
+    Figure::gauge("unverified_sources", Count, "Sources whose changes may be missed just now", unverified),
+    Figure::counter("gaps", Count, "How often changes of a source may have been missed, so that everything was invalidated", |s| s.feeds.iter().map(|feed| feed.figures.gaps).sum::<u64>().into()),
+    Figure::each(&SOURCE, "verified", Count, Moves::Gauge, "0 while changes in the source may be missed, else 1", |s| of_feeds(s, |f| u64::from(f.figures.doubt.is_none()).into())).info("Sources", "verified"),
+    Figure::each(&SOURCE, "unverified", Count, Moves::Gauge, "1 while changes in the source may be missed, else 0", |s| of_feeds(s, |f| u64::from(f.figures.doubt.is_some()).into())).info("Sources", "unverified"),
+    Figure::each(&SOURCE, "behind_ms", Millis, Moves::Gauge, "Time since its changes were last known to be complete", |s| of_feeds(s, |f| f.behind_ms.into())).info("Sources", "behind_ms"),
+    Figure::each(&SOURCE, "version", Count, Moves::Gauge, "The last of its commits that was told of, in its own order", |s| of_feeds(s, |f| f.figures.version.0.into())).info("Sources", "version"),
+    Figure::each(&SOURCE, "gaps", Count, Moves::Counter, "How often its changes may have been missed, so that everything was invalidated", |s| of_feeds(s, |f| f.figures.gaps.into())).info("Sources", "gaps"),
+    Figure::each(&SOURCE, "unverified_times", Count, Moves::Counter, "How often the source became unverified", |s| of_feeds(s, |f| f.figures.times.into())).info("Sources", "unverified_times"),
+    Figure::each(&SOURCE, "unverified_ms", Millis, Moves::Counter, "For how long it was unverified", |s| of_feeds(s, |f| f.figures.unverified_ms.into())).info("Sources", "unverified_ms"),
+
+    // Write-back.
+    Figure::gauge("dirty_keys", Count, "Keys with a write that the source does not have yet", |s| s.write_back.dirty.into()).prometheus("write_back_dirty_keys").info("Persistence", "clearwell_write_back_dirty"),
+    Figure::gauge("dirty_bytes", Bytes, "Bytes of those writes", |s| s.write_back.dirty_bytes.into()).prometheus("write_back_dirty_bytes").info("Persistence", "clearwell_write_back_dirty_bytes"),
+    Figure::gauge("dirty_oldest_ms", Millis, "Age of the oldest of those writes", |s| s.write_back.oldest_ms.into()).prometheus("write_back_oldest_ms").info("Persistence", "clearwell_write_back_oldest_ms"),
+    Figure::gauge("parked_writes", Count, "Writes that a source refused and that wait for a decision", |s| s.write_back.parked.into()).prometheus("write_back_parked").info("Persistence", "clearwell_write_back_parked"),
+    Figure::counter("write_back_flushed", Count, "Write-back writes that their source took", |s| s.write_back.flushed.into()).info("Persistence", "clearwell_write_back_flushed"),
+    Figure::counter("write_back_refused", Count, "Write-back writes that their source refused", |s| s.write_back.refused.into()).info("Persistence", "clearwell_write_back_refused"),
+    Figure::counter("write_back_superseded", Count, "Parked writes that fell because the source took a newer one of their key", |s| s.write_back.superseded.into()).info("Persistence", "clearwell_write_back_superseded"),
+    Figure::counter("journal_records", Count, "Records appended to the journal", |s| s.write_back.journal_records.into()).info("Persistence", "clearwell_write_back_journal_records"),
+    Figure::counter("journal_syncs", Count, "Syncs of the journal", |s| s.write_back.journal_syncs.into()).info("Persistence", "clearwell_write_back_journal_syncs"),
+    Figure::counter("journal_failures", Count, "Groups of writes that the journal refused", |s| s.write_back.journal_failures.into()).info("Persistence", "clearwell_write_back_journal_failures"),
+    Figure::gauge("journal_bytes", Bytes, "Bytes of the journal on the disk", |s| s.write_back.journal_bytes.into()).info("Persistence", "clearwell_write_back_journal_bytes"),
+    Figure::gauge("journal_damaged", Count, "Things wrong with the journal's files at the start", |s| s.write_back.journal_damaged.into()).info("Persistence", "clearwell_write_back_journal_damaged"),
+
+    // Operations of the last minute, over RESP and REST together.
+    Figure::gauge("operations_per_second", PerSecond, "Operations a second, of the last minute", |s| s.window.operations_per_second.into()).of_the_window(),
+    Figure::gauge("average_latency_ms", Millis, "The mean latency of the last minute", |s| s.window.average_latency.into()).rest("averageLatency").of_the_window(),
+    Figure::gauge("p95_latency_ms", Millis, "What 95 % of the operations of the last minute did not exceed", |s| s.window.p95_latency.into()).rest("p95Latency").of_the_window(),
+    Figure::gauge("p99_latency_ms", Millis, "What 99 % of the operations of the last minute did not exceed", |s| s.window.p99_latency.into()).rest("p99Latency").of_the_window(),
+    Figure::gauge("error_rate", Share, "The share of operations of the last minute that ended in an error", |s| s.window.error_rate.into()).of_the_window(),
+    Figure::gauge("window_seconds", Seconds, "How many seconds these figures are of: 60, or less soon after the start", |s| s.window.window_seconds.into()).of_the_window(),
+    Figure::gauge("operations", Count, "Operations in the last minute", |s| s.window.operations.into()).prometheus("window_operations").of_the_window(),
+    Figure::counter("operations_total", Count, "Operations since the start", |s| s.operations().into()).rest("total").prometheus("operations").of_the_window(),
+    Figure::each(&KIND, "operations_failed", Count, Moves::Counter, "Operations that ended in an error, by what they do", |s| s.kinds.iter().map(|(kind, counts)| (kind.name().to_owned(), counts.failed.into())).collect()).rest("failed").prometheus("operations_failed").of_the_window(),
+    Figure::counter("bad_inputs", Count, "Inputs refused before they became operations, since the start", |s| s.refused.iter().map(|(_, count)| count).sum::<u64>().into()).prometheus("bad_inputs_all").of_the_window(),
+    Figure::each(&WHY, "bad_inputs", Count, Moves::Counter, "Input refused before it became an operation, by what was wrong with it", refused).rest("inputs").prometheus("bad_inputs").of_the_window(),
+
+    // Connections and time.
+    Figure::gauge("resp_connections", Count, "RESP connections open", |s| s.resp.0.into()).prometheus("resp_connections_open").of_the_window(),
+    Figure::gauge("http_connections", Count, "HTTP connections open", |s| s.http.0.into()).prometheus("http_connections_open").of_the_window(),
+    Figure::counter("http_connections_accepted", Count, "HTTP connections accepted", |s| s.http.1.into()).prometheus("http_connections").of_the_window(),
+    Figure::gauge("uptime_seconds", Seconds, "Seconds since the node began", |s| (s.uptime_ms / 1000).into()).info("Server", "uptime_in_seconds"),
+];
+
+fn unverified(s: &Snapshot) -> Value {
+    let unverified = s.feeds.iter().filter(|feed| feed.figures.doubt.is_some());
+    Value::Names(unverified.map(|feed| feed.source.clone()).collect())
+}
+
+fn of_feeds(s: &Snapshot, read: fn(&FeedReport) -> Value) -> Labelled {
+    s.feeds.iter().map(|feed| (feed.source.clone(), read(feed))).collect()
+}
+
+fn refused(s: &Snapshot) -> Labelled {
+    let name =
+        |why: BadInput| BadInput::ALL.iter().find(|(other, _)| *other == why).map_or("", |(_, name)| name);
+    s.refused.iter().map(|(why, count)| (name(*why).to_owned(), (*count).into())).collect()
+}
