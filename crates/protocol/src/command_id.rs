@@ -1,8 +1,23 @@
-//! Which command it is: what dispatch matches on.
+//! Which command it is: what dispatch matches on, without a wildcard. An id without a row in the table does not compile
+//! (`table.rs`), nor does one that nobody serves.
 
+macro_rules! ids {
+    ($(#[$about:meta])* pub enum $name:ident { $($(#[$doc:meta])* $id:ident,)* }) => {
+        $(#[$about])*
+        pub enum $name { $($(#[$doc])* $id,)* }
+
+        impl $name {
+            /// How many there are.
+            pub const COUNT: usize = [$($name::$id),*].len();
+        }
+    };
+}
+
+ids! {
 /// Every command and subcommand. A container's own id (`Client`) is never dispatched unless the container is a command
 /// by itself (`Command`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
 pub enum CommandId {
     /// GET: returns the value of a key.
     Get,
@@ -236,4 +251,5 @@ pub enum CommandId {
     CwWritebackDrop,
     /// CW.WRITEBACK FLUSH: waits until the sources have what was acknowledged.
     CwWritebackFlush,
+}
 }

@@ -162,8 +162,7 @@ impl Worker {
     }
 
     fn new(metrics: &Metrics) -> Worker {
-        let most = table::all_with_subcommands().map(|command| command.id as usize).max().unwrap_or(0);
-        let mut kinds = vec![Kind::Other; most.saturating_add(1)];
+        let mut kinds = vec![Kind::Other; CommandId::COUNT];
         table::all_with_subcommands().for_each(|command| kinds[command.id as usize] = kind(command));
         Worker {
             recorder: metrics.recorder(kinds),

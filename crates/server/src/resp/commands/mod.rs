@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod decimal;
 mod expiry;
+mod introspection;
 mod invalidation;
 mod keys;
 mod number;
@@ -21,11 +22,10 @@ mod writeback;
 
 pub use read::encoded;
 
-use clearwell_engine::Glob;
-use clearwell_protocol::{Args, Command, CommandError, CommandId, introspect};
+use clearwell_protocol::{Args, Command, CommandError, CommandId};
 
 use super::dispatch::Context;
-use super::step::{Outcome, Step};
+use super::step::Outcome;
 
 /// Runs one command.
 #[inline]
@@ -37,6 +37,7 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     }
 }
 
+/// Every command. There is no arm for the rest: a command that nobody serves does not compile.
 fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) -> Outcome {
     use CommandId as Id;
     let c = context;
@@ -132,26 +133,17 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwWritebackFlush => writeback::flush(c),
         Id::CwInvalidate => invalidation::invalidate(c, args),
         Id::CwEvent => invalidation::event(c, args),
-        _ => introspection(c, command, args),
+        Id::Command => introspection::command(c),
+        Id::CommandCount => introspection::count(c),
+        Id::CommandInfo => introspection::info(c, args),
+        Id::CommandDocs => introspection::docs(c, args),
+        Id::CommandList => introspection::list(c, args),
+        Id::CommandGetkeys => introspection::getkeys(c, args, false),
+        Id::CommandGetkeysandflags => introspection::getkeys(c, args, true),
+        Id::Help => introspection::help(c, args),
+        // Never resolved to by themselves: their subcommands are.
+        Id::Object | Id::Client | Id::Config | Id::Memory | Id::Slowlog | Id::Latency | Id::CwWriteback => {
+            Err(CommandError::wrong_arity(command.name))
+        }
     }
-}
-
-/// COMMAND and HELP, which the protocol crate answers from the table.
-fn introspection(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) -> Outcome {
-    let mut reply = context.reply();
-    match command.id {
-        CommandId::Command => introspect::command(&mut reply),
-        CommandId::CommandCount => introspect::count(&mut reply),
-        CommandId::CommandInfo => introspect::info(&mut reply, args),
-        CommandId::CommandDocs => introspect::docs(&mut reply, args),
-        CommandId::CommandList => introspect::list(&mut reply, args, |pattern, name| {
-            let pattern = Glob::new(&pattern.to_ascii_lowercase());
-            pattern.is_ok_and(|glob| glob.matches(&name.to_ascii_lowercase()))
-        })?,
-        CommandId::CommandGetkeys => introspect::get_keys(&mut reply, args, false)?,
-        CommandId::CommandGetkeysandflags => introspect::get_keys(&mut reply, args, true)?,
-        CommandId::Help => introspect::help(&mut reply, args),
-        _ => return Err(CommandError::new(format!("ERR '{}' is in the table and not served", command.name))),
-    }
-    Ok(Step::Done)
 }
