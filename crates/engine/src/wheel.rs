@@ -131,6 +131,15 @@ impl Wheel {
         self.timers
     }
 
+    /// When it is to be turned next: a timer comes up then, or may.
+    pub(crate) fn due(&self) -> Option<Millis> {
+        match (self.timers, self.has_due()) {
+            (0, _) => None,
+            (_, true) => Some(Millis(self.tick << TICK_BITS)),
+            _ => Some(Millis(self.next_stop(u64::MAX >> TICK_BITS) << TICK_BITS)),
+        }
+    }
+
     pub(crate) fn has_due(&self) -> bool {
         !self.due.is_empty()
     }
@@ -201,6 +210,10 @@ mod tests {
                     wheel.set((waiting.len() as u32, 0), deadline);
                     waiting.push(deadline);
                 }
+                let next = waiting.iter().copied().filter(|&deadline| deadline != u64::MAX).min();
+                let due = wheel.due().map(|due| due.0);
+                assert_eq!(due.is_none(), next.is_none());
+                assert!(due <= next.map(|next| next.saturating_add(64)), "turned too late");
                 now = now.saturating_add(random.u64(..) >> random.u32(20..63));
                 wheel.turn(Millis(now));
                 while let Some((place, _)) = wheel.pop() {

@@ -8,8 +8,8 @@ use clearwell_engine::Millis;
 
 /// A monotonic clock in milliseconds since the node began, and the wall clock for what clients see (EXPIREAT, TIME).
 ///
-/// `now` is a cached tick (a nanosecond instead of twenty); a thread of the node calls [`Clock::tick`] each
-/// millisecond, and whoever waits for long ticks it first.
+/// `now` is a cached tick (a nanosecond instead of twenty). Whoever begins to work moves it: a batch of commands and an HTTP
+/// request by [`Clock::advance`], all that happens aside of them by [`Clock::tick`]. Nobody moves it while nothing is done.
 #[derive(Debug, Clone)]
 pub struct Clock {
     began: Instant,
@@ -26,14 +26,24 @@ impl Clock {
         Clock { began: Instant::now(), began_unix_ms, tick: Arc::new(AtomicU64::new(1)) }
     }
 
-    /// The time as of the last tick.
+    /// The time as of the last tick: for work that moved the clock when it began.
     pub fn now(&self) -> Millis {
         Millis(self.tick.load(Ordering::Relaxed))
     }
 
     /// Reads the system's clock and moves the tick.
     pub fn tick(&self) -> Millis {
-        let Millis(ms) = self.at(Instant::now());
+        self.advance(Instant::now())
+    }
+
+    /// Moves the tick to a moment that was read just now, unless it is there already. Answers the time.
+    #[inline]
+    pub fn advance(&self, real: Instant) -> Millis {
+        let Millis(ms) = self.at(real);
+        let before = self.tick.load(Ordering::Relaxed);
+        if ms <= before {
+            return Millis(before);
+        }
         Millis(self.tick.fetch_max(ms, Ordering::Relaxed).max(ms))
     }
 
@@ -46,7 +56,7 @@ impl Clock {
 
     /// Milliseconds since 1970, steady against jumps of the system's clock while the node runs.
     pub fn unix_ms(&self) -> i64 {
-        self.unix_ms_of(self.now())
+        self.unix_ms_of(self.tick())
     }
 
     /// The wall-clock time of a moment.

@@ -66,6 +66,11 @@ impl Held {
         due
     }
 
+    /// When the next one is due that was held for a time.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.delayed.first_key_value().map(|(&(due, _), _)| due)
+    }
+
     /// How many scopes are held.
     pub fn len(&self) -> usize {
         self.delayed.len().saturating_add(self.held_on_event)

@@ -32,6 +32,12 @@ impl Engine {
         done
     }
 
+    /// When [`Engine::maintain`] has something to do again because of the time: now or earlier, while an entry that expired is
+    /// still there. `None`: no entry expires. What is invalidated meanwhile can be swept at any time.
+    pub fn due(&self) -> Option<Millis> {
+        self.cells.iter().filter_map(|cell| cell.lock.read().wheel.due()).min()
+    }
+
     /// Turns one shard's wheel; whether more is due.
     fn expire(&self, index: usize, now: Millis, left: &mut usize, done: &mut Maintained) -> bool {
         let cell = &self.cells[index];

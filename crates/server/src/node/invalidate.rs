@@ -41,7 +41,8 @@ impl Node {
         match request.mode {
             Mode::Immediate | Mode::Lazy => self.travel(request.statements()),
             Mode::Delayed(_) | Mode::OnEvent(_) => {
-                let (held, go_on) = self.held.lock().hold(self.clock.now(), request);
+                let (held, go_on) = self.held.lock().hold(self.clock.tick(), request);
+                self.keeper.wake();
                 Reached { held, ..self.travel(go_on) }
             }
         }
@@ -55,7 +56,7 @@ impl Node {
 
     /// Time has passed: what was delayed until now takes effect.
     pub(super) fn release_due(&self) {
-        let due = self.held.lock().due(self.clock.now());
+        let due = self.held.lock().due(self.clock.tick());
         if !due.is_empty() {
             self.travel(due);
         }
@@ -72,7 +73,7 @@ impl Node {
         let reach = |scope: &clearwell_engine::Scope| {
             let (cascade, version, cause) = (request.cascade, request.version, request.cause);
             let invalidation = Invalidation { scope: scope.clone(), effect, cascade, version, cause };
-            self.engine.would_reach(&invalidation, self.clock.now())
+            self.engine.would_reach(&invalidation, self.clock.tick())
         };
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }

@@ -1,22 +1,43 @@
-//! The node's own thread: it moves the clock, frees what is over, releases what was held until now, and gives the cluster's
-//! member its time.
+//! The node's own thread: it frees what is over, releases what was held until now, listens for feeds that have fallen silent, and
+//! gives the cluster's member its time. It wakes for what is due, not for each tick of a clock (decision 0037).
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::Thread;
 use std::time::Duration;
 
 use clearwell_engine::Millis;
 
 use super::Node;
 
-/// Entries that one round of maintenance looks at; a round ends well within the millisecond of a tick.
+/// Entries that one round of maintenance looks at: a round takes less than a millisecond.
 const ROUND: usize = 2_000;
-/// How often the cluster's member is told that time has passed.
-const MEMBER_MS: u64 = 100;
+/// How often the cluster's member is told that time has passed: its heartbeat. Alone it renews its lease in the step that needs it.
+const MEMBER_MS: u64 = 1_000;
+/// The longest sleep: so long the memory of what was invalidated, or expires sooner than was known, may wait to be freed.
+const SLEEP_MS: u64 = 100;
+/// The shortest sleep: between two rounds of maintenance when one did not do.
+const PAUSE_MS: u64 = 1;
+
+/// Where the keeper is found by who has something for it that is due before it would wake.
+#[derive(Debug, Default)]
+pub(super) struct Keeper(OnceLock<Thread>);
+
+impl Keeper {
+    /// Lets it look again at what is due.
+    pub fn wake(&self) {
+        if let Some(thread) = self.0.get() {
+            thread.unpark();
+        }
+    }
+}
 
 /// Starts the thread; it ends when the node is gone.
 pub(super) fn start(node: &Arc<Node>) -> std::io::Result<()> {
-    let node = Arc::downgrade(node);
-    std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&node)).map(drop)
+    let weak = Arc::downgrade(node);
+    let thread = std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&weak))?;
+    // It is the first and only one; until it is known it looks by itself within a tenth of a second.
+    let _known = node.keeper.0.set(thread.thread().clone());
+    Ok(())
 }
 
 fn keep(node: &Weak<Node>) {
@@ -29,8 +50,18 @@ fn keep(node: &Weak<Node>) {
             told = now;
         }
         node.release_due();
-        node.engine.maintain(now, ROUND);
+        let more = node.engine.maintain(now, ROUND).more;
+        let due = if more { now } else { node.due(now).min(now.plus(SLEEP_MS)) };
+        let sleep = Duration::from_millis(due.since(node.clock.tick()).max(PAUSE_MS));
         drop(node);
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::park_timeout(sleep);
+    }
+}
+
+impl Node {
+    /// When there is something to do next, as far as is known now.
+    fn due(&self, now: Millis) -> Millis {
+        let known = [self.held.lock().next_due(), self.engine.due()];
+        known.into_iter().flatten().fold(self.silence_due(now), Millis::min)
     }
 }

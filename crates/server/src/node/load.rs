@@ -150,6 +150,6 @@ impl Node {
             Outcome::Value(value) => Some(value.clone()),
             Outcome::Absent | Outcome::Failed(_) => None,
         };
-        Answer { value, expires: owned.expires, version: owned.version, ..Answer::loaded(self.clock.now()) }
+        Answer { value, expires: owned.expires, version: owned.version, ..Answer::loaded(self.clock.tick()) }
     }
 }

@@ -74,7 +74,7 @@ impl Order for Part {
 impl Node {
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
     pub(super) fn order(&self, statement: Invalidate) -> Reached {
-        let now = self.clock.now();
+        let now = self.clock.tick();
         let (apply, ordered) = self.part.ask(now, statement);
         let mut reached = Reached { ordered, ..Reached::default() };
         for apply in apply {

@@ -25,6 +25,7 @@ use clearwell_engine::Engine;
 use parking_lot::Mutex;
 
 use condition::Turns;
+use keeper::Keeper;
 use member::Part;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
@@ -64,6 +65,7 @@ pub struct Node {
     /// Decides the order of all invalidations.
     part: Arc<Part>,
     held: Mutex<Held>,
+    keeper: Keeper,
     turns: Turns,
     /// When the silence of the feeds was last listened to.
     listened: AtomicU64,

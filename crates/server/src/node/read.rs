@@ -114,7 +114,7 @@ impl Node {
         let answer = move |node: &Node, got| match got {
             Got::Seen(answer) | Got::Loaded(answer) => answer,
             Got::Miss(began) => {
-                Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.now()) }
+                Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.tick()) }
             }
         };
         let said = |node: &Node, key: &[u8], answer| Answer {
@@ -272,7 +272,7 @@ impl Node {
         if !self.is_timely(&target, level) {
             return self.anew(target, level).await;
         }
-        let answer = Answer { level, ..Answer::loaded(self.clock.now()) };
+        let answer = Answer { level, ..Answer::loaded(self.clock.tick()) };
         match outcome {
             Outcome::Value(value) => Ok(Answer { value: Some(value), ..answer }),
             Outcome::Absent => Ok(answer),

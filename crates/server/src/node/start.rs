@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::condition::Turns;
 use super::follow::Following;
+use super::keeper::Keeper;
 use super::member::Part;
 use super::{News, Node, keeper};
 use crate::clock::Clock;
@@ -89,6 +90,7 @@ impl Node {
             config: Arc::new(config),
             run_id,
             held: Mutex::new(Held::default()),
+            keeper: Keeper::default(),
             turns: Turns::new(),
             listened: AtomicU64::new(0),
             back,

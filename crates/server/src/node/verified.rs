@@ -10,7 +10,10 @@ use super::news::Happened;
 use super::{Node, ReadError};
 use crate::config::{BEHIND_MOST_MS, Level, Unverified};
 use crate::keyspace::{Backing, Keyspace};
-use crate::source::{Doubt, Turned, Verified};
+use crate::source::{Doubt, Source, Turned, Verified};
+
+/// How often a silent feed is listened to for when it is heard again.
+const SILENT_MS: u64 = 10;
 
 /// Where a read of a keyspace whose feed is not complete gets its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,30 +93,46 @@ impl Node {
         self.keyspaces.verifications.iter().map(report).collect()
     }
 
-    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it each millisecond. Answers the time
-    /// as of which it was seen to.
+    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it when its silence would be too long
+    /// ([`Node::silence_due`]). Answers the time as of which it was seen to.
     pub(super) fn listen_for_silence(&self) -> Millis {
         let now = self.clock.tick();
         for (name, source) in &self.sources {
             let Some(feed) = self.keyspaces.verifications.get(name) else { continue };
-            let config = self.config.sources.get(name);
-            let most_ms = config.and_then(|config| config.behind_most_ms).unwrap_or(BEHIND_MOST_MS);
-            self.turned(name, feed.heard(source.behind_ms(), most_ms, now));
+            self.turned(name, feed.heard(source.behind_ms(), self.behind_most_ms(name), now));
         }
         // As of the beginning: who is stopped in the midst of it has not listened since.
         self.listened.fetch_max(now.0, Ordering::Release);
         now
     }
 
-    /// To be called at `real`, the time just now, before reads that arrived are answered: when the keeper did not listen for
-    /// long, the process was stopped or starved, and would answer as if it had not been. The clock alone does not tell,
-    /// for whoever comes first moves it.
+    /// When the silence of a feed is to be listened to next, if it is not heard of until then.
+    pub(super) fn silence_due(&self, now: Millis) -> Millis {
+        let due = |(name, source): (&String, &Arc<dyn Source>)| {
+            let is_silent = !self.keyspaces.verifications.get(name)?.is_verified();
+            let left_ms = self.behind_most_ms(name).saturating_sub(source.behind_ms()).saturating_add(1);
+            // One that is silent is listened to for when it is heard again.
+            Some(now.plus(if is_silent { SILENT_MS } else { left_ms }))
+        };
+        self.sources.iter().filter_map(due).min().unwrap_or(Millis(u64::MAX))
+    }
+
+    fn behind_most_ms(&self, source: &str) -> u64 {
+        let config = self.config.sources.get(source);
+        config.and_then(|config| config.behind_most_ms).unwrap_or(BEHIND_MOST_MS)
+    }
+
+    /// To be called at `real`, the time just now, before requests that arrived are answered: it moves the clock. When the
+    /// keeper did not listen for long, the process was stopped or starved, and would answer as if it had not been. The clock
+    /// alone does not tell, for whoever comes first moves it. Answers the time.
     #[inline]
-    pub fn wake(&self, real: Instant) {
+    pub fn wake(&self, real: Instant) -> Millis {
         const LATE_MS: u64 = 100;
-        if self.clock.at(real).since(Millis(self.listened.load(Ordering::Acquire))) > LATE_MS {
+        let now = self.clock.advance(real);
+        if now.since(Millis(self.listened.load(Ordering::Acquire))) > LATE_MS {
             self.listen_for_silence();
         }
+        now
     }
 
     pub(super) fn broken(&self, source: &str, why: &str) {
@@ -133,7 +152,7 @@ impl Node {
         let feed = self.keyspaces.verifications.get(source);
         if feed.is_some_and(|feed| feed.lost()) {
             let happened = Happened::Gap { source: source.into(), why: why.into() };
-            self.news.tell(self.clock.now(), happened);
+            self.news.tell(self.clock.tick(), happened);
         }
     }
 
@@ -149,7 +168,7 @@ impl Node {
                 Happened::Verified { source: source.into(), after_ms }
             }
         };
-        self.news.tell(self.clock.now(), happened);
+        self.news.tell(self.clock.tick(), happened);
     }
 }
 

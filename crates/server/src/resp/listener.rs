@@ -174,7 +174,7 @@ async fn keep_house(server: Arc<Server>) {
         server.meter.sample(server.sample());
         let timeout_ms = server.settings.timeout_s.load(Relaxed).saturating_mul(1000);
         if timeout_ms > 0 && tick.is_multiple_of(5) {
-            let now = server.node.clock.now();
+            let now = server.node.clock.tick();
             let clients = server.registry.all();
             let idle = clients.iter().filter(|client| client.is_idle(now, timeout_ms));
             idle.for_each(|client| {

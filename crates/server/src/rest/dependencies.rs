@@ -90,7 +90,7 @@ pub async fn dependencies(State(site): State<Arc<Site>>, RawQuery(query): RawQue
 
 /// What the engine knows of a key; of one that is gone, what its keyspace would give it.
 fn known(node: &Node, key: &[u8], most: usize) -> Dependencies {
-    let mut known = node.engine.dependencies(key, most, node.clock.now());
+    let mut known = node.engine.dependencies(key, most, node.clock.tick());
     if known.tags.is_empty()
         && known.depends_on.is_empty()
         && let Some((keyspace, captures)) = node.keyspaces.find(key)
@@ -130,7 +130,7 @@ fn state(node: &Node, key: &[u8]) -> &'static str {
         (Some(_), true) => "stale",
         (Some(_), false) => "fresh",
     };
-    node.engine.peek(key, node.clock.now(), state).unwrap_or("missing")
+    node.engine.peek(key, node.clock.tick(), state).unwrap_or("missing")
 }
 
 fn why(state: &str, last: Option<&Told>) -> String {

@@ -16,6 +16,7 @@ use crate::metrics::{BadInput, Ended, Kind};
 /// Checks the host, the password and the origin, and counts.
 pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
+    site.node.wake(began);
     let kind = kind(request.method(), request.uri().path());
     let checked = host::check(&site, &request)
         .and_then(|()| check_password(&site, &request))

@@ -125,7 +125,7 @@ pub async fn set(
     if written == Written::Refused {
         return Err(late_fill(&key));
     }
-    let now = node.clock.now();
+    let now = node.clock.tick();
     let kept = node.engine.peek(&key, now, |view| (view.stamp(), view.expires()));
     let created = before == 0;
     let answer = SetAnswer {

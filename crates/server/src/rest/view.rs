@@ -88,7 +88,7 @@ impl Beside {
         let same = |view: &View<'_>| {
             view.stamp() == answer.stamp || (answer.stamp == 0 && view.value() == answer.value.as_deref())
         };
-        let now = node.clock.now();
+        let now = node.clock.tick();
         let kept = node.engine.peek(key, now, |view| same(view).then(|| Beside::of(view))).flatten();
         kept.unwrap_or(Beside {
             stamp: answer.stamp,
@@ -106,7 +106,7 @@ impl Beside {
 
 impl EntryView {
     pub fn new(node: &Node, key: &[u8], bytes: &[u8], answer: &Answer, beside: Beside) -> EntryView {
-        let now = node.clock.now();
+        let now = node.clock.tick();
         let (value, value_base64) = shown(bytes, answer.content_type.as_deref(), has_source(node, key));
         EntryView {
             key: text(key).into_owned(),

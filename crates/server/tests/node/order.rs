@@ -147,3 +147,21 @@ fn places_are_given_once_each_whoever_asks_at_once() {
         assert!(thread.is_sorted(), "one thread's records stand in its own order");
     }
 }
+
+/// The keeper is asleep, and knew of nothing that was due so soon.
+#[test]
+fn what_is_delayed_wakes_the_keeper_in_time() {
+    let (node, _) = Scripted::node();
+    let soonest = (0..10).map(|_| {
+        let began = std::time::Instant::now();
+        node.invalidate(Request { mode: Mode::Delayed(5), ..Request::now(vec![key("k")], Cause::Command) });
+        while node.held() > 0 {
+            assert!(began.elapsed().as_secs() < 20, "the delayed invalidation is never released");
+            std::thread::park_timeout(std::time::Duration::from_micros(500));
+        }
+        began.elapsed()
+    });
+    // A busy machine may be late now and then; a keeper that sleeps out is late each time.
+    let soonest = soonest.min().expect("ten rounds");
+    assert!((5..50).contains(&soonest.as_millis()), "{soonest:?}");
+}

@@ -31,7 +31,7 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let lease = options.fill_lease;
     let write = move |reply: &mut Encoder<'_>, answer: Result<Answer, ReadError>| match answer {
         Err(error) => reply.error(step::read_error(&error)),
-        Ok(answer) if whole => meta(reply, &answer, clock.now(), lease),
+        Ok(answer) if whole => meta(reply, &answer, clock.tick(), lease),
         Ok(answer) => reply.bulk_or_null(answer.value),
     };
     match context.node().read(options.key, demand) {
@@ -148,7 +148,7 @@ pub fn text_of<'a>(word: &'a [u8], what: &str) -> Result<&'a str, CommandError> 
 pub fn dependencies(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key: Box<[u8]> = args[1].into();
     Ok(aside(context, move |node, reply| {
-        let found = node.engine.dependencies(&key, DEPENDENTS, node.clock.now());
+        let found = node.engine.dependencies(&key, DEPENDENTS, node.clock.tick());
         reply.map(4);
         reply.bulk("depends_on");
         reply.bulks(&found.depends_on);
@@ -248,7 +248,7 @@ fn known_keys(node: &Node, glob: &Glob) -> Vec<Box<[u8]>> {
     let mut keys = Vec::new();
     let mut cursor = 0;
     loop {
-        cursor = node.engine.scan(cursor, 2_000, node.clock.now(), |view| {
+        cursor = node.engine.scan(cursor, 2_000, node.clock.tick(), |view| {
             if glob.matches(view.key()) {
                 keys.push(view.key().into());
             }

@@ -134,7 +134,7 @@ fn extended(
 ) -> crate::source::Later<Vec<u8>> {
     Box::pin(async move {
         let reply = reply.await;
-        let now = node.clock.now();
+        let now = node.clock.tick();
         let _not_in_memory = extend(&node, &key, now, change, |_| ());
         reply
     })

@@ -47,7 +47,7 @@ pub fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn slice(node: &Node, cursor: u64, glob: Option<&Glob>, keys: &mut Vec<Box<[u8]>>) -> u64 {
-    node.engine.scan(cursor, SLICE, node.clock.now(), |view| {
+    node.engine.scan(cursor, SLICE, node.clock.tick(), |view| {
         if is_wanted(view, glob) {
             keys.push(view.key().into());
         }

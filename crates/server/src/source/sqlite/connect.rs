@@ -12,12 +12,17 @@ use rusqlite::{Connection, OpenFlags};
 use super::convert::Fault;
 use crate::source::{SourceError, Watched};
 
+/// How often a file is looked at that the system watches over: at twice the pace at which the feed may be asked to be heard of.
+const QUIET_POLL: Duration = Duration::from_millis(50);
+
 /// What all threads of one source know.
 pub struct Shared {
     pub name: Arc<str>,
     pub path: PathBuf,
     pub timeout_ms: u64,
     pub poll: Duration,
+    /// How often the file is looked at while the system tells of nobody who writes to it.
+    pub quiet_poll: Duration,
     pub watched: Vec<Watched>,
     /// Grows each time that the file turned out to be another one; connections of an older one are closed.
     pub generation: AtomicU64,
@@ -35,6 +40,7 @@ impl Shared {
             path,
             timeout_ms,
             poll,
+            quiet_poll: poll.max(QUIET_POLL),
             watched,
             generation: AtomicU64::new(0),
             problem: Mutex::new(None),

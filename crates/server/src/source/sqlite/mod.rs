@@ -18,6 +18,7 @@ mod setup;
 #[cfg(test)]
 mod tests;
 mod triggers;
+mod watch;
 mod writer;
 
 use std::path::Path;
@@ -44,7 +45,8 @@ const READERS: usize = 2;
 /// both alive for ever, so it should hold it weakly.
 pub struct Sqlite {
     shared: Arc<Shared>,
-    jobs: Sender<Job>,
+    /// The file's watch tells of who writes to it as long as this is there.
+    jobs: Arc<Sender<Job>>,
     loads: Arc<Queue>,
 }
 
@@ -59,11 +61,17 @@ impl Sqlite {
         feed_poll_ms: u64,
     ) -> Result<Sqlite, SourceError> {
         let poll = Duration::from_millis(feed_poll_ms.max(1));
-        let shared = Arc::new(Shared::new(name, data.join(&config.path), config.timeout_ms, poll, watched));
-        connect::create(&shared, config.seed.as_deref())?;
+        let shared = Shared::new(name, data.join(&config.path), config.timeout_ms, poll, watched);
+        Sqlite::begin(Arc::new(shared), config.seed.as_deref())
+    }
+
+    fn begin(shared: Arc<Shared>, seed: Option<&str>) -> Result<Sqlite, SourceError> {
+        connect::create(&shared, seed)?;
+        let name = &*shared.name.clone();
         let session = connect::retried(&shared, || Session::open(&shared))?;
         let (jobs, taken) = channel();
-        let writer = Writer::new(shared.clone(), taken, session);
+        let jobs = Arc::new(jobs);
+        let writer = Writer::new(shared.clone(), taken, Arc::downgrade(&jobs), session);
         thread("writer", name, move || writer.run())?;
         let loads = Arc::new(Queue::default());
         let source = Sqlite { shared, jobs, loads };

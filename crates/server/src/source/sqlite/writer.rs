@@ -1,9 +1,9 @@
 //! The one thread that writes, and that tells of commits in their order.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use clearwell_engine::Version;
@@ -14,6 +14,7 @@ use super::connect::Shared;
 use super::convert::Fault;
 use super::log::{self, Read, TAIL};
 use super::session::{Session, version};
+use super::watch::Watch;
 use crate::source::{Commit, Follower, Receipt, RowChange, SourceError, Write};
 
 /// What the thread is asked for.
@@ -21,6 +22,8 @@ pub enum Job {
     Follow(Arc<dyn Follower>, SyncSender<Result<(), SourceError>>),
     Write(Pending),
     Barrier(Answer<Version>, u64),
+    /// Somebody writes to the file.
+    Look,
 }
 
 /// Where an answer goes.
@@ -39,6 +42,12 @@ pub struct Pending {
 pub struct Writer {
     pub shared: Arc<Shared>,
     jobs: Receiver<Job>,
+    /// Where the file's watch sends its word.
+    bell: Weak<Sender<Job>>,
+    /// `None` where the system tells nothing, and while nothing is open.
+    watch: Option<Watch>,
+    /// Until when what was written to the file may still have to become a commit that can be seen.
+    stirred_until_ms: u64,
     follower: Option<Arc<dyn Follower>>,
     pub session: Option<Session>,
     pub pending: VecDeque<Pending>,
@@ -54,20 +63,62 @@ const RETRY: Duration = Duration::from_millis(1);
 const REOPEN_MS: u64 = 50;
 /// How many jobs are taken in before they are worked on.
 const JOBS_AT_ONCE: usize = 256;
+/// For how long after the file was written to it is looked at every `feed_poll`. A commit can be seen when the disk has what it
+/// wrote; one whose disk takes longer is seen at the next look all the same.
+const STIRRED_MS: u64 = 1_000;
 
 impl Writer {
-    pub fn new(shared: Arc<Shared>, jobs: Receiver<Job>, session: Session) -> Writer {
-        let pruned = session.log.last - TAIL;
-        let (session, pending, barriers, reopen) =
-            (Some(session), VecDeque::new(), Vec::new(), (0, String::new()));
-        Writer { shared, jobs, follower: None, session, pending, barriers, pruned, reopen }
+    pub fn new(
+        shared: Arc<Shared>,
+        jobs: Receiver<Job>,
+        bell: Weak<Sender<Job>>,
+        session: Session,
+    ) -> Writer {
+        let mut writer = Writer {
+            shared,
+            jobs,
+            bell,
+            watch: None,
+            stirred_until_ms: 0,
+            follower: None,
+            pruned: session.log.last - TAIL,
+            session: Some(session),
+            pending: VecDeque::new(),
+            barriers: Vec::new(),
+            reopen: (0, String::new()),
+        };
+        writer.watch_file();
+        writer
+    }
+
+    /// Asks to be told of who writes to the file that was opened just now.
+    fn watch_file(&mut self) {
+        let bell = self.bell.clone();
+        let ring = move || {
+            // A source that is gone needs no word, and a thread that has ended takes none.
+            let _gone = bell.upgrade().map(|jobs| jobs.send(Job::Look));
+        };
+        self.watch = Watch::begin(&self.shared.path, self.shared.poll, ring);
+        // What was written before is not told.
+        self.stirred_until_ms = self.shared.now_ms().saturating_add(STIRRED_MS);
+    }
+
+    /// How long to wait for a job before the file is looked at.
+    fn patience(&self) -> Duration {
+        let is_watched = self.watch.as_ref().is_some_and(Watch::is_alive);
+        if !self.pending.is_empty() || !self.barriers.is_empty() {
+            RETRY
+        } else if is_watched && self.shared.now_ms() >= self.stirred_until_ms {
+            self.shared.quiet_poll
+        } else {
+            self.shared.poll
+        }
     }
 
     /// Works until nobody is left who could ask for anything.
     pub fn run(mut self) {
         loop {
-            let waiting = !self.pending.is_empty() || !self.barriers.is_empty();
-            match self.jobs.recv_timeout(if waiting { RETRY } else { self.shared.poll }) {
+            match self.jobs.recv_timeout(self.patience()) {
                 Ok(job) => self.take(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -84,6 +135,7 @@ impl Writer {
         match job {
             Job::Write(pending) => self.pending.push_back(pending),
             Job::Barrier(answer, deadline_ms) => self.barriers.push((answer, deadline_ms)),
+            Job::Look => self.stirred_until_ms = self.shared.now_ms().saturating_add(STIRRED_MS),
             Job::Follow(follower, told) => {
                 let polled = self.poll().map_err(|fault| fault.told(self.shared.timeout_ms));
                 if polled.is_ok() {
@@ -183,6 +235,7 @@ impl Writer {
         tracing::info!(source = &*self.shared.name, path = %self.shared.path.display(), "the database is open again");
         self.pruned = session.log.last - TAIL;
         self.session = Some(session);
+        self.watch_file();
         // Loads that begin after this are of this file; those before it are distrusted by the next line.
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
         // What was read between the failure and now was read from a file that nobody watched.
@@ -197,6 +250,7 @@ impl Writer {
     /// Closes a file that can no longer be trusted; the next turn tries to open it again.
     pub fn close(&mut self, why: &str) {
         let Some(session) = self.session.take() else { return };
+        self.watch = None;
         tracing::warn!(source = &*self.shared.name, why, "the database is closed");
         *self.shared.problem.lock() = Some(why.into());
         if let Some(follower) = &self.follower {

@@ -203,6 +203,30 @@ fn the_delay_of_a_foreign_commit_is_short() {
     assert!(delays[50] < Duration::from_secs(1), "{delays:?}");
 }
 
+/// Once nobody writes, the file is looked at when the system tells of somebody who does: here never otherwise.
+#[test]
+fn a_quiet_file_is_looked_at_when_somebody_writes_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let poll = Duration::from_millis(5);
+    let mut shared = Shared::new("main", folder.path().join("x.db"), 2_000, poll, watched());
+    shared.quiet_poll = Duration::from_secs(3_600);
+    let shared = Arc::new(shared);
+    let source = Sqlite::begin(shared.clone(), Some(SEED)).unwrap();
+    let record = Arc::new(Record::default());
+    source.follow(record.clone()).unwrap();
+    let stranger = Connection::open(&shared.path).unwrap();
+    for n in 0..3 {
+        let quiet = Instant::now() + PATIENCE;
+        while source.behind_ms() < 200 {
+            assert!(Instant::now() < quiet, "round {n}: the file is still looked at all the time");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        stranger.execute("UPDATE posts SET author_id = author_id + 1 WHERE id = 1", []).unwrap();
+        record.until("the feed tells of a write to a quiet file", |told| !told.is_empty());
+        assert_eq!(record.changes(), [format!("posts {}/{} {}/{}", 1, n + 1, 1, n + 2)]);
+    }
+}
+
 #[test]
 fn a_flood_of_others_is_a_loss_and_an_own_one_is_not() {
     let world = World::new();
