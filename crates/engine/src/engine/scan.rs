@@ -49,6 +49,16 @@ impl Engine {
         }
     }
 
+    /// The tags and dependencies that entries name just now and that `wanted` accepts, each once; `None` when they are more than
+    /// `most`.
+    pub fn names_in_use(&self, most: usize, wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<Box<[u8]>>> {
+        let live = [Kind::Tag, Kind::Dependency].map(|kind| self.shared.names.live(kind, &wanted));
+        let mut names: Vec<Box<[u8]>> = live.iter().flatten().map(|mark| mark.name().into()).collect();
+        names.sort_unstable();
+        names.dedup();
+        (names.len() <= most).then_some(names)
+    }
+
     /// A key, picked by the random number `pick`; `None` when there is none.
     pub fn random_key(&self, pick: u64, now: Millis) -> Option<Box<[u8]>> {
         let shards = self.cells.len() as u64;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Template, VALUE};
+use super::{
+    Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template, VALUE,
+};
 use crate::config::{Config, KeyspaceConfig, nearest};
 use crate::source::{Shape, Source, Statement, Verification};
 
@@ -108,33 +110,24 @@ impl Builder<'_> {
         };
         let store = change("store", &self.config.store)?;
         let delete = change("delete", &self.config.delete)?;
-        let followed = shape.as_ref().is_some_and(|shape| self.is_followed(name, shape));
-        // Where the source cannot tell what is read, any feed of it may be one that this keyspace relies on.
-        let fed = match &shape {
-            Some(shape) => shape.reads.iter().any(|table| self.feeds.shapes(name, table).is_some()),
-            None => !self.feeds.watched(name).is_empty(),
-        };
+        let standing = Standing::new(self.feeds, name, self.reach(), shape.as_ref());
         let verification = self.verifications.get(name).cloned().unwrap_or_default();
         let source = source.clone();
         let backing =
-            Backing { source, source_name: name.into(), load, store, delete, followed, fed, verification };
+            Backing { source, source_name: name.into(), load, store, delete, standing, verification };
         Ok((backing, shape))
     }
 
-    /// Whether every table that `load` reads has a feed that reaches this keyspace's entries: by their key, by a tag of
-    /// theirs, or by a name that they depend on. Names are compared without what fills their slots.
-    fn is_followed(&self, source: &str, shape: &Shape) -> bool {
+    /// How feeds can reach this keyspace's entries.
+    fn reach(&self) -> Reach {
         let shapes_of = |texts: &[String]| -> Vec<Vec<u8>> {
             texts.iter().filter_map(|text| Some(Template::parse(text).ok()?.shape())).collect()
         };
-        let key = Pattern::parse(&self.config.pattern).map(|pattern| pattern.shape()).unwrap_or_default();
-        let (tags, dependencies) = (shapes_of(&self.config.tags), shapes_of(&self.config.depends_on));
-        shape.reads.iter().all(|table| {
-            self.feeds.shapes(source, table).is_some_and(|feed| {
-                feed.keys.iter().any(|name| *name == key || dependencies.contains(name))
-                    || feed.tags.iter().any(|name| tags.contains(name) || dependencies.contains(name))
-            })
-        })
+        Reach {
+            key: Pattern::parse(&self.config.pattern).map(|pattern| pattern.shape()).unwrap_or_default(),
+            tags: shapes_of(&self.config.tags),
+            dependencies: shapes_of(&self.config.depends_on),
+        }
     }
 }
 

@@ -66,19 +66,21 @@ impl FeedRules {
     }
 
     /// The shapes of what changes of a table invalidate; `None` when no feed names it.
-    pub(super) fn shapes(&self, source: &str, table: &str) -> Option<Shapes> {
+    pub(crate) fn shapes(&self, source: &str, table: &str) -> Option<Shapes> {
         let rules = self.by_source.get(source)?.get(&table.to_ascii_lowercase())?;
         Some(Shapes {
             keys: rules.keys.iter().map(Template::shape).collect(),
             tags: rules.tags.iter().map(Template::shape).collect(),
+            has_events: !rules.events.is_empty(),
         })
     }
 }
 
 /// See [`Template::shape`].
-pub(super) struct Shapes {
+pub(crate) struct Shapes {
     pub keys: Vec<Vec<u8>>,
     pub tags: Vec<Vec<u8>>,
+    pub has_events: bool,
 }
 
 impl Rules {

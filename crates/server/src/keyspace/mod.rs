@@ -5,20 +5,23 @@ mod event;
 mod feed;
 mod pattern;
 mod sql;
+mod standing;
 mod template;
 #[cfg(test)]
 mod tests;
+pub mod wide;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clearwell_engine::EventPattern;
+use clearwell_engine::{EventPattern, Scope};
 
 pub use build::BuildError;
 pub use event::EventTemplate;
 pub use feed::FeedRules;
 pub use pattern::Pattern;
 pub use sql::parameters;
+pub use standing::{Reach, Standing};
 pub use template::Template;
 
 use crate::config::{FlushConfig, Level, Strategy, Unverified};
@@ -120,20 +123,30 @@ pub struct Backing {
     pub store: Option<Statement>,
     /// Removes one key's row.
     pub delete: Option<Statement>,
-    /// Whether a feed tells of every change to what `load` reads (so that a barrier suffices for `strong`).
-    pub followed: bool,
-    /// Whether a feed tells of changes to anything that `load` reads: then its entries are relied on only while the feed
-    /// is complete.
-    pub fed: bool,
+    /// What `load` reads, and whether feeds tell of it.
+    pub standing: Standing,
     /// Whether the source's feed is complete.
     pub verification: Arc<Verification>,
 }
 
 impl Backing {
+    /// Whether a feed tells of every change to what `load` reads, so that a barrier suffices for `strong`.
+    #[inline]
+    pub fn followed(&self) -> bool {
+        self.standing.followed()
+    }
+
+    /// Whether a feed tells of changes to anything that `load` reads: then its entries are relied on only while the feed
+    /// is complete.
+    #[inline]
+    pub fn fed(&self) -> bool {
+        self.standing.fed()
+    }
+
     /// Whether what its feed should have told may be missing just now.
     #[inline]
     pub fn is_unverified(&self) -> bool {
-        self.fed && !self.verification.is_verified()
+        self.fed() && !self.verification.is_verified()
     }
 }
 
@@ -147,6 +160,11 @@ pub struct Names {
 }
 
 impl Keyspace {
+    /// The scope of all of its keys.
+    pub fn scope(&self) -> Scope {
+        wide::keys(&self.pattern.shape())
+    }
+
     /// A key of it, to show to people.
     pub fn example(&self) -> String {
         self.pattern.example()

@@ -127,7 +127,7 @@ fn parameters_carry_captures_and_the_value() {
 fn a_load_is_followed_when_feeds_reach_its_keys() {
     let followed = |reads: &[&str]| {
         let keyspaces = build(POSTS, &["content", "author_id"], reads).unwrap();
-        keyspaces.all[0].backing.as_ref().unwrap().followed
+        keyspaces.all[0].backing.as_ref().unwrap().followed()
     };
     assert!(followed(&["posts"]));
     assert!(followed(&["Posts", "users"]), "through the dependency on user:{{author_id}}");

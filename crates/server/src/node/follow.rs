@@ -6,7 +6,7 @@ use clearwell_engine::{Cause, Scope};
 
 use super::Node;
 use crate::road::Request;
-use crate::source::{Commit, Follower};
+use crate::source::{Altered, Commit, Follower};
 
 /// The node as its sources know it: they do not keep it alive.
 pub(super) struct Following(pub Weak<Node>);
@@ -21,6 +21,12 @@ impl Follower for Following {
     fn lost(&self, source: &str, why: &str) {
         if let Some(node) = self.0.upgrade() {
             node.lost(source, why);
+        }
+    }
+
+    fn altered(&self, source: &str, altered: &Altered) {
+        if let Some(node) = self.0.upgrade() {
+            node.altered(source, altered);
         }
     }
 

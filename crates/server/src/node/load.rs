@@ -74,7 +74,7 @@ impl Node {
             return Err(SourceError::Unreachable("the keyspace has no source".into()));
         };
         let params = target.keyspace.params(&target.captures, None);
-        let row = match backing.followed {
+        let row = match backing.followed() {
             true => backing.source.load(&backing.load, params).await?,
             false => backing.source.load_newest(&backing.load, params).await?,
         };

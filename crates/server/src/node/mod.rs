@@ -1,5 +1,6 @@
 //! A node: the read policy, the write policy and the road of invalidations, for every surface alike.
 
+mod altered;
 mod answer;
 mod back;
 mod condition;

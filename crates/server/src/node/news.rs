@@ -46,6 +46,13 @@ pub enum Happened {
         /// The reason.
         why: Arc<str>,
     },
+    /// Something of a source changed that no row event tells; the invalidations of what it can have touched stand before this.
+    Altered {
+        /// The source.
+        source: Arc<str>,
+        /// What changed.
+        why: Arc<str>,
+    },
     /// A source's feed is complete again.
     Verified {
         /// The source.
@@ -60,7 +67,10 @@ impl Item {
     pub fn invalidation(&self) -> Option<(&Invalidation, u64)> {
         match &self.happened {
             Happened::Invalidated { invalidation, reached } => Some((invalidation, *reached)),
-            Happened::Unverified { .. } | Happened::Gap { .. } | Happened::Verified { .. } => None,
+            Happened::Unverified { .. }
+            | Happened::Gap { .. }
+            | Happened::Altered { .. }
+            | Happened::Verified { .. } => None,
         }
     }
 }

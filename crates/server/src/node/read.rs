@@ -65,8 +65,8 @@ impl Node {
                 let target = target();
                 return Turn::Later(Box::pin(async move { node.anew(target, level).await.map(Got::Loaded) }));
             }
-            Level::Bounded(ms) if backing.followed && backing.source.behind_ms() <= ms => {}
-            Level::Strong | Level::Bounded(_) if backing.followed => {
+            Level::Bounded(ms) if backing.followed() && backing.source.behind_ms() <= ms => {}
+            Level::Strong | Level::Bounded(_) if backing.followed() => {
                 let target = target();
                 return Turn::Later(Box::pin(async move {
                     node.behind_barrier(target, level, demand).await.map(Got::Loaded)
@@ -201,7 +201,7 @@ impl Node {
             if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
                 return Ok(Got::Loaded(answer));
             }
-            let read = match backing.followed {
+            let read = match backing.followed() {
                 true => self.loaded(target, level, Demand { stale: false, ..demand }).await,
                 false => self.anew(target, level).await,
             };

@@ -87,7 +87,7 @@ impl Node {
                 Some((backing, (keyspace.name.clone(), keyspace.unverified)))
             });
             let behind_ms = self.sources.get(name).map_or(0, |source| source.behind_ms());
-            let keyspaces = fed.filter(|(backing, _)| backing.fed).map(|(_, named)| named).collect();
+            let keyspaces = fed.filter(|(backing, _)| backing.fed()).map(|(_, named)| named).collect();
             FeedReport { source: name.clone(), behind_ms, figures: feed.figures(now), keyspaces }
         };
         self.keyspaces.verifications.iter().map(report).collect()

@@ -203,6 +203,8 @@ impl Node {
         let read_back =
             through.then(|| (backing.load.clone(), target.keyspace.params(&target.captures, None)));
         let source = backing.source.clone();
+        let verification = backing.verification.clone();
+        let alterations = verification.alterations();
         let node = self.clone();
         let (told, superseded) = oneshot::channel();
         let committed = Box::new(move |receipt: &Receipt| {
@@ -211,7 +213,8 @@ impl Node {
                 // Whoever wrote may be gone.
                 let _ = told.send(());
             });
-            if let Some(row) = &receipt.row {
+            // What was read back before a table or a view was altered is what the load returned then.
+            if let Some(row) = receipt.row.as_ref().filter(|_| verification.alterations() == alterations) {
                 node.keep_written(&target, row, put, receipt.version, began);
             }
         });

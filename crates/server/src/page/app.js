@@ -99,6 +99,7 @@ function listFeed(event) {
   const it = JSON.parse(event.data);
   const said = {
     unverified: () => `Source ${it.source} is UNVERIFIED: ${it.why}`,
+    altered: () => `Source ${it.source}: ${it.why}; what that can have touched was invalidated`,
     gap: () => `Source ${it.source}: changes may have been missed, everything was invalidated (${it.why})`,
     verified: () => `Source ${it.source} is verified again, after ${it.afterMs < 1000 ? `${it.afterMs} ms` : lasting(it.afterMs / 1000)}`,
   };
@@ -110,7 +111,7 @@ function listen() {
   events.onopen = () => (byId("stream").textContent = "live");
   events.onerror = () => (byId("stream").textContent = "reconnecting");
   events.addEventListener("invalidate", listInvalidation);
-  for (const name of ["unverified", "gap", "verified"]) events.addEventListener(name, listFeed);
+  for (const name of ["unverified", "gap", "altered", "verified"]) events.addEventListener(name, listFeed);
   events.addEventListener("reset", () => row("reset", make("td", { colSpan: 4, textContent: "Some invalidations were missed here." })));
 }
 

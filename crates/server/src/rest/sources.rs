@@ -90,6 +90,7 @@ impl FeedNews<'_> {
             Happened::Invalidated { .. } => return None,
             Happened::Unverified { source, why } => ("unverified", source, Some(&**why), None),
             Happened::Gap { source, why } => ("gap", source, Some(&**why), None),
+            Happened::Altered { source, why } => ("altered", source, Some(&**why), None),
             Happened::Verified { source, after_ms } => ("verified", source, None, Some(*after_ms)),
         };
         let at = rfc3339(clock.unix_ms_of(item.at));

@@ -83,6 +83,11 @@ pub trait Follower: Send + Sync {
     fn committed(&self, source: &str, commit: &Commit);
     /// The stream has a gap: anything may have changed since the last commit told of.
     fn lost(&self, source: &str, why: &str);
+    /// Something changed that no row event tells of: what was loaded by these statements, or from these tables, before now is
+    /// not served again.
+    fn altered(&self, source: &str, altered: &Altered) {
+        self.lost(source, &altered.why);
+    }
     /// From now on commits may not be told of, or not yet. Told again when the reason is another one.
     fn unverified(&self, source: &str, why: &str) {
         let _ = (source, why);
@@ -91,6 +96,26 @@ pub trait Follower: Send + Sync {
     fn verified(&self, source: &str) {
         let _ = source;
     }
+}
+
+/// A change that row events do not tell: of a table's columns, a view, a function, or of all rows at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Altered {
+    /// What changed, in words.
+    pub why: String,
+    /// Watched tables all of whose rows may be others.
+    pub tables: Vec<Arc<str>>,
+    /// Described loads that may answer otherwise.
+    pub loads: Vec<AlteredLoad>,
+}
+
+/// A load that may answer otherwise than it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlteredLoad {
+    /// The load.
+    pub statement: Statement,
+    /// What the database makes of it now; `None`: it refuses it.
+    pub shape: Option<Shape>,
 }
 
 /// One transaction's row changes.

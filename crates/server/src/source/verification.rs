@@ -14,6 +14,8 @@ pub struct Verification {
     /// Read by every reader, so that it stands apart from what is behind the lock.
     unverified: AtomicBool,
     version: AtomicU64,
+    /// How often something was altered that no row event tells.
+    alterations: AtomicU64,
     /// Whether a commit is in the midst of being applied.
     applying: watch::Sender<bool>,
     state: Mutex<State>,
@@ -144,6 +146,16 @@ impl Verification {
             // The sender lives as long as this does.
             let _over = applying.wait_for(|applying| !applying).await;
         }
+    }
+
+    /// Something changed that no row event tells.
+    pub fn altered(&self) {
+        self.alterations.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often that was so. What a write read back is kept only when it is the same at the write's commit as before it began.
+    pub fn alterations(&self) -> u64 {
+        self.alterations.load(Ordering::Acquire)
     }
 
     /// A commit was told.

@@ -240,6 +240,10 @@ impl Follower for Tapped {
             self.follower.lost(source, why);
         }
     }
+
+    fn altered(&self, source: &str, altered: &clearwell::source::Altered) {
+        self.follower.altered(source, altered);
+    }
 }
 
 /// A thread that tells commits when their time has come.

@@ -1,6 +1,7 @@
 //! The node's policies over a source that the tests hold in their hands: what is loaded when, who waits for whom,
 //! and what a reader may get.
 
+mod altered;
 mod conditions;
 mod order;
 mod reads;

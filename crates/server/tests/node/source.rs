@@ -8,8 +8,8 @@ use std::time::Duration;
 use clearwell::config::Config;
 use clearwell::node::Node;
 use clearwell::source::{
-    Cell, Commit, Follower, Later, Param, Receipt, Row, RowChange, Shape, Source, SourceError, Statement,
-    Write,
+    Altered, Cell, Commit, Follower, Later, Param, Receipt, Row, RowChange, Shape, Source, SourceError,
+    Statement, Write,
 };
 use clearwell_engine::Version;
 use parking_lot::{Condvar, Mutex};
@@ -24,6 +24,8 @@ pub struct Scripted {
     pub loads: AtomicU64,
     pub barriers: AtomicU64,
     pub behind_ms: AtomicU64,
+    /// Told between the next write and its commit.
+    pub altered_at_write: Mutex<Option<Altered>>,
     /// While it is set, the node's own thread stands still where it asks for that.
     pub keeper_stopped: AtomicBool,
 }
@@ -127,6 +129,12 @@ impl Scripted {
         }
     }
 
+    /// Somebody alters what no row event tells of.
+    pub fn alter(&self, altered: &Altered) {
+        let follower = self.follower.lock().clone().expect("followed");
+        follower.altered("main", altered);
+    }
+
     /// From now on loads read their row and then wait to answer.
     pub fn hold(&self) {
         self.state.lock().hold = true;
@@ -225,6 +233,9 @@ impl Source for Scripted {
         state.version += 1;
         let row = write.read_back.is_some().then(|| Scripted::find(&state, id)).flatten();
         let receipt = Receipt { version: Version(state.version), rows, row };
+        if let Some(altered) = self.altered_at_write.lock().take() {
+            self.alter(&altered);
+        }
         (write.committed)(&receipt);
         Box::pin(async move { Ok(receipt) })
     }
@@ -232,7 +243,9 @@ impl Source for Scripted {
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
         let writes = !statement.0.starts_with("SELECT");
         let columns = if writes { vec![] } else { vec!["content".into(), "author_id".into()] };
-        Ok(Some(Shape { columns, reads: if writes { vec![] } else { vec!["posts".into()] }, writes }))
+        let table = statement.0.split(" FROM ").nth(1).and_then(|from| from.split(' ').next());
+        let reads = table.filter(|_| !writes).map(Arc::from);
+        Ok(Some(Shape { columns, reads: reads.into_iter().collect(), writes }))
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {

@@ -178,6 +178,7 @@ async fn it_is_told_and_counted() {
             Happened::Invalidated { .. } => "invalidated",
             Happened::Unverified { .. } => "unverified",
             Happened::Gap { .. } => "gap",
+            Happened::Altered { .. } => "altered",
             Happened::Verified { .. } => "verified",
         })
         .collect();

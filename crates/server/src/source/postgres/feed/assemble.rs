@@ -22,6 +22,8 @@ pub struct Told {
     pub xid: u32,
     /// Messages of this program's writes, ours and other nodes'.
     pub marks: Vec<Box<[u8]>>,
+    /// Tables all of whose rows it took away at once, each once.
+    pub truncated: Vec<Arc<str>>,
     /// Why the changes above are not all: anything may have changed besides.
     pub doubt: Option<String>,
     /// Where the log goes on behind it.
@@ -90,7 +92,14 @@ impl Assembler {
         match message {
             Message::Begin { commit_lsn, xid } => {
                 let commit = Commit { version: Version(commit_lsn), own: false, changes: Vec::new() };
-                self.open = Some(Told { commit, xid, marks: Vec::new(), doubt: None, end_lsn: 0 });
+                self.open = Some(Told {
+                    commit,
+                    xid,
+                    marks: Vec::new(),
+                    truncated: Vec::new(),
+                    doubt: None,
+                    end_lsn: 0,
+                });
             }
             Message::Commit { end_lsn } => {
                 let told = self.open.take().ok_or(Malformed)?;
@@ -172,7 +181,8 @@ impl Assembler {
         match self.relations.get(&relation).ok_or(Malformed)? {
             Known::Ignored => {}
             Known::Unfit(why) => open.doubt = Some(why.clone()),
-            Known::Fit { table, .. } => open.doubt = Some(format!("TRUNCATE of {table}")),
+            Known::Fit { table, .. } if open.truncated.contains(table) => {}
+            Known::Fit { table, .. } => open.truncated.push(table.clone()),
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ fn a_key_alone_suffices_for_what_needs_no_more() {
 }
 
 #[test]
-fn renamed_columns_and_truncation_are_doubts() {
+fn renamed_columns_are_doubts_and_truncation_is_told() {
     let mut renamed = usual();
     renamed[2].name = "writer";
     let mut assembler = watching(&["author"], posts(renamed));
@@ -108,7 +108,8 @@ fn renamed_columns_and_truncation_are_doubts() {
 
     let mut assembler = watching(&["author"], posts(usual()));
     assembler.take(Message::Truncate { relations: vec![POSTS] }).unwrap();
-    assert_eq!(end(assembler).doubt.as_deref(), Some("TRUNCATE of posts"));
+    let told = end(assembler);
+    assert_eq!((told.doubt, told.truncated), (None, vec!["posts".into()]));
 }
 
 #[test]

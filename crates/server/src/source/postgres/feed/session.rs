@@ -16,7 +16,7 @@ use super::{Feed, START_WITHIN};
 use crate::source::postgres::error;
 use crate::source::postgres::link::Link;
 use crate::source::postgres::pending::PREFIX;
-use crate::source::{Follower, SourceError};
+use crate::source::{Altered, Follower, SourceError};
 
 /// Why a stream ended or did not begin.
 enum Stop {
@@ -381,12 +381,20 @@ impl Loop {
     /// All effects of a transaction at once, then the writes of ours that it is; only then the position moves.
     fn tell(&mut self, told: Told) {
         let feed = &self.feed;
-        let Told { mut commit, marks, doubt, end_lsn, xid: _ } = told;
+        let Told { mut commit, marks, truncated, doubt, end_lsn, xid: _ } = told;
         let ours: Vec<u64> = marks.iter().filter_map(|mark| feed.pending.number_in(mark)).collect();
         commit.own = !ours.is_empty();
         feed.telling(end_lsn);
         if let Some(why) = doubt {
             self.follower.lost(&feed.name, &why);
+        }
+        if !truncated.is_empty() {
+            let altered = Altered {
+                why: format!("TRUNCATE of {}", truncated.join(", ")),
+                tables: truncated,
+                loads: Vec::new(),
+            };
+            self.follower.altered(&feed.name, &altered);
         }
         if commit.own || !commit.changes.is_empty() {
             self.follower.committed(&feed.name, &commit);

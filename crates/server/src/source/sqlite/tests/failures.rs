@@ -158,7 +158,7 @@ fn the_sample_configuration_fits_its_own_database() {
     for (key, begins) in [("post:1", "The first swarm"), ("author:8", "{\"id\":8,\"name\":\"Dora")] {
         let (keyspace, captures) = keyspaces.find(key.as_bytes()).unwrap();
         let backing = keyspace.backing.as_ref().unwrap();
-        assert!(backing.followed, "{key}");
+        assert!(backing.followed(), "{key}");
         let row =
             wait(backing.source.load(&backing.load, keyspace.params(&captures, None))).unwrap().unwrap();
         let value = String::from_utf8(row.0[0].1.to_bytes().unwrap()).unwrap();

@@ -1,0 +1,74 @@
+//! Changes that no row event tells: what they make old here (decision 0025).
+
+use clearwell_engine::{Cause, Scope};
+
+use super::Node;
+use super::news::Happened;
+use crate::keyspace::wide;
+use crate::road::Request;
+use crate::source::Altered;
+
+/// More names than this are not invalidated one by one: it is cheaper to distrust everything.
+const NAMES_MOST: usize = 256;
+
+impl Node {
+    /// All rows of some tables may be others, and some loads may answer otherwise: what rests on them is old.
+    pub(super) fn altered(&self, source: &str, altered: &Altered) {
+        tracing::warn!(
+            source,
+            why = altered.why,
+            "a change that no row event tells: what it can have touched is invalidated"
+        );
+        // First: what is written from now on, or was begun before, is not kept under what was known until now.
+        if let Some(feed) = self.keyspaces.verifications.get(source) {
+            feed.altered();
+        }
+        let mut scopes = Vec::new();
+        let mut add = |scope| {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        };
+        for keyspace in &self.keyspaces.all {
+            let Some(backing) = keyspace.backing.as_ref().filter(|b| *b.source_name == *source) else {
+                continue;
+            };
+            let load = altered.loads.iter().find(|load| load.statement == backing.load);
+            if let Some(shape) = load.and_then(|load| load.shape.as_ref()) {
+                backing.standing.renew(&self.rules, source, Some(shape));
+            }
+            if load.is_some() || backing.standing.reads(&altered.tables) {
+                add(keyspace.scope());
+            }
+        }
+        for table in &altered.tables {
+            self.names_of(source, table).into_iter().for_each(&mut add);
+        }
+        if scopes.contains(&Scope::Everything) {
+            scopes = vec![Scope::Everything];
+        }
+        self.invalidate(Request::now(scopes, Cause::Commit));
+        let happened = Happened::Altered { source: source.into(), why: altered.why.as_str().into() };
+        self.news.tell(self.clock.now(), happened);
+    }
+
+    /// All that changes of any row of a table would invalidate.
+    fn names_of(&self, source: &str, table: &str) -> Vec<Scope> {
+        let Some(shapes) = self.rules.shapes(source, table) else { return Vec::new() };
+        // Who depends on which events cannot be told without the rows.
+        if shapes.has_events {
+            return vec![Scope::Everything];
+        }
+        let mut scopes: Vec<Scope> = shapes.keys.iter().map(|shape| wide::keys(shape)).collect();
+        for shape in &shapes.tags {
+            match wide::glob(shape) {
+                None => scopes.push(Scope::Tag(shape.as_slice().into())),
+                Some(glob) => match self.engine.names_in_use(NAMES_MOST, |name| glob.matches(name)) {
+                    Some(names) => scopes.extend(names.into_iter().map(Scope::Tag)),
+                    None => return vec![Scope::Everything],
+                },
+            }
+        }
+        scopes
+    }
+}
