@@ -32,6 +32,26 @@ impl Glob {
         Ok(Glob(pattern.into()))
     }
 
+    /// Parses a pattern as Redis's KEYS reads it: a class that nothing closes goes up to the end, and a `\` at the end is itself.
+    ///
+    /// # Errors
+    /// A pattern that is too long.
+    pub fn forgiving(pattern: &[u8]) -> Result<Glob, String> {
+        let mut at = 0;
+        while let Some(byte) = pattern.get(at) {
+            at += match byte {
+                b'\\' if at + 1 == pattern.len() => return Glob::new(&[pattern, b"\\"].concat()),
+                b'\\' => 2,
+                b'[' => match class_length(&pattern[at..]) {
+                    Some(length) => length,
+                    None => return Glob::new(&[&pattern[..at], &closed(&pattern[at..])].concat()),
+                },
+                _ => 1,
+            };
+        }
+        Glob::new(pattern)
+    }
+
     /// Whether the whole of `key` matches.
     pub fn matches(&self, key: &[u8]) -> bool {
         matches(&self.0, key)
@@ -101,6 +121,29 @@ fn class_length(pattern: &[u8]) -> Option<usize> {
             _ => at += 1,
         }
     }
+}
+
+/// A class that nothing closes, closed: what stands last is a literal, whatever it is.
+fn closed(class: &[u8]) -> Vec<u8> {
+    let (mut closed, mut rest) = match class {
+        [b'[', b'^', rest @ ..] => (b"[^".to_vec(), rest),
+        [_, rest @ ..] => (b"[".to_vec(), rest),
+        [] => (Vec::new(), class),
+    };
+    while let [first, behind @ ..] = rest {
+        let (length, escaped) = match behind {
+            [_, ..] if *first == b'\\' => (2, false),
+            [b'-', _, ..] => (3, false),
+            _ => (1, true),
+        };
+        if escaped {
+            closed.push(b'\\');
+        }
+        closed.extend_from_slice(&rest[..length]);
+        rest = &rest[length..];
+    }
+    closed.push(b']');
+    closed
 }
 
 /// Whether a class (without its brackets) takes `byte`.
@@ -186,6 +229,31 @@ mod tests {
         assert_eq!(refusal(b"[a-]"), "pattern opens a '[' at byte 0 that nothing closes");
         assert_eq!(refusal(b"ab\\"), "pattern ends in a lone '\\' at byte 2");
         assert_eq!(refusal(&[b'*'; 1025]), "pattern of 1025 bytes is longer than the 1024 allowed");
+    }
+
+    #[test]
+    fn what_redis_takes_is_taken_where_asked() {
+        let says = |pattern: &str, key: &str, expected| {
+            let glob = Glob::forgiving(pattern.as_bytes()).unwrap();
+            assert_eq!(glob.matches(key.as_bytes()), expected, "{pattern:?} on {key:?}");
+        };
+        for (pattern, takes, leaves) in [
+            ("a\\", "a\\", "a"),
+            ("[ab", "b", "["),
+            ("[^ab", "c", "a"),
+            ("[^", "a", ""),
+            ("[a-", "-", "b"),
+            ("[a-c", "b", "d"),
+            ("[a-]", "^", "b"),
+            ("[a\\", "\\", "b"),
+            ("[\\]", "]", "\\"),
+            ("k:*[0-9", "k:x7", "k:x"),
+            ("[ab]", "a", "c"),
+        ] {
+            says(pattern, takes, true);
+            says(pattern, leaves, false);
+        }
+        says("[", "[", false);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod words;
 pub use client::{ClientKind, KillOptions, ListOptions, PauseOptions, ReplyMode};
 pub use connection::{AuthOptions, HelloOptions, SetInfo, check_client_name, parse_db_index};
 pub use cursor::{CopyOptions, FlushMode, ScanOptions, check_flush};
-pub use expire::{ExpireCondition, ExpireOptions, Expiry, GetExChange, GetExOptions, TimeUnit};
+pub use expire::{ExpireCondition, ExpireOptions, Expiry, GetExChange, GetExOptions, TimeUnit, TimeWords};
 pub use invalidate::{EventOptions, InvalidateEvent, InvalidateOptions, WarmOptions};
 pub use policy::{Level, Mode, Strategy};
 pub use put::CwSetOptions;

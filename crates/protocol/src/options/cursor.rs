@@ -43,13 +43,18 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
-/// Redis reads an empty cursor as 0.
+/// As C's `strtoul` reads it, which Redis asks: nothing is 0, a sign is allowed, and a negative number counts down from the
+/// top. White space before it is not.
 fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
-    if text.is_empty() {
-        return Ok(0);
-    }
-    let text = std::str::from_utf8(text).map_err(|_| CommandError::INVALID_CURSOR)?;
-    text.parse().map_err(|_| CommandError::INVALID_CURSOR)
+    let (negative, digits) = match text {
+        [] => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number: u64 = digits.and_then(|digits| digits.parse().ok()).ok_or(CommandError::INVALID_CURSOR)?;
+    Ok(if negative { number.wrapping_neg() } else { number })
 }
 
 /// The arguments of COPY.
@@ -59,26 +64,26 @@ pub struct CopyOptions<'a> {
     pub source: &'a [u8],
     /// The key that gets the value.
     pub destination: &'a [u8],
-    /// The other database, if one was named.
-    pub db: Option<i64>,
     /// Whether what `destination` holds may go.
     pub replace: bool,
 }
 
 impl<'a> CopyOptions<'a> {
-    /// Parses `source destination [DB n] [REPLACE]`.
+    /// Parses `source destination [DB n] [REPLACE]`; the only database is 0.
     ///
     /// # Errors
-    /// Redis's texts.
+    /// Redis's texts; as there, of the first word that is wrong.
     pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         let mut words = Words::new(args, 1);
         let (source, destination) = (words.required()?, words.required()?);
-        let mut options = CopyOptions { source, destination, db: None, replace: false };
+        let mut options = CopyOptions { source, destination, replace: false };
         while let Some(word) = words.next() {
             if is(word, "REPLACE") {
                 options.replace = true;
             } else if is(word, "DB") {
-                options.db = Some(words.integer()?);
+                if words.integer()? != 0 {
+                    return Err(CommandError::DB_OUT_OF_RANGE);
+                }
             } else {
                 return Err(CommandError::SYNTAX);
             }

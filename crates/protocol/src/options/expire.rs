@@ -59,6 +59,38 @@ impl Expiry {
     }
 }
 
+/// A time as SET and GETEX are given it, not yet read as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeWords<'a> {
+    unit: TimeUnit,
+    absolute: bool,
+    text: &'a [u8],
+}
+
+impl<'a> TimeWords<'a> {
+    /// Takes the time behind `word` from `words`, if `word` asks for one. The same option may be given again, and its last time
+    /// counts; one beside another unit or base is a syntax error.
+    pub(super) fn take(
+        given: Option<Self>,
+        word: &[u8],
+        words: &mut Words<'a>,
+    ) -> Result<Self, CommandError> {
+        let (unit, absolute) = Expiry::option(word).ok_or(CommandError::SYNTAX)?;
+        if given.is_some_and(|given| (given.unit, given.absolute) != (unit, absolute)) {
+            return Err(CommandError::SYNTAX);
+        }
+        Ok(TimeWords { unit, absolute, text: words.required()? })
+    }
+
+    /// The time, checked for being a positive number; whether it fits is for [`Expiry::resolve_positive`].
+    ///
+    /// # Errors
+    /// Redis's texts for what is no number, and for a time that is not above zero in `command`.
+    pub fn expiry(self, command: &str) -> Result<Expiry, CommandError> {
+        positive(self.unit, self.absolute, self.text, command)
+    }
+}
+
 /// When EXPIRE and its like may change a deadline. The default is always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ExpireCondition {
@@ -128,13 +160,13 @@ impl<'a> ExpireOptions<'a> {
 
 /// What GETEX does to the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GetExChange {
+pub enum GetExChange<'a> {
     /// Nothing: a plain read.
     Keep,
     /// Takes it away.
     Persist,
-    /// Sets it.
-    Set(Expiry),
+    /// Sets it. A time that is none is an error only where there is a key.
+    Set(TimeWords<'a>),
 }
 
 /// The arguments of GETEX.
@@ -143,32 +175,25 @@ pub struct GetExOptions<'a> {
     /// The key.
     pub key: &'a [u8],
     /// What happens to the deadline.
-    pub change: GetExChange,
+    pub change: GetExChange<'a>,
 }
 
 impl<'a> GetExOptions<'a> {
-    /// Parses `key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`. The time is checked for being a positive number; whether it
-    /// fits is for [`Expiry::resolve_positive`].
+    /// Parses `key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`.
     ///
     /// # Errors
-    /// Redis's texts.
+    /// `ERR syntax error`.
     pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         let mut words = Words::new(args, 1);
         let key = words.required()?;
         let mut change = GetExChange::Keep;
-        let mut time = None;
         while let Some(word) = words.next() {
-            if is(word, "PERSIST") && time.is_none() {
-                change = GetExChange::Persist;
-            } else if change == GetExChange::Persist || time.is_some() {
-                return Err(CommandError::SYNTAX);
-            } else {
-                let (unit, absolute) = Expiry::option(word).ok_or(CommandError::SYNTAX)?;
-                time = Some((unit, absolute, words.required()?));
-            }
-        }
-        if let Some((unit, absolute, text)) = time {
-            change = GetExChange::Set(positive(unit, absolute, text, "getex")?);
+            change = match change {
+                GetExChange::Keep | GetExChange::Persist if is(word, "PERSIST") => GetExChange::Persist,
+                GetExChange::Persist => return Err(CommandError::SYNTAX),
+                GetExChange::Keep => GetExChange::Set(TimeWords::take(None, word, &mut words)?),
+                GetExChange::Set(time) => GetExChange::Set(TimeWords::take(Some(time), word, &mut words)?),
+            };
         }
         Ok(GetExOptions { key, change })
     }

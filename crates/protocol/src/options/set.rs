@@ -1,6 +1,6 @@
 //! SET and the old commands that are SET with fewer words.
 
-use super::expire::{Expiry, TimeUnit, positive};
+use super::expire::{Expiry, TimeUnit, TimeWords, positive};
 use super::words::{Words, is};
 use crate::args::Args;
 use crate::error::CommandError;
@@ -73,17 +73,14 @@ impl<'a> SetOptions<'a> {
                 self.get = true;
             } else if is(word, "KEEPTTL") && time.is_none() {
                 self.ttl = SetTtl::Keep;
-            } else if let Some((unit, absolute)) = Expiry::option(word)
-                && self.ttl != SetTtl::Keep
-                && time.is_none()
-            {
-                time = Some((unit, absolute, words.required()?));
+            } else if self.ttl != SetTtl::Keep {
+                time = Some(TimeWords::take(time, word, &mut words)?);
             } else {
                 return Err(CommandError::SYNTAX);
             }
         }
-        if let Some((unit, absolute, text)) = time {
-            self.ttl = SetTtl::Set(positive(unit, absolute, text, "set")?);
+        if let Some(time) = time {
+            self.ttl = SetTtl::Set(time.expiry("set")?);
         }
         Ok(())
     }

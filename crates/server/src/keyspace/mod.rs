@@ -47,6 +47,11 @@ impl Keyspaces {
         self.candidates(key).find_map(|keyspace| Some((keyspace, keyspace.pattern.capture(key)?)))
     }
 
+    /// Whether a source holds the truth of a key.
+    pub fn has_source(&self, key: &[u8]) -> bool {
+        self.find(key).is_some_and(|(keyspace, _)| keyspace.backing.is_some())
+    }
+
     /// Whether `key` matches some keyspace, without capturing.
     pub fn is_declared(&self, key: &[u8]) -> bool {
         self.candidates(key).any(|keyspace| keyspace.pattern.matches(key))

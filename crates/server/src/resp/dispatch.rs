@@ -75,6 +75,12 @@ fn refuse(
     if let Some(command) = command {
         context.server.workers[context.worker].count(command, 0, Ended::Rejected);
     }
+    if command.is_some_and(|command| command.id == CommandId::Exec) {
+        let error = transactions::aborted(context, error);
+        context.server.note_error(error.as_bytes());
+        context.reply().error(error);
+        return None;
+    }
     context.server.note_error(error.as_bytes());
     context.reply().error(error);
     None

@@ -138,7 +138,7 @@ pub fn seconds_left(at: Millis, now: Millis) -> u64 {
 
 /// Whether a key's values come from a source, which keeps text but no media types.
 pub fn has_source(node: &Node, key: &[u8]) -> bool {
-    node.keyspaces.find(key).is_some_and(|(keyspace, _)| keyspace.backing.is_some())
+    node.keyspaces.has_source(key)
 }
 
 /// A value as JSON, and in base64 where it is no text (decision 0004).

@@ -4,7 +4,7 @@ use clearwell_engine::{Change, Millis};
 use clearwell_protocol::options::{ExpireOptions, GetExChange, GetExOptions, TimeUnit};
 use clearwell_protocol::{Args, Command, CommandId, Encoder};
 
-use super::keys::look;
+use super::keys::{is_there, look};
 use super::read;
 use super::write::{deadline, value_of};
 use crate::node::Node;
@@ -87,10 +87,20 @@ pub fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let change = match options.change {
         GetExChange::Keep => return read::get(context, args),
         GetExChange::Persist => Deadline::Never,
-        GetExChange::Set(expiry) => match deadline(context, expiry, "getex")? {
-            at if at <= context.now => Deadline::Past,
-            at => Deadline::At(at),
-        },
+        GetExChange::Set(time) => {
+            match time.expiry("getex").and_then(|expiry| deadline(context, expiry, "getex")) {
+                Ok(at) if at <= context.now => Deadline::Past,
+                Ok(at) => Deadline::At(at),
+                // As in Redis, what is not there has no time that could be wrong.
+                Err(_)
+                    if !context.node().keyspaces.has_source(options.key)
+                        && !is_there(context, options.key) =>
+                {
+                    return read::get(context, args);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     };
     let (node, resp) = (context.node(), context.session.resp);
     let out = &mut *context.out;

@@ -90,12 +90,9 @@ fn relocate(context: &Context<'_>, from: &[u8], to: &[u8], command: &str) -> Res
     removed.map_err(|unfit| step::unfit_error(&unfit))
 }
 
-/// COPY; the only database is 0.
+/// COPY.
 pub fn copy(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = CopyOptions::parse(args)?;
-    if options.db.is_some_and(|db| db != 0) {
-        return Err(CommandError::DB_OUT_OF_RANGE);
-    }
     if options.source == options.destination {
         return Err(CommandError::literal("ERR source and destination objects are the same"));
     }

@@ -58,11 +58,11 @@ fn is_wanted(view: &View<'_>, glob: Option<&Glob>) -> bool {
     view.value().is_some() && glob.is_none_or(|glob| glob.matches(view.key()))
 }
 
-/// `None` matches every key.
+/// `None` matches every key. What Redis takes for a pattern is one here: nothing is lost by a wrong guess.
 fn glob(pattern: Option<&[u8]>) -> Result<Option<Glob>, CommandError> {
     match pattern {
         None | Some(b"*") => Ok(None),
-        Some(pattern) => match Glob::new(pattern) {
+        Some(pattern) => match Glob::forgiving(pattern) {
             Ok(glob) => Ok(Some(glob)),
             Err(why) => Err(CommandError::new(format!("ERR malformed pattern: {why}"))),
         },

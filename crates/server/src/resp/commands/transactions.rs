@@ -92,6 +92,15 @@ pub fn unwatch(context: &mut Context<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
+/// The answer to an EXEC that is refused for `error`: it ends the transaction all the same.
+pub fn aborted(context: &mut Context<'_>, error: &CommandError) -> CommandError {
+    context.session.queue = None;
+    context.session.watched.clear();
+    let text = error.as_bytes();
+    let text = text.strip_prefix(b"ERR ").unwrap_or(text);
+    CommandError::new([b"EXECABORT Transaction discarded because of: ", text].concat())
+}
+
 /// EXEC. The caller has kept the other workers out.
 pub fn exec(context: &mut Context<'_>) -> Outcome {
     let Some(queue) = context.session.queue.take() else {
@@ -168,8 +177,7 @@ fn needs_source(node: &Node, command: &Command, args: Args<'_>) -> bool {
     if node.keyspaces.all.is_empty() {
         return false;
     }
-    let has_source =
-        |key: &[u8]| node.keyspaces.find(key).is_some_and(|(keyspace, _)| keyspace.backing.is_some());
+    let has_source = |key: &[u8]| node.keyspaces.has_source(key);
     command.id == CommandId::CwWarm
         || keys(command, args).any(|place| args.get(place).is_some_and(has_source))
 }
