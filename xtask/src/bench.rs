@@ -1,5 +1,6 @@
 //! Measurements beside other servers, written to `bench/runs/`.
 
+mod before;
 mod feed;
 mod figures;
 mod load;
@@ -14,12 +15,25 @@ use load::{CASES, Case};
 use server::{Server, Which};
 
 /// Measures this node beside redis-server, `rounds` times in turn, and writes the medians.
-///
+pub fn compare(rounds: usize) -> Result<(), String> {
+    let command = format!("cargo xtask bench compare --rounds {rounds}");
+    let text = beside(Which::Redis, "redis-server", &command, rounds)?;
+    report::write(&text, "redis-compare")
+}
+
+/// Measures this node beside itself at another commit, `rounds` times in turn, and writes the medians.
+pub fn before(commit: &str, rounds: usize) -> Result<(), String> {
+    before::build(commit)?;
+    let command = format!("cargo xtask bench before {commit} --rounds {rounds}");
+    let text = beside(Which::Before, &format!("commit {commit}"), &command, rounds)?;
+    report::write(&text, "before")
+}
+
 /// The servers run on core 0 and the load on core 1. The figure that does not depend on which of them
 /// is the bottleneck is the server's CPU time per request.
-pub fn compare(rounds: usize) -> Result<(), String> {
+fn beside(peer: Which, peer_name: &str, command: &str, rounds: usize) -> Result<String, String> {
     cargo::call("build --release --locked --package clearwell")?;
-    let servers = [Server::start(Which::Clearwell)?, Server::start(Which::Redis)?];
+    let servers = [Server::start(Which::Clearwell)?, Server::start(peer)?];
     for server in &servers {
         load::fill(server.port)?;
     }
@@ -33,9 +47,9 @@ pub fn compare(rounds: usize) -> Result<(), String> {
             }
         }
     }
-    let text = report::text(&figures, rounds)?;
+    let text = report::text(&figures, peer, peer_name, command)?;
     println!("\n{text}");
-    report::write(&text, "redis-compare")
+    Ok(text)
 }
 
 fn measure(server: &Server, case: &Case, round: usize, figures: &mut Figures) -> Result<(), String> {

@@ -20,6 +20,7 @@ usage: cargo xtask COMMAND
   tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
   worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
   bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/
+  bench before COMMIT [--rounds N]   this node beside itself at another commit; writes bench/runs/
   bench feed [--rounds N]        how soon what psql commits is invisible to a node's readers; writes bench/runs/
   bench writes [--rounds N]      each write strategy beside writing to PostgreSQL directly; writes bench/runs/";
 
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
         ["worlds", "--minutes", minutes] => whole(minutes).and_then(worlds::run),
         ["bench", "compare"] => bench::compare(3),
         ["bench", "compare", "--rounds", rounds] => whole(rounds).and_then(bench::compare),
+        ["bench", "before", commit] => bench::before(commit, 6),
+        ["bench", "before", commit, "--rounds", rounds] => {
+            whole(rounds).and_then(|rounds| bench::before(commit, rounds))
+        }
         ["bench", "feed"] => bench::feed(3),
         ["bench", "feed", "--rounds", rounds] => whole(rounds).and_then(bench::feed),
         ["bench", "writes"] => bench::writes::run(3),

@@ -89,10 +89,18 @@ fn getex_takes_one_change() {
     for line in ["persist ex 10", "ex 10 persist", "ex 10 px 10", "foo", "ex"] {
         assert_eq!(parse(&format!("getex k {line}")), SYNTAX, "{line}");
     }
-    assert_eq!(parse("getex k ex 0"), "ERR invalid expire time in 'getex' command");
-    assert_eq!(parse("getex k ex abc"), NO_INTEGER);
-    assert_eq!(parse("getex k persist persist"), "");
+    for line in ["persist persist", "ex abc", "ex 0", "px 5 px 6"] {
+        assert_eq!(parse(&format!("getex k {line}")), "", "{line}");
+    }
     assert_eq!(parse("getex k"), "");
+    // A time that is none is an error only where there is a key.
+    let time = |line: &str| match GetExOptions::parse(args(line).as_args()).map(|options| options.change) {
+        Ok(GetExChange::Set(time)) => text(time.expiry("getex").map(drop)),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(time("getex k ex 0"), "ERR invalid expire time in 'getex' command");
+    assert_eq!(time("getex k ex abc"), NO_INTEGER);
+    assert_eq!(time("getex k ex abc ex 5"), "", "the last of several counts");
 }
 
 #[test]

@@ -14,10 +14,10 @@ pub fn today() -> Result<String, String> {
 }
 
 /// The report as Markdown.
-pub fn text(figures: &Figures, rounds: usize) -> Result<String, String> {
+pub fn text(figures: &Figures, peer: Which, peer_name: &str, command: &str) -> Result<String, String> {
     let mut text = String::new();
-    write_head(&mut text, rounds)?;
-    write_table(&mut text, figures);
+    write_head(&mut text, peer, peer_name, command)?;
+    write_table(&mut text, figures, peer);
     write_commands(&mut text);
     Ok(text)
 }
@@ -51,18 +51,23 @@ pub fn write(text: &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn write_head(text: &mut String, rounds: usize) -> Result<(), String> {
+fn write_head(text: &mut String, peer: Which, peer_name: &str, command: &str) -> Result<(), String> {
     let line =
         |command: &mut Command| output(command).map(|said| said.lines().next().unwrap_or("").to_owned());
     let commit =
         line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(repo::top()))?;
-    let redis = line(Command::new("redis-server").arg("--version"))?;
+    let peer = match peer {
+        Which::Redis => line(Command::new("redis-server").arg("--version"))?,
+        Which::Before | Which::Clearwell => format!("{}: clearwell at {peer_name}", peer.name()),
+    };
     let rustc = line(Command::new("rustc").arg("--version"))?;
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
     let lines = [
-        format!("# {}: beside redis-server\n", today()?),
-        format!("`cargo xtask bench compare --rounds {rounds}` at commit {commit}.\n"),
+        format!("# {}: beside {peer_name}\n", today()?),
+        format!("`{command}` at commit {commit}; load {load} when it ended.\n"),
         format!("- machine: {}, {} cores, {}", cpu_model(), cores(), line(Command::new("uname").arg("-sr"))?),
-        format!("- {redis}"),
+        format!("- {peer}"),
         format!("- {rustc}, `--release`"),
         format!(
             "- server on core 0, load on core 1, {CONNECTIONS} connections, {KEYS} keys of 16 bytes, {VALUE}-byte values, servers in turn\n"
@@ -73,16 +78,20 @@ fn write_head(text: &mut String, rounds: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn write_table(text: &mut String, figures: &Figures) {
+fn write_table(text: &mut String, figures: &Figures, peer: Which) {
     text.push_str(
         "Server CPU in microseconds per request, and requests per second: median (least .. most).\n\n",
     );
-    text.push_str("| load | clearwell us | redis us | CPU ratio | clearwell requests/s | redis requests/s | throughput ratio |\n");
+    let name = peer.name();
+    writeln!(
+        text,
+        "| load | clearwell us | {name} us | CPU ratio | clearwell requests/s | {name} requests/s | throughput ratio |"
+    )
+    .expect("a String takes any text");
     text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
     for case in CASES {
-        let [ours, theirs] = [Which::Clearwell, Which::Redis].map(|which| figures.cpu_us(which, case));
-        let [our_rate, their_rate] =
-            [Which::Clearwell, Which::Redis].map(|which| figures.per_second(which, case));
+        let [ours, theirs] = [Which::Clearwell, peer].map(|which| figures.cpu_us(which, case));
+        let [our_rate, their_rate] = [Which::Clearwell, peer].map(|which| figures.per_second(which, case));
         let cells = [
             case.name(),
             spread(ours, 3),

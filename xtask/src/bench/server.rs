@@ -11,8 +11,15 @@ use std::process::{Child, Command, Stdio};
 pub enum Which {
     /// Ours, as `cargo build --release` makes it.
     Clearwell,
+    /// Ours as it was at another commit ([`super::before`] builds it).
+    Before,
     /// Debian's redis-server, without persistence.
     Redis,
+}
+
+/// Where [`Which::Before`] is built.
+pub fn before_target() -> PathBuf {
+    repo::target().join("bench-before/target")
 }
 
 impl Which {
@@ -20,6 +27,7 @@ impl Which {
     pub fn name(self) -> &'static str {
         match self {
             Which::Clearwell => "clearwell",
+            Which::Before => "before",
             Which::Redis => "redis",
         }
     }
@@ -47,9 +55,10 @@ impl Server {
         let mut command = Command::new("taskset");
         command.args(["-c", "0"]).current_dir(&folder).stdout(Stdio::piped()).stderr(Stdio::null());
         let ready = match which {
-            Which::Clearwell => {
+            Which::Clearwell | Which::Before => {
                 std::fs::write(folder.join("clearwell.toml"), "max_memory = \"2GB\"\n").map_err(failed)?;
-                command.arg(repo::target().join("release/clearwell"));
+                let target = if which == Which::Before { before_target() } else { repo::target() };
+                command.arg(target.join("release/clearwell"));
                 command.args(["serve", "--config", "clearwell.toml", "--data", "data"]);
                 command.args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
                 clearwell_port as fn(&str) -> Option<u16>
