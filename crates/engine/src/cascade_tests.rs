@@ -21,7 +21,7 @@ fn hash(key: &[u8]) -> u64 {
 impl Store {
     fn new(remembered: usize) -> Store {
         Store {
-            names: Names::new(remembered, 1),
+            names: Names::new(remembered, 0, 1),
             counter: Counter::default(),
             entries: BTreeMap::new(),
             keys: KeyMarks::new(remembered / 64),
@@ -242,7 +242,7 @@ fn too_many_edges_invalidate_dependents_before_edges_go() {
 fn no_thread_is_served_what_was_invalidated_before_it_asked() {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    let names = Names::new(64, 1);
+    let names = Names::new(64, 0, 1);
     let counter = Counter::default();
     let commits: [AtomicU64; 3] = Default::default();
     let applied: [AtomicU64; 3] = Default::default();

@@ -11,6 +11,7 @@ mod reach;
 mod reclaim;
 mod scan;
 mod update;
+mod why;
 
 use std::sync::Arc;
 
@@ -36,15 +37,35 @@ pub struct Config {
     /// How many forgotten names' marks are remembered (keys without an entry, tags without members); at most one for
     /// each 512 bytes of memory.
     pub marks: usize,
+    /// Bytes for the history of keys ([`Engine::why`]), which count among those of `max_memory`: a quarter of them at most.
+    /// `None`: 4 MB, or a 64th of `max_memory` where that is less.
+    pub history_memory: Option<u64>,
     /// How deep a chain of dependencies may be.
     pub dependency_depth: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { max_memory: 256 << 20, late_fill_window_ms: 10_000, marks: 65_536, dependency_depth: 64 }
+        Config {
+            max_memory: 256 << 20,
+            late_fill_window_ms: 10_000,
+            marks: 65_536,
+            history_memory: None,
+            dependency_depth: 64,
+        }
     }
 }
+
+impl Config {
+    /// Bytes that the history of keys may take.
+    pub(crate) fn history_bytes(&self) -> u64 {
+        let preset = HISTORY_BYTES.min(self.max_memory / 64);
+        self.history_memory.unwrap_or(preset).min(self.max_memory / 4)
+    }
+}
+
+/// Bytes for the history of keys where nothing else is said.
+const HISTORY_BYTES: u64 = 4_000_000;
 
 /// At most so many shards, and at least so many bytes for each: a small cache has fewer.
 const SHARDS_MOST: u64 = 64;
@@ -75,8 +96,9 @@ impl Engine {
         let wanted = (config.max_memory / SHARD_BYTES_LEAST).clamp(1, SHARDS_MOST);
         let shards = 1usize << wanted.ilog2();
         let marks = (config.marks / shards).max(1);
+        let history = config.history_bytes() / 4 * 3 / shards as u64;
         let cell = |number: usize| Cell {
-            lock: RwLock::new(Shard::new(number as u64, marks, config.late_fill_window_ms)),
+            lock: RwLock::new(Shard::new(number as u64, marks, config.late_fill_window_ms, history)),
             tally: Tally::default(),
             flights: Arc::new(Flights::default()),
         };

@@ -38,6 +38,14 @@ impl Last {
         Last { gone: self.gone.max(other.gone), stale: self.stale.max(other.stale) }
     }
 
+    /// The last invalidation of one effect.
+    pub fn of(self, effect: Effect) -> Seq {
+        match effect {
+            Effect::Gone => self.gone,
+            Effect::Stale => self.stale,
+        }
+    }
+
     /// The later of the two effects.
     pub fn newest(self) -> Seq {
         self.gone.max(self.stale)

@@ -12,6 +12,7 @@ use crate::freshness::Last;
 use crate::graph::Graph;
 pub(crate) use crate::mark::{Kind, Mark, Reached, enter_all, is_tagged, last_of, leave_all};
 use crate::marks::KeyMarks;
+use crate::raises::{Raised, Raises};
 use crate::{Effect, Event, EventPattern, Seq};
 
 const STRIPES: usize = 64;
@@ -39,6 +40,8 @@ struct Stripe {
     live: HashTable<Live>,
     /// Names that were invalidated and are in no use.
     forgotten: KeyMarks,
+    /// When names were invalidated that entries lived by.
+    raises: Raises,
 }
 
 #[derive(Debug)]
@@ -55,9 +58,14 @@ struct Live {
 pub(crate) type Held = Box<[Arc<Mark>]>;
 
 impl Names {
-    /// No names; remembers at most about `remembered` that were invalidated and are in no use.
-    pub(crate) fn new(remembered: usize, seed: u64) -> Names {
-        let stripe = || Stripe { live: HashTable::new(), forgotten: KeyMarks::new(remembered / STRIPES) };
+    /// No names; remembers at most about `remembered` that were invalidated and are in no use, and in so many bytes when
+    /// those in use were.
+    pub(crate) fn new(remembered: usize, history_bytes: u64, seed: u64) -> Names {
+        let stripe = || Stripe {
+            live: HashTable::new(),
+            forgotten: KeyMarks::new(remembered / STRIPES),
+            raises: Raises::new(history_bytes / STRIPES as u64),
+        };
         Names {
             secrets: RapidSecrets::seed(seed),
             stripes: (0..STRIPES).map(|_| Mutex::new(stripe())).collect(),
@@ -151,12 +159,24 @@ impl Names {
         let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
         match stripe.find(hash, kind, name) {
-            Some(live) => live.mark.raise(seq, effect, counter),
+            Some(live) => {
+                let mark = Arc::clone(&live.mark);
+                let reached = mark.raise(seq, effect, counter);
+                if reached.entries > 0 {
+                    stripe.raises.push(hash, mark.last().of(effect), seq, effect);
+                }
+                reached
+            }
             None => {
                 stripe.forgotten.raise(hash, Last::at(seq, effect));
                 Reached::default()
             }
         }
+    }
+
+    /// The first invalidation of a mark in use after `began` that reached anybody.
+    pub(crate) fn first_raise(&self, mark: &Mark, began: Seq, effect: Effect) -> Raised {
+        self.stripe(mark.hash()).lock().raises.first_after(mark.hash(), began, effect)
     }
 
     /// The names in use of a kind that `wanted` says yes to.
@@ -189,7 +209,10 @@ impl Names {
     pub(crate) fn memory_bytes(&self) -> usize {
         let of_stripe = |stripe: &Mutex<Stripe>| {
             let stripe = stripe.lock();
-            size_of::<Mutex<Stripe>>() + stripe.live.allocation_size() + stripe.forgotten.memory_bytes()
+            size_of::<Mutex<Stripe>>()
+                + stripe.live.allocation_size()
+                + stripe.forgotten.memory_bytes()
+                + stripe.raises.memory_bytes()
         };
         let stripes: usize = self.stripes.iter().map(of_stripe).sum();
         let filter = FILTER * size_of::<AtomicU32>();

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use crate::eviction::Eviction;
 use crate::flight::Flights;
 use crate::freshness::{Last, Verdict};
+use crate::history::{History, Made, Parting};
 use crate::marks::KeyMarks;
 use crate::names::{enter_all, last_of, leave_all};
 use crate::outstanding::Outstanding;
@@ -79,6 +80,8 @@ pub(crate) struct Shard {
     /// When keys' entries that left had been taken away by a tag, a dependency or an event.
     pub taken: KeyMarks,
     pub outstanding: Outstanding,
+    /// How entries ended that are gone.
+    pub history: History,
     /// Entries that expire.
     pub timed: usize,
     pub negative: usize,
@@ -113,7 +116,7 @@ impl Incoming {
 }
 
 impl Shard {
-    pub(crate) fn new(number: u64, marks: usize, window_ms: u64) -> Shard {
+    pub(crate) fn new(number: u64, marks: usize, window_ms: u64, history_bytes: u64) -> Shard {
         Shard {
             slab: Slab::new(),
             table: HashTable::new(),
@@ -122,6 +125,7 @@ impl Shard {
             marks: KeyMarks::new(marks),
             taken: KeyMarks::new(marks.div_ceil(4)),
             outstanding: Outstanding::new(marks, window_ms),
+            history: History::new(history_bytes),
             timed: 0,
             negative: 0,
             stamps: 0,
@@ -156,11 +160,8 @@ impl Shard {
         shared: &Shared,
         tally: &Tally,
     ) -> Result<u32, Incoming> {
-        let place = match self.find(incoming.hash, incoming.key()) {
-            Some(place) => {
-                self.vacate(place, now, shared, tally);
-                place
-            }
+        let (place, anew) = match self.find(incoming.hash, incoming.key()) {
+            Some(place) => (place, self.vacate(place, now, shared, tally)),
             None => match self.slab.take() {
                 Some(place) => {
                     self.slab[place].hash = incoming.hash;
@@ -168,23 +169,43 @@ impl Shard {
                     self.table.insert_unique(incoming.hash, place, |&place| slab[place].hash);
                     self.slab[place].reset_reads(now);
                     self.eviction.admit(&mut self.slab, place);
-                    place
+                    (place, true)
                 }
                 None => return Err(incoming),
             },
         };
+        if anew {
+            self.slab[place].begin(now);
+            self.slab[place].made = Made::of(put, incoming.negative);
+        }
         self.fill_place(place, incoming, began, put, now);
         Ok(place)
     }
 
-    /// Prepares a place whose entry is to be replaced: lets its marks go, and counts it if it was dead already.
-    fn vacate(&mut self, place: u32, now: Millis, shared: &Shared, tally: &Tally) {
-        if let Some(why) = self.death(place, now, shared) {
+    /// Prepares a place whose entry is to be replaced: lets its marks go, and counts it if it was dead already. Whether it
+    /// had ended for its readers, so that what replaces it is another entry.
+    fn vacate(&mut self, place: u32, now: Millis, shared: &Shared, tally: &Tally) -> bool {
+        let death = self.death(place, now, shared);
+        if let Some(why) = death {
             tally.left(why);
+        }
+        let ended = death.is_some() || self.slab[place].expired(now);
+        if ended {
+            self.note_end(place, Parting::new(death.unwrap_or(Leaving::Expired), now), shared);
+        } else {
+            self.note_replaced(place, now, shared);
         }
         self.remember_for_offers(place);
         self.remember_death(place);
         self.eviction.reweigh(&mut self.slab, place, |slot| leave_marks(slot, shared));
+        ended
+    }
+
+    /// Counts that an entry's value is replaced.
+    fn note_replaced(&mut self, place: u32, now: Millis, shared: &Shared) {
+        self.note_stale_names(place, now, shared);
+        let slot = &mut self.slab[place];
+        slot.writes = slot.writes.saturating_add(1);
     }
 
     fn fill_place(&mut self, place: u32, incoming: Incoming, began: Seq, put: bool, now: Millis) {
@@ -249,6 +270,7 @@ impl Shard {
 
     /// Puts another value into an entry and keeps all else; it is a put of `began`, which its marks were entered with.
     pub(crate) fn set_value(&mut self, place: u32, blob: Box<[u8]>, began: Seq, now: Millis) {
+        self.slab[place].writes = self.slab[place].writes.saturating_add(1);
         let stamp = self.stamp();
         self.negative -= usize::from(self.slab[place].negative);
         self.eviction.reweigh(&mut self.slab, place, |slot| {
@@ -295,8 +317,9 @@ impl Shard {
     }
 
     /// Takes an entry out.
-    pub(crate) fn remove(&mut self, place: u32, why: Leaving, shared: &Shared, tally: &Tally) {
-        tally.left(why);
+    pub(crate) fn remove(&mut self, place: u32, parting: Parting, shared: &Shared, tally: &Tally) {
+        tally.left(parting.why);
+        self.note_end(place, parting, shared);
         let hash = self.slab[place].hash;
         if let Ok(found) = self.table.find_entry(hash, |&candidate| candidate == place) {
             found.remove();
@@ -360,7 +383,7 @@ impl Shard {
             + self.slab.bytes()
             + self.wheel.bytes()
             + self.eviction.bytes()
-            + beside as u64
+            + (beside + self.history.memory_bytes()) as u64
     }
 
     /// Tells the engine what changed since it was told last.

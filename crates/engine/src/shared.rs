@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::counter::Counter;
 use crate::freshness::{Last, Verdict, verdict};
 use crate::hash::Hasher;
+use crate::history::{Cover, Through, UNKNOWN};
+use crate::ledger::Ledger;
 use crate::names::{Names, last_of};
+use crate::raises::Raised;
 use crate::recent::{Heap, Recent};
 use crate::slot::Slot;
 use crate::{Config, Effect, Event, Glob, Millis, Seq};
@@ -26,6 +29,8 @@ pub(crate) struct Shared {
     pub everything: WideMark,
     pub patterns: Recent<Swath>,
     pub events: Recent<Event>,
+    /// The last invalidations, for the history of keys.
+    pub ledger: Ledger,
     /// Bytes of all shards.
     pub shard_bytes: AtomicU64,
     /// The last invalidation that left entries to the sweeper.
@@ -84,13 +89,14 @@ impl WideMark {
 
 /// What a stored entry is worth now, from worst to best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Standing {
+pub enum Standing {
     /// May not be served to anybody.
     Dead,
     /// Expired, and within its grace.
     Grace,
     /// Marked stale.
     Stale,
+    /// As good as new.
     Fresh,
 }
 
@@ -99,10 +105,11 @@ impl Shared {
         Shared {
             hasher: Hasher::new(seed),
             counter: Counter::default(),
-            names: Names::new(config.marks, seed),
+            names: Names::new(config.marks, config.history_bytes() / 8, seed),
             everything: WideMark::default(),
             patterns: Recent::new(RECENT.0, RECENT.1),
             events: Recent::new(RECENT.0, RECENT.1),
+            ledger: Ledger::new(config.history_bytes() / 8),
             shard_bytes: AtomicU64::new(0),
             unswept: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
@@ -128,6 +135,29 @@ impl Shared {
         if wide.gone < seq { self.verdict(slot) } else { verdict(slot.began, last_of(slot.held())) }
     }
 
+    /// What made an entry old before anything else did, of what covers it and has not been carried out on it.
+    pub(crate) fn cover(&self, slot: &Slot, effect: Effect) -> Option<Cover> {
+        // An older invalidation of everything has left no entry that it covers.
+        let wide = self.everything.last().of(effect);
+        let wide = (wide > slot.began).then_some(Cover { by: Some(wide), through: Through::Key });
+        let raised = slot.held().iter().filter(|mark| mark.last().of(effect) > slot.began);
+        let named = raised.filter_map(|mark| {
+            let by = match self.names.first_raise(mark, slot.began, effect) {
+                Raised::By(seq) => Some(seq),
+                Raised::Forgotten => None,
+                // It was old already by this mark.
+                Raised::Never => return None,
+            };
+            Some(Cover { by, through: Through::of(mark.kind()) })
+        });
+        wide.into_iter().chain(named).reduce(Cover::first)
+    }
+
+    /// When an entry was covered, if that is remembered.
+    pub(crate) fn covered_at(&self, cover: Cover, now: Millis) -> Millis {
+        cover.by.and_then(|by| self.ledger.when(by)).map_or(UNKNOWN, |at| at.min(now))
+    }
+
     /// What an entry is worth at `now`.
     pub(crate) fn standing(&self, slot: &Slot, now: Millis) -> Standing {
         match self.verdict(slot) {
@@ -141,7 +171,10 @@ impl Shared {
 
     /// Bytes of everything, counted now.
     pub(crate) fn bytes(&self) -> u64 {
-        let rest = self.names.memory_bytes() + self.patterns.memory_bytes() + self.events.memory_bytes();
+        let rest = self.names.memory_bytes()
+            + self.patterns.memory_bytes()
+            + self.events.memory_bytes()
+            + self.ledger.memory_bytes();
         self.rest_bytes.store(rest as u64, Ordering::Relaxed);
         self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest as u64)
     }

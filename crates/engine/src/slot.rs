@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::history::Made;
 use crate::memory::allocated;
 use crate::names::{Held, Kind, Mark};
 use crate::{Draft, Millis, Seq, Version};
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
     pub expires: u64,
     pub began: Seq,
     pub created: Millis,
+    /// When the entry came to be; `created` is when it got its last value.
+    pub first: Millis,
     pub stamp: u64,
     pub key_len: u32,
     /// Counts the entries that this place has held, so that a timer for an earlier one is known as such.
@@ -37,6 +40,10 @@ pub(crate) struct Slot {
     accessed: AtomicU32,
     /// Two bits of frequency for eviction, and above them the number of reads.
     reads: AtomicU32,
+    /// How often its value was replaced since `first`.
+    pub writes: u16,
+    /// How its first value came.
+    pub made: Made,
     pub state: State,
     /// Extra rounds through the main queue that its priority still grants.
     pub laps: u8,
@@ -124,6 +131,7 @@ impl Slot {
             expires: NEVER,
             began: Seq(0),
             created: Millis(0),
+            first: Millis(0),
             stamp: 0,
             key_len: 0,
             generation: 0,
@@ -131,6 +139,8 @@ impl Slot {
             next,
             accessed: AtomicU32::new(0),
             reads: AtomicU32::new(0),
+            writes: 0,
+            made: Made::Put,
             state: State::Free,
             laps: 0,
             put: false,
@@ -207,6 +217,12 @@ impl Slot {
         *self.reads.get_mut() = 0;
     }
 
+    /// Begins another life in this place: what its reads say of how warm the key is stays.
+    pub(crate) fn begin(&mut self, now: Millis) {
+        (self.first, self.writes) = (now, 0);
+        *self.reads.get_mut() &= FREQUENCY;
+    }
+
     pub(crate) fn frequency(&self) -> u32 {
         self.reads.load(Relaxed) & FREQUENCY
     }
@@ -221,6 +237,10 @@ impl Slot {
     }
 
     pub(crate) fn accessed(&self) -> Millis {
-        Millis(u64::from(self.accessed.load(Relaxed)) * 1000)
+        Millis(u64::from(self.accessed_s()) * 1000)
+    }
+
+    pub(crate) fn accessed_s(&self) -> u32 {
+        self.accessed.load(Relaxed)
     }
 }

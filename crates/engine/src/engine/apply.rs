@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use crate::freshness::Last;
+use crate::history::Parting;
 use crate::names::Kind;
 use crate::shard::{Cell, Leaving, Shard};
 use crate::shared::{Standing, Swath};
@@ -17,6 +18,7 @@ impl Engine {
     pub fn apply(&self, invalidation: &Invalidation, now: Millis) -> Applied {
         let seq = self.shared.counter.next();
         self.shared.invalidations.fetch_add(1, Relaxed);
+        self.shared.ledger.note(seq, invalidation, now);
         let reached = match &invalidation.scope {
             Scope::Key(key) => self.apply_key(key, seq, invalidation, now),
             Scope::Tag(tag) => self.raise(&[(Kind::Tag, tag), (Kind::Dependency, tag)], seq, invalidation),
@@ -153,14 +155,25 @@ impl Engine {
         // plain SET among them may carry what was read before.
         let death = shard.death_before(place, now, seq, &self.shared);
         match invalidation.effect {
-            Effect::Stale => shard.slab[place].stale = true,
+            // One that has ended for its readers is no more than that.
+            Effect::Stale if death.is_some() || shard.slab[place].expired(now) => {}
+            Effect::Stale => {
+                shard.note_stale(place, seq, now, &self.shared);
+                shard.slab[place].stale = true;
+            }
             Effect::Gone => {
                 let cause = if invalidation.cause == Cause::Removal {
                     Leaving::Removed
                 } else {
                     Leaving::Invalidated
                 };
-                self.take_away(cell, shard, place, death.unwrap_or(cause));
+                let by = death.is_none().then_some(seq);
+                self.take_away(
+                    cell,
+                    shard,
+                    place,
+                    Parting { by, ..Parting::new(death.unwrap_or(cause), now) },
+                );
             }
         }
         death.is_none()

@@ -32,6 +32,7 @@ impl Engine {
         same("bytes of shards", self.shared.shard_bytes.load(Relaxed), bytes)?;
         self.shared.patterns.check()?;
         self.shared.events.check()?;
+        self.shared.ledger.check()?;
         self.shared.names.check(held.iter().map(|(marks, began)| (&marks[..], *began)))
     }
 
@@ -54,6 +55,7 @@ impl Engine {
         shard.eviction.check(&shard.slab)?;
         shard.marks.check()?;
         shard.taken.check()?;
+        shard.history.check()?;
         shard.outstanding.check()
     }
 }

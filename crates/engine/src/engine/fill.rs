@@ -5,8 +5,9 @@ use parking_lot::RwLockWriteGuard;
 use crate::event::EventPattern;
 use crate::flight::Ending;
 use crate::freshness::{Last, may_store};
+use crate::history::Parting;
 use crate::names::{enter_all, last_of};
-use crate::shard::{Cell, Incoming, Leaving, Shard, count};
+use crate::shard::{Cell, Incoming, Shard, count};
 use crate::shared::Standing;
 use crate::slot::{Extra, NEVER, Slot, blob, bytes_needed};
 use crate::{Draft, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
@@ -127,12 +128,12 @@ impl Engine {
     ) -> Option<u32> {
         let names = &self.shared.names;
         if !self.fits(shard, &incoming, began, events, now) {
-            return self.refuse(cell, incoming);
+            return self.refuse(shard, cell, incoming, began, now);
         }
         // The edges stand before the marks are looked at for good: a cascade either follows them or refuses this.
         names.link(incoming.key(), incoming.held(), &self.shared.counter);
         if !enter_all(incoming.held(), began) {
-            return self.refuse(cell, incoming);
+            return self.refuse(shard, cell, incoming, began, now);
         }
         count(&cell.tally.fills);
         self.place(shard, cell, incoming, began, false, now)
@@ -158,7 +159,15 @@ impl Engine {
         happened && !self.newer_stands(shard, incoming, now)
     }
 
-    fn refuse(&self, cell: &Cell, incoming: Incoming) -> Option<u32> {
+    fn refuse(
+        &self,
+        shard: &mut Shard,
+        cell: &Cell,
+        incoming: Incoming,
+        began: Seq,
+        now: Millis,
+    ) -> Option<u32> {
+        self.note_refused(shard, &incoming, began, now);
         count(&cell.tally.fills_refused);
         self.discard(incoming);
         None
@@ -213,7 +222,7 @@ impl Engine {
     }
 
     /// Takes an entry away under a lock held.
-    pub(super) fn take_away(&self, cell: &Cell, shard: &mut Shard, place: u32, why: Leaving) {
-        shard.remove(place, why, &self.shared, &cell.tally);
+    pub(super) fn take_away(&self, cell: &Cell, shard: &mut Shard, place: u32, parting: Parting) {
+        shard.remove(place, parting, &self.shared, &cell.tally);
     }
 }

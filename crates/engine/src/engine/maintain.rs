@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Acquire;
 
+use crate::history::Parting;
 use crate::shard::{Leaving, Shard};
 use crate::slot::NEVER;
 use crate::{Engine, Maintained, Millis};
@@ -50,7 +51,7 @@ impl Engine {
                 continue;
             };
             if slot.over(now) {
-                shard.remove(place, Leaving::Expired, &self.shared, &cell.tally);
+                shard.remove(place, Parting::new(Leaving::Expired, now), &self.shared, &cell.tally);
                 done.expired += 1;
             } else if slot.expires != NEVER {
                 let deadline = slot.deadline();
@@ -104,7 +105,7 @@ impl Engine {
         {
             return false;
         }
-        shard.remove(place, Leaving::Invalidated, &self.shared, tally);
+        shard.remove(place, Parting::new(Leaving::Invalidated, now), &self.shared, tally);
         true
     }
 }

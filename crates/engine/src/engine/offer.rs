@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::history::{Parting, What};
 use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
@@ -82,8 +83,10 @@ impl Engine {
             Decision::Refuse { drop_stored } => {
                 if let Some(place) = shard.find(hash, key).filter(|_| drop_stored) {
                     self.log.doubt(key, now);
-                    self.take_away(cell, &mut shard, place, Leaving::Invalidated);
+                    let doubted = Parting::new(Leaving::Invalidated, now);
+                    self.take_away(cell, &mut shard, place, Parting { what: What::Doubted, ..doubted });
                 }
+                self.note_offer_refused(&mut shard, &incoming, offer.invalidated, now);
                 self.discard(incoming);
                 (Offered::Refused, None)
             }

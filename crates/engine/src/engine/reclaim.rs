@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::eviction::weight;
+use crate::history::Parting;
 use crate::shard::{Cell, Leaving, Shard};
 use crate::shared::Standing;
 use crate::{Engine, Millis};
@@ -58,7 +59,7 @@ impl Engine {
         let dead = |slot: &_| self.shared.standing(slot, now) == Standing::Dead;
         let Some(place) = eviction.victim(slab, stays, dead) else { return false };
         let why = shard.death(place, now, &self.shared).unwrap_or(Leaving::Evicted);
-        shard.remove(place, why, &self.shared, &cell.tally);
+        shard.remove(place, Parting::new(why, now), &self.shared, &cell.tally);
         shard.publish(&self.shared);
         true
     }

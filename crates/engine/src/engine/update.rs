@@ -2,6 +2,7 @@
 
 use crate::freshness::Last;
 use crate::hash::shard_of;
+use crate::history::Parting;
 use crate::names::{Kind, enter_all};
 use crate::shard::{Cell, Incoming, Leaving, Shard};
 use crate::shared::{Shared, Standing};
@@ -51,14 +52,15 @@ impl Engine {
     fn cascade_from(&self, key: &[u8], seq: Seq, now: Millis) {
         if self.shared.names.is_live(key) {
             self.log.dependents(key, now);
-            self.cascade_ordered(key, seq);
+            self.cascade_ordered(key, seq, now);
         }
     }
 
     /// The same, when it has its place.
-    fn cascade_ordered(&self, key: &[u8], seq: Seq) {
+    fn cascade_ordered(&self, key: &[u8], seq: Seq, now: Millis) {
         let shared = &self.shared;
         if shared.names.is_live(key) {
+            shared.ledger.dependents(seq, key, now);
             shared.names.cascade(&[(Kind::Dependency, key)], seq, Effect::Gone, &shared.counter);
             self.note_unswept(seq);
         }
@@ -113,6 +115,7 @@ impl Engine {
             }
             (Change::Value(value), Some(place)) => {
                 self.check_size(key, &Draft { value: Some(&value), ..Draft::default() })?;
+                shard.note_stale_names(place, now, &self.shared);
                 let seq = enter_newer(&self.shared, |seq| {
                     self.cascade_from(key, seq, now);
                     shard.reenter(place, seq)
@@ -129,10 +132,10 @@ impl Engine {
         self.log.removal(key, now);
         let seq = self.shared.counter.next();
         if let Some(place) = shard.find(hash, key) {
-            self.take_away(cell, shard, place, Leaving::Removed);
+            self.take_away(cell, shard, place, Parting::new(Leaving::Removed, now));
         }
         shard.marks.raise(hash, Last::at(seq, Effect::Gone));
-        self.cascade_ordered(key, seq);
+        self.cascade_ordered(key, seq, now);
     }
 
     /// A put while the key's shard is held.
@@ -152,7 +155,7 @@ impl Engine {
         match stored {
             Some(place) if !linked => {
                 // What its dependencies live by is not known, so it may not stay.
-                self.take_away(cell, shard, place, Leaving::Evicted);
+                self.take_away(cell, shard, place, Parting::new(Leaving::Evicted, now));
                 Ok(None)
             }
             stored => Ok(stored),
