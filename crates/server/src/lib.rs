@@ -39,6 +39,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod data;
 pub mod held;
 pub mod journal;
 pub mod keyspace;

@@ -101,7 +101,7 @@ const WRITEBACK_SUBCOMMANDS: &[Command] = &[
     clearwell(CommandId::CwWritebackFlush, "cw.writeback|flush", 2).categories(Categories::CACHE).doc(
         "0.1.0",
         "O(n) in the unflushed writes",
-        "Waits until the sources have what was acknowledged.",
+        "Waits until the sources have, or refused, what was acknowledged; returns how many of each.",
     ),
     clearwell(CommandId::Help, "cw.writeback|help", 2)
         .flags(Flags::LOADING.and(Flags::STALE))

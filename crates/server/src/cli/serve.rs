@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Config;
+use crate::data::DataFolder;
 use crate::keyspace::FeedRules;
 use crate::running::Running;
 use crate::tasks::Tasks;
@@ -61,8 +62,8 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
     log_to_stderr();
     let resp = bind("--resp", &args.resp)?;
     let http = bind("--http", &args.http)?;
-    std::fs::create_dir_all(&args.data)
-        .map_err(|error| format!("data folder {}: {error}", args.data.display()))?;
+    // A node with sources claims it itself.
+    let _folder = config.sources.is_empty().then(|| DataFolder::claim(&args.data)).transpose()?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or_else(cores, usize::from);
     let running =

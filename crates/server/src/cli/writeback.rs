@@ -36,7 +36,7 @@ enum What {
     Retry(Which),
     /// Give refused writes up
     Drop(Which),
-    /// Wait until the sources have what was acknowledged
+    /// Wait until the sources have what was acknowledged; exits with 1 when they refused some of it
     Flush,
 }
 
@@ -77,10 +77,9 @@ impl What {
     /// What the node's answer is called; nothing for those that are maps.
     fn said(&self) -> &'static str {
         match self {
-            What::Status | What::List { .. } => "",
+            What::Status | What::List { .. } | What::Flush => "",
             What::Retry(_) => "retried",
             What::Drop(_) => "dropped",
-            What::Flush => "flushed",
         }
     }
 }
@@ -102,9 +101,10 @@ pub fn run(args: &WritebackArgs) -> Result<ExitCode, String> {
     let answer = answer.map_err(|error| error.to_string())?;
     let lines = match (&args.what, answer) {
         (What::List { .. }, Value::Array(rows)) => rows.into_iter().map(told).collect(),
-        (What::Status, figures) => vec![told(figures)],
+        (What::Status | What::Flush, figures) => vec![told(figures)],
         (what, answer) => vec![[(what.said().to_owned(), json(&answer))].into_iter().collect()],
     };
+    let parked = lines.first().and_then(|line| line.get("parked")?.as_u64()).unwrap_or(0);
     for line in lines {
         if args.json {
             println!("{}", serde_json::Value::Object(line));
@@ -112,6 +112,12 @@ pub fn run(args: &WritebackArgs) -> Result<ExitCode, String> {
             let said: Vec<_> = line.iter().map(|(name, value)| format!("{name} {value}")).collect();
             println!("{}", said.join(", "));
         }
+    }
+    if matches!(args.what, What::Flush) && parked > 0 {
+        let (writes, are) = if parked == 1 { ("write", "is") } else { ("writes", "are") };
+        return Err(format!(
+            "{parked} {writes} {are} parked: the source refused them; see `clearwell writeback list`, then retry or drop"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

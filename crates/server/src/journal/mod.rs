@@ -112,11 +112,6 @@ impl Journal {
         Journal::over(Box::new(disk), SEGMENT_BYTES)
     }
 
-    /// Whether another node has the journal in this folder.
-    pub fn is_taken(folder: &Path) -> bool {
-        Folder::open(folder).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-    }
-
     /// Opens a journal over any disk.
     ///
     /// # Errors

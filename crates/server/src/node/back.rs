@@ -11,7 +11,7 @@ use super::{Answer, Node, Put, WriteError};
 use crate::config::{Level, Strategy};
 use crate::keyspace::Keyspace;
 use crate::road::Request;
-use crate::writeback::{self, Lane, Pending, Status, WriteBack};
+use crate::writeback::{self, Flushed, Lane, Pending, Status, WriteBack};
 
 /// How long a write waits for room, and another strategy's write for the key's earlier ones.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -131,15 +131,21 @@ impl Node {
         self.back.as_ref().ok_or_else(|| WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into()))
     }
 
-    /// Flushes what is unflushed now, and answers when the sources have it or have refused it.
+    /// Flushes what is unflushed now, and answers when the sources have it or have refused it, with how many of each.
     ///
     /// # Errors
     /// A source did not take all of it in a minute.
-    pub async fn flush_write_back(&self) -> Result<(), WriteError> {
+    pub async fn flush_write_back(&self) -> Result<Flushed, WriteError> {
+        let before = self.write_back_status();
         for lane in &self.journals()?.lanes {
             lane.flush(FLUSH_PATIENCE).await.map_err(WriteError::Full)?;
         }
-        Ok(())
+        let after = self.write_back_status();
+        Ok(Flushed {
+            flushed: after.flushed.saturating_sub(before.flushed),
+            refused: after.refused.saturating_sub(before.refused),
+            parked: after.parked,
+        })
     }
 
     /// The first `most` writes that a source refused, by key.

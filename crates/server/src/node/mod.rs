@@ -41,6 +41,7 @@ pub use write::{Put, Written};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::data::DataFolder;
 use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::writeback::WriteBack;
@@ -70,6 +71,8 @@ pub struct Node {
     turns: Turns,
     /// When the silence of the feeds was last listened to.
     listened: AtomicU64,
+    /// Held as long as the node lives.
+    _folder: Option<DataFolder>,
     /// Where loads run, so that they outlive whoever asked.
     tasks: tokio::runtime::Handle,
 }

@@ -16,6 +16,7 @@ use super::member::Part;
 use super::{News, Node, keeper};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::data::DataFolder;
 use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::source::Source;
@@ -41,13 +42,15 @@ impl Node {
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         let feeds = FeedRules::build(&config).map_err(StartError)?;
+        // Before any file in it is opened. A node without sources keeps none.
+        let folder = if config.sources.is_empty() { None } else { Some(claimed(data)?) };
         let mut sources: Sources = BTreeMap::new();
         for (name, source) in &config.sources {
             let opened = crate::source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
             sources
                 .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
         }
-        Node::over_in(config, sources, Some(data), tasks)
+        Node::begin(config, sources, folder, tasks)
     }
 
     /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
@@ -57,7 +60,7 @@ impl Node {
         sources: Sources,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
-        Node::over_in(config, sources, None, tasks)
+        Node::begin(config, sources, None, tasks)
     }
 
     /// As [`Node::over`], with its journals in the folder `data`. What an earlier run left in them is known when this
@@ -68,6 +71,15 @@ impl Node {
         data: Option<&Path>,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
+        Node::begin(config, sources, data.map(claimed).transpose()?, tasks)
+    }
+
+    fn begin(
+        config: Config,
+        sources: Sources,
+        data: Option<(&Path, DataFolder)>,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
         let feeds = FeedRules::build(&config).map_err(StartError)?;
         let engine = clearwell_engine::Config {
@@ -75,6 +87,7 @@ impl Node {
             late_fill_window_ms: config.late_fill_window_ms,
             ..clearwell_engine::Config::default()
         };
+        let (data, folder) = data.unzip();
         let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
         let (clock, run_id) = (Clock::new(), fastrand::u64(..));
@@ -94,6 +107,7 @@ impl Node {
             turns: Turns::new(),
             listened: AtomicU64::new(0),
             back,
+            _folder: folder,
             tasks,
         });
         for (name, source) in &sources {
@@ -107,6 +121,10 @@ impl Node {
             .map_err(|error| StartError(format!("cannot start the keeper thread: {error}")))?;
         Ok(node)
     }
+}
+
+fn claimed(data: &Path) -> Result<(&Path, DataFolder), StartError> {
+    Ok((data, DataFolder::claim(data).map_err(StartError)?))
 }
 
 /// Sources by the names that keyspaces give them.

@@ -21,9 +21,8 @@ pub use flush::run;
 pub use lane::Lane;
 pub use parked::Parked;
 pub use record::{Pending, put as put_record};
-pub use status::Status;
+pub use status::{Flushed, Status};
 
-use crate::config::Strategy;
 use crate::journal::{Contents, Journal, JournalError};
 use crate::keyspace::{Keyspace, Keyspaces};
 
@@ -47,19 +46,13 @@ const JOURNAL: &str = "journal";
 const NO_KEYSPACE: &str = "no keyspace with a source and the statement for it matches the key any more";
 
 impl WriteBack {
-    /// Opens the journals if there is anything to write back, as [`WriteBack::open`]. Where another node over the same
-    /// data folder has them, and no keyspace asks for write-back by itself, this node goes without.
+    /// Opens the journals if there is anything to write back, as [`WriteBack::open`].
     ///
     /// # Errors
     /// As [`WriteBack::open`].
     pub fn open_if_needed(data: &Path, keyspaces: &Keyspaces) -> Result<Option<WriteBack>, JournalError> {
         let folder = data.join(JOURNAL);
-        let declared = keyspaces.all.iter().any(|keyspace| keyspace.write == Strategy::WriteBack);
         if !keyspaces.all.iter().any(is_written) && !folder.exists() {
-            return Ok(None);
-        }
-        if !declared && Journal::is_taken(&folder) {
-            tracing::warn!(folder = %folder.display(), "another node has the journal: this one takes no write-back");
             return Ok(None);
         }
         WriteBack::open(data, keyspaces).map(Some)

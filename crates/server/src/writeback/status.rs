@@ -36,6 +36,24 @@ pub struct Status {
     pub error: Option<String>,
 }
 
+/// What a forced flush did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Writes that the sources took meanwhile.
+    pub flushed: u64,
+    /// Writes that they refused meanwhile: those are parked.
+    pub refused: u64,
+    /// Writes that are parked now, those of earlier flushes too: the sources do not have them.
+    pub parked: u64,
+}
+
+impl Flushed {
+    /// The figures by name.
+    pub fn figures(&self) -> [(&'static str, u64); 3] {
+        [("flushed", self.flushed), ("refused", self.refused), ("parked", self.parked)]
+    }
+}
+
 impl Status {
     /// The figures by name.
     pub fn figures(&self) -> [(&'static str, u64); 12] {

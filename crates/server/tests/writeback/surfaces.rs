@@ -7,11 +7,18 @@ use crate::world::{Database, Kind, NEVER};
 
 /// Runs `clearwell writeback`; what it printed.
 fn writeback(server: &Server, words: &[&str]) -> String {
+    let (done, printed, wrong) = try_writeback(server, words);
+    assert!(done, "{words:?}: {wrong}");
+    printed
+}
+
+/// The same: whether it succeeded, what it printed, and what it complained about.
+fn try_writeback(server: &Server, words: &[&str]) -> (bool, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
     let output = command.arg("writeback").args(words).args(["--addr", &server.resp.to_string()]).output();
     let output = output.expect("it runs");
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
 fn json(line: &str) -> serde_json::Value {
@@ -29,7 +36,12 @@ fn refused_writes_are_listed_retried_and_dropped() {
     assert_eq!(client.call(&["MSET", "post:5", "five", "post:6", "six"]), b"+OK\r\n");
     assert_eq!(client.call(&["GET", "post:2"]), b"$3\r\nbad\r\n");
     assert_eq!(json(&writeback(&server, &["status", "--json"]))["dirty"], 6);
-    assert_eq!(json(&writeback(&server, &["flush", "--json"])), serde_json::json!({"flushed": "OK"}));
+    let (done, printed, wrong) = try_writeback(&server, &["flush", "--json"]);
+    assert_eq!(json(&printed), serde_json::json!({"flushed": 3, "refused": 3, "parked": 3}));
+    assert!(!done && wrong.contains("3 writes are parked") && wrong.contains("writeback list"), "{wrong}");
+    // Refused by an earlier flush: the source still does not have them.
+    let again: &[u8] = b"*6\r\n$7\r\nflushed\r\n:0\r\n$7\r\nrefused\r\n:0\r\n$6\r\nparked\r\n:3\r\n";
+    assert_eq!(client.call(&["CW.WRITEBACK", "FLUSH"]), again);
     assert_eq!(client.call(&["GET", "post:2"]), b"$-1\r\n");
     assert_eq!([1, 5, 6].map(|id| database.row(id).expect("a row")), ["good", "five", "six"]);
 
@@ -45,7 +57,7 @@ fn refused_writes_are_listed_retried_and_dropped() {
     database.sql("ALTER TABLE posts DROP CONSTRAINT is_good");
     assert_eq!(writeback(&server, &["retry", "post:2"]), "retried 1\n");
     assert_eq!(json(&writeback(&server, &["retry", "--all", "--json"])), serde_json::json!({"retried": 1}));
-    writeback(&server, &["flush"]);
+    assert_eq!(writeback(&server, &["flush"]), "flushed 2, refused 0, parked 0\n");
     assert_eq!([2, 3, 4].map(|id| database.row(id)), [Some("bad".into()), None, Some("bad".into())]);
     assert_eq!(writeback(&server, &["list"]), "");
     let status = json(&writeback(&server, &["status", "--json"]));
@@ -88,4 +100,37 @@ fn refused_writes_are_listed_retried_and_dropped() {
     );
     writeback(&server, &["flush"]);
     assert_eq!(database.row(1).as_deref(), Some("rest"));
+}
+
+/// A folder holds one node's journal, parked writes and files of SQLite: a second node over it would write to them too.
+#[test]
+fn a_second_node_on_a_data_folder_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let serve = |config: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
+        command.args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", "data"]);
+        if let Some(config) = config {
+            std::fs::write(folder.path().join("other.toml"), config).expect("the folder is ours");
+            command.args(["--config", "other.toml"]);
+        }
+        command.current_dir(folder.path());
+        command
+    };
+    let mut first = crate::support::Process::start(&mut serve(None));
+    crate::support::wait_for("the first node", || first.find_line(|line| line.starts_with("http").then_some(())));
+    // The sample, a configuration without a source, and one whose source lies elsewhere: the folder is one node's.
+    let elsewhere = "[source.main]\nurl = \"sqlite:///tmp/never-made.db\"";
+    for config in [None, Some("max_memory = '8MB'"), Some(elsewhere)] {
+        let output = serve(config).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{config:?} started: {told}");
+        let process = format!("another node (process {}) uses the data folder data", first.id());
+        assert!(told.contains(&process) && told.contains("--data"), "{config:?}: {told}");
+    }
+    first.kill9();
+    let mut again = crate::support::Process::start(&mut serve(None));
+    crate::support::wait_for("the next node", || {
+        assert!(again.ended().is_none(), "{}", again.output());
+        again.find_line(|line| line.starts_with("http").then_some(()))
+    });
 }

@@ -93,13 +93,19 @@ fn count(reply: &mut Encoder<'_>, done: Result<u64, WriteError>) {
     }
 }
 
-/// CW.WRITEBACK FLUSH.
+/// CW.WRITEBACK FLUSH: how many writes the sources took and refused meanwhile, and how many are parked now.
 pub fn flush(context: &mut Context<'_>) -> Outcome {
     let (node, resp) = (context.node().clone(), context.session.resp);
     Ok(Step::Wait(Box::pin(async move {
         let flushed = node.flush_write_back().await;
         encoded(resp, |reply| match flushed {
-            Ok(()) => reply.ok(),
+            Ok(flushed) => {
+                reply.map(flushed.figures().len());
+                for (name, figure) in flushed.figures() {
+                    reply.bulk(name);
+                    reply.integer(i64::try_from(figure).unwrap_or(i64::MAX));
+                }
+            }
             Err(error) => reply.error(step::write_error(&error)),
         })
     })))
