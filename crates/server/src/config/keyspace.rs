@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::{ConfigError, nearest};
 use super::section::Section;
-use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, Strategy, Unverified, words};
+use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unverified, words};
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
@@ -136,6 +136,10 @@ fn statements(
     for (place, key) in ["load", "store", "delete"].into_iter().enumerate() {
         if section.has(key) && !has_source {
             return Err(section.error(key, format!("{key} needs a source in the same [[keyspace]]")));
+        }
+        let is_read_only = source.is_some_and(|source| source.mode == SqliteMode::Read);
+        if section.has(key) && key != "load" && is_read_only {
+            return Err(section.error(key, format!("{key} writes, and the source is opened with mode=ro")));
         }
         statements[place] = section.read(key, |sql| statement(sql, key, pattern, is_postgres))?;
     }

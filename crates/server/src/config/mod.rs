@@ -1,5 +1,6 @@
 //! `clearwell.toml`: what an operator declares, checked before anything starts.
 
+mod address;
 mod error;
 mod hosts;
 mod keyspace;
@@ -14,6 +15,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use address::{SqliteMode, decoded};
 pub use clearwell_protocol::options::{Level, Strategy};
 pub use error::{ConfigError, nearest};
 pub use hosts::Host;
@@ -88,6 +90,8 @@ pub struct SourceConfig {
     pub postgres: Option<PostgresConfig>,
     /// Path of an SQLite database; relative ones are under the data folder.
     pub path: PathBuf,
+    /// How it is opened.
+    pub mode: SqliteMode,
     /// SQL that is run once when the database file is new.
     pub seed: Option<String>,
     /// A load or write slower than this is too slow.

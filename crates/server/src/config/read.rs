@@ -1,14 +1,13 @@
 //! The file as a whole and its sources.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use toml::de::DeTable;
 
 use super::error::ConfigError;
 use super::section::{File, Section};
 use super::variables::filled_in;
-use super::{Config, Host, PostgresConfig, SourceConfig, TOP, keyspace, words};
+use super::{Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, address, keyspace, words};
 use crate::keyspace::Pattern;
 
 const KEYS: [&str; 9] = [
@@ -109,10 +108,18 @@ fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, C
     section.needed("url")?;
     let url = section.read("url", |text| filled_in(text, outside.variable))?.unwrap_or_default();
     let postgres = postgres(section, &url, outside.variable)?;
-    let path = match postgres {
-        Some(_) => PathBuf::new(),
-        None => section.read("url", |_| sqlite_path(&url))?.unwrap_or_default(),
+    let (path, mode) = match postgres {
+        Some(_) => Default::default(),
+        None => section.read("url", |_| address::sqlite(&url))?.unwrap_or_default(),
     };
+    if let Some(key) = ["seed", "seed_file"].into_iter().find(|key| section.has(key))
+        && matches!(mode, SqliteMode::Read | SqliteMode::Write)
+    {
+        return Err(section.error(key, format!("{key} makes a new database, which the url's mode does not")));
+    }
+    if mode == SqliteMode::Memory && !section.has("seed") && !section.has("seed_file") {
+        return Err(section.error("url", "a database in memory begins empty: it needs seed or seed_file"));
+    }
     if section.has("seed") && section.has("seed_file") {
         return Err(section.error("seed_file", format!("{} has both seed and seed_file", section.title)));
     }
@@ -128,7 +135,7 @@ fn source(section: &Section<'_>, outside: Outside<'_>) -> Result<SourceConfig, C
         ms @ 100.. => Ok(ms),
         _ => Err(format!("\"{text}\" is too little; a feed is asked every 100ms how far it is")),
     })?;
-    Ok(SourceConfig { postgres, path, seed, timeout_ms: timeout_ms.unwrap_or(2000), behind_most_ms })
+    Ok(SourceConfig { postgres, path, mode, seed, timeout_ms: timeout_ms.unwrap_or(2000), behind_most_ms })
 }
 
 /// The keys that only a PostgreSQL source has; `None` when the url is of another kind.
@@ -147,10 +154,11 @@ fn postgres(
     if let Some(key) = ["seed", "seed_file"].into_iter().find(|key| section.has(key)) {
         return Err(section.error(key, format!("{key} is for SQLite; fill a PostgreSQL database with psql")));
     }
+    section.read("url", |_| address::postgres(url))?;
     let preset = PostgresConfig::new(url);
     let replicas = section.texts("replicas")?.into_iter().map(|text| {
         match filled_in(text.get_ref(), variable) {
-            Ok(url) if is_postgres(&url) => Ok(url),
+            Ok(url) if is_postgres(&url) => address::postgres(&url).map(|()| url),
             Ok(_) => Err("a replica is named such as \"postgres://user@host/database\"".to_string()),
             Err(wrong) => Err(wrong),
         }
@@ -181,16 +189,6 @@ fn slot_name(name: &str) -> Result<String, String> {
     match name.bytes().all(fits) && (1..64).contains(&name.len()) {
         true => Ok(name.into()),
         false => Err(format!("\"{name}\" may only have a-z, 0-9 and _, 1 to 63 of them")),
-    }
-}
-
-fn sqlite_path(url: &str) -> Result<PathBuf, String> {
-    match url.split_once("://") {
-        Some(("sqlite", "")) => Err("the file's name is missing, such as \"sqlite://posts.db\"".into()),
-        Some(("sqlite", path)) => Ok(PathBuf::from(path)),
-        _ => Err(format!(
-            "\"{url}\" is not a source; write it such as \"sqlite://posts.db\" or \"postgres://user@host/database\""
-        )),
     }
 }
 

@@ -326,7 +326,8 @@ async fn a_folder_is_of_one_node_and_a_node_without_one_says_so() {
     let config = || Config::parse(&database.config(NEVER)).expect("a valid configuration");
     let Err(refused) = Node::start(config(), database.path(), tasks.handle()) else { panic!("it started") };
     assert!(
-        refused.0.starts_with("another node (process") && refused.0.contains("give this one a folder of its own"),
+        refused.0.starts_with("another node (process")
+            && refused.0.contains("give this one a folder of its own"),
         "{refused}"
     );
     assert_eq!(world.get(1).await.as_deref(), Some("mine"));

@@ -57,7 +57,7 @@ fn refused_writes_are_listed_retried_and_dropped() {
     database.sql("ALTER TABLE posts DROP CONSTRAINT is_good");
     assert_eq!(writeback(&server, &["retry", "post:2"]), "retried 1\n");
     assert_eq!(json(&writeback(&server, &["retry", "--all", "--json"])), serde_json::json!({"retried": 1}));
-    assert_eq!(writeback(&server, &["flush"]), "flushed 2, refused 0, parked 0\n");
+    assert_eq!(writeback(&server, &["flush"]), "flushed 2, parked 0, refused 0\n");
     assert_eq!([2, 3, 4].map(|id| database.row(id)), [Some("bad".into()), None, Some("bad".into())]);
     assert_eq!(writeback(&server, &["list"]), "");
     let status = json(&writeback(&server, &["status", "--json"]));
@@ -117,7 +117,9 @@ fn a_second_node_on_a_data_folder_does_not_start() {
         command
     };
     let mut first = crate::support::Process::start(&mut serve(None));
-    crate::support::wait_for("the first node", || first.find_line(|line| line.starts_with("http").then_some(())));
+    crate::support::wait_for("the first node", || {
+        first.find_line(|line| line.starts_with("http").then_some(()))
+    });
     // The sample, a configuration without a source, and one whose source lies elsewhere: the folder is one node's.
     let elsewhere = "[source.main]\nurl = \"sqlite:///tmp/never-made.db\"";
     for config in [None, Some("max_memory = '8MB'"), Some(elsewhere)] {

@@ -6,6 +6,7 @@ use tokio_postgres::config::SslMode;
 
 use super::feed::wire;
 use super::tls::{Mode, Tls};
+use crate::config::decoded;
 use crate::source::SourceError;
 
 /// What is needed to connect.
@@ -78,28 +79,10 @@ fn split(url: &str) -> Result<(String, Mode), String> {
     Ok((format!("{address}{query}"), mode))
 }
 
-/// Percent-decoding.
-fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        let byte = match byte {
-            b'%' => {
-                let (digits, after) = rest.split_at_checked(2).ok_or_else(|| wrong_escape(text))?;
-                rest = after;
-                let digits = std::str::from_utf8(digits).map_err(|_| wrong_escape(text))?;
-                u8::from_str_radix(digits, 16).map_err(|_| wrong_escape(text))?
-            }
-            byte => *byte,
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong_escape(text))
-}
-
-fn wrong_escape(text: &str) -> String {
-    format!("\"{text}\" has a % that two hexadecimal digits do not follow, or is not UTF-8")
+/// Whether a url can be read, with what is wrong with it.
+pub fn check_url(url: &str) -> Result<(), String> {
+    let (url, _) = split(url)?;
+    url.parse::<tokio_postgres::Config>().map(drop).map_err(|error| told(&error))
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use std::time::Duration;
 use clearwell_engine::Version;
 use tokio::runtime::Handle;
 
+pub use database::check_url;
 pub use feed::setup::{Setup, setup};
 pub use text::parameters;
 

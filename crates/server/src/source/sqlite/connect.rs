@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 
 use super::convert::Fault;
+use crate::config::{SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
 
 /// How often a file is looked at that the system watches over: at twice the pace at which the feed may be asked to be heard of.
@@ -19,6 +20,7 @@ const QUIET_POLL: Duration = Duration::from_millis(50);
 pub struct Shared {
     pub name: Arc<str>,
     pub path: PathBuf,
+    pub mode: SqliteMode,
     pub timeout_ms: u64,
     pub poll: Duration,
     /// How often the file is looked at while the system tells of nobody who writes to it.
@@ -34,11 +36,23 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(name: &str, path: PathBuf, timeout_ms: u64, poll: Duration, watched: Vec<Watched>) -> Shared {
+    pub fn new(
+        name: &str,
+        config: &SourceConfig,
+        data: &Path,
+        poll: Duration,
+        watched: Vec<Watched>,
+    ) -> Shared {
+        let path = match config.mode {
+            // Shared by this process's connections to this very name.
+            SqliteMode::Memory => format!("file:/clearwell-{:016x}?vfs=memdb", fastrand::u64(..)).into(),
+            _ => data.join(&config.path),
+        };
         Shared {
             name: name.into(),
             path,
-            timeout_ms,
+            mode: config.mode,
+            timeout_ms: config.timeout_ms,
             poll,
             quiet_poll: poll.max(QUIET_POLL),
             watched,
@@ -47,6 +61,16 @@ impl Shared {
             complete_ms: AtomicU64::new(0),
             began: Instant::now(),
         }
+    }
+
+    /// Whether nothing may be written to it.
+    pub fn is_read_only(&self) -> bool {
+        self.mode == SqliteMode::Read
+    }
+
+    /// Whether there is a change log to read.
+    pub fn has_log(&self) -> bool {
+        !self.is_read_only() || !self.watched.is_empty()
     }
 
     /// Milliseconds since the source was opened.
@@ -81,7 +105,7 @@ const STEPS_PER_LOOK: i32 = 1000;
 
 /// Opens the file, which must exist.
 pub fn open(shared: &Arc<Shared>) -> Result<(Connection, Deadline), Fault> {
-    connect(shared, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    connect(shared, OpenFlags::empty())
 }
 
 fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadline), Fault> {
@@ -89,11 +113,24 @@ fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadli
         Fault::Broken(message) => Fault::Broken(format!("{}: {message}", shared.path.display())),
         other => other,
     };
-    let mut connection =
-        Connection::open_with_flags(&shared.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(named)?;
+    let access = match shared.mode {
+        SqliteMode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        SqliteMode::Create | SqliteMode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        SqliteMode::Memory => {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI
+        }
+    };
+    let flags = flags | access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&shared.path, flags).map_err(named)?;
     connection.busy_timeout(Duration::ZERO)?;
-    connection.pragma_update(None, "journal_mode", "wal").map_err(named)?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    match shared.mode {
+        SqliteMode::Create | SqliteMode::Write => {
+            connection.pragma_update(None, "journal_mode", "wal").map_err(named)?;
+            connection.pragma_update(None, "synchronous", "full")?;
+        }
+        SqliteMode::Memory => connection.pragma_update(None, "journal_mode", "memory").map_err(named)?,
+        SqliteMode::Read => connection.pragma_update(None, "query_only", true)?,
+    }
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     let deadline = Deadline(Arc::new(AtomicU64::new(u64::MAX)));
@@ -106,23 +143,41 @@ fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadli
     Ok((connection, deadline))
 }
 
-/// Makes the database when it is new and runs its seed, all of it or nothing. New is a database without any table.
-pub fn create(shared: &Arc<Shared>, seed: Option<&str>) -> Result<(), SourceError> {
+/// Whether the file is there, or can be made: in words why not. The data folder itself is made when it is missing.
+fn find(shared: &Shared, data: &Path, seed: Option<&str>) -> Result<(), String> {
+    let path = shared.path.display();
+    let folder = shared.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if shared.path.is_dir() {
+        return Err(format!("{path} is a folder, not a database"));
+    }
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        if folder != data || shared.mode != SqliteMode::Create {
+            return Err(format!("{path}: the folder {} does not exist", folder.display()));
+        }
+        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
+    match (shared.path.exists(), shared.mode, seed) {
+        (true, ..) | (_, SqliteMode::Create, Some(_)) => Ok(()),
+        (false, SqliteMode::Create, None) => {
+            Err(format!("{path} does not exist, and there is no seed to make it with"))
+        }
+        (false, ..) => Err(format!("{path} does not exist, and the url's mode does not make it")),
+    }
+}
+
+/// Makes the database when it is new and runs its seed, all of it or nothing. New is a database without any table. One in
+/// memory lives as long as a connection to it, such as the one that this answers.
+pub fn create(shared: &Arc<Shared>, data: &Path, seed: Option<&str>) -> Result<Connection, SourceError> {
     let told = |fault: Fault| fault.told(shared.timeout_ms);
-    if seed.is_none() && !shared.path.exists() {
-        let path = shared.path.display();
-        return Err(SourceError::Unreachable(format!(
-            "{path} does not exist, and there is no seed to make it with"
-        )));
+    if shared.mode != SqliteMode::Memory {
+        find(shared, data, seed).map_err(SourceError::Unreachable)?;
     }
-    if let Some(folder) = shared.path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| SourceError::Unreachable(format!("{}: {e}", folder.display())))?;
-    }
-    let (connection, _) = retried(shared, || {
-        connect(shared, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
-    })?;
-    let Some(seed) = seed else { return Ok(()) };
+    let flags = match shared.mode {
+        SqliteMode::Create => OpenFlags::SQLITE_OPEN_CREATE,
+        _ => OpenFlags::empty(),
+    };
+    let (connection, _) = retried(shared, || connect(shared, flags))?;
+    let Some(seed) = seed else { return Ok(connection) };
     retried(shared, || Ok(connection.execute_batch("BEGIN IMMEDIATE")?))?;
     let is_new = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')";
     let is_new: bool = connection.query_row(is_new, [], |row| row.get(0)).map_err(|e| told(e.into()))?;
@@ -134,7 +189,8 @@ pub fn create(shared: &Arc<Shared>, seed: Option<&str>) -> Result<(), SourceErro
         connection.execute_batch(seed).map_err(in_seed)?;
     }
     // Without it, dropping the connection takes back what the seed began.
-    connection.execute_batch("COMMIT").map_err(|e| told(e.into()))
+    connection.execute_batch("COMMIT").map_err(|e| told(e.into()))?;
+    Ok(connection)
 }
 
 /// Tries again while somebody holds a lock, as long as the source's timeout allows. For use when a node starts.
@@ -154,8 +210,12 @@ pub fn retried<T>(shared: &Shared, mut attempt: impl FnMut() -> Result<T, Fault>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity(u64, u64);
 
-/// The identity of the file that has this name now.
-pub fn identity(path: &Path) -> Result<Identity, Fault> {
+/// The identity of the file that has the source's name now.
+pub fn identity(shared: &Shared) -> Result<Identity, Fault> {
+    let path = &shared.path;
+    if shared.mode == SqliteMode::Memory {
+        return Ok(Identity(0, 0));
+    }
     match std::fs::metadata(path) {
         Ok(file) => Ok(Identity(file.dev(), file.ino())),
         Err(error) => Err(Fault::Broken(format!("{}: {error}", path.display()))),

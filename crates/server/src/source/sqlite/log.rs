@@ -47,6 +47,11 @@ impl Log {
         Ok(Log { last: end(connection)?, select, width, columns, tables })
     }
 
+    /// No log: of a file that is only read, and followed by no feed.
+    pub fn none() -> Log {
+        Log { last: 0, select: String::new(), width: 0, columns: HashMap::new(), tables: HashMap::new() }
+    }
+
     /// Reads what is behind `after`, unless it is more than `most`. Does not move [`Log::last`]: that is for when it was told.
     pub fn read(&mut self, connection: &Connection, after: i64, most: i64) -> Result<Read, Fault> {
         let end = end(connection)?;

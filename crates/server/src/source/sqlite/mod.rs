@@ -36,7 +36,7 @@ use self::reader::{Load, Queue};
 use self::session::Session;
 use self::writer::{Answer, Job, Pending, Writer};
 use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
-use crate::config::SourceConfig;
+use crate::config::{SourceConfig, SqliteMode};
 
 /// How many threads load.
 const READERS: usize = 2;
@@ -61,17 +61,18 @@ impl Sqlite {
         feed_poll_ms: u64,
     ) -> Result<Sqlite, SourceError> {
         let poll = Duration::from_millis(feed_poll_ms.max(1));
-        let shared = Shared::new(name, data.join(&config.path), config.timeout_ms, poll, watched);
-        Sqlite::begin(Arc::new(shared), config.seed.as_deref())
+        let shared = Shared::new(name, config, data, poll, watched);
+        Sqlite::begin(Arc::new(shared), data, config.seed.as_deref())
     }
 
-    fn begin(shared: Arc<Shared>, seed: Option<&str>) -> Result<Sqlite, SourceError> {
-        connect::create(&shared, seed)?;
+    fn begin(shared: Arc<Shared>, data: &Path, seed: Option<&str>) -> Result<Sqlite, SourceError> {
+        let made = connect::create(&shared, data, seed)?;
+        let anchor = (shared.mode == SqliteMode::Memory).then_some(made);
         let name = &*shared.name.clone();
         let session = connect::retried(&shared, || Session::open(&shared))?;
         let (jobs, taken) = channel();
         let jobs = Arc::new(jobs);
-        let writer = Writer::new(shared.clone(), taken, Arc::downgrade(&jobs), session);
+        let writer = Writer::new(shared.clone(), taken, Arc::downgrade(&jobs), session, anchor);
         thread("writer", name, move || writer.run())?;
         let loads = Arc::new(Queue::default());
         let source = Sqlite { shared, jobs, loads };

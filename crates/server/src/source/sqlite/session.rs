@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::connect::{self, Deadline, Identity, Shared};
 use super::convert::{Fault, bind, first_row};
 use super::log::{self, Log, MOST_AT_ONCE, Read};
-use super::triggers;
+use super::{setup, triggers};
 use crate::source::{Receipt, RowChange, Write};
 
 /// An open file with its change log.
@@ -25,12 +25,12 @@ pub struct Session {
 impl Session {
     /// Opens the file and makes its triggers; the feed begins at the log's present end.
     pub fn open(shared: &Arc<Shared>) -> Result<Session, Fault> {
-        let identity = connect::identity(&shared.path)?;
+        let identity = connect::identity(shared)?;
         let (connection, deadline) = connect::open(shared)?;
         let data_version = data_version(&connection)?;
         let log = installed(&connection, shared)?.1;
         let schema_version = triggers::schema_version(&connection)?;
-        if connect::identity(&shared.path)? != identity {
+        if connect::identity(shared)? != identity {
             return Err(Fault::Busy(format!("{} is being replaced", shared.path.display())));
         }
         let shared = shared.clone();
@@ -39,7 +39,7 @@ impl Session {
 
     /// Whether the path still leads to the file that is open.
     pub fn check_file(&self) -> Result<(), Fault> {
-        if connect::identity(&self.shared.path)? == self.identity {
+        if connect::identity(&self.shared)? == self.identity {
             return Ok(());
         }
         Err(Fault::Broken(format!("{} was replaced by another file", self.shared.path.display())))
@@ -47,6 +47,9 @@ impl Session {
 
     /// What others committed since the last call; `None` when nobody did.
     pub fn news(&mut self) -> Result<Option<Read>, Fault> {
+        if !self.shared.has_log() {
+            return Ok(None);
+        }
         let version = data_version(&self.connection)?;
         let is_new = version != self.data_version;
         // The schema can also have been changed by a write of our own, which data_version does not tell.
@@ -169,9 +172,16 @@ fn data_version(connection: &Connection) -> Result<i64, Fault> {
 }
 
 fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fault> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let done = triggers::install(connection, &shared.watched).and_then(|changed| {
-        let log = Log::at_end(connection, triggers::width(connection)?)?;
+    connection.execute_batch(if shared.is_read_only() { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
+    let install = || match shared.is_read_only() {
+        true => found(connection, shared),
+        false => triggers::install(connection, &shared.watched).map(|done| !done.is_empty()),
+    };
+    let done = install().and_then(|changed| {
+        let log = match shared.has_log() {
+            true => Log::at_end(connection, triggers::width(connection)?)?,
+            false => Log::none(),
+        };
         connection.execute_batch("COMMIT")?;
         Ok((changed, log))
     });
@@ -179,4 +189,15 @@ fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fa
         connection.execute_batch("ROLLBACK")?;
     }
     done
+}
+
+/// Whether somebody else has made what the feed needs. Nothing tells whether it was there all the time.
+fn found(connection: &Connection, shared: &Shared) -> Result<bool, Fault> {
+    if shared.has_log() && !setup::lacking(connection, &shared.watched)?.is_empty() {
+        let path = shared.path.display();
+        return Err(Fault::Refused(format!(
+            "{path} lacks triggers that record its changes, and mode=ro does not make them: run what `clearwell feed init` prints"
+        )));
+    }
+    Ok(true)
 }

@@ -1,6 +1,5 @@
 //! What a database needs so that its commits can be followed, for `clearwell feed init`. A node that starts does it as well.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::connect::{self, Shared};
 use super::convert::Fault;
 use super::triggers;
-use crate::config::SourceConfig;
+use crate::config::{SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
 
 /// The SQL that the database of a source lacks. With `run` it has it afterwards, and a database that is not there is made
@@ -25,41 +24,62 @@ pub fn setup(
     watched: Vec<Watched>,
     run: bool,
 ) -> Result<Vec<String>, SourceError> {
-    let path = data.join(&config.path);
-    let shared = Arc::new(Shared::new(name, path, config.timeout_ms, Duration::from_millis(1), watched));
-    if run {
-        connect::create(&shared, config.seed.as_deref())?;
-    } else if !shared.path.exists() {
-        let path = shared.path.display();
-        return Err(SourceError::Unreachable(format!(
-            "{path} does not exist; --run makes it by its seed, and so does the first start of a node"
-        )));
+    let shared = Arc::new(Shared::new(name, config, data, Duration::from_millis(1), watched));
+    match config.mode {
+        // It begins with the node, which makes them.
+        SqliteMode::Memory => return Ok(Vec::new()),
+        SqliteMode::Read if run => {
+            return Err(SourceError::Refused(
+                "mode=ro does not allow --run: run what is printed without it, with sqlite3".into(),
+            ));
+        }
+        _ if run => drop(connect::create(&shared, data, config.seed.as_deref())?),
+        _ if !shared.path.exists() => {
+            let path = shared.path.display();
+            let hint = match config.mode {
+                SqliteMode::Create => "; --run makes it by its seed, and so does the first start of a node",
+                _ => ", and the url's mode does not make it",
+            };
+            return Err(SourceError::Unreachable(format!("{path} does not exist{hint}")));
+        }
+        _ => {}
     }
     missing(&shared, run).map_err(|fault| fault.told(shared.timeout_ms))
 }
 
 fn missing(shared: &Shared, run: bool) -> Result<Vec<String>, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&shared.path, flags)?;
+    let access = if run { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let connection = Connection::open_with_flags(&shared.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_millis(shared.timeout_ms))?;
+    if !run {
+        return lacking(&connection, &shared.watched);
+    }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let before = schema(&connection)?;
-    triggers::install(&connection, &shared.watched)?;
-    let after = schema(&connection)?;
-    connection.execute_batch(if run { "COMMIT" } else { "ROLLBACK" })?;
-    let is_new = |(name, (_, sql)): (&String, &(String, String))| {
-        before.get(name).is_none_or(|(_, known)| known != sql)
-    };
-    let mut lacking: Vec<_> = after.iter().filter(|entry| is_new(*entry)).map(|(_, entry)| entry).collect();
-    // Tables come before the triggers that write into them.
-    lacking.sort();
-    Ok(lacking.into_iter().map(|(_, sql)| sql.clone()).collect())
+    let done = triggers::install(&connection, &shared.watched)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(done)
 }
 
-/// Kind and text of what is ours, by name.
-fn schema(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String)>> {
-    let ours = "SELECT name, type, sql FROM sqlite_schema WHERE name LIKE 'clearwell%' AND sql IS NOT NULL";
-    let mut statement = connection.prepare(ours)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-    rows.collect()
+/// The statements that a database lacks, found in a copy of its schema: nothing of it is locked or changed.
+pub fn lacking(connection: &Connection, watched: &[Watched]) -> Result<Vec<String>, Fault> {
+    let copy = Connection::open_in_memory()?;
+    let tables_first =
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
+         ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, rowid";
+    let mut schema = connection.prepare(tables_first)?;
+    let mut rows = schema.query([])?;
+    while let Some(row) = rows.next()? {
+        // What needs a module or a function of its program is none that a feed can name.
+        let _made = copy.execute_batch(&row.get::<_, String>(0)?);
+    }
+    let is_recorded = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clearwell_feeds')";
+    if connection.query_row(is_recorded, [], |row| row.get(0))? {
+        let mut recorded = connection.prepare("SELECT tbl, columns FROM clearwell_feeds")?;
+        let mut rows = recorded.query([])?;
+        while let Some(row) = rows.next()? {
+            let (table, columns): (String, String) = (row.get(0)?, row.get(1)?);
+            copy.execute("INSERT INTO clearwell_feeds VALUES (?1, ?2)", [table, columns])?;
+        }
+    }
+    triggers::install(&copy, watched)
 }

@@ -11,26 +11,46 @@ use super::convert::Fault;
 use crate::config::nearest;
 use crate::source::Watched;
 
-/// Makes or mends what the feed needs, within the transaction that the caller has begun. Answers whether anything had
-/// to be changed: if so, changes since the last reading may be missing from the log.
-pub fn install(connection: &Connection, watched: &[Watched]) -> Result<bool, Fault> {
-    let before = connection.total_changes();
-    let schema_before = schema_version(connection)?;
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS clearwell_changes
-           (id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT, op TEXT NOT NULL, columns TEXT);
-         CREATE TABLE IF NOT EXISTS clearwell_feeds (tbl TEXT PRIMARY KEY, columns TEXT NOT NULL);",
-    )?;
+/// Makes or mends what the feed needs, within the transaction that the caller has begun. Answers the statements that had
+/// to be run: if there are any, changes since the last reading may be missing from the log.
+pub fn install(connection: &Connection, watched: &[Watched]) -> Result<Vec<String>, Fault> {
+    let mut run = Run { connection, done: Vec::new() };
+    for (name, columns) in [
+        (
+            "clearwell_changes",
+            "id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT, op TEXT NOT NULL, columns TEXT",
+        ),
+        ("clearwell_feeds", "tbl TEXT PRIMARY KEY, columns TEXT NOT NULL"),
+    ] {
+        let found = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
+        if !connection.query_row(found, [name], |row| row.get(0))? {
+            run.run(format!("CREATE TABLE {name} ({columns})"))?;
+        }
+    }
     for watched in watched {
         let table = table(connection, &watched.table)?;
         let columns = columns(connection, &table, watched)?;
-        widen(connection, columns.len())?;
-        record(connection, &table, &columns)?;
+        widen(&mut run, columns.len())?;
+        record(&mut run, &table, &columns)?;
         for (name, sql) in Writer::new(connection, &table, &columns)?.triggers() {
-            put_trigger(connection, &name, &sql)?;
+            put_trigger(&mut run, &name, &sql)?;
         }
     }
-    Ok(schema_version(connection)? != schema_before || connection.total_changes() != before)
+    Ok(run.done)
+}
+
+/// Runs statements and remembers them.
+struct Run<'c> {
+    connection: &'c Connection,
+    done: Vec<String>,
+}
+
+impl Run<'_> {
+    fn run(&mut self, sql: String) -> Result<(), Fault> {
+        self.connection.execute_batch(&sql)?;
+        self.done.push(sql);
+        Ok(())
+    }
 }
 
 /// Grows with every change of the database's tables and triggers.
@@ -87,11 +107,10 @@ fn table(connection: &Connection, table: &str) -> Result<String, Fault> {
 }
 
 /// Gives the log room for this many columns: `o0` and so on for the old values, `n0` and so on for the new.
-fn widen(connection: &Connection, columns: usize) -> Result<(), Fault> {
-    for place in width(connection)?..columns {
-        connection.execute_batch(&format!(
-            "ALTER TABLE clearwell_changes ADD COLUMN o{place}; ALTER TABLE clearwell_changes ADD COLUMN n{place};"
-        ))?;
+fn widen(run: &mut Run<'_>, columns: usize) -> Result<(), Fault> {
+    for place in width(run.connection)?..columns {
+        run.run(format!("ALTER TABLE clearwell_changes ADD COLUMN o{place}"))?;
+        run.run(format!("ALTER TABLE clearwell_changes ADD COLUMN n{place}"))?;
     }
     Ok(())
 }
@@ -103,23 +122,26 @@ pub fn width(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(count as usize)
 }
 
-fn record(connection: &Connection, table: &str, columns: &[String]) -> Result<(), Fault> {
-    connection.execute(
-        "INSERT INTO clearwell_feeds VALUES (?1, ?2)
-         ON CONFLICT (tbl) DO UPDATE SET columns = excluded.columns WHERE columns <> excluded.columns",
-        [table, &json(columns)],
-    )?;
-    Ok(())
+fn record(run: &mut Run<'_>, table: &str, columns: &[String]) -> Result<(), Fault> {
+    let json = json(columns);
+    let found = "SELECT columns FROM clearwell_feeds WHERE tbl = ?1";
+    let found: Option<String> = run.connection.query_row(found, [table], |row| row.get(0)).optional()?;
+    if found.as_deref() == Some(&json) {
+        return Ok(());
+    }
+    run.run(format!("INSERT OR REPLACE INTO clearwell_feeds VALUES ({}, {})", literal(table), literal(&json)))
 }
 
-fn put_trigger(connection: &Connection, name: &str, sql: &str) -> Result<(), Fault> {
+fn put_trigger(run: &mut Run<'_>, name: &str, sql: &str) -> Result<(), Fault> {
     let found = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1";
-    let found: Option<String> = connection.query_row(found, [name], |row| row.get(0)).optional()?;
-    if found.as_deref() != Some(sql) {
-        connection.execute_batch(&format!("DROP TRIGGER IF EXISTS {};", quote(name)))?;
-        connection.execute_batch(sql)?;
+    let found: Option<String> = run.connection.query_row(found, [name], |row| row.get(0)).optional()?;
+    if found.as_deref() == Some(sql) {
+        return Ok(());
     }
-    Ok(())
+    if found.is_some() {
+        run.run(format!("DROP TRIGGER {}", quote(name)))?;
+    }
+    run.run(sql.to_owned())
 }
 
 fn json(columns: &[String]) -> String {

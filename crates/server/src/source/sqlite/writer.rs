@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use clearwell_engine::Version;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
@@ -53,6 +54,8 @@ pub struct Writer {
     pub pending: VecDeque<Pending>,
     barriers: Vec<(Answer<Version>, u64)>,
     pruned: i64,
+    /// A database in memory lives as long as a connection to it.
+    _anchor: Option<Connection>,
     /// While nothing is open: when to try again, and why it failed last.
     reopen: (u64, String),
 }
@@ -73,6 +76,7 @@ impl Writer {
         jobs: Receiver<Job>,
         bell: Weak<Sender<Job>>,
         session: Session,
+        anchor: Option<Connection>,
     ) -> Writer {
         let mut writer = Writer {
             shared,
@@ -85,6 +89,7 @@ impl Writer {
             session: Some(session),
             pending: VecDeque::new(),
             barriers: Vec::new(),
+            _anchor: anchor,
             reopen: (0, String::new()),
         };
         writer.watch_file();
@@ -284,7 +289,7 @@ impl Writer {
 
     fn prune(&mut self) {
         let Some(session) = &self.session else { return };
-        if session.log.last - TAIL < self.pruned + TAIL / 10 {
+        if self.shared.is_read_only() || session.log.last - TAIL < self.pruned + TAIL / 10 {
             return;
         }
         match log::prune(&session.connection, session.log.last) {
