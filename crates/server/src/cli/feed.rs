@@ -41,7 +41,8 @@ struct InitArgs {
 /// In words: why a database could not be looked at.
 pub fn run(args: &FeedArgs) -> Result<ExitCode, String> {
     let Command::Init(init) = &args.command;
-    let (config, origin) = super::serve::configuration(init.config.as_deref())?;
+    let (config, origin) =
+        super::serve::configuration(init.config.as_deref()).map_err(|error| error.to_string())?;
     let feeds = FeedRules::build(&config).map_err(|error| format!("{origin}: {error}"))?;
     let mut ready = true;
     for (name, source) in &config.sources {

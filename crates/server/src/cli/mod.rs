@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod check;
 mod feed;
 mod invalidate;
 mod replay;

@@ -9,18 +9,23 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::data::DataFolder;
-use crate::keyspace::FeedRules;
 use crate::running::Running;
 use crate::tasks::Tasks;
 
 /// Serves a node: RESP and HTTP, with the sources that the configuration names.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
-    /// Check the configuration and exit
+    /// Check the configuration and exit: with 1 when it has a mistake
     #[arg(long)]
     pub check: bool,
+    /// With --check: ask the databases as well, without changing them
+    #[arg(long, requires = "check")]
+    pub connect: bool,
+    /// With --check: print JSON
+    #[arg(long, requires = "check")]
+    pub json: bool,
     /// The configuration; without one, ./clearwell.toml if it is there, else a small sample
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -54,11 +59,12 @@ fn yes_or_no(word: &str) -> Result<bool, String> {
 /// # Errors
 /// In words: why it does not serve.
 pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
-    let (mut config, origin) = configuration(args.config.as_deref())?;
-    config.protected_mode = args.protected_mode.unwrap_or(config.protected_mode);
     if args.check {
-        return check(&config, &origin);
+        let connect = args.connect.then_some(&*args.data);
+        return super::check::run(args.config.as_deref(), connect, args.json);
     }
+    let (mut config, origin) = configuration(args.config.as_deref()).map_err(|error| error.to_string())?;
+    config.protected_mode = args.protected_mode.unwrap_or(config.protected_mode);
     log_to_stderr();
     let resp = bind("--resp", &args.resp)?;
     let http = bind("--http", &args.http)?;
@@ -76,25 +82,12 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
 }
 
 /// The configuration and a word for where it came from.
-pub(super) fn configuration(file: Option<&Path>) -> Result<(Config, String), String> {
+pub(super) fn configuration(file: Option<&Path>) -> Result<(Config, String), ConfigError> {
     let default = Path::new("clearwell.toml");
     match file.or_else(|| default.exists().then_some(default)) {
-        Some(path) => {
-            let config = Config::load(path).map_err(|error| error.to_string())?;
-            Ok((config, path.display().to_string()))
-        }
+        Some(path) => Ok((Config::load(path)?, path.display().to_string())),
         None => Ok((Config::default_sample(), "built-in sample".to_owned())),
     }
-}
-
-/// All that can be checked without opening a database: names, types, patterns, templates, statements' parameters.
-fn check(config: &Config, origin: &str) -> Result<ExitCode, String> {
-    FeedRules::build(config).map_err(|error| format!("{origin}: {error}"))?;
-    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let (sources, keyspaces) =
-        (counted(config.sources.len(), "source"), counted(config.keyspaces.len(), "keyspace"));
-    println!("{origin}: {sources}, {keyspaces}, no mistakes");
-    Ok(ExitCode::SUCCESS)
 }
 
 fn bind(option: &str, address: &str) -> Result<TcpListener, String> {

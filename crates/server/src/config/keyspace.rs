@@ -8,11 +8,14 @@ use toml::Spanned;
 
 use super::error::{ConfigError, nearest};
 use super::section::Section;
-use super::{FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unverified, words};
+use super::{
+    FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unfollowed, Unverified,
+    words,
+};
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "pattern",
     "source",
     "load",
@@ -33,8 +36,12 @@ pub const KEYS: [&str; 21] = [
     "flush_batch",
     "flush_most",
     "unverified",
+    "unfollowed",
     "feed",
 ];
+
+/// The keys of a feed.
+pub const FEED: [&str; 4] = ["table", "keys", "tags", "events"];
 
 /// Reads a keyspace and checks what can be checked without its database.
 pub fn read(
@@ -49,6 +56,7 @@ pub fn read(
     let flush = flush(section, store.is_some())?;
     let names = Names { section, pattern, columns: load.is_some() };
     Ok(KeyspaceConfig {
+        line: section.error("pattern", "").line.unwrap_or(1),
         pattern: section.needed("pattern")?.into(),
         load,
         store,
@@ -66,6 +74,7 @@ pub fn read(
         priority: section.byte("priority")?.unwrap_or(0),
         flush,
         unverified: unverified(section, source.is_some())?,
+        unfollowed: unfollowed(section, source.is_some())?,
         feeds: feeds(section, source.is_some())?,
         source,
     })
@@ -96,6 +105,14 @@ fn unverified(section: &Section<'_>, has_source: bool) -> Result<Unverified, Con
     let given = section.read("unverified", words::unverified)?;
     if given.is_some() && !has_source {
         return Err(section.error("unverified", "unverified needs a source in the same [[keyspace]]"));
+    }
+    Ok(given.unwrap_or_default())
+}
+
+fn unfollowed(section: &Section<'_>, has_source: bool) -> Result<Unfollowed, ConfigError> {
+    let given = section.read("unfollowed", words::unfollowed)?;
+    if given.is_some() && !has_source {
+        return Err(section.error("unfollowed", "unfollowed needs a source in the same [[keyspace]]"));
     }
     Ok(given.unwrap_or_default())
 }
@@ -255,8 +272,7 @@ fn feed(
     table: &toml::de::DeTable<'_>,
     span: Range<usize>,
 ) -> Result<FeedConfig, ConfigError> {
-    let known = ["table", "keys", "tags", "events"];
-    let feed = Section::new(section.file, "[[keyspace.feed]]", table, span, &known)?;
+    let feed = Section::new(section.file, "[[keyspace.feed]]", table, span, &FEED)?;
     let table = feed.needed("table")?;
     if table.to_ascii_lowercase().starts_with("clearwell_") {
         return Err(feed.error("table", "tables that begin with clearwell_ are the node's own"));

@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod followed;
 mod hosts;
 mod keyspace;
 mod read;
@@ -19,7 +20,7 @@ pub use address::{SqliteMode, decoded};
 pub use clearwell_protocol::options::{Level, Strategy};
 pub use error::{ConfigError, nearest};
 pub use hosts::Host;
-pub use unverified::Unverified;
+pub use unverified::{Unfollowed, Unverified};
 
 /// What messages call the keys before the first table.
 const TOP: &str = "the top level";
@@ -45,6 +46,8 @@ pub struct Config {
     pub sources: BTreeMap<String, SourceConfig>,
     /// Keyspaces in the order of the file: the first that matches a key is its keyspace.
     pub keyspaces: Vec<KeyspaceConfig>,
+    /// What is allowed and can hardly be meant, in the order of the file.
+    pub warnings: Vec<ConfigError>,
 }
 
 impl Config {
@@ -139,6 +142,8 @@ impl PostgresConfig {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct KeyspaceConfig {
+    /// Its line in the file.
+    pub line: usize,
     pub pattern: String,
     pub source: Option<String>,
     pub load: Option<String>,
@@ -157,6 +162,7 @@ pub struct KeyspaceConfig {
     pub priority: u8,
     pub flush: FlushConfig,
     pub unverified: Unverified,
+    pub unfollowed: Unfollowed,
     pub feeds: Vec<FeedConfig>,
 }
 

@@ -7,7 +7,9 @@ use toml::de::DeTable;
 use super::error::ConfigError;
 use super::section::{File, Section};
 use super::variables::filled_in;
-use super::{Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, address, keyspace, words};
+use super::{
+    Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, address, followed, keyspace, words,
+};
 use crate::keyspace::Pattern;
 
 const KEYS: [&str; 9] = [
@@ -36,6 +38,7 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
     let table = DeTable::parse(file.text).map_err(|e| file.error(e.span().unwrap_or(0..0), e.message()))?;
     let top = Section::new(file, TOP, table.get_ref(), 0..0, &KEYS)?;
     let sources = sources(&top, outside)?;
+    let keyspaces = keyspaces(&top, &sources)?;
     Ok(Config {
         max_memory: top.read("max_memory", memory)?.unwrap_or(256_000_000),
         late_fill_window_ms: top.read("late_fill_window", words::duration)?.unwrap_or(10_000),
@@ -44,7 +47,8 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
         password: top.read("password", |text| filled_in(text, outside.variable).and_then(not_empty))?,
         hosts: hosts(&top)?,
         protected_mode: top.flag("protected_mode")?.unwrap_or(true),
-        keyspaces: keyspaces(&top, &sources)?,
+        warnings: followed::check(&top, &keyspaces)?,
+        keyspaces,
         sources,
     })
 }

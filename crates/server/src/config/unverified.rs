@@ -14,6 +14,19 @@ pub enum Unverified {
     Refuse,
 }
 
+/// What is to happen when nothing tells of all changes to what a keyspace loads: its entries are then as old as their TTL
+/// allows, below the levels `bounded` and `strong`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unfollowed {
+    /// It is told, at the check, at the start and in answers.
+    #[default]
+    Warn,
+    /// It is meant. Answers say it all the same.
+    Meant,
+    /// The node does not start.
+    Refuse,
+}
+
 impl fmt::Display for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

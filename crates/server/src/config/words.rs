@@ -1,7 +1,7 @@
 //! The small languages of values: durations, sizes, shares, levels, strategies.
 
 use super::error::nearest;
-use super::{Level, Strategy, Unverified};
+use super::{Level, Strategy, Unfollowed, Unverified};
 
 /// Milliseconds of `10ms`, `2s`, `1.5m`, `1h`, `1d`.
 pub fn duration(text: &str) -> Result<u64, String> {
@@ -87,6 +87,16 @@ pub fn unverified(text: &str) -> Result<Unverified, String> {
             return Err(format!("unknown policy \"{text}\"{}", nearest(text, &known)));
         }
     })
+}
+
+/// What is to happen when a keyspace is not followed, such as `ok`.
+pub fn unfollowed(text: &str) -> Result<Unfollowed, String> {
+    match text {
+        "warn" => Ok(Unfollowed::Warn),
+        "ok" => Ok(Unfollowed::Meant),
+        "refuse" => Ok(Unfollowed::Refuse),
+        _ => Err(format!("\"{text}\" is no answer{}", nearest(text, &["ok", "warn", "refuse"]))),
+    }
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

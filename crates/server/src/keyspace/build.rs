@@ -7,12 +7,14 @@ use std::sync::Arc;
 use super::{
     Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template, VALUE,
 };
-use crate::config::{Config, KeyspaceConfig, nearest};
+use crate::config::{Config, KeyspaceConfig, Unfollowed, nearest};
 use crate::source::{Shape, Source, Statement, Verification};
 
 /// Why a keyspace does not fit its source. Prints the keyspace's pattern first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildError {
+    /// Its line in the configuration.
+    pub line: usize,
     /// The keyspace's pattern.
     pub keyspace: String,
     /// What is wrong.
@@ -36,15 +38,31 @@ impl Keyspaces {
     ) -> Result<Keyspaces, BuildError> {
         let verifications: BTreeMap<String, Arc<Verification>> =
             sources.keys().map(|name| (name.clone(), Arc::default())).collect();
-        let build = |keyspace: &KeyspaceConfig| {
-            let told = |message| BuildError { keyspace: keyspace.pattern.clone(), message };
-            let feeds = FeedRules::build(config).map_err(told)?;
-            let builder = Builder { config: keyspace, feeds: &feeds, verifications: &verifications };
-            builder.keyspace(sources).map(Arc::new).map_err(told)
-        };
-        let all = config.keyspaces.iter().map(build).collect::<Result<_, _>>()?;
+        let all = each(config, sources, &verifications).into_iter().collect::<Result<_, _>>()?;
         Ok(Keyspaces::new(all, verifications))
     }
+
+    /// Compiles each keyspace by itself, for a check that tells of all mistakes.
+    pub fn build_each(
+        config: &Config,
+        sources: &BTreeMap<String, Arc<dyn Source>>,
+    ) -> Vec<Result<Arc<Keyspace>, BuildError>> {
+        each(config, sources, &BTreeMap::new())
+    }
+}
+
+fn each(
+    config: &Config,
+    sources: &BTreeMap<String, Arc<dyn Source>>,
+    verifications: &BTreeMap<String, Arc<Verification>>,
+) -> Vec<Result<Arc<Keyspace>, BuildError>> {
+    let build = |keyspace: &KeyspaceConfig| {
+        let told = |message| BuildError { line: keyspace.line, keyspace: keyspace.pattern.clone(), message };
+        let feeds = FeedRules::build(config).map_err(told)?;
+        let builder = Builder { config: keyspace, feeds: &feeds, verifications };
+        builder.keyspace(sources).map(Arc::new).map_err(told)
+    };
+    config.keyspaces.iter().map(build).collect()
 }
 
 struct Builder<'c> {
@@ -77,6 +95,7 @@ impl Builder<'_> {
             priority: config.priority,
             flush: config.flush.clone(),
             unverified: config.unverified,
+            unfollowed: config.unfollowed,
             pattern: Pattern::parse(&config.pattern)?,
             tags: all(&config.tags, Template::parse)?,
             depends_on: all(&config.depends_on, Template::parse)?,
@@ -110,24 +129,15 @@ impl Builder<'_> {
         };
         let store = change("store", &self.config.store)?;
         let delete = change("delete", &self.config.delete)?;
-        let standing = Standing::new(self.feeds, name, self.reach(), shape.as_ref());
+        let standing = Standing::new(self.feeds, name, Reach::of(self.config), shape.as_ref());
+        if let (Some(why), Unfollowed::Refuse) = (standing.unfollowed(), self.config.unfollowed) {
+            return Err(format!("it is not followed, and unfollowed = \"refuse\": {why}"));
+        }
         let verification = self.verifications.get(name).cloned().unwrap_or_default();
         let source = source.clone();
         let backing =
             Backing { source, source_name: name.into(), load, store, delete, standing, verification };
         Ok((backing, shape))
-    }
-
-    /// How feeds can reach this keyspace's entries.
-    fn reach(&self) -> Reach {
-        let shapes_of = |texts: &[String]| -> Vec<Vec<u8>> {
-            texts.iter().filter_map(|text| Some(Template::parse(text).ok()?.shape())).collect()
-        };
-        Reach {
-            key: Pattern::parse(&self.config.pattern).map(|pattern| pattern.shape()).unwrap_or_default(),
-            tags: shapes_of(&self.config.tags),
-            dependencies: shapes_of(&self.config.depends_on),
-        }
     }
 }
 

@@ -53,6 +53,15 @@ impl EventTemplate {
         &self.name
     }
 
+    /// Whether an event that is made by `told` can be one that an entry with this pattern depends on. Values are compared
+    /// without what fills their slots.
+    pub fn is_met_by(&self, told: &EventTemplate) -> bool {
+        let has = |(name, value): &(Box<str>, Template)| {
+            told.attributes.iter().any(|(other, given)| other == name && given.shape() == value.shape())
+        };
+        self.name == told.name && self.attributes.iter().all(has)
+    }
+
     /// The event that a row makes. `None` when a slot is NULL or its value is not text.
     pub fn event<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Event> {
         Event::new(&self.name, self.attributes(value)?).ok()

@@ -71,7 +71,7 @@ impl FeedRules {
         Some(Shapes {
             keys: rules.keys.iter().map(Template::shape).collect(),
             tags: rules.tags.iter().map(Template::shape).collect(),
-            has_events: !rules.events.is_empty(),
+            events: rules.events.clone(),
         })
     }
 }
@@ -80,7 +80,7 @@ impl FeedRules {
 pub(crate) struct Shapes {
     pub keys: Vec<Vec<u8>>,
     pub tags: Vec<Vec<u8>>,
-    pub has_events: bool,
+    pub events: Vec<EventTemplate>,
 }
 
 impl Rules {

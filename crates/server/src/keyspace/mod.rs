@@ -3,6 +3,8 @@
 mod build;
 mod event;
 mod feed;
+mod following;
+pub mod meet;
 mod pattern;
 mod sql;
 mod standing;
@@ -19,12 +21,13 @@ use clearwell_engine::{EventPattern, Scope};
 pub use build::BuildError;
 pub use event::EventTemplate;
 pub use feed::FeedRules;
+pub use following::Reach;
 pub use pattern::Pattern;
 pub use sql::parameters;
-pub use standing::{Reach, Standing};
+pub use standing::Standing;
 pub use template::Template;
 
-use crate::config::{FlushConfig, Level, Strategy, Unverified};
+use crate::config::{FlushConfig, Level, Strategy, Unfollowed, Unverified};
 use crate::source::{Cell, Param, Row, Source, Statement, Verification};
 
 /// The name of the parameter that `store` is given the value by.
@@ -109,6 +112,8 @@ pub struct Keyspace {
     pub flush: FlushConfig,
     /// How it is read while the feed is not complete.
     pub unverified: Unverified,
+    /// What is to be said when it is not followed.
+    pub unfollowed: Unfollowed,
     pattern: Pattern,
     tags: Vec<Template>,
     depends_on: Vec<Template>,
@@ -168,6 +173,12 @@ impl Keyspace {
     /// The scope of all of its keys.
     pub fn scope(&self) -> Scope {
         wide::keys(&self.pattern.shape())
+    }
+
+    /// Why its entries are not followed although that is not said to be meant.
+    pub fn neglected(&self) -> Option<Arc<str>> {
+        let backing = self.backing.as_ref().filter(|_| self.unfollowed != Unfollowed::Meant)?;
+        backing.standing.unfollowed()
     }
 
     /// A key of it, to show to people.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Captures;
+use super::meet::{Class, Step, literal};
 use crate::source::Cell;
 
 /// A compiled pattern such as `post:{id:int}` or `user:{name}:profile`.
@@ -92,6 +93,16 @@ impl Pattern {
             shape.extend_from_slice(&capture.until);
         }
         shape
+    }
+
+    /// The texts that match, roughly: captures do not have to be as short as they are.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = literal(&self.prefix).collect();
+        for capture in &self.captures {
+            steps.extend(capture.kind.steps());
+            steps.extend(literal(&capture.until));
+        }
+        steps
     }
 
     /// A key that matches, to show to people.
@@ -187,6 +198,20 @@ impl Kind {
             Kind::Int => integer(bytes).is_some(),
             Kind::Str => true,
             Kind::Uuid => is_uuid(bytes),
+        }
+    }
+
+    fn steps(self) -> Vec<Step> {
+        match self {
+            Kind::Int => vec![Step::One(Class::Sign), Step::Many(Class::Digit)],
+            Kind::Str => vec![Step::One(Class::Any), Step::Many(Class::Any)],
+            Kind::Uuid => {
+                let digit = |place: usize| match place {
+                    8 | 13 | 18 | 23 => Class::Byte(b'-'),
+                    _ => Class::Hex,
+                };
+                (0..36).map(|place| Step::One(digit(place))).collect()
+            }
         }
     }
 

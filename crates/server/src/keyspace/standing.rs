@@ -6,18 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::FeedRules;
+use super::following::{Reach, unfollowed};
 use crate::source::Shape;
-
-/// The names by which a feed can reach a keyspace's entries, without what fills their slots.
-#[derive(Debug, Default)]
-pub struct Reach {
-    /// Of its keys.
-    pub key: Vec<u8>,
-    /// Of its tags.
-    pub tags: Vec<Vec<u8>>,
-    /// Of what it depends on.
-    pub dependencies: Vec<Vec<u8>>,
-}
 
 /// How a load stands to the feeds of its source.
 #[derive(Debug, Default)]
@@ -26,6 +16,8 @@ pub struct Standing {
     fed: AtomicBool,
     /// Tables that it reads; `None`: the source cannot tell.
     reads: Mutex<Option<Arc<[Arc<str>]>>>,
+    /// What no feed tells of, in words.
+    unfollowed: Mutex<Option<Arc<str>>>,
     reach: Reach,
 }
 
@@ -39,14 +31,15 @@ impl Standing {
 
     /// The source describes the load anew.
     pub fn renew(&self, feeds: &FeedRules, source: &str, shape: Option<&Shape>) {
-        let followed = shape.is_some_and(|shape| self.is_followed(feeds, source, shape));
+        let unfollowed = unfollowed(&self.reach, feeds, source, shape);
         // Where the source cannot tell what is read, any feed of it may be one that this load relies on.
         let fed = match shape {
             Some(shape) => shape.reads.iter().any(|table| feeds.shapes(source, table).is_some()),
             None => !feeds.watched(source).is_empty(),
         };
         *self.reads.lock() = shape.map(|shape| shape.reads.as_slice().into());
-        self.followed.store(followed, Ordering::Release);
+        self.followed.store(unfollowed.is_none(), Ordering::Release);
+        *self.unfollowed.lock() = unfollowed.map(Arc::from);
         self.fed.store(fed, Ordering::Release);
     }
 
@@ -54,6 +47,11 @@ impl Standing {
     #[inline]
     pub fn followed(&self) -> bool {
         self.followed.load(Ordering::Acquire)
+    }
+
+    /// What no feed tells of, in words; `None` where it is followed.
+    pub fn unfollowed(&self) -> Option<Arc<str>> {
+        self.unfollowed.lock().clone()
     }
 
     /// Whether a feed tells of changes to anything that the load reads.
@@ -67,18 +65,6 @@ impl Standing {
         let reads = self.reads.lock();
         reads.as_ref().is_none_or(|reads| {
             reads.iter().any(|read| tables.iter().any(|table| table.eq_ignore_ascii_case(read)))
-        })
-    }
-
-    /// Whether every table that the load reads has a feed that reaches these entries: by their key, by a tag of theirs, or by
-    /// a name that they depend on.
-    fn is_followed(&self, feeds: &FeedRules, source: &str, shape: &Shape) -> bool {
-        let Reach { key, tags, dependencies } = &self.reach;
-        shape.reads.iter().all(|table| {
-            feeds.shapes(source, table).is_some_and(|feed| {
-                feed.keys.iter().any(|name| name == key || dependencies.contains(name))
-                    || feed.tags.iter().any(|name| tags.contains(name) || dependencies.contains(name))
-            })
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::meet::{Class, Step, literal};
 use super::pattern::Piece;
 use crate::source::Cell;
 
@@ -55,6 +56,24 @@ impl Template {
             })
             .copied()
             .collect()
+    }
+
+    /// The template with `{}` for each slot, to be compared by people's eyes.
+    pub fn bare(&self) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => String::from_utf8_lossy(text),
+            Part::Slot(_) => "{}".into(),
+        });
+        parts.collect()
+    }
+
+    /// The texts that it can make.
+    pub fn steps(&self) -> Vec<Step> {
+        let steps = |part: &Part| match part {
+            Part::Text(text) => literal(text).collect(),
+            Part::Slot(_) => vec![Step::Many(Class::Any)],
+        };
+        self.0.iter().flat_map(steps).collect()
     }
 
     /// Fills the slots. `None` when one of them has no value or is NULL.

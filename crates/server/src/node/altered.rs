@@ -56,7 +56,7 @@ impl Node {
     fn names_of(&self, source: &str, table: &str) -> Vec<Scope> {
         let Some(shapes) = self.rules.shapes(source, table) else { return Vec::new() };
         // Who depends on which events cannot be told without the rows.
-        if shapes.has_events {
+        if !shapes.events.is_empty() {
             return vec![Scope::Everything];
         }
         let mut scopes: Vec<Scope> = shapes.keys.iter().map(|shape| wide::keys(shape)).collect();

@@ -51,6 +51,8 @@ pub struct Answer {
     pub stamp: u64,
     /// Why the feed that would say when it is old is not complete just now; `None`: it is, or there is none.
     pub unverified: Option<Arc<str>>,
+    /// Whether a feed tells of every change to it; `None`: it has no source, so that nothing can change it elsewhere.
+    pub followed: Option<bool>,
 }
 
 impl Answer {
@@ -68,6 +70,7 @@ impl Answer {
             lease: None,
             stamp: view.stamp(),
             unverified: None,
+            followed: None,
         }
     }
 
@@ -85,6 +88,7 @@ impl Answer {
             lease: None,
             stamp: 0,
             unverified: None,
+            followed: None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub use invalidate::Reached;
 pub use news::{Happened, Item, News, Position};
 pub use read::Got;
 pub use start::{Sources, StartError};
-pub use verified::FeedReport;
+pub use verified::{FeedReport, Neglected};
 pub use write::{Put, Written};
 
 use crate::clock::Clock;

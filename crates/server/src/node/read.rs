@@ -119,6 +119,7 @@ impl Node {
         };
         let said = |node: &Node, key: &[u8], answer| Answer {
             unverified: node.doubt(key).map(|doubt| doubt.why),
+            followed: node.is_followed(key),
             ..answer
         };
         match self.get(key, demand, |view, stale| Answer { stale, ..Answer::of(view, level) }) {

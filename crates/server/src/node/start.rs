@@ -81,6 +81,19 @@ impl Node {
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        for keyspace in &keyspaces.all {
+            if let Some(why) = keyspace.neglected() {
+                let keyspace = &*keyspace.name;
+                tracing::warn!(
+                    keyspace,
+                    why = &*why,
+                    "not followed: its entries may be old until their ttl ends"
+                );
+            }
+        }
         let feeds = FeedRules::build(&config).map_err(StartError)?;
         let engine = clearwell_engine::Config {
             max_memory: config.max_memory,

@@ -52,6 +52,31 @@ pub struct FeedReport {
     pub figures: Verified,
     /// The keyspaces that rely on it, with how they are read while it is not complete.
     pub keyspaces: Vec<(Arc<str>, Unverified)>,
+    /// The keyspaces of the source that are not followed, or not all of what they load.
+    pub unfollowed: Vec<Neglected>,
+}
+
+/// A keyspace whose entries may be old for as long as their TTL.
+#[derive(Debug, Clone)]
+pub struct Neglected {
+    /// Its pattern.
+    pub keyspace: Arc<str>,
+    /// What no feed tells of, in words.
+    pub why: Arc<str>,
+    /// Whether the configuration says that it is meant.
+    pub meant: bool,
+}
+
+impl FeedReport {
+    /// Whether every change in the source is told of, as far as its keyspaces are meant to be followed.
+    pub fn is_verified(&self) -> bool {
+        self.figures.doubt.is_none() && self.neglected().next().is_none()
+    }
+
+    /// The keyspaces that are not followed although that is not said to be meant.
+    pub fn neglected(&self) -> impl Iterator<Item = &Neglected> {
+        self.unfollowed.iter().filter(|keyspace| !keyspace.meant)
+    }
 }
 
 impl Node {
@@ -72,6 +97,12 @@ impl Node {
         backing.verification.doubt()
     }
 
+    /// Whether a feed tells of every change to a key's value; `None` for keys without a source.
+    pub fn is_followed(&self, key: &[u8]) -> Option<bool> {
+        let (keyspace, _) = self.keyspaces.find(key)?;
+        keyspace.backing.as_ref().map(|backing| backing.standing.followed())
+    }
+
     pub(super) fn refused(keyspace: &Keyspace, backing: &Backing) -> ReadError {
         let why = backing.verification.doubt().map_or_else(|| "it was until now".into(), |doubt| doubt.why);
         ReadError::Unverified(keyspace.name.clone(), why)
@@ -86,11 +117,24 @@ impl Node {
                 let backing = keyspace.backing.as_ref().filter(|backing| *backing.source_name == **name)?;
                 Some((backing, (keyspace.name.clone(), keyspace.unverified)))
             });
+            let unfollowed = self.unfollowed(name);
             let behind_ms = self.sources.get(name).map_or(0, |source| source.behind_ms());
             let keyspaces = fed.filter(|(backing, _)| backing.fed()).map(|(_, named)| named).collect();
-            FeedReport { source: name.clone(), behind_ms, figures: feed.figures(now), keyspaces }
+            FeedReport { source: name.clone(), behind_ms, figures: feed.figures(now), keyspaces, unfollowed }
         };
         self.keyspaces.verifications.iter().map(report).collect()
+    }
+
+    fn unfollowed(&self, source: &str) -> Vec<Neglected> {
+        let of = |keyspace: &Arc<Keyspace>| {
+            let backing = keyspace.backing.as_ref().filter(|backing| *backing.source_name == *source)?;
+            Some(Neglected {
+                keyspace: keyspace.name.clone(),
+                why: backing.standing.unfollowed()?,
+                meant: keyspace.neglected().is_none(),
+            })
+        };
+        self.keyspaces.all.iter().filter_map(of).collect()
     }
 
     /// A feed that nothing was heard of for long is as good as none. The keeper sees to it when its silence would be too long

@@ -51,8 +51,15 @@ const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
 function sourceLine(source) {
   const gaps = source.gaps > 0 ? `, ${count(source.gaps)} ${source.gaps === 1 ? "gap" : "gaps"} since the start` : "";
   const name = make("strong", { textContent: source.name });
+  const meant = source.unfollowed.filter((keyspace) => keyspace.meant).map((keyspace) => keyspace.pattern);
+  const apart = meant.length > 0 ? `, not followed as is meant: ${meant.join(", ")}` : "";
   if (source.verified) {
-    return make("p", { className: "source ok" }, make("span", { className: "dot" }), name, ` verified, followed ${source.behindMs} ms ago${gaps}`);
+    return make("p", { className: "source ok" }, make("span", { className: "dot" }), name, ` verified, followed ${source.behindMs} ms ago${gaps}${apart}`);
+  }
+  const neglected = source.unfollowed.filter((keyspace) => !keyspace.meant);
+  if (source.since === null) {
+    const why = neglected.map((keyspace) => `${keyspace.pattern} (${keyspace.why})`).join(", ");
+    return make("p", { className: "source degraded" }, make("span", { className: "dot" }), name, ` NOT FOLLOWED: ${why}${gaps}`);
   }
   const policies = source.keyspaces.map((keyspace) => `${keyspace.pattern} ${keyspace.unverified}`).join(", ");
   return make("p", { className: "source degraded" }, make("span", { className: "dot" }), name,

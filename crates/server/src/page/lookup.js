@@ -34,6 +34,7 @@ async function describe(key, read, look) {
     fact("Expires", entry.ttl === null ? "never" : `in ${lasting(entry.ttl)}`);
     fact("Stored", `${lasting(entry.age)} ago`);
     fact("Read", entry.accessCount === 1 ? "once" : `${count(entry.accessCount)} times`);
+    if (entry.followed === false) fact("Followed", "no: it may be old until it expires");
     if (entry.version !== null) fact("Version", String(entry.version));
     if (entry.contentType) fact("Type", entry.contentType);
   }

@@ -174,8 +174,12 @@ fn persistence(server: &Server, out: &mut String, _now: Millis) {
 /// Why changes of a source may be missed, while they may; its figures are the table's.
 fn sources(server: &Server, out: &mut String, now: Millis) {
     for feed in server.node.feeds() {
-        let name = feed.source;
-        if let Some(doubt) = feed.figures.doubt {
+        let name = &feed.source;
+        for keyspace in feed.neglected() {
+            let why = keyspace.why.replace(['\r', '\n'], " ");
+            line(out, format_args!("source_{name}_unfollowed_why:{}: {why}", keyspace.keyspace));
+        }
+        if let Some(doubt) = &feed.figures.doubt {
             let (seconds, why) = (now.since(doubt.since) / 1000, doubt.why.replace(['\r', '\n'], " "));
             line(out, format_args!("source_{name}_unverified_seconds:{seconds}"));
             line(out, format_args!("source_{name}_unverified_why:{why}"));

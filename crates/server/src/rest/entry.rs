@@ -104,6 +104,7 @@ pub const LEASE: HeaderName = HeaderName::from_static("x-clearwell-lease");
 const LEVEL: HeaderName = HeaderName::from_static("x-clearwell-level");
 const STALE: HeaderName = HeaderName::from_static("x-clearwell-stale");
 const UNVERIFIED: HeaderName = HeaderName::from_static("x-clearwell-unverified");
+const FOLLOWED: HeaderName = HeaderName::from_static("x-clearwell-followed");
 const VERSION: HeaderName = HeaderName::from_static("x-clearwell-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -128,6 +129,9 @@ fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form) -> HeaderMap
     say(header::VARY, "Accept".to_owned());
     say(LEVEL, answer.level.to_string());
     say(STALE, answer.stale.to_string());
+    if let Some(followed) = answer.followed {
+        say(FOLLOWED, if followed { "yes" } else { "no" }.to_owned());
+    }
     if let Some(why) = &answer.unverified {
         // A database's own message may be in any language.
         say(UNVERIFIED, why.replace(|c: char| !(' '..='~').contains(&c), "?"));

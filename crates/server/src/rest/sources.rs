@@ -13,7 +13,7 @@ use crate::node::{FeedReport, Happened, Item};
 pub struct SourceHealth {
     /// Its name in the configuration.
     name: String,
-    /// Whether every change in it is told of: then what is in memory is right.
+    /// Whether every change in it is told of, to every keyspace that is meant to be followed: then what is in memory is right.
     verified: bool,
     /// Why not; null while it is verified.
     why: Option<String>,
@@ -31,6 +31,20 @@ pub struct SourceHealth {
     gaps: u64,
     /// The keyspaces that rely on it.
     keyspaces: Vec<KeyspaceHealth>,
+    /// Its keyspaces that no feed follows, or not in all that they load: their entries may be old until their ttl ends.
+    unfollowed: Vec<UnfollowedKeyspace>,
+}
+
+/// A keyspace that is not followed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnfollowedKeyspace {
+    /// Its pattern.
+    pattern: String,
+    /// What no feed tells of.
+    why: String,
+    /// Whether the configuration says that it is meant (unfollowed = "ok").
+    meant: bool,
 }
 
 /// A keyspace that relies on a source's changes.
@@ -49,15 +63,24 @@ impl SourceHealth {
     }
 
     pub fn of(report: FeedReport, clock: &Clock) -> SourceHealth {
-        let FeedReport { source, behind_ms, figures, keyspaces } = report;
+        let verified = report.is_verified();
+        let neglected = report.neglected().next();
+        let neglected =
+            neglected.map(|of| format!("the keyspace {} is not followed: {}", of.keyspace, of.why));
+        let FeedReport { source, behind_ms, figures, keyspaces, unfollowed } = report;
+        let unfollowed = unfollowed.into_iter().map(|of| UnfollowedKeyspace {
+            pattern: of.keyspace.to_string(),
+            why: of.why.to_string(),
+            meant: of.meant,
+        });
         let of = |(pattern, policy): (std::sync::Arc<str>, crate::config::Unverified)| KeyspaceHealth {
             pattern: pattern.to_string(),
             unverified: policy.to_string(),
         };
         SourceHealth {
             name: source,
-            verified: figures.doubt.is_none(),
-            why: figures.doubt.as_ref().map(|doubt| doubt.why.to_string()),
+            verified,
+            why: figures.doubt.as_ref().map(|doubt| doubt.why.to_string()).or(neglected),
             since: figures.doubt.as_ref().map(|doubt| rfc3339(clock.unix_ms_of(doubt.since))),
             behind_ms,
             version: figures.version.0,
@@ -65,6 +88,7 @@ impl SourceHealth {
             unverified_ms: figures.unverified_ms,
             gaps: figures.gaps,
             keyspaces: keyspaces.into_iter().map(of).collect(),
+            unfollowed: unfollowed.collect(),
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::metrics::{MetricsBody, Snapshot, Stats, exposition};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// ok, or degraded while a source is unverified: changes in it may be missed, and its keyspaces are read by their policy.
+    /// ok, or degraded while changes of a source may be missed: it is unverified and its keyspaces are read by their policy, or
+    /// a keyspace of it is not followed.
     status: &'static str,
     /// The node.
     node: String,

@@ -52,6 +52,8 @@ pub struct EntryView {
     level: String,
     /// Why changes of its source may be missed just now; null while they are not.
     unverified: Option<String>,
+    /// Whether its source's changes are told of; null for keys without a source.
+    followed: Option<bool>,
 }
 
 /// What memory knows of an entry beside its value.
@@ -127,6 +129,7 @@ impl EntryView {
             stale: answer.stale,
             level: answer.level.to_string(),
             unverified: answer.unverified.as_deref().map(str::to_owned),
+            followed: answer.followed,
         }
     }
 }

@@ -254,6 +254,23 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
+/// Looks at a source that the configuration declares, without changing it: answers what describes statements as the source
+/// would, and what keeps it from being followed.
+pub fn inspect(
+    name: &str,
+    config: &crate::config::SourceConfig,
+    data: &std::path::Path,
+    watched: Vec<Watched>,
+) -> Result<(Arc<dyn Source>, Vec<String>), SourceError> {
+    let Some(postgres) = &config.postgres else {
+        let (sketch, problems) = sqlite::Sketch::of(name, config, data, watched)?;
+        return Ok((Arc::new(sketch), problems));
+    };
+    let (setup, _) = postgres::setup(postgres, &watched, false)?;
+    let problems = setup.problems.iter().map(ToString::to_string).collect();
+    Ok((Arc::new(postgres::Postgres::open(name, postgres, config.timeout_ms, watched)?), problems))
+}
+
 /// Opens a source that the configuration declares; it will tell of `watched`.
 pub fn open(
     name: &str,

@@ -55,8 +55,9 @@ pub static FIGURES: &[Figure] = &[
     // Sources.
     Figure::gauge("unverified_sources", Count, "Sources whose changes may be missed just now", unverified),
     Figure::counter("gaps", Count, "How often changes of a source may have been missed, so that everything was invalidated", |s| s.feeds.iter().map(|feed| feed.figures.gaps).sum::<u64>().into()),
-    Figure::each(&SOURCE, "verified", Count, Moves::Gauge, "0 while changes in the source may be missed, else 1", |s| of_feeds(s, |f| u64::from(f.figures.doubt.is_none()).into())).info("Sources", "verified"),
-    Figure::each(&SOURCE, "unverified", Count, Moves::Gauge, "1 while changes in the source may be missed, else 0", |s| of_feeds(s, |f| u64::from(f.figures.doubt.is_some()).into())).info("Sources", "unverified"),
+    Figure::each(&SOURCE, "verified", Count, Moves::Gauge, "0 while changes in the source may be missed, or a keyspace of it is not followed; else 1", |s| of_feeds(s, |f| u64::from(f.is_verified()).into())).info("Sources", "verified"),
+    Figure::each(&SOURCE, "unverified", Count, Moves::Gauge, "1 while changes in the source may be missed, or a keyspace of it is not followed; else 0", |s| of_feeds(s, |f| u64::from(!f.is_verified()).into())).info("Sources", "unverified"),
+    Figure::each(&SOURCE, "unfollowed_keyspaces", Count, Moves::Gauge, "Keyspaces that no feed follows, or not in all that they load", |s| of_feeds(s, |f| (f.unfollowed.len() as u64).into())).info("Sources", "unfollowed_keyspaces"),
     Figure::each(&SOURCE, "behind_ms", Millis, Moves::Gauge, "Time since its changes were last known to be complete", |s| of_feeds(s, |f| f.behind_ms.into())).info("Sources", "behind_ms"),
     Figure::each(&SOURCE, "version", Count, Moves::Gauge, "The last of its commits that was told of, in its own order", |s| of_feeds(s, |f| f.figures.version.0.into())).info("Sources", "version"),
     Figure::each(&SOURCE, "gaps", Count, Moves::Counter, "How often its changes may have been missed, so that everything was invalidated", |s| of_feeds(s, |f| f.figures.gaps.into())).info("Sources", "gaps"),
@@ -98,7 +99,7 @@ pub static FIGURES: &[Figure] = &[
 ];
 
 fn unverified(s: &Snapshot) -> Value {
-    let unverified = s.feeds.iter().filter(|feed| feed.figures.doubt.is_some());
+    let unverified = s.feeds.iter().filter(|feed| !feed.is_verified());
     Value::Names(unverified.map(|feed| feed.source.clone()).collect())
 }
 

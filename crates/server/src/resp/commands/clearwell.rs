@@ -47,7 +47,7 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool) {
-    reply.map(9);
+    reply.map(10);
     reply.bulk("value");
     reply.bulk_or_null(answer.value.as_deref());
     reply.bulk("stale");
@@ -67,8 +67,14 @@ fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool
     }
     reply.bulk("unverified");
     reply.bulk_or_null(answer.unverified.as_deref());
+    reply.bulk("followed");
+    reply.bulk_or_null(answer.followed.map(yes_or_no));
     reply.bulk("lease");
     reply.bulk_or_null(answer.lease.as_deref().filter(|_| wants_lease));
+}
+
+fn yes_or_no(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
 }
 
 fn whole(number: u64) -> i64 {
@@ -186,7 +192,7 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
             None => reply.null(),
         }
     };
-    reply.map(16);
+    reply.map(17);
     reply.bulk("key");
     reply.bulk(view.key());
     reply.bulk("keyspace");
@@ -197,6 +203,8 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
     reply.boolean(view.stale());
     reply.bulk("unverified");
     reply.bulk_or_null(node.doubt(view.key()).map(|doubt| doubt.why.to_string()));
+    reply.bulk("followed");
+    reply.bulk_or_null(node.is_followed(view.key()).map(yes_or_no));
     number(reply, "size", view.value().map(|value| whole(value.len() as u64)));
     number(reply, "created_at_ms", Some(node.clock.unix_ms_of(view.created())));
     number(reply, "last_accessed_at_ms", Some(node.clock.unix_ms_of(view.last_accessed())));

@@ -146,15 +146,9 @@ fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadli
 /// Whether the file is there, or can be made: in words why not. The data folder itself is made when it is missing.
 fn find(shared: &Shared, data: &Path, seed: Option<&str>) -> Result<(), String> {
     let path = shared.path.display();
-    let folder = shared.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if shared.path.is_dir() {
-        return Err(format!("{path} is a folder, not a database"));
-    }
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        if folder != data || shared.mode != SqliteMode::Create {
-            return Err(format!("{path}: the folder {} does not exist", folder.display()));
-        }
-        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    has_folder(&shared.path, data)?;
+    if shared.mode == SqliteMode::Create {
+        std::fs::create_dir_all(data).map_err(|e| format!("{}: {e}", data.display()))?;
     }
     match (shared.path.exists(), shared.mode, seed) {
         (true, ..) | (_, SqliteMode::Create, Some(_)) => Ok(()),
@@ -162,6 +156,17 @@ fn find(shared: &Shared, data: &Path, seed: Option<&str>) -> Result<(), String> 
             Err(format!("{path} does not exist, and there is no seed to make it with"))
         }
         (false, ..) => Err(format!("{path} does not exist, and the url's mode does not make it")),
+    }
+}
+
+/// Whether a file's folder is there; the data folder counts as if it were.
+pub fn has_folder(path: &Path, data: &Path) -> Result<(), String> {
+    let shown = path.display();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir() && *folder != data) {
+        _ if path.is_dir() => Err(format!("{shown} is a folder, not a database")),
+        Some(folder) => Err(format!("{shown}: the folder {} does not exist", folder.display())),
+        None => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ mod log;
 mod reader;
 mod session;
 mod setup;
+mod sketch;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use clearwell_engine::Version;
 pub use setup::setup;
+pub use sketch::Sketch;
 use tokio::sync::oneshot;
 
 use self::connect::Shared;

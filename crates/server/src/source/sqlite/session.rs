@@ -195,9 +195,7 @@ fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fa
 fn found(connection: &Connection, shared: &Shared) -> Result<bool, Fault> {
     if shared.has_log() && !setup::lacking(connection, &shared.watched)?.is_empty() {
         let path = shared.path.display();
-        return Err(Fault::Refused(format!(
-            "{path} lacks triggers that record its changes, and mode=ro does not make them: run what `clearwell feed init` prints"
-        )));
+        return Err(Fault::Refused(format!("{path}: {}", setup::LACKS)));
     }
     Ok(true)
 }

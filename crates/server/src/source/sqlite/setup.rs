@@ -60,6 +60,9 @@ fn missing(shared: &Shared, run: bool) -> Result<Vec<String>, Fault> {
     Ok(done)
 }
 
+/// What is wrong with a file that may not be written to and is not prepared.
+pub const LACKS: &str = "it lacks triggers that record its changes, and mode=ro does not make them: run what `clearwell feed init` prints";
+
 /// The statements that a database lacks, found in a copy of its schema: nothing of it is locked or changed.
 pub fn lacking(connection: &Connection, watched: &[Watched]) -> Result<Vec<String>, Fault> {
     let copy = Connection::open_in_memory()?;

@@ -1,0 +1,57 @@
+//! Whether the feeds tell of every change to what a keyspace loads.
+
+use super::feed::Shapes;
+use super::{EventTemplate, FeedRules, Pattern, Template};
+use crate::config::KeyspaceConfig;
+use crate::source::Shape;
+
+/// The names by which a feed can reach a keyspace's entries, without what fills their slots.
+#[derive(Debug, Default)]
+pub struct Reach {
+    key: Vec<u8>,
+    tags: Vec<Vec<u8>>,
+    dependencies: Vec<Vec<u8>>,
+    events: Vec<EventTemplate>,
+}
+
+impl Reach {
+    /// What the configuration says of a keyspace.
+    pub fn of(config: &KeyspaceConfig) -> Reach {
+        let shapes = |texts: &[String]| -> Vec<Vec<u8>> {
+            texts.iter().filter_map(|text| Some(Template::parse(text).ok()?.shape())).collect()
+        };
+        Reach {
+            key: Pattern::parse(&config.pattern).map(|pattern| pattern.shape()).unwrap_or_default(),
+            tags: shapes(&config.tags),
+            dependencies: shapes(&config.depends_on),
+            events: config.events.iter().filter_map(|text| EventTemplate::parse(text).ok()).collect(),
+        }
+    }
+
+    /// Whether changes of a table reach its entries: by their key, by a tag of theirs, by a name that they depend on, or by an
+    /// event.
+    fn is_reached(&self, feed: &Shapes) -> bool {
+        feed.keys.iter().any(|name| *name == self.key || self.dependencies.contains(name))
+            || feed.tags.iter().any(|name| self.tags.contains(name) || self.dependencies.contains(name))
+            || feed.events.iter().any(|told| self.events.iter().any(|own| own.is_met_by(told)))
+    }
+}
+
+/// How a source names a function among what a statement reads.
+const FUNCTION: &str = "the function ";
+
+/// What no feed tells of, among what a load reads, in words; `None`: nothing, it is followed.
+pub fn unfollowed(reach: &Reach, feeds: &FeedRules, source: &str, shape: Option<&Shape>) -> Option<String> {
+    let Some(shape) = shape else { return Some("its source does not tell what load reads".into()) };
+    let reasons: Vec<String> = shape
+        .reads
+        .iter()
+        .filter_map(|table| match feeds.shapes(source, table) {
+            _ if table.starts_with(FUNCTION) => Some(format!("{table} may read anything")),
+            None => Some(format!("no feed names {table}, which load reads")),
+            Some(feed) if reach.is_reached(&feed) => None,
+            Some(_) => Some(format!("the feed of {table} has no key, tag or event of this keyspace")),
+        })
+        .collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
