@@ -125,7 +125,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",

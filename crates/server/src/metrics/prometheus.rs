@@ -126,7 +126,13 @@ mod tests {
         metrics.bad_input(BadInput::Framing);
         let account = Account { hits: 7, memory_bytes: 4096, ..Account::default() };
         let figures = Verified { gaps: 2, unverified_ms: 1500, ..Verified::default() };
-        let feed = FeedReport { source: "main".into(), behind_ms: 250, figures, keyspaces: Vec::new() };
+        let feed = FeedReport {
+            source: "main".into(),
+            behind_ms: 250,
+            figures,
+            keyspaces: Vec::new(),
+            unfollowed: Vec::new(),
+        };
         let of = Snapshot::of(&metrics);
         let snapshot = Snapshot { account, feeds: vec![feed], max_memory: 1 << 20, uptime_ms: 2500, ..of };
         let text = exposition(snapshot);

@@ -2,6 +2,7 @@
 //! SQLite files, and what `clearwell feed init` prints.
 
 mod addresses;
+mod followed;
 mod program;
 #[path = "../support/mod.rs"]
 mod support;

@@ -60,7 +60,7 @@ impl Folder {
             assert!(process.ended().is_none(), "{}", process.output());
             address(&process, "resp").zip(address(&process, "http"))
         });
-        Node { _process: process, resp, http }
+        Node { process, resp, http }
     }
 
     /// Runs SQL on a file with the program `sqlite3`, as if it were typed there.
@@ -92,7 +92,7 @@ impl Folder {
 
 /// A node at work; killed when dropped.
 pub struct Node {
-    _process: Process,
+    process: Process,
     pub resp: std::net::SocketAddr,
     pub http: std::net::SocketAddr,
 }
@@ -102,6 +102,11 @@ impl Node {
     pub fn ask(&self, words: &[&str]) -> String {
         let reply = crate::support::Raw::connect(self.resp).call(words);
         String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    /// What it has printed and logged so far.
+    pub fn output(&self) -> String {
+        self.process.output()
     }
 
     /// A JSON answer.

@@ -63,6 +63,7 @@ fn the_view_has_every_field() {
         "createdAt",
         "dependencies",
         "events",
+        "followed",
         "key",
         "lastAccessed",
         "level",

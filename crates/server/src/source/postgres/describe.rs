@@ -11,30 +11,39 @@ use super::link::Link;
 use super::text::Text;
 use crate::source::{Shape, Statement, Watched};
 
-/// What the rule of the view `clearwell_probe` depends on, views within seen through: relations that hold rows, and
-/// functions that are not PostgreSQL's own (they may read anything). `named` are the watched tables.
+/// What the view `clearwell_probe` depends on: relations that hold rows, and functions that are not PostgreSQL's own, are not
+/// immutable, and whose body it has not parsed (they may read anything). Views, parsed bodies and policies that hold for this
+/// user are seen through. `named` are the watched tables; a partition or heir of one is told of under its name.
 const READS: &str = "
-WITH RECURSIVE views AS (
-    SELECT 'pg_temp.clearwell_probe'::regclass::oid AS oid
+WITH RECURSIVE used(class, oid) AS (
+    SELECT 'pg_class'::regclass::oid, 'pg_temp.clearwell_probe'::regclass::oid
     UNION
-    SELECT d.refobjid FROM views v
-    JOIN pg_rewrite r ON r.ev_class = v.oid
-    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-        AND d.refclassid = 'pg_class'::regclass
-    JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'v'
-), used AS (
-    SELECT DISTINCT d.refclassid, d.refobjid FROM views v
-    JOIN pg_rewrite r ON r.ev_class = v.oid
-    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    SELECT d.refclassid, d.refobjid
+    FROM used u CROSS JOIN LATERAL (
+        SELECT 'pg_rewrite'::regclass::oid AS class, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+        WHERE u.class = 'pg_class'::regclass AND r.ev_class = u.oid AND c.relkind = 'v'
+        UNION ALL
+        SELECT 'pg_policy'::regclass::oid, p.oid FROM pg_policy p
+        WHERE u.class = 'pg_class'::regclass AND p.polrelid = u.oid AND row_security_active(u.oid)
+        UNION ALL
+        SELECT u.class, u.oid WHERE u.class IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    ) via
+    JOIN pg_depend d ON d.classid = via.class AND d.objid = via.oid
+    WHERE d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass)
 ), named AS (
     SELECT name, to_regclass(name)::oid AS oid FROM unnest($1::text[]) AS name
+), family(oid, root) AS (
+    SELECT u.oid, u.oid FROM used u WHERE u.class = 'pg_class'::regclass
+    UNION
+    SELECT f.oid, i.inhparent FROM family f JOIN pg_inherits i ON i.inhrelid = f.root
 )
-SELECT coalesce(n.name, c.oid::regclass::text)
-FROM used u JOIN pg_class c ON u.refclassid = 'pg_class'::regclass AND c.oid = u.refobjid
-LEFT JOIN named n ON n.oid = c.oid WHERE c.relkind NOT IN ('v', 'c')
+SELECT coalesce((SELECT n.name FROM family f JOIN named n ON n.oid = f.root WHERE f.oid = c.oid LIMIT 1),
+    c.oid::regclass::text)
+FROM used u JOIN pg_class c ON u.class = 'pg_class'::regclass AND c.oid = u.oid WHERE c.relkind NOT IN ('v', 'c')
 UNION
 SELECT 'the function ' || p.oid::regprocedure::text
-FROM used u JOIN pg_proc p ON u.refclassid = 'pg_proc'::regclass AND p.oid = u.refobjid
+FROM used u JOIN pg_proc p ON u.class = 'pg_proc'::regclass AND p.oid = u.oid
+WHERE p.provolatile <> 'i' AND to_jsonb(p) ->> 'prosqlbody' IS NULL
 ORDER BY 1";
 
 /// Describes a statement without running it: it becomes a view for a moment, in a transaction that is rolled back.
