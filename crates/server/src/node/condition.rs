@@ -1,10 +1,10 @@
 //! Writes that depend on what there is.
 
-use std::hash::BuildHasher;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use clearwell_engine::{Change, Origin, View};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Demand, Node, Put, Turn, WriteError, Written};
 use crate::config::{Level, Strategy};
@@ -31,22 +31,41 @@ impl Condition {
     }
 }
 
-/// Turns among conditional writes of keys with a source; keys that share a place wait for each other.
+/// Turns among conditional writes of one key with a source. No key waits for another's, whose row may be locked.
+#[derive(Default)]
 pub(super) struct Turns {
-    hasher: rapidhash::fast::RandomState,
-    places: [Mutex<()>; 64],
+    /// The keys that are being written, while somebody has or awaits the turn.
+    keys: parking_lot::Mutex<HashMap<Box<[u8]>, Place>>,
+}
+
+/// Who has it may write the key.
+type Place = Arc<Mutex<()>>;
+
+/// A key's turn.
+struct KeyTurn<'t> {
+    turns: &'t Turns,
+    key: &'t [u8],
+    held: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turns {
-    pub fn new() -> Turns {
-        Turns {
-            hasher: rapidhash::fast::RandomState::default(),
-            places: [const { Mutex::const_new(()) }; 64],
-        }
+    async fn of<'t>(&'t self, key: &'t [u8]) -> KeyTurn<'t> {
+        let place = self.keys.lock().entry(key.into()).or_default().clone();
+        // Before it is awaited, so that who gives up waiting leaves nothing behind.
+        let mut turn = KeyTurn { turns: self, key, held: None };
+        turn.held = Some(place.lock_owned().await);
+        turn
     }
+}
 
-    fn of(&self, key: &[u8]) -> &Mutex<()> {
-        &self.places[self.hasher.hash_one(key) as usize % self.places.len()]
+impl Drop for KeyTurn<'_> {
+    fn drop(&mut self) {
+        let mut keys = self.turns.keys.lock();
+        self.held = None;
+        // The map's own is the last: nobody has it or waits for it.
+        if keys.get(self.key).is_some_and(|place| Arc::strong_count(place) == 1) {
+            keys.remove(self.key);
+        }
     }
 }
 
@@ -107,12 +126,12 @@ impl Node {
     /// comes between. Its limit: a write without a condition, or one by another process, that commits between this check and
     /// the write's own commit is not noticed. It is ordered before the write, as if that had no condition; the cache
     /// follows the commits either way.
-    async fn once_met(
-        self: &Arc<Self>,
-        key: &[u8],
+    async fn once_met<'t>(
+        self: &'t Arc<Self>,
+        key: &'t [u8],
         condition: Condition,
-    ) -> Result<impl Sized + use<'_>, WriteError> {
-        let turn = self.turns.of(key).lock().await;
+    ) -> Result<KeyTurn<'t>, WriteError> {
+        let turn = self.turns.of(key).await;
         let demand = Demand { level: Some(Level::Strong), remember: false, ..Demand::PLAIN };
         let read = self.read(key, demand).wait().await;
         let answer = read.map_err(|error| WriteError::Unread(error.to_string()))?;

@@ -81,6 +81,7 @@ impl Node {
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
+        label(&keyspaces);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -117,7 +118,7 @@ impl Node {
             run_id,
             held: Mutex::new(Held::default()),
             keeper: Keeper::default(),
-            turns: Turns::new(),
+            turns: Turns::default(),
             listened: AtomicU64::new(0),
             back,
             _folder: folder,
@@ -138,6 +139,16 @@ impl Node {
 
 fn claimed(data: &Path) -> Result<(&Path, DataFolder), StartError> {
     Ok((data, DataFolder::claim(data).map_err(StartError)?))
+}
+
+/// Tells the sources which keyspace their statements belong to.
+fn label(keyspaces: &Keyspaces) {
+    for keyspace in &keyspaces.all {
+        if let Some(backing) = &keyspace.backing {
+            let writes: Vec<_> = backing.store.iter().chain(&backing.delete).collect();
+            backing.source.label(&keyspace.name, &backing.load, &writes);
+        }
+    }
 }
 
 /// Sources by the names that keyspaces give them.

@@ -95,6 +95,7 @@ impl From<SourceError> for Problem {
             }
             SourceError::Unreachable(_) => Problem::later("source-unreachable", detail),
             SourceError::TooSlow(_) => Problem::new(StatusCode::GATEWAY_TIMEOUT, "source-too-slow", detail),
+            SourceError::Busy { .. } => Problem::later("source-busy", detail),
         }
     }
 }

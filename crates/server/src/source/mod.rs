@@ -1,6 +1,7 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
 pub mod postgres;
+mod shares;
 pub mod sqlite;
 mod verification;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use clearwell_engine::Version;
 
+pub use shares::{Crowd, Holder};
 pub use verification::{Doubt, Turned, Verification, Verified};
 
 /// A boxed future; sources are called through `dyn`.
@@ -65,6 +67,16 @@ pub trait Source: Send + Sync {
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
         let _ = statement;
         Ok(None)
+    }
+
+    /// Names the keyspace that statements belong to: they have a share of the connections of their own, and errors say its name.
+    fn label(&self, keyspace: &str, load: &Statement, writes: &[&Statement]) {
+        let _ = (keyspace, load, writes);
+    }
+
+    /// How crowded the connections for loads are; `None`: this source has no such thing.
+    fn crowd(&self) -> Option<Crowd> {
+        None
     }
 
     /// Why commits may be missing in what the [`Follower`] is told just now; `None` while its stream is complete. What is
@@ -240,6 +252,13 @@ pub enum SourceError {
     Unreachable(String),
     /// It did not answer within this many milliseconds. A write may or may not have been committed.
     TooSlow(u64),
+    /// It was not asked: no connection to it was free within this many milliseconds. A write was certainly not done.
+    Busy {
+        /// How long was waited.
+        within_ms: u64,
+        /// Who holds the connections.
+        why: String,
+    },
 }
 
 impl fmt::Display for SourceError {
@@ -248,6 +267,9 @@ impl fmt::Display for SourceError {
             SourceError::Refused(message) => write!(f, "the source refused: {message}"),
             SourceError::Unreachable(message) => write!(f, "the source is unreachable: {message}"),
             SourceError::TooSlow(ms) => write!(f, "the source did not answer within {ms} ms"),
+            SourceError::Busy { within_ms, why } => {
+                write!(f, "no free connection to the source within {within_ms} ms: {why}")
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use clearwell::config::Strategy;
 use clearwell::node::{Condition, Node, Put, Turn, WriteError, Written};
@@ -146,4 +147,30 @@ async fn of_conditional_writers_to_a_source_one_is_done() {
     let only_cache = Put { write: Some(Strategy::CacheOnly), ..put("x", Condition::Present) };
     assert_eq!(now(node.set(b"post:0", only_cache, Origin::default())), Ok(Written::Stored));
     assert_ne!(source.row(0).as_deref(), Some("x"));
+}
+
+/// Story: a conditional write of a locked row held the turn of its place, and one write in 64 of other keys waited for it.
+#[tokio::test]
+async fn a_key_whose_source_does_not_answer_holds_up_no_other_key() {
+    let (node, source) = Scripted::node();
+    source.hold();
+    let begin = |id: usize| {
+        let node = node.clone();
+        tokio::spawn(async move {
+            let key = format!("post:{id}");
+            node.set(key.as_bytes(), put("new", Condition::Absent), Origin::default()).wait().await
+        })
+    };
+    let held = begin(1);
+    while source.loads.load(Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    source.hold_no_more(1);
+    for id in 2..400 {
+        let written = tokio::time::timeout(Duration::from_secs(5), begin(id)).await;
+        let written = written.unwrap_or_else(|_| panic!("post:{id} waits for post:1")).expect("it ends");
+        assert_eq!(written, Ok(Written::Stored), "post:{id}");
+    }
+    source.release(1);
+    assert_eq!(held.await.expect("it ends"), Ok(Written::Stored));
 }

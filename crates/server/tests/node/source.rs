@@ -140,6 +140,16 @@ impl Scripted {
         self.state.lock().hold = true;
     }
 
+    /// Waits until `count` loads are held, and holds no others; those wait for [`Scripted::release`].
+    pub fn hold_no_more(&self, count: usize) {
+        let mut state = self.state.lock();
+        while state.held.len() < count {
+            let late = self.asked.wait_for(&mut state, std::time::Duration::from_secs(10)).timed_out();
+            assert!(!late, "only {} of {count} loads came", state.held.len());
+        }
+        state.hold = false;
+    }
+
     /// Waits until `count` loads have read their row, lets them answer, and holds no more.
     pub fn release(&self, count: usize) {
         self.release_after(count, || ());

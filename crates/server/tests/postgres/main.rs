@@ -6,6 +6,7 @@ mod crash;
 mod feed;
 mod fences;
 mod gaps;
+mod locked;
 mod node;
 mod rows;
 mod setup;

@@ -1,5 +1,7 @@
 //! Keys with a source: replies that have to be waited for, in their order.
 
+use clearwell::source::SourceError;
+
 use crate::source::{CONFIG, Scripted};
 use crate::started::{Started, ask, batch};
 
@@ -50,7 +52,7 @@ fn a_write_goes_to_the_source_and_a_failure_is_told() {
     assert_eq!(ask(&mut raw, "GET post:1"), "$-1\r\n");
     source.fail(Some(clearwell::source::SourceError::Unreachable("it is down".into())));
     assert_eq!(ask(&mut raw, "GET post:3"), "-SOURCE the source is unreachable: it is down\r\n");
-    assert_eq!(ask(&mut raw, "MGET plain post:3"), "-SOURCE the source is unreachable: it is down\r\n");
+    assert_eq!(ask(&mut raw, "MGET post:3 post:4"), "-SOURCE the source is unreachable: it is down\r\n");
     assert!(ask(&mut raw, "SET post:3 x").starts_with("-SOURCE "));
     source.fail(None);
     assert_eq!(ask(&mut raw, "GET post:3"), "$-1\r\n");
@@ -151,4 +153,30 @@ fn no_touch_keeps_reads_from_counting_and_no_level_from_being_met() {
     assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\nold\r\n");
     source.commit_untold(1, "new", 1);
     assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\nnew\r\n");
+}
+
+/// Story: a page that needs twelve rows asked for them by one MGET; one table was locked, and the page had none of them.
+#[test]
+fn mget_answers_the_keys_that_it_can() {
+    let (node, source) = Scripted::node();
+    source.commit(1, "one", 1);
+    source.commit(2, "two", 1);
+    let started = Started::over(node);
+    let mut raw = started.connect();
+    assert_eq!(ask(&mut raw, "SET plain x"), "+OK\r\n");
+    assert_eq!(ask(&mut raw, "GET post:1"), "$3\r\none\r\n");
+    let why = "no free connection to the source within 2000 ms: keyspace post:{id:int} holds 3 of 4";
+    let busy = SourceError::Busy { within_ms: 2000, why: "keyspace post:{id:int} holds 3 of 4".into() };
+    source.fail(Some(busy));
+    let error = format!("-SOURCE {why}\r\n");
+    let expected = format!("*5\r\n$1\r\nx\r\n{error}$3\r\none\r\n$-1\r\n{error}");
+    assert_eq!(ask(&mut raw, "MGET plain post:2 post:1 nothing post:2"), expected);
+    assert_eq!(ask(&mut raw, "MGET post:2 post:3"), error, "nothing is left to answer");
+    assert_eq!(ask(&mut raw, "MGET post:2 post:2"), error);
+    // The connection is as before, and so is a transaction.
+    assert!(raw.send(&batch(&["MULTI", "MGET post:2 plain", "EXEC"])));
+    let replies: Vec<_> = (0..3).filter_map(|_| raw.reply()).collect();
+    assert_eq!(String::from_utf8_lossy(&replies[2]), format!("*1\r\n*2\r\n{error}$1\r\nx\r\n"));
+    source.fail(None);
+    assert_eq!(ask(&mut raw, "MGET post:2 post:1"), "*2\r\n$3\r\ntwo\r\n$3\r\none\r\n");
 }

@@ -118,12 +118,15 @@ pub fn encoded(resp: Resp, write: impl FnOnce(&mut Encoder<'_>)) -> Vec<u8> {
 
 type Loading = Later<Result<Got<()>, ReadError>>;
 
-/// MGET. What is in memory is read at once; what has to be loaded is loaded side by side.
+/// MGET. What is in memory is read at once; what has to be loaded is loaded side by side. A key that cannot be read has its error in
+/// its own place, as EXEC has them: its neighbours have their values, and it is not taken for a row that is not there. When no
+/// key can be read the reply is the error.
 pub fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (resp, start) = (context.session.resp, context.out.len());
     context.reply().array(args.len() - 1);
     // Where in the output each value that has to be waited for belongs.
     let mut loading: Vec<(usize, Loading)> = Vec::new();
+    let mut failed = Failed::default();
     for key in args.from(1).iter() {
         let out = &mut *context.out;
         let seen = |view: &View<'_>, _| Encoder::new(out, resp).bulk_or_null(view.value());
@@ -134,38 +137,68 @@ pub fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
                 context.reply().null();
             }
             Turn::Now(Ok(Got::Loaded(answer))) => context.reply().bulk_or_null(answer.value),
-            Turn::Now(Err(error)) => return Err(step::read_error(&error)),
+            Turn::Now(Err(error)) => {
+                let error = failed.note(&error);
+                context.reply().error(error);
+            }
             Turn::Later(later) => loading.push((context.out.len() - start, later)),
         }
         if context.out.len() - start > REPLY_MOST {
             return Err(TOO_MUCH);
         }
     }
+    let asked = args.len() - 1;
     if loading.is_empty() {
-        return Ok(Step::Done);
+        return failed.of_all(asked).map_or(Ok(Step::Done), Err);
     }
     let there = context.out.split_off(start);
     Ok(Step::Wait(Box::pin(async move {
         let (places, loads): (Vec<usize>, Vec<Loading>) = loading.into_iter().unzip();
-        let loaded: Result<Vec<_>, _> = step::all(loads).await.into_iter().collect();
-        match loaded {
-            Ok(loaded) => interleave(&there, &places, &loaded, resp),
-            Err(error) => encoded(resp, |reply| reply.error(step::read_error(&error))),
+        let loaded = step::all(loads).await;
+        loaded.iter().filter_map(|loaded| loaded.as_ref().err()).for_each(|error| drop(failed.note(error)));
+        match failed.of_all(asked) {
+            None => interleave(&there, &places, &loaded, resp),
+            Some(error) => encoded(resp, |reply| reply.error(error)),
         }
     })))
+}
+
+/// The keys of a request that could not be read.
+#[derive(Default)]
+struct Failed {
+    count: usize,
+    first: Option<CommandError>,
+}
+
+impl Failed {
+    fn note(&mut self, error: &ReadError) -> CommandError {
+        let error = step::read_error(error);
+        self.count += 1;
+        self.first.get_or_insert_with(|| error.clone());
+        error
+    }
+
+    /// The error of the whole request, when none of its keys could be read.
+    fn of_all(&mut self, asked: usize) -> Option<CommandError> {
+        self.first.take().filter(|_| self.count == asked)
+    }
 }
 
 const TOO_MUCH: CommandError =
     CommandError::literal("ERR the reply would be larger than 512 MiB; ask for fewer keys at a time");
 
 /// Puts what was loaded between what was there.
-fn interleave(there: &[u8], places: &[usize], loaded: &[Got<()>], resp: Resp) -> Vec<u8> {
+fn interleave(there: &[u8], places: &[usize], loaded: &[Result<Got<()>, ReadError>], resp: Resp) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(there.len());
     let mut copied = 0;
     for (&place, got) in places.iter().zip(loaded) {
         bytes.extend_from_slice(&there[copied..place]);
         copied = place;
-        Encoder::new(&mut bytes, resp).bulk_or_null(value_of(got));
+        let mut reply = Encoder::new(&mut bytes, resp);
+        match got {
+            Ok(got) => reply.bulk_or_null(value_of(got)),
+            Err(error) => reply.error(step::read_error(error)),
+        }
     }
     bytes.extend_from_slice(&there[copied..]);
     bytes

@@ -90,7 +90,7 @@ fn parts(items: Vec<Item>) -> Vec<Vec<Item>> {
 }
 
 async fn transaction(shared: &Shared, lane: &str, items: Vec<Item>, answers: &mut [Told]) -> Ended {
-    let turn = match write::ready(shared).await {
+    let turn = match write::ready(shared, &lane.into()).await {
         Ok(turn) => turn,
         Err(wrong) => return away(&items, &wrong, answers),
     };
@@ -218,7 +218,7 @@ impl<'t> Batch<'t> {
 
     /// Takes a failed statement back, and notes what was said of its row when it has one.
     async fn set_back(&mut self, wrong: &SourceError, range: &Range<usize>) -> Result<(), SourceError> {
-        if matches!(wrong, SourceError::Unreachable(_)) {
+        if matches!(wrong, SourceError::Unreachable(_) | SourceError::Busy { .. }) {
             return Err(wrong.clone());
         }
         if range.len() == 1 {
@@ -327,7 +327,7 @@ fn bind(names: &[Arc<str>], items: &[Item]) -> Result<Vec<Bound>, Fault> {
 /// The failure says nothing of the rows: they are written another time.
 fn not_its_rows(wrong: SourceError) -> SourceError {
     match wrong {
-        SourceError::Unreachable(_) => wrong,
+        SourceError::Unreachable(_) | SourceError::Busy { .. } => wrong,
         SourceError::Refused(message) => SourceError::Unreachable(message),
         SourceError::TooSlow(ms) => {
             SourceError::Unreachable(format!("an earlier batch has not ended within {ms} ms"))

@@ -1,6 +1,7 @@
 //! Loads: those that wait while a connection is busy go together.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -12,7 +13,8 @@ use super::link::{Fault, Limits, Link};
 use super::pool::Pool;
 use super::queue::{Next, Queue};
 use super::{error, gone};
-use crate::source::{Param, Row, SourceError};
+use crate::source::shares::Shares;
+use crate::source::{Crowd, Param, Row, SourceError};
 
 /// A bounded set of connections for loads, and what waits for them.
 pub struct Loads {
@@ -38,6 +40,8 @@ type Answer = Result<Loaded, SourceError>;
 struct Waiting {
     params: Vec<Param>,
     answer: oneshot::Sender<Answer>,
+    /// When a connection was first had for it.
+    begun: Arc<OnceLock<Instant>>,
 }
 
 /// How a group went.
@@ -52,8 +56,23 @@ enum Outcome {
 
 impl Loads {
     /// Loads over a pool; nothing is loaded before [`Loads::serve`].
-    pub fn new(pool: Pool, limits: Limits, primary: Option<Arc<Feed>>) -> Loads {
-        Loads { pool, limits, queue: Mutex::default(), pushed: Notify::new(), primary }
+    pub fn new(pool: Pool, shares: Shares, limits: Limits, primary: Option<Arc<Feed>>) -> Loads {
+        Loads { pool, limits, queue: Mutex::new(Queue::new(shares)), pushed: Notify::new(), primary }
+    }
+
+    /// Says which keyspace a statement belongs to.
+    pub fn label(&self, statement: &Arc<str>, keyspace: &str) {
+        self.queue.lock().label(statement, keyspace);
+    }
+
+    /// Who uses the connections.
+    pub fn crowd(&self) -> Crowd {
+        self.queue.lock().crowd()
+    }
+
+    /// Closes connections beyond the ordinary ones that nobody has used for a while.
+    pub fn trim(&self) {
+        self.pool.trim();
     }
 
     /// Makes one connection, to see whether the server is there.
@@ -69,14 +88,35 @@ impl Loads {
         }
     }
 
-    /// Reads one row.
-    pub async fn load(&self, statement: &Arc<str>, params: Vec<Param>) -> Answer {
+    /// When a load that is asked for now must be answered.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.limits.hard
+    }
+
+    /// Reads one row, until then or until [`Loads::deadline`].
+    pub async fn load(&self, statement: &Arc<str>, params: Vec<Param>, until: Instant) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.queue.lock().push(statement, Waiting { params, answer }, Instant::now());
+        let (since, begun) = (Instant::now(), Arc::<OnceLock<Instant>>::default());
+        self.queue.lock().push(statement, Waiting { params, answer, begun: begun.clone() }, since);
         self.pushed.notify_one();
-        match tokio::time::timeout(self.limits.hard, answered).await {
+        match tokio::time::timeout_at(until.min(since + self.limits.hard).into(), answered).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(gone())),
-            Err(_) => Err(self.limits.too_slow()),
+            Err(_) => Err(self.late(statement, since, &begun)),
+        }
+    }
+
+    /// Why a load was not answered in time: most of it passed with the source, or without a connection to it.
+    fn late(&self, statement: &Arc<str>, since: Instant, begun: &Arc<OnceLock<Instant>>) -> SourceError {
+        let (mut queue, within_ms) = (self.queue.lock(), self.limits.hard_ms());
+        if let Some(crowd) = queue.take_back(statement, |waiting| Arc::ptr_eq(&waiting.begun, begun)) {
+            return SourceError::Busy { within_ms, why: crowd.said() };
+        }
+        match begun.get().map(|begun| begun.saturating_duration_since(since)) {
+            Some(waited) if waited > self.limits.hard / 2 => SourceError::Busy {
+                within_ms: u64::try_from(waited.as_millis()).unwrap_or(within_ms),
+                why: format!("then too little was left of {within_ms} ms; {}", queue.crowd().said()),
+            },
+            _ => self.limits.too_slow(),
         }
     }
 
@@ -87,11 +127,11 @@ impl Loads {
                 (queue.next(Instant::now()), queue.has_waiting())
             };
             match next {
-                Next::Run(statement, group) => {
+                Next::Run(statement, group, began) => {
                     if more {
                         self.pushed.notify_one();
                     }
-                    self.group(&statement, group).await;
+                    self.group(&statement, group, began).await;
                 }
                 Next::Hold(until) => {
                     // Both lead to another look.
@@ -102,16 +142,18 @@ impl Loads {
         }
     }
 
-    async fn group(&self, statement: &Arc<str>, mut group: Vec<Waiting>) {
+    async fn group(&self, statement: &Arc<str>, mut group: Vec<Waiting>, began: Instant) {
         group.retain(|waiting| !waiting.answer.is_closed());
+        group.iter().for_each(|waiting| {
+            waiting.begun.get_or_init(|| began);
+        });
         let count = group.len();
-        let began = Instant::now();
         let outcome = match count {
             0 => Outcome::Answered(Vec::new(), None),
             _ => self.retried(statement, &group).await,
         };
         match outcome {
-            Outcome::TooMany => return self.queue.lock().apart(statement, group, Instant::now()),
+            Outcome::TooMany => return self.queue.lock().apart(statement, began, group, Instant::now()),
             Outcome::Failed(error) => {
                 for waiting in group {
                     // Some have stopped to wait, here and below.
@@ -124,7 +166,7 @@ impl Loads {
                 }
             }
         }
-        self.queue.lock().ended(statement, count, began.elapsed());
+        self.queue.lock().ended(statement, began, count, began.elapsed());
     }
 
     /// A load changes nothing: when its statement went out of date it is tried again, and when its connection broke as

@@ -24,18 +24,23 @@ mod text;
 mod tls;
 mod write;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use clearwell_engine::Version;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 pub use database::check_url;
 pub use feed::setup::{Setup, setup};
 pub use text::parameters;
 
-use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
+use super::shares::{Bulkhead, Shares};
+use super::{
+    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write,
+};
 use crate::config::PostgresConfig;
 use database::Database;
 use feed::Feed;
@@ -43,6 +48,9 @@ use link::Limits;
 use loads::Loads;
 use pool::Pool;
 use replicas::Replicas;
+
+/// Connections beyond the configured ones that may be opened for keyspaces which have none while others hold all.
+const RESERVE: usize = 16;
 
 /// A PostgreSQL database.
 pub struct Postgres {
@@ -60,6 +68,10 @@ struct Shared {
     loads: Arc<Loads>,
     replicas: Replicas,
     writes: Pool,
+    /// The keyspaces' shares of the connections for writes.
+    writers: Arc<Bulkhead>,
+    /// The keyspaces that statements which write belong to.
+    labels: Mutex<HashMap<Arc<str>, Arc<str>>>,
     /// For what is not asked by clients: descriptions, barriers, the heartbeat.
     own: Pool,
     feed: Arc<Feed>,
@@ -75,23 +87,26 @@ impl Postgres {
         watched: Vec<Watched>,
     ) -> Result<Postgres, SourceError> {
         let database = Database::of(&config.url, timeout_ms)?;
-        let size = usize::from(config.connections);
-        let pool = |size, depth| Pool::new(database.clone(), timeout_ms, size, depth);
+        let shares = Shares { size: usize::from(config.connections), reserve: RESERVE };
+        let pool = || Pool::shared(database.clone(), timeout_ms, shares);
         let limits = Limits::of(timeout_ms);
         let feed = Arc::new(Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms));
         let replica = |url: &String| {
-            let pool = Pool::new(Database::of(url, timeout_ms)?, timeout_ms, size, 1);
-            Ok(Arc::new(Loads::new(pool, limits.half(), Some(feed.clone()))))
+            let pool = Pool::shared(Database::of(url, timeout_ms)?, timeout_ms, shares);
+            Ok(Arc::new(Loads::new(pool, shares, limits.half(), Some(feed.clone()))))
         };
         let replicas = config.replicas.iter().map(replica).collect::<Result<_, SourceError>>()?;
         let shared = Arc::new(Shared {
             name: name.into(),
             timeout_ms,
             watched,
-            loads: Arc::new(Loads::new(pool(size, 1), limits, None)),
+            loads: Arc::new(Loads::new(pool(), shares, limits, None)),
             replicas: Replicas::new(replicas),
-            writes: pool(size, 1),
-            own: pool(1, 1),
+            writes: pool(),
+            writers: Bulkhead::new(shares),
+            labels: Mutex::default(),
+            // The second is for barriers while the first looks at what may be locked.
+            own: Pool::new(database.clone(), timeout_ms, 2, 1),
             feed,
             barriers: barrier::Barriers::default(),
         });
@@ -150,14 +165,11 @@ impl Postgres {
     ) -> Later<Result<Option<Row>, SourceError>> {
         let statement = statement.0.clone();
         self.later(move |shared| async move {
-            let limit = Duration::from_millis(shared.timeout_ms);
-            let loaded = tokio::time::timeout(limit, async {
-                match shared.replicas.load(&statement, &params, told).await {
-                    Some(row) => Ok(row),
-                    None => shared.loads.load(&statement, params).await.map(|loaded| loaded.row),
-                }
-            });
-            loaded.await.unwrap_or(Err(SourceError::TooSlow(shared.timeout_ms)))
+            let until = shared.loads.deadline();
+            match shared.replicas.load(&statement, &params, told, until).await {
+                Some(row) => Ok(row),
+                None => shared.loads.load(&statement, params, until).await.map(|loaded| loaded.row),
+            }
         })
     }
 }
@@ -206,9 +218,10 @@ impl Source for Postgres {
         params: Vec<Param>,
     ) -> Later<Result<Option<Row>, SourceError>> {
         let statement = statement.0.clone();
-        self.later(
-            |shared| async move { shared.loads.load(&statement, params).await.map(|loaded| loaded.row) },
-        )
+        self.later(|shared| async move {
+            let until = shared.loads.deadline();
+            shared.loads.load(&statement, params, until).await.map(|loaded| loaded.row)
+        })
     }
 
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
@@ -220,6 +233,17 @@ impl Source for Postgres {
         let work = |shared: Arc<Shared>| async move { Ok(batch::write_all(&shared, &lane, writes).await) };
         let written = self.later(work);
         Box::pin(async move { written.await.unwrap_or_else(|wrong| vec![Err(wrong); count]) })
+    }
+
+    fn label(&self, keyspace: &str, load: &Statement, writes: &[&Statement]) {
+        self.shared.loads.label(&load.0, keyspace);
+        self.shared.replicas.label(&load.0, keyspace);
+        let mut labels = self.shared.labels.lock();
+        labels.extend(writes.iter().map(|statement| (statement.0.clone(), keyspace.into())));
+    }
+
+    fn crowd(&self) -> Option<Crowd> {
+        Some(self.shared.loads.crowd())
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {

@@ -10,6 +10,7 @@ use super::database::Database;
 use super::error;
 use super::link::{Link, User};
 use crate::source::SourceError;
+use crate::source::shares::{Entered, Shares};
 
 /// After a failed connect nobody tries again for this long, doubled with each failure up to [`BACK_OFF_MAX`].
 const BACK_OFF: Duration = Duration::from_millis(20);
@@ -20,6 +21,8 @@ pub struct Pool {
     database: Database,
     timeout_ms: u64,
     depth: usize,
+    /// The first so many are kept; those behind them are closed when they are not needed.
+    kept: usize,
     places: Vec<Mutex<Place>>,
     free: Semaphore,
 }
@@ -28,6 +31,8 @@ pub struct Pool {
 struct Place {
     link: Option<Arc<Link>>,
     failed: Option<Failed>,
+    /// Nobody has used it since [`Pool::trim`] last looked.
+    idle: bool,
 }
 
 struct Failed {
@@ -40,6 +45,8 @@ struct Failed {
 pub struct Turn<'p> {
     user: User,
     _permit: SemaphorePermit<'p>,
+    /// Its lane's part of the pool.
+    _share: Option<Entered>,
 }
 
 impl Turn<'_> {
@@ -58,7 +65,27 @@ impl Pool {
     /// A pool of `size` connections; none is made yet.
     pub fn new(database: Database, timeout_ms: u64, size: usize, depth: usize) -> Pool {
         let places = (0..size).map(|_| Mutex::default()).collect();
-        Pool { database, timeout_ms, depth, places, free: Semaphore::new(size.saturating_mul(depth)) }
+        let free = Semaphore::new(size.saturating_mul(depth));
+        Pool { database, timeout_ms, depth, kept: size, places, free }
+    }
+
+    /// A pool for these shares, with its reserve.
+    pub fn shared(database: Database, timeout_ms: u64, shares: Shares) -> Pool {
+        let all = Pool::new(database, timeout_ms, shares.size.saturating_add(shares.reserve), 1);
+        Pool { kept: shares.size, ..all }
+    }
+
+    /// Closes what is open of the reserve and was not used since this was called last.
+    pub fn trim(&self) {
+        for place in self.places.iter().skip(self.kept) {
+            // One that is locked is being used.
+            let Ok(mut place) = place.try_lock() else { continue };
+            let unused = place.link.as_ref().is_some_and(|link| link.users.load(Ordering::Relaxed) == 0);
+            if unused && place.idle {
+                place.link = None;
+            }
+            place.idle = unused;
+        }
     }
 
     /// A connection with room for one more; waits for it, but not for a server that was away a moment ago.
@@ -85,8 +112,13 @@ impl Pool {
                 continue;
             };
             let user = self.enter(&mut *place.lock().await).await?;
-            return Ok(Turn { user, _permit: permit });
+            return Ok(Turn { user, _permit: permit, _share: None });
         }
+    }
+
+    /// The same, with a lane's right to it, which ends with the turn.
+    pub async fn turn_of(&self, share: Entered) -> Result<Turn<'_>, SourceError> {
+        Ok(Turn { _share: Some(share), ..self.turn().await? })
     }
 
     /// How many connections there are at most.
@@ -95,6 +127,7 @@ impl Pool {
     }
 
     async fn enter(&self, place: &mut Place) -> Result<User, SourceError> {
+        place.idle = false;
         if let Some(link) = place.link.take_if(|link| link.is_open()) {
             let user = link.enter();
             place.link = Some(link);
@@ -108,7 +141,7 @@ impl Pool {
         let why = match tokio::time::timeout(limit, connect).await {
             Ok(Ok(link)) => {
                 let link = Arc::new(link);
-                *place = Place { link: Some(link.clone()), failed: None };
+                *place = Place { link: Some(link.clone()), ..Place::default() };
                 return Ok(link.enter());
             }
             Ok(Err(wrong)) => unreachable(error::told(&wrong, self.timeout_ms)),

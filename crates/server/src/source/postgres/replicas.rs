@@ -48,21 +48,39 @@ impl Replicas {
         }
     }
 
+    /// Says which keyspace a statement belongs to.
+    pub fn label(&self, statement: &Arc<str>, keyspace: &str) {
+        self.all.iter().for_each(|replica| replica.loads.label(statement, keyspace));
+    }
+
+    /// Closes connections beyond the ordinary ones that nobody has used for a while.
+    pub fn trim(&self) {
+        self.all.iter().for_each(|replica| replica.loads.trim());
+    }
+
     /// Reads one row where all commits before `needed` are visible. `None`: the primary must be asked, whatever the reason.
-    pub async fn load(&self, statement: &Arc<str>, params: &[Param], needed: u64) -> Option<Option<Row>> {
+    pub async fn load(
+        &self,
+        statement: &Arc<str>,
+        params: &[Param],
+        needed: u64,
+        until: Instant,
+    ) -> Option<Option<Row>> {
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let rested = |replica: &&Replica| replica.rests_until.lock().is_none_or(|until| until <= now);
         let replica = (0..self.all.len())
             .filter_map(|next| self.all.get(first.wrapping_add(next) % self.all.len()))
             .find(rested)?;
-        let answer = replica.loads.load(statement, params.to_vec()).await;
+        let answer = replica.loads.load(statement, params.to_vec(), until).await;
         let rest = match answer {
             Ok(Loaded { row, replayed: Some(replayed) }) if replayed >= needed => return Some(row),
             Ok(_) => REST_BEHIND,
             // What is wrong with the statement is the primary's to say.
             Err(SourceError::Refused(_)) => return None,
             Err(SourceError::Unreachable(_) | SourceError::TooSlow(_)) => REST_FAILED,
+            // This statement's connections are held; others are well.
+            Err(SourceError::Busy { .. }) => return None,
         };
         *replica.rests_until.lock() = Some(Instant::now() + rest);
         None

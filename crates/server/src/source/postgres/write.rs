@@ -42,9 +42,10 @@ async fn begun<'s>(
     read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
     message: &str,
 ) -> Result<(Turn<'s>, Receipt), SourceError> {
+    let lane = shared.labels.lock().get(statement).unwrap_or(statement).clone();
     let mut again = true;
     loop {
-        let turn = ready(shared).await?;
+        let turn = ready(shared, &lane).await?;
         let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
         match run.apart(run.begin(statement, params, read_back, message)).await {
             Ok(receipt) => return Ok((turn, receipt)),
@@ -59,17 +60,20 @@ async fn begun<'s>(
     }
 }
 
-/// A connection for a write, when one may begin.
-pub async fn ready(shared: &Shared) -> Result<Turn<'_>, SourceError> {
+/// A connection for a write of a lane, when one may begin.
+pub async fn ready<'s>(shared: &'s Shared, lane: &std::sync::Arc<str>) -> Result<Turn<'s>, SourceError> {
     let limit = Duration::from_millis(shared.timeout_ms);
     // Without a feed nobody could say when the write is visible: it is not begun.
     match tokio::time::timeout(limit, shared.feed.verified()).await {
         Ok(()) => {}
         Err(_) => return Err(SourceError::Unreachable(shared.feed.why_not())),
     }
-    match tokio::time::timeout(limit, shared.writes.turn()).await {
-        Ok(turn) => turn,
-        Err(_) => Err(SourceError::TooSlow(shared.timeout_ms)),
+    match tokio::time::timeout(limit, shared.writers.enter(lane)).await {
+        Ok(share) => shared.writes.turn_of(share).await,
+        Err(_) => {
+            let (within_ms, why) = (shared.timeout_ms, shared.writers.in_vain().said());
+            Err(SourceError::Busy { within_ms, why })
+        }
     }
 }
 

@@ -58,6 +58,7 @@ pub enum Fault {
     Busy(String),
     /// The deadline's progress handler ended it.
     Interrupted,
+
     /// The statement is at fault, the database is well.
     Refused(String),
     /// The file, the disk or the database is at fault.

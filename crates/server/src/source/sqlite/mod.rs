@@ -1,6 +1,6 @@
 //! SQLite as a source.
 //!
-//! One thread writes and follows, two read. The feed is a change log that triggers write in whoever's transaction changes a
+//! One thread writes and follows, three read, and a few more where a keyspace has none of them. The feed is a change log that triggers write in whoever's transaction changes a
 //! row, whichever program that is; `PRAGMA data_version` tells when to look at it, without a look at any table.
 //!
 //! From a foreign commit until the follower was told it takes up to one `feed_poll` and the reading: at 5 ms, with each commit
@@ -37,11 +37,14 @@ use self::connect::Shared;
 use self::reader::{Load, Queue};
 use self::session::Session;
 use self::writer::{Answer, Job, Pending, Writer};
-use super::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
+use super::shares::Shares;
+use super::{
+    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write,
+};
 use crate::config::{SourceConfig, SqliteMode};
 
-/// How many threads load.
-const READERS: usize = 2;
+/// How many threads load, and how many more do where a keyspace has none while the others hold all.
+const READERS: Shares = Shares { size: 3, reserve: 6 };
 
 /// An SQLite database as a source. Its threads end some time after it is dropped; a [`Follower`] that owns the source keeps
 /// both alive for ever, so it should hold it weakly.
@@ -76,11 +79,12 @@ impl Sqlite {
         let jobs = Arc::new(jobs);
         let writer = Writer::new(shared.clone(), taken, Arc::downgrade(&jobs), session, anchor);
         thread("writer", name, move || writer.run())?;
-        let loads = Arc::new(Queue::default());
+        let loads = Arc::new(Queue::new(READERS));
         let source = Sqlite { shared, jobs, loads };
-        for _ in 0..READERS {
-            let (shared, loads) = (source.shared.clone(), source.loads.clone());
-            thread("reader", name, move || reader::run(&shared, &loads))?;
+        for number in 0..READERS.size + READERS.reserve {
+            let (shared, loads, reserve) =
+                (source.shared.clone(), source.loads.clone(), number >= READERS.size);
+            thread("reader", name, move || reader::run(&shared, &loads, reserve))?;
         }
         Ok(source)
     }
@@ -120,6 +124,14 @@ impl Source for Sqlite {
         let deadline_ms = self.shared.deadline_ms();
         self.loads.push(Load { statement: statement.clone(), params, answer, deadline_ms });
         Box::pin(async move { answered.await.unwrap_or_else(|_| Err(stopped())) })
+    }
+
+    fn label(&self, keyspace: &str, load: &Statement, _: &[&Statement]) {
+        self.loads.label(load, keyspace);
+    }
+
+    fn crowd(&self) -> Option<Crowd> {
+        Some(self.loads.crowd())
     }
 
     fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {

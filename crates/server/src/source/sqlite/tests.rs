@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::source::{Cell, Commit, RowChange};
 
+mod crowded;
 mod failures;
 mod feed;
 mod writes;

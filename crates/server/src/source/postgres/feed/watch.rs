@@ -13,6 +13,8 @@ use crate::source::{SourceError, Watched};
 const BEAT: Duration = Duration::from_millis(100);
 /// How many beats from one look at the database's set-up to the next.
 const LOOK: u64 = 5;
+/// How many beats from one look at connections that are not needed any more to the next.
+const TRIM: u64 = 100;
 
 /// Runs until the source is dropped.
 pub async fn heartbeat(shared: Weak<Shared>) {
@@ -21,6 +23,11 @@ pub async fn heartbeat(shared: Weak<Shared>) {
     for beat in 0_u64.. {
         timer.tick().await;
         let Some(shared) = shared.upgrade() else { return };
+        if beat % TRIM == 0 {
+            shared.loads.trim();
+            shared.replicas.trim();
+            shared.writes.trim();
+        }
         if shared.feed.unverified().is_some() {
             continue;
         }
