@@ -227,6 +227,8 @@ pub enum CommandId {
     CwGet,
     /// CW.SET: gives a key a value with what it depends on.
     CwSet,
+    /// CW.DEL: removes rows from their source.
+    CwDel,
     /// CW.INVALIDATE: states that what was read before now is old.
     CwInvalidate,
     /// CW.EVENT: states that something happened.

@@ -129,7 +129,7 @@ fn write_until_gone(mut node: Raw, clock: &AtomicU64, mut rng: Rng, acknowledged
         let value = rng.f32().ge(&0.1).then(|| format!("{sent} {}", rng.u64(..)));
         let reply = match &value {
             Some(value) => node.try_call(&["SET", &key, value]),
-            None => node.try_call(&["DEL", &key]),
+            None => node.try_call(&["CW.DEL", &key]),
         };
         let mut write = Write { id, value, sent, acknowledged: None };
         let Some(reply) = reply else {

@@ -31,6 +31,12 @@ pub(super) const COMMANDS: &[Command] = &[
             "O(n) in tags, dependencies and events",
             "Gives a key a value with what it depends on.",
         ),
+    clearwell(CommandId::CwDel, "cw.del", -2)
+        .flags(Flags::WRITE)
+        .categories(Categories::CACHE)
+        .keys(&[KeySpec::rest(KeyAccess::Delete, 1, 1)])
+        .syntax("key [key ...]")
+        .doc("0.1.0", "O(n) in the keys", "Removes keys and, where they have a source, their rows."),
     clearwell(CommandId::CwInvalidate, "cw.invalidate", -2)
         .flags(Flags::WRITE.and(Flags::MOVABLEKEYS))
         .categories(Categories::CACHE)

@@ -10,17 +10,18 @@ use super::error::{ConfigError, nearest};
 use super::section::Section;
 use super::{
     FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unfollowed, Unverified,
-    words,
+    del, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 23] = [
     "pattern",
     "source",
     "load",
     "store",
     "delete",
+    "del",
     "write",
     "read",
     "ttl",
@@ -54,6 +55,7 @@ pub fn read(
         statements(section, pattern, source.as_ref().and_then(|name| sources.get(name)))?;
     let write = strategy(section, source.is_some(), store.is_some())?;
     let flush = flush(section, store.is_some())?;
+    let del = del::read(section, delete.is_some(), write)?;
     let names = Names { section, pattern, columns: load.is_some() };
     Ok(KeyspaceConfig {
         line: section.error("pattern", "").line.unwrap_or(1),
@@ -61,6 +63,7 @@ pub fn read(
         load,
         store,
         delete,
+        del,
         write,
         read: section.read("read", words::level)?.unwrap_or(super::Level::Eventual),
         ttl_ms: section.read("ttl", lifetime)?,

@@ -1,6 +1,7 @@
 //! `clearwell.toml`: what an operator declares, checked before anything starts.
 
 mod address;
+mod del;
 mod error;
 mod followed;
 mod hosts;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use address::{SqliteMode, decoded};
 pub use clearwell_protocol::options::{Level, Strategy};
+pub use del::Del;
 pub use error::{ConfigError, nearest};
 pub use hosts::Host;
 pub use unverified::{Unfollowed, Unverified};
@@ -149,6 +151,7 @@ pub struct KeyspaceConfig {
     pub load: Option<String>,
     pub store: Option<String>,
     pub delete: Option<String>,
+    pub del: Del,
     pub write: Strategy,
     pub read: Level,
     pub ttl_ms: Option<u64>,

@@ -113,6 +113,22 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "unverified in [[keyspace]]: unknown policy \"bypas\"; did you mean \"bypass\"?",
     ),
     (
+        "[source.main]\nurl = 'sqlite://x'\n[[keyspace]]\npattern = 'a:{id}'\nsource = 'main'\nload = 'SELECT v FROM t WHERE id = :id'\ndel = 'rows'",
+        7,
+        "del in [[keyspace]]: unknown meaning \"rows\"; did you mean \"row\"?",
+    ),
+    (
+        "[source.main]\nurl = 'sqlite://x'\n[[keyspace]]\npattern = 'a:{id}'\nsource = 'main'\nload = 'SELECT v FROM t WHERE id = :id'\ndel = 'row'",
+        7,
+        "del = \"row\" needs delete, the statement that removes a row",
+    ),
+    (
+        "[source.main]\nurl = 'sqlite://x'\n[[keyspace]]\npattern = 'a:{id}'\nsource = 'main'\nload = 'SELECT v FROM t WHERE id = :id'\n\
+         delete = 'DELETE FROM t WHERE id = :id'\nwrite = 'cache-only'\ndel = 'row'",
+        9,
+        "del = \"row\" needs a strategy that writes: write = \"cache-only\" leaves the rows alone",
+    ),
+    (
         "[[keyspace]]\npattern = 'a'\nunverified = 'refuse'",
         3,
         "unverified needs a source in the same [[keyspace]]",
@@ -125,7 +141,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, del, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",

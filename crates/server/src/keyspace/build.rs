@@ -85,6 +85,7 @@ impl Builder<'_> {
         let keyspace = Keyspace {
             name: config.pattern.as_str().into(),
             backing,
+            del: config.del,
             write: config.write,
             read: config.read,
             ttl_ms: config.ttl_ms,

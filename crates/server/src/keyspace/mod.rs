@@ -27,7 +27,7 @@ pub use sql::parameters;
 pub use standing::Standing;
 pub use template::Template;
 
-use crate::config::{FlushConfig, Level, Strategy, Unfollowed, Unverified};
+use crate::config::{Del, FlushConfig, Level, Strategy, Unfollowed, Unverified};
 use crate::source::{Cell, Param, Row, Source, Statement, Verification};
 
 /// The name of the parameter that `store` is given the value by.
@@ -92,6 +92,8 @@ pub struct Keyspace {
     pub name: Arc<str>,
     /// Where its values are read and written, with what to run there.
     pub backing: Option<Backing>,
+    /// What DEL means for its keys.
+    pub del: Del,
     /// The default strategy of writes.
     pub write: Strategy,
     /// The default level of reads.

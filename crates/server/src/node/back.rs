@@ -127,6 +127,11 @@ impl Node {
         self.back.as_ref().map_or_else(Status::default, |back| back.status())
     }
 
+    /// Whether the newest write of a key that the source does not have yet is a value; `None` when there is no such write.
+    pub(super) fn unflushed_value(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> Option<bool> {
+        self.back.as_ref()?.lane(keyspace)?.look(key, |slot| slot.value.is_some())
+    }
+
     fn journals(&self) -> Result<&Arc<WriteBack>, WriteError> {
         self.back.as_ref().ok_or_else(|| WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into()))
     }

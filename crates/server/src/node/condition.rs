@@ -6,7 +6,8 @@ use std::sync::Arc;
 use clearwell_engine::{Change, Origin, View};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Demand, Node, Put, Turn, WriteError, Written};
+use super::removal::Reach;
+use super::{Demand, Node, Put, Removal, Turn, WriteError, Written};
 use crate::config::{Level, Strategy};
 
 /// What must hold for a write to be done.
@@ -104,14 +105,18 @@ impl Node {
     pub fn remove_if(
         self: &Arc<Self>,
         key: &[u8],
-        write: Option<Strategy>,
+        removal: Removal,
         condition: Condition,
     ) -> Turn<Result<u64, WriteError>> {
-        if self.strategy(key, write) != Strategy::CacheOnly {
+        let reach = match self.reach_of(key, removal) {
+            Ok((reach, _)) => reach,
+            Err(error) => return Turn::Now(Err(error)),
+        };
+        if !matches!(reach, Reach::Memory) {
             let (node, key) = (self.clone(), Box::<[u8]>::from(key));
             return Turn::Later(Box::pin(async move {
                 let _turn = node.once_met(&key, condition).await?;
-                node.remove(vec![key.clone()], write).wait().await
+                node.remove(vec![key.clone()], removal).wait().await
             }));
         }
         let removed = self.update(key, self.clock.now(), |view| match stamp_of(view) {

@@ -11,7 +11,7 @@ use super::{Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
 use crate::keyspace::Names;
 use crate::road::Request;
-use crate::source::{Receipt, Row, Statement, Write};
+use crate::source::{Receipt, Row, Write};
 
 /// A value that a client gives. Names and times that it leaves out come from the keyspace.
 #[derive(Debug, Clone, Default)]
@@ -107,77 +107,6 @@ impl Node {
         }
     }
 
-    /// Removes keys: from the source where the keyspace has a `delete`, then invalidated on the one road. Answers how
-    /// many of them there were, in the source or (where it was not asked) in memory.
-    pub fn remove(
-        self: &Arc<Self>,
-        keys: Vec<Box<[u8]>>,
-        write: Option<Strategy>,
-    ) -> Turn<Result<u64, WriteError>> {
-        let mut in_source = Vec::new();
-        let mut in_memory = Vec::new();
-        let mut in_journal = Vec::new();
-        for key in keys {
-            match self.keyspaces.find(&key) {
-                Some((keyspace, captures)) => match self.deleting(keyspace, write) {
-                    Err(error) => return Turn::Now(Err(error)),
-                    Ok(Deletion::Source(statement)) => {
-                        in_source.push((Target { key, keyspace: keyspace.clone(), captures }, statement))
-                    }
-                    Ok(Deletion::Journal) => {
-                        in_journal.push(Target { key, keyspace: keyspace.clone(), captures })
-                    }
-                    Ok(Deletion::Memory) => in_memory.push(Scope::Key(key)),
-                },
-                None => in_memory.push(Scope::Key(key)),
-            }
-        }
-        // Not what the invalidation reaches: that counts what depends on the keys as well.
-        let removed = in_memory.iter().filter(|scope| self.holds(scope)).count() as u64;
-        self.invalidate(Request::now(in_memory, Cause::Removal));
-        if in_source.is_empty() && in_journal.is_empty() {
-            return Turn::Now(Ok(removed));
-        }
-        let node = self.clone();
-        Turn::Later(Box::pin(async move {
-            let mut removed = removed;
-            for target in in_journal {
-                removed = removed.saturating_add(node.clone().write_back(target, None).await?.into());
-            }
-            for (target, statement) in in_source {
-                removed = removed.saturating_add(node.delete(target, statement).await?);
-            }
-            Ok(removed)
-        }))
-    }
-
-    /// Whether there is a value in memory for the key that a scope is.
-    fn holds(&self, scope: &Scope) -> bool {
-        let Scope::Key(key) = scope else { return false };
-        self.engine.peek(key, self.clock.now(), |view| view.value().is_some()) == Some(true)
-    }
-
-    /// Where removing a key of this keyspace has to reach.
-    fn deleting(
-        &self,
-        keyspace: &crate::keyspace::Keyspace,
-        write: Option<Strategy>,
-    ) -> Result<Deletion, WriteError> {
-        let statement = keyspace.backing.as_ref().and_then(|backing| backing.delete.clone());
-        match (write.unwrap_or(keyspace.write), statement) {
-            (Strategy::CacheOnly, _) => Ok(Deletion::Memory),
-            (asked, None) if write.is_some() => Err(WriteError::Strategy(
-                asked,
-                format!("keyspace {} declares no `delete` statement", keyspace.name),
-            )),
-            (_, None) => Ok(Deletion::Memory),
-            (Strategy::WriteBack, Some(_)) => Ok(Deletion::Journal),
-            (Strategy::WriteThrough | Strategy::WriteInvalidate, Some(statement)) => {
-                Ok(Deletion::Source(statement))
-            }
-        }
-    }
-
     /// Writes to the source. In the commit's own place of the source's order the key is invalidated and, for
     /// `write-through`, what the database made of the value is stored: so concurrent writes of one key leave the
     /// cache with the last commit's value, or without one.
@@ -225,27 +154,6 @@ impl Node {
         Ok(Written::Stored)
     }
 
-    async fn delete(self: &Arc<Self>, target: Target, statement: Statement) -> Result<u64, WriteError> {
-        let Some(backing) = target.backing() else { return Ok(0) };
-        self.settle(&target).await?;
-        let params = target.keyspace.params(&target.captures, None);
-        let source = backing.source.clone();
-        let node = self.clone();
-        let (told, superseded) = oneshot::channel();
-        let committed = Box::new(move |receipt: &Receipt| {
-            node.overwritten(&target.key, receipt.version);
-            node.supersede(&target.key, move || {
-                // Whoever wrote may be gone.
-                let _ = told.send(());
-            });
-        });
-        let written = source.write(Write { statement, params, read_back: None, committed }).await;
-        let receipt = written.map_err(WriteError::Source)?;
-        // An error: nobody had to be told.
-        let _ = superseded.await;
-        Ok(receipt.rows.min(1))
-    }
-
     /// Our own commit changed this key: whatever was read before it is old.
     pub(crate) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
         let request =
@@ -273,13 +181,6 @@ impl Node {
             Owned { version: Some(version), ..self.put_draft(given, Some(&target.keyspace), read.names) };
         draft.lend(|draft| self.engine.fill(&target.key, began, draft, self.clock.tick()));
     }
-}
-
-/// Where a removal goes besides memory.
-enum Deletion {
-    Memory,
-    Source(Statement),
-    Journal,
 }
 
 const UNFLUSHED: &str = "an acknowledged write of this key is not in the source yet";

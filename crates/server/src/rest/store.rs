@@ -21,7 +21,8 @@ use super::problem::{Problem, Reply};
 use super::query::Query;
 use super::view::{has_source, seconds_left};
 use super::words::strategy;
-use crate::node::{Node, Put, WriteError, Written};
+use crate::config::Strategy;
+use crate::node::{Node, Put, Removal, WriteError, Written};
 
 /// What to set; the fields beside `value` may be left out.
 #[derive(ToSchema)]
@@ -144,15 +145,20 @@ pub async fn set(
 }
 
 /// Remove an entry
+///
+/// States that what was read of the key is old. The source keeps its row unless `row=true` is said, or the keyspace declares
+/// `del = "row"`.
 #[utoipa::path(
     delete, path = "/api/cache/{key}", tag = "entries", operation_id = "removeEntry",
     params(
         ("key" = String, Path, description = "The key, percent-encoded"),
-        ("write" = Option<String>, Query, description = "The strategy: cache-only leaves the source's row"),
+        ("row" = Option<bool>, Query, description = "true: remove the source's row too; false: never, whatever the keyspace declares"),
+        ("write" = Option<String>, Query, description = "With row=true, the strategy of the removal"),
         ("If-Match" = Option<String>, Header, description = "Only if the entry has this ETag"),
     ),
     responses(
         (status = 204, description = "Removed"),
+        (status = 400, description = "A malformed key or parameter", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There was none", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "The condition does not hold", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
@@ -164,16 +170,32 @@ pub async fn remove(
     headers: HeaderMap,
 ) -> Reply {
     let key = key_of(uri.path())?;
-    let query = Query::parse(query.as_deref(), &["write"])?;
-    let write = query.text("write")?.map(strategy).transpose()?;
+    let removal = removal(&Query::parse(query.as_deref(), &["row", "write"])?)?;
     let node = &site.node;
     let removed = match of_change(&headers, node, node.stamp(&key)) {
-        Some(condition) => node.remove_if(&key, write, condition).wait().await,
-        None => node.remove(vec![key.clone().into()], write).wait().await,
+        Some(condition) => node.remove_if(&key, removal, condition).wait().await,
+        None => node.remove(vec![key.clone().into()], removal).wait().await,
     };
     match removed.map_err(|error| refused(error, &headers, node))? {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, "miss", format!("no entry {:?} to remove", text(&key)))),
         _ => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// What a DELETE asks for. `write=cache-only` says what `row=false` does.
+fn removal(query: &Query) -> Reply<Removal> {
+    let write = query.text("write")?.map(strategy).transpose()?;
+    let row = query.one("row")?.is_some().then(|| query.flag("row")).transpose()?;
+    match (row, write) {
+        (None, None) => Ok(Removal::Declared),
+        (None | Some(false), Some(Strategy::CacheOnly)) | (Some(false), None) => Ok(Removal::Entry),
+        (Some(true), Some(Strategy::CacheOnly)) => {
+            Err(Problem::bad("bad-value", "write=cache-only leaves the row alone: leave it out, or row=true"))
+        }
+        (Some(true), strategy) => Ok(Removal::Row(strategy)),
+        (None | Some(false), Some(_)) => {
+            Err(Problem::bad("bad-value", "write says how a row is removed: add row=true, or leave it out"))
+        }
     }
 }
 

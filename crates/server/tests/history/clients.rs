@@ -101,7 +101,7 @@ impl Client {
         match act {
             Act::Read(key, level) => drop(self.read(0, *key, *level).await),
             Act::Write { key, id, strategy, bad } => self.write(*key, *id, *strategy, *bad).await,
-            Act::Remove(key) => self.command(Did::Remove(*key), &["DEL", &key.name(self.run)]).await,
+            Act::Remove(key) => self.command(Did::Remove(*key), &["CW.DEL", &key.name(self.run)]).await,
             Act::Sql { id, change, forget } => {
                 self.sql(*id, change).await;
                 if *forget {

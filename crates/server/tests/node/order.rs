@@ -1,6 +1,6 @@
 //! The one road: whoever takes values away, the cluster's member gives it a place in its log first.
 
-use clearwell::node::{Demand, Node, Put};
+use clearwell::node::{Demand, Node, Put, Removal};
 use clearwell::road::{Mode, Request};
 use clearwell_engine::{Cause, Change, Event, Glob, Origin, Scope, Seq};
 
@@ -47,9 +47,9 @@ async fn every_cause_and_every_scope_has_a_place_in_the_log() {
     records(&node, "an own write's commit", 1);
     source.commit(2, "two", 7);
     records(&node, "a commit that the feed told of: a key and a tag", 2);
-    node.remove(vec![b"post:1"[..].into()], None).wait().await.expect("removed");
+    node.remove(vec![b"post:1"[..].into()], Removal::Row(None)).wait().await.expect("removed");
     records(&node, "a removal in the source", 1);
-    node.remove(vec![b"a"[..].into(), b"b"[..].into()], None).wait().await.expect("removed");
+    node.remove(vec![b"a"[..].into(), b"b"[..].into()], Removal::Declared).wait().await.expect("removed");
     records(&node, "removals in memory", 2);
     node.event(deployed());
     records(&node, "an event", 1);

@@ -4,6 +4,7 @@ mod aside;
 mod bad_input;
 mod connections;
 mod cw;
+mod deletions;
 mod fills;
 mod handshakes;
 mod limits;

@@ -49,6 +49,8 @@ fn a_write_goes_to_the_source_and_a_failure_is_told() {
     ask(&mut raw, "CW.SET depends x DEPENDS 1 plain");
     assert_eq!(ask(&mut raw, "DEL post:1 post:2 plain post:7 plain"), ":3\r\n", "dependents do not count");
     assert_eq!(ask(&mut raw, "EXISTS depends"), ":0\r\n");
+    assert_eq!(ask(&mut raw, "GET post:1"), "$7\r\nwritten\r\n", "DEL invalidates, the row stays");
+    assert_eq!(ask(&mut raw, "CW.DEL post:1 post:2 plain post:7"), ":2\r\n");
     assert_eq!(ask(&mut raw, "GET post:1"), "$-1\r\n");
     source.fail(Some(clearwell::source::SourceError::Unreachable("it is down".into())));
     assert_eq!(ask(&mut raw, "GET post:3"), "-SOURCE the source is unreachable: it is down\r\n");

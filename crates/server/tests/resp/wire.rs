@@ -22,6 +22,7 @@ const ELSEWHERE: &[&str] = &[
     "command|docs",
     "command|help",
     "config|help",
+    "cw.del",
     "cw.dependencies",
     "cw.entry",
     "cw.writeback|status",

@@ -215,8 +215,34 @@ fn a_source_keeps_text_and_the_view_shows_structures_in_it() {
     world.set("post:1", r#"{"value": "text"}"#);
     assert_eq!(world.source.row(1).as_deref(), Some("text"));
     assert_eq!(world.value("post:1"), "\"text\"");
-    assert_eq!(world.call("DELETE", "/api/cache/post:1", &[], b"").status, 204);
+    assert_eq!(world.call("DELETE", "/api/cache/post:1?row=true", &[], b"").status, 204);
     assert_eq!(world.source.row(1), None);
+}
+
+/// One meaning: DELETE states that what was read of the key is old; the row goes when it is asked for by name.
+#[test]
+fn a_delete_leaves_the_row_unless_it_is_asked_for() {
+    let world = World::new();
+    world.set("post:1", r#"{"value": "text"}"#);
+    let delete = |query: &str| world.call("DELETE", &format!("/api/cache/post:1{query}"), &[], b"");
+    for query in ["", "?row=false", "?write=cache-only"] {
+        assert_eq!(world.value("post:1"), "\"text\"");
+        assert_eq!(delete(query).status, 204, "{query}");
+        assert_eq!(delete(query).status, 404, "nothing is in memory: {query}");
+        assert_eq!(world.source.row(1).as_deref(), Some("text"), "{query}");
+    }
+    for query in ["?row=perhaps", "?write=write-through", "?row=true&write=cache-only", "?rows=true"] {
+        assert_eq!(delete(query).status, 400, "{query}");
+    }
+    world.value("post:1");
+    let any = [("If-Match", "*")];
+    assert_eq!(world.call("DELETE", "/api/cache/post:1", &any, b"").status, 204);
+    assert_eq!(world.source.row(1).as_deref(), Some("text"));
+    assert_eq!(world.post("/api/cache/clear", "{}").status, 200);
+    assert_eq!(world.source.row(1).as_deref(), Some("text"));
+    assert_eq!(world.call("DELETE", "/api/cache/post:1?row=true", &any, b"").status, 204);
+    assert_eq!(world.source.row(1), None);
+    assert_eq!(delete("?row=true").status, 404);
 }
 
 #[test]

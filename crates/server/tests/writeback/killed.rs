@@ -158,7 +158,7 @@ fn write_until_gone(mut node: Raw, first: u64, mut rng: Rng, acknowledged: &Atom
         };
         let reply = match &value {
             Some(value) => node.try_call(&["SET", &name, value]),
-            None => node.try_call(&["DEL", &name]),
+            None => node.try_call(&["CW.DEL", &name]),
         };
         writes.push((key, Write { value, acknowledged: reply.is_some() }));
         let Some(reply) = reply else { return writes };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clearwell::config::{Config, Level, Strategy};
-use clearwell::node::{Demand, Node, Put, WriteError, Written};
+use clearwell::node::{Demand, Node, Put, Removal, WriteError, Written};
 use clearwell::tasks::Tasks;
 use clearwell_engine::Origin;
 use rusqlite::{Connection, OptionalExtension};
@@ -163,7 +163,7 @@ impl World {
     }
 
     pub async fn del(&self, id: u32) -> Result<u64, WriteError> {
-        self.node.remove(vec![format!("post:{id}").into_bytes().into()], None).wait().await
+        self.node.remove(vec![format!("post:{id}").into_bytes().into()], Removal::Row(None)).wait().await
     }
 
     pub async fn get(&self, id: u32) -> Option<String> {

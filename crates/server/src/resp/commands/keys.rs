@@ -7,19 +7,19 @@ use clearwell_protocol::options::check_flush;
 use clearwell_protocol::{Args, CommandError, parse_i64};
 
 use super::read::encoded;
-use crate::node::Turn;
+use crate::node::{Removal, Turn};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::misses::Misses;
 use crate::resp::step::{self, Outcome, Step};
 use crate::road::Request;
 
-/// DEL and UNLINK. The reply counts keys, not what depends on them and goes with them.
-pub fn del(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+/// DEL, UNLINK and CW.DEL. The reply counts keys, not what depends on them and goes with them.
+pub fn remove(context: &mut Context<'_>, args: Args<'_>, removal: Removal) -> Outcome {
     let resp = context.session.resp;
     let mut seen = HashSet::new();
     let keys = args.from(1).iter().filter(|key| args.len() == 2 || seen.insert(*key));
-    match context.node().remove(keys.map(Box::from).collect(), None) {
+    match context.node().remove(keys.map(Box::from).collect(), removal) {
         Turn::Now(Ok(count)) => {
             context.reply().integer(i64::try_from(count).unwrap_or(i64::MAX));
             Ok(Step::Done)

@@ -26,6 +26,7 @@ use clearwell_protocol::{Args, Command, CommandError, CommandId};
 
 use super::dispatch::Context;
 use super::step::Outcome;
+use crate::node::Removal;
 
 /// Runs one command.
 #[inline]
@@ -63,7 +64,8 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::Incrby => number::incrby(c, args),
         Id::Decrby => number::decrby(c, args),
         Id::Incrbyfloat => number::incrbyfloat(c, args),
-        Id::Del | Id::Unlink => keys::del(c, args),
+        Id::Del | Id::Unlink => keys::remove(c, args, Removal::Declared),
+        Id::CwDel => keys::remove(c, args, Removal::Row(None)),
         Id::Type => keys::kind(c, args),
         Id::Randomkey => keys::randomkey(c),
         Id::Dbsize => keys::dbsize(c),
