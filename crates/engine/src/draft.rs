@@ -56,4 +56,20 @@ pub struct Origin {
     /// write, whatever misses of others are unresolved. Only a miss of its own since then, with a put by somebody
     /// after that, leaves it in doubt as ever.
     pub flush: Seq,
+    /// Whether its commands are those of one client, who fills what it missed over this connection. Not to be said of a
+    /// connection that a pool or several tasks use.
+    pub one_client: bool,
+    /// Whether it has itself deleted or written the key since its own miss of it. If it is one client's, the SET is a write.
+    pub wrote: bool,
+    /// Whether it deleted the key, or SET it without a miss of its own, at some time: it is no mere reader of it.
+    pub writes: bool,
+    /// Whether it writes and has never missed anything.
+    pub only_writes: bool,
+    /// The number of the connection; 0: not known.
+    pub client: u64,
+    /// The pool that it may belong to, below [`POOLS`].
+    pub pool: u8,
 }
+
+/// So many pools are told apart.
+pub const POOLS: usize = 256;

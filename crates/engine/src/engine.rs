@@ -24,7 +24,7 @@ use crate::shard::{Cell, Shard, Tally};
 use crate::shared::Shared;
 use crate::{Millis, Seq};
 use maintain::Broom;
-use offer::Horizon;
+use offer::{Horizon, Travelled};
 
 /// What an engine is made with.
 #[derive(Debug, Clone)]
@@ -84,6 +84,7 @@ pub struct Engine {
     cells: Box<[Cell]>,
     broom: Mutex<Broom>,
     horizon: Horizon,
+    travelled: Box<Travelled>,
     log: Log,
     /// The shard that gives memory back next.
     reclaiming: std::sync::atomic::AtomicUsize,
@@ -107,6 +108,7 @@ impl Engine {
             cells,
             broom: Mutex::default(),
             horizon: Horizon::default(),
+            travelled: Box::default(),
             log: Log::default(),
             reclaiming: std::sync::atomic::AtomicUsize::new(0),
             shared: Shared::new(config, seed),

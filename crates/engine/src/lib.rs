@@ -28,6 +28,7 @@
 
 mod answers;
 mod cascade;
+mod census;
 mod counter;
 mod draft;
 mod engine;
@@ -63,7 +64,8 @@ mod view;
 mod wheel;
 
 pub use answers::{Account, Applied, Dependencies, Filled, Maintained, Offered, TooLarge};
-pub use draft::{Change, Draft, Origin, Version};
+pub use census::Reader;
+pub use draft::{Change, Draft, Origin, POOLS, Version};
 pub use engine::{Config, Engine};
 pub use event::{Event, EventPattern};
 pub use flight::{FillLease, Landing, Outcome, Waiting};

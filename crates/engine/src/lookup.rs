@@ -1,6 +1,6 @@
 //! A read's question and the engine's answer.
 
-use crate::{FillLease, Millis, Seq, Waiting};
+use crate::{FillLease, Millis, Reader, Seq, Waiting};
 
 /// What a reader asks for.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,8 @@ pub enum OnMiss {
     Tell,
     /// The reader will probably fill it by a plain SET, perhaps on another connection: remember the miss.
     Remember,
+    /// The same, and who the reader is.
+    RememberFor(Reader),
     /// The caller has a loader: lead a flight, or wait for the one in progress.
     Load,
 }

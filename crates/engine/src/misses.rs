@@ -1,6 +1,7 @@
 //! The outstanding misses of one key.
 
-use crate::{Millis, Seq};
+use crate::census::{Census, Reader};
+use crate::{Millis, Origin, Seq};
 
 /// In how many parts the window is looked at; a miss is forgotten one to two parts after its window.
 const PARTS: u64 = 4;
@@ -31,6 +32,7 @@ pub(crate) struct Misses {
     old: u32,
     /// Values that SETs brought since then, and how many did (0: free).
     candidates: [(u64, u32); CANDIDATES],
+    census: Census,
 }
 
 impl Misses {
@@ -47,6 +49,7 @@ impl Misses {
             bound: 0,
             old: 0,
             candidates: [(0, 0); CANDIDATES],
+            census: Census::default(),
         }
     }
 
@@ -75,11 +78,15 @@ impl Misses {
             self.firsts[past as usize % BUCKETS] = NEVER;
         }
         self.part = part;
+        if self.total() == 0 {
+            self.census = Census::default();
+        }
         if now.since(self.seen_at) > window_ms {
             self.old = 0;
         }
         self.old = self.old.min(self.total_u32());
         if invalidated > self.seen {
+            self.census.invalidated(invalidated);
             (self.seen, self.seen_at) = (invalidated, now);
             // Which misses the SETs since have resolved is not known: perhaps all but the old ones.
             let any_older = self.firsts.iter().any(|first| *first < invalidated);
@@ -90,7 +97,8 @@ impl Misses {
     }
 
     /// Counts a miss at the count `seq`; after [`Misses::catch_up`].
-    pub(crate) fn add(&mut self, seq: Seq, now: Millis, window_ms: u64) {
+    pub(crate) fn add(&mut self, reader: Reader, seq: Seq, now: Millis, window_ms: u64) {
+        self.census.ask(reader);
         let part = self.part as usize % BUCKETS;
         self.firsts[part] = self.firsts[part].min(seq);
         self.buckets[part] = self.buckets[part].saturating_add(1);
@@ -130,6 +138,34 @@ impl Misses {
         let oldest_first = (1..=BUCKETS).map(|n| (self.part as usize + n) % BUCKETS);
         if let Some(oldest) = oldest_first.into_iter().find(|n| self.buckets[*n] > 0) {
             self.buckets[oldest] -= 1;
+        }
+        self.old = self.old.min(self.total_u32());
+    }
+
+    /// Counts a SET.
+    pub(crate) fn set(&mut self, origin: &Origin, value: u64) {
+        self.census.set(origin, value);
+    }
+
+    /// Counts an invalidation of the key itself.
+    pub(crate) fn invalidated(&mut self, seq: Seq) {
+        self.census.invalidated(seq);
+    }
+
+    /// Who misses the key and who SETs it.
+    pub(crate) fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// A miss that began at `began` will not be filled: its connection is gone.
+    pub(crate) fn withdraw(&mut self, began: Seq) {
+        let newest_first = (0..BUCKETS).map(|n| (self.part as usize + BUCKETS - n) % BUCKETS);
+        if let Some(newest) = newest_first.into_iter().find(|n| self.buckets[*n] > 0) {
+            self.buckets[newest] -= 1;
+        }
+        if began < self.seen {
+            self.old = self.old.saturating_sub(1);
+            self.bound = self.bound.saturating_sub(1);
         }
         self.old = self.old.min(self.total_u32());
     }

@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 
+use crate::census::{Census, Reader, WrittenKeys};
 use crate::marks::HashedMap;
 use crate::misses::Misses;
 use crate::{Millis, Origin, Seq};
@@ -59,12 +60,29 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
+    /// Whether its own connection's miss is older than what covered the key last, or than its last put.
+    fn is_outdated(&self) -> bool {
+        self.origin.miss.is_some_and(|began| began < self.invalidated.max(self.put))
+    }
+
+    /// Whether its own connection missed the key after all that covered it.
+    fn has_fresh_miss(&self) -> bool {
+        self.origin.miss.is_some() && !self.is_outdated()
+    }
+
     /// Whether its connection emptied the cache and nothing covered the key since: then it is a write. Not so when
     /// that connection missed the key since, and somebody put it after that: what it read may be from before the put.
     fn is_ordered(&self) -> bool {
-        let Origin { miss, flush } = self.origin;
+        let Origin { miss, flush, .. } = self.origin;
         let overtaken = miss.is_some_and(|began| began >= flush && began < self.put);
-        flush > Seq(0) && flush >= self.invalidated && !overtaken
+        self.origin.one_client && self.origin.wrote
+            || flush > Seq(0) && flush >= self.invalidated && !overtaken
+    }
+
+    /// Whether it is a write where the key is known to be written. The fill of its own connection's miss is none, unless that
+    /// connection writes the key itself, or it belongs to a pool whose writers use any connection.
+    fn may_write(&self, several_writers: bool) -> bool {
+        !self.is_outdated() || self.origin.writes || several_writers
     }
 }
 
@@ -83,6 +101,9 @@ pub(crate) struct Outstanding {
     forgotten_until: Millis,
     /// The count at two moments, the first at least a window before now (or at the beginning), the second less.
     counts: [(Millis, Seq); 2],
+    written: WrittenKeys,
+    /// Misses that were forgotten when the cache was emptied, and until when a SET may answer one; `None`: a window from now.
+    emptied: (u64, Option<Millis>),
 }
 
 impl Outstanding {
@@ -97,11 +118,13 @@ impl Outstanding {
             window_ms,
             forgotten_until: Millis(0),
             counts: [(Millis(0), Seq(0)); 2],
+            written: WrittenKeys::default(),
+            emptied: (0, Some(Millis(0))),
         }
     }
 
-    /// Notes a miss of a key that was last invalidated at `invalidated`; `seq` is the count now.
-    pub(crate) fn miss(&mut self, hash: u64, invalidated: Seq, seq: Seq, now: Millis) {
+    /// Notes a miss by `reader` of a key that was last invalidated at `invalidated`; `seq` is the count now.
+    pub(crate) fn miss(&mut self, reader: Reader, hash: u64, invalidated: Seq, seq: Seq, now: Millis) {
         self.tell_time(seq, now);
         if self.window_ms == 0 {
             return;
@@ -112,44 +135,103 @@ impl Outstanding {
         };
         self.total -= misses.total();
         misses.catch_up(invalidated, now, self.window_ms);
-        misses.add(seq, now, self.window_ms);
+        misses.add(reader, seq, now, self.window_ms);
         self.total += misses.total();
         self.keys.insert(hash, misses);
         self.keep_bounds(now);
     }
 
-    /// Decides about a plain SET, which resolves one miss.
-    pub(crate) fn offer(&mut self, offer: &Offer) -> Decision {
+    /// An invalidation of the key itself was applied.
+    pub(crate) fn invalidated(&mut self, hash: u64, seq: Seq) {
+        if let Some(misses) = self.keys.get_mut(&hash) {
+            misses.invalidated(seq);
+        }
+    }
+
+    /// Decides about a plain SET, which resolves one miss; and whether there was one that it may have answered.
+    pub(crate) fn decide(&mut self, offer: &Offer) -> (Decision, bool) {
         self.tell_time(offer.seq, offer.now);
-        let outdated = offer.origin.miss.is_some_and(|began| began < offer.invalidated.max(offer.put));
-        let ordered = offer.is_ordered();
         let Some(mut misses) = self.keys.remove(&offer.hash) else {
-            return match self.may_be_forgotten(offer) {
-                _ if ordered => Decision::Put,
-                true => refuse(offer),
-                false => settled(offer),
-            };
+            return (self.decide_unasked(offer), false);
         };
         self.total -= misses.total();
         misses.catch_up(offer.invalidated, offer.now, self.window_ms);
+        let answers = misses.total() > 0;
+        if !answers {
+            self.note_unexplained(offer);
+        }
         let doubtful = misses.in_doubt(offer.now, self.counts[0].1);
         let proven = misses.count(offer.value, offer.now);
+        misses.set(&offer.origin, offer.value);
+        if misses.census().has_too_many_values() {
+            let several = misses.census().has_several_writers();
+            self.written.prove(offer.hash, several, offer.now, self.window_ms);
+        }
+        let is_write =
+            offer.is_ordered() || offer.origin.only_writes && misses.census().has_no_other_reader(0);
+        let is_known = self.is_of_written_key(offer, Some(&misses));
+        let alone = misses.census().has_no_other_reader(offer.origin.client);
         misses.resolve(offer.now);
         if misses.total() > 0 {
             self.total += misses.total();
             self.keys.insert(offer.hash, misses);
         }
-        match doubtful {
-            _ if ordered => Decision::Put,
+        let decision = match doubtful {
+            _ if is_write || is_known && !offer.has_fresh_miss() => Decision::Put,
+            _ if is_known => settled(offer),
             false => settled(offer),
+            // Whatever others have missed, this client's misses come over this connection only.
+            true if offer.origin.one_client && (offer.has_fresh_miss() || alone) => settled(offer),
             true if offer.stored_same == Some(true) => Decision::Same,
-            true if proven && !outdated => Decision::Fill { began: offer.invalidated },
+            true if proven && !offer.is_outdated() => Decision::Fill { began: offer.invalidated },
             true => refuse(offer),
+        };
+        (decision, answers)
+    }
+
+    /// A SET of a key that nobody misses.
+    fn decide_unasked(&mut self, offer: &Offer) -> Decision {
+        let forgotten = self.may_be_forgotten(offer);
+        self.note_unexplained(offer);
+        match forgotten {
+            _ if offer.is_ordered() => Decision::Put,
+            _ if self.is_of_written_key(offer, None) && !offer.has_fresh_miss() => Decision::Put,
+            true => refuse(offer),
+            false => settled(offer),
+        }
+    }
+
+    fn note_unexplained(&mut self, offer: &Offer) {
+        if offer.origin.miss.is_none() && offer.now >= self.forgotten_until && self.window_ms > 0 {
+            self.written.note(offer.hash, &offer.origin, self.emptied.0, offer.now, self.window_ms);
+        }
+    }
+
+    /// Whether the key is known to be written by those who SET it, whatever misses of others are unresolved.
+    fn is_of_written_key(&self, offer: &Offer, misses: Option<&Misses>) -> bool {
+        let polled = misses.map(Misses::census).filter(|census| census.is_polled());
+        let written = self.written.get(offer.hash, offer.now);
+        [polled.map(Census::has_several_writers), written]
+            .into_iter()
+            .flatten()
+            .any(|several| offer.may_write(several))
+    }
+
+    /// A miss that began at `began` will not be filled: its connection is gone, and was no pool's.
+    pub(crate) fn withdraw(&mut self, hash: u64, began: Seq) {
+        let Some(mut misses) = self.keys.remove(&hash) else { return };
+        self.total -= misses.total();
+        misses.withdraw(began);
+        if misses.total() > 0 {
+            self.total += misses.total();
+            self.keys.insert(hash, misses);
         }
     }
 
     /// Forgets all misses, and that any were forgotten: a client emptied the cache and begins anew.
     pub(crate) fn clear(&mut self) {
+        self.written = WrittenKeys::default();
+        self.emptied = (self.emptied.0.saturating_add(self.total), None);
         self.keys.clear();
         self.order.clear();
         self.total = 0;
@@ -163,7 +245,9 @@ impl Outstanding {
 
     /// Bytes taken beyond the structure itself.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.keys.allocation_size() + self.order.capacity() * size_of::<(u64, u64)>()
+        self.keys.allocation_size()
+            + self.order.capacity() * size_of::<(u64, u64)>()
+            + self.written.memory_bytes()
     }
 
     /// Recounts; says what differs.
@@ -195,6 +279,10 @@ impl Outstanding {
     }
 
     fn tell_time(&mut self, seq: Seq, now: Millis) {
+        let until = *self.emptied.1.get_or_insert(now.plus(self.window_ms));
+        if now > until {
+            self.emptied.0 = 0;
+        }
         if now.since(self.counts[1].0) >= self.window_ms {
             self.counts = [self.counts[1], (now, seq)];
         }

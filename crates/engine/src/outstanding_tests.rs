@@ -6,6 +6,12 @@ use super::*;
 
 const WINDOW: u64 = 100;
 
+impl Outstanding {
+    fn decided(&mut self, offer: &Offer) -> Decision {
+        self.decide(offer).0
+    }
+}
+
 /// A client thread between its miss and its SET.
 #[derive(Debug)]
 struct Thread {
@@ -75,7 +81,13 @@ impl World {
     fn take(&mut self, step: Step) {
         match step {
             Step::Get { key, connection } if self.keys[key].stored.is_none() => {
-                self.outstanding.miss(key as u64, self.keys[key].invalidated, self.seq, self.now);
+                self.outstanding.miss(
+                    Reader::default(),
+                    key as u64,
+                    self.keys[key].invalidated,
+                    self.seq,
+                    self.now,
+                );
                 self.own[connection][key] = Some(self.seq);
                 self.threads.push(Thread { key, missed: self.now, read: None });
             }
@@ -115,14 +127,14 @@ impl World {
         let offer = Offer {
             hash: thread.key as u64,
             value,
-            origin: Origin { miss: self.own[connection][thread.key].take(), flush: Seq(0) },
+            origin: Origin { miss: self.own[connection][thread.key].take(), ..Origin::default() },
             invalidated: key.invalidated.max(key.tagged),
             put: key.put,
             stored_same: key.stored.map(|stored| stored == value),
             seq: self.seq,
             now: self.now,
         };
-        match self.outstanding.offer(&offer) {
+        match self.outstanding.decided(&offer) {
             Decision::Put => {
                 self.seq.0 += 1;
                 (key.put, key.stored) = (self.seq, Some(value));
@@ -202,7 +214,7 @@ proptest! {
                 Event::Miss => {
                     // Others' misses push keys out.
                     for outstanding in [&mut with, &mut without] {
-                        outstanding.miss(n as u64 % 2, invalidated, seq, now);
+                        outstanding.miss(Reader::default(), n as u64 % 2, invalidated, seq, now);
                     }
                 }
                 Event::Invalidated { own } => {
@@ -221,14 +233,14 @@ proptest! {
                     let miss = miss.map(|ago| Seq(seq.0.saturating_sub(ago)));
                     let flush = if remembers_flush { flush } else { Seq(0) };
                     let plain = Offer {
-                        origin: Origin { miss, flush: Seq(0) },
+                        origin: Origin { miss, ..Origin::default() },
                         put,
                         seq,
                         now,
                         ..offer(value, miss, invalidated.0)
                     };
-                    let told = Offer { origin: Origin { miss, flush }, ..plain };
-                    let (with, without) = (with.offer(&told), without.offer(&plain));
+                    let told = Offer { origin: Origin { miss, flush, ..Origin::default() }, ..plain };
+                    let (with, without) = (with.decided(&told), without.decided(&plain));
                     let overtaken = miss.is_some_and(|began| began >= flush && began < put);
                     if flush == invalidated && flush > Seq(0) && !overtaken {
                         prop_assert_eq!(with, Decision::Put);
@@ -247,7 +259,7 @@ fn offer(value: u64, own_miss: Option<Seq>, invalidated: u64) -> Offer {
     Offer {
         hash: 1,
         value,
-        origin: Origin { miss: own_miss, flush: Seq(0) },
+        origin: Origin { miss: own_miss, ..Origin::default() },
         invalidated: Seq(invalidated),
         put: Seq(0),
         stored_same: None,
@@ -259,16 +271,16 @@ fn offer(value: u64, own_miss: Option<Seq>, invalidated: u64) -> Offer {
 #[test]
 fn a_set_without_a_miss_is_a_write() {
     let mut outstanding = Outstanding::new(8, WINDOW);
-    assert_eq!(outstanding.offer(&offer(7, None, 3)), Decision::Put);
+    assert_eq!(outstanding.decided(&offer(7, None, 3)), Decision::Put);
 }
 
 #[test]
 fn the_only_late_fill_is_refused_and_the_next_accepted() {
     let mut outstanding = Outstanding::new(8, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
-    outstanding.miss(1, Seq(1), Seq(1), Millis(9));
-    assert_eq!(outstanding.offer(&offer(8, Some(Seq(1)), 1)), Decision::Fill { began: Seq(1) });
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    outstanding.miss(Reader::default(), 1, Seq(1), Seq(1), Millis(9));
+    assert_eq!(outstanding.decided(&offer(8, Some(Seq(1)), 1)), Decision::Fill { began: Seq(1) });
     assert_eq!(outstanding.total(), 0);
 }
 
@@ -276,18 +288,18 @@ fn the_only_late_fill_is_refused_and_the_next_accepted() {
 #[test]
 fn an_own_miss_is_refused_although_a_write_resolved_it_by_the_count() {
     let mut outstanding = Outstanding::new(8, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
-    assert_eq!(outstanding.offer(&offer(8, None, 1)), Decision::Refuse { drop_stored: false });
-    outstanding.miss(1, Seq(1), Seq(1), Millis(9));
-    assert_eq!(outstanding.offer(&offer(7, Some(Seq(0)), 1)), Decision::Refuse { drop_stored: false });
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
+    assert_eq!(outstanding.decided(&offer(8, None, 1)), Decision::Refuse { drop_stored: false });
+    outstanding.miss(Reader::default(), 1, Seq(1), Seq(1), Millis(9));
+    assert_eq!(outstanding.decided(&offer(7, Some(Seq(0)), 1)), Decision::Refuse { drop_stored: false });
 }
 
 #[test]
 fn after_a_clear_a_set_is_a_write() {
     let mut outstanding = Outstanding::new(8, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
     outstanding.clear();
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Put);
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Put);
     outstanding.check().expect("the books are right");
 }
 
@@ -295,14 +307,14 @@ fn after_a_clear_a_set_is_a_write() {
 fn one_more_set_of_a_value_than_could_be_old_proves_it() {
     let mut outstanding = Outstanding::new(8, WINDOW);
     for _ in 0..2 {
-        outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+        outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
     }
     for _ in 0..3 {
-        outstanding.miss(1, Seq(1), Seq(1), Millis(5));
+        outstanding.miss(Reader::default(), 1, Seq(1), Seq(1), Millis(5));
     }
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Fill { began: Seq(1) });
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Fill { began: Seq(1) });
 }
 
 /// A tag that the SET brings was invalidated before the miss: no doubt comes from learning that now.
@@ -310,43 +322,43 @@ fn one_more_set_of_a_value_than_could_be_old_proves_it() {
 fn an_invalidation_before_the_miss_is_no_reason_to_doubt_its_fill() {
     let mut outstanding = Outstanding::new(8, WINDOW);
     for own_miss in [None, Some(Seq(5))] {
-        outstanding.miss(1, Seq(0), Seq(5), Millis(0));
-        let offered = outstanding.offer(&Offer { seq: Seq(5), ..offer(7, own_miss, 3) });
+        outstanding.miss(Reader::default(), 1, Seq(0), Seq(5), Millis(0));
+        let offered = outstanding.decided(&Offer { seq: Seq(5), ..offer(7, own_miss, 3) });
         assert!(!matches!(offered, Decision::Refuse { .. }), "{offered:?}");
     }
-    outstanding.miss(1, Seq(0), Seq(2), Millis(0));
-    assert_eq!(outstanding.offer(&offer(7, None, 3)), Decision::Refuse { drop_stored: false });
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(2), Millis(0));
+    assert_eq!(outstanding.decided(&offer(7, None, 3)), Decision::Refuse { drop_stored: false });
 }
 
 #[test]
 fn the_window_ends_all_doubt() {
     let mut outstanding = Outstanding::new(8, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
-    outstanding.miss(1, Seq(1), Seq(1), Millis(1));
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(Reader::default(), 1, Seq(1), Seq(1), Millis(1));
     let late = Offer { now: Millis(2 * WINDOW), ..offer(7, None, 1) };
-    assert_eq!(outstanding.offer(&late), Decision::Put);
+    assert_eq!(outstanding.decided(&late), Decision::Put);
 }
 
 #[test]
 fn a_window_of_nothing_remembers_nothing() {
     let mut outstanding = Outstanding::new(8, 0);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(10));
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Put);
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(10));
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Put);
 }
 
 #[test]
 fn an_own_miss_from_before_the_invalidation_is_refused_however_late() {
     let mut outstanding = Outstanding::new(8, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
     let late = Offer { now: Millis(50 * WINDOW), ..offer(7, Some(Seq(0)), 1) };
-    assert_eq!(outstanding.offer(&late), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.decided(&late), Decision::Refuse { drop_stored: false });
 }
 
 #[test]
 fn memory_stays_bounded_under_misses_that_nobody_resolves() {
     let mut outstanding = Outstanding::new(100, WINDOW);
     for n in 0..100_000 {
-        outstanding.miss(n, Seq(0), Seq(0), Millis(n / 1000));
+        outstanding.miss(Reader::default(), n, Seq(0), Seq(0), Millis(n / 1000));
     }
     outstanding.check().unwrap();
     assert!(outstanding.memory_bytes() < 100_000, "{}", outstanding.memory_bytes());
@@ -355,21 +367,21 @@ fn memory_stays_bounded_under_misses_that_nobody_resolves() {
 #[test]
 fn a_set_of_a_forgotten_miss_does_not_resolve_a_remembered_one() {
     let mut outstanding = Outstanding::new(1, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
-    outstanding.miss(2, Seq(0), Seq(0), Millis(1));
-    outstanding.miss(1, Seq(0), Seq(0), Millis(90));
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(Reader::default(), 2, Seq(0), Seq(0), Millis(1));
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(90));
     let at = |value, ms, invalidated| Offer { now: Millis(ms), ..offer(value, None, invalidated) };
-    assert_eq!(outstanding.offer(&at(7, 95, 0)), Decision::Put, "the first miss's");
-    assert_eq!(outstanding.offer(&at(7, 160, 1)), Decision::Refuse { drop_stored: false }, "the second's");
+    assert_eq!(outstanding.decided(&at(7, 95, 0)), Decision::Put, "the first miss's");
+    assert_eq!(outstanding.decided(&at(7, 160, 1)), Decision::Refuse { drop_stored: false }, "the second's");
 }
 
 #[test]
 fn keys_with_forgotten_misses_are_in_doubt_if_invalidated_since() {
     let mut outstanding = Outstanding::new(1, WINDOW);
-    outstanding.miss(1, Seq(0), Seq(0), Millis(0));
-    outstanding.miss(2, Seq(0), Seq(0), Millis(1));
-    assert_eq!(outstanding.offer(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
-    assert_eq!(outstanding.offer(&offer(7, None, 0)), Decision::Put);
+    outstanding.miss(Reader::default(), 1, Seq(0), Seq(0), Millis(0));
+    outstanding.miss(Reader::default(), 2, Seq(0), Seq(0), Millis(1));
+    assert_eq!(outstanding.decided(&offer(7, None, 1)), Decision::Refuse { drop_stored: false });
+    assert_eq!(outstanding.decided(&offer(7, None, 0)), Decision::Put);
 }
 
 /// A hot key, invalidated now and then, must not be kept out of the cache by doubt: a few readers' fills may be dropped (by

@@ -237,6 +237,14 @@ pub enum CommandId {
     CwDependencies,
     /// CW.ENTRY: tells everything about an entry but its value.
     CwEntry,
+    /// CW.REFUSED: tells of SETs that were dropped as late fills.
+    CwRefused,
+    /// CW.REFUSED GET: returns the last refused.
+    CwRefusedGet,
+    /// CW.REFUSED LEN: counts those that are kept.
+    CwRefusedLen,
+    /// CW.REFUSED RESET: forgets them.
+    CwRefusedReset,
     /// CW.STATS: returns the counts of this node.
     CwStats,
     /// CW.WARM: loads keys before anyone asks.

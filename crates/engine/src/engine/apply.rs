@@ -38,6 +38,7 @@ impl Engine {
     fn apply_key(&self, key: &[u8], seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
         let (hash, cell) = self.cell(key);
         let mut shard = cell.lock.write();
+        shard.outstanding.invalidated(hash, seq);
         let mut reached = 0;
         let mut known = false;
         if let Some(place) = shard.find(hash, key) {

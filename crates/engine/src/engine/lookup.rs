@@ -5,7 +5,7 @@ use crate::freshness::{Last, may_store};
 use crate::shard::{Cell, Shard, count};
 use crate::shared::Standing;
 use crate::slot::{NEVER, Slot};
-use crate::{Ask, Engine, FillLease, Lookup, Millis, OnMiss, Seq, Tolerate, View};
+use crate::{Ask, Engine, FillLease, Lookup, Millis, OnMiss, Reader, Seq, Tolerate, View};
 
 impl Tolerate {
     fn accepts(self, standing: Standing) -> bool {
@@ -37,9 +37,11 @@ impl Engine {
                 Boarding::Lead(lease) => Lookup::Lead(lease),
                 Boarding::Wait(waiting) => Lookup::Wait(waiting),
             },
-            OnMiss::Remember => {
+            OnMiss::Remember | OnMiss::RememberFor(_) => {
                 drop(shard);
-                Lookup::Miss { began: self.remember_miss(cell, hash, key, ask.now) }
+                let reader =
+                    if let OnMiss::RememberFor(reader) = ask.on_miss { reader } else { Reader::default() };
+                Lookup::Miss { began: self.remember_miss(cell, hash, key, reader, ask.now) }
             }
         }
     }

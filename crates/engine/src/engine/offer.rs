@@ -2,12 +2,31 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::hash::shard_of;
 use crate::history::{Parting, What};
 use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
 use crate::shared::Standing;
-use crate::{Draft, Engine, Millis, Offered, Origin, Seq};
+use crate::{Draft, Engine, Millis, Offered, Origin, POOLS, Reader, Seq};
+
+/// Counts by pool.
+#[derive(Debug)]
+pub(super) struct Travelled([AtomicU64; POOLS]);
+
+impl Default for Travelled {
+    fn default() -> Travelled {
+        Travelled([const { AtomicU64::new(0) }; POOLS])
+    }
+}
+
+impl std::ops::Index<usize> for Travelled {
+    type Output = AtomicU64;
+
+    fn index(&self, pool: usize) -> &AtomicU64 {
+        &self.0[pool]
+    }
+}
 
 /// Remembers what the count was about a window ago, so that a plain SET is compared with the patterns since
 /// then only.
@@ -34,11 +53,18 @@ impl Horizon {
 
 impl Engine {
     /// Notes that a reader without a loader missed; the count at that.
-    pub(super) fn remember_miss(&self, cell: &Cell, hash: u64, key: &[u8], now: Millis) -> Seq {
+    pub(super) fn remember_miss(
+        &self,
+        cell: &Cell,
+        hash: u64,
+        key: &[u8],
+        reader: Reader,
+        now: Millis,
+    ) -> Seq {
         let mut shard = cell.lock.write();
         let seq = self.seq();
         let invalidated = self.invalidated(&shard, hash, key, seq, now);
-        shard.outstanding.miss(hash, invalidated, seq, now);
+        shard.outstanding.miss(reader, hash, invalidated, seq, now);
         shard.publish(&self.shared);
         seq
     }
@@ -67,7 +93,11 @@ impl Engine {
         };
         let mut shard = cell.lock.write();
         let offer = self.question(&shard, &incoming, origin, draft, now);
-        let (offered, stored) = match shard.outstanding.offer(&offer) {
+        let (decision, answers) = shard.outstanding.decide(&offer);
+        if answers && origin.miss.is_none() && !(origin.one_client && origin.wrote) {
+            count(&self.travelled[usize::from(origin.pool)]);
+        }
+        let (offered, stored) = match decision {
             Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
             Decision::Fill { began } => {
                 match self.store_fill(&mut shard, cell, incoming, began, draft.events, now) {
@@ -96,6 +126,29 @@ impl Engine {
         }
         self.finish(cell, shard, stored, now);
         offered
+    }
+
+    /// How often a pool SET a key that others of its connections, or other clients, had missed.
+    pub fn travelled(&self, pool: u8) -> u64 {
+        self.travelled[usize::from(pool)].load(Relaxed)
+    }
+
+    /// Forgets what was noted of a pool: its number is given to another.
+    pub fn forget_pool(&self, pool: u8) {
+        self.travelled[usize::from(pool)].store(0, Relaxed);
+    }
+
+    /// A remembered miss will not be filled: its connection is gone, and was no pool's.
+    pub fn withdraw(&self, key_hash: u64, began: Seq) {
+        let cell = &self.cells[shard_of(key_hash, self.cells.len() - 1)];
+        let mut shard = cell.lock.write();
+        shard.outstanding.withdraw(key_hash, began);
+        shard.publish(&self.shared);
+    }
+
+    /// The hash of a key, as [`Engine::withdraw`] takes it.
+    pub fn hash_of(&self, key: &[u8]) -> u64 {
+        self.shared.hasher.hash(key)
     }
 
     fn question(

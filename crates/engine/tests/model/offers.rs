@@ -106,7 +106,7 @@ impl World {
         }
         let prospect = self.prospect(load, &entry, own.is_some(), flush);
         let newer = self.newer_stands(key, &entry);
-        let origin = Origin { miss: own, flush: flush.map_or(Seq(0), |_| count) };
+        let origin = Origin { miss: own, flush: flush.map_or(Seq(0), |_| count), ..Origin::default() };
         let name = words::key(key);
         let before = self.engine.stamp(&name, self.now());
         let offered = self.with_draft(&entry, |engine, draft, now| engine.offer(&name, origin, draft, now));

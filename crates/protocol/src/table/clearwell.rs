@@ -68,6 +68,10 @@ pub(super) const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::one(KeyAccess::Peek, 1)])
         .syntax("key")
         .doc("0.1.0", "O(1)", "Tells everything about an entry but its value."),
+    clearwell(CommandId::CwRefused, "cw.refused", -2)
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Tells of SETs that were dropped because they may have been late fills.")
+        .contains(REFUSED_SUBCOMMANDS),
     clearwell(CommandId::CwStats, "cw.stats", 1).flags(Flags::FAST).categories(Categories::CACHE).doc(
         "0.1.0",
         "O(1)",
@@ -82,6 +86,31 @@ pub(super) const COMMANDS: &[Command] = &[
         .categories(Categories::CACHE)
         .doc("0.1.0", "O(1)", "Tells and decides about writes that the sources do not have yet.")
         .contains(WRITEBACK_SUBCOMMANDS),
+];
+
+const REFUSED_SUBCOMMANDS: &[Command] = &[
+    clearwell(CommandId::CwRefusedGet, "cw.refused|get", -2)
+        .categories(Categories::CACHE)
+        .syntax("[count]")
+        .doc(
+            "0.1.0",
+            "O(n) in those returned",
+            "Returns the last refused: key, reason, time and connection.",
+        ),
+    clearwell(CommandId::CwRefusedLen, "cw.refused|len", 2).categories(Categories::CACHE).doc(
+        "0.1.0",
+        "O(1)",
+        "Counts the refused that are kept.",
+    ),
+    clearwell(CommandId::CwRefusedReset, "cw.refused|reset", 2).categories(Categories::CACHE).doc(
+        "0.1.0",
+        "O(n) in those kept",
+        "Forgets the refused.",
+    ),
+    clearwell(CommandId::Help, "cw.refused|help", 2)
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Prints this help."),
 ];
 
 const WRITEBACK_SUBCOMMANDS: &[Command] = &[

@@ -1,5 +1,7 @@
 //! What freshness a reader asks for.
 
+use clearwell_engine::Reader;
+
 use crate::config::Level;
 
 /// A reader's demand.
@@ -11,9 +13,12 @@ pub struct Demand {
     pub stale: bool,
     /// Whether a miss of a key without a source is to be remembered, because a plain SET may fill it.
     pub remember: bool,
+    /// Who reads, where that is known.
+    pub reader: Reader,
 }
 
 impl Demand {
     /// What a plain `GET` asks for.
-    pub const PLAIN: Demand = Demand { level: None, stale: false, remember: true };
+    pub const PLAIN: Demand =
+        Demand { level: None, stale: false, remember: true, reader: Reader { client: 0, looks: false } };
 }

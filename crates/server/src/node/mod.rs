@@ -14,6 +14,7 @@ mod load;
 mod member;
 mod news;
 mod read;
+mod refusals;
 mod removal;
 mod start;
 mod update;
@@ -36,6 +37,7 @@ pub use demand::Demand;
 pub use invalidate::Reached;
 pub use news::{Happened, Item, News, Position};
 pub use read::Got;
+pub use refusals::{Refusal, Refusals, Why};
 pub use removal::Removal;
 pub use start::{Sources, StartError};
 pub use verified::{FeedReport, Neglected};
@@ -58,6 +60,8 @@ pub struct Node {
     pub clock: Clock,
     /// The stream of applied invalidations.
     pub news: News,
+    /// Fills that were dropped lately.
+    pub refusals: Refusals,
     /// What the node was configured with.
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.

@@ -7,6 +7,8 @@ use clearwell_engine::{Invalidation, Millis};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use super::refusals::Why;
+
 /// A place in this node's stream of what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Position(pub u64);
@@ -53,6 +55,15 @@ pub enum Happened {
         /// What changed.
         why: Arc<str>,
     },
+    /// A client's fill was dropped, because it may have been old.
+    Refused {
+        /// The key, shortened.
+        key: Arc<[u8]>,
+        /// The reason.
+        why: Why,
+        /// The connection.
+        client: Arc<str>,
+    },
     /// A source's feed is complete again.
     Verified {
         /// The source.
@@ -70,7 +81,8 @@ impl Item {
             Happened::Unverified { .. }
             | Happened::Gap { .. }
             | Happened::Altered { .. }
-            | Happened::Verified { .. } => None,
+            | Happened::Verified { .. }
+            | Happened::Refused { .. } => None,
         }
     }
 }

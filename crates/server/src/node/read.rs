@@ -138,7 +138,7 @@ impl Node {
         let ask = Ask {
             now: self.clock.now(),
             tolerate: tolerated(demand.level.unwrap_or(Level::Eventual), demand),
-            on_miss: if demand.remember { OnMiss::Remember } else { OnMiss::Tell },
+            on_miss: if demand.remember { OnMiss::RememberFor(demand.reader) } else { OnMiss::Tell },
             early_refresh: 0.0,
             chance: 1.0,
         };

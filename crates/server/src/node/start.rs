@@ -13,7 +13,7 @@ use super::condition::Turns;
 use super::follow::Following;
 use super::keeper::Keeper;
 use super::member::Part;
-use super::{News, Node, keeper};
+use super::{News, Node, Refusals, keeper};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data::DataFolder;
@@ -114,6 +114,7 @@ impl Node {
             part,
             clock,
             news: News::new(),
+            refusals: Refusals::default(),
             config: Arc::new(config),
             run_id,
             held: Mutex::new(Held::default()),

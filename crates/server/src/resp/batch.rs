@@ -228,6 +228,14 @@ impl Batch {
         }
     }
 
+    /// The connection has ended. What it missed will not be filled any more, unless another connection of its pool does.
+    pub fn leave(&mut self) {
+        let engine = &self.server.node.engine;
+        if self.session.place.is_one_client(engine) {
+            self.session.misses.unanswered().for_each(|(hash, began)| engine.withdraw(hash, began));
+        }
+    }
+
     /// Waits until the pause may have ended.
     pub async fn paused(&self) {
         self.server.pause.wait(self.server.node.clock.tick()).await;

@@ -46,11 +46,13 @@ pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
         return turn_away(socket).await;
     };
     let _present = Present::new(&server, worker, &client);
-    let session = Session::new(client.clone(), !server.settings.asks_password());
+    let place = server.pools.join(&server.node.engine, peer.ip(), "");
+    let session = Session::new(client.clone(), !server.settings.asks_password(), place);
     let mut connection = Connection { socket, client, batch: Batch::new(server.clone(), worker, session) };
     if let Err(error) = connection.serve().await {
         tracing::debug!(%peer, %error, "connection ended");
     }
+    connection.batch.leave();
 }
 
 async fn turn_away(mut socket: TcpStream) {

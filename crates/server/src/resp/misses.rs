@@ -1,4 +1,4 @@
-//! A connection's own misses: what tells a late fill from a write.
+//! What a connection has done with keys itself: what tells a late fill from a write.
 
 use clearwell_engine::Seq;
 
@@ -7,14 +7,25 @@ const FEWEST: usize = 16;
 /// Slots at most: what a connection may cost is bounded.
 const MOST: usize = 1024;
 
-/// By the hash of a key: the count of invalidations at this connection's latest miss of it.
+/// What a connection did with one key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The count of invalidations at its latest miss, unless a SET has followed it.
+    pub miss: Option<Seq>,
+    /// Whether it has deleted or written the key since.
+    pub wrote: bool,
+    /// Whether it ever deleted the key, or SET it without a miss before it.
+    pub writes: bool,
+}
+
+/// By the hash of a key: what this connection did with it.
 ///
 /// Forgetting is safe: the engine remembers the misses of all connections for its late-fill window, so a forgotten
 /// one costs a fill that might have been kept, never a stale value. So each hash has one slot, the latest wins, and
 /// the table grows while it is small.
 #[derive(Debug, Default)]
 pub struct Misses {
-    slots: Vec<Option<(u64, Seq)>>,
+    slots: Vec<Option<(u64, Past)>>,
     used: usize,
 }
 
@@ -27,49 +38,73 @@ impl Misses {
 
     /// Remembers a miss.
     pub fn note(&mut self, hash: u64, began: Seq) {
+        let past = self.enter(hash);
+        (past.miss, past.wrote) = (Some(began), false);
+    }
+
+    /// Remembers that the connection deleted the key.
+    pub fn deleted(&mut self, hash: u64) {
+        let past = self.enter(hash);
+        (past.wrote, past.writes) = (true, true);
+    }
+
+    /// Remembers that the connection wrote the key, if anything is known of it.
+    pub fn wrote(&mut self, hash: u64) {
+        if let Some(past) = self.find(hash) {
+            past.wrote = true;
+        }
+    }
+
+    /// What the connection did with a key that it SETs now. The SET answers its miss.
+    pub fn set(&mut self, hash: u64) -> Past {
+        let Some(past) = self.find(hash) else { return Past::default() };
+        let before = *past;
+        *past =
+            Past { miss: None, wrote: true, writes: before.writes || before.miss.is_none() || before.wrote };
+        before
+    }
+
+    /// The misses that no SET has followed.
+    pub fn unanswered(&self) -> impl Iterator<Item = (u64, Seq)> + '_ {
+        self.slots.iter().flatten().filter_map(|(hash, past)| Some((*hash, past.miss?)))
+    }
+
+    fn enter(&mut self, hash: u64) -> &mut Past {
         if self.slots.is_empty() {
             self.slots = vec![None; FEWEST];
         }
-        while self.taken_by_other(hash) && self.slots.len() < MOST {
+        while self.is_taken_by_other(hash) && self.slots.len() < MOST {
             self.grow();
         }
-        let slot = self.slot(hash);
-        if self.slots[slot].replace((hash, began)).is_none() {
-            self.used = self.used.saturating_add(1);
-        }
+        let place = self.place(hash);
+        let slot = &mut self.slots[place];
+        self.used = self.used.saturating_add(usize::from(slot.is_none()));
+        let kept = slot.filter(|(known, _)| *known == hash).unwrap_or((hash, Past::default()));
+        &mut slot.insert(kept).1
     }
 
-    /// Forgets a miss and tells its count.
-    pub fn take(&mut self, hash: u64) -> Option<Seq> {
-        if self.used == 0 {
-            return None;
-        }
-        let slot = self.slot(hash);
-        let (kept, began) = self.slots[slot]?;
-        if kept != hash {
-            return None;
-        }
-        self.slots[slot] = None;
-        self.used = self.used.saturating_sub(1);
-        Some(began)
+    fn find(&mut self, hash: u64) -> Option<&mut Past> {
+        let place = self.place(hash);
+        let (known, past) = self.slots.get_mut(place)?.as_mut()?;
+        (*known == hash).then_some(past)
     }
 
-    fn slot(&self, hash: u64) -> usize {
+    fn place(&self, hash: u64) -> usize {
         (hash as usize) & (self.slots.len().saturating_sub(1))
     }
 
-    fn taken_by_other(&self, hash: u64) -> bool {
-        self.slots[self.slot(hash)].is_some_and(|(kept, _)| kept != hash)
+    fn is_taken_by_other(&self, hash: u64) -> bool {
+        self.slots[self.place(hash)].is_some_and(|(kept, _)| kept != hash)
     }
 
     fn grow(&mut self) {
         let wider = vec![None; self.slots.len().saturating_mul(2)];
         let old = std::mem::replace(&mut self.slots, wider);
         self.used = 0;
-        for (hash, began) in old.into_iter().flatten() {
-            let slot = self.slot(hash);
-            self.slots[slot] = Some((hash, began));
-            self.used = self.used.saturating_add(1);
+        for (hash, past) in old.into_iter().flatten() {
+            let place = self.place(hash);
+            self.used = self.used.saturating_add(usize::from(self.slots[place].is_none()));
+            self.slots[place] = Some((hash, past));
         }
     }
 }
@@ -79,15 +114,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_miss_is_taken_once_and_the_latest_counts() {
+    fn a_miss_is_answered_once_and_the_latest_counts() {
         let mut misses = Misses::default();
-        assert_eq!(misses.take(7), None);
+        assert_eq!(misses.set(7), Past::default());
         misses.note(7, Seq(1));
         misses.note(7, Seq(4));
         assert!(!misses.is_empty());
-        assert_eq!(misses.take(7), Some(Seq(4)));
-        assert_eq!(misses.take(7), None);
-        assert!(misses.is_empty());
+        assert_eq!(misses.set(7), Past { miss: Some(Seq(4)), wrote: false, writes: false });
+        assert_eq!(misses.set(7), Past { miss: None, wrote: true, writes: false }, "a fill makes no writer");
+        assert_eq!(misses.set(7), Past { miss: None, wrote: true, writes: true });
+    }
+
+    #[test]
+    fn a_deletion_after_the_miss_is_known_until_the_next_miss() {
+        let mut misses = Misses::default();
+        misses.note(7, Seq(1));
+        misses.deleted(7);
+        assert_eq!(misses.unanswered().collect::<Vec<_>>(), [(7, Seq(1))]);
+        assert_eq!(misses.set(7), Past { miss: Some(Seq(1)), wrote: true, writes: true });
+        misses.note(7, Seq(3));
+        assert_eq!(misses.set(7), Past { miss: Some(Seq(3)), wrote: false, writes: true });
+        misses.wrote(8);
+        assert_eq!(misses.set(8), Past::default(), "of a key that was not missed nothing is remembered");
     }
 
     #[test]
@@ -95,18 +143,18 @@ mod tests {
         let mut misses = Misses::default();
         let hash = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_right(20);
         (0..100u64).for_each(|n| misses.note(hash(n), Seq(n)));
-        let kept = (0..100u64).filter(|&n| misses.take(hash(n)) == Some(Seq(n))).count();
+        let kept = (0..100u64).filter(|&n| misses.set(hash(n)).miss == Some(Seq(n))).count();
         assert!(kept > 90, "kept {kept} of 100");
         (0..100_000u64).for_each(|n| misses.note(hash(n), Seq(n)));
         assert!(misses.slots.len() <= MOST && misses.used <= MOST);
-        assert_eq!(misses.take(hash(99_999)), Some(Seq(99_999)), "the latest is always kept");
+        assert_eq!(misses.set(hash(99_999)).miss, Some(Seq(99_999)), "the latest is always kept");
     }
 
     #[test]
     fn hashes_that_share_a_slot_are_not_mistaken_for_each_other() {
         let mut misses = Misses::default();
         misses.note(5, Seq(1));
-        assert_eq!(misses.take(5 + (MOST as u64) * 4), None);
-        assert_eq!(misses.take(5), Some(Seq(1)));
+        assert_eq!(misses.set(5 + (MOST as u64) * 4), Past::default());
+        assert_eq!(misses.set(5).miss, Some(Seq(1)));
     }
 }

@@ -16,6 +16,7 @@ mod meter;
 mod misses;
 mod monitor;
 mod pause;
+mod pools;
 mod process;
 mod refused;
 mod registry;

@@ -1,7 +1,6 @@
 //! What all connections share.
 
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -15,6 +14,7 @@ use super::gate::Gates;
 use super::meter::{Meter, Sample};
 use super::monitor::Monitors;
 use super::pause::Pause;
+use super::pools::Pools;
 use super::refused;
 use super::registry::Registry;
 use super::settings::Settings;
@@ -37,6 +37,7 @@ pub struct Server {
     pub workers: Box<[Worker]>,
     pub pause: Pause,
     pub monitors: Monitors,
+    pub pools: Pools,
     pub slowlog: Slowlog,
     pub meter: Meter,
     pub walks: Walks,
@@ -44,7 +45,6 @@ pub struct Server {
     pub stopping: AtomicBool,
     errors: Mutex<BTreeMap<Box<[u8]>, u64>>,
     baseline: Mutex<BTreeMap<&'static str, Counts>>,
-    hasher: rapidhash::fast::RandomState,
 }
 
 /// One worker thread's figures; only it writes them.
@@ -71,6 +71,7 @@ impl Server {
             workers: (0..workers).map(|_| Worker::new(metrics)).collect(),
             pause: Pause::default(),
             monitors: Monitors::default(),
+            pools: Pools::default(),
             slowlog: Slowlog::default(),
             meter: Meter::default(),
             walks: Walks::new(),
@@ -78,15 +79,8 @@ impl Server {
             stopping: AtomicBool::new(false),
             errors: Mutex::default(),
             baseline: Mutex::default(),
-            hasher: rapidhash::fast::RandomState::default(),
             node,
         }
-    }
-
-    /// A key's hash, for a connection's memory of its misses.
-    #[inline]
-    pub fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
     }
 
     /// Counts an error reply by its first word, and as bad input if it says so.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use clearwell_protocol::{Command, CommandId, OwnedArgs, Resp};
 
 use super::misses::Misses;
+use super::pools::Place;
 use super::registry::{Client, Names, Registry};
 
 /// One connection's state; only its own task has it.
@@ -27,8 +28,10 @@ pub struct Session {
     pub watched: Vec<(Box<[u8]>, u64)>,
     /// An EXEC that is being carried out, and waits.
     pub exec: Option<Exec>,
-    /// Its own misses of keys without a source.
+    /// What it did itself with keys without a source.
     pub misses: Misses,
+    /// Whether others may speak over it, or over connections like it.
+    pub place: Place,
     /// Whether it gets to see all commands.
     pub monitoring: bool,
     /// Its latest command.
@@ -72,7 +75,7 @@ pub struct Exec {
 
 impl Session {
     /// A connection that has just begun.
-    pub fn new(client: Arc<Client>, authenticated: bool) -> Session {
+    pub fn new(client: Arc<Client>, authenticated: bool, place: Place) -> Session {
         Session {
             client,
             resp: Resp::V2,
@@ -83,17 +86,18 @@ impl Session {
             watched: Vec::new(),
             exec: None,
             misses: Misses::default(),
+            place,
             monitoring: false,
             latest: None,
         }
     }
 
     /// As RESET leaves it.
-    pub fn reset(&mut self, authenticated: bool) {
+    pub fn reset(&mut self, authenticated: bool, place: Place) {
         let client = self.client.clone();
         client.names.lock().name.clear();
         client.activity.no_evict.store(false, Relaxed);
-        *self = Session::new(client, authenticated);
+        *self = Session::new(client, authenticated, place);
     }
 
     /// The names it gave.

@@ -50,7 +50,9 @@ pub async fn get(
     let demand = Demand {
         level: query.text("level")?.map(level).transpose()?,
         stale: query.flag("stale")?,
-        remember: true,
+        // Its fill names it, by the lease: HTTP has no connection that would.
+        remember: false,
+        ..Demand::PLAIN
     };
     let raw = query.flag("raw")?;
     let node = &site.node;

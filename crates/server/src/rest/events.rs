@@ -16,7 +16,7 @@ use super::Site;
 use super::problem::Reply;
 use super::serve::stopped;
 use super::sources::FeedNews;
-use super::told::Told;
+use super::told::{RefusedNews, Told};
 use crate::node::{Item, Position};
 
 const PING: Duration = Duration::from_secs(15);
@@ -25,7 +25,8 @@ const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Follow invalidations
 ///
 /// Events `invalidate` carry one invalidation each. Events `unverified`, `gap` and `verified` say that a source's feed is no
-/// longer complete, that commits may have been missed, and that it is complete again. An event `reset` says that some were missed: whoever keeps copies drops
+/// longer complete, that commits may have been missed, and that it is complete again. Events `refused` say which fill was
+/// dropped, because it may have been old. An event `reset` says that some were missed: whoever keeps copies drops
 /// them. `Last-Event-ID` goes on where a cut connection was.
 #[utoipa::path(
     get, path = "/api/cache/events", tag = "freshness", operation_id = "events",
@@ -58,9 +59,10 @@ impl Site {
 
     fn event_of(&self, item: &Item) -> Event {
         let clock = &self.node.clock;
-        let (name, data) = match FeedNews::of(item, clock) {
-            Some((name, news)) => (name, serde_json::to_string(&news)),
-            None => ("invalidate", serde_json::to_string(&Told::of(item, clock))),
+        let (name, data) = match (FeedNews::of(item, clock), RefusedNews::of(item, clock)) {
+            (Some((name, news)), _) => (name, serde_json::to_string(&news)),
+            (None, Some(refused)) => ("refused", serde_json::to_string(&refused)),
+            (None, None) => ("invalidate", serde_json::to_string(&Told::of(item, clock))),
         };
         Event::default().id(self.id_of(item.position)).event(name).data(data.unwrap_or_default())
     }

@@ -22,7 +22,7 @@ use super::query::Query;
 use super::view::{has_source, seconds_left};
 use super::words::strategy;
 use crate::config::Strategy;
-use crate::node::{Node, Put, Removal, WriteError, Written};
+use crate::node::{Node, Put, Removal, Why, WriteError, Written};
 
 /// What to set; the fields beside `value` may be left out.
 #[derive(ToSchema)]
@@ -107,7 +107,9 @@ pub async fn set(
     let (put, _held) = asked(&site, &key, query.as_deref(), &headers, body).await?;
     let node = &site.node;
     let before = node.stamp(&key);
-    let put = Put { condition: of_change(&headers, node, before), ..put };
+    // A PUT without a lease is a write: a client that fills has a lease from its miss.
+    let plain = (!has_source(node, &key)).then_some(Strategy::CacheOnly);
+    let put = Put { condition: of_change(&headers, node, before), write: put.write.or(plain), ..put };
     let default = || {
         node.keyspaces.find(&key).filter(|(space, _)| space.backing.is_some()).map(|(space, _)| space.write)
     };
@@ -124,6 +126,7 @@ pub async fn set(
         }
     };
     if written == Written::Refused {
+        node.note_refused(&key, Why::Lease, "http", "");
         return Err(late_fill(&key));
     }
     let now = node.clock.tick();

@@ -7,7 +7,35 @@ use utoipa::ToSchema;
 use super::names::{base64_unless_text, text};
 use super::words::rfc3339;
 use crate::clock::Clock;
-use crate::node::Item;
+use crate::node::{Happened, Item};
+
+/// A fill that was dropped, because it may have been old.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedNews {
+    position: u64,
+    at: String,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    why: &'static str,
+    client: String,
+}
+
+impl RefusedNews {
+    /// What is told of an item that is a refusal.
+    pub fn of(item: &Item, clock: &Clock) -> Option<RefusedNews> {
+        let Happened::Refused { key, why, client } = &item.happened else { return None };
+        Some(RefusedNews {
+            position: item.position.0,
+            at: rfc3339(clock.unix_ms_of(item.at)),
+            key: text(key).into_owned(),
+            key_base64: base64_unless_text(key),
+            why: why.text(),
+            client: client.to_string(),
+        })
+    }
+}
 
 /// An invalidation that was applied.
 #[derive(Serialize, ToSchema)]

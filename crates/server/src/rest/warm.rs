@@ -104,7 +104,7 @@ async fn load(node: Arc<Node>, keys: Arc<Keys>, next: Arc<AtomicUsize>) -> WarmA
             done.without_source += 1;
             continue;
         }
-        let demand = Demand { level: None, stale: false, remember: false };
+        let demand = Demand { remember: false, ..Demand::PLAIN };
         match node.read(&key, demand).wait().await {
             Ok(answer) if answer.value.is_none() => done.absent += 1,
             Ok(answer) if answer.hit => done.present += 1,

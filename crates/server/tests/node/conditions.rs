@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use clearwell::config::Strategy;
-use clearwell::node::{Condition, Node, Put, Turn, WriteError, Written};
+use clearwell::node::{Condition, Node, Put, Removal, Turn, WriteError, Written};
 use clearwell_engine::{Cause, Origin, Scope};
 
 use crate::source::Scripted;
@@ -34,8 +34,11 @@ async fn in_memory_a_condition_is_about_the_entry_there_is() {
     assert_eq!(set("2", Condition::Stamp(first)), Ok(Written::Stored));
     let second = node.stamp(b"k");
     assert_ne!(first, second);
-    assert_eq!(now(node.remove_if(b"k", None, Condition::Stamp(first))), Err(WriteError::Unmet(second)));
-    assert_eq!(now(node.remove_if(b"k", None, Condition::Stamp(second))), Ok(1));
+    assert_eq!(
+        now(node.remove_if(b"k", Removal::Declared, Condition::Stamp(first))),
+        Err(WriteError::Unmet(second))
+    );
+    assert_eq!(now(node.remove_if(b"k", Removal::Declared, Condition::Stamp(second))), Ok(1));
     assert_eq!(node.stamp(b"k"), 0);
 }
 
@@ -46,7 +49,7 @@ async fn a_conditional_removal_is_told_and_reaches_dependents() {
     let page = Put { dependencies: vec![b"base"[..].into()], ..put("2", Condition::Absent) };
     now(node.set(b"page", page, Origin::default())).expect("stored");
     let before = node.news.last();
-    assert_eq!(now(node.remove_if(b"base", None, Condition::Present)), Ok(1));
+    assert_eq!(now(node.remove_if(b"base", Removal::Declared, Condition::Present)), Ok(1));
     assert_eq!(node.stamp(b"page"), 0);
     let told = node.news.latest(1).pop().expect("news");
     assert!(told.position > before);
@@ -124,7 +127,7 @@ async fn with_a_source_the_condition_is_about_the_row() {
     assert!(matches!(set(b"post:1", "late", Condition::Stamp(stamp)).await, Err(WriteError::Unmet(_))));
     assert_eq!(source.row(1).as_deref(), Some("foreign"));
     let stamp = node.stamp(b"post:1");
-    let removed = node.remove_if(b"post:1", None, Condition::Stamp(stamp)).wait().await;
+    let removed = node.remove_if(b"post:1", Removal::Row(None), Condition::Stamp(stamp)).wait().await;
     assert_eq!((removed, source.row(1)), (Ok(1), None));
 }
 

@@ -180,6 +180,7 @@ async fn it_is_told_and_counted() {
             Happened::Gap { .. } => "gap",
             Happened::Altered { .. } => "altered",
             Happened::Verified { .. } => "verified",
+            Happened::Refused { .. } => "refused",
         })
         .collect();
     assert_eq!(told, ["unverified", "invalidated", "gap", "invalidated", "verified"]);

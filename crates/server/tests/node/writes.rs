@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clearwell::config::Strategy;
-use clearwell::node::{Demand, Node, Put, WriteError, Written};
+use clearwell::node::{Demand, Node, Put, Removal, WriteError, Written};
 use clearwell::road::{Mode, Request};
 use clearwell::source::SourceError;
 use clearwell_engine::{Cause, Event, EventPattern, Origin, Scope};
@@ -85,7 +85,7 @@ async fn remove_deletes_the_row_and_the_entry() {
     read(&node, "post:1").await;
     node.set(b"plain", put("x"), Origin::default()).wait().await.expect("stored");
     let keys = vec![b"post:1"[..].into(), b"plain"[..].into(), b"absent"[..].into(), b"post:2"[..].into()];
-    assert_eq!(node.remove(keys, None).wait().await, Ok(2));
+    assert_eq!(node.remove(keys, Removal::Row(None)).wait().await, Ok(2));
     assert_eq!((source.row(1), read(&node, "post:1").await, read(&node, "plain").await), (None, None, None));
 }
 

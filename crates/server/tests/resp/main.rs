@@ -18,3 +18,4 @@ mod support;
 mod told;
 mod transactions;
 mod wire;
+mod writers;

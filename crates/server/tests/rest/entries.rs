@@ -219,6 +219,25 @@ fn a_source_keeps_text_and_the_view_shows_structures_in_it() {
     assert_eq!(world.source.row(1), None);
 }
 
+/// HTTP has no connection that would tell whose PUT it is: the lease of a miss does. (This used to be 409.)
+#[test]
+fn a_put_after_a_miss_and_a_delete_is_a_write() {
+    let world = World::new();
+    for key in ["it", "other"] {
+        for _ in 0..3 {
+            assert_eq!(world.get(&format!("/api/cache/{key}")).status, 404);
+        }
+        assert_eq!(world.call("DELETE", &format!("/api/cache/{key}"), &[], b"").status, 404);
+        let json = [("Content-Type", "application/json")];
+        for value in ["1", "2", "3"] {
+            let body = format!("{{\"value\": {value}}}");
+            let put = world.call("PUT", &format!("/api/cache/{key}"), &json, body.as_bytes());
+            assert!(matches!(put.status, 200 | 201), "{put:?}");
+            assert_eq!(world.value(key), value);
+        }
+    }
+}
+
 /// One meaning: DELETE states that what was read of the key is old; the row goes when it is asked for by name.
 #[test]
 fn a_delete_leaves_the_row_unless_it_is_asked_for() {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{EventPattern, Glob, Millis, Origin, View};
+use clearwell_engine::{EventPattern, Glob, Millis, View};
 use clearwell_protocol::options::{CwGetOptions, CwSetOptions, WarmOptions};
 use clearwell_protocol::{Args, CommandError, Encoder};
 
-use super::read::encoded;
-use super::write::deadline;
+use super::read::{self, encoded};
+use super::write::{deadline, origin, refused};
 use crate::metrics::{Snapshot, cw_stats};
-use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, WriteError, Written};
+use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, Why, WriteError, Written};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
@@ -25,7 +25,12 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = CwGetOptions::parse(args)?;
     // Its fill says by the lease which miss it answers. Counted as a plain one, the miss would stay unresolved and put plain
     // SETs of other keys in doubt.
-    let demand = Demand { level: options.level, stale: options.stale, remember: !options.fill_lease };
+    let demand = Demand {
+        level: options.level,
+        stale: options.stale,
+        remember: !options.fill_lease,
+        ..read::filling(context)
+    };
     let (resp, clock, whole) =
         (context.session.resp, context.node().clock.clone(), options.meta || options.fill_lease);
     let lease = options.fill_lease;
@@ -94,12 +99,14 @@ pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         let lease = std::str::from_utf8(lease).unwrap_or("");
         let filled = node.fill(options.key, lease, put).map_err(|error| step::write_error(&error))?;
+        if filled == Written::Refused {
+            let client = &context.session.client;
+            node.note_refused(options.key, Why::Lease, &client.peer.to_string(), &client.names.lock().name);
+        }
         context.reply().integer(i64::from(filled == Written::Stored));
         return Ok(Step::Done);
     }
-    let misses = &mut context.session.misses;
-    let miss = if misses.is_empty() { None } else { misses.take(context.server.hash(options.key)) };
-    let origin = Origin { miss, ..Origin::default() };
+    let origin = origin(context, options.key);
     let resp = context.session.resp;
     let write = |reply: &mut Encoder<'_>, written: Result<Written, WriteError>| match written {
         Ok(_) => reply.ok(),
@@ -107,6 +114,9 @@ pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     match node.set(options.key, put, origin) {
         Turn::Now(written) => {
+            if written == Ok(Written::Refused) {
+                refused(context, options.key, origin);
+            }
             write(&mut context.reply(), written);
             Ok(Step::Done)
         }

@@ -101,7 +101,10 @@ pub fn reset(context: &mut Context<'_>) -> Outcome {
     // What was shown to it until now, this RESET included, no longer concerns it.
     context.session.client.take_mail(&mut Vec::new());
     let authenticated = !context.server.settings.asks_password();
-    context.session.reset(authenticated);
+    let client = context.session.client.clone();
+    let library = client.names.lock().lib_name.clone();
+    let place = context.server.pools.join(&context.server.node.engine, client.peer.ip(), &library);
+    context.session.reset(authenticated, place);
     context.reply().simple("RESET");
     Ok(Step::Done)
 }

@@ -12,6 +12,7 @@ mod keys;
 mod number;
 mod range;
 mod read;
+mod refusals;
 mod rename;
 mod scan;
 mod server;
@@ -22,7 +23,7 @@ mod writeback;
 
 pub use read::encoded;
 
-use clearwell_protocol::{Args, Command, CommandError, CommandId};
+use clearwell_protocol::{Args, Command, CommandError, CommandId, Flags, keys as keys_of};
 
 use super::dispatch::Context;
 use super::step::Outcome;
@@ -34,7 +35,34 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     match command.id {
         CommandId::Get => read::get(context, args),
         CommandId::Set => write::set(context, args),
-        _ => run_other(context, command, args),
+        _ => {
+            let outcome = run_other(context, command, args);
+            if command.flags.has(Flags::WRITE) {
+                note_write(context, command, args);
+            }
+            outcome
+        }
+    }
+}
+
+/// Remembers which keys this connection has deleted or written itself: a SET that follows is no late fill of what it missed
+/// before.
+fn note_write(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) {
+    use CommandId as Id;
+    if matches!(command.id, Id::CwWarm) {
+        return;
+    }
+    context.session.place.wrote();
+    let deletes = matches!(command.id, Id::Del | Id::Unlink | Id::Getdel | Id::CwDel | Id::CwInvalidate);
+    if !deletes && context.session.misses.is_empty() {
+        return;
+    }
+    for key in keys_of(command, args).filter_map(|place| args.get(place)) {
+        let hash = context.node().engine.hash_of(key);
+        match deletes {
+            true => context.session.misses.deleted(hash),
+            false => context.session.misses.wrote(hash),
+        }
     }
 }
 
@@ -126,6 +154,9 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => clearwell::dependencies(c, args),
         Id::CwEntry => clearwell::entry(c, args),
+        Id::CwRefusedGet => refusals::get(c, args),
+        Id::CwRefusedLen => refusals::len(c),
+        Id::CwRefusedReset => refusals::reset(c),
         Id::CwStats => clearwell::stats(c),
         Id::CwWarm => clearwell::warm(c, args),
         Id::CwWritebackStatus => writeback::status(c),
@@ -144,8 +175,13 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CommandGetkeysandflags => introspection::getkeys(c, args, true),
         Id::Help => introspection::help(c, args),
         // Never resolved to by themselves: their subcommands are.
-        Id::Object | Id::Client | Id::Config | Id::Memory | Id::Slowlog | Id::Latency | Id::CwWriteback => {
-            Err(CommandError::wrong_arity(command.name))
-        }
+        Id::Object
+        | Id::Client
+        | Id::Config
+        | Id::Memory
+        | Id::Slowlog
+        | Id::Latency
+        | Id::CwWriteback
+        | Id::CwRefused => Err(CommandError::wrong_arity(command.name)),
     }
 }

@@ -1,6 +1,6 @@
 //! Commands that read values. Keys with a source are loaded, whatever is asked about their value.
 
-use clearwell_engine::View;
+use clearwell_engine::{Reader, Seq, View};
 use clearwell_protocol::options::Words;
 use clearwell_protocol::{Args, CommandError, Encoder, Resp, parse_i64};
 
@@ -17,7 +17,21 @@ const REPLY_MOST: usize = 512 << 20;
 /// GET.
 #[inline]
 pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    read_one(context, &args[1], Demand::PLAIN, |reply, value| reply.bulk_or_null(value))
+    let demand = filling(context);
+    read_one(context, &args[1], demand, |reply, value| reply.bulk_or_null(value))
+}
+
+/// A read whose miss a SET may follow, over this connection or another of its pool.
+#[inline]
+pub fn filling(context: &Context<'_>) -> Demand {
+    let reader = Reader { client: context.session.client.id, looks: context.session.place.only_looks() };
+    Demand { reader, ..Demand::PLAIN }
+}
+
+/// Remembers a miss that a SET may follow.
+pub fn note_miss(context: &mut Context<'_>, key: &[u8], began: Seq) {
+    context.session.misses.note(context.node().engine.hash_of(key), began);
+    context.session.place.missed();
 }
 
 /// STRLEN.
@@ -64,7 +78,7 @@ where
         Turn::Now(Ok(Got::Seen(()))) => Ok(Step::Done),
         Turn::Now(Ok(Got::Miss(began))) => {
             if demand.remember {
-                context.session.misses.note(context.server.hash(key), began);
+                note_miss(context, key, began);
             }
             encode(&mut context.reply(), None);
             Ok(Step::Done)
@@ -122,7 +136,7 @@ type Loading = Later<Result<Got<()>, ReadError>>;
 /// its own place, as EXEC has them: its neighbours have their values, and it is not taken for a row that is not there. When no
 /// key can be read the reply is the error.
 pub fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (resp, start) = (context.session.resp, context.out.len());
+    let (resp, start, demand) = (context.session.resp, context.out.len(), filling(context));
     context.reply().array(args.len() - 1);
     // Where in the output each value that has to be waited for belongs.
     let mut loading: Vec<(usize, Loading)> = Vec::new();
@@ -130,10 +144,10 @@ pub fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for key in args.from(1).iter() {
         let out = &mut *context.out;
         let seen = |view: &View<'_>, _| Encoder::new(out, resp).bulk_or_null(view.value());
-        match context.server.node.get(key, Demand::PLAIN, seen) {
+        match context.server.node.get(key, demand, seen) {
             Turn::Now(Ok(Got::Seen(()))) => {}
             Turn::Now(Ok(Got::Miss(began))) => {
-                context.session.misses.note(context.server.hash(key), began);
+                note_miss(context, key, began);
                 context.reply().null();
             }
             Turn::Now(Ok(Got::Loaded(answer))) => context.reply().bulk_or_null(answer.value),

@@ -9,8 +9,10 @@ use clearwell_protocol::{Args, CommandError};
 
 use super::read::encoded;
 use crate::config::Strategy;
-use crate::node::{Node, Put, Turn, WriteError, Written};
+use crate::node::{Node, Put, Turn, Why, WriteError, Written};
 use crate::resp::dispatch::Context;
+use crate::resp::misses::Past;
+use crate::resp::session::Session;
 use crate::resp::step::{self, Outcome, Step};
 use crate::source::Later;
 
@@ -95,10 +97,42 @@ fn begin_put(
     value: &[u8],
     expires: Option<Option<Millis>>,
 ) -> Turn<Result<Written, WriteError>> {
-    let misses = &mut context.session.misses;
-    let miss = if misses.is_empty() { None } else { misses.take(context.server.hash(key)) };
-    let origin = Origin { miss, ..Origin::default() };
-    context.node().set(key, Put { value: value.to_vec(), expires, ..Put::default() }, origin)
+    let origin = origin(context, key);
+    let set = context.node().set(key, Put { value: value.to_vec(), expires, ..Put::default() }, origin);
+    if let Turn::Now(Ok(Written::Refused)) = set {
+        refused(context, key, origin);
+    }
+    set
+}
+
+/// What this connection did with a key that it SETs now.
+pub fn origin(context: &mut Context<'_>, key: &[u8]) -> Origin {
+    let engine = &context.server.node.engine;
+    let Session { misses, place, client, .. } = &mut *context.session;
+    let past = if misses.is_empty() { Past::default() } else { misses.set(engine.hash_of(key)) };
+    let only_writes = place.only_writes();
+    place.wrote();
+    if past.miss.is_some() && !past.wrote {
+        place.filled();
+    }
+    Origin {
+        miss: past.miss,
+        one_client: place.is_one_client(engine),
+        wrote: past.wrote,
+        writes: past.writes,
+        only_writes,
+        client: client.id,
+        pool: place.number(),
+        ..Origin::default()
+    }
+}
+
+/// Makes it seen that a SET was dropped.
+#[cold]
+pub fn refused(context: &Context<'_>, key: &[u8], origin: Origin) {
+    let why = if origin.miss.is_some() { Why::OwnMiss } else { Why::OtherMiss };
+    let client = &context.session.client;
+    context.node().note_refused(key, why, &client.peer.to_string(), &client.names.lock().name);
 }
 
 /// When an option says that the entry expires; `None` leaves it to the keyspace.
