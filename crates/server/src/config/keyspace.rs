@@ -10,18 +10,19 @@ use super::error::{ConfigError, nearest};
 use super::section::Section;
 use super::{
     FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unfollowed, Unverified,
-    del, words,
+    del, near_miss, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
-pub const KEYS: [&str; 23] = [
+pub const KEYS: [&str; 24] = [
     "pattern",
     "source",
     "load",
     "store",
     "delete",
     "del",
+    "near_miss",
     "write",
     "read",
     "ttl",
@@ -56,6 +57,7 @@ pub fn read(
     let write = strategy(section, source.is_some(), store.is_some())?;
     let flush = flush(section, store.is_some())?;
     let del = del::read(section, delete.is_some(), write)?;
+    let near_miss = near_miss::read(section, source.is_some(), store.is_some(), write)?;
     let names = Names { section, pattern, columns: load.is_some() };
     Ok(KeyspaceConfig {
         line: section.error("pattern", "").line.unwrap_or(1),
@@ -64,6 +66,7 @@ pub fn read(
         store,
         delete,
         del,
+        near_miss,
         write,
         read: section.read("read", words::level)?.unwrap_or(super::Level::Eventual),
         ttl_ms: section.read("ttl", lifetime)?,

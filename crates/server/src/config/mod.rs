@@ -6,6 +6,7 @@ mod error;
 mod followed;
 mod hosts;
 mod keyspace;
+mod near_miss;
 mod read;
 mod section;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use clearwell_protocol::options::{Level, Strategy};
 pub use del::Del;
 pub use error::{ConfigError, nearest};
 pub use hosts::Host;
+pub use near_miss::NearMiss;
 pub use unverified::{Unfollowed, Unverified};
 
 /// What messages call the keys before the first table.
@@ -152,6 +154,7 @@ pub struct KeyspaceConfig {
     pub store: Option<String>,
     pub delete: Option<String>,
     pub del: Del,
+    pub near_miss: NearMiss,
     pub write: Strategy,
     pub read: Level,
     pub ttl_ms: Option<u64>,

@@ -129,6 +129,11 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "del = \"row\" needs a strategy that writes: write = \"cache-only\" leaves the rows alone",
     ),
     (
+        "[[keyspace]]\npattern = 'a'\nnear_miss = 'refused'",
+        3,
+        "near_miss in [[keyspace]]: unknown policy \"refused\"; did you mean \"refuse\"?",
+    ),
+    (
         "[[keyspace]]\npattern = 'a'\nunverified = 'refuse'",
         3,
         "unverified needs a source in the same [[keyspace]]",
@@ -141,7 +146,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, del, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, del, near_miss, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",

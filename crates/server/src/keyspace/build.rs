@@ -86,6 +86,7 @@ impl Builder<'_> {
             name: config.pattern.as_str().into(),
             backing,
             del: config.del,
+            near_miss: config.near_miss,
             write: config.write,
             read: config.read,
             ttl_ms: config.ttl_ms,

@@ -27,7 +27,7 @@ pub use sql::parameters;
 pub use standing::Standing;
 pub use template::Template;
 
-use crate::config::{Del, FlushConfig, Level, Strategy, Unfollowed, Unverified};
+use crate::config::{Del, FlushConfig, Level, NearMiss, Strategy, Unfollowed, Unverified};
 use crate::source::{Cell, Param, Row, Source, Statement, Verification};
 
 /// The name of the parameter that `store` is given the value by.
@@ -42,6 +42,8 @@ pub struct Keyspaces {
     pub verifications: BTreeMap<String, Arc<Verification>>,
     /// For each first byte of a key, the places in `all` that it can belong to, in order; empty when there are none.
     by_first: Vec<Box<[u32]>>,
+    /// The same for keys that can be near misses, of those that do not allow them.
+    near_by_first: Vec<Box<[u32]>>,
 }
 
 impl Keyspaces {
@@ -60,6 +62,26 @@ impl Keyspaces {
         self.candidates(key).any(|keyspace| keyspace.pattern.matches(key))
     }
 
+    /// Whether a key may be one that nearly matches. Fast for all whose first letter no keyspace begins with.
+    #[inline]
+    pub fn may_be_near(&self, key: &[u8]) -> bool {
+        self.near_candidates(key).is_some_and(|places| !places.is_empty())
+    }
+
+    /// The keyspace that a key nearly matches, though no keyspace matches it, and what is wrong; where that is not allowed.
+    pub fn near(&self, key: &[u8]) -> Option<(&Arc<Keyspace>, String)> {
+        if self.is_declared(key) {
+            return None;
+        }
+        let places = self.near_candidates(key)?.iter();
+        places.filter_map(|place| self.all.get(*place as usize)).find_map(|k| Some((k, k.pattern.near(key)?)))
+    }
+
+    #[inline]
+    fn near_candidates(&self, key: &[u8]) -> Option<&[u32]> {
+        key.first().and_then(|first| self.near_by_first.get(usize::from(*first))).map(|places| &**places)
+    }
+
     #[inline]
     fn candidates(&self, key: &[u8]) -> impl Iterator<Item = &Arc<Keyspace>> {
         let places = key.first().and_then(|first| self.by_first.get(usize::from(*first)));
@@ -71,7 +93,16 @@ impl Keyspaces {
             |keyspace: &Keyspace, byte| keyspace.pattern.prefix().first().is_none_or(|first| *first == byte);
         let of = |byte| (0..).zip(&all).filter(|(_, k)| begins(k, byte)).map(|(place, _)| place).collect();
         let by_first = if all.is_empty() { Vec::new() } else { (0..=u8::MAX).map(of).collect() };
-        Keyspaces { all, verifications, by_first }
+        let may_be_near = |keyspace: &Keyspace, byte: u8| {
+            let first = keyspace.pattern.prefix().first();
+            keyspace.near_miss != NearMiss::Allow
+                && first.is_some_and(|first| first.eq_ignore_ascii_case(&byte))
+        };
+        let near_of =
+            |byte| (0..).zip(&all).filter(|(_, k)| may_be_near(k, byte)).map(|(place, _)| place).collect();
+        let none = all.iter().all(|keyspace| keyspace.near_miss == NearMiss::Allow);
+        let near_by_first = if none { Vec::new() } else { (0..=u8::MAX).map(near_of).collect() };
+        Keyspaces { all, verifications, by_first, near_by_first }
     }
 }
 
@@ -94,6 +125,8 @@ pub struct Keyspace {
     pub backing: Option<Backing>,
     /// What DEL means for its keys.
     pub del: Del,
+    /// What becomes of writes to keys that nearly match.
+    pub near_miss: NearMiss,
     /// The default strategy of writes.
     pub write: Strategy,
     /// The default level of reads.

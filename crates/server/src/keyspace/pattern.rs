@@ -1,5 +1,7 @@
 //! Key patterns: literals and typed captures, matched without backtracking.
 
+mod near;
+
 use std::sync::Arc;
 
 use super::Captures;

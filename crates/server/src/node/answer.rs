@@ -113,6 +113,8 @@ pub enum WriteError {
     Unfit(TooLarge),
     /// The keyspace has no such statement or strategy; says what would be right.
     Unsupported(String),
+    /// No keyspace matches the key, and one nearly does: what would be right.
+    NearMiss(String),
     /// The lease is not one of this process: fill again after a miss.
     LeaseUnknown,
     /// Its condition does not hold for the entry there is, which has this stamp (0: there is none).
@@ -144,9 +146,10 @@ impl fmt::Display for WriteError {
         match self {
             WriteError::Source(error) => error.fmt(f),
             WriteError::Unfit(unfit) => write!(f, "{unfit:?}"),
-            WriteError::Unsupported(why) | WriteError::Journal(why) | WriteError::Full(why) => {
-                f.write_str(why)
-            }
+            WriteError::NearMiss(why)
+            | WriteError::Unsupported(why)
+            | WriteError::Journal(why)
+            | WriteError::Full(why) => f.write_str(why),
             WriteError::LeaseUnknown => {
                 f.write_str("the lease is not one of this node's: read the key again for a new one")
             }

@@ -12,6 +12,7 @@ mod keeper;
 mod lease;
 mod load;
 mod member;
+mod near;
 mod news;
 mod read;
 mod refusals;
@@ -35,6 +36,7 @@ pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use invalidate::Reached;
+pub use near::NearMisses;
 pub use news::{Happened, Item, News, Position};
 pub use read::Got;
 pub use refusals::{Refusal, Refusals, Why};
@@ -62,6 +64,8 @@ pub struct Node {
     pub news: News,
     /// Fills that were dropped lately.
     pub refusals: Refusals,
+    /// Keys that nearly matched a keyspace.
+    pub near_misses: NearMisses,
     /// What the node was configured with.
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.

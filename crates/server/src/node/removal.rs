@@ -93,7 +93,13 @@ impl Node {
         key: &[u8],
         removal: Removal,
     ) -> Result<(Reach, Option<(&Arc<Keyspace>, Captures)>), WriteError> {
-        let Some((keyspace, captures)) = self.keyspaces.find(key) else { return Ok((Reach::Memory, None)) };
+        let Some((keyspace, captures)) = self.keyspaces.find(key) else {
+            // Who asks for a row by name means one.
+            if let Removal::Row(_) = removal {
+                self.check_near(key)?;
+            }
+            return Ok((Reach::Memory, None));
+        };
         let reach = match (&keyspace.backing, removal) {
             // What stands in memory is all there is of it.
             (None, _) | (_, Removal::Entry) => Reach::Memory,

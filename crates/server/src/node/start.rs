@@ -13,7 +13,7 @@ use super::condition::Turns;
 use super::follow::Following;
 use super::keeper::Keeper;
 use super::member::Part;
-use super::{News, Node, Refusals, keeper};
+use super::{NearMisses, News, Node, Refusals, keeper};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data::DataFolder;
@@ -115,6 +115,7 @@ impl Node {
             clock,
             news: News::new(),
             refusals: Refusals::default(),
+            near_misses: NearMisses::default(),
             config: Arc::new(config),
             run_id,
             held: Mutex::new(Held::default()),

@@ -43,10 +43,15 @@ impl Node {
     /// A plain SET: a write by the keyspace's or the request's strategy; for a key without a source it may be the
     /// fill of a remembered miss (`origin`: what this connection did before).
     pub fn set(self: &Arc<Self>, key: &[u8], put: Put, origin: Origin) -> Turn<Result<Written, WriteError>> {
+        let found = self.keyspaces.find(key);
+        if found.is_none()
+            && let Err(error) = self.check_near(key)
+        {
+            return Turn::Now(Err(error));
+        }
         if let Some(condition) = put.condition {
             return self.set_if(key, put, condition);
         }
-        let found = self.keyspaces.find(key);
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
         match put.write.or(declared).unwrap_or(Strategy::CacheOnly) {
@@ -93,6 +98,7 @@ impl Node {
 
     /// A fill with an explicit lease, as [`Answer::lease`](super::Answer) gave it.
     pub fn fill(&self, key: &[u8], lease: &str, put: Put) -> Result<Written, WriteError> {
+        self.check_near(key)?;
         let began = self.lease_began(lease).ok_or(WriteError::LeaseUnknown)?;
         let draft = match self.keyspaces.find(key) {
             Some((keyspace, captures)) => {

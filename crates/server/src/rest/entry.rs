@@ -57,7 +57,7 @@ pub async fn get(
     let raw = query.flag("raw")?;
     let node = &site.node;
     let answer = node.read(&key, demand).wait().await?;
-    let Some(value) = answer.value.clone() else { return Err(miss(&key, &answer)) };
+    let Some(value) = answer.value.clone() else { return Err(miss(node, &key, &answer)) };
     let form = match raw {
         true => Form::Raw,
         false => form(&headers, answer.content_type.as_deref()).ok_or_else(|| unacceptable(&answer))?,
@@ -76,9 +76,15 @@ pub async fn get(
     })
 }
 
-fn miss(key: &[u8], answer: &Answer) -> Problem {
+fn miss(node: &Node, key: &[u8], answer: &Answer) -> Problem {
     let detail = match &answer.lease {
-        Some(_) => format!("no entry {:?}, and its keyspace has no source to load it from", text(key)),
+        Some(_) => match node.near_told(key) {
+            Some(near) => {
+                node.note_missed_near(key);
+                format!("no entry {:?}: it is {near}", text(key))
+            }
+            None => format!("no entry {:?}, and its keyspace has no source to load it from", text(key)),
+        },
         None => format!("no entry {:?}: its source has no such row", text(key)),
     };
     let missed = Problem::new(StatusCode::NOT_FOUND, "miss", detail)

@@ -117,6 +117,7 @@ impl From<WriteError> for Problem {
             WriteError::Source(error) => error.into(),
             WriteError::Unfit(unfit) => unfit.into(),
             WriteError::Unsupported(why) => conflict("unsupported", why),
+            WriteError::NearMiss(why) => conflict("near-miss", why),
             WriteError::Journal(why) => Problem::later("journal", why),
             WriteError::Full(why) => Problem::later("write-back-full", why),
             WriteError::LeaseUnknown => conflict("lease-unknown", error.to_string()),

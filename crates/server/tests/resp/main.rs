@@ -8,6 +8,7 @@ mod deletions;
 mod fills;
 mod handshakes;
 mod limits;
+mod near;
 #[path = "../node/source.rs"]
 #[allow(dead_code, reason = "written for the tests of the node, which use all of it")]
 mod source;

@@ -219,6 +219,25 @@ fn a_source_keeps_text_and_the_view_shows_structures_in_it() {
     assert_eq!(world.source.row(1), None);
 }
 
+#[test]
+fn a_key_that_nearly_matches_a_keyspace_is_refused() {
+    let world = World::new();
+    let json = [("Content-Type", "application/json")];
+    for key in ["post:01", "post:abc", "Post:1"] {
+        let put = world.call("PUT", &format!("/api/cache/{key}"), &json, br#"{"value": 1}"#);
+        let (status, code, detail) = put.problem();
+        assert_eq!((status, code.as_str()), (409, "near-miss"), "{key}");
+        assert!(detail.starts_with("no key of keyspace post:{id:int}, but nearly: "), "{detail}");
+        let (status, _, detail) = world.get(&format!("/api/cache/{key}")).problem();
+        assert!(
+            status == 404 && detail.contains("it is no key of keyspace post:{id:int}, but nearly"),
+            "{detail}"
+        );
+        assert_eq!(world.call("DELETE", &format!("/api/cache/{key}?row=true"), &[], b"").status, 409);
+    }
+    world.set("post:1:comments", r#"{"value": 1}"#);
+}
+
 /// HTTP has no connection that would tell whose PUT it is: the lease of a miss does. (This used to be 409.)
 #[test]
 fn a_put_after_a_miss_and_a_delete_is_a_write() {

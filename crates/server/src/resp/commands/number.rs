@@ -5,7 +5,7 @@ use clearwell_protocol::{Args, CommandError, parse_i64};
 
 use super::decimal;
 use super::read::integer;
-use super::write::{only_plain, value_of};
+use super::write::{may_write, value_of};
 use crate::node::Put;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
@@ -66,7 +66,7 @@ pub fn replace(
     make: impl FnOnce(Option<&[u8]>) -> Result<Vec<u8>, CommandError>,
 ) -> Result<(), CommandError> {
     let (node, now) = (context.node(), context.now);
-    only_plain(node, key, command)?;
+    may_write(node, key, command)?;
     let fresh = node.draft_of(key, Put::default());
     let mut made = Vec::new();
     let made = &mut made;

@@ -6,7 +6,7 @@ use clearwell_protocol::{Args, CommandError};
 
 use super::number::replace;
 use super::read::{self, integer};
-use super::write::only_plain;
+use super::write::may_write;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
 
@@ -33,7 +33,7 @@ pub fn setrange(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (key, part) = (&args[1], &args[3]);
     let offset = usize::try_from(integer(&args[2])?);
     let offset = offset.map_err(|_| CommandError::literal("ERR offset is out of range"))?;
-    only_plain(context.node(), key, "SETRANGE")?;
+    may_write(context.node(), key, "SETRANGE")?;
     if part.is_empty() {
         // Nothing is written, so no key comes into being either.
         return read::strlen(context, args.take(2));

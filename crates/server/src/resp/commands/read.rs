@@ -30,6 +30,7 @@ pub fn filling(context: &Context<'_>) -> Demand {
 
 /// Remembers a miss that a SET may follow.
 pub fn note_miss(context: &mut Context<'_>, key: &[u8], began: Seq) {
+    context.node().note_missed_near(key);
     context.session.misses.note(context.node().engine.hash_of(key), began);
     context.session.place.missed();
 }

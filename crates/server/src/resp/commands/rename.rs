@@ -6,7 +6,7 @@ use clearwell_protocol::options::CopyOptions;
 use clearwell_protocol::{Args, CommandError};
 
 use super::keys::{is_there, look};
-use super::write::only_plain;
+use super::write::{may_write, only_plain};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 
@@ -66,7 +66,7 @@ pub fn rename(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// RENAMENX.
 pub fn renamenx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (from, to) = (&args[1], &args[2]);
-    only_plain(context.node(), to, "RENAMENX")?;
+    may_write(context.node(), to, "RENAMENX")?;
     let moved = if is_there(context, from) && is_there(context, to) {
         false
     } else {
@@ -80,7 +80,7 @@ pub fn renamenx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn relocate(context: &Context<'_>, from: &[u8], to: &[u8], command: &str) -> Result<(), CommandError> {
     let node = context.node();
     only_plain(node, from, command)?;
-    only_plain(node, to, command)?;
+    may_write(node, to, command)?;
     let whole = look(context, from, Whole::of).ok_or(CommandError::NO_SUCH_KEY)?;
     if from == to {
         return Ok(());
@@ -97,7 +97,7 @@ pub fn copy(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(CommandError::literal("ERR source and destination objects are the same"));
     }
     only_plain(context.node(), options.source, "COPY")?;
-    only_plain(context.node(), options.destination, "COPY")?;
+    may_write(context.node(), options.destination, "COPY")?;
     let whole = look(context, options.source, Whole::of);
     let copied = match whole {
         Some(whole) if options.replace || !is_there(context, options.destination) => {

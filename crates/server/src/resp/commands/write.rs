@@ -46,7 +46,7 @@ pub fn getset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// SETNX.
 pub fn setnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    only_plain(context.node(), &args[1], "SETNX")?;
+    may_write(context.node(), &args[1], "SETNX")?;
     let options = SetOptions { condition: SetCondition::IfMissing, ..plain(&args[1], &args[2]) };
     let (_, done) = change(context, &options)?;
     context.reply().integer(i64::from(done));
@@ -155,7 +155,7 @@ pub fn deadline(context: &Context<'_>, expiry: Expiry, command: &str) -> Result<
 
 /// SET that looks at the old value first.
 fn put_if(context: &mut Context<'_>, options: &SetOptions<'_>, name: &str) -> Outcome {
-    only_plain(context.node(), options.key, name)?;
+    may_write(context.node(), options.key, name)?;
     let (old, done) = change(context, options)?;
     let mut reply = context.reply();
     match (options.get, done) {
@@ -195,7 +195,9 @@ fn change(
 
 /// MSET: one step for other connections, as far as the keys have no source.
 pub fn mset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let pairs = pairs(args, "mset")?;
+    let pairs: Vec<(&[u8], &[u8])> = pairs(args, "mset")?.collect();
+    let near = pairs.iter().try_for_each(|(key, _)| context.node().check_near(key));
+    near.map_err(|error| step::write_error(&error))?;
     let resp = context.session.resp;
     let mut storing: Vec<Later<Result<Written, WriteError>>> = Vec::new();
     for (key, value) in pairs {
@@ -222,7 +224,7 @@ pub fn mset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 pub fn msetnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let pairs: Vec<(&[u8], &[u8])> = pairs(args, "msetnx")?.collect();
     let (node, now) = (context.node(), context.now);
-    pairs.iter().try_for_each(|(key, _)| only_plain(node, key, "MSETNX"))?;
+    pairs.iter().try_for_each(|(key, _)| may_write(node, key, "MSETNX"))?;
     let is_there = |key: &[u8]| node.engine.peek(key, now, |view| view.value().is_some()) == Some(true);
     let any = pairs.iter().any(|(key, _)| is_there(key));
     if !any {
@@ -248,6 +250,12 @@ fn pairs<'a>(
 /// The value that a command which changes it sees; a row known to be absent is no value.
 pub fn value_of<'v>(view: Option<&'v View<'_>>) -> Option<&'v [u8]> {
     view.and_then(|view| view.value())
+}
+
+/// Refuses to change a value in memory whose truth is elsewhere, or of a key that was meant to be such a one.
+pub fn may_write(node: &Node, key: &[u8], command: &str) -> Result<(), CommandError> {
+    only_plain(node, key, command)?;
+    node.check_near(key).map_err(|error| step::write_error(&error))
 }
 
 /// Refuses to change a value in memory whose truth is elsewhere.
