@@ -9,8 +9,8 @@ use toml::Spanned;
 use super::error::{ConfigError, nearest};
 use super::section::Section;
 use super::{
-    FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unfollowed, Unverified,
-    del, near_miss, words,
+    FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unfollowed, Unverified, del,
+    near_miss, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;

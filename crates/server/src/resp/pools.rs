@@ -184,7 +184,8 @@ mod tests {
         let (mut one, mut other) = (pools.join(&engine, HERE, ""), pools.join(&engine, HERE, ""));
         assert_ne!(one.number(), pools.join(&engine, HERE, "lib").number());
         assert_eq!(one.number(), other.number());
-        (one.wrote(), other.wrote());
+        one.wrote();
+        other.wrote();
         assert!(one.is_one_client(&engine));
         assert!(!one.pool.is_one_client(FILLS));
         drop(other);
