@@ -24,10 +24,10 @@ const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Follow invalidations
 ///
-/// Events `invalidate` carry one invalidation each. Events `unverified`, `gap` and `verified` say that a source's feed is no
-/// longer complete, that commits may have been missed, and that it is complete again. Events `refused` say which fill was
-/// dropped, because it may have been old. An event `reset` says that some were missed: whoever keeps copies drops
-/// them. `Last-Event-ID` goes on where a cut connection was.
+/// Events `invalidate` carry one invalidation each. Events `unverified`, `gap`, `altered` and `verified` say that a source's
+/// feed is no longer complete, that commits may have been missed, that a table, view or function behind it was changed, and
+/// that it is complete again. Events `refused` say which fill was dropped, because it may have been old. An event `reset` says
+/// that some were missed: whoever keeps copies drops them. `Last-Event-ID` goes on where a cut connection was.
 #[utoipa::path(
     get, path = "/api/cache/events", tag = "freshness", operation_id = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),

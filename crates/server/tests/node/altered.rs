@@ -8,6 +8,8 @@ use clearwell::node::{Demand, Node, Put};
 use clearwell::source::{Altered, AlteredLoad, Shape, Statement};
 use clearwell_engine::Origin;
 
+use clearwell::config::Config;
+
 use crate::source::{CONFIG, Scripted};
 
 const LOAD: &str = "SELECT content, author_id FROM posts WHERE id = :id";
@@ -127,4 +129,88 @@ async fn a_load_that_reads_more_than_before_is_no_longer_met_by_a_barrier() {
         read(&node, "post:1", Level::Strong).await;
     }
     assert_eq!(source.barriers.load(Ordering::Relaxed), 3);
+}
+
+/// A node over an SQLite file, and another process beside it.
+#[tokio::test]
+async fn an_altered_sqlite_database_is_seen_at_every_level() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = r#"
+[source.main]
+url = "sqlite://x.db"
+seed = """CREATE TABLE items (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO items VALUES (1, 'one'), (2, 'two');
+CREATE TABLE others (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO others VALUES (1, 'o1');
+CREATE VIEW inside AS SELECT id, v FROM items; CREATE VIEW shown AS SELECT id, v FROM inside"""
+
+[[keyspace]]
+pattern = "item:{id:int}"
+source = "main"
+load = "SELECT v FROM items WHERE id = :id"
+
+[[keyspace.feed]]
+table = "items"
+keys = ["item:{id}"]
+
+[[keyspace]]
+pattern = "shown:{id:int}"
+source = "main"
+load = "SELECT v FROM shown WHERE id = :id"
+
+[[keyspace.feed]]
+table = "items"
+keys = ["shown:{id}"]
+
+[[keyspace]]
+pattern = "other:{id:int}"
+source = "main"
+load = "SELECT v FROM others WHERE id = :id"
+
+[[keyspace.feed]]
+table = "others"
+keys = ["other:{id}"]
+"#;
+    let config = Config::parse(config).expect("valid");
+    let node = Node::start(config, folder.path(), tokio::runtime::Handle::current()).expect("a node");
+    let stranger = rusqlite::Connection::open(folder.path().join("x.db")).expect("the file is there");
+    stranger.busy_timeout(std::time::Duration::from_secs(20)).expect("it can wait");
+    assert!(
+        node.keyspaces.all.iter().all(|keyspace| keyspace.backing.as_ref().expect("a source").followed())
+    );
+    let steps = [
+        ("UPDATE items SET v = 'row' WHERE id = 1", "row", "row"),
+        (
+            "BEGIN; DROP VIEW inside; CREATE VIEW inside AS SELECT id, upper(v) AS v FROM items; COMMIT",
+            "row",
+            "ROW",
+        ),
+        (
+            "BEGIN; DROP VIEW shown; ALTER TABLE items RENAME COLUMN v TO was; ALTER TABLE items ADD COLUMN v TEXT DEFAULT 'added';
+             DROP VIEW inside; CREATE VIEW shown AS SELECT id, was || v AS v FROM items; COMMIT",
+            "added",
+            "rowadded",
+        ),
+        ("BEGIN; DROP TABLE items; CREATE TABLE items (id INTEGER PRIMARY KEY, was TEXT, v TEXT); INSERT INTO items VALUES (1, 'a', 'b'); COMMIT", "b", "ab"),
+    ];
+    for (sql, item, shown) in steps {
+        for key in ["item:1", "shown:1", "other:1"] {
+            read(&node, key, Level::Eventual).await;
+        }
+        stranger.execute_batch(sql).expect("it is done");
+        for level in [Level::Strong, Level::Bounded(0), Level::Eventual] {
+            assert_eq!(read(&node, "item:1", level).await.as_deref(), Some(item), "{level} after {sql}");
+            assert_eq!(read(&node, "shown:1", level).await.as_deref(), Some(shown), "{level} after {sql}");
+        }
+        // The last of them takes the feed's triggers with the table: that is a gap.
+        assert_eq!(there(&node, &["other:1"]), [!sql.contains("DROP TABLE")], "{sql}");
+    }
+    // Nobody asks for more than what is there.
+    stranger.execute_batch("ALTER TABLE items DROP COLUMN was").expect_err("the view names it");
+    stranger
+        .execute_batch("DROP VIEW shown; CREATE VIEW shown AS SELECT id, v || '!' AS v FROM items")
+        .expect("it is done");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while read(&node, "shown:1", Level::Eventual).await.as_deref() != Some("b!") {
+        assert!(std::time::Instant::now() < until, "the view is told");
+        tokio::task::yield_now().await;
+    }
 }

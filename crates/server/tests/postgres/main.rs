@@ -2,6 +2,7 @@
 
 mod batch;
 mod bench;
+mod catalog;
 mod crash;
 mod feed;
 mod fences;

@@ -1,12 +1,13 @@
 //! Barriers: when the feed has passed a place in the log.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use clearwell_engine::Version;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::catalog::{self, Look, PRINT};
 use super::link::Limits;
 use super::pending::PREFIX;
 use super::{Shared, gone};
@@ -65,10 +66,17 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Asks where the log ends and waits until the feed is there.
 async fn pass(shared: &Arc<Shared>) -> Result<Version, SourceError> {
-    shared.feed.verified().await;
-    let asked = shared.feed.now_ms();
-    let end = end_of_log(shared).await?;
     let feed = &shared.feed;
+    let (asked, end) = loop {
+        feed.verified().await;
+        let asked = feed.now_ms();
+        let end = end_of_log(shared).await?;
+        if end.same_catalog || catalog::look(shared).await? == Look::Told {
+            break (asked, end);
+        }
+        // The feed is about to begin anew.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
     let reached = match end.flushed {
         true => tokio::time::timeout(PATIENCE, feed.reach(end.lsn, true)).await.is_ok(),
         false => false,
@@ -90,13 +98,34 @@ struct End {
     lsn: u64,
     /// Whether the server may send all before it.
     flushed: bool,
+    /// Whether what loads rest on is as it was when it was last looked at.
+    same_catalog: bool,
 }
 
+/// Where the log ends, and the catalog's print unless nothing has ended since the snapshot that is the tenth parameter.
+static END: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::int8,
+            pg_current_snapshot()::text, current_schemas(false)::text,
+            CASE WHEN pg_current_snapshot()::text <> $10::text THEN ({PRINT}) END"
+    )
+});
+
 async fn end_of_log(shared: &Shared) -> Result<End, SourceError> {
-    let sql = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::int8";
-    let row = ask(shared, sql, &[]).await?;
-    let (end, flushed): (i64, i64) = (row.get(0), row.get(1));
-    Ok(End { lsn: u64::try_from(end).unwrap_or(0), flushed: end <= flushed })
+    let seen = shared.catalog.seen();
+    let mut parameters = seen.footprint.parameters().to_vec();
+    parameters.push(&seen.snapshot);
+    let row = ask(shared, &END, &parameters).await?;
+    let (end, flushed, snapshot, schemas): (i64, i64, String, String) =
+        (row.get(0), row.get(1), row.get(2), row.get(3));
+    let print: Option<String> = row.get(4);
+    // It is not asked for while no transaction has ended.
+    let same_print = seen.print.is_some() && (print.is_none() || print == seen.print);
+    let same_catalog = same_print && schemas == seen.schemas;
+    if same_catalog {
+        shared.catalog.same(&seen, snapshot, schemas);
+    }
+    Ok(End { lsn: u64::try_from(end).unwrap_or(0), flushed: end <= flushed, same_catalog })
 }
 
 async fn mark(shared: &Shared) -> Result<u64, SourceError> {

@@ -1,5 +1,7 @@
 //! Where a database is, and how connections to it are made.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
@@ -16,6 +18,8 @@ pub struct Database {
     pub config: tokio_postgres::Config,
     /// What the url says of TLS.
     pub tls: Tls,
+    /// Grows when the catalog changes: connections from before may hold plans from before, and take on nothing new.
+    pub catalog: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -43,7 +47,17 @@ impl Database {
         if config.get_application_name().is_none() {
             config.application_name("clearwell");
         }
-        Ok(Database { config, tls })
+        Ok(Database { config, tls, catalog: Arc::default() })
+    }
+
+    /// The catalog is another one: connections from before take on nothing new.
+    pub fn changed(&self) {
+        self.catalog.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The same, of the same catalog as another one.
+    pub fn sharing(self, other: &Database) -> Database {
+        Database { catalog: other.catalog.clone(), ..self }
     }
 }
 

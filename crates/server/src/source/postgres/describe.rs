@@ -7,6 +7,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
+use super::catalog::Footprint;
 use super::link::Link;
 use super::text::Text;
 use crate::source::{Shape, Statement, Watched};
@@ -46,22 +47,65 @@ FROM used u JOIN pg_proc p ON u.class = 'pg_proc'::regclass AND p.oid = u.oid
 WHERE p.provolatile <> 'i' AND to_jsonb(p) ->> 'prosqlbody' IS NULL
 ORDER BY 1";
 
+/// A statement described.
+pub struct Described {
+    /// What it looks like.
+    pub shape: Shape,
+    /// What it rests on in the catalog; nothing for one that writes.
+    pub footprint: Footprint,
+    /// The print of that.
+    pub print: String,
+}
+
 /// Describes a statement without running it: it becomes a view for a moment, in a transaction that is rolled back.
-pub async fn describe(link: &Link, statement: &Statement, watched: &[Watched]) -> Result<Shape, Error> {
+pub async fn describe(link: &Link, statement: &Statement, watched: &[Watched]) -> Result<Described, Error> {
+    within(link, statement, watched, "", None).await
+}
+
+/// The same, in a transaction that begins with these settings. `publication`: it stands for a table whose changes that is to
+/// tell.
+pub async fn within(
+    link: &Link,
+    statement: &Statement,
+    watched: &[Watched],
+    settings: &str,
+    publication: Option<&str>,
+) -> Result<Described, Error> {
+    link.client.batch_execute(&format!("BEGIN; {settings}")).await?;
+    let described = probed(link, statement, watched, publication).await;
+    link.client.batch_execute("ROLLBACK").await?;
+    described
+}
+
+async fn probed(
+    link: &Link,
+    statement: &Statement,
+    watched: &[Watched],
+    publication: Option<&str>,
+) -> Result<Described, Error> {
     let text = Text::parse(&statement.0);
     let prepared = link.client.prepare(&text.sql).await?;
     let columns: Vec<Arc<str>> = prepared.columns().iter().map(|column| column.name().into()).collect();
+    let writes = |columns| {
+        let shape = Shape { columns, reads: Vec::new(), writes: true };
+        Ok(Described { shape, footprint: Footprint::default(), print: String::new() })
+    };
     if columns.is_empty() {
-        return Ok(Shape { columns, reads: Vec::new(), writes: true });
+        return writes(columns);
     }
-    link.client.batch_execute("BEGIN").await?;
-    let reads = reads(link, &text, prepared.params(), columns.len(), watched).await;
-    link.client.batch_execute("ROLLBACK").await?;
-    match reads {
-        Ok(reads) => Ok(Shape { columns, reads, writes: false }),
-        Err(wrong) if cannot_be_a_view(&wrong) => Ok(Shape { columns, reads: Vec::new(), writes: true }),
-        Err(wrong) => Err(wrong),
-    }
+    let mut reads = match reads(link, &text, prepared.params(), columns.len(), watched).await {
+        Ok(reads) => reads,
+        Err(wrong) if cannot_be_a_view(&wrong) => return writes(columns),
+        Err(wrong) => return Err(wrong),
+    };
+    let (footprint, unsteady) = Footprint::of_probe(link).await?;
+    reads.extend(unsteady.into_iter().map(Arc::from));
+    let footprint = match publication {
+        Some(publication) => footprint.published(publication),
+        None => footprint,
+    };
+    let print = footprint.print(link).await?;
+    Ok(Described { shape: Shape { columns, reads, writes: false }, footprint, print })
 }
 
 /// What can be prepared and is no view is no plain SELECT.

@@ -40,6 +40,11 @@ pub fn is_outdated(error: &Error) -> bool {
     })
 }
 
+/// Whether a statement does not fit the tables as they are: what was prepared may have been planned for others.
+pub fn is_unfit(error: &Error) -> bool {
+    is_outdated(error) || error.code().is_some_and(|code| code.code().starts_with("42"))
+}
+
 /// Whether the same write may be taken another time, though nothing of it is changed: a conflict with another transaction, a
 /// server that only reads just now, or one whose files fail.
 pub fn is_passing(error: &Error) -> bool {

@@ -29,6 +29,8 @@ pub struct Link {
     discarded: AtomicBool,
     driver: tokio::task::AbortHandle,
     database: Database,
+    /// The catalog's count when it was made.
+    born: u64,
     /// Which server it is, standbys being the same as their primary.
     system: OnceCell<String>,
 }
@@ -109,6 +111,7 @@ impl Fault {
 impl Link {
     /// Connects.
     pub async fn connect(database: &Database) -> Result<Link, Error> {
+        let born = database.catalog.load(Ordering::Acquire);
         let (client, connection) = database.config.connect(database.tls.clone()).await?;
         // When it fails, everyone who waits for an answer is told; nobody else needs to be.
         let driver = tokio::spawn(async move { drop(connection.await) }).abort_handle();
@@ -120,13 +123,16 @@ impl Link {
             discarded: AtomicBool::new(false),
             driver,
             database: database.clone(),
+            born,
             system: OnceCell::new(),
         })
     }
 
-    /// Whether it can be used.
+    /// Whether it can be used by who asks now: statements, and functions within them, are planned as things stood when it first
+    /// ran them, and PostgreSQL does not notice a name that has come to mean another table.
     pub fn is_open(&self) -> bool {
-        !self.client.is_closed() && !self.discarded.load(Ordering::Relaxed)
+        let is_current = self.born == self.database.catalog.load(Ordering::Acquire);
+        is_current && !self.client.is_closed() && !self.discarded.load(Ordering::Relaxed)
     }
 
     /// Closes it, whatever is on its way.
@@ -189,9 +195,19 @@ impl Link {
 
     /// The first row of a statement that reads.
     pub async fn first_row(&self, statement: &Arc<str>, params: &[Param]) -> Result<Option<Row>, Fault> {
-        let cell = self.prepared(statement, true).await?;
-        let prepared = cell.get().expect("it was prepared just now");
-        prepared.first_row(&self.client, prepared.bind(params)?).await.map_err(Fault::Postgres)
+        let once = async || {
+            let cell = self.prepared(statement, true).await?;
+            let prepared = cell.get().expect("it was prepared just now");
+            prepared.first_row(&self.client, prepared.bind(params)?).await.map_err(Fault::Postgres)
+        };
+        match once().await {
+            // It may be the plan that is wrong, since a column has another type: prepared anew it tells the truth.
+            Err(Fault::Postgres(wrong)) if error::is_unfit(&wrong) => {
+                self.forget(statement);
+                once().await
+            }
+            row => row,
+        }
     }
 
     /// The first row of a statement for each of these parameters, by one query.

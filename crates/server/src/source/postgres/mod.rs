@@ -5,6 +5,7 @@
 
 mod barrier;
 mod batch;
+mod catalog;
 mod cell;
 mod database;
 mod describe;
@@ -76,6 +77,7 @@ struct Shared {
     own: Pool,
     feed: Arc<Feed>,
     barriers: barrier::Barriers,
+    catalog: catalog::Catalog,
 }
 
 impl Postgres {
@@ -92,7 +94,8 @@ impl Postgres {
         let limits = Limits::of(timeout_ms);
         let feed = Arc::new(Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms));
         let replica = |url: &String| {
-            let pool = Pool::shared(Database::of(url, timeout_ms)?, timeout_ms, shares);
+            let beside = Database::of(url, timeout_ms)?.sharing(&database);
+            let pool = Pool::shared(beside, timeout_ms, shares);
             Ok(Arc::new(Loads::new(pool, shares, limits.half(), Some(feed.clone()))))
         };
         let replicas = config.replicas.iter().map(replica).collect::<Result<_, SourceError>>()?;
@@ -109,6 +112,7 @@ impl Postgres {
             own: Pool::new(database.clone(), timeout_ms, 2, 1),
             feed,
             barriers: barrier::Barriers::default(),
+            catalog: catalog::Catalog::default(),
         });
         let (alive, ended) = tokio::sync::oneshot::channel();
         let runtime = thread(&format!("postgres {name}"), async move {
@@ -199,6 +203,8 @@ impl Drop for Shared {
 impl Source for Postgres {
     fn follow(&self, follower: Arc<dyn Follower>) -> Result<(), SourceError> {
         feed::start(self.shared.feed.clone(), follower)?;
+        // Before anything is loaded: what changes from now on is told.
+        self.blocking(|shared| async move { catalog::look(&shared).await.map(drop) })?;
         self.runtime.spawn(barrier::serve(Arc::downgrade(&self.shared)));
         self.runtime.spawn(feed::watch::heartbeat(Arc::downgrade(&self.shared)));
         Ok(())
@@ -254,8 +260,12 @@ impl Source for Postgres {
         let statement = statement.clone();
         self.blocking(|shared| async move {
             let turn = shared.own.turn().await?;
-            let shape = describe::describe(turn.link(), &statement, &shared.watched).await;
-            shape.map(Some).map_err(|wrong| error::told(&wrong, shared.timeout_ms))
+            let described = describe::describe(turn.link(), &statement, &shared.watched).await;
+            let described = described.map_err(|wrong| error::told(&wrong, shared.timeout_ms))?;
+            if !described.shape.writes {
+                shared.catalog.watch_over(&statement, described.footprint, described.print);
+            }
+            Ok(Some(described.shape))
         })
     }
 

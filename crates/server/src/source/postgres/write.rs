@@ -20,7 +20,7 @@ pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError
     let (turn, receipt) = begun(shared, &statement.0, &params, read_back.as_ref(), &message).await?;
     let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
     let mut told = shared.feed.pending.expect(number, receipt, committed);
-    let outcome = run.apart(async { run.commit().await }).await;
+    let outcome = run.apart(run.commit()).await.map_err(|fault| fault.told(shared.timeout_ms));
     match &outcome {
         Ok(()) => shared.feed.pending.answered(number),
         Err(SourceError::Refused(_)) => {
@@ -34,7 +34,8 @@ pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError
     wait(shared, number, &mut told).await
 }
 
-/// Everything but the COMMIT. When the connection breaks on the way nothing was written: it is tried once more.
+/// Everything but the COMMIT. When the connection breaks on the way, or what was prepared no longer fits its tables, nothing was
+/// written: it is tried once more.
 async fn begun<'s>(
     shared: &'s Shared,
     statement: &std::sync::Arc<str>,
@@ -51,13 +52,25 @@ async fn begun<'s>(
             Ok(receipt) => return Ok((turn, receipt)),
             Err(wrong) => {
                 run.roll_back().await;
-                if !again || !matches!(wrong, SourceError::Unreachable(_)) {
-                    return Err(wrong);
+                if let Fault::Postgres(wrong) = &wrong
+                    && error::is_unfit(wrong)
+                {
+                    turn.link().forget(statement);
+                    read_back.into_iter().for_each(|(statement, _)| turn.link().forget(&statement.0));
+                }
+                if !again || !may_do_better(&wrong, shared.timeout_ms) {
+                    return Err(wrong.told(shared.timeout_ms));
                 }
                 again = false;
             }
         }
     }
+}
+
+/// Whether a new connection, or a statement prepared anew, may do what failed.
+fn may_do_better(fault: &Fault, timeout_ms: u64) -> bool {
+    let is_unfit = matches!(fault, Fault::Postgres(wrong) if error::is_unfit(wrong));
+    is_unfit || matches!(fault.told(timeout_ms), SourceError::Unreachable(_))
 }
 
 /// A connection for a write of a lane, when one may begin.
@@ -107,9 +120,9 @@ struct Running<'l> {
 
 impl Running<'_> {
     /// The server ends a statement at the timeout; one that is not even ended is not waited for.
-    async fn apart<T>(&self, work: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    async fn apart<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let limit = Duration::from_millis(self.timeout_ms.saturating_mul(2));
-        tokio::time::timeout(limit, work).await.unwrap_or(Err(SourceError::TooSlow(self.timeout_ms)))
+        tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Late))
     }
 
     /// All but the COMMIT, on the way together.
@@ -119,28 +132,20 @@ impl Running<'_> {
         params: &[crate::source::Param],
         read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
         message: &str,
-    ) -> Result<Receipt, SourceError> {
-        let told = |fault: Fault| {
-            if let Fault::Postgres(wrong) = &fault
-                && error::is_outdated(wrong)
-            {
-                self.link.forget(statement);
-            }
-            fault.told(self.timeout_ms)
-        };
+    ) -> Result<Receipt, Fault> {
         let client = &self.link.client;
-        let change = self.link.prepared(statement, false).await.map_err(|e| told(e.into()))?;
+        let change = self.link.prepared(statement, false).await?;
         let change = change.get().expect("it was prepared just now");
-        let bound = change.bind(params).map_err(told)?;
+        let bound = change.bind(params)?;
         let read = match read_back {
             Some((statement, params)) => {
-                let cell = self.link.prepared(&statement.0, true).await.map_err(|e| told(e.into()))?;
-                let bound = cell.get().expect("it was prepared just now").bind(params).map_err(told)?;
+                let cell = self.link.prepared(&statement.0, true).await?;
+                let bound = cell.get().expect("it was prepared just now").bind(params)?;
                 Some((cell, bound))
             }
             None => None,
         };
-        let mark = self.link.prepared(&MARK.into(), false).await.map_err(|e| told(e.into()))?;
+        let mark = self.link.prepared(&MARK.into(), false).await?;
         let mark = mark.get().expect("it was prepared just now");
         let text = |text: &str| super::cell::Bound(crate::source::Cell::Text(text.into()));
         let read_row = async {
@@ -156,16 +161,14 @@ impl Running<'_> {
             client.execute_raw(&mark.statement, [text(PREFIX), text(message)]),
         );
         // The first failure is the cause of those behind it.
-        began.map_err(|e| told(e.into()))?;
-        let rows = rows.map_err(|e| told(e.into()))?;
-        let row = row.map_err(|e| told(e.into()))?;
-        marked.map_err(|e| told(e.into()))?;
+        began?;
+        let (rows, row) = (rows?, row?);
+        marked?;
         Ok(Receipt { rows, row, ..Receipt::default() })
     }
 
-    async fn commit(&self) -> Result<(), SourceError> {
-        let committed = self.link.client.batch_execute("COMMIT").await;
-        committed.map_err(|wrong| super::error::told(&wrong, self.timeout_ms))
+    async fn commit(&self) -> Result<(), Fault> {
+        Ok(self.link.client.batch_execute("COMMIT").await?)
     }
 
     /// Leaves the connection as it was found; when that fails the connection is broken and will be made anew.

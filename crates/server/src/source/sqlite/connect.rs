@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 
+use super::catalog::Catalog;
 use super::convert::Fault;
 use crate::config::{SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
@@ -26,6 +27,8 @@ pub struct Shared {
     /// How often the file is looked at while the system tells of nobody who writes to it.
     pub quiet_poll: Duration,
     pub watched: Vec<Watched>,
+    /// What described loads rest on.
+    pub catalog: Catalog,
     /// Grows each time that the file turned out to be another one; connections of an older one are closed.
     pub generation: AtomicU64,
     /// Why the database is not open; `None` while it is.
@@ -56,6 +59,7 @@ impl Shared {
             poll,
             quiet_poll: poll.max(QUIET_POLL),
             watched,
+            catalog: Catalog::default(),
             generation: AtomicU64::new(0),
             problem: Mutex::new(None),
             complete_ms: AtomicU64::new(0),

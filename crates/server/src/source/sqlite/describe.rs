@@ -6,14 +6,20 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
+use super::catalog::{Described, Schema};
+use super::clock::is_unsteady;
 use super::connect::{self, Shared};
 use super::convert::Fault;
 use crate::source::{Shape, Statement};
 
-/// Prepares a statement and notes what SQLite asks leave for.
-pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Shape, Fault> {
+/// Prepares a statement and notes what SQLite asks leave for, and what it rests on.
+pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described, Fault> {
     let (mut connection, _) = connect::open(shared)?;
+    // Before it: what changes between the two is noticed as changed since.
+    let print = Schema::read(&connection)?.print(&statement.0);
     let touched = Arc::new(Mutex::new((BTreeSet::new(), false)));
+    let called = Arc::new(Mutex::new(BTreeSet::new()));
+    let calls = called.clone();
     let noted = touched.clone();
     connection.authorizer(Some(move |context: AuthContext<'_>| {
         let mut touched = noted.lock();
@@ -21,7 +27,10 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Shape, Fa
             AuthAction::Read { table_name, .. } => {
                 touched.0.insert(table_name.to_string());
             }
-            AuthAction::Select | AuthAction::Function { .. } | AuthAction::Recursive => {}
+            AuthAction::Function { function_name } => {
+                calls.lock().insert(function_name.to_string());
+            }
+            AuthAction::Select | AuthAction::Recursive => {}
             _ => touched.1 = true,
         }
         Authorization::Allow
@@ -42,5 +51,14 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Shape, Fa
             reads.push(table.into());
         }
     }
-    Ok(Shape { columns, reads, writes })
+    let called = std::mem::take(&mut *called.lock());
+    let texts = || Schema::views(&print).chain([&*statement.0]);
+    let unsteady = called.into_iter().filter(|function| is_unsteady(function, texts()));
+    reads.extend(unsteady.map(|function| format!("the function {function}()").into()));
+    Ok(Described { shape: Shape { columns, reads, writes }, print })
+}
+
+/// The same, without what it rests on.
+pub fn shape(shared: &Arc<Shared>, statement: &Statement) -> Result<Shape, Fault> {
+    describe(shared, statement).map(|described| described.shape)
 }

@@ -8,6 +8,8 @@
 //! cores. A barrier looks at once. See `docs/decisions/0003-sqlite-feed.md`.
 
 mod batch;
+mod catalog;
+mod clock;
 mod connect;
 mod convert;
 mod describe;
@@ -74,7 +76,11 @@ impl Sqlite {
         let made = connect::create(&shared, data, seed)?;
         let anchor = (shared.mode == SqliteMode::Memory).then_some(made);
         let name = &*shared.name.clone();
-        let session = connect::retried(&shared, || Session::open(&shared))?;
+        let session = connect::retried(&shared, || {
+            let session = Session::open(&shared)?;
+            shared.catalog.begin(&session.connection, &shared.watched)?;
+            Ok(session)
+        })?;
         let (jobs, taken) = channel();
         let jobs = Arc::new(jobs);
         let writer = Writer::new(shared.clone(), taken, Arc::downgrade(&jobs), session, anchor);
@@ -145,7 +151,11 @@ impl Source for Sqlite {
     }
 
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
-        connect::retried(&self.shared, || describe::describe(&self.shared, statement)).map(Some)
+        let described = connect::retried(&self.shared, || describe::describe(&self.shared, statement))?;
+        if !described.shape.writes {
+            self.shared.catalog.watch_over(statement, described.print);
+        }
+        Ok(Some(described.shape))
     }
 
     fn unverified(&self) -> Option<String> {

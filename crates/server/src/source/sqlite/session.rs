@@ -72,6 +72,8 @@ impl Session {
             return Ok(None);
         }
         let (changed, log) = installed(&self.connection, &self.shared)?;
+        // What it finds is told whatever becomes of the rest.
+        self.shared.catalog.look(&self.connection, &self.shared)?;
         self.schema_version = triggers::schema_version(&self.connection)?;
         let before = std::mem::replace(&mut self.log, log);
         let end = std::mem::replace(&mut self.log.last, before.last);

@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::source::{Cell, Commit, RowChange};
+use crate::source::{Altered, Cell, Commit, RowChange};
 
+mod altered;
 mod crowded;
 mod failures;
 mod feed;
@@ -28,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Default)]
 struct Record {
     told: Mutex<Vec<Told>>,
+    altered: Mutex<Vec<Altered>>,
     more: Condvar,
 }
 
@@ -92,6 +94,9 @@ impl Follower for Record {
     }
     fn lost(&self, _: &str, why: &str) {
         self.tell(Told::Lost(why.into()));
+    }
+    fn altered(&self, _: &str, altered: &Altered) {
+        self.altered.lock().push(altered.clone());
     }
 }
 

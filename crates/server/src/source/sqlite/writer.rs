@@ -216,7 +216,10 @@ impl Writer {
     fn poll_session(&mut self) -> Result<(), Fault> {
         let Some(session) = &mut self.session else { return self.reopen() };
         session.check_file()?;
-        match session.news()? {
+        let news = session.news()?;
+        self.tell_altered();
+        let Some(session) = &mut self.session else { return Ok(()) };
+        match news {
             None => {}
             Some(Read::Changes(changes, last)) => self.tell_foreign(changes, last),
             Some(Read::Gap(why, last)) => {
@@ -232,7 +235,7 @@ impl Writer {
         if now < self.reopen.0 {
             return Err(Fault::Broken(self.reopen.1.clone()));
         }
-        let session = Session::open(&self.shared).inspect_err(|fault| {
+        let session = self.open_anew().inspect_err(|fault| {
             if let Fault::Broken(why) | Fault::Refused(why) = fault {
                 self.reopen = (now + REOPEN_MS, why.clone());
             }
@@ -244,12 +247,28 @@ impl Writer {
         // Loads that begin after this are of this file; those before it are distrusted by the next line.
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
         // What was read between the failure and now was read from a file that nobody watched.
+        self.tell_altered();
         self.tell_lost("the database was opened again");
         *self.shared.problem.lock() = None;
         if let Some(follower) = &self.follower {
             follower.verified(&self.shared.name);
         }
         Ok(())
+    }
+
+    fn open_anew(&self) -> Result<Session, Fault> {
+        let session = Session::open(&self.shared)?;
+        self.shared.catalog.look(&session.connection, &self.shared)?;
+        Ok(session)
+    }
+
+    /// Tells of definitions that were changed.
+    fn tell_altered(&self) {
+        if let Some(follower) = &self.follower
+            && let Some(altered) = self.shared.catalog.take()
+        {
+            follower.altered(&self.shared.name, &altered);
+        }
     }
 
     /// Closes a file that can no longer be trusted; the next turn tries to open it again.

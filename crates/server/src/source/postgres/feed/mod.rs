@@ -19,19 +19,20 @@ use std::time::{Duration, Instant};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch as value};
+use tokio::sync::{Notify, oneshot, watch as value};
 
 use super::database::Database;
 use super::pending::Pending;
 use crate::config::PostgresConfig;
-use crate::source::{Follower, SourceError, Watched};
+use crate::source::{Altered, Follower, SourceError, Watched};
 
 /// What the feed's thread shares with those who wait for it.
 pub struct Feed {
     name: String,
     /// How it was configured.
     pub config: PostgresConfig,
-    database: Database,
+    /// How to connect to it.
+    pub database: Database,
     watched: Vec<Watched>,
     timeout_ms: u64,
     /// Writes that it will tell of.
@@ -47,6 +48,9 @@ pub struct Feed {
     tables: Mutex<HashMap<u32, Arc<Watched>>>,
     /// Somebody waits for the position: the server is to say it.
     asked: Notify,
+    /// Changes of the catalog that the follower is to be told of.
+    alterations: Mutex<Vec<(Alteration, oneshot::Sender<()>)>>,
+    altered: Notify,
     doubt: Mutex<Option<String>>,
     doubted: Notify,
     closing: Notify,
@@ -76,6 +80,8 @@ impl Feed {
             problem: value::Sender::new(Some("the feed has not begun".into())),
             tables: Mutex::default(),
             asked: Notify::new(),
+            alterations: Mutex::default(),
+            altered: Notify::new(),
             doubt: Mutex::default(),
             doubted: Notify::new(),
             closing: Notify::new(),
@@ -147,8 +153,18 @@ impl Feed {
         self.now_ms().saturating_sub(self.complete_ms.load(Ordering::Relaxed))
     }
 
+    /// The catalog was changed; answered when the follower was told, from the feed's thread.
+    pub fn alter(&self, alteration: Alteration) -> oneshot::Receiver<()> {
+        let (told, answer) = oneshot::channel();
+        self.alterations.lock().push((alteration, told));
+        self.altered.notify_one();
+        answer
+    }
+
     /// The feed no longer covers what it must: it begins anew.
     pub fn doubt(&self, why: String) {
+        // What is read meanwhile is read each time, and from what is there now.
+        self.database.changed();
         *self.doubt.lock() = Some(why);
         self.doubted.notify_one();
     }
@@ -166,6 +182,16 @@ impl Feed {
     fn set_problem(&self, problem: Option<String>) {
         self.problem.send_replace(problem);
     }
+}
+
+/// A change of the catalog, and what is known behind it.
+pub struct Alteration {
+    /// What the follower is to know.
+    pub altered: Altered,
+    /// It was committed before this place in the log.
+    pub lsn: u64,
+    /// The tables that are followed now, by number.
+    pub tables: HashMap<u32, Arc<Watched>>,
 }
 
 /// How long a start waits for a slot that another reader holds: one that was killed is noticed by then.

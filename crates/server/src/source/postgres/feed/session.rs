@@ -243,6 +243,10 @@ impl Loop {
                     }
                 }
                 () = feed.asked.notified() => wire.status(self.applied(), true).await.map_err(Stop::from),
+                () = feed.altered.notified() => {
+                    self.alter();
+                    Ok(())
+                }
                 () = feed.doubted.notified() => match feed.doubt.lock().take() {
                     Some(why) => Err(Stop::Gap(why)),
                     None => Ok(()),
@@ -376,6 +380,18 @@ impl Loop {
             wire.status(self.applied(), false).await?;
         }
         Ok(())
+    }
+
+    /// The catalog was changed: the follower is told, and no standby that knows nothing of it is asked any more.
+    fn alter(&mut self) {
+        let alterations = std::mem::take(&mut *self.feed.alterations.lock());
+        for (alteration, told) in alterations {
+            *self.feed.tables.lock() = alteration.tables;
+            self.feed.telling(alteration.lsn);
+            self.follower.altered(&self.feed.name, &alteration.altered);
+            // Whoever found it may have stopped to wait.
+            let _ = told.send(());
+        }
     }
 
     /// All effects of a transaction at once, then the writes of ours that it is; only then the position moves.

@@ -35,9 +35,13 @@ pub async fn heartbeat(shared: Weak<Shared>) {
         let _ = barrier::wait(&shared).await;
         if beat % LOOK == 0
             && let Ok(setup) = look(&shared).await
-            && let Some(why) = judge(&shared, &setup)
         {
-            shared.feed.doubt(why);
+            match judge(&shared, &setup) {
+                Some(why) => shared.feed.doubt(why),
+                // The next beat finds out what else is new.
+                None if !same(&shared.feed.tables(), &setup.tables) => shared.catalog.forget(),
+                None => {}
+            }
         }
     }
 }
@@ -60,11 +64,10 @@ fn judge(shared: &Shared, setup: &Setup) -> Option<String> {
     if let Some(slot) = setup.slot.as_ref().filter(|slot| slot.held > budget) {
         return Some(format!("the slot is over its budget of {budget} bytes: {slot}"));
     }
-    let known = shared.feed.tables();
-    (!same(&known, &setup.tables))
-        .then(|| "a followed table was made anew, or its partitions are others".into())
+    None
 }
 
-fn same(a: &HashMap<u32, Arc<Watched>>, b: &HashMap<u32, Arc<Watched>>) -> bool {
+/// Whether these are the same tables, by number.
+pub fn same(a: &HashMap<u32, Arc<Watched>>, b: &HashMap<u32, Arc<Watched>>) -> bool {
     a.len() == b.len() && b.iter().all(|(oid, watched)| a.get(oid).is_some_and(|w| w.table == watched.table))
 }
