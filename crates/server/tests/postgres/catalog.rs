@@ -38,6 +38,7 @@ impl World {
 [source.main]
 url = "{url}"
 behind_most = "20s"
+timeout = "20s"
 
 [[keyspace]]
 pattern = "item:{{id:int}}"
@@ -196,6 +197,35 @@ async fn a_write_right_after_the_change_is_done_with_a_fresh_plan() {
             .await
             .unwrap_or_else(|e| panic!("{sql}: {e}"));
         assert_eq!(world.strong("item:1").await, value);
+    }
+}
+
+#[tokio::test]
+async fn a_flush_right_after_the_change_parks_nothing() {
+    let world = World::with(
+        "",
+        "SELECT v FROM items WHERE id = :id",
+        "write = \"write-back\"\nflush_every = \"1ms\"
+store = \"INSERT INTO items (id, v) VALUES (:id, :value) ON CONFLICT (id) DO UPDATE SET v = excluded.v\"",
+        "postgres",
+    );
+    let columns =
+        ["v TYPE varchar(99)", "id TYPE text USING id", "id TYPE bigint USING id::bigint", "v TYPE text"];
+    for (round, column) in columns.into_iter().enumerate() {
+        // Proven before, for one row and for several.
+        for key in ["item:1", "item:2", "item:3", "item:4", "item:5"] {
+            let put = Put { value: format!("round {round}").into_bytes(), ..Put::default() };
+            world.node.set(key.as_bytes(), put, Origin::default()).wait().await.expect("it is acknowledged");
+        }
+        world.node.flush_write_back().await.expect("it is flushed");
+        assert_eq!(world.node.parked(10).len(), 0, "{column}");
+        world.database.psql(&format!("ALTER TABLE items ALTER COLUMN {column}"));
+        let put = Put { value: b"after".to_vec(), ..Put::default() };
+        world.node.set(b"item:1", put, Origin::default()).wait().await.expect("it is acknowledged");
+        world.node.flush_write_back().await.expect("it is flushed");
+        assert_eq!(world.node.parked(10).len(), 0, "{column}");
+        assert_eq!(world.database.psql("SELECT v FROM items WHERE id::text = '1'"), "after");
+        assert_eq!(world.strong("item:1").await, "after");
     }
 }
 

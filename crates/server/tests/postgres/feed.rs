@@ -98,7 +98,7 @@ fn partitions_speak_for_their_table() {
     world.recorder.take();
     world.database.psql("TRUNCATE high");
     world.barrier();
-    assert_eq!(world.lost(), ["TRUNCATE of posts"]);
+    assert!(world.altered().iter().any(|why| why == "TRUNCATE of posts"));
 }
 
 /// The log tells of a commit before readers see it, and so of a table that the catalog does not show yet.

@@ -84,7 +84,7 @@ fn what_the_log_cannot_tell_is_a_gap() {
     world.recorder.take();
     world.database.psql("TRUNCATE posts; INSERT INTO posts VALUES (1, 'x', 1)");
     world.barrier();
-    assert_eq!(world.lost(), ["TRUNCATE of posts"]);
+    assert!(world.altered().iter().any(|why| why == "TRUNCATE of posts"));
     // Identity and columns may change between two looks at the set-up.
     world.database.psql("ALTER TABLE posts REPLICA IDENTITY DEFAULT; UPDATE posts SET author_id = 2");
     let lost = wait_for("the gap to be told", || Some(world.lost()).filter(|lost| !lost.is_empty()));

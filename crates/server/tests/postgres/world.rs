@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clearwell::config::PostgresConfig;
 use clearwell::source::postgres::{Postgres as Source, setup};
 use clearwell::source::{
-    Cell, Commit, Follower, Param, Receipt, Row, Source as _, SourceError, Statement, Watched, Write,
+    Altered, Cell, Commit, Follower, Param, Receipt, Row, Source as _, SourceError, Statement, Watched, Write,
 };
 use parking_lot::Mutex;
 
@@ -19,6 +19,8 @@ pub const POSTS: &str = "CREATE TABLE posts (id int PRIMARY KEY, content text, a
 pub enum Told {
     Commit(Commit),
     Lost(String),
+    /// Why something counts as altered.
+    Altered(String),
     /// A write's own callback.
     Own(Receipt),
 }
@@ -36,6 +38,10 @@ impl Follower for Recorder {
 
     fn lost(&self, _: &str, why: &str) {
         self.told.lock().push(Told::Lost(why.into()));
+    }
+
+    fn altered(&self, _: &str, altered: &Altered) {
+        self.told.lock().push(Told::Altered(altered.why.clone()));
     }
 }
 
@@ -151,6 +157,13 @@ impl World {
     /// Waits until the feed is complete again.
     pub fn verified(&self) {
         wait_for("the feed to be complete", || self.source.unverified().is_none().then_some(()));
+    }
+
+    pub fn altered(&self) -> Vec<String> {
+        let told = self.recorder.take();
+        told.into_iter()
+            .filter_map(|told| if let Told::Altered(why) = told { Some(why) } else { None })
+            .collect()
     }
 
     pub fn lost(&self) -> Vec<String> {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -281,15 +282,21 @@ impl<'t> Batch<'t> {
             Some(rows) if items.len() > 1 => (rows.sql(items.len()).into(), Some(rows.names())),
             _ => (first.statement.0.clone(), None),
         };
-        let told = |fault: Fault| self.told(&sql, &fault);
-        let prepared = self.link.prepared(&sql, false).await.map_err(|wrong| told(wrong.into()))?;
+        let told = |fault: Fault, proven| self.told(&sql, &fault, proven);
+        let prepared = self.link.prepared(&sql, false).await.map_err(|wrong| told(wrong.into(), false))?;
         let prepared = prepared.get().expect("it was prepared just now");
         let bound = match names {
             Some(names) => bind(names, items),
             None => prepared.bind(&first.params),
         };
-        let run = self.link.client.execute_raw(&prepared.statement, bound.map_err(told)?);
-        run.await.map(drop).map_err(|wrong| told(wrong.into()))
+        let bound = bound.map_err(|wrong| told(wrong, false))?;
+        match self.link.client.execute_raw(&prepared.statement, bound).await {
+            Ok(_) => {
+                prepared.proven.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(wrong) => Err(told(wrong.into(), prepared.proven.load(Ordering::Relaxed))),
+        }
     }
 
     async fn mark(&self, message: &str) -> Result<(), SourceError> {
@@ -302,9 +309,10 @@ impl<'t> Batch<'t> {
         run.await.map(drop).map_err(told)
     }
 
-    fn told(&self, sql: &Arc<str>, fault: &Fault) -> SourceError {
+    /// `proven`: the statement has run before.
+    fn told(&self, sql: &Arc<str>, fault: &Fault, proven: bool) -> SourceError {
         match fault {
-            Fault::Postgres(wrong) if error::is_outdated(wrong) => {
+            Fault::Postgres(wrong) if error::is_outdated(wrong) || proven && error::is_unfit(wrong) => {
                 self.link.forget(sql);
                 not_its_rows(fault.told(self.timeout_ms))
             }

@@ -50,6 +50,14 @@ impl Database {
         Ok(Database { config, tls, catalog: Arc::default() })
     }
 
+    /// The same, with statements planned once for all parameters: for those of this program, whose planning costs more than
+    /// their run.
+    pub fn planning_once(mut self) -> Database {
+        let given = self.config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+        self.config.options(format!("{given}-c plan_cache_mode=force_generic_plan"));
+        self
+    }
+
     /// The catalog is another one: connections from before take on nothing new.
     pub fn changed(&self) {
         self.catalog.fetch_add(1, Ordering::AcqRel);

@@ -109,7 +109,7 @@ impl Postgres {
             writers: Bulkhead::new(shares),
             labels: Mutex::default(),
             // The second is for barriers while the first looks at what may be locked.
-            own: Pool::new(database.clone(), timeout_ms, 2, 1),
+            own: Pool::new(database.clone().planning_once(), timeout_ms, 2, 1),
             feed,
             barriers: barrier::Barriers::default(),
             catalog: catalog::Catalog::default(),

@@ -1,6 +1,7 @@
 //! A statement as one connection knows it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
@@ -19,6 +20,8 @@ pub struct Prepared {
     /// Their types there; what is run may give some of them as text.
     pub types: Vec<Type>,
     names: Vec<Arc<str>>,
+    /// It has run: when it no longer does, the tables are others than they were.
+    pub proven: AtomicBool,
 }
 
 impl Prepared {
@@ -30,7 +33,7 @@ impl Prepared {
         let types: Vec<Type> = statement.columns().iter().map(|column| column.type_().clone()).collect();
         let names = text.names;
         if !reads || types.iter().all(is_plain) {
-            return Ok(Prepared { statement, columns, types, names });
+            return Ok(Prepared { statement, columns, types, names, proven: AtomicBool::default() });
         }
         let aliases: Vec<String> = aliases(types.len()).collect();
         let sql = format!(
@@ -41,13 +44,19 @@ impl Prepared {
         );
         let params = statement.params().to_vec();
         let statement = client.prepare_typed(&sql, &params).await?;
-        Ok(Prepared { statement, columns, types, names })
+        Ok(Prepared { statement, columns, types, names, proven: AtomicBool::default() })
     }
 
     /// Prepares a statement of this program's own.
     pub async fn own(client: &Client, sql: &str) -> Result<Prepared, Error> {
         let statement = client.prepare(sql).await?;
-        Ok(Prepared { statement, columns: Vec::new(), types: Vec::new(), names: Vec::new() })
+        Ok(Prepared {
+            statement,
+            columns: Vec::new(),
+            types: Vec::new(),
+            names: Vec::new(),
+            proven: AtomicBool::default(),
+        })
     }
 
     /// The parameters in the statement's order.

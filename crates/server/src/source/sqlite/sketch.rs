@@ -75,7 +75,7 @@ impl Source for Sketch {
     }
 
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
-        connect::retried(&self.shared, || describe::describe(&self.shared, statement)).map(Some)
+        connect::retried(&self.shared, || describe::shape(&self.shared, statement)).map(Some)
     }
 
     fn behind_ms(&self) -> u64 {
