@@ -138,7 +138,7 @@ impl Schema {
     }
 
     /// The texts of the views that a text rests on.
-    pub fn views<'p>(print: &'p Print) -> impl Iterator<Item = &'p str> {
+    pub fn views(print: &Print) -> impl Iterator<Item = &str> {
         print.iter().filter(|[kind, ..]| kind == "view").map(|[.., sql]| &**sql)
     }
 }
