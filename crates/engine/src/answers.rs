@@ -53,6 +53,8 @@ pub struct Applied {
     /// of one event, two scopes of a request) counts for each. One that another name or its expiry took away, and that
     /// was not swept since, still counts as a member of its tags, dependencies and events.
     pub reached: u64,
+    /// Of them, where keys were named or matched: those that only depend on such a key.
+    pub dependents: u64,
 }
 
 /// What a round of maintenance did.

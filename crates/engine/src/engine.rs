@@ -22,7 +22,7 @@ use crate::hash::shard_of;
 use crate::order::{Log, Order};
 use crate::shard::{Cell, Shard, Tally};
 use crate::shared::Shared;
-use crate::{Millis, Seq};
+use crate::{Departures, Millis, Seq};
 use maintain::Broom;
 use offer::{Horizon, Travelled};
 
@@ -120,6 +120,13 @@ impl Engine {
     #[must_use]
     pub fn ordered_by(self, order: Arc<dyn Order>) -> Engine {
         Engine { log: Log(Some(order)), ..self }
+    }
+
+    /// The same engine, which tells `departures` of entries that leave by themselves.
+    #[must_use]
+    pub fn watched_by(self, departures: Arc<dyn Departures>) -> Engine {
+        self.shared.departures.set(departures);
+        self
     }
 
     /// The count of invalidations applied. A value that is loaded from now on may be filled with it.

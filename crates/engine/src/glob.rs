@@ -52,6 +52,11 @@ impl Glob {
         Glob::new(pattern)
     }
 
+    /// A pattern that was made from parts that are well formed.
+    pub(crate) fn unchecked(pattern: Vec<u8>) -> Glob {
+        Glob(pattern.into())
+    }
+
     /// Whether the whole of `key` matches.
     pub fn matches(&self, key: &[u8]) -> bool {
         matches(&self.0, key)
@@ -96,7 +101,7 @@ fn matches(pattern: &[u8], key: &[u8]) -> bool {
 }
 
 /// The length of the pattern's first piece (no star), and whether it takes `byte`.
-fn one(pattern: &[u8], byte: u8) -> (usize, bool) {
+pub(crate) fn one(pattern: &[u8], byte: u8) -> (usize, bool) {
     match pattern {
         [b'?', ..] => (1, true),
         [b'\\', literal, ..] => (2, *literal == byte),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
+use crate::departures::Departure;
 use crate::eviction::Eviction;
 use crate::flight::Flights;
 use crate::freshness::{Last, Verdict};
@@ -188,6 +189,7 @@ impl Shard {
         let death = self.death(place, now, shared);
         if let Some(why) = death {
             tally.left(why);
+            self.tell_departure(place, why, shared);
         }
         let ended = death.is_some() || self.slab[place].expired(now);
         if ended {
@@ -320,6 +322,7 @@ impl Shard {
     pub(crate) fn remove(&mut self, place: u32, parting: Parting, shared: &Shared, tally: &Tally) {
         tally.left(parting.why);
         self.note_end(place, parting, shared);
+        self.tell_departure(place, parting.why, shared);
         let hash = self.slab[place].hash;
         if let Ok(found) = self.table.find_entry(hash, |&candidate| candidate == place) {
             found.remove();
@@ -334,6 +337,19 @@ impl Shard {
         self.slab.release(place);
         if self.slab.len() == 0 && self.slab.end() > 1024 {
             self.give_back();
+        }
+    }
+
+    /// Tells of a value that leaves by itself.
+    fn tell_departure(&self, place: u32, why: Leaving, shared: &Shared) {
+        let slot = &self.slab[place];
+        let departure = match why {
+            Leaving::Expired => Departure::Expired,
+            Leaving::Evicted => Departure::Evicted,
+            Leaving::Invalidated | Leaving::Removed => return,
+        };
+        if !slot.negative {
+            shared.departures.tell(slot.key(), departure);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::counter::Counter;
+use crate::departures::Watch;
 use crate::freshness::{Last, Verdict, verdict};
 use crate::hash::Hasher;
 use crate::history::{Cover, Through, UNKNOWN};
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     /// The last invalidation that left entries to the sweeper.
     pub unswept: AtomicU64,
     pub invalidations: AtomicU64,
+    /// Who is told of entries that leave by themselves.
+    pub departures: Watch,
     /// Bytes of names, marks, edges and remembered scopes, as counted last.
     rest_bytes: AtomicU64,
     writes: AtomicU64,
@@ -113,6 +116,7 @@ impl Shared {
             shard_bytes: AtomicU64::new(0),
             unswept: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
+            departures: Watch::default(),
             rest_bytes: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             config,

@@ -47,6 +47,8 @@ pub enum Group {
     Server,
     /// MULTI and WATCH.
     Transactions,
+    /// Channels.
+    Pubsub,
     /// Clearwell's own.
     Clearwell,
 }
@@ -60,6 +62,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
+            Group::Pubsub => "pubsub",
             Group::Clearwell => "clearwell",
         }
     }

@@ -223,6 +223,24 @@ pub enum CommandId {
     Watch,
     /// UNWATCH: forgets what WATCH noted.
     Unwatch,
+    /// SUBSCRIBE: listens to channels.
+    Subscribe,
+    /// UNSUBSCRIBE: listens to channels no longer.
+    Unsubscribe,
+    /// PSUBSCRIBE: listens to all channels that glob patterns match.
+    Psubscribe,
+    /// PUNSUBSCRIBE: listens to patterns no longer.
+    Punsubscribe,
+    /// PUBLISH: sends a message to who listens to a channel.
+    Publish,
+    /// PUBSUB: tells who listens to what.
+    Pubsub,
+    /// PUBSUB CHANNELS: returns the channels that somebody listens to.
+    PubsubChannels,
+    /// PUBSUB NUMSUB: counts who listens to each of the channels.
+    PubsubNumsub,
+    /// PUBSUB NUMPAT: counts the patterns that somebody listens to.
+    PubsubNumpat,
     /// CW.GET: reads a key at a level, and tells what is known about the value.
     CwGet,
     /// CW.SET: gives a key a value with what it depends on.

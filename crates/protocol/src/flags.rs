@@ -53,6 +53,8 @@ named_bits! {
         DENYOOM = "denyoom",
         /// For operators.
         ADMIN = "admin",
+        /// Is about channels.
+        PUBSUB = "pubsub",
         /// Not from scripts.
         NOSCRIPT = "noscript",
         /// May wait.
@@ -85,6 +87,8 @@ named_bits! {
         WRITE = "write",
         /// Strings.
         STRING = "string",
+        /// Channels.
+        PUBSUB = "pubsub",
         /// For operators.
         ADMIN = "admin",
         /// Takes constant or logarithmic time.

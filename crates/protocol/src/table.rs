@@ -4,6 +4,7 @@ mod clearwell;
 mod connection;
 mod introspection;
 mod keys;
+mod pubsub;
 mod server;
 mod strings;
 mod transactions;
@@ -13,13 +14,14 @@ use crate::command_id::CommandId;
 use crate::flags::Flags;
 
 /// The chapters, in the order that COMMAND lists them.
-pub(crate) const CHAPTERS: [&[Command]; 7] = [
+pub(crate) const CHAPTERS: [&[Command]; 8] = [
     strings::COMMANDS,
     keys::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     introspection::COMMANDS,
     transactions::COMMANDS,
+    pubsub::COMMANDS,
     clearwell::COMMANDS,
 ];
 

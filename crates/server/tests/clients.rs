@@ -32,6 +32,9 @@ on_both! {
     redis_py_resp2 => redis_py_works_2;
     redis_py_resp3 => redis_py_works_3;
     ioredis => ioredis_works;
+    redis_py_listens_2 => redis_py_listens_2;
+    redis_py_listens_3 => redis_py_listens_3;
+    ioredis_listens => ioredis_listens;
     node_redis => node_redis_works;
     redis_rs_sync => clients_rust::sync_works;
     redis_rs_async => clients_rust::multiplexed_works;
@@ -47,6 +50,24 @@ fn redis_py_works_2(server: &Server) {
 
 fn redis_py_works_3(server: &Server) {
     output_of(python("cache_work.py", server).arg("3"), server);
+}
+
+fn redis_py_listens_2(server: &Server) {
+    output_of(with_own_channels(python("subscriptions.py", server), server).arg("2"), server);
+}
+
+fn redis_py_listens_3(server: &Server) {
+    output_of(with_own_channels(python("subscriptions.py", server), server).arg("3"), server);
+}
+
+fn ioredis_listens(server: &Server) {
+    output_of(&mut with_own_channels(node("subscriptions.cjs", server), server), server);
+}
+
+/// Clearwell's own channels are tried where they are.
+fn with_own_channels(mut command: std::process::Command, server: &Server) -> std::process::Command {
+    command.env("OWN_CHANNELS", if server.kind == Kind::Clearwell { "1" } else { "0" });
+    command
 }
 
 fn ioredis_works(server: &Server) {

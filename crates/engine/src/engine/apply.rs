@@ -19,8 +19,19 @@ impl Engine {
         let seq = self.shared.counter.next();
         self.shared.invalidations.fetch_add(1, Relaxed);
         self.shared.ledger.note(seq, invalidation, now);
-        let reached = match &invalidation.scope {
+        let (own, dependents) = match &invalidation.scope {
             Scope::Key(key) => self.apply_key(key, seq, invalidation, now),
+            Scope::Pattern(glob) => self.apply_swath(Swath::Pattern(glob.clone()), seq, invalidation, now),
+            Scope::Prefix(prefix) => self.apply_swath(Swath::Prefix(prefix.clone()), seq, invalidation, now),
+            scope => (self.apply_named(scope, seq, invalidation, now), 0),
+        };
+        Applied { seq, reached: own + dependents, dependents }
+    }
+
+    /// Where it is names that are marked, or everything.
+    fn apply_named(&self, scope: &Scope, seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
+        match scope {
+            Scope::Key(_) | Scope::Pattern(_) | Scope::Prefix(_) => 0,
             Scope::Tag(tag) => self.raise(&[(Kind::Tag, tag), (Kind::Dependency, tag)], seq, invalidation),
             Scope::Dependents(name) => self.raise(&[(Kind::Dependency, name)], seq, invalidation),
             Scope::Event(event) => {
@@ -28,18 +39,15 @@ impl Engine {
                 let marks = self.shared.names.live_events(event);
                 marks.iter().map(|mark| self.raise(&[(Kind::Event, mark.name())], seq, invalidation)).sum()
             }
-            Scope::Pattern(glob) => self.apply_swath(Swath::Pattern(glob.clone()), seq, invalidation, now),
-            Scope::Prefix(prefix) => self.apply_swath(Swath::Prefix(prefix.clone()), seq, invalidation, now),
             Scope::Everything => self.apply_everything(seq, invalidation, now),
-        };
-        Applied { seq, reached }
+        }
     }
 
-    fn apply_key(&self, key: &[u8], seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
+    fn apply_key(&self, key: &[u8], seq: Seq, invalidation: &Invalidation, now: Millis) -> (u64, u64) {
         let (hash, cell) = self.cell(key);
         let mut shard = cell.lock.write();
         shard.outstanding.invalidated(hash, seq);
-        let mut reached = 0;
+        let mut reached = false;
         let mut known = false;
         if let Some(place) = shard.find(hash, key) {
             let slot = &shard.slab[place];
@@ -49,7 +57,7 @@ impl Engine {
             let newer = live && invalidation.version.is_some() && slot.version() >= invalidation.version;
             known = newer && slot.put;
             if !newer {
-                reached = u64::from(self.reach(cell, &mut shard, place, seq, invalidation, now));
+                reached = self.reach(cell, &mut shard, place, seq, invalidation, now);
             }
         }
         if !known {
@@ -58,7 +66,7 @@ impl Engine {
         self.finish(cell, shard, None, now);
         let dependents =
             if invalidation.cascade { self.raise(&[(Kind::Dependency, key)], seq, invalidation) } else { 0 };
-        reached + dependents
+        (u64::from(reached), dependents)
     }
 
     /// Raises the first name; with `cascade` all of them and what follows. Nothing is walked: readers see the marks.
@@ -80,10 +88,10 @@ impl Engine {
         self.shared.unswept.fetch_max(seq.0, AcqRel);
     }
 
-    fn apply_swath(&self, swath: Swath, seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
+    fn apply_swath(&self, swath: Swath, seq: Seq, invalidation: &Invalidation, now: Millis) -> (u64, u64) {
         self.shared.patterns.push(seq, invalidation.effect, swath.clone());
         let reached = self.walk(seq, invalidation, now, |slot| swath.covers(slot.key()));
-        reached + self.cascade_where(seq, invalidation, |name| swath.covers(name))
+        (reached, self.cascade_where(seq, invalidation, |name| swath.covers(name)))
     }
 
     /// A client that empties the cache (FLUSHALL) begins anew: SETs after it are taken as they come, but for those of

@@ -89,7 +89,7 @@ impl Node {
             let (node, key) = (self.clone(), Box::<[u8]>::from(key));
             return Turn::Later(Box::pin(async move {
                 let _turn = node.once_met(&key, condition).await?;
-                node.set(&key, put, Origin::default()).wait().await
+                node.set_quietly(&key, put, Origin::default()).wait().await
             }));
         }
         let written = self.draft_of(key, put).lend(|draft| {

@@ -84,7 +84,11 @@ impl Node {
             let applied = self.engine.apply(&invalidation, now);
             reached.entries = reached.entries.saturating_add(applied.reached);
             reached.seq = reached.seq.max(applied.seq);
-            let told = Happened::Invalidated { invalidation, reached: applied.reached };
+            let told = Happened::Invalidated {
+                invalidation,
+                reached: applied.reached,
+                dependents: applied.dependents,
+            };
             reached.position = self.news.tell(now, told);
         }
         reached

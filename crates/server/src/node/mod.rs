@@ -14,6 +14,7 @@ mod load;
 mod member;
 mod near;
 mod news;
+mod notices;
 mod read;
 mod refusals;
 mod removal;
@@ -37,7 +38,8 @@ pub use condition::Condition;
 pub use demand::Demand;
 pub use invalidate::Reached;
 pub use near::NearMisses;
-pub use news::{Happened, Item, News, Position};
+pub use news::{Covered, Happened, Item, News, Position};
+pub use notices::{Asked, Hear, Notices};
 pub use read::Got;
 pub use refusals::{Refusal, Refusals, Why};
 pub use removal::Removal;
@@ -66,6 +68,8 @@ pub struct Node {
     pub refusals: Refusals,
     /// Keys that nearly matched a keyspace.
     pub near_misses: NearMisses,
+    /// What subscribers are told of single keys.
+    pub notices: Arc<Notices>,
     /// What the node was configured with.
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use clearwell_engine::{Invalidation, Millis};
+use clearwell_engine::{Glob, Invalidation, Millis, Scope};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use super::Notices;
 use super::refusals::Why;
 
 /// A place in this node's stream of what happened.
@@ -33,6 +34,8 @@ pub enum Happened {
         invalidation: Invalidation,
         /// How many entries it reached.
         reached: u64,
+        /// Of them, where keys were named or matched: those that only depend on such a key.
+        dependents: u64,
     },
     /// A source's feed is no longer complete.
     Unverified {
@@ -77,7 +80,7 @@ impl Item {
     /// The invalidation, if it is one, and how many entries it reached.
     pub fn invalidation(&self) -> Option<(&Invalidation, u64)> {
         match &self.happened {
-            Happened::Invalidated { invalidation, reached } => Some((invalidation, *reached)),
+            Happened::Invalidated { invalidation, reached, .. } => Some((invalidation, *reached)),
             Happened::Unverified { .. }
             | Happened::Gap { .. }
             | Happened::Altered { .. }
@@ -87,11 +90,36 @@ impl Item {
     }
 }
 
+/// Keys that an invalidation may cover.
+pub enum Covered<'a> {
+    /// This one.
+    Key(&'a [u8]),
+    /// Those that match. Which entries carry a tag, or depend on a name or an event, is not known of keys that are not in memory:
+    /// so these may cover any.
+    Matching(Glob),
+}
+
+impl Item {
+    /// The keys that it may cover; `None` when it is no invalidation.
+    pub fn covered(&self) -> Option<Covered<'_>> {
+        let Happened::Invalidated { invalidation, dependents, .. } = &self.happened else { return None };
+        let any = Covered::Matching(Glob::beginning(b""));
+        Some(match &invalidation.scope {
+            _ if *dependents > 0 => any,
+            Scope::Key(key) => Covered::Key(key),
+            Scope::Pattern(glob) => Covered::Matching(glob.clone()),
+            Scope::Prefix(prefix) => Covered::Matching(Glob::beginning(prefix)),
+            Scope::Tag(_) | Scope::Dependents(_) | Scope::Event(_) | Scope::Everything => any,
+        })
+    }
+}
+
 /// A bounded ring of the latest items, and a channel for whoever listens. A listener that falls behind is told
 /// how much it missed and must reset.
 pub struct News {
     ring: Mutex<Ring>,
     sender: broadcast::Sender<Arc<Item>>,
+    notices: Arc<Notices>,
 }
 
 struct Ring {
@@ -102,10 +130,10 @@ struct Ring {
 const KEPT: usize = 1024;
 
 impl News {
-    /// Nothing yet.
-    pub fn new() -> News {
+    /// Nothing yet. Subscribers of `notices` are told of each item in its place.
+    pub fn new(notices: Arc<Notices>) -> News {
         let ring = Ring { last: Position(0), items: VecDeque::with_capacity(KEPT) };
-        News { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0 }
+        News { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0, notices }
     }
 
     /// Tells what happened, and gives it its position: whoever listens sees positions without a gap, each only after its
@@ -118,6 +146,7 @@ impl News {
             ring.items.pop_front();
         }
         ring.items.push_back(item.clone());
+        self.notices.happened(&item);
         let _nobody_listens = self.sender.send(item);
         ring.last
     }
@@ -145,11 +174,5 @@ impl News {
         let first = ring.items.front().map_or(ring.last.0.saturating_add(1), |item| item.position.0);
         let known = first <= after.0.saturating_add(1) && after <= ring.last;
         (known.then(|| ring.items.iter().filter(|item| item.position > after).cloned().collect()), receiver)
-    }
-}
-
-impl Default for News {
-    fn default() -> Self {
-        News::new()
     }
 }

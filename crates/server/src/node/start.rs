@@ -13,7 +13,7 @@ use super::condition::Turns;
 use super::follow::Following;
 use super::keeper::Keeper;
 use super::member::Part;
-use super::{NearMisses, News, Node, Refusals, keeper};
+use super::{NearMisses, News, Node, Notices, Refusals, keeper};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data::DataFolder;
@@ -106,14 +106,18 @@ impl Node {
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
         let (clock, run_id) = (Clock::new(), fastrand::u64(..));
         let part = Arc::new(Part::begin(run_id, clock.now()));
+        let notices = Arc::new(Notices::default());
         let node = Arc::new(Node {
-            engine: Engine::new(engine, fastrand::u64(..)).ordered_by(part.clone()),
+            engine: Engine::new(engine, fastrand::u64(..))
+                .ordered_by(part.clone())
+                .watched_by(notices.clone()),
             keyspaces,
             rules: feeds,
             sources: sources.clone(),
             part,
             clock,
-            news: News::new(),
+            news: News::new(notices.clone()),
+            notices,
             refusals: Refusals::default(),
             near_misses: NearMisses::default(),
             config: Arc::new(config),

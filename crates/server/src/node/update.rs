@@ -27,7 +27,8 @@ impl Node {
         if removed {
             let (scope, cause) = (Scope::Key(key.into()), Cause::Removal);
             let told = Invalidation { scope, effect: Effect::Gone, cascade: true, version: None, cause };
-            self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1 });
+            let dependents = self.engine.dependencies(key, 1, now).dependents.len() as u64;
+            self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
         }
         Ok(answer)
     }

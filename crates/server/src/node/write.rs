@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::draft::Owned;
 use super::load::Target;
-use super::{Condition, Node, Turn, WriteError};
+use super::{Asked, Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
 use crate::keyspace::Names;
 use crate::road::Request;
@@ -43,6 +43,47 @@ impl Node {
     /// A plain SET: a write by the keyspace's or the request's strategy; for a key without a source it may be the
     /// fill of a remembered miss (`origin`: what this connection did before).
     pub fn set(self: &Arc<Self>, key: &[u8], put: Put, origin: Origin) -> Turn<Result<Written, WriteError>> {
+        let written = self.set_quietly(key, put, origin);
+        if self.notices.asks(Asked::STRINGS) {
+            return self.tell_set(key, written);
+        }
+        written
+    }
+
+    /// Tells subscribers of a value that was stored.
+    #[cold]
+    fn tell_set(
+        self: &Arc<Self>,
+        key: &[u8],
+        written: Turn<Result<Written, WriteError>>,
+    ) -> Turn<Result<Written, WriteError>> {
+        let tell = |node: &Node, key: &[u8], written: &Result<Written, WriteError>| {
+            if matches!(written, Ok(Written::Stored)) {
+                node.notices.tell(Asked::STRINGS, "set", key);
+            }
+        };
+        match written {
+            Turn::Now(written) => {
+                tell(self, key, &written);
+                Turn::Now(written)
+            }
+            Turn::Later(later) => {
+                let (node, key) = (self.clone(), Box::<[u8]>::from(key));
+                Turn::Later(Box::pin(async move {
+                    let written = later.await;
+                    tell(&node, &key, &written);
+                    written
+                }))
+            }
+        }
+    }
+
+    pub(super) fn set_quietly(
+        self: &Arc<Self>,
+        key: &[u8],
+        put: Put,
+        origin: Origin,
+    ) -> Turn<Result<Written, WriteError>> {
         let found = self.keyspaces.find(key);
         if found.is_none()
             && let Err(error) = self.check_near(key)

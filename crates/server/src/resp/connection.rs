@@ -80,22 +80,23 @@ async fn linger(socket: &mut TcpStream) {
 struct Present {
     server: Arc<Server>,
     worker: usize,
-    id: u64,
+    client: Arc<Client>,
     _counted: Connected,
 }
 
 impl Present {
-    fn new(server: &Arc<Server>, worker: usize, client: &Client) -> Present {
+    fn new(server: &Arc<Server>, worker: usize, client: &Arc<Client>) -> Present {
         server.workers[worker].connections.fetch_add(1, Relaxed);
         let counted = server.metrics.connected(Surface::Resp);
-        Present { server: server.clone(), worker, id: client.id, _counted: counted }
+        Present { server: server.clone(), worker, client: client.clone(), _counted: counted }
     }
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        self.server.registry.remove(self.id);
-        self.server.monitors.remove(self.id);
+        self.server.registry.remove(self.client.id);
+        self.server.monitors.remove(self.client.id);
+        self.server.channels.remove(&self.client);
         self.server.workers[self.worker].connections.fetch_sub(1, Relaxed);
     }
 }
@@ -111,6 +112,10 @@ impl Connection {
         loop {
             match self.batch.run() {
                 Next::Input { at_least } => {
+                    // Behind all replies: they were made before it came, or it came before them and they are newer.
+                    if self.client.call() == Some(Call::Mail) {
+                        self.client.take_mail(&mut self.batch.out);
+                    }
                     self.flush_with_others().await?;
                     if !self.read(at_least).await? {
                         return Ok(());
@@ -211,6 +216,10 @@ impl Connection {
             Event::End | Event::Bytes(0) => Ok(false),
             Event::Bytes(bytes) => {
                 add(&self.batch.figures().input_bytes, bytes);
+                // Before the replies to what has just come: it was sent before them.
+                if self.client.call() == Some(Call::Mail) {
+                    self.client.take_mail(&mut self.batch.out);
+                }
                 Ok(true)
             }
             Event::Mail => {

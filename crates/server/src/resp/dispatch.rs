@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clearwell_engine::Millis;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, Encoder, Flags, lookup, resolve};
 
-use super::commands::{self, transactions};
+use super::commands::{self, pubsub, transactions};
 use super::server::Server;
 use super::session::Session;
 use super::slowlog::{self, Slow};
@@ -58,6 +58,9 @@ const NOAUTH: CommandError = CommandError::literal("NOAUTH Authentication requir
 #[inline]
 pub fn admit(context: &mut Context<'_>, args: Args<'_>) -> Option<&'static Command> {
     match resolve(args) {
+        Ok(command) if context.session.is_narrow() && !pubsub::is_allowed_beside_messages(command.id) => {
+            refuse(context, Some(command), &pubsub::refused_beside_messages(command.name))
+        }
         Ok(command) if context.session.authenticated || command.flags.has(Flags::NO_AUTH) => Some(command),
         Ok(command) => refuse(context, Some(command), &NOAUTH),
         Err(error) => refuse(context, args.get(0).and_then(lookup), &error),

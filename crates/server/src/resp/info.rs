@@ -109,7 +109,7 @@ fn clients(server: &Server, out: &mut String, _now: Millis) {
         "client_recent_max_output_buffer" = most_output,
         "blocked_clients" = 0,
         "tracking_clients" = 0,
-        "pubsub_clients" = 0,
+        "pubsub_clients" = server.channels.clients(),
         "watching_clients" = watching,
         "clients_in_timeout_table" = 0,
         "total_watched_keys" = watched,
@@ -190,6 +190,7 @@ fn sources(server: &Server, out: &mut String, now: Millis) {
 fn stats(server: &Server, out: &mut String, _now: Millis) {
     let sample = server.sample();
     let rates = server.meter.rates(sample);
+    let (channels, patterns) = server.channels.counts();
     let errors: u64 = server.errors().iter().map(|(_, count)| count).sum();
     lines!(
         out,
@@ -204,8 +205,8 @@ fn stats(server: &Server, out: &mut String, _now: Millis) {
         "sync_full" = 0,
         "sync_partial_ok" = 0,
         "sync_partial_err" = 0,
-        "pubsub_channels" = 0,
-        "pubsub_patterns" = 0,
+        "pubsub_channels" = channels,
+        "pubsub_patterns" = patterns,
         "pubsubshard_channels" = 0,
         "latest_fork_usec" = 0,
         "tracking_total_keys" = 0,

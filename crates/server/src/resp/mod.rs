@@ -6,15 +6,18 @@
 
 mod aside;
 mod batch;
+mod channels;
 mod commands;
 mod connection;
 mod dispatch;
 mod gate;
 mod info;
 mod listener;
+mod listeners;
 mod meter;
 mod misses;
 mod monitor;
+mod notify;
 mod pause;
 mod pools;
 mod process;

@@ -62,6 +62,8 @@ pub struct Activity {
     pub input_free: AtomicUsize,
     pub output_bytes: AtomicUsize,
     pub queued_bytes: AtomicUsize,
+    pub channels: AtomicUsize,
+    pub patterns: AtomicUsize,
 }
 
 /// Why a connection's task was woken.
@@ -128,10 +130,28 @@ impl Client {
         }
     }
 
-    /// Whether it has said nothing for longer than `timeout_ms`. One that watches commands is never idle.
+    /// Notes how many channels and patterns it listens to.
+    pub fn listens_to(&self, channels: usize, patterns: usize) {
+        self.activity.channels.store(channels, Relaxed);
+        self.activity.patterns.store(patterns, Relaxed);
+    }
+
+    /// How many channels and patterns it listens to.
+    #[inline]
+    pub fn subscriptions(&self) -> usize {
+        let activity = &self.activity;
+        activity.channels.load(Relaxed).saturating_add(activity.patterns.load(Relaxed))
+    }
+
+    /// What CLIENT KILL and CLIENT LIST call it.
+    pub fn kind(&self) -> ClientKind {
+        if self.subscriptions() > 0 { ClientKind::Pubsub } else { ClientKind::Normal }
+    }
+
+    /// Whether it has said nothing for longer than `timeout_ms`. One that watches commands or listens is never idle.
     pub fn is_idle(&self, now: Millis, timeout_ms: u64) -> bool {
         let idle_ms = now.since(Millis(self.activity.last_active.load(Relaxed)));
-        idle_ms > timeout_ms && !self.activity.monitoring.load(Relaxed)
+        idle_ms > timeout_ms && !self.activity.monitoring.load(Relaxed) && self.subscriptions() == 0
     }
 
     /// Whether part of a request is there and the rest is not.
@@ -143,6 +163,7 @@ impl Client {
         let mut flags = String::new();
         let marks = [
             (self.activity.monitoring.load(Relaxed), 'O'),
+            (self.subscriptions() > 0, 'P'),
             (self.activity.queued.load(Relaxed) >= 0, 'x'),
             (self.activity.no_evict.load(Relaxed), 'e'),
             (self.activity.no_touch.load(Relaxed), 'T'),
@@ -167,7 +188,8 @@ impl Client {
         let flags = self.flags();
         let _ = write!(line, "name={} age={age} idle={idle} flags={flags} db=0 ", names.name);
         let (queued, watched) = (a.queued.load(Relaxed), a.watched.load(Relaxed));
-        let _ = write!(line, "sub=0 psub=0 ssub=0 multi={queued} watch={watched} ");
+        let (channels, patterns) = (a.channels.load(Relaxed), a.patterns.load(Relaxed));
+        let _ = write!(line, "sub={channels} psub={patterns} ssub=0 multi={queued} watch={watched} ");
         let _ = write!(line, "qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem={queued_bytes} ");
         let _ = write!(line, "rbs={output} rbp={output} obl=0 oll=0 omem=0 tot-mem={total} events=r ");
         let command = command_name(a.last_command.load(Relaxed));
@@ -183,7 +205,7 @@ impl Client {
             wanted.is_none_or(|wanted| wanted == addr.to_string().as_bytes())
         };
         options.id.is_none_or(|id| id == self.id)
-            && options.kind.is_none_or(|kind| kind == ClientKind::Normal)
+            && options.kind.is_none_or(|kind| kind == self.kind())
             && options.user.is_none_or(|user| user == b"default")
             && is(options.addr, self.peer)
             && is(options.laddr, self.local)

@@ -10,9 +10,11 @@ use clearwell_protocol::{Command, CommandId, Flags, table};
 use parking_lot::Mutex;
 
 use super::aside::Walks;
+use super::channels::Channels;
 use super::gate::Gates;
 use super::meter::{Meter, Sample};
 use super::monitor::Monitors;
+use super::notify::Ear;
 use super::pause::Pause;
 use super::pools::Pools;
 use super::refused;
@@ -20,7 +22,7 @@ use super::registry::Registry;
 use super::settings::Settings;
 use super::slowlog::Slowlog;
 use crate::metrics::{Counts, Ended, Kind, Metrics, Recorder};
-use crate::node::Node;
+use crate::node::{Hear, Node};
 
 /// Kinds of errors counted apart; a client can make up no more than this.
 const ERROR_KINDS: usize = 128;
@@ -38,6 +40,10 @@ pub struct Server {
     pub pause: Pause,
     pub monitors: Monitors,
     pub pools: Pools,
+    /// Who listens to what.
+    pub channels: Arc<Channels>,
+    /// How the node tells them of what happens.
+    _ear: Arc<dyn Hear>,
     pub slowlog: Slowlog,
     pub meter: Meter,
     pub walks: Walks,
@@ -62,7 +68,12 @@ pub struct Worker {
 impl Server {
     /// State for so many workers.
     pub fn new(node: Arc<Node>, address: SocketAddr, workers: usize, metrics: &Metrics) -> Server {
+        let channels = Arc::new(Channels::new(node.notices.clone(), metrics.clone()));
+        let ear: Arc<dyn Hear> = Arc::new(Ear { channels: channels.clone(), clock: node.clock.clone() });
+        node.notices.add(&ear);
         Server {
+            channels,
+            _ear: ear,
             address,
             metrics: metrics.clone(),
             registry: Registry::default(),

@@ -97,7 +97,14 @@ impl Session {
         let client = self.client.clone();
         client.names.lock().name.clear();
         client.activity.no_evict.store(false, Relaxed);
+        client.activity.resp3.store(false, Relaxed);
         *self = Session::new(client, authenticated, place);
+    }
+
+    /// Whether it may say little, because it listens and messages look like replies.
+    #[inline]
+    pub fn is_narrow(&self) -> bool {
+        self.resp == Resp::V2 && self.client.subscriptions() > 0
     }
 
     /// The names it gave.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -13,7 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 
 use super::Site;
+use super::filter::Filter;
 use super::problem::Reply;
+use super::query::Query;
 use super::serve::stopped;
 use super::sources::FeedNews;
 use super::told::{RefusedNews, Told};
@@ -28,12 +30,23 @@ const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// feed is no longer complete, that commits may have been missed, that a table, view or function behind it was changed, and
 /// that it is complete again. Events `refused` say which fill was dropped, because it may have been old. An event `reset` says
 /// that some were missed: whoever keeps copies drops them. `Last-Event-ID` goes on where a cut connection was.
+///
+/// With filters only what may concern them is told; an invalidation passes when one of them wants it. `pattern` wants invalidations
+/// that may cover a matching key: of such a key, of an overlapping pattern or prefix, and of what may cover any key (a
+/// tag, an event, dependents). `tag` and `event` want invalidations of that tag, and events that match. Everything, `reset`
+/// and what is told of sources pass always.
 #[utoipa::path(
     get, path = "/api/cache/events", tag = "freshness", operation_id = "events",
-    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
+    params(
+        ("pattern" = Option<Vec<String>>, Query, description = "Keys to follow, as a glob: user:*"),
+        ("tag" = Option<Vec<String>>, Query, description = "A tag to follow"),
+        ("event" = Option<Vec<String>>, Query, description = "Events to follow, as entries name them: user_updated{user_id=7}"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen"),
+    ),
     responses((status = 200, description = "A stream without an end", body = Told, content_type = "text/event-stream"))
 )]
-pub async fn events(State(site): State<Arc<Site>>, headers: HeaderMap) -> Reply {
+pub async fn events(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Reply {
+    let filter = Filter::parse(&Query::parse(query.as_deref(), &["pattern", "tag", "event"])?)?;
     let last = headers.get("last-event-id").map(|id| site.position_of(id.to_str().unwrap_or_default()));
     let (missed, receiver) = match last {
         // An id of another run says nothing about this log.
@@ -41,8 +54,8 @@ pub async fn events(State(site): State<Arc<Site>>, headers: HeaderMap) -> Reply 
         Some(Some(position)) => site.node.news.listen(Some(position)),
         None => site.node.news.listen(None),
     };
-    let sse =
-        Sse::new(stream(site, missed, receiver)).keep_alive(KeepAlive::new().interval(PING).text("ping"));
+    let sse = Sse::new(stream(Follower::new(site, filter), missed, receiver))
+        .keep_alive(KeepAlive::new().interval(PING).text("ping"));
     Ok(([(header::CACHE_CONTROL, "no-store"), (ACCEL, "no")], sse).into_response())
 }
 
@@ -73,54 +86,86 @@ impl Site {
     }
 }
 
+/// Items passed over after which a subscriber is told the position alone: far fewer than the log keeps, so that it can resume.
+const SILENT_MOST: u32 = 128;
+
+/// A subscriber, and how long it has heard nothing.
+struct Follower {
+    site: Arc<Site>,
+    filter: Filter,
+    passed_over: u32,
+}
+
+impl Follower {
+    fn new(site: Arc<Site>, filter: Filter) -> Follower {
+        Follower { site, filter, passed_over: 0 }
+    }
+
+    /// What it is told of an item. An id without data moves a browser's `Last-Event-ID` and nothing else.
+    fn event_of(&mut self, item: &Item) -> Option<Event> {
+        if self.filter.wants(item) {
+            self.passed_over = 0;
+            return Some(self.site.event_of(item));
+        }
+        self.passed_over += 1;
+        (self.passed_over >= SILENT_MOST).then(|| {
+            self.passed_over = 0;
+            Event::default().id(self.site.id_of(item.position))
+        })
+    }
+}
+
 /// What a listener gets: what it missed, or a reset; then what comes, until the node stops or the client goes.
 fn stream(
-    site: Arc<Site>,
+    follower: Follower,
     missed: Option<Vec<Arc<Item>>>,
     receiver: Receiver<Arc<Item>>,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let (sender, events) = mpsc::channel(16);
-    tokio::spawn(follow(site, missed, receiver, sender));
+    tokio::spawn(follow(follower, missed, receiver, sender));
     tokio_stream::wrappers::ReceiverStream::new(events)
 }
 
 async fn follow(
-    site: Arc<Site>,
+    mut follower: Follower,
     missed: Option<Vec<Arc<Item>>>,
     mut receiver: Receiver<Arc<Item>>,
     sender: mpsc::Sender<Result<Event, Infallible>>,
 ) {
-    let mut stop = site.stop.clone();
+    let mut stop = follower.site.stop.clone();
     let hello = Event::default().retry(Duration::from_secs(2)).comment("listening");
     let mut first = vec![hello];
     match missed {
-        Some(items) => first.extend(items.iter().map(|item| site.event_of(item))),
-        None => first.push(site.reset("what happened since is forgotten")),
+        Some(items) => first.extend(items.iter().filter_map(|item| follower.event_of(item))),
+        None => first.push(follower.site.reset("what happened since is forgotten")),
     }
     for event in first {
         if sender.send(Ok(event)).await.is_err() {
             return;
         }
     }
-    while let Some(event) = next(&site, &mut receiver, &mut stop, &sender).await {
-        if sender.send(Ok(event)).await.is_err() {
+    while let Some(told) = next(&mut follower, &mut receiver, &mut stop, &sender).await {
+        if let Some(event) = told
+            && sender.send(Ok(event)).await.is_err()
+        {
             return;
         }
     }
 }
 
+/// `None` at the end; what comes, if the subscriber is told of it.
 async fn next(
-    site: &Site,
+    follower: &mut Follower,
     receiver: &mut Receiver<Arc<Item>>,
     stop: &mut watch::Receiver<bool>,
     sender: &mpsc::Sender<Result<Event, Infallible>>,
-) -> Option<Event> {
+) -> Option<Option<Event>> {
     tokio::select! {
         () = sender.closed() => None,
         () = stopped(stop) => None,
         item = receiver.recv() => match item {
-            Ok(item) => Some(site.event_of(&item)),
-            Err(RecvError::Lagged(_)) => Some(site.reset("the listener was too slow")),
+            Ok(item) => Some(follower.event_of(&item)),
+            Err(RecvError::Lagged(_)) => Some(Some(follower.site.reset("the listener was too slow"))),
             Err(RecvError::Closed) => None,
         },
     }

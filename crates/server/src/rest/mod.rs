@@ -7,6 +7,7 @@ mod dependencies;
 mod entry;
 mod events;
 mod fields;
+mod filter;
 mod gate;
 mod host;
 mod invalidate;
@@ -38,7 +39,9 @@ use tokio::sync::watch;
 use body::{Held, Limits};
 use problem::Problem;
 
+pub use names::base64_unless_text;
 pub use serve::{Serving, serve};
+pub use told::Told;
 pub use words::human_bytes;
 
 use crate::metrics::{Kind, Metrics, Recorder};
@@ -82,12 +85,12 @@ fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/api/cache/{*key}", entry())
         .route("/api/cache/dependencies", get(dependencies::dependencies))
+        .route("/api/cache/events", get(events::events))
         .merge(without_parameters(
             Router::new()
                 .route("/api/cache/invalidate", post(invalidate::invalidate))
                 .route("/api/cache/clear", post(invalidate::clear))
                 .route("/api/cache/warm", post(warm::warm))
-                .route("/api/cache/events", get(events::events))
                 .route("/api/cache/stats", get(stats::stats))
                 .route("/api/cache/metrics", get(stats::metrics))
                 .route("/api/cache/health", get(stats::health))

@@ -93,6 +93,11 @@ impl Told {
         })
     }
 
+    /// As JSON.
+    pub fn json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// One line for people: `tag "author:7", because of a commit, 3 entries`.
     pub fn line(&self) -> String {
         let name = if self.name.is_empty() { String::new() } else { format!(" {:?}", self.name) };

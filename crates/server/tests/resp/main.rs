@@ -2,6 +2,7 @@
 
 mod aside;
 mod bad_input;
+mod channels;
 mod connections;
 mod cw;
 mod deletions;

@@ -151,3 +151,109 @@ fn stopping_ends_the_streams() {
         assert!(!line.contains("event"), "{line}");
     }
 }
+
+impl Listener {
+    /// Of events that pass filters.
+    fn filtered(world: &World, query: &str, last: Option<&str>) -> Listener {
+        let mut stream = connect(world.address());
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let host = world.address();
+        let head = format!("GET /api/cache/events?{query} HTTP/1.1\r\nHost: {host}\r\n{last}\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut listener = Listener(BufReader::new(stream));
+        let head = listener.until_empty();
+        assert!(
+            head[0].contains(" 200 "),
+            "{query}: {head:?} {:?}",
+            world.get(&format!("/api/cache/events?{query}"))
+        );
+        listener.block();
+        listener
+    }
+
+    /// The names that are told until `last` is.
+    fn until(&mut self, last: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        loop {
+            let event = self.event();
+            if event.data.is_empty() {
+                continue;
+            }
+            assert_eq!(event.name, "invalidate", "{event:?}");
+            let told: serde_json::Value = serde_json::from_str(&event.data).expect("JSON");
+            names.push(told["name"].as_str().expect("a name").to_owned());
+            if names.last().is_some_and(|name| name == last) {
+                return names;
+            }
+        }
+    }
+}
+
+#[test]
+fn filters_pass_what_may_concern_them_and_nothing_else() {
+    let world = World::new();
+    let mut pattern = Listener::filtered(&world, "pattern=user:*", None);
+    let mut tag = Listener::filtered(&world, "tag=eu&tag=us", None);
+    let mut event = Listener::filtered(&world, "event=moved%7Bto%3D7%7D", None);
+    let mut several = Listener::filtered(&world, "pattern=post:1&tag=eu", None);
+    world.set("feed:x", r#"{"value": 1, "dependencies": ["post:9"]}"#);
+    for body in [
+        r#"{"keys": ["user:1"]}"#,
+        r#"{"keys": ["post:1"]}"#,
+        r#"{"tags": ["eu"]}"#,
+        r#"{"tags": ["de"]}"#,
+        r#"{"pattern": "*:1"}"#,
+        r#"{"pattern": "item:*"}"#,
+        r#"{"prefix": "us"}"#,
+        r#"{"event": {"name": "moved", "attributes": {"to": 7}}}"#,
+        r#"{"event": {"name": "moved", "attributes": {"to": 8}}}"#,
+        r#"{"keys": ["post:9"]}"#,
+        r#"{"everything": true}"#,
+    ] {
+        assert_eq!(world.post("/api/cache/invalidate", body).status, 200, "{body}");
+    }
+    let any = ["eu", "de"];
+    let moved = ["moved{to=7}", "moved{to=8}"];
+    assert_eq!(pattern.until(""), ["user:1", any[0], any[1], "*:1", "us", moved[0], moved[1], "post:9", ""]);
+    assert_eq!(tag.until(""), ["eu", ""]);
+    assert_eq!(event.until(""), ["moved{to=7}", ""]);
+    assert_eq!(several.until(""), ["post:1", "eu", "de", "*:1", moved[0], moved[1], "post:9", ""]);
+    for query in ["pattern=", "pattern=[a", "event=a{b", "tag=", "keys=a"] {
+        assert_eq!(world.get(&format!("/api/cache/events?{query}")).status, 400, "{query}");
+    }
+}
+
+#[test]
+fn a_filtered_listener_resumes_with_what_it_missed() {
+    let world = World::new();
+    let invalidate = |key: &str| world.post("/api/cache/invalidate", &format!("{{\"keys\": [\"{key}\"]}}"));
+    let mut listener = Listener::filtered(&world, "pattern=user:*", None);
+    invalidate("user:1");
+    let seen = listener.event();
+    drop(listener);
+    for key in ["user:2", "post:1", "user:3", "post:2"] {
+        invalidate(key);
+    }
+    let mut again = Listener::filtered(&world, "pattern=user:*", Some(&seen.id));
+    assert_eq!(again.until("user:3"), ["user:2", "user:3"]);
+
+    // More than the log keeps goes by without a word for it; the id goes on, so that nothing has to be reset.
+    let mut last = String::new();
+    for n in 0..1500 {
+        world.node.invalidate(clearwell::road::Request::now(
+            vec![clearwell_engine::Scope::Key(format!("post:{n}").into_bytes().into())],
+            clearwell_engine::Cause::Command,
+        ));
+        if n % 128 == 0 && n > 0 {
+            let event = again.event();
+            assert!(event.data.is_empty() && event.name.is_empty(), "{event:?}");
+            last = event.id;
+        }
+    }
+    drop(again);
+    invalidate("user:4");
+    let mut again = Listener::filtered(&world, "pattern=user:*", Some(&last));
+    assert_eq!(again.until("user:4"), ["user:4"]);
+    let mut forgotten = Listener::filtered(&world, "pattern=user:*", Some(&seen.id));
+    assert_eq!(forgotten.event().name, "reset");
+}

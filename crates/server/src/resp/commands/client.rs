@@ -2,9 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use clearwell_protocol::options::{
-    ClientKind, KillOptions, ListOptions, PauseOptions, ReplyMode, check_client_name,
-};
+use clearwell_protocol::options::{KillOptions, ListOptions, PauseOptions, ReplyMode, check_client_name};
 use clearwell_protocol::{Args, CommandError};
 
 use crate::resp::dispatch::Context;
@@ -72,7 +70,7 @@ pub fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     context.session.publish(context.now.0);
     let wanted = |client: &Client| match &options {
         ListOptions::All => true,
-        ListOptions::Kind(kind) => *kind == ClientKind::Normal,
+        ListOptions::Kind(kind) => *kind == client.kind(),
         ListOptions::Ids(ids) => ids.iter().any(|&id| u64::try_from(id) == Ok(client.id)),
     };
     let clients = context.server.registry.all();

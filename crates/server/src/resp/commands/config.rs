@@ -54,6 +54,11 @@ const SETTINGS: &[Setting] = &[
     ),
     fixed("maxmemory", |server| server.node.config.max_memory.to_string()),
     fixed("maxmemory-policy", |_| super::super::info::POLICY.into()),
+    settable(
+        "notify-keyspace-events",
+        |server| server.channels.flags.letters(),
+        |server, text| server.channels.notify(text),
+    ),
     fixed("port", |server| server.address.port().to_string()),
     settable(
         "proto-max-bulk-len",

@@ -1,5 +1,7 @@
 //! HELLO, AUTH, PING, ECHO, QUIT, RESET, SELECT.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use clearwell_protocol::options::{AuthOptions, HelloOptions, parse_db_index};
 use clearwell_protocol::{Args, CommandError, Resp};
 
@@ -30,6 +32,8 @@ pub fn hello(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     if let Some(resp) = options.resp {
         context.session.resp = resp;
+        // Messages that come from now on are written in it.
+        context.session.client.activity.resp3.store(resp == Resp::V3, Relaxed);
     }
     let id = i64::try_from(context.session.client.id).unwrap_or(i64::MAX);
     let proto = if context.session.resp == Resp::V3 { 3 } else { 2 };
@@ -75,7 +79,9 @@ fn log_in(context: &mut Context<'_>, login: &AuthOptions<'_>) -> Result<(), Comm
 
 /// PING.
 pub fn ping(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let messages = context.session.is_narrow();
     match (args.len(), args.get(1)) {
+        (1 | 2, message) if messages => context.reply().bulks([&b"pong"[..], message.unwrap_or_default()]),
         (1, _) => context.reply().simple("PONG"),
         (2, Some(message)) => context.reply().bulk(message),
         _ => return Err(CommandError::wrong_arity("ping")),
@@ -98,6 +104,7 @@ pub fn quit(context: &mut Context<'_>) -> Outcome {
 /// RESET: as a connection that has just begun.
 pub fn reset(context: &mut Context<'_>) -> Outcome {
     context.server.monitors.remove(context.session.client.id);
+    context.server.channels.remove(&context.session.client);
     // What was shown to it until now, this RESET included, no longer concerns it.
     context.session.client.take_mail(&mut Vec::new());
     let authenticated = !context.server.settings.asks_password();

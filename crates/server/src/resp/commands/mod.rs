@@ -10,6 +10,7 @@ mod introspection;
 mod invalidation;
 mod keys;
 mod number;
+pub mod pubsub;
 mod range;
 mod read;
 mod refusals;
@@ -150,6 +151,14 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::Discard => transactions::discard(c),
         Id::Watch => transactions::watch(c, args),
         Id::Unwatch => transactions::unwatch(c),
+        Id::Subscribe => pubsub::subscribe(c, args, false),
+        Id::Psubscribe => pubsub::subscribe(c, args, true),
+        Id::Unsubscribe => pubsub::unsubscribe(c, args, false),
+        Id::Punsubscribe => pubsub::unsubscribe(c, args, true),
+        Id::Publish => pubsub::publish(c, args),
+        Id::PubsubChannels => pubsub::channels(c, args),
+        Id::PubsubNumsub => pubsub::numsub(c, args),
+        Id::PubsubNumpat => pubsub::numpat(c),
         Id::CwGet => clearwell::get(c, args),
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => clearwell::dependencies(c, args),
@@ -181,6 +190,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Memory
         | Id::Slowlog
         | Id::Latency
+        | Id::Pubsub
         | Id::CwWriteback
         | Id::CwRefused => Err(CommandError::wrong_arity(command.name)),
     }

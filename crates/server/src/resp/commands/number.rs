@@ -6,7 +6,7 @@ use clearwell_protocol::{Args, CommandError, parse_i64};
 use super::decimal;
 use super::read::integer;
 use super::write::{may_write, value_of};
-use crate::node::Put;
+use crate::node::{Asked, Put};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 
@@ -85,5 +85,13 @@ pub fn replace(
             }
         })
     });
-    replaced.map_err(|unfit| step::unfit_error(&unfit))?
+    replaced.map_err(|unfit| step::unfit_error(&unfit))??;
+    let event = match command {
+        "APPEND" => "append",
+        "SETRANGE" => "setrange",
+        "INCRBYFLOAT" => "incrbyfloat",
+        _ => "incrby",
+    };
+    node.notices.tell(Asked::STRINGS, event, key);
+    Ok(())
 }

@@ -26,6 +26,10 @@ pub fn runs_at_once(id: CommandId) -> bool {
             | CommandId::Quit
             | CommandId::Reset
             | CommandId::Monitor
+            | CommandId::Subscribe
+            | CommandId::Psubscribe
+            | CommandId::Unsubscribe
+            | CommandId::Punsubscribe
     )
 }
 

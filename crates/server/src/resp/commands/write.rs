@@ -9,7 +9,7 @@ use clearwell_protocol::{Args, CommandError};
 
 use super::read::encoded;
 use crate::config::Strategy;
-use crate::node::{Node, Put, Turn, Why, WriteError, Written};
+use crate::node::{Asked, Node, Put, Turn, Why, WriteError, Written};
 use crate::resp::dispatch::Context;
 use crate::resp::misses::Past;
 use crate::resp::session::Session;
@@ -190,7 +190,11 @@ fn change(
             (if done { Change::Put(draft) } else { Change::Keep }, answer)
         })
     });
-    changed.map_err(|unfit| step::unfit_error(&unfit))
+    let changed = changed.map_err(|unfit| step::unfit_error(&unfit))?;
+    if changed.1 {
+        node.notices.tell(Asked::STRINGS, "set", options.key);
+    }
+    Ok(changed)
 }
 
 /// MSET: one step for other connections, as far as the keys have no source.

@@ -1,0 +1,43 @@
+//! Entries that leave by themselves, for whoever wants to be told.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// Why an entry left that nobody took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// For time.
+    Expired,
+    /// For space.
+    Evicted,
+}
+
+/// Is told of them.
+pub trait Departures: Send + Sync {
+    /// An entry with a value left. Called while its shard is held: it does little, and does not call the engine.
+    fn departed(&self, key: &[u8], departure: Departure);
+}
+
+/// Whom the engine tells, if anybody.
+#[derive(Clone, Default)]
+pub(crate) struct Watch(OnceLock<Arc<dyn Departures>>);
+
+impl Watch {
+    /// From now on; who is told first stays.
+    pub(crate) fn set(&self, departures: Arc<dyn Departures>) {
+        let _told_already = self.0.set(departures);
+    }
+
+    #[inline]
+    pub(crate) fn tell(&self, key: &[u8], departure: Departure) {
+        if let Some(departures) = self.0.get() {
+            departures.departed(key, departure);
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() { "Watch(told)" } else { "Watch(none)" })
+    }
+}
