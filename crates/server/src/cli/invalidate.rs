@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clearwell_protocol::Value;
-
-use super::wire::{Wire, pairs};
+use super::remote::{Remote, object, print, print_json};
+use super::table::cell;
 
 /// Tells a node that what was read before now is old.
 ///
@@ -46,15 +45,8 @@ pub struct InvalidateArgs {
     /// Only say how many entries would be reached
     #[arg(long)]
     pub dry_run: bool,
-    /// The node's RESP address
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7379")]
-    pub addr: String,
-    /// The password of that node
-    #[arg(long, env = "CLEARWELL_PASSWORD", hide_env_values = true)]
-    pub password: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// The words of a mode.
@@ -114,35 +106,15 @@ impl InvalidateArgs {
 /// # Errors
 /// In words: the node cannot be reached, or refuses.
 pub fn run(args: &InvalidateArgs) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime: {error}"))?;
     let words = args.words();
-    let answer = runtime.block_on(async {
-        let mut wire = Wire::open(&args.addr, args.password.as_deref()).await?;
-        wire.call(&words.iter().map(String::as_bytes).collect::<Vec<_>>()).await
-    });
-    let told = told(answer.map_err(|error| error.to_string())?);
-    if args.json {
-        println!("{}", serde_json::Value::Object(told));
+    let told = object(args.remote.ask(&words.iter().map(String::as_bytes).collect::<Vec<_>>())?);
+    if args.remote.json {
+        print_json(&told.into())?;
     } else {
-        let said: Vec<_> = told.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        println!("{}", said.join(", "));
+        let said: Vec<_> = told.iter().map(|(name, value)| format!("{name} {}", cell(value))).collect();
+        print(format!("{}\n", said.join(", ")).as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The node's answer by names.
-fn told(answer: Value) -> serde_json::Map<String, serde_json::Value> {
-    let text = |value: &Value| String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned();
-    let json = |value: &Value| match value {
-        Value::Integer(number) => serde_json::Value::from(*number),
-        Value::Boolean(yes) => serde_json::Value::from(*yes),
-        Value::Null => serde_json::Value::Null,
-        other => serde_json::Value::from(text(other)),
-    };
-    pairs(answer).iter().map(|(name, value)| (text(name), json(value))).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,17 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod check_file;
+mod completions;
+mod entry;
 mod feed;
 mod invalidate;
+mod remote;
 mod replay;
 mod serve;
+mod stats;
+mod table;
+mod top;
 mod wire;
 mod writeback;
 
@@ -31,6 +38,13 @@ enum Command {
     Invalidate(invalidate::InvalidateArgs),
     Feed(feed::FeedArgs),
     Writeback(writeback::WritebackArgs),
+    Get(entry::GetArgs),
+    Set(entry::SetArgs),
+    Del(entry::DelArgs),
+    Stats(stats::StatsArgs),
+    Top(top::TopArgs),
+    Check(check_file::CheckArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Parses the command line and runs what it asks for. Exits with 2 for a wrong command line, 1 for a failure.
@@ -43,6 +57,13 @@ pub fn run() -> ExitCode {
         Some(Command::Invalidate(args)) => invalidate::run(&args),
         Some(Command::Feed(args)) => feed::run(&args),
         Some(Command::Writeback(args)) => writeback::run(&args),
+        Some(Command::Get(args)) => entry::get(&args),
+        Some(Command::Set(args)) => entry::set(&args),
+        Some(Command::Del(args)) => entry::del(&args),
+        Some(Command::Stats(args)) => stats::run(&args),
+        Some(Command::Top(args)) => top::run(&args),
+        Some(Command::Check(args)) => check_file::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("clearwell: {error}");

@@ -4,22 +4,18 @@ use std::process::ExitCode;
 
 use clearwell_protocol::Value;
 
-use super::wire::{Wire, pairs};
+use serde_json::Value as Json;
+
+use super::remote::{Remote, json, object, print};
+use super::table::{Table, cell};
 
 /// Tells and decides about write-back writes that the sources do not have yet.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WritebackArgs {
     #[command(subcommand)]
     what: What,
-    /// The node's RESP address
-    #[arg(long, global = true, value_name = "HOST:PORT", default_value = "127.0.0.1:7379")]
-    addr: String,
-    /// The password of that node
-    #[arg(long, global = true, env = "CLEARWELL_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
-    /// Print JSON, one object a line
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -89,29 +85,19 @@ impl What {
 /// # Errors
 /// In words: the node cannot be reached, or refuses.
 pub fn run(args: &WritebackArgs) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime: {error}"))?;
     let words = args.what.words();
-    let answer = runtime.block_on(async {
-        let mut wire = Wire::open(&args.addr, args.password.as_deref()).await?;
-        wire.call(&words.iter().map(String::as_bytes).collect::<Vec<_>>()).await
-    });
-    let answer = answer.map_err(|error| error.to_string())?;
+    let answer = args.remote.ask(&words.iter().map(String::as_bytes).collect::<Vec<_>>())?;
     let lines = match (&args.what, answer) {
-        (What::List { .. }, Value::Array(rows)) => rows.into_iter().map(told).collect(),
-        (What::Status | What::Flush, figures) => vec![told(figures)],
+        (What::List { .. }, Value::Array(rows)) => rows.into_iter().map(object).collect(),
+        (What::Status | What::Flush, figures) => vec![object(figures)],
         (what, answer) => vec![[(what.said().to_owned(), json(&answer))].into_iter().collect()],
     };
-    let parked = lines.first().and_then(|line| line.get("parked")?.as_u64()).unwrap_or(0);
-    for line in lines {
-        if args.json {
-            println!("{}", serde_json::Value::Object(line));
-        } else {
-            let said: Vec<_> = line.iter().map(|(name, value)| format!("{name} {value}")).collect();
-            println!("{}", said.join(", "));
-        }
+    let parked = lines.first().and_then(|line: &Told| line.get("parked")?.as_u64()).unwrap_or(0);
+    if args.remote.json {
+        let lines: String = lines.into_iter().map(|line| format!("{}\n", Json::Object(line))).collect();
+        print(lines.as_bytes())?;
+    } else {
+        print(shown(&args.what, &lines).as_bytes())?;
     }
     if matches!(args.what, What::Flush) && parked > 0 {
         let (writes, are) = if parked == 1 { ("write", "is") } else { ("writes", "are") };
@@ -122,23 +108,33 @@ pub fn run(args: &WritebackArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-type Told = serde_json::Map<String, serde_json::Value>;
-
-fn told(answer: Value) -> Told {
-    pairs(answer).iter().map(|(name, value)| (text(name), json(value))).collect()
+/// A write on a line, each field in quotes: it may hold anything.
+fn line(row: &Told) -> String {
+    row.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
 }
 
-fn text(value: &Value) -> String {
-    String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()
+fn said((name, value): (&String, &Json)) -> String {
+    format!("{name} {}", cell(value))
 }
 
-fn json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Integer(number) => serde_json::Value::from(*number),
-        Value::Null => serde_json::Value::Null,
-        other => serde_json::Value::from(text(other)),
+/// For people: a table of figures, a line for each write, a word for what was done.
+fn shown(what: &What, lines: &[Told]) -> String {
+    match (what, lines) {
+        (What::Status, [figures]) => {
+            let mut table = Table::new(&["write-back", "now"]);
+            figures.iter().for_each(|(name, value)| table.row([name.clone(), cell(value)]));
+            table.text()
+        }
+        (What::List { .. } | What::Flush, rows) => {
+            rows.iter().map(|row| format!("{}\n", line(row))).collect()
+        }
+        (_, done) => {
+            done.iter().map(|done| format!("{}\n", done.iter().map(said).collect::<String>())).collect()
+        }
     }
 }
+
+type Told = serde_json::Map<String, Json>;
 
 #[cfg(test)]
 mod tests {

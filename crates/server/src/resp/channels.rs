@@ -110,8 +110,8 @@ impl Channels {
     /// The channels that somebody listens to by name.
     pub fn names(&self, glob: Option<&Glob>) -> Vec<Box<[u8]>> {
         let tables = self.tables.read();
-        let wanted = |name: &&Box<[u8]>| glob.is_none_or(|glob| glob.matches(name));
-        tables.channels.keys().filter(wanted).cloned().collect()
+        let all = tables.channels.keys();
+        all.filter(|name| glob.is_none_or(|glob| glob.matches(name))).cloned().collect()
     }
 
     /// How many listen to a channel by its name.

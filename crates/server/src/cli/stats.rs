@@ -1,0 +1,93 @@
+//! `clearwell stats`: a node's figures, over the wire.
+
+use std::process::ExitCode;
+
+use clearwell_protocol::Value;
+use serde_json::{Map, Value as Json};
+
+use super::remote::{Remote, object, print, print_json, text};
+use super::table::{Table, cell};
+use super::wire::pairs;
+use crate::metrics::FIGURES;
+
+/// Shows the figures of a node.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StatsArgs {
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Runs `clearwell stats`.
+///
+/// # Errors
+/// In words: the node cannot be reached, or refuses.
+pub fn run(args: &StatsArgs) -> Result<ExitCode, String> {
+    let figures = figures(args.remote.ask(&[b"CW.STATS"])?);
+    if args.remote.json {
+        print_json(&figures.into())?;
+    } else {
+        print(tables(&figures).as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The answer of CW.STATS: those of a label are maps within, which RESP2 writes as arrays.
+pub fn figures(answer: Value) -> Map<String, Json> {
+    let mut figures = Map::new();
+    for (name, value) in pairs(answer) {
+        let value = match value {
+            Value::Array(_) | Value::Map(_) => {
+                let one = |(which, value)| (text(&which), Json::from(numbers(object(value))));
+                pairs(value).into_iter().map(one).collect()
+            }
+            other => number(super::remote::json(&other)),
+        };
+        figures.insert(text(&name), value);
+    }
+    figures
+}
+
+fn numbers(figures: Map<String, Json>) -> Map<String, Json> {
+    figures.into_iter().map(|(name, value)| (name, number(value))).collect()
+}
+
+/// RESP2 writes a number that is not whole as text.
+fn number(value: Json) -> Json {
+    match value.as_str().map(str::parse::<f64>) {
+        Some(Ok(number)) => Json::from(number),
+        _ => value,
+    }
+}
+
+fn tables(figures: &Map<String, Json>) -> String {
+    let mut table = Table::new(&["figure", "now", "what it says"]);
+    let help = |name: &str| {
+        let figure = FIGURES.iter().find(|figure| figure.name == name && figure.label().is_none());
+        figure.map_or("", |figure| figure.help).to_owned()
+    };
+    for (name, value) in figures.iter().filter(|(_, value)| !value.is_object()) {
+        table.row([name.clone(), cell(value), help(name)]);
+    }
+    let mut text = table.text();
+    for (label, all) in figures {
+        let labelled = all.as_object().map(|all| of_label(label, all)).unwrap_or_default();
+        if !labelled.is_empty() {
+            text.push('\n');
+            text.push_str(&labelled);
+        }
+    }
+    text
+}
+
+/// A row for each value of a label, a column for each figure.
+pub fn of_label(label: &str, all: &Map<String, Json>) -> String {
+    let Some(columns) = all.values().next().and_then(Json::as_object) else { return String::new() };
+    let names: Vec<&str> = columns.keys().map(String::as_str).collect();
+    let head: Vec<&str> = std::iter::once(label).chain(names.iter().copied()).collect();
+    let mut table = Table::new(&head);
+    for (which, figures) in all {
+        let cells = names.iter().map(|name| cell(&figures[*name]));
+        table.row(std::iter::once(which.clone()).chain(cells));
+    }
+    table.text()
+}
