@@ -4,7 +4,7 @@ use clearwell_engine::{EventPattern, Glob, Scope};
 
 use super::problem::{Problem, Reply};
 use super::query::Query;
-use crate::node::{Covered, Item};
+use crate::node::{Covered, Happened, Item};
 
 /// Filters that one subscriber may give.
 const MOST: usize = 64;
@@ -41,9 +41,13 @@ impl Filter {
 
     /// Whether the subscriber is told. What is no invalidation, and an invalidation of everything, concerns all.
     pub fn wants(&self, item: &Item) -> bool {
+        let is_open = self.patterns.is_empty() && self.tags.is_empty() && self.events.is_empty();
+        if let Happened::Refused { key, .. } = &item.happened {
+            return is_open || self.patterns.iter().any(|pattern| pattern.matches(key));
+        }
         let Some((invalidation, _)) = item.invalidation() else { return true };
         match &invalidation.scope {
-            _ if self.patterns.is_empty() && self.tags.is_empty() && self.events.is_empty() => true,
+            _ if is_open => true,
             Scope::Everything => true,
             Scope::Tag(tag) if self.tags.contains(tag) => true,
             Scope::Event(event) if self.events.iter().any(|pattern| pattern.matches(event)) => true,
