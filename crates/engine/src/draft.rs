@@ -1,5 +1,6 @@
 //! What a caller gives to be stored.
 
+use crate::codec::Packed;
 use crate::{EventPattern, Millis, Seq};
 
 /// The source's order of a key's values (a change-log position for SQLite, an LSN for PostgreSQL).
@@ -11,6 +12,8 @@ pub struct Version(pub u64);
 pub struct Draft<'a> {
     /// The value; `None` says that the source has no such row (a negative entry).
     pub value: Option<&'a [u8]>,
+    /// The same value compressed, to be kept in its place; `None`: it is kept as it is.
+    pub packed: Option<Packed<'a>>,
     /// When it expires; `None` is never.
     pub expires: Option<Millis>,
     /// How long after that it may still be served while the source fails, in milliseconds.

@@ -22,7 +22,7 @@ use crate::hash::shard_of;
 use crate::order::{Log, Order};
 use crate::shard::{Cell, Shard, Tally};
 use crate::shared::Shared;
-use crate::{Departures, Millis, Seq};
+use crate::{Departures, Eviction, Millis, Seq};
 use maintain::Broom;
 use offer::{Horizon, Travelled};
 
@@ -31,6 +31,10 @@ use offer::{Horizon, Travelled};
 pub struct Config {
     /// Bytes for entries and everything kept beside them. One entry may take a quarter of it.
     pub max_memory: u64,
+    /// Entries at most, in all; absences that are remembered are entries. [`u64::MAX`]: as many as fit.
+    pub max_entries: u64,
+    /// Who leaves first when there is too much of either.
+    pub eviction: Eviction,
     /// How long after a miss a plain SET from another connection is still taken for its fill, in milliseconds
     /// (the tombstone window); 0 takes none for it.
     pub late_fill_window_ms: u64,
@@ -48,6 +52,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             max_memory: 256 << 20,
+            max_entries: u64::MAX,
+            eviction: Eviction::Adaptive,
             late_fill_window_ms: 10_000,
             marks: 65_536,
             history_memory: None,
@@ -67,9 +73,10 @@ impl Config {
 /// Bytes for the history of keys where nothing else is said.
 const HISTORY_BYTES: u64 = 4_000_000;
 
-/// At most so many shards, and at least so many bytes for each: a small cache has fewer.
+/// At most so many shards, and at least so many bytes and entries for each: a small cache has fewer.
 const SHARDS_MOST: u64 = 64;
 const SHARD_BYTES_LEAST: u64 = 256 << 10;
+const SHARD_ENTRIES_LEAST: u64 = 1024;
 
 /// Bytes of memory for each forgotten name that may be remembered: so they take a few hundredths of it at most.
 const MEMORY_A_MARK: u64 = 512;
@@ -94,14 +101,16 @@ impl Engine {
     /// An empty engine; `seed` keys its hashes (give it true randomness in a server, a constant in a test).
     pub fn new(mut config: Config, seed: u64) -> Engine {
         config.marks = config.marks.min((config.max_memory / MEMORY_A_MARK) as usize);
-        let wanted = (config.max_memory / SHARD_BYTES_LEAST).clamp(1, SHARDS_MOST);
+        let wanted = (config.max_memory / SHARD_BYTES_LEAST).min(config.max_entries / SHARD_ENTRIES_LEAST);
+        let wanted = wanted.clamp(1, SHARDS_MOST);
         let shards = 1usize << wanted.ilog2();
         let marks = (config.marks / shards).max(1);
         let history = config.history_bytes() / 4 * 3 / shards as u64;
         let cell = |number: usize| Cell {
-            lock: RwLock::new(Shard::new(number as u64, marks, config.late_fill_window_ms, history)),
+            lock: RwLock::new(Shard::new(number as u64, marks, history, &config)),
             tally: Tally::default(),
             flights: Arc::new(Flights::default()),
+            number,
         };
         let cells = (0..shards).map(cell).collect();
         Engine {
@@ -111,7 +120,7 @@ impl Engine {
             travelled: Box::default(),
             log: Log::default(),
             reclaiming: std::sync::atomic::AtomicUsize::new(0),
-            shared: Shared::new(config, seed),
+            shared: Shared::new(config, seed, shards),
         }
     }
 
@@ -132,6 +141,23 @@ impl Engine {
     /// The count of invalidations applied. A value that is loaded from now on may be filled with it.
     pub fn seq(&self) -> Seq {
         self.shared.counter.now()
+    }
+
+    /// Who leaves first when there is too much.
+    pub fn eviction(&self) -> Eviction {
+        self.shared.eviction()
+    }
+
+    /// Lets others leave first from now on. What is known of the use of the entries there are is kept as far as their times
+    /// tell it.
+    pub fn evict_by(&self, eviction: Eviction) {
+        self.shared.set_eviction(eviction);
+        for cell in &self.cells {
+            let mut shard = cell.lock.write();
+            let Shard { eviction: evictor, slab, .. } = &mut *shard;
+            evictor.exchange(slab, eviction);
+            shard.publish(&self.shared);
+        }
     }
 
     /// The hash of a key, and the shard that it belongs to.

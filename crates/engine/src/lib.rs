@@ -29,6 +29,7 @@
 mod answers;
 mod cascade;
 mod census;
+mod codec;
 mod counter;
 mod departures;
 mod draft;
@@ -37,7 +38,6 @@ mod event;
 mod eviction;
 mod flight;
 pub mod freshness;
-mod ghost;
 pub mod glob;
 mod graph;
 mod hash;
@@ -67,10 +67,12 @@ mod wheel;
 
 pub use answers::{Account, Applied, Dependencies, Filled, Maintained, Offered, TooLarge};
 pub use census::Reader;
+pub use codec::{Codec, Packed};
 pub use departures::{Departure, Departures};
 pub use draft::{Change, Draft, Origin, POOLS, Version};
 pub use engine::{Config, Engine};
 pub use event::{Event, EventPattern};
+pub use eviction::Eviction;
 pub use flight::{FillLease, Landing, Outcome, Waiting};
 pub use freshness::Seq;
 pub use glob::Glob;

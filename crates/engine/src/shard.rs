@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
+use crate::codec::Codec;
 use crate::departures::Departure;
-use crate::eviction::Eviction;
+use crate::eviction::Evictor;
 use crate::flight::Flights;
 use crate::freshness::{Last, Verdict};
 use crate::history::{History, Made, Parting};
@@ -18,7 +19,7 @@ use crate::shared::{Shared, Standing};
 use crate::slab::Slab;
 use crate::slot::{Extra, NEVER, Slot};
 use crate::wheel::Wheel;
-use crate::{Millis, Seq};
+use crate::{Config, Millis, Seq};
 
 /// A shard with its lock, its books and its flights, on cache lines of its own.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Cell {
     pub lock: RwLock<Shard>,
     pub tally: Tally,
     pub flights: Arc<Flights>,
+    /// The shard's place among all.
+    pub number: usize,
 }
 
 /// What happened in a shard.
@@ -75,7 +78,7 @@ impl Tally {
 pub(crate) struct Shard {
     pub slab: Slab,
     pub table: HashTable<u32>,
-    pub eviction: Eviction,
+    pub eviction: Evictor,
     pub wheel: Wheel,
     pub marks: KeyMarks,
     /// When keys' entries that left had been taken away by a tag, a dependency or an event.
@@ -89,8 +92,9 @@ pub(crate) struct Shard {
     /// Stamps given out, and the shard's number, which makes them unique.
     stamps: u64,
     number: u64,
-    /// Bytes last told to the engine.
+    /// Bytes and entries last told to the engine.
     published: u64,
+    published_entries: u64,
 }
 
 /// An entry to be stored, its names joined.
@@ -117,21 +121,22 @@ impl Incoming {
 }
 
 impl Shard {
-    pub(crate) fn new(number: u64, marks: usize, window_ms: u64, history_bytes: u64) -> Shard {
+    pub(crate) fn new(number: u64, marks: usize, history_bytes: u64, config: &Config) -> Shard {
         Shard {
             slab: Slab::new(),
             table: HashTable::new(),
-            eviction: Eviction::new(),
+            eviction: Evictor::new(config.eviction),
             wheel: Wheel::default(),
             marks: KeyMarks::new(marks),
             taken: KeyMarks::new(marks.div_ceil(4)),
-            outstanding: Outstanding::new(marks, window_ms),
+            outstanding: Outstanding::new(marks, config.late_fill_window_ms),
             history: History::new(history_bytes),
             timed: 0,
             negative: 0,
             stamps: 0,
             number,
             published: 0,
+            published_entries: 0,
         }
     }
 
@@ -218,12 +223,15 @@ impl Shard {
             self.marks.raise(old.hash, Last { gone: old.began, stale: Seq(0) });
         }
         let armed = old.deadline();
+        let is_new = old.blob.is_empty();
+        // The very moment of before is one that was kept.
+        let kept_ttl = old.ttl_ms().filter(|_| !is_new && old.expires == incoming.expires);
         self.timed -= usize::from(old.expires != NEVER);
         self.negative -= usize::from(old.negative);
         self.timed += usize::from(incoming.expires != NEVER);
         self.negative += usize::from(incoming.negative);
         self.eviction.reweigh(&mut self.slab, place, |slot| {
-            slot.cool((slot.frequency() + u32::from(!slot.blob.is_empty())).min(3));
+            slot.cool((slot.frequency() + u32::from(!is_new)).min(3));
             slot.blob = incoming.blob;
             slot.key_len = incoming.key_len;
             slot.extra = incoming.extra;
@@ -234,12 +242,18 @@ impl Shard {
             slot.stamp = stamp;
             slot.put = put;
             slot.stale = false;
+            if kept_ttl.is_some() {
+                slot.note_ttl(kept_ttl);
+            }
         });
+        if !is_new {
+            self.eviction.written(&mut self.slab, place);
+        }
         self.arm(place, armed);
     }
 
     /// Changes when an entry expires.
-    pub(crate) fn set_expires(&mut self, place: u32, expires: u64) {
+    pub(crate) fn set_expires(&mut self, place: u32, expires: u64, now: Millis) {
         let stamp = self.stamp();
         let slot = &mut self.slab[place];
         let armed = slot.deadline();
@@ -247,6 +261,9 @@ impl Shard {
         self.timed += usize::from(expires != NEVER);
         slot.expires = expires;
         slot.stamp = stamp;
+        self.eviction.reweigh(&mut self.slab, place, |slot| {
+            slot.note_ttl((expires != NEVER).then(|| expires.saturating_sub(now.0)));
+        });
         self.arm(place, armed);
     }
 
@@ -271,10 +288,18 @@ impl Shard {
     }
 
     /// Puts another value into an entry and keeps all else; it is a put of `began`, which its marks were entered with.
-    pub(crate) fn set_value(&mut self, place: u32, blob: Box<[u8]>, began: Seq, now: Millis) {
+    pub(crate) fn set_value(
+        &mut self,
+        place: u32,
+        blob: Box<[u8]>,
+        packed: Option<(Codec, usize)>,
+        began: Seq,
+        now: Millis,
+    ) {
         self.slab[place].writes = self.slab[place].writes.saturating_add(1);
         let stamp = self.stamp();
         self.negative -= usize::from(self.slab[place].negative);
+        let ttl_ms = self.slab[place].ttl_ms();
         self.eviction.reweigh(&mut self.slab, place, |slot| {
             slot.blob = blob;
             slot.negative = false;
@@ -283,7 +308,12 @@ impl Shard {
             slot.stamp = stamp;
             slot.put = true;
             slot.stale = false;
+            slot.note_ttl(ttl_ms);
+            if let Some(extra) = &mut slot.extra {
+                extra.packed = packed;
+            }
         });
+        self.eviction.written(&mut self.slab, place);
     }
 
     /// Counts an entry out of its marks and in again as of `began`; `false`: something newer covers it.
@@ -327,7 +357,7 @@ impl Shard {
         if let Ok(found) = self.table.find_entry(hash, |&candidate| candidate == place) {
             found.remove();
         }
-        self.eviction.drop(&mut self.slab, place);
+        self.eviction.release(&mut self.slab, place);
         self.remember_key(place);
         let slot = &self.slab[place];
         self.timed -= usize::from(slot.expires != NEVER);
@@ -407,6 +437,21 @@ impl Shard {
         let bytes = self.bytes();
         shared.shard_bytes.fetch_add(bytes.wrapping_sub(self.published), Relaxed);
         self.published = bytes;
+        let entries = self.slab.len() as u64;
+        if entries != self.published_entries {
+            shared.entries.fetch_add(entries.wrapping_sub(self.published_entries), Relaxed);
+            self.published_entries = entries;
+        }
+        shared.publish_priority(self.number as usize, self.eviction.lowest());
+    }
+
+    /// One entry that is to leave was counted out already.
+    pub(crate) fn claimed(&mut self) {
+        self.published_entries = self.published_entries.wrapping_sub(1);
+    }
+
+    pub(crate) fn published_entries(&self) -> u64 {
+        self.published_entries
     }
 
     pub(crate) fn published(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! What all shards of an engine share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 
 use crate::counter::Counter;
 use crate::departures::Watch;
@@ -12,10 +12,13 @@ use crate::names::{Names, last_of};
 use crate::raises::Raised;
 use crate::recent::{Heap, Recent};
 use crate::slot::Slot;
-use crate::{Config, Effect, Event, Glob, Millis, Seq};
+use crate::{Config, Effect, Event, Eviction, Glob, Millis, Seq};
 
 /// How many patterns, and how many events, are remembered for the fills in flight, and in how many bytes.
 const RECENT: (usize, usize) = (256, 64 << 10);
+
+/// Of a shard in which priority does not decide who leaves, or that is empty.
+const NO_PRIORITY: u16 = u16::MAX;
 
 /// Writes between two counts of what the shards do not count themselves.
 const WRITES_A_COUNT: u64 = 256;
@@ -32,8 +35,13 @@ pub(crate) struct Shared {
     pub events: Recent<Event>,
     /// The last invalidations, for the history of keys.
     pub ledger: Ledger,
-    /// Bytes of all shards.
+    /// Bytes and entries of all shards.
     pub shard_bytes: AtomicU64,
+    pub entries: AtomicU64,
+    /// Who leaves first now: an [`Eviction`] as its place among all.
+    eviction: AtomicUsize,
+    /// Of each shard, the lowest priority of its entries where that decides who leaves; else [`NO_PRIORITY`].
+    priorities: Box<[AtomicU16]>,
     /// The last invalidation that left entries to the sweeper.
     pub unswept: AtomicU64,
     pub invalidations: AtomicU64,
@@ -104,7 +112,7 @@ pub enum Standing {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, seed: u64) -> Shared {
+    pub(crate) fn new(config: Config, seed: u64, shards: usize) -> Shared {
         Shared {
             hasher: Hasher::new(seed),
             counter: Counter::default(),
@@ -114,6 +122,9 @@ impl Shared {
             events: Recent::new(RECENT.0, RECENT.1),
             ledger: Ledger::new(config.history_bytes() / 8),
             shard_bytes: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+            eviction: AtomicUsize::new(config.eviction as usize),
+            priorities: (0..shards).map(|_| AtomicU16::new(NO_PRIORITY)).collect(),
             unswept: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
             departures: Watch::default(),
@@ -183,8 +194,56 @@ impl Shared {
         self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest as u64)
     }
 
-    /// Whether more memory is taken than allowed. What is not the shards' own is counted at every so many writes.
+    /// Whether there is too much of anything.
     pub(crate) fn over_full(&self) -> bool {
+        self.over_memory() || self.over_entries()
+    }
+
+    /// Whether there are more entries than allowed.
+    pub(crate) fn over_entries(&self) -> bool {
+        self.entries.load(Ordering::Relaxed) > self.config.max_entries
+    }
+
+    /// Counts one entry out if there are too many; the caller evicts one then.
+    pub(crate) fn claim_entry(&self) -> bool {
+        let fewer = |entries: u64| (entries > self.config.max_entries).then(|| entries - 1);
+        self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+    }
+
+    /// Whether there is more than one entry.
+    pub(crate) fn has_others(&self) -> bool {
+        self.entries.load(Ordering::Relaxed) > 1
+    }
+
+    /// Who leaves first now.
+    pub(crate) fn eviction(&self) -> Eviction {
+        Eviction::ALL[self.eviction.load(Ordering::Relaxed)]
+    }
+
+    pub(crate) fn set_eviction(&self, eviction: Eviction) {
+        self.eviction.store(eviction as usize, Ordering::Relaxed);
+    }
+
+    /// Tells the lowest priority of a shard's entries, where that decides who leaves.
+    pub(crate) fn publish_priority(&self, shard: usize, lowest: Option<u8>) {
+        let lowest = lowest.map_or(NO_PRIORITY, u16::from);
+        let known = &self.priorities[shard];
+        if known.load(Ordering::Relaxed) != lowest {
+            known.store(lowest, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn priority_of(&self, shard: usize) -> Option<u8> {
+        u8::try_from(self.priorities[shard].load(Ordering::Relaxed)).ok()
+    }
+
+    /// The lowest of all.
+    pub(crate) fn lowest_priority(&self) -> Option<u8> {
+        (0..self.priorities.len()).filter_map(|shard| self.priority_of(shard)).min()
+    }
+
+    /// Whether more memory is taken than allowed. What is not the shards' own is counted at every so many writes.
+    pub(crate) fn over_memory(&self) -> bool {
         let rest = self.rest_bytes.load(Ordering::Relaxed);
         self.shard_bytes.load(Ordering::Relaxed).saturating_add(rest) > self.config.max_memory
     }

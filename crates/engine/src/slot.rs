@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::codec::Codec;
 use crate::history::Made;
 use crate::memory::allocated;
 use crate::names::{Held, Kind, Mark};
@@ -33,9 +34,10 @@ pub(crate) struct Slot {
     pub key_len: u32,
     /// Counts the entries that this place has held, so that a timer for an earlier one is known as such.
     pub generation: u32,
-    /// The queue's links; `next` also chains free places.
-    pub previous: u32,
+    /// A queue's link, or the entry's number in a ranking; it also chains free places.
     pub next: u32,
+    /// A queue's other link; in a ranking the lower half of the count at which the entry was last used.
+    previous: AtomicU32,
     /// When it was last read, in seconds.
     accessed: AtomicU32,
     /// Two bits of frequency for eviction, and above them the number of reads.
@@ -59,8 +61,11 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Free,
+    /// In one of the adaptive policy's queues.
     Small,
     Main,
+    /// In a ranking.
+    Ranked,
 }
 
 /// What few entries have.
@@ -73,6 +78,10 @@ pub(crate) struct Extra {
     pub grace_ms: u64,
     pub load_ms: u32,
     pub priority: u8,
+    /// How long the entry was to live when that was said, where its other times do not tell; else 0.
+    pub ttl_ms: u64,
+    /// How the value is compressed, and its plain length.
+    pub packed: Option<(Codec, usize)>,
 }
 
 impl Extra {
@@ -85,7 +94,8 @@ impl Extra {
             && draft.version.is_none()
             && draft.grace_ms == 0
             && draft.load_ms == 0
-            && draft.priority == 0;
+            && draft.priority == 0
+            && draft.packed.is_none();
         (!plain).then(|| {
             Box::new(Extra {
                 content_type: draft.content_type.map(Box::from),
@@ -93,6 +103,7 @@ impl Extra {
                 grace_ms: draft.grace_ms,
                 load_ms: draft.load_ms,
                 priority: draft.priority,
+                packed: draft.packed.map(|packed| (packed.codec, draft.value.map_or(0, <[u8]>::len))),
                 ..Extra::default()
             })
         })
@@ -135,8 +146,8 @@ impl Slot {
             stamp: 0,
             key_len: 0,
             generation: 0,
-            previous: NONE,
             next,
+            previous: AtomicU32::new(NONE),
             accessed: AtomicU32::new(0),
             reads: AtomicU32::new(0),
             writes: 0,
@@ -153,7 +164,14 @@ impl Slot {
         &self.blob[..self.key_len as usize]
     }
 
-    pub(crate) fn value(&self) -> Option<&[u8]> {
+    /// How its value is compressed, and its plain length; `None`: it is kept as it is.
+    #[inline]
+    pub(crate) fn packed(&self) -> Option<(Codec, usize)> {
+        self.extra.as_ref().and_then(|extra| extra.packed)
+    }
+
+    /// The value as it is kept.
+    pub(crate) fn kept(&self) -> Option<&[u8]> {
         (!self.negative).then(|| &self.blob[self.key_len as usize..])
     }
 
@@ -175,12 +193,34 @@ impl Slot {
         self.extra.as_ref().and_then(|extra| extra.version)
     }
 
+    pub(crate) fn priority(&self) -> u8 {
+        self.extra.as_ref().map_or(0, |extra| extra.priority)
+    }
+
     pub(crate) fn grace_ms(&self) -> u64 {
         self.extra.as_ref().map_or(0, |extra| extra.grace_ms)
     }
 
     pub(crate) fn expired(&self, now: Millis) -> bool {
         self.expires != NEVER && now.0 >= self.expires
+    }
+
+    /// How long it was to live when that was said last.
+    pub(crate) fn ttl_ms(&self) -> Option<u64> {
+        let noted = self.extra.as_ref().map_or(0, |extra| extra.ttl_ms);
+        let since_value = || self.expires.saturating_sub(self.created.0);
+        (self.expires != NEVER).then(|| if noted > 0 { noted } else { since_value() })
+    }
+
+    /// Notes how long it was to live, where that is not what lies between its value and its end.
+    pub(crate) fn note_ttl(&mut self, ttl_ms: Option<u64>) {
+        let told = |ttl_ms: &u64| self.created.0.saturating_add(*ttl_ms) == self.expires;
+        let noted = ttl_ms.filter(|ttl_ms| !told(ttl_ms)).unwrap_or(0);
+        match &mut self.extra {
+            Some(extra) => extra.ttl_ms = noted,
+            None if noted > 0 => self.extra = Some(Box::new(Extra { ttl_ms: noted, ..Extra::default() })),
+            None => {}
+        }
     }
 
     /// When its memory may be given back, or [`NEVER`].
@@ -221,6 +261,23 @@ impl Slot {
     pub(crate) fn begin(&mut self, now: Millis) {
         (self.first, self.writes) = (now, 0);
         *self.reads.get_mut() &= FREQUENCY;
+    }
+
+    pub(crate) fn previous(&self) -> u32 {
+        self.previous.load(Relaxed)
+    }
+
+    pub(crate) fn set_previous(&mut self, place: u32) {
+        *self.previous.get_mut() = place;
+    }
+
+    /// Notes a use for a ranking.
+    pub(crate) fn note_use(&self, tick: u32) {
+        self.previous.store(tick, Relaxed);
+    }
+
+    pub(crate) fn noted_use(&self) -> u32 {
+        self.previous.load(Relaxed)
     }
 
     pub(crate) fn frequency(&self) -> u32 {

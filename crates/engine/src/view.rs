@@ -1,5 +1,8 @@
 //! An entry as a reader sees it, for as long as its shard is held.
 
+use std::cell::OnceCell;
+
+use crate::codec::Codec;
 use crate::names::Kind;
 use crate::slot::{NEVER, Slot};
 use crate::{Millis, Version};
@@ -9,10 +12,18 @@ use crate::{Millis, Version};
 pub struct View<'a> {
     pub(crate) slot: &'a Slot,
     pub(crate) stale: bool,
+    /// The plain form of a compressed value, once somebody asked for it.
+    plain: OnceCell<Box<[u8]>>,
 }
 
 /// Set in the stamp of an entry that is stale.
 pub(crate) const STALE_STAMP: u64 = 1 << 63;
+
+impl<'a> View<'a> {
+    pub(crate) fn new(slot: &'a Slot, stale: bool) -> View<'a> {
+        View { slot, stale, plain: OnceCell::new() }
+    }
+}
 
 impl View<'_> {
     /// The key.
@@ -20,12 +31,26 @@ impl View<'_> {
         self.slot.key()
     }
     /// The value; `None` in a negative entry.
+    #[inline]
     pub fn value(&self) -> Option<&[u8]> {
-        self.slot.value()
+        let kept = self.slot.kept()?;
+        match self.slot.packed() {
+            None => Some(kept),
+            Some((codec, len)) => Some(self.plain.get_or_init(|| plain(codec, kept, len))),
+        }
+    }
+    /// The value as it is kept, if that is compressed, and how.
+    pub fn packed(&self) -> Option<(Codec, &[u8])> {
+        Some((self.slot.packed()?.0, self.slot.kept()?))
     }
     /// When it expires.
     pub fn expires(&self) -> Option<Millis> {
         (self.slot.expires != NEVER).then_some(Millis(self.slot.expires))
+    }
+    /// How long it was to live when that was said last (when it was stored, or by a command that only says that), in
+    /// milliseconds; `None`: for ever.
+    pub fn ttl_ms(&self) -> Option<u64> {
+        self.slot.ttl_ms()
     }
     /// When it was stored.
     pub fn created(&self) -> Millis {
@@ -49,7 +74,7 @@ impl View<'_> {
     }
     /// The priority it was stored with.
     pub fn priority(&self) -> u8 {
-        self.slot.extra.as_ref().map_or(0, |extra| extra.priority)
+        self.slot.priority()
     }
     /// The media type it was stored with.
     pub fn content_type(&self) -> Option<&str> {
@@ -75,4 +100,12 @@ impl View<'_> {
     pub fn stamp(&self) -> u64 {
         self.slot.stamp | if self.stale { STALE_STAMP } else { 0 }
     }
+}
+
+/// What was compressed is what was given with it, so that it is always found again; nothing else is worse than nothing.
+#[cold]
+fn plain(codec: Codec, kept: &[u8], len: usize) -> Box<[u8]> {
+    let plain = codec.unpack(kept, len);
+    debug_assert!(plain.is_some(), "{codec}: {len} bytes cannot be found again");
+    plain.unwrap_or_default().into_boxed_slice()
 }

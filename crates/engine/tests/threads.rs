@@ -120,6 +120,13 @@ fn nor_when_there_is_hardly_any_memory() {
     race(Config { max_memory: 128 << 10, marks: 8, ..Config::default() });
 }
 
+#[test]
+fn nor_when_there_are_few_entries() {
+    for eviction in clearwell_engine::Eviction::ALL {
+        race(Config { max_entries: 9, eviction, ..Config::default() });
+    }
+}
+
 /// Increments by many threads are all counted: nothing comes between a read and its write. The keys depend on each
 /// other's names crosswise, so that the shards' locks are wanted in both orders.
 #[test]

@@ -29,6 +29,8 @@ impl Engine {
             bytes = bytes.wrapping_add(shard.published());
             held.extend(shard.slab.iter().map(|(_, slot)| (slot.held().to_vec(), slot.began)));
         }
+        let entries: u64 = self.cells.iter().map(|cell| cell.lock.read().slab.len() as u64).sum();
+        same("entries of shards", self.shared.entries.load(Relaxed), entries)?;
         same("bytes of shards", self.shared.shard_bytes.load(Relaxed), bytes)?;
         self.shared.patterns.check()?;
         self.shared.events.check()?;
@@ -38,6 +40,8 @@ impl Engine {
 
     fn check_shard(&self, number: usize, shard: &Shard) -> Result<(), String> {
         same("bytes", shard.published(), shard.bytes())?;
+        same("entries told", shard.published_entries(), shard.slab.len() as u64)?;
+        same("lowest priority", self.shared.priority_of(number), shard.eviction.lowest())?;
         same("table", shard.table.len(), shard.slab.len())?;
         same("entries", shard.slab.len(), shard.slab.iter().count())?;
         same("timed", shard.timed, shard.slab.iter().filter(|(_, slot)| slot.expires != NEVER).count())?;

@@ -76,7 +76,7 @@ impl Engine {
         }
         Incoming {
             hash,
-            blob: blob(key, draft.value),
+            blob: blob(key, draft.packed.map(|packed| packed.bytes).or(draft.value)),
             key_len: key.len() as u32,
             extra,
             expires: draft.expires.map_or(NEVER, |expires| expires.0.min(NEVER - 1)),
@@ -212,13 +212,9 @@ impl Engine {
         shard.publish(&self.shared);
         let Some(place) = stored else { return };
         self.shared.note_write();
-        if !self.shared.over_full() {
-            return;
+        if self.shared.over_full() {
+            self.make_room(cell, shard, place, now);
         }
-        self.evict_here(cell, &mut shard, place, now);
-        let stays = (place, shard.slab[place].generation);
-        drop(shard);
-        self.reclaim(cell, stays, now);
     }
 
     /// Takes an entry away under a lock held.

@@ -56,6 +56,7 @@ impl Engine {
         read: impl FnOnce(&View<'_>) -> R,
     ) -> Lookup<R> {
         slot.touch(ask.now);
+        shard.eviction.used(slot);
         let stale = standing != Standing::Fresh;
         count(if stale { &cell.tally.stale_hits } else { &cell.tally.hits });
         let early = !stale && early(slot, ask);
@@ -66,7 +67,7 @@ impl Engine {
                 count(&cell.tally.early_refreshes);
             }
         }
-        Lookup::Hit { read: read(&View { slot, stale }), stale, refresh }
+        Lookup::Hit { read: read(&View::new(slot, stale)), stale, refresh }
     }
 
     fn lead_refresh(&self, cell: &Cell, shard: &Shard, slot: &Slot) -> Option<FillLease> {
@@ -100,7 +101,7 @@ impl Engine {
         let shard = cell.lock.read();
         let slot = &shard.slab[shard.find(hash, key)?];
         let standing = self.shared.standing(slot, now);
-        Tolerate::Stale.accepts(standing).then(|| read(&View { slot, stale: standing != Standing::Fresh }))
+        Tolerate::Stale.accepts(standing).then(|| read(&View::new(slot, standing != Standing::Fresh)))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
 use crate::shared::Standing;
-use crate::{Draft, Engine, Millis, Offered, Origin, POOLS, Reader, Seq};
+use crate::{Draft, Engine, Millis, Offered, Origin, POOLS, Reader, Seq, View};
 
 /// Counts by pool.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Engine {
             origin,
             invalidated: own.max(last_of(incoming.held()).newest()),
             put: slot.filter(|slot| slot.put).map_or(Seq(0), |slot| slot.began),
-            stored_same: live.map(|slot| slot.value() == draft.value),
+            stored_same: live.map(|slot| View::new(slot, false).value() == draft.value),
             seq,
             now,
         }

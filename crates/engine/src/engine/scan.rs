@@ -23,7 +23,7 @@ impl Engine {
                 }
                 if let Some(slot) = shard.slab.get(place)
                     && self.visible(slot, now).is_some_and(|stale| {
-                        visit(&View { slot, stale });
+                        visit(&View::new(slot, stale));
                         true
                     })
                 {

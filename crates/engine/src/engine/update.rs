@@ -82,7 +82,7 @@ impl Engine {
         });
         let stale =
             seen.is_some_and(|place| self.shared.standing(&shard.slab[place], now) == Standing::Stale);
-        let (change, answer) = decide(seen.map(|place| View { slot: &shard.slab[place], stale }).as_ref());
+        let (change, answer) = decide(seen.map(|place| View::new(&shard.slab[place], stale)).as_ref());
         let stored = self.change(cell, &mut shard, key, seen, change, now)?;
         self.finish(cell, shard, stored, now);
         Ok(answer)
@@ -101,7 +101,8 @@ impl Engine {
         match (change, seen) {
             (Change::Keep, _) | (Change::Expires(_), None) => Ok(None),
             (Change::Expires(expires), Some(place)) => {
-                shard.set_expires(place, expires.map_or(NEVER, |at| at.0.min(NEVER - 1)));
+                shard.set_expires(place, expires.map_or(NEVER, |at| at.0.min(NEVER - 1)), now);
+                shard.publish(&self.shared);
                 Ok(None)
             }
             (Change::Remove, _) => {
@@ -120,7 +121,12 @@ impl Engine {
                     self.cascade_from(key, seq, now);
                     shard.reenter(place, seq)
                 });
-                shard.set_value(place, blob(key, Some(&value)), seq, now);
+                // As the entry was kept before.
+                let codec = shard.slab[place].packed().map(|(codec, _)| codec);
+                let packed = codec.and_then(|codec| Some((codec, codec.pack(&value)?)));
+                let kept = packed.as_ref().map_or(&value, |(_, packed)| packed);
+                let packing = packed.as_ref().map(|&(codec, _)| (codec, value.len()));
+                shard.set_value(place, blob(key, Some(kept)), packing, seq, now);
                 Ok(Some(place))
             }
         }

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use clearwell_engine::Codec;
 use toml::Spanned;
 
 use super::error::{ConfigError, nearest};
 use super::section::Section;
 use super::{
-    FeedConfig, FlushConfig, KeyspaceConfig, SourceConfig, SqliteMode, Strategy, Unfollowed, Unverified, del,
-    near_miss, words,
+    CompressConfig, FeedConfig, FlushConfig, KeyspaceConfig, SchemaConfig, SourceConfig, SqliteMode,
+    Strategy, Unfollowed, Unverified, del, near_miss, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 27] = [
     "pattern",
     "source",
     "load",
@@ -34,6 +35,9 @@ pub const KEYS: [&str; 24] = [
     "depends_on",
     "events",
     "priority",
+    "compress",
+    "compress_above",
+    "schema",
     "flush_every",
     "flush_batch",
     "flush_most",
@@ -50,6 +54,7 @@ pub fn read(
     section: &Section<'_>,
     pattern: &Pattern,
     sources: &BTreeMap<String, SourceConfig>,
+    file: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<KeyspaceConfig, ConfigError> {
     let source = source(section, sources)?;
     let [load, store, delete] =
@@ -58,6 +63,18 @@ pub fn read(
     let flush = flush(section, store.is_some())?;
     let del = del::read(section, delete.is_some(), write)?;
     let near_miss = near_miss::read(section, source.is_some(), store.is_some(), write)?;
+    let early_refresh = section.number("early_refresh")?.unwrap_or(0.0);
+    let grace_ms = section.read("grace", words::duration)?.unwrap_or(0);
+    let negative_ttl_ms = section.read("negative_ttl", words::duration)?;
+    if source.is_none() {
+        let without =
+            [("early_refresh", early_refresh > 0.0), ("grace", grace_ms > 0), ("negative_ttl", true)];
+        only_with_source(section, &without)?;
+    }
+    let ttl_jitter = section.read("ttl_jitter", words::share)?;
+    if ttl_jitter.is_some() && !section.has("ttl") {
+        return Err(section.error("ttl_jitter", "ttl_jitter needs ttl, of which it takes a share"));
+    }
     let names = Names { section, pattern, columns: load.is_some() };
     Ok(KeyspaceConfig {
         line: section.error("pattern", "").line.unwrap_or(1),
@@ -70,20 +87,62 @@ pub fn read(
         write,
         read: section.read("read", words::level)?.unwrap_or(super::Level::Eventual),
         ttl_ms: section.read("ttl", lifetime)?,
-        ttl_jitter: section.read("ttl_jitter", words::share)?.unwrap_or(0.0),
-        negative_ttl_ms: section.read("negative_ttl", words::duration)?.unwrap_or(30_000),
-        early_refresh: section.number("early_refresh")?.unwrap_or(0.0),
-        grace_ms: section.read("grace", words::duration)?.unwrap_or(0),
+        ttl_jitter: ttl_jitter.unwrap_or(0.0),
+        negative_ttl_ms: negative_ttl_ms.unwrap_or(30_000),
+        early_refresh,
+        grace_ms,
         tags: names.templates("tags")?,
         depends_on: names.templates("depends_on")?,
         events: names.events("events")?,
         priority: section.byte("priority")?.unwrap_or(0),
+        compress: compress(section)?,
+        schema: schema(section, file)?,
         flush,
         unverified: unverified(section, source.is_some())?,
         unfollowed: unfollowed(section, source.is_some())?,
         feeds: feeds(section, source.is_some())?,
         source,
     })
+}
+
+/// Values of a kilobyte and less gain little.
+const COMPRESS_ABOVE: u64 = 1_000;
+
+fn compress(section: &Section<'_>) -> Result<Option<CompressConfig>, ConfigError> {
+    let codec = section.read("compress", |name| {
+        let known = Codec::ALL.map(Codec::name);
+        Codec::named(name).ok_or_else(|| format!("unknown codec \"{name}\"{}", nearest(name, &known)))
+    })?;
+    let above = section.read("compress_above", words::size)?;
+    match codec {
+        None if above.is_some() => {
+            Err(section.error("compress_above", "compress_above needs compress, such as \"lz4\""))
+        }
+        None => Ok(None),
+        Some(codec) => Ok(Some(CompressConfig { codec, above: above.unwrap_or(COMPRESS_ABOVE) })),
+    }
+}
+
+fn schema(
+    section: &Section<'_>,
+    file: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<Option<SchemaConfig>, ConfigError> {
+    section.read("schema", |name| {
+        let text = file(name)?;
+        crate::keyspace::check_schema(name, &text)?;
+        Ok(SchemaConfig { file: name.into(), text })
+    })
+}
+
+/// What only does something where values are loaded.
+fn only_with_source(section: &Section<'_>, keys: &[(&str, bool)]) -> Result<(), ConfigError> {
+    match keys.iter().find(|(key, is_on)| *is_on && section.has(key)) {
+        Some((key, _)) => Err(section.error(
+            key,
+            format!("{key} needs a source in the same [[keyspace]]: without one nothing is loaded"),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn flush(section: &Section<'_>, has_store: bool) -> Result<FlushConfig, ConfigError> {

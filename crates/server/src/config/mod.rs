@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use address::{SqliteMode, decoded};
+pub use clearwell_engine::{Codec, Eviction};
 pub use clearwell_protocol::options::{Level, Strategy};
 pub use del::Del;
 pub use error::{ConfigError, nearest};
@@ -34,6 +35,10 @@ const TOP: &str = "the top level";
 pub struct Config {
     /// Bytes for entries and what is kept beside them.
     pub max_memory: u64,
+    /// Entries at most; `None`: as many as fit.
+    pub max_entries: Option<u64>,
+    /// Who leaves first when there is too much of either.
+    pub eviction: Eviction,
     /// The tombstone window: how long a plain SET on another connection is still taken for the fill of a miss.
     pub late_fill_window_ms: u64,
     /// How often a source that must be polled is asked for foreign commits.
@@ -55,14 +60,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a configuration's text; `${NAME}` in `url` and `password` is an environment variable. It cannot name other files (`seed_file`): it has no folder that they could be in.
+    /// Reads a configuration's text; `${NAME}` in `url` and `password` is an environment variable. It cannot name other files (`seed_file`, `schema`): it has no folder that they could be in.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let file = section::File { name: "clearwell.toml", text };
         let beside = |name: &str| Err(format!("{name} cannot be read: this text is not in a folder"));
         read::config(file, read::Outside { file: &beside, variable: &environment })
     }
 
-    /// Reads a configuration file. What it names as `seed_file` is beside it.
+    /// Reads a configuration file. What it names as `seed_file` or `schema` is beside it.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
         let failed =
@@ -106,6 +111,24 @@ pub struct SourceConfig {
     /// When nothing was heard of its commits for so long, its keyspaces count as unverified; `None` is
     /// [`BEHIND_MOST_MS`].
     pub behind_most_ms: Option<u64>,
+}
+
+/// How a keyspace's values are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompressConfig {
+    /// By what.
+    pub codec: Codec,
+    /// Only those with more bytes than that.
+    pub above: u64,
+}
+
+/// A JSON Schema that a keyspace's values must fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaConfig {
+    /// Its file as it was named.
+    pub file: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// How long a feed may be silent, where the configuration does not say.
@@ -166,6 +189,10 @@ pub struct KeyspaceConfig {
     pub depends_on: Vec<String>,
     pub events: Vec<String>,
     pub priority: u8,
+    /// How its values are compressed; `None`: they are kept as they are.
+    pub compress: Option<CompressConfig>,
+    /// What its values must fit; `None`: anything.
+    pub schema: Option<SchemaConfig>,
     pub flush: FlushConfig,
     pub unverified: Unverified,
     pub unfollowed: Unfollowed,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use clearwell_engine::Eviction;
 use toml::de::DeTable;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, nearest};
 use super::section::{File, Section};
 use super::variables::filled_in;
 use super::{
@@ -12,8 +13,10 @@ use super::{
 };
 use crate::keyspace::Pattern;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "max_memory",
+    "max_entries",
+    "eviction",
     "late_fill_window",
     "feed_poll",
     "default_ttl",
@@ -38,12 +41,14 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
     let table = DeTable::parse(file.text).map_err(|e| file.error(e.span().unwrap_or(0..0), e.message()))?;
     let top = Section::new(file, TOP, table.get_ref(), 0..0, &KEYS)?;
     let sources = sources(&top, outside)?;
-    let keyspaces = keyspaces(&top, &sources)?;
+    let keyspaces = keyspaces(&top, &sources, outside)?;
     Ok(Config {
         max_memory: top.read("max_memory", memory)?.unwrap_or(256_000_000),
+        max_entries: max_entries(&top)?,
+        eviction: top.read("eviction", eviction)?.unwrap_or_default(),
         late_fill_window_ms: top.read("late_fill_window", words::duration)?.unwrap_or(10_000),
         feed_poll_ms: top.read("feed_poll", poll)?.unwrap_or(5),
-        default_ttl_ms: top.read("default_ttl", words::duration)?.unwrap_or(3_600_000),
+        default_ttl_ms: top.read("default_ttl", default_ttl)?.unwrap_or(3_600_000),
         password: top.read("password", |text| filled_in(text, outside.variable).and_then(not_empty))?,
         hosts: hosts(&top)?,
         protected_mode: top.flag("protected_mode")?.unwrap_or(true),
@@ -51,6 +56,25 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
         keyspaces,
         sources,
     })
+}
+
+fn default_ttl(text: &str) -> Result<u64, String> {
+    match words::duration(text)? {
+        0 => Err("it cannot be nothing; leave it out for the default of an hour".into()),
+        ms => Ok(ms),
+    }
+}
+
+fn max_entries(top: &Section<'_>) -> Result<Option<u64>, ConfigError> {
+    match top.count("max_entries")? {
+        Some(0) => Err(top.error("max_entries", "max_entries cannot be 0; leave it out for as many as fit")),
+        most => Ok(most),
+    }
+}
+
+fn eviction(text: &str) -> Result<Eviction, String> {
+    let known = Eviction::ALL.map(Eviction::name);
+    Eviction::named(text).ok_or_else(|| format!("unknown policy \"{text}\"{}", nearest(text, &known)))
 }
 
 fn hosts(top: &Section<'_>) -> Result<Vec<Host>, ConfigError> {
@@ -199,6 +223,7 @@ fn slot_name(name: &str) -> Result<String, String> {
 fn keyspaces(
     top: &Section<'_>,
     sources: &BTreeMap<String, SourceConfig>,
+    outside: Outside<'_>,
 ) -> Result<Vec<super::KeyspaceConfig>, ConfigError> {
     let mut read: Vec<super::KeyspaceConfig> = Vec::new();
     let mut patterns: Vec<Pattern> = Vec::new();
@@ -211,7 +236,7 @@ fn keyspaces(
             let message = format!("this pattern has the same keys as \"{}\" before it", twin.pattern);
             return Err(section.error("pattern", message));
         }
-        read.push(keyspace::read(&section, &pattern, sources)?);
+        read.push(keyspace::read(&section, &pattern, sources, outside.file)?);
         patterns.push(pattern);
     }
     Ok(read)

@@ -128,6 +128,18 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A whole number that counts something.
+    pub fn count(&self, key: &str) -> Result<Option<u64>, ConfigError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let DeValue::Integer(number) = value.get_ref() else {
+            return Err(self.wrong_type(key, value, "an integer"));
+        };
+        let range = || {
+            self.file.error(value.span(), format!("{key} in {} must be a whole number from 0 up", self.title))
+        };
+        u64::from_str_radix(number.as_str(), number.radix()).map(Some).map_err(|_| range())
+    }
+
     /// A whole number from 0 to 255.
     pub fn byte(&self, key: &str) -> Result<Option<u8>, ConfigError> {
         let Some(value) = self.get(key) else { return Ok(None) };

@@ -19,12 +19,62 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         1,
         "max_memory in the top level: \"5B\" is too little; a node needs at least \"1MiB\"",
     ),
+    ("max_entries = 0", 1, "max_entries cannot be 0; leave it out for as many as fit"),
+    ("max_entries = -1", 1, "max_entries in the top level must be a whole number from 0 up"),
+    (
+        "max_entries = 99999999999999999999",
+        1,
+        "max_entries in the top level must be a whole number from 0 up",
+    ),
+    ("max_entries = '5'", 1, "max_entries in the top level must be an integer, not a string"),
+    ("eviction = 'lruu'", 1, "eviction in the top level: unknown policy \"lruu\"; did you mean \"lru\"?"),
+    (
+        "eviction = 'noeviction'",
+        1,
+        "eviction in the top level: unknown policy \"noeviction\"; known are adaptive, lru, lfu, priority",
+    ),
     (
         "late_fill_window = '-1s'",
         1,
         "late_fill_window in the top level: \"-1s\" is not a duration; write a number and ms, s, m, h or d, such as \"2s\"",
     ),
     ("feed_poll = '0s'", 1, "feed_poll in the top level: \"0s\" is not from 1ms to 1m"),
+    (
+        "default_ttl = '0s'",
+        1,
+        "default_ttl in the top level: it cannot be nothing; leave it out for the default of an hour",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nttl = '1h'\nearly_refresh = 1",
+        4,
+        "early_refresh needs a source in the same [[keyspace]]: without one nothing is loaded",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\ngrace = '1s'",
+        3,
+        "grace needs a source in the same [[keyspace]]: without one nothing is loaded",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nnegative_ttl = '1s'",
+        3,
+        "negative_ttl needs a source in the same [[keyspace]]: without one nothing is loaded",
+    ),
+    ("[[keyspace]]\npattern = 'a'\nttl_jitter = '10%'", 3, "ttl_jitter needs ttl, of which it takes a share"),
+    (
+        "[[keyspace]]\npattern = 'a'\ncompress = 'zst'",
+        3,
+        "compress in [[keyspace]]: unknown codec \"zst\"; did you mean \"zstd\"?",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\ncompress_above = '1KB'",
+        3,
+        "compress_above needs compress, such as \"lz4\"",
+    ),
+    (
+        "[[keyspace]]\npattern = 'a'\nschema = 'user.json'",
+        3,
+        "schema in [[keyspace]]: user.json cannot be read: this text is not in a folder",
+    ),
     ("password = ''", 1, "password in the top level: it cannot be empty; leave it out for none"),
     ("source = 'x'", 1, "source in the top level must be a table, not a string"),
     ("[source]\nmain = 'x'", 2, "a source is a table: begin it with [source.main]"),
@@ -146,7 +196,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, del, near_miss, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, del, near_miss, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, compress, compress_above, schema, flush_every, flush_batch, flush_most, unverified, unfollowed, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",
@@ -340,6 +390,8 @@ fn what_is_left_out_has_a_default() {
 fn everything_can_be_said() {
     let text = "
         max_memory = '1GiB'
+        max_entries = 1_000
+        eviction = 'lfu'
         late_fill_window = '3s'
         feed_poll = '10ms'
         default_ttl = '1d'
@@ -372,6 +424,7 @@ fn everything_can_be_said() {
         events = ['changed{id={id}}']";
     let config = Config::parse(text).unwrap();
     assert_eq!((config.max_memory, config.feed_poll_ms, config.default_ttl_ms), (1 << 30, 10, 86_400_000));
+    assert_eq!((config.max_entries, config.eviction), (Some(1_000), super::Eviction::Lfu));
     let source = &config.sources["main"];
     assert_eq!((source.path.as_path(), source.timeout_ms), (Path::new("/var/lib/posts.db"), 500));
     let keyspace = &config.keyspaces[0];

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template, VALUE,
+    Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template, VALUE, Values,
 };
 use crate::config::{Config, KeyspaceConfig, Unfollowed, nearest};
 use crate::source::{Shape, Source, Statement, Verification};
@@ -95,6 +95,7 @@ impl Builder<'_> {
             early_refresh: config.early_refresh,
             grace_ms: config.grace_ms,
             priority: config.priority,
+            values: Values::new(config.compress, config.schema.as_ref())?,
             flush: config.flush.clone(),
             unverified: config.unverified,
             unfollowed: config.unfollowed,

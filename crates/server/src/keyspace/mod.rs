@@ -11,6 +11,7 @@ mod standing;
 mod template;
 #[cfg(test)]
 mod tests;
+mod values;
 pub mod wide;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use pattern::Pattern;
 pub use sql::parameters;
 pub use standing::Standing;
 pub use template::Template;
+pub use values::{Invalid, ValueFigures, Values, check_schema};
 
 use crate::config::{Del, FlushConfig, Level, NearMiss, Strategy, Unfollowed, Unverified};
 use crate::source::{Cell, Param, Row, Source, Statement, Verification};
@@ -143,6 +145,8 @@ pub struct Keyspace {
     pub grace_ms: u64,
     /// Stored with each entry.
     pub priority: u8,
+    /// What values are kept as, and what they may be.
+    pub values: Values,
     /// How write-back writes reach the source.
     pub flush: FlushConfig,
     /// How it is read while the feed is not complete.

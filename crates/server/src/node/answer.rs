@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use clearwell_engine::{Millis, TooLarge, Version, View};
+use clearwell_engine::{Codec, Millis, TooLarge, Version, View};
 
 use crate::config::{Level, Strategy};
+use crate::keyspace::Invalid;
 use crate::source::{Later, SourceError};
 
 /// An answer now, or after waiting for the source.
@@ -31,6 +32,8 @@ impl<T> Turn<T> {
 pub struct Answer {
     /// The value.
     pub value: Option<Arc<[u8]>>,
+    /// The value as zstd, where it is kept so.
+    pub packed: Option<Arc<[u8]>>,
     /// Whether it was served although it is stale (lazy invalidation, or grace while the source fails).
     pub stale: bool,
     /// Whether it came from memory.
@@ -43,6 +46,8 @@ pub struct Answer {
     pub created: Millis,
     /// When it expires.
     pub expires: Option<Millis>,
+    /// How long it was to live when that was said, in milliseconds.
+    pub ttl_ms: Option<u64>,
     /// Its media type, where REST gave one.
     pub content_type: Option<Box<str>>,
     /// On a miss: the lease by which a client may fill the key (`CW.SET … LEASE`).
@@ -60,12 +65,17 @@ impl Answer {
     pub fn of(view: &View<'_>, level: Level) -> Answer {
         Answer {
             value: view.value().map(Arc::from),
+            packed: view
+                .packed()
+                .filter(|(codec, _)| *codec == Codec::Zstd)
+                .map(|(_, bytes)| Arc::from(bytes)),
             stale: view.stale(),
             hit: true,
             level,
             version: view.version(),
             created: view.created(),
             expires: view.expires(),
+            ttl_ms: view.ttl_ms(),
             content_type: view.content_type().map(Box::from),
             lease: None,
             stamp: view.stamp(),
@@ -78,12 +88,14 @@ impl Answer {
     pub(super) fn loaded(now: Millis) -> Answer {
         Answer {
             value: None,
+            packed: None,
             stale: false,
             hit: false,
             level: Level::Eventual,
             version: None,
             created: now,
             expires: None,
+            ttl_ms: None,
             content_type: None,
             lease: None,
             stamp: 0,
@@ -115,6 +127,8 @@ pub enum WriteError {
     Unsupported(String),
     /// No keyspace matches the key, and one nearly does: what would be right.
     NearMiss(String),
+    /// It does not fit its keyspace's schema.
+    Invalid(Invalid),
     /// The lease is not one of this process: fill again after a miss.
     LeaseUnknown,
     /// Its condition does not hold for the entry there is, which has this stamp (0: there is none).
@@ -145,6 +159,7 @@ impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WriteError::Source(error) => error.fmt(f),
+            WriteError::Invalid(invalid) => invalid.fmt(f),
             WriteError::Unfit(unfit) => write!(f, "{unfit:?}"),
             WriteError::NearMiss(why)
             | WriteError::Unsupported(why)

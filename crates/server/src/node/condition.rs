@@ -98,7 +98,7 @@ impl Node {
                 stamp => (Change::Keep, Err(WriteError::Unmet(stamp))),
             })
         });
-        Turn::Now(written.map_err(WriteError::Unfit).flatten())
+        Turn::Now(written.flatten())
     }
 
     /// [`Node::remove`] of one key with a condition.
@@ -123,7 +123,7 @@ impl Node {
             stamp if condition.holds(stamp) => (Change::Remove, Ok(u64::from(stamp != 0))),
             stamp => (Change::Keep, Err(WriteError::Unmet(stamp))),
         });
-        Turn::Now(removed.map_err(WriteError::Unfit).flatten())
+        Turn::Now(removed.flatten())
     }
 
     /// Waits for the key's turn and checks the condition against the source as it is then: every commit made before is

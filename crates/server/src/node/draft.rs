@@ -1,6 +1,6 @@
 //! From what a client or a source gave to what the engine stores.
 
-use clearwell_engine::{Draft, EventPattern, Millis, Version};
+use clearwell_engine::{Codec, Draft, EventPattern, Millis, Packed, Version};
 
 use super::{Node, Put};
 use crate::keyspace::{Keyspace, Names};
@@ -9,6 +9,8 @@ use crate::keyspace::{Keyspace, Names};
 #[derive(Debug, Default)]
 pub(crate) struct Owned {
     pub value: Option<Vec<u8>>,
+    /// The value compressed, to be kept so.
+    pub packed: Option<(Codec, Vec<u8>)>,
     pub expires: Option<Millis>,
     pub grace_ms: u64,
     pub names: Names,
@@ -25,6 +27,7 @@ impl Owned {
         let dependencies: Vec<&[u8]> = self.names.dependencies.iter().map(|name| &**name).collect();
         to(&Draft {
             value: self.value.as_deref(),
+            packed: self.packed.as_ref().map(|(codec, bytes)| Packed { codec: *codec, bytes }),
             expires: self.expires,
             grace_ms: self.grace_ms,
             tags: &tags,
@@ -53,6 +56,7 @@ impl Node {
     pub(super) fn put_draft(&self, put: Put, keyspace: Option<&Keyspace>, names: Names) -> Owned {
         let ttl = || keyspace.and_then(|keyspace| self.expiry(keyspace, keyspace.ttl_ms));
         Owned {
+            packed: keyspace.and_then(|keyspace| keyspace.values.pack(&put.value)),
             value: Some(put.value),
             expires: put.expires.unwrap_or_else(ttl),
             grace_ms: keyspace.map_or(0, |keyspace| keyspace.grace_ms),

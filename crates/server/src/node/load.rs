@@ -110,11 +110,15 @@ impl Node {
         let keyspace = &target.keyspace;
         let value = row.as_ref().and_then(|row| row.0.first()).and_then(|(_, cell)| cell.to_bytes());
         let ttl = if value.is_some() { keyspace.ttl_ms } else { Some(keyspace.negative_ttl_ms) };
+        if let Some(value) = &value {
+            keyspace.values.note_loaded(&keyspace.name, &target.key, value);
+        }
         Owned {
             expires: self.expiry(keyspace, ttl),
             grace_ms: keyspace.grace_ms,
             names: keyspace.names(&target.captures, row.as_ref()),
             priority: keyspace.priority,
+            packed: value.as_ref().and_then(|value| keyspace.values.pack(value)),
             value,
             ..Owned::default()
         }

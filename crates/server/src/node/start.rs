@@ -98,6 +98,8 @@ impl Node {
         let feeds = FeedRules::build(&config).map_err(StartError)?;
         let engine = clearwell_engine::Config {
             max_memory: config.max_memory,
+            max_entries: config.max_entries.unwrap_or(u64::MAX),
+            eviction: config.eviction,
             late_fill_window_ms: config.late_fill_window_ms,
             ..clearwell_engine::Config::default()
         };

@@ -90,6 +90,11 @@ impl Node {
         {
             return Turn::Now(Err(error));
         }
+        if let Some((keyspace, _)) = &found
+            && let Err(invalid) = keyspace.values.check(&put.value)
+        {
+            return Turn::Now(Err(WriteError::Invalid(invalid)));
+        }
         if let Some(condition) = put.condition {
             return self.set_if(key, put, condition);
         }
@@ -143,6 +148,7 @@ impl Node {
         let began = self.lease_began(lease).ok_or(WriteError::LeaseUnknown)?;
         let draft = match self.keyspaces.find(key) {
             Some((keyspace, captures)) => {
+                keyspace.values.check(&put.value).map_err(WriteError::Invalid)?;
                 self.put_draft(put, Some(keyspace), keyspace.names(&captures, None))
             }
             None => self.put_draft(put, None, Names::default()),

@@ -6,15 +6,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use clearwell_engine::Millis;
 use clearwell_protocol::Args;
 
-use super::process;
 use super::server::Server;
+use super::{policy, process};
 use crate::metrics::{self, Snapshot};
 
 /// The Redis version whose commands and replies clients may expect. Client-side caching asks for 7.4; versions from 8 on
 /// are asked for more than is here.
 pub const REDIS_VERSION: &str = "7.4.0";
-/// What Redis would call the way in which memory is kept within its bound.
-pub const POLICY: &str = "allkeys-lru";
 
 type Section = (&'static str, fn(&Server, &mut String, Millis), bool);
 
@@ -134,7 +132,7 @@ fn memory(server: &Server, out: &mut String, _now: Millis) {
         "total_system_memory" = process::machine_bytes(),
         "total_system_memory_human" = human(process::machine_bytes()),
         "maxmemory_human" = human(most),
-        "maxmemory_policy" = POLICY,
+        "maxmemory_policy" = policy::word(server.node.engine.eviction()),
         "mem_fragmentation_ratio" = format_args!("{ratio:.2}"),
         "mem_fragmentation_bytes" = resident.saturating_sub(used),
         "mem_allocator" = "system",

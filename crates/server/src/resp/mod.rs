@@ -19,6 +19,7 @@ mod misses;
 mod monitor;
 mod notify;
 mod pause;
+mod policy;
 mod pools;
 mod process;
 mod refused;

@@ -36,6 +36,7 @@ pub fn write_error(error: &WriteError) -> CommandError {
     match error {
         WriteError::Source(error) => CommandError::new(format!("SOURCE {error}")),
         WriteError::Unfit(unfit) => unfit_error(unfit),
+        WriteError::Invalid(invalid) => CommandError::new(format!("INVALID {invalid}")),
         WriteError::Journal(why) => CommandError::new(format!("JOURNAL {why}")),
         WriteError::Full(why) => CommandError::new(format!("TRYAGAIN {why}")),
         other => CommandError::new(format!("ERR {other}")),
@@ -43,7 +44,7 @@ pub fn write_error(error: &WriteError) -> CommandError {
 }
 
 /// The reply to an entry that the engine does not take.
-pub fn unfit_error(unfit: &TooLarge) -> CommandError {
+fn unfit_error(unfit: &TooLarge) -> CommandError {
     CommandError::new(match unfit {
         TooLarge::Entry { needed, allowed } => format!(
             "OOM the entry needs {needed} bytes and at most {allowed} fit; raise max_memory or store less"

@@ -57,10 +57,50 @@ fn quality(accept: &str, media_type: &str) -> u32 {
     best.1
 }
 
+/// Whether a reader takes zstd (RFC 8878), and not less gladly than no encoding. Who says nothing takes none.
+pub fn takes_zstd(headers: &HeaderMap) -> bool {
+    let given = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|it| it.to_str().ok());
+    let given: Vec<&str> = given.collect();
+    let weight = |coding: &str| {
+        let all = given.iter().flat_map(|list| list.split(','));
+        all.map(str::trim).find_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let named = parts.next().unwrap_or_default().eq_ignore_ascii_case(coding);
+            let weight =
+                || parts.find_map(|part| part.strip_prefix("q=")?.parse::<f64>().ok()).unwrap_or(1.0);
+            named.then(weight)
+        })
+    };
+    let zstd = weight("zstd").or_else(|| weight("*")).unwrap_or(0.0);
+    zstd > 0.0 && zstd >= weight("identity").unwrap_or(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+
+    #[test]
+    fn zstd_is_for_those_who_take_it() {
+        for (given, expected) in [
+            ("", false),
+            ("gzip, deflate, br", false),
+            ("gzip, deflate, br, zstd", true),
+            ("ZSTD;q=0.5", true),
+            ("zstd;q=0", false),
+            ("*", true),
+            ("*, zstd;q=0", false),
+            ("identity", false),
+            ("identity, zstd;q=0.1", false),
+            ("identity;q=0.1, zstd", true),
+            ("zstandard", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(given));
+            assert_eq!(takes_zstd(&headers), expected, "{given}");
+        }
+        assert!(!takes_zstd(&HeaderMap::new()));
+    }
 
     #[test]
     fn the_rule_of_decision_0004() {

@@ -5,13 +5,18 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use super::problem::Problem;
 use crate::node::{Condition, Node};
 
-/// An entry's ETag. It begins with the node's run, so that no tag from before a restart can match; the view and the raw
-/// bytes are two representations, so their tags differ.
-pub fn etag(node: &Node, stamp: u64, view: bool) -> String {
-    format!("\"{:x}-{stamp}{}\"", node.run_id, if view { VIEW } else { "" })
+/// An entry's ETag. It begins with the node's run, so that no tag from before a restart can match; the view, the raw bytes
+/// and these compressed are representations, so their tags differ.
+pub fn etag(node: &Node, stamp: u64, form: &str) -> String {
+    format!("\"{:x}-{stamp}{form}\"", node.run_id)
 }
 
-const VIEW: &str = "-view";
+/// The raw bytes.
+pub const RAW: &str = "";
+/// The entry's view.
+pub const VIEW: &str = "-view";
+/// The raw bytes, compressed on the way.
+pub const ZSTD: &str = "-zstd";
 
 /// What one of these headers names.
 struct Named {
@@ -31,7 +36,8 @@ impl Named {
         let words: Vec<&str> = words.map(str::trim).collect();
         let stamp = |word: &&str| {
             let bare = word.trim_start_matches("W/").trim_matches('"');
-            bare.strip_suffix(VIEW).unwrap_or(bare).strip_prefix(&run)?.parse().ok()
+            let form = [VIEW, ZSTD].into_iter().find_map(|form| bare.strip_suffix(form));
+            form.unwrap_or(bare).strip_prefix(&run)?.parse().ok()
         };
         Some(Named { any: words.contains(&"*"), stamps: words.iter().filter_map(stamp).collect() })
     }
@@ -75,6 +81,6 @@ pub fn failed(headers: &HeaderMap, node: &Node, stamp: u64) -> Problem {
     if stamp == 0 {
         return problem(format!("{header} does not hold: there is no such entry"));
     }
-    let tag = etag(node, stamp, false);
+    let tag = etag(node, stamp, RAW);
     problem(format!("{header} does not hold: the entry's ETag is {tag}")).with(header::ETAG, tag)
 }

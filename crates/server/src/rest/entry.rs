@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Site;
-use super::accept::{Form, form};
-use super::condition::{etag, is_known};
+use super::accept::{Form, form, takes_zstd};
+use super::condition::{RAW, VIEW, ZSTD, etag, is_known};
 use super::names::{key_of, text};
 use super::problem::{Problem, Reply};
 use super::query::Query;
@@ -26,6 +26,7 @@ use crate::node::{Answer, Demand, Node};
         ("level" = Option<String>, Query, description = "strong, session, causal, bounded(2s), eventual or weak; the keyspace's otherwise"),
         ("stale" = Option<bool>, Query, description = "Whether a value marked stale will do while it is refreshed"),
         ("raw" = Option<bool>, Query, description = "The value's bytes instead of the entry's view"),
+        ("Accept-Encoding" = Option<String>, Header, description = "With zstd, raw bytes that are kept so are sent so"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 if the entry still has it"),
     ),
     responses(
@@ -63,12 +64,13 @@ pub async fn get(
         false => form(&headers, answer.content_type.as_deref()).ok_or_else(|| unacceptable(&answer))?,
     };
     let beside = Beside::answer(node, &key, &answer);
-    let about = about(node, &answer, &beside, form);
+    let packed = answer.packed.clone().filter(|_| form == Form::Raw && takes_zstd(&headers));
+    let about = about(node, &answer, &beside, form, packed.is_some());
     if is_known(&headers, node, beside.stamp) {
         return Ok((StatusCode::NOT_MODIFIED, about).into_response());
     }
     Ok(match form {
-        Form::Raw => (about, value.to_vec()).into_response(),
+        Form::Raw => (about, packed.unwrap_or(value).to_vec()).into_response(),
         Form::View => {
             let view = EntryView::new(node, &key, &value, &answer, beside);
             (about, serde_json::to_vec(&view).unwrap_or_default()).into_response()
@@ -118,7 +120,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// What the headers say of an entry. Caches on the way must ask again each time (`no-cache`): no invalidation would
 /// reach them.
-fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form) -> HeaderMap {
+fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form, packed: bool) -> HeaderMap {
     let now = node.clock.tick();
     let mut headers = HeaderMap::new();
     let mut say = |name: HeaderName, value: String| {
@@ -130,11 +132,19 @@ fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form) -> HeaderMap
     let content_type = if form == Form::View { "application/json" } else { raw_type };
     say(header::CONTENT_TYPE, content_type.to_owned());
     if beside.stamp != 0 {
-        say(header::ETAG, etag(node, beside.stamp, form == Form::View));
+        let form = match form {
+            Form::View => VIEW,
+            Form::Raw if packed => ZSTD,
+            Form::Raw => RAW,
+        };
+        say(header::ETAG, etag(node, beside.stamp, form));
     }
     say(header::AGE, (now.since(beside.created) / 1000).to_string());
     say(header::CACHE_CONTROL, "private, no-cache".to_owned());
-    say(header::VARY, "Accept".to_owned());
+    say(header::VARY, "Accept, Accept-Encoding".to_owned());
+    if packed {
+        say(header::CONTENT_ENCODING, "zstd".to_owned());
+    }
     say(LEVEL, answer.level.to_string());
     say(STALE, answer.stale.to_string());
     if let Some(followed) = answer.followed {

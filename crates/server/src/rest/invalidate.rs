@@ -200,6 +200,10 @@ fn scopes(fields: &Fields<'_>) -> Reply<Vec<Scope>> {
     scopes.extend(fields.names("dependencies")?.into_iter().map(Scope::Dependents));
     if let Some(pattern) = fields.text("pattern")? {
         let bad = |why| Problem::bad("bad-value", format!("pattern {pattern:?}: {why}"));
+        if pattern.is_empty() {
+            let detail = "pattern is empty, which only the empty key matches: say \"everything\": true if you mean all";
+            return Err(Problem::bad("bad-value", detail));
+        }
         scopes.push(Scope::Pattern(Glob::new(pattern.as_bytes()).map_err(bad)?));
     }
     if let Some(prefix) = fields.text("prefix")? {

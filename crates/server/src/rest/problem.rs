@@ -19,6 +19,7 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    pointer: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -36,11 +37,14 @@ pub struct ProblemBody<'a> {
     code: &'a str,
     /// What was wrong and what would be right, for people.
     detail: &'a str,
+    /// Where in the value, as a JSON pointer; of a value that its schema refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, detail: detail.into(), headers: Vec::new() }
+        Problem { status, code, detail: detail.into(), pointer: None, headers: Vec::new() }
     }
 
     /// A request that says something that cannot be meant.
@@ -75,6 +79,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
+            pointer: self.pointer.as_deref(),
         };
         let json = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
         let mut response = (self.status, json).into_response();
@@ -115,6 +120,10 @@ impl From<WriteError> for Problem {
         let conflict = |code, detail| Problem::new(StatusCode::CONFLICT, code, detail);
         match error {
             WriteError::Source(error) => error.into(),
+            WriteError::Invalid(invalid) => Problem {
+                pointer: Some(invalid.pointer.clone()),
+                ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-value", invalid.to_string())
+            },
             WriteError::Unfit(unfit) => unfit.into(),
             WriteError::Unsupported(why) => conflict("unsupported", why),
             WriteError::NearMiss(why) => conflict("near-miss", why),

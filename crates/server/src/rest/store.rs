@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::Site;
 use super::body::{media_type, take};
-use super::condition::{etag, failed, of_change};
+use super::condition::{RAW, etag, failed, of_change};
 use super::entry::{LEASE, json};
 use super::fields::{Fields, whole};
 use super::names::{key_of, text};
@@ -30,8 +30,8 @@ use crate::node::{Node, Put, Removal, Why, WriteError, Written};
 pub struct SetBody {
     /// Any JSON. A string is stored as its text, anything else as its JSON.
     value: serde_json::Value,
-    /// Whole seconds until it expires; null: never. Left out: the keyspace's, or 3600.
-    #[schema(minimum = 1, maximum = 3_153_600_000u64)]
+    /// Whole seconds until it expires; null: never. 0 or left out: the keyspace's, or `default_ttl` (3600).
+    #[schema(minimum = 0, maximum = 3_153_600_000u64)]
     ttl: Option<u64>,
     /// Keys or tags that the value was made from.
     dependencies: Option<Vec<String>>,
@@ -73,7 +73,7 @@ const TYPE_LONGEST: usize = 255;
     post, path = "/api/cache/{key}", tag = "entries", operation_id = "setEntry",
     params(
         ("key" = String, Path, description = "The key, percent-encoded"),
-        ("ttl" = Option<String>, Query, description = "For raw bytes: seconds, or null"),
+        ("ttl" = Option<String>, Query, description = "For raw bytes: seconds, 0 for the default, or null for never"),
         ("tag" = Option<Vec<String>>, Query, description = "For raw bytes: a tag; may be repeated"),
         ("dependency" = Option<Vec<String>>, Query, description = "For raw bytes: a dependency; may be repeated"),
         ("event" = Option<Vec<String>>, Query, description = "For raw bytes: an event pattern; may be repeated"),
@@ -92,7 +92,7 @@ const TYPE_LONGEST: usize = 255;
         (status = 412, description = "The condition does not hold", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "No usable Content-Type", body = super::problem::ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The source refused", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The source refused, or the value does not fit the keyspace's schema (then with `pointer`)", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The source is unreachable", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -140,7 +140,7 @@ pub async fn set(
     };
     let mut response = json(if created { StatusCode::CREATED } else { StatusCode::OK }, &answer);
     if let Some((stamp, _)) = kept
-        && let Ok(tag) = HeaderValue::from_str(&etag(node, stamp, false))
+        && let Ok(tag) = HeaderValue::from_str(&etag(node, stamp, RAW))
     {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -266,7 +266,7 @@ fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
     };
     let ttl = match fields.raw("ttl").map(RawValue::get) {
         Some("null") => Some(None),
-        _ => fields.whole("ttl", 1, TTL_MOST)?.map(Some),
+        _ => fields.whole("ttl", 0, TTL_MOST)?.and_then(given),
     };
     let is_text = value.get().starts_with('"');
     let keeps_type = !is_text && !has_source(node, key);
@@ -287,7 +287,7 @@ fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
 fn by_query(node: &Node, key: &[u8], query: &Query) -> Reply<Put> {
     let ttl = match query.text("ttl")? {
         Some("null") => Some(None),
-        Some(written) => Some(Some(whole("ttl", written, 1, TTL_MOST)?)),
+        Some(written) => given(whole("ttl", written, 0, TTL_MOST)?),
         None => None,
     };
     let priority = query.text("priority")?.map(|written| whole("priority", written, 0, 255)).transpose()?;
@@ -303,6 +303,11 @@ fn by_query(node: &Node, key: &[u8], query: &Query) -> Reply<Put> {
         write: query.text("write")?.map(strategy).transpose()?,
         condition: None,
     })
+}
+
+/// A TTL as it was given; 0 is as good as none, and leaves it to the default.
+fn given(seconds: i64) -> Option<Option<i64>> {
+    (seconds > 0).then_some(Some(seconds))
 }
 
 /// When an entry expires: as said, as its keyspace says, or after the default.

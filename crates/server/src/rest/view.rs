@@ -28,6 +28,8 @@ pub struct EntryView {
     content_type: Option<String>,
     /// Seconds until it expires, rounded up; null: it does not.
     ttl: Option<u64>,
+    /// Seconds that it was to live when that was said last, rounded up; null: for ever.
+    original_ttl: Option<u64>,
     /// When it was stored (RFC 3339).
     created_at: String,
     /// When it was last read (RFC 3339), to about a second.
@@ -61,6 +63,7 @@ pub struct Beside {
     pub stamp: u64,
     pub created: Millis,
     pub expires: Option<Millis>,
+    ttl_ms: Option<u64>,
     last_accessed: Millis,
     access_count: u32,
     dependencies: Vec<String>,
@@ -75,6 +78,7 @@ impl Beside {
             stamp: view.stamp(),
             created: view.created(),
             expires: view.expires(),
+            ttl_ms: view.ttl_ms(),
             last_accessed: view.last_accessed(),
             access_count: view.access_count(),
             dependencies: texts(view.dependencies()),
@@ -96,6 +100,7 @@ impl Beside {
             stamp: answer.stamp,
             created: answer.created,
             expires: answer.expires,
+            ttl_ms: answer.ttl_ms,
             last_accessed: now,
             access_count: 0,
             dependencies: Vec::new(),
@@ -117,6 +122,7 @@ impl EntryView {
             value_base64,
             content_type: answer.content_type.as_deref().map(str::to_owned),
             ttl: beside.expires.map(|at| seconds_left(at, now)),
+            original_ttl: beside.ttl_ms.map(|ms| ms.div_ceil(1000)),
             created_at: rfc3339(node.clock.unix_ms_of(beside.created)),
             last_accessed: rfc3339(node.clock.unix_ms_of(beside.last_accessed)),
             access_count: beside.access_count,

@@ -49,14 +49,17 @@ fn a_ready_check_finds_a_node_that_has_loaded_and_says_what_it_evicts() {
     let started = Started::new();
     let mut raw = started.connect();
     let info = ask(&mut raw, "INFO");
-    for line in
-        ["loading:0\r\n", "maxmemory_policy:allkeys-lru\r\n", "role:master\r\n", "redis_mode:standalone\r\n"]
-    {
+    for line in [
+        "loading:0\r\n",
+        "maxmemory_policy:allkeys-adaptive\r\n",
+        "role:master\r\n",
+        "redis_mode:standalone\r\n",
+    ] {
         assert!(info.contains(line), "{line:?} in {info}");
     }
     assert_eq!(
         ask(&mut raw, "CONFIG GET maxmemory-policy"),
-        "*2\r\n$16\r\nmaxmemory-policy\r\n$11\r\nallkeys-lru\r\n"
+        "*2\r\n$16\r\nmaxmemory-policy\r\n$16\r\nallkeys-adaptive\r\n"
     );
     ask(&mut raw, "HELLO 3");
     let verbatim = ask(&mut raw, "INFO memory");

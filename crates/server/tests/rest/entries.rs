@@ -30,6 +30,43 @@ fn what_is_set_as_json_comes_back_as_it_was() {
     }
 }
 
+/// 0 is as good as none; an entry tells how long it was to live, and what of that is left.
+#[test]
+fn a_ttl_of_nothing_is_the_default_and_the_original_is_told() {
+    let world = World::with(
+        "default_ttl = '90s'\n[[keyspace]]\npattern = 'short:{id}'\nttl = '20s'\n[[keyspace]]\npattern = 'ever:{id}'",
+    );
+    for (key, expected) in [("plain", Some(90)), ("short:1", Some(20)), ("ever:1", None)] {
+        for given in ["", ", \"ttl\": 0"] {
+            world.set(key, &format!("{{\"value\": 1{given}}}"));
+            let view = world.get(&format!("/api/cache/{key}")).json();
+            assert_eq!(
+                (view["ttl"].as_u64(), view["originalTtl"].as_u64()),
+                (expected, expected),
+                "{key} {view}"
+            );
+        }
+        let path = format!("/api/cache/{key}?ttl=0");
+        let put = world.call("PUT", &path, &[("content-type", "text/plain")], b"x");
+        assert_eq!(put.status, 200, "{key}");
+        let view = world.call("GET", &format!("/api/cache/{key}"), &[("Accept", "application/json")], b"");
+        assert_eq!(view.json()["originalTtl"].as_u64(), expected, "{key}");
+    }
+    world.set("it", r#"{"value": 1, "ttl": 7}"#);
+    world.set("never", r#"{"value": 1, "ttl": null}"#);
+    let told = |key: &str| {
+        let view = world.get(&format!("/api/cache/{key}")).json();
+        (view["ttl"].as_u64(), view["originalTtl"].as_u64())
+    };
+    assert_eq!((told("it"), told("never")), ((Some(7), Some(7)), (None, None)));
+    let began = std::time::Instant::now();
+    while told("it").0.is_none_or(|left| left == 7) {
+        assert!(began.elapsed().as_secs() < 6, "its time does not pass");
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(told("it").1, Some(7));
+}
+
 #[test]
 fn a_json_string_is_plain_for_redis_clients() {
     let world = World::new();
@@ -67,6 +104,7 @@ fn the_view_has_every_field() {
         "key",
         "lastAccessed",
         "level",
+        "originalTtl",
         "priority",
         "stale",
         "tags",
@@ -189,7 +227,7 @@ fn headers_say_where_a_value_came_from() {
     for (name, value) in [
         ("age", "0"),
         ("cache-control", "private, no-cache"),
-        ("vary", "Accept"),
+        ("vary", "Accept, Accept-Encoding"),
         ("x-clearwell-stale", "false"),
         ("x-clearwell-level", "eventual"),
         ("content-type", "application/json"),
@@ -313,4 +351,58 @@ fn a_fill_lease_from_a_miss_is_honoured_until_an_invalidation() {
     assert_eq!(world.get("/api/cache/it").status, 404);
     let detail = "the lease is not one of this node's: read the key again for a new one".to_owned();
     assert_eq!(fill("nonsense").problem(), (409, "lease-unknown".into(), detail));
+}
+
+/// What is kept as zstd is sent as it is kept to who takes that; nobody else notices.
+#[test]
+fn compressed_bytes_are_sent_to_who_takes_them() {
+    let world = World::with(
+        "[[keyspace]]\npattern = 'z:{id}'\ncompress = 'zstd'\ncompress_above = '100B'\n\
+         [[keyspace]]\npattern = 'l:{id}'\ncompress = 'lz4'\ncompress_above = '100B'",
+    );
+    let text = "All work and no play makes Jack a dull boy. ".repeat(200);
+    for path in ["/api/cache/z:1", "/api/cache/l:1", "/api/cache/plain"] {
+        let put = world.call("PUT", path, &[("Content-Type", "text/plain")], text.as_bytes());
+        assert_eq!(put.status, 201, "{path}");
+        let read = |headers: &[(&str, &str)]| world.call("GET", path, headers, b"");
+        let plain = read(&[]);
+        assert_eq!((plain.text(), plain.header("content-encoding")), (text.clone(), None), "{path}");
+        assert_eq!(plain.header("vary"), Some("Accept, Accept-Encoding"));
+        let taken = read(&[("Accept-Encoding", "gzip, zstd")]);
+        if path != "/api/cache/z:1" {
+            assert_eq!((taken.text(), taken.header("content-encoding")), (text.clone(), None), "{path}");
+            assert_eq!(taken.header("etag"), plain.header("etag"));
+            continue;
+        }
+        assert_eq!(taken.header("content-encoding"), Some("zstd"));
+        assert_eq!(taken.header("content-type"), Some("text/plain"));
+        assert!(taken.body.len() * 4 < text.len(), "{} of {}", taken.body.len(), text.len());
+        let mut decoder = ruzstd::decoding::StreamingDecoder::new(&taken.body[..]).expect("a frame");
+        let mut decoded = String::new();
+        std::io::Read::read_to_string(&mut decoder, &mut decoded).expect("it is whole");
+        assert_eq!(decoded, text);
+        // Two representations have two tags; either says that the reader is up to date, and may stand in a condition.
+        let (tag, packed_tag) = (plain.header("etag").expect("a tag"), taken.header("etag").expect("a tag"));
+        assert_ne!(tag, packed_tag);
+        for known in [tag, packed_tag] {
+            let headers = [("Accept-Encoding", "zstd"), ("If-None-Match", known)];
+            let unchanged = world.call("GET", path, &headers, b"");
+            assert_eq!((unchanged.status, unchanged.header("etag")), (304, Some(packed_tag)));
+        }
+        let view = read(&[("Accept-Encoding", "zstd"), ("Accept", "application/json")]);
+        assert_eq!((view.header("content-encoding"), &view.json()["value"]), (None, &text.as_str().into()));
+        let headers = [("Content-Type", "text/plain"), ("If-Match", packed_tag)];
+        assert_eq!(world.call("PUT", path, &headers, b"short").status, 200);
+        let short = read(&[("Accept-Encoding", "zstd")]);
+        assert_eq!((short.text().as_str(), short.header("content-encoding")), ("short", None));
+    }
+    let metrics = world.get("/metrics").text();
+    for line in [
+        "clearwell_keyspace_compressed_values_total{keyspace=\"z:{id}\"} 1",
+        "compression_ratio{keyspace=\"l:{id}\"}",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    let stats = world.get("/api/cache/stats").text();
+    assert!(stats.contains("compressionRatio"), "{stats}");
 }

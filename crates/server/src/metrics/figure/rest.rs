@@ -63,7 +63,7 @@ fn schema(of: Told, description: &str) -> RefOr<Schema> {
     for figure in told(of).filter(|figure| figure.label().is_none()) {
         object = object.property(figure.rest_name(), property(figure)).required(figure.rest_name());
     }
-    for label in [&super::table::SOURCE, &super::table::KIND, &super::table::WHY] {
+    for label in [&super::table::SOURCE, &super::table::KEYSPACE, &super::table::KIND, &super::table::WHY] {
         let mut one = ObjectBuilder::new();
         for figure in told(of).filter(|figure| figure.label() == Some(label)) {
             one = one.property(figure.rest_name(), property(figure)).required(figure.rest_name());

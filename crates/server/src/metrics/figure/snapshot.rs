@@ -1,7 +1,10 @@
 //! What all figures are read from, at one moment.
 
-use clearwell_engine::{Account, Millis};
+use std::sync::Arc;
 
+use clearwell_engine::{Account, Eviction, Millis};
+
+use crate::keyspace::ValueFigures;
 use crate::metrics::{BadInput, Counts, Figures, Kind, Metrics, Surface};
 use crate::node::{FeedReport, Node};
 use crate::writeback::Status;
@@ -15,12 +18,18 @@ pub struct Snapshot {
     pub write_back: Status,
     /// Of the sources.
     pub feeds: Vec<FeedReport>,
+    /// Of values, by keyspace.
+    pub values: Vec<(Arc<str>, ValueFigures)>,
     /// Scopes held for a time or an event.
     pub held: u64,
     /// The stream's last position.
     pub position: u64,
     /// What memory may reach.
     pub max_memory: u64,
+    /// How many entries there may be.
+    pub max_entries: Option<u64>,
+    /// Who leaves first.
+    pub eviction: Eviction,
     /// Since the node began.
     pub uptime_ms: u64,
     /// The last minute.
@@ -44,9 +53,12 @@ impl Snapshot {
             account: node.engine.account(),
             write_back: node.write_back_status(),
             feeds: node.feeds(),
+            values: node.keyspaces.all.iter().map(|k| (k.name.clone(), k.values.figures())).collect(),
             held: node.held() as u64,
             position: node.news.last().0,
             max_memory: node.config.max_memory,
+            max_entries: node.config.max_entries,
+            eviction: node.engine.eviction(),
             uptime_ms: now.since(Millis(0)),
             ..Snapshot::of(metrics)
         }
@@ -59,9 +71,12 @@ impl Snapshot {
             account: Account::default(),
             write_back: Status::default(),
             feeds: Vec::new(),
+            values: Vec::new(),
             held: 0,
             position: 0,
             max_memory: 0,
+            max_entries: None,
+            eviction: Eviction::default(),
             uptime_ms: 0,
             window: metrics.figures(),
             kinds: Kind::ALL.map(|kind| (kind, metrics.of(kind))).into(),

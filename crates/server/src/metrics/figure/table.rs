@@ -1,6 +1,7 @@
 //! The table of figures. A new figure is a row here, and nothing else.
 
 use super::{Figure, Label, Labelled, Moves, Snapshot, Unit, Value};
+use crate::keyspace::ValueFigures;
 use crate::metrics::BadInput;
 use crate::node::FeedReport;
 use crate::rest::human_bytes;
@@ -8,6 +9,8 @@ use Unit::{Bytes, Count, Millis, PerSecond, Seconds, Share, Text};
 
 /// By source.
 pub(super) static SOURCE: Label = Label { name: "source", plural: "sources" };
+/// By keyspace.
+pub(super) static KEYSPACE: Label = Label { name: "keyspace", plural: "keyspaces" };
 /// By what an operation does.
 pub(super) static KIND: Label = Label { name: "kind", plural: "kinds" };
 /// By what was wrong.
@@ -40,6 +43,8 @@ pub static FIGURES: &[Figure] = &[
     Figure::gauge("memory_bytes", Bytes, "Bytes of entries and of what is kept beside them", |s| s.account.memory_bytes.into()).info("Memory", "used_memory"),
     Figure::gauge("memory_usage", Text, "The same for people", |s| Value::Text(human_bytes(s.account.memory_bytes))),
     Figure::gauge("max_memory_bytes", Bytes, "Bytes that memory_bytes may reach", |s| s.max_memory.into()).prometheus("memory_max_bytes").info("Memory", "maxmemory"),
+    Figure::gauge("max_entries", Count, "Entries that there may be; 0: as many as fit", |s| s.max_entries.unwrap_or(0).into()).info("Memory", "clearwell_max_entries"),
+    Figure::gauge("eviction", Text, "Who leaves first when memory or the number of entries is at its limit", |s| Value::Text(s.eviction.to_string())).info("Memory", "clearwell_eviction"),
     Figure::gauge("tags", Count, "Tags known", |s| s.account.tags.into()),
     Figure::gauge("key_marks", Count, "Invalidated keys remembered without an entry", |s| s.account.key_marks.into()),
 
@@ -51,6 +56,15 @@ pub static FIGURES: &[Figure] = &[
     Figure::counter("removed", Count, "Entries removed because a client asked", |s| s.account.removed.into()).rest("removals").prometheus("entries_removed").info("Stats", "clearwell_removed_keys"),
     Figure::gauge("held", Count, "Scopes held for a time or an event", |s| s.held.into()),
     Figure::counter("position", Count, "The last position of the stream of what happened", |s| s.position.into()),
+
+    // Values.
+    Figure::each(&KEYSPACE, "compressed_values", Count, Moves::Counter, "Values kept compressed, as often as they were stored", |s| of_values(s, |f| f.packed.into())),
+    Figure::each(&KEYSPACE, "compressed_plain_bytes", Bytes, Moves::Counter, "Their bytes before", |s| of_values(s, |f| f.plain_bytes.into())),
+    Figure::each(&KEYSPACE, "compressed_bytes", Bytes, Moves::Counter, "Their bytes after", |s| of_values(s, |f| f.packed_bytes.into())),
+    Figure::each(&KEYSPACE, "compression_ratio", Share, Moves::Gauge, "What part of their bytes is left", |s| of_values(s, |f| Value::Real(f.ratio()))),
+    Figure::each(&KEYSPACE, "incompressible_values", Count, Moves::Counter, "Values kept as they are because compressing them did not pay", |s| of_values(s, |f| f.incompressible.into())),
+    Figure::each(&KEYSPACE, "values_refused", Count, Moves::Counter, "Values of clients that the keyspace's schema refused", |s| of_values(s, |f| f.refused.into())),
+    Figure::each(&KEYSPACE, "loads_invalid", Count, Moves::Counter, "Loaded values, served all the same, that its schema would have refused", |s| of_values(s, |f| f.loaded_invalid.into())),
 
     // Sources.
     Figure::gauge("unverified_sources", Count, "Sources whose changes may be missed just now", unverified),
@@ -101,6 +115,10 @@ pub static FIGURES: &[Figure] = &[
 fn unverified(s: &Snapshot) -> Value {
     let unverified = s.feeds.iter().filter(|feed| !feed.is_verified());
     Value::Names(unverified.map(|feed| feed.source.clone()).collect())
+}
+
+fn of_values(s: &Snapshot, read: fn(&ValueFigures) -> Value) -> Labelled {
+    s.values.iter().map(|(keyspace, figures)| (keyspace.to_string(), read(figures))).collect()
 }
 
 fn of_feeds(s: &Snapshot, read: fn(&FeedReport) -> Value) -> Labelled {

@@ -52,7 +52,7 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool) {
-    reply.map(10);
+    reply.map(11);
     reply.bulk("value");
     reply.bulk_or_null(answer.value.as_deref());
     reply.bulk("stale");
@@ -65,6 +65,8 @@ fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool
     reply.integer(whole(now.since(answer.created)));
     reply.bulk("ttl_ms");
     reply.integer(answer.expires.map_or(-1, |at| whole(at.since(now))));
+    reply.bulk("original_ttl_ms");
+    reply.integer(answer.ttl_ms.map_or(-1, whole));
     reply.bulk("version");
     match answer.version {
         Some(version) => reply.integer(whole(version.0)),
@@ -202,7 +204,7 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
             None => reply.null(),
         }
     };
-    reply.map(17);
+    reply.map(18);
     reply.bulk("key");
     reply.bulk(view.key());
     reply.bulk("keyspace");
@@ -220,6 +222,7 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
     number(reply, "last_accessed_at_ms", Some(node.clock.unix_ms_of(view.last_accessed())));
     number(reply, "access_count", Some(i64::from(view.access_count())));
     number(reply, "ttl_ms", view.expires().map(|at| whole(at.since(now))));
+    number(reply, "original_ttl_ms", view.ttl_ms().map(whole));
     number(reply, "version", view.version().map(|version| whole(version.0)));
     number(reply, "priority", Some(i64::from(view.priority())));
     reply.bulk("content_type");

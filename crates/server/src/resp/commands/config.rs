@@ -7,6 +7,7 @@ use clearwell_engine::Glob;
 use clearwell_protocol::{Args, CommandError};
 
 use crate::resp::dispatch::Context;
+use crate::resp::policy;
 use crate::resp::server::Server;
 use crate::resp::step::{Outcome, Step};
 
@@ -53,7 +54,11 @@ const SETTINGS: &[Setting] = &[
         |server, text| number(text, 1).map(|n| server.settings.max_clients.store(n as usize, Relaxed)),
     ),
     fixed("maxmemory", |server| server.node.config.max_memory.to_string()),
-    fixed("maxmemory-policy", |_| super::super::info::POLICY.into()),
+    settable(
+        "maxmemory-policy",
+        |server| policy::word(server.node.engine.eviction()),
+        |server, text| policy::named(text).map(|eviction| server.node.engine.evict_by(eviction)),
+    ),
     settable(
         "notify-keyspace-events",
         |server| server.channels.flags.letters(),

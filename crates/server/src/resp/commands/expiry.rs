@@ -7,7 +7,7 @@ use clearwell_protocol::{Args, Command, CommandId, Encoder};
 use super::keys::{is_there, look};
 use super::read;
 use super::write::{deadline, value_of};
-use crate::node::Node;
+use crate::node::{Node, WriteError};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 
@@ -32,7 +32,7 @@ pub fn expire(context: &mut Context<'_>, command: &Command, args: Args<'_>) -> O
             true => (Change::Expires(Some(node.clock.at_unix_ms(wanted))), 1),
         }
     });
-    context.reply().integer(changed.map_err(|unfit| step::unfit_error(&unfit))?);
+    context.reply().integer(changed.map_err(|error| step::write_error(&error))?);
     Ok(Step::Done)
 }
 
@@ -44,7 +44,7 @@ pub fn persist(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             None => (Change::Keep, 0),
         }
     });
-    context.reply().integer(changed.map_err(|unfit| step::unfit_error(&unfit))?);
+    context.reply().integer(changed.map_err(|error| step::write_error(&error))?);
     Ok(Step::Done)
 }
 
@@ -105,7 +105,7 @@ pub fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (node, resp) = (context.node(), context.session.resp);
     let out = &mut *context.out;
     let found = extend(node, options.key, context.now, change, |value| Encoder::new(out, resp).bulk(value));
-    if found.map_err(|unfit| step::unfit_error(&unfit))? {
+    if found.map_err(|error| step::write_error(&error))? {
         return Ok(Step::Done);
     }
     // Not in memory: it is read as GET reads it, and is remembered as missed.
@@ -122,7 +122,7 @@ fn extend(
     now: Millis,
     change: Deadline,
     show: impl FnOnce(&[u8]),
-) -> Result<bool, clearwell_engine::TooLarge> {
+) -> Result<bool, WriteError> {
     node.update(key, now, |view| {
         let Some(value) = value_of(view) else { return (Change::Keep, false) };
         show(value);

@@ -49,6 +49,12 @@ fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
     each(options.keys, Scope::Key);
     each(options.tags, Scope::Tag);
     each(options.dependencies, Scope::Dependents);
+    let is_empty = |given: Option<&[u8]>| given.is_some_and(<[u8]>::is_empty);
+    if is_empty(options.pattern) || is_empty(options.prefix) {
+        return Err(CommandError::literal(
+            "ERR an empty PATTERN matches the empty key only, and an empty PREFIX every key: say KEYS 1 \"\" or EVERYTHING",
+        ));
+    }
     if let Some(pattern) = options.pattern {
         let glob =
             Glob::new(pattern).map_err(|why| CommandError::new(format!("ERR malformed PATTERN: {why}")))?;

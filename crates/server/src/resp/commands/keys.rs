@@ -130,14 +130,9 @@ pub fn memory_usage(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         _ => return Err(CommandError::SYNTAX),
     }
     let key = &args[2];
-    let bytes = match look(context, key, |view| view.value().map_or(0, <[u8]>::len)) {
-        Some(value) => {
-            let beside = context.node().engine.memory_of(key, context.now).unwrap_or(0);
-            let own = u64::try_from(key.len().saturating_add(value)).unwrap_or(u64::MAX);
-            Some(i64::try_from(beside.saturating_add(own)).unwrap_or(i64::MAX))
-        }
-        None => None,
-    };
+    // Key and value are in it, as they are kept.
+    let bytes = look(context, key, |_| ()).and_then(|()| context.node().engine.memory_of(key, context.now));
+    let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
     integer_or_null(context, bytes)
 }
 

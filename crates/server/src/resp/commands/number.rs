@@ -85,7 +85,7 @@ pub fn replace(
             }
         })
     });
-    replaced.map_err(|unfit| step::unfit_error(&unfit))??;
+    replaced.map_err(|error| step::write_error(&error))??;
     let event = match command {
         "APPEND" => "append",
         "SETRANGE" => "setrange",

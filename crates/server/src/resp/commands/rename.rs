@@ -1,12 +1,13 @@
 //! RENAME, RENAMENX and COPY: an entry under another key, with all that is kept with it. No other command comes between
 //! the steps, since all of them keep the other workers out.
 
-use clearwell_engine::{Change, Draft, EventPattern, Millis, Version, View};
+use clearwell_engine::{Change, Draft, EventPattern, Millis, Packed, Version, View};
 use clearwell_protocol::options::CopyOptions;
 use clearwell_protocol::{Args, CommandError};
 
 use super::keys::{is_there, look};
 use super::write::{may_write, only_plain};
+use crate::node::WriteError;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 
@@ -39,8 +40,14 @@ impl Whole {
     fn put(&self, context: &Context<'_>, key: &[u8]) -> Result<(), CommandError> {
         let tags: Vec<&[u8]> = self.tags.iter().map(|tag| &**tag).collect();
         let dependencies: Vec<&[u8]> = self.dependencies.iter().map(|name| &**name).collect();
+        let keyspace = context.node().keyspaces.find(key).map(|(keyspace, _)| keyspace);
+        if let Some(Err(invalid)) = keyspace.map(|keyspace| keyspace.values.check(&self.value)) {
+            return Err(step::write_error(&WriteError::Invalid(invalid)));
+        }
+        let packed = keyspace.and_then(|keyspace| keyspace.values.pack(&self.value));
         let draft = Draft {
             value: Some(&self.value),
+            packed: packed.as_ref().map(|(codec, bytes)| Packed { codec: *codec, bytes }),
             expires: self.expires,
             grace_ms: 0,
             tags: &tags,
@@ -52,7 +59,7 @@ impl Whole {
             load_ms: 0,
         };
         let stored = context.node().engine.put(key, &draft, context.now);
-        stored.map_err(|unfit| step::unfit_error(&unfit))
+        stored.map_err(|unfit| step::write_error(&WriteError::Unfit(unfit)))
     }
 }
 
@@ -87,7 +94,7 @@ fn relocate(context: &Context<'_>, from: &[u8], to: &[u8], command: &str) -> Res
     }
     whole.put(context, to)?;
     let removed = node.update(from, context.now, |_| (Change::Remove, ()));
-    removed.map_err(|unfit| step::unfit_error(&unfit))
+    removed.map_err(|error| step::write_error(&error))
 }
 
 /// COPY.

@@ -60,7 +60,7 @@ pub fn getdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let old = value_of(view).map(<[u8]>::to_vec);
         (if old.is_some() { Change::Remove } else { Change::Keep }, old)
     });
-    let old = old.map_err(|unfit| step::unfit_error(&unfit))?;
+    let old = old.map_err(|error| step::write_error(&error))?;
     context.reply().bulk_or_null(old);
     Ok(Step::Done)
 }
@@ -190,7 +190,7 @@ fn change(
             (if done { Change::Put(draft) } else { Change::Keep }, answer)
         })
     });
-    let changed = changed.map_err(|unfit| step::unfit_error(&unfit))?;
+    let changed = changed.map_err(|error| step::write_error(&error))?;
     if changed.1 {
         node.notices.tell(Asked::STRINGS, "set", options.key);
     }

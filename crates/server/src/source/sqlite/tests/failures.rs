@@ -131,8 +131,11 @@ fn statements_are_described() {
         (read.columns, read.reads, read.writes),
         (vec!["content".into(), "a".into()], vec!["posts".into()], false)
     );
-    assert_eq!(shape("SELECT * FROM named").unwrap().unwrap().reads, ["authors".into(), "posts".into()]);
-    assert_eq!(shape("SELECT count(*) FROM posts").unwrap().unwrap().reads, ["posts".into()]);
+    assert_eq!(
+        shape("SELECT * FROM named").unwrap().unwrap().reads,
+        ["authors", "posts"].map(Arc::<str>::from)
+    );
+    assert_eq!(shape("SELECT count(*) FROM posts").unwrap().unwrap().reads, ["posts"].map(Arc::<str>::from));
     assert!(shape("DELETE FROM posts WHERE id = :id").unwrap().unwrap().writes);
     assert_eq!(shape("SELEC 1"), Err(SourceError::Refused("near \"SELEC\": syntax error".into())));
 }

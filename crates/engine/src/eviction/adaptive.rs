@@ -1,11 +1,12 @@
-//! Which entry leaves when memory is short: S3-FIFO by bytes.
+//! The adaptive policy: S3-FIFO by bytes.
 //!
 //! (Yang, Zhang, Qiu, Yue, Rashmi: «FIFO queues are all you need for cache eviction», SOSP 2023.) A new entry enters a small
 //! queue; if it was read more than once when it comes to that queue's end it moves to the main queue, else it
 //! leaves and its fingerprint is remembered for a while: if it comes back soon it enters the main queue. The main
 //! queue is a clock over two bits of frequency. Priority grants extra rounds.
 
-use crate::ghost::Ghost;
+use super::ghost::Ghost;
+use super::{Dead, Policy, weight};
 use crate::slab::Slab;
 use crate::slot::{NONE, Slot, State};
 
@@ -23,31 +24,26 @@ struct Queue {
 
 /// The two queues and the ghosts of one shard.
 #[derive(Debug)]
-pub(crate) struct Eviction {
+pub(super) struct Adaptive {
     small: Queue,
     main: Queue,
     ghost: Ghost,
 }
 
-/// Bytes that an entry counts for.
-pub(crate) fn weight(slot: &Slot) -> u64 {
-    slot.bytes() + size_of::<Slot>() as u64
-}
-
 /// Extra rounds that a priority grants: one for each sixteen.
 fn laps(slot: &Slot) -> u8 {
-    slot.extra.as_ref().map_or(0, |extra| extra.priority.div_ceil(16))
+    slot.priority().div_ceil(16)
 }
 
 impl Queue {
     const EMPTY: Queue = Queue { head: NONE, tail: NONE, bytes: 0, len: 0 };
 
     fn push(&mut self, slab: &mut Slab, place: u32) {
-        slab[place].previous = NONE;
+        slab[place].set_previous(NONE);
         slab[place].next = self.head;
         match self.head {
             NONE => self.tail = place,
-            head => slab[head].previous = place,
+            head => slab[head].set_previous(place),
         }
         self.head = place;
         self.bytes += weight(&slab[place]);
@@ -55,14 +51,14 @@ impl Queue {
     }
 
     fn unlink(&mut self, slab: &mut Slab, place: u32) {
-        let (previous, next) = (slab[place].previous, slab[place].next);
+        let (previous, next) = (slab[place].previous(), slab[place].next);
         match previous {
             NONE => self.head = next,
             previous => slab[previous].next = next,
         }
         match next {
             NONE => self.tail = previous,
-            next => slab[next].previous = previous,
+            next => slab[next].set_previous(previous),
         }
         self.bytes -= weight(&slab[place]);
         self.len -= 1;
@@ -72,7 +68,7 @@ impl Queue {
         let (mut place, mut previous, mut bytes, mut len) = (self.head, NONE, 0, 0);
         while place != NONE {
             let slot = slab.get(place).ok_or(format!("{state:?} queue: free place {place}"))?;
-            if slot.state != state || slot.previous != previous || len > slab.len() {
+            if slot.state != state || slot.previous() != previous || len > slab.len() {
                 return Err(format!("{state:?} queue: broken at {place}"));
             }
             bytes += weight(slot);
@@ -90,18 +86,13 @@ impl Queue {
     }
 }
 
-impl Eviction {
-    pub(crate) fn new() -> Eviction {
-        Eviction { small: Queue::EMPTY, main: Queue::EMPTY, ghost: Ghost::default() }
+impl Default for Adaptive {
+    fn default() -> Adaptive {
+        Adaptive { small: Queue::EMPTY, main: Queue::EMPTY, ghost: Ghost::default() }
     }
+}
 
-    /// Takes a new entry in.
-    pub(crate) fn admit(&mut self, slab: &mut Slab, place: u32) {
-        let known = self.ghost.take(slab[place].hash);
-        slab[place].laps = laps(&slab[place]);
-        self.enqueue(slab, place, if known { State::Main } else { State::Small });
-    }
-
+impl Adaptive {
     fn enqueue(&mut self, slab: &mut Slab, place: u32, state: State) {
         slab[place].state = state;
         self.queue(state).push(slab, place);
@@ -109,53 +100,6 @@ impl Eviction {
 
     fn queue(&mut self, state: State) -> &mut Queue {
         if state == State::Small { &mut self.small } else { &mut self.main }
-    }
-
-    /// Lets an entry go, without a ghost.
-    pub(crate) fn drop(&mut self, slab: &mut Slab, place: u32) {
-        let state = slab[place].state;
-        self.queue(state).unlink(slab, place);
-    }
-
-    /// Changes an entry where it stands, and with it what it weighs.
-    pub(crate) fn reweigh(&mut self, slab: &mut Slab, place: u32, change: impl FnOnce(&mut Slot)) {
-        let before = weight(&slab[place]);
-        change(&mut slab[place]);
-        slab[place].laps = laps(&slab[place]);
-        let queue = self.queue(slab[place].state);
-        queue.bytes = queue.bytes - before + weight(&slab[place]);
-    }
-
-    /// The entry that is to leave next; never `spared`. The caller removes it.
-    pub(crate) fn victim(
-        &mut self,
-        slab: &mut Slab,
-        spared: Option<u32>,
-        dead: impl Fn(&Slot) -> bool,
-    ) -> Option<u32> {
-        // Each turn lowers a frequency, uses a lap, or moves an entry from the small queue to the main one; but
-        // readers may raise frequencies meanwhile, so the turns are counted too.
-        for turn in 0..self.turns() {
-            let bytes = self.small.bytes + self.main.bytes;
-            let small = self.main.len == 0 || self.small.len > 0 && self.small.bytes > bytes / SMALL_SHARE;
-            let place = if small { self.small.tail } else { self.main.tail };
-            if place == NONE {
-                return None;
-            }
-            let state = slab[place].state;
-            if Some(place) == spared {
-                if slab.len() == 1 {
-                    return None;
-                }
-                self.queue(state).unlink(slab, place);
-                self.enqueue(slab, place, State::Main);
-                continue;
-            }
-            if dead(&slab[place]) || !self.another_round(slab, place, state) || turn + 1 == self.turns() {
-                return Some(place);
-            }
-        }
-        None
     }
 
     fn turns(&self) -> usize {
@@ -182,19 +126,66 @@ impl Eviction {
         self.enqueue(slab, place, State::Main);
         true
     }
+}
 
-    /// Bytes of the entries with their slots.
-    pub(crate) fn weight(&self) -> u64 {
+impl Policy for Adaptive {
+    fn admit(&mut self, slab: &mut Slab, place: u32, _: u64) {
+        let known = self.ghost.take(slab[place].hash);
+        slab[place].laps = laps(&slab[place]);
+        self.enqueue(slab, place, if known { State::Main } else { State::Small });
+    }
+
+    /// Without a ghost.
+    fn release(&mut self, slab: &mut Slab, place: u32) {
+        let state = slab[place].state;
+        self.queue(state).unlink(slab, place);
+    }
+
+    fn changed(&mut self, slab: &mut Slab, place: u32, before: u64, _: u64) {
+        slab[place].laps = laps(&slab[place]);
+        let queue = self.queue(slab[place].state);
+        queue.bytes = queue.bytes - before + weight(&slab[place]);
+    }
+
+    /// What was written again is warmer already: the shard sees to it with the value.
+    fn written(&mut self, _: &mut Slab, _: u32, _: u64) {}
+
+    fn victim(&mut self, slab: &mut Slab, spared: Option<u32>, dead: Dead<'_>, _: u64) -> Option<u32> {
+        // Each turn lowers a frequency, uses a lap, or moves an entry from the small queue to the main one; but
+        // readers may raise frequencies meanwhile, so the turns are counted too.
+        for turn in 0..self.turns() {
+            let bytes = self.small.bytes + self.main.bytes;
+            let small = self.main.len == 0 || self.small.len > 0 && self.small.bytes > bytes / SMALL_SHARE;
+            let place = if small { self.small.tail } else { self.main.tail };
+            if place == NONE {
+                return None;
+            }
+            let state = slab[place].state;
+            if Some(place) == spared {
+                if slab.len() == 1 {
+                    return None;
+                }
+                self.queue(state).unlink(slab, place);
+                self.enqueue(slab, place, State::Main);
+                continue;
+            }
+            if dead(&slab[place]) || !self.another_round(slab, place, state) || turn + 1 == self.turns() {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    fn weight(&self) -> u64 {
         self.small.bytes + self.main.bytes
     }
 
-    /// Bytes taken beyond the structure itself.
-    pub(crate) fn bytes(&self) -> u64 {
+    fn bytes(&self) -> u64 {
         self.ghost.bytes()
     }
 
     /// Follows both queues and compares.
-    pub(crate) fn check(&self, slab: &Slab) -> Result<(), String> {
+    fn check(&self, slab: &Slab) -> Result<(), String> {
         self.small.check(slab, State::Small)?;
         self.main.check(slab, State::Main)?;
         let queued = self.small.len + self.main.len;
