@@ -88,7 +88,7 @@ const TYPE_LONGEST: usize = 255;
         (status = 200, description = "Replaced", body = SetAnswer),
         (status = 201, description = "Created", body = SetAnswer),
         (status = 400, description = "Malformed", body = super::problem::ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A late fill, a cycle, or a strategy that the key's keyspace has not", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The late fill of a lease, a cycle, a key that nearly matches a keyspace, or a strategy that the key's keyspace has not", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "The condition does not hold", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "No usable Content-Type", body = super::problem::ProblemBody, content_type = "application/problem+json"),

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub values: Vec<(Arc<str>, ValueFigures)>,
     /// Scopes held for a time or an event.
     pub held: u64,
+    /// Keys that nearly matched a keyspace: writes refused, writes and reads warned of.
+    pub near_misses: (u64, u64),
     /// The stream's last position.
     pub position: u64,
     /// What memory may reach.
@@ -55,6 +57,7 @@ impl Snapshot {
             feeds: node.feeds(),
             values: node.keyspaces.all.iter().map(|k| (k.name.clone(), k.values.figures())).collect(),
             held: node.held() as u64,
+            near_misses: (node.near_misses.refused(), node.near_misses.warned()),
             position: node.news.last().0,
             max_memory: node.config.max_memory,
             max_entries: node.config.max_entries,
@@ -73,6 +76,7 @@ impl Snapshot {
             feeds: Vec::new(),
             values: Vec::new(),
             held: 0,
+            near_misses: (0, 0),
             position: 0,
             max_memory: 0,
             max_entries: None,

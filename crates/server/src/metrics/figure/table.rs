@@ -32,6 +32,8 @@ pub static FIGURES: &[Figure] = &[
     Figure::counter("fills_refused", Count, "Loaded values dropped because something covering them was invalidated after the load began", |s| s.account.fills_refused.into()).rest("refusedLoads"),
     Figure::counter("late_sets_refused", Count, "Plain sets dropped because they may have been late fills", |s| s.account.offers_refused.into()).rest("refusedSets").prometheus("offers_refused"),
     Figure::counter("late_fills_refused", Count, "Late fills dropped, of loads and of plain sets", |s| s.account.fills_refused.saturating_add(s.account.offers_refused).into()).rest("refusedFills"),
+    Figure::counter("near_misses_refused", Count, "Writes refused because their key nearly matches a keyspace", |s| s.near_misses.0.into()),
+    Figure::counter("near_misses_warned", Count, "Writes and reads of keys that nearly match a keyspace, which it warns of", |s| s.near_misses.1.into()),
     Figure::counter("early_refreshes", Count, "Loads begun before an entry expired", |s| s.account.early_refreshes.into()),
     Figure::gauge("flights", Count, "Loads in progress", |s| s.account.flights.into()),
     Figure::gauge("outstanding_misses", Count, "Misses that a plain set may still fill", |s| s.account.outstanding_misses.into()),
