@@ -4,8 +4,9 @@
 
 Keys without a source that clients write as they would in Redis: writers SET values that nobody sent before, and DEL the key
 in between; readers poll, and never fill. Each key has one writer, so that the value it acknowledged last is the truth, and a
-value counts as dropped when the writer's own GET after it does not find it. A check polls every key and says for how long the
-truth was missing.
+value counts as dropped when the writer's own GET after it does not find it. A pool's key begins unknown: whether it is filled or written
+shows after some writes. So the first writes of each key are counted apart, and of the others it is said for how long a
+value was missing.
 
     --split     readers have a pool of their own, else all share one
     --deleter   another thread deletes as well, as one does that cleans up
@@ -26,6 +27,7 @@ from check import HOST, PORT
 WRITERS = 3
 READERS = 3
 KEYS = 2
+FIRST = 60
 
 
 class Ledger:
@@ -33,7 +35,7 @@ class Ledger:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.figures = {"writes": 0, "dropped": 0, "deletes": 0, "polls": 0, "poll_misses": 0, "longest_missing_ms": 0.0}
+        self.figures = {"writes": 0, "dropped": 0, "first_dropped": 0, "deletes": 0, "polls": 0, "poll_misses": 0, "longest_missing_ms": 0.0}
 
     def count(self, **more):
         with self.lock:
@@ -53,7 +55,7 @@ def client(pool):
 
 def write_until(end, cache, ledger, name, deletes, seed):
     """Writes one writer's keys, and deletes them in between; the turns of a deleter are its own."""
-    draw, version, missing_since = random.Random(seed), 0, {}
+    draw, version, missing_since, counts = random.Random(seed), 0, {}, {}
     while time.monotonic() < end:
         key = f"honest:{name}:{draw.randrange(KEYS)}"
         if draw.random() < 0.3:
@@ -67,6 +69,10 @@ def write_until(end, cache, ledger, name, deletes, seed):
             cache.set(key, value)
             found = cache.get(key)
         now = time.monotonic()
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= FIRST:
+            ledger.count(first_dropped=found != value)
+            continue
         ledger.count(writes=1, dropped=found != value)
         if found == value:
             since = missing_since.pop(key, None)
