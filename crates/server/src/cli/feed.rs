@@ -68,8 +68,13 @@ fn postgresql(name: &str, config: &PostgresConfig, watched: &[Watched], run: boo
     }
     for problem in &setup.problems {
         println!("-- {name}: {}", problem.what);
+        if let Some(role) = &problem.role {
+            // As comments: they would fail for whoever runs what stands above.
+            println!("-- {name}: to be run as {role}:");
+            problem.sql.iter().for_each(|sql| println!("-- {sql};"));
+        }
         if problem.restart {
-            println!("-- {name}: the server must be restarted for it");
+            println!("-- {name}: restart the server then, and run this again");
         }
     }
     Ok((run || statements.is_empty()) && setup.problems.is_empty())

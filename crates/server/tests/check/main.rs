@@ -4,5 +4,6 @@
 mod addresses;
 mod followed;
 mod program;
+mod publications;
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,6 +7,7 @@ mod crash;
 mod feed;
 mod fences;
 mod gaps;
+mod generated;
 mod locked;
 mod node;
 mod rows;

@@ -30,10 +30,10 @@ fn a_start_says_what_is_missing_and_init_mends_it() {
     let refused = source.follow(Arc::new(Recorder::default()));
     let Err(SourceError::Refused(why)) = refused else { panic!("{refused:?}") };
     for sql in [
-        "ALTER TABLE posts REPLICA IDENTITY FULL",
-        "ALTER TABLE \"Odd name\" REPLICA IDENTITY FULL",
-        "ALTER TABLE quick SET LOGGED",
-        "CREATE PUBLICATION clearwell FOR TABLE posts, \"Odd name\", quick",
+        "ALTER TABLE public.posts REPLICA IDENTITY FULL",
+        "ALTER TABLE public.\"Odd name\" REPLICA IDENTITY FULL",
+        "ALTER TABLE public.quick SET LOGGED",
+        "CREATE PUBLICATION clearwell FOR TABLE public.posts, public.\"Odd name\", public.quick",
     ] {
         assert!(why.contains(sql), "{sql}: {why}");
     }

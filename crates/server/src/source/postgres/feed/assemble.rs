@@ -143,7 +143,7 @@ impl Assembler {
         for name in &watched.columns {
             let Some(place) = relation.columns.iter().position(|column| *column.name == **name) else {
                 let Relation { schema, name: table, .. } = relation;
-                return Known::Unfit(format!("{schema}.{table} has no column {name} any more"));
+                return Known::Unfit(format!("the log tells no column {name} of {schema}.{table} any more"));
             };
             let column = &relation.columns[place];
             all_keys &= column.key;

@@ -104,7 +104,10 @@ fn renamed_columns_are_doubts_and_truncation_is_told() {
     renamed[2].name = "writer";
     let mut assembler = watching(&["author"], posts(renamed));
     assembler.take(Message::Insert { relation: POSTS, new: texts(["1", "x", "5"]) }).unwrap();
-    assert_eq!(end(assembler).doubt.as_deref(), Some("public.posts has no column author any more"));
+    assert_eq!(
+        end(assembler).doubt.as_deref(),
+        Some("the log tells no column author of public.posts any more")
+    );
 
     let mut assembler = watching(&["author"], posts(usual()));
     assembler.take(Message::Truncate { relations: vec![POSTS] }).unwrap();

@@ -7,6 +7,7 @@
 mod assemble;
 mod ended;
 mod pgoutput;
+mod published;
 mod session;
 pub mod setup;
 pub mod watch;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio_postgres::{Client, Error, Row};
 
+use super::published::Publication;
 use super::wire::lsn;
 use crate::config::PostgresConfig;
 use crate::source::postgres::database::Database;
@@ -32,14 +33,23 @@ pub struct Setup {
 }
 
 /// Something that keeps the feed from being complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problem {
     /// What is wrong.
     pub what: String,
-    /// The SQL that mends it; empty when no statement could.
-    pub sql: String,
+    /// The statements that mend it, in their order; none when no statement could.
+    pub sql: Vec<String>,
     /// Whether the server must be restarted after it.
     pub restart: bool,
+    /// Who has to run them, when the source's user may not.
+    pub role: Option<String>,
+}
+
+impl Problem {
+    /// One that no statement mends.
+    fn told(what: String) -> Problem {
+        Problem { what, ..Problem::default() }
+    }
 }
 
 /// A replication slot.
@@ -53,50 +63,75 @@ pub struct Slot {
     pub held: u64,
 }
 
-/// One table, its identity, and whether it is in the publication.
-struct Table {
-    place: usize,
-    oid: u32,
-    /// As it must be written in SQL.
-    name: String,
+/// One table, its identity, and what the publication says of it.
+pub(super) struct Table {
+    pub place: usize,
+    pub oid: u32,
+    /// As messages call it.
+    pub name: String,
+    /// As it must be written in SQL, wherever that is run.
+    pub sql: String,
     kind: i8,
     persistence: i8,
     identity: i8,
     identity_columns: Vec<String>,
     columns: Vec<String>,
-    published: bool,
-    filtered: bool,
+    generated: Vec<String>,
+    /// Whether the publication names it.
+    pub is_member: bool,
+    /// Whether that is with a row filter.
+    pub filtered: bool,
+    /// Whether that is with some of its columns only.
+    pub narrowed: bool,
+    /// Whether the publication names it, or a partitioned table that it is part of.
+    pub is_covered: bool,
+    /// The schemas of it and of the partitioned tables that it is part of.
+    pub schemas: Vec<u32>,
+    /// The partitioned tables that it is part of.
+    pub ancestors: Vec<u32>,
+    /// Its owner, when the source's user may not do what its owner may.
+    pub owner: Option<String>,
 }
 
 const TABLES: &str = "
 WITH RECURSIVE named AS (
     SELECT place, to_regclass(name)::oid AS oid FROM unnest($1::text[]) WITH ORDINALITY AS n(name, place)
 ), family AS (
-    SELECT place, oid FROM named WHERE oid IS NOT NULL
+    SELECT place, oid, 0 AS depth FROM named WHERE oid IS NOT NULL
     UNION
-    SELECT f.place, i.inhrelid FROM family f JOIN pg_inherits i ON i.inhparent = f.oid
+    SELECT f.place, i.inhrelid, f.depth + 1 FROM family f JOIN pg_inherits i ON i.inhparent = f.oid
+), member AS (
+    SELECT r.prrelid AS oid, to_jsonb(r) AS it FROM pg_publication_rel r
+    JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $2
 )
-SELECT f.place::int8, c.oid, c.oid::regclass::text, c.relkind, c.relpersistence, c.relreplident,
+SELECT f.place::int8, c.oid, c.oid::regclass::text, format('%I.%I', n.nspname, c.relname),
+    c.relkind, c.relpersistence, c.relreplident,
     ARRAY(SELECT a.attname::text FROM pg_index x
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY(x.indkey)
         WHERE x.indrelid = c.oid
         AND CASE c.relreplident WHEN 'd' THEN x.indisprimary WHEN 'i' THEN x.indisreplident ELSE false END),
     ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-    p.tablename IS NOT NULL, coalesce(p.rowfilter IS NOT NULL
-        OR cardinality(p.attnames) < (SELECT count(*) FROM pg_attribute a
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), false)
+    ARRAY(SELECT a.attname::text FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''),
+    m.oid IS NOT NULL, coalesce(m.it ->> 'prqual' IS NOT NULL, false),
+    coalesce(CASE jsonb_typeof(m.it -> 'prattrs') WHEN 'array' THEN jsonb_array_length(m.it -> 'prattrs') END
+        < (SELECT count(*) FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), false),
+    EXISTS (SELECT 1 FROM member o WHERE o.oid = c.oid OR o.oid = ANY(up.oids)),
+    ARRAY(SELECT k.relnamespace FROM pg_class k WHERE k.oid = c.oid OR k.oid = ANY(up.oids)), up.oids,
+    CASE WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN pg_get_userbyid(c.relowner)::text END
 FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_publication_tables p ON p.pubname = $2 AND p.schemaname = n.nspname AND p.tablename = c.relname
-ORDER BY f.place, c.oid";
+LEFT JOIN member m ON m.oid = c.oid
+CROSS JOIN LATERAL (SELECT ARRAY(SELECT relid::oid FROM pg_partition_ancestors(c.oid) AS a(relid)) AS oids) up
+ORDER BY f.place, f.depth, c.oid";
 
 const SERVER: &str = "
 SELECT current_setting('wal_level'), (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8,
     (SELECT system_identifier::text FROM pg_control_system()) || ' '
         || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
-    (SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND NOT pubviaroot
-        FROM pg_publication WHERE pubname = $1),
-    current_setting('max_slot_wal_keep_size')";
+    current_setting('max_slot_wal_keep_size'),
+    (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), quote_ident(current_user)";
 
 const SLOT: &str = "
 SELECT coalesce((confirmed_flush_lsn - '0/0'::pg_lsn)::int8, 0), coalesce(wal_status = 'lost', false),
@@ -105,29 +140,50 @@ FROM pg_replication_slots WHERE slot_name = $1";
 
 /// Looks at everything that the feed depends on.
 pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched]) -> Result<Setup, Error> {
-    let server = client.query_one(SERVER, &[&config.publication]).await?;
+    let server = client.query_one(SERVER, &[]).await?;
     let names: Vec<&str> = watched.iter().map(|watched| &*watched.table).collect();
     let rows = client.query(TABLES, &[&names, &config.publication]).await?;
     let tables: Vec<Table> = rows.iter().map(Table::of).collect::<Result<_, _>>()?;
     let slot = client.query_opt(SLOT, &[&config.slot]).await?;
+    let publication = Publication::look(client, &config.publication, &tables).await?;
     let mut problems = Vec::new();
     if server.try_get::<_, &str>(0)? != "logical" {
         problems.push(Problem {
-            what: "wal_level is not logical: the log does not say which rows changed".into(),
-            sql: "ALTER SYSTEM SET wal_level = 'logical'".into(),
+            sql: vec!["ALTER SYSTEM SET wal_level = 'logical'".into()],
             restart: true,
+            ..Problem::told("wal_level is not logical: the log does not say which rows changed".into())
         });
     }
+    if !server.try_get::<_, bool>(4)? {
+        let user: &str = server.try_get(5)?;
+        problems.push(Problem {
+            sql: vec![format!("ALTER ROLE {user} REPLICATION")],
+            role: Some("a superuser".into()),
+            ..Problem::told(format!("the role {user} may not read the log"))
+        });
+    }
+    problems.extend(publication.in_part(&tables));
     for (place, watched) in watched.iter().enumerate() {
         let family: Vec<&Table> = tables.iter().filter(|table| table.place == place + 1).collect();
+        if family.is_empty() {
+            let hint = nearest_table(client, &watched.table).await?;
+            problems.push(Problem::told(format!("there is no table {}{hint}", watched.table)));
+        }
         family_problems(watched, &family, &mut problems);
     }
-    publication_problems(config, server.try_get(3)?, &tables, &mut problems);
+    problems.extend(publication.missing(&tables));
+    // A table that two feeds name, or that is part of another one.
+    let mut known = Vec::new();
+    problems.retain(|problem| {
+        let is_new = !known.contains(problem);
+        known.push(problem.clone());
+        is_new
+    });
     if let Some(row) = &slot
         && !row.try_get::<_, bool>(3)?
     {
         let what = format!("the slot {} is another program's or another database's", config.slot);
-        problems.push(Problem { what, sql: String::new(), restart: false });
+        problems.push(Problem::told(what));
     }
     let family = tables.iter().filter_map(|table| {
         let watched = watched.get(table.place.checked_sub(1)?)?;
@@ -146,8 +202,20 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
         slot: slot.transpose()?,
         here: unsigned(&server, 1)?,
         server: server.try_get(2)?,
-        unbounded: server.try_get::<_, &str>(4)? == "-1",
+        unbounded: server.try_get::<_, &str>(3)? == "-1",
     })
+}
+
+/// The hint with the nearest of the tables that there are, as a feed names it.
+async fn nearest_table(client: &Client, name: &str) -> Result<String, Error> {
+    let sql = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN quote_ident(c.relname) ELSE format('%I.%I', n.nspname, c.relname) END
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_|^information_schema$' ORDER BY 1 LIMIT 1000";
+    let rows = client.query(sql, &[]).await?;
+    let known: Vec<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let hint = crate::config::nearest(name, &known);
+    // A list of a thousand tables helps nobody.
+    Ok(if hint.starts_with("; did you mean") { hint.replace("\"\"", "\"") } else { String::new() })
 }
 
 /// An LSN or a length; neither is ever negative.
@@ -161,32 +229,51 @@ impl Table {
             place: usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0),
             oid: row.try_get(1)?,
             name: row.try_get(2)?,
-            kind: row.try_get(3)?,
-            persistence: row.try_get(4)?,
-            identity: row.try_get(5)?,
-            identity_columns: row.try_get(6)?,
-            columns: row.try_get(7)?,
-            published: row.try_get(8)?,
-            filtered: row.try_get(9)?,
+            sql: row.try_get(3)?,
+            kind: row.try_get(4)?,
+            persistence: row.try_get(5)?,
+            identity: row.try_get(6)?,
+            identity_columns: row.try_get(7)?,
+            columns: row.try_get(8)?,
+            generated: row.try_get(9)?,
+            is_member: row.try_get(10)?,
+            filtered: row.try_get(11)?,
+            narrowed: row.try_get(12)?,
+            is_covered: row.try_get(13)?,
+            schemas: row.try_get(14)?,
+            ancestors: row.try_get(15)?,
+            owner: row.try_get(16)?,
         })
+    }
+
+    /// Whether it is one of these tables, or part of one.
+    pub fn is_told_under(&self, tables: &[u32]) -> bool {
+        tables.iter().any(|oid| *oid == self.oid || self.ancestors.contains(oid))
+    }
+
+    /// Whether a publication can name it.
+    pub fn is_publishable(&self) -> bool {
+        self.is(b'r', self.kind) || self.is_partitioned()
     }
 
     fn is(&self, letter: u8, what: i8) -> bool {
         u8::try_from(what) == Ok(letter)
     }
 
-    fn is_partitioned(&self) -> bool {
+    /// Whether it holds no rows itself.
+    pub fn is_partitioned(&self) -> bool {
         self.is(b'p', self.kind)
     }
 }
 
 fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Problem>) {
-    let mut told = |what: String, sql: String| problems.push(Problem { what, sql, restart: false });
-    if family.is_empty() {
-        return told(format!("there is no table {}", watched.table), String::new());
-    }
     for table in family {
-        let name = &table.name;
+        let (name, written) = (&table.name, &table.sql);
+        let mut told = |what: String, sql: String| {
+            let sql = if sql.is_empty() { Vec::new() } else { vec![sql] };
+            let role = table.owner.clone().filter(|_| !sql.is_empty());
+            problems.push(Problem { what, sql, restart: false, role });
+        };
         if !table.is(b'r', table.kind) && !table.is_partitioned() {
             told(format!("{name} is not a table: the log tells of tables only"), String::new());
             continue;
@@ -197,11 +284,20 @@ fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Prob
                 crate::config::nearest(missing, &table.columns.iter().map(|c| &**c).collect::<Vec<_>>());
             told(format!("{name} has no column {missing}{hint}"), String::new());
         }
+        for column in watched.columns.iter().filter(|c| table.generated.iter().any(|own| own == &***c)) {
+            told(
+                format!(
+                    "{name}.{column} is a generated column, which PostgreSQL's log does not tell: name the columns that it is \
+                     made of in the feed, or make it an ordinary column that a trigger fills"
+                ),
+                String::new(),
+            );
+        }
         if table.is_partitioned() {
             continue;
         }
         if !table.is(b'p', table.persistence) {
-            told(format!("{name} is not logged"), format!("ALTER TABLE {name} SET LOGGED"));
+            told(format!("{name} is not logged"), format!("ALTER TABLE {written} SET LOGGED"));
         }
         let lacking = watched.columns.iter().find(|c| !table.identity_columns.iter().any(|own| own == &***c));
         let full = table.is(b'f', table.identity);
@@ -213,71 +309,23 @@ fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Prob
         };
         told(
             format!("changes of {name} do not tell the row as it was: {why}"),
-            format!("ALTER TABLE {name} REPLICA IDENTITY FULL"),
+            format!("ALTER TABLE {written} REPLICA IDENTITY FULL"),
         );
-    }
-}
-
-fn publication_problems(
-    config: &PostgresConfig,
-    fit: Option<bool>,
-    tables: &[Table],
-    problems: &mut Vec<Problem>,
-) {
-    let name = &config.publication;
-    let mut told = |what: String, sql: String| problems.push(Problem { what, sql, restart: false });
-    let roots = || {
-        let mut places: Vec<usize> = tables.iter().map(|table| table.place).collect();
-        places.dedup();
-        places.into_iter().filter_map(|place| {
-            let family = || tables.iter().filter(move |table| table.place == place);
-            let root = family().next()?;
-            let told = family().filter(|table| !table.is_partitioned()).all(|table| table.published);
-            let filtered = family().any(|table| table.filtered);
-            Some((root.name.clone(), told, filtered))
-        })
-    };
-    match fit {
-        None => {
-            let list: Vec<String> = roots().map(|(table, ..)| table).collect();
-            let tables =
-                if list.is_empty() { String::new() } else { format!(" FOR TABLE {}", list.join(", ")) };
-            told(format!("there is no publication {name}"), format!("CREATE PUBLICATION {name}{tables}"));
-            return;
-        }
-        Some(false) => told(
-            format!("the publication {name} does not tell of every change, of partitions as themselves"),
-            format!(
-                "ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)"
-            ),
-        ),
-        Some(true) => {}
-    }
-    for (table, all_told, filtered) in roots() {
-        if !all_told {
-            told(
-                format!("the publication {name} does not cover {table}"),
-                format!("ALTER PUBLICATION {name} ADD TABLE {table}"),
-            );
-        } else if filtered {
-            told(
-                format!("the publication {name} leaves out rows or columns of {table}"),
-                format!(
-                    "ALTER PUBLICATION {name} DROP TABLE {table}; ALTER PUBLICATION {name} ADD TABLE {table}"
-                ),
-            );
-        }
     }
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.what)?;
-        match (&*self.sql, self.restart) {
-            ("", _) => Ok(()),
-            (sql, false) => write!(f, "; run: {sql}"),
-            (sql, true) => write!(f, "; run: {sql}; then restart the server"),
+        if self.sql.is_empty() {
+            return Ok(());
         }
+        match &self.role {
+            Some(role) => write!(f, "; run as {role}: ")?,
+            None => f.write_str("; run: ")?,
+        }
+        f.write_str(&self.sql.join("; "))?;
+        if self.restart { f.write_str("; then restart the server") } else { Ok(()) }
     }
 }
 
@@ -311,20 +359,33 @@ pub fn setup(
         let link = Link::connect(&Database::of(&config.url, 0)?).await.map_err(failed)?;
         let client = &link.client;
         let before = look(client, config, watched).await.map_err(failed)?;
-        let mut statements: Vec<String> = before.problems.iter().map(|problem| problem.sql.clone()).collect();
-        statements.retain(|sql| !sql.is_empty());
-        if before.slot.is_none() {
-            statements
-                .push(format!("SELECT pg_create_logical_replication_slot('{}', 'pgoutput')", config.slot));
+        let mine = before.problems.iter().filter(|problem| problem.role.is_none());
+        let mut groups: Vec<Vec<String>> = mine.map(|problem| problem.sql.clone()).collect();
+        groups.retain(|sql| !sql.is_empty());
+        // A slot can be made once the server has been restarted, and by who may.
+        let waits = before
+            .problems
+            .iter()
+            .any(|problem| problem.restart || problem.sql.iter().any(|sql| is_right(sql)));
+        if before.slot.is_none() && !waits {
+            let slot = format!("SELECT pg_create_logical_replication_slot('{}', 'pgoutput')", config.slot);
+            groups.push(vec![slot]);
         }
+        let statements = groups.concat();
         if !run {
             return Ok((before, statements));
         }
-        for statement in &statements {
-            client.batch_execute(statement).await.map_err(failed)?;
+        for group in &groups {
+            // What belongs together is one transaction.
+            client.batch_execute(&group.join("; ")).await.map_err(failed)?;
         }
         Ok((look(client, config, watched).await.map_err(failed)?, statements))
     })
+}
+
+/// Whether a statement gives the right to read the log.
+fn is_right(sql: &str) -> bool {
+    sql.starts_with("ALTER ROLE ")
 }
 
 /// Where a slot stands, for messages.
