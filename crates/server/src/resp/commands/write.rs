@@ -157,6 +157,12 @@ pub fn deadline(context: &Context<'_>, expiry: Expiry, command: &str) -> Result<
 fn put_if(context: &mut Context<'_>, options: &SetOptions<'_>, name: &str) -> Outcome {
     may_write(context.node(), options.key, name)?;
     let (old, done) = change(context, options)?;
+    // A SET with a condition is no fill; it orders what this connection SETs after it.
+    let Session { misses, place, .. } = &mut *context.session;
+    place.wrote();
+    if done && !misses.is_empty() {
+        misses.wrote(context.server.node.engine.hash_of(options.key));
+    }
     let mut reply = context.reply();
     match (options.get, done) {
         (true, _) => reply.bulk_or_null(old),
