@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::cover::Present;
+use super::links::Named;
+use super::spelling::Question;
 use super::{
     Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template, VALUE, Values,
 };
@@ -82,7 +85,7 @@ impl Builder<'_> {
                 (Some(backing), shape)
             }
         };
-        let keyspace = Keyspace {
+        let mut keyspace = Keyspace {
             name: config.pattern.as_str().into(),
             backing,
             del: config.del,
@@ -107,6 +110,7 @@ impl Builder<'_> {
         };
         if let Some(shape) = shape {
             check_slots(&keyspace, &shape)?;
+            self.spell(&mut keyspace, &shape)?;
         }
         Ok(keyspace)
     }
@@ -138,9 +142,62 @@ impl Builder<'_> {
         }
         let verification = self.verifications.get(name).cloned().unwrap_or_default();
         let source = source.clone();
-        let backing =
-            Backing { source, source_name: name.into(), load, store, delete, standing, verification };
+        let (covers, is_ambiguous, source_name) = (Vec::new(), false, name.into());
+        let backing = Backing {
+            source,
+            source_name,
+            load,
+            store,
+            delete,
+            covers,
+            is_ambiguous,
+            standing,
+            verification,
+        };
         Ok((backing, shape))
+    }
+
+    /// Finds out whether what the feed calls a row is what the keyspace's keys call it.
+    fn spell(&self, keyspace: &mut Keyspace, shape: &Shape) -> Result<(), String> {
+        let Keyspace { pattern, tags, depends_on, events, backing: Some(backing), .. } = keyspace else {
+            return Ok(());
+        };
+        let entry = Named { pattern, tags, depends_on, events };
+        let links = |table: &Arc<str>| {
+            let links = self.feeds.links(&backing.source_name, table, &entry)?;
+            (!links.all.is_empty()).then(|| (table.clone(), links))
+        };
+        let question = Question {
+            pattern,
+            load: &backing.load,
+            shape,
+            source: &*backing.source,
+            source_name: &backing.source_name,
+            tables: shape.reads.iter().filter_map(links).collect(),
+        };
+        let spelling = question.answer().map_err(|wrong| format!("load: {wrong}"))?;
+        for cover in &spelling.covers {
+            let (keyspace, table) = (&*self.config.pattern, &*cover.table);
+            match cover.present {
+                Present::Changes => tracing::warn!(
+                    keyspace,
+                    table,
+                    "not every spelling of a key is what the feed calls its row: each change of the table invalidates all entries"
+                ),
+                Present::Own(_) => tracing::info!(
+                    keyspace,
+                    table,
+                    "a row has several spellings: its entries depend on its own name too"
+                ),
+                Present::Declared(_) => {}
+            }
+        }
+        backing.covers = spelling.covers;
+        backing.is_ambiguous = spelling.is_ambiguous;
+        if let Some(load) = spelling.load {
+            backing.load = load;
+        }
+        Ok(())
     }
 }
 

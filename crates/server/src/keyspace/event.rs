@@ -62,6 +62,11 @@ impl EventTemplate {
         self.name == told.name && self.attributes.iter().all(has)
     }
 
+    /// The attributes, by name.
+    pub(super) fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
+        self.attributes.iter().map(|(name, value)| (&**name, value))
+    }
+
     /// The event that a row makes. `None` when a slot is NULL or its value is not text.
     pub fn event<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Event> {
         Event::new(&self.name, self.attributes(value)?).ok()

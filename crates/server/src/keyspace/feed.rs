@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use clearwell_engine::{Event, Scope};
 
+use super::cover::{Absent, Cover};
 use super::event::EventTemplate;
+use super::links::{Links, Named};
 use super::template::Template;
 use crate::config::{Config, FeedConfig};
-use crate::source::{Commit, Row, Watched};
+use crate::source::{Commit, Row, RowChange, Watched};
 
 /// The feeds of all keyspaces, by source and table.
 #[derive(Debug, Default)]
@@ -26,6 +28,10 @@ struct Rules {
     keys: Vec<Template>,
     tags: Vec<Template>,
     events: Vec<EventTemplate>,
+    /// Tags that each change of the table raises, for entries that no name of its rows is proven to reach.
+    changes: Option<Box<[u8]>>,
+    /// The same of rows that come to be or get other names.
+    rows: Option<Box<[u8]>>,
 }
 
 impl FeedRules {
@@ -61,8 +67,30 @@ impl FeedRules {
             for row in [&change.old, &change.new].into_iter().flatten() {
                 rules.tell(row, &mut scopes);
             }
+            rules.tell_table(change, &mut scopes);
         }
         scopes.list
+    }
+
+    /// From now on changes of these tables are told by the tags that the covers ask for.
+    pub fn tell_for<'c>(&mut self, covers: impl IntoIterator<Item = (&'c str, &'c Cover)>) {
+        for (source, cover) in covers {
+            let tables = self.by_source.get_mut(source);
+            let Some(rules) = tables.and_then(|tables| tables.get_mut(&cover.table.to_ascii_lowercase()))
+            else {
+                continue;
+            };
+            rules.changes = Some(cover.changes.clone());
+            if cover.absent == Absent::Rows {
+                rules.rows = Some(cover.rows.clone());
+            }
+        }
+    }
+
+    /// How changes of a table meet a keyspace's entries; `None` when no feed names it.
+    pub(super) fn links(&self, source: &str, table: &str, entry: &Named<'_>) -> Option<Links> {
+        let rules = self.by_source.get(source)?.get(&table.to_ascii_lowercase())?;
+        Some(Links::find(&rules.keys, &rules.tags, &rules.events, entry))
     }
 
     /// The shapes of what changes of a table invalidate; `None` when no feed names it.
@@ -103,6 +131,24 @@ impl Rules {
         let columns: BTreeSet<_> =
             names.chain(self.events.iter().flat_map(EventTemplate::slots)).cloned().collect();
         columns.into_iter().collect()
+    }
+
+    fn tell_table(&self, change: &RowChange, scopes: &mut Scopes) {
+        if let Some(changes) = &self.changes {
+            scopes.name(changes.clone(), Scope::Tag);
+        }
+        if let Some(rows) = &self.rows
+            && change.new.as_ref().is_some_and(|new| self.is_called_anew(change.old.as_ref(), new))
+        {
+            scopes.name(rows.clone(), Scope::Tag);
+        }
+    }
+
+    /// Whether a row has a name that it did not have before.
+    fn is_called_anew(&self, old: Option<&Row>, new: &Row) -> bool {
+        let Some(old) = old else { return true };
+        let mut slots = self.keys.iter().chain(&self.tags).flat_map(Template::slots);
+        slots.any(|slot| old.get(slot) != new.get(slot))
     }
 
     fn tell(&self, row: &Row, scopes: &mut Scopes) {
@@ -150,7 +196,7 @@ impl Scopes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Cell, RowChange};
+    use crate::source::Cell;
 
     fn rules() -> FeedRules {
         let text = "

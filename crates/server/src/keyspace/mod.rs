@@ -1,16 +1,22 @@
 //! Keyspaces, compiled: what a key means.
 
 mod build;
+mod cover;
 mod event;
 mod feed;
 mod following;
+mod joined;
+mod links;
 pub mod meet;
 mod pattern;
+mod select;
+mod spelling;
 mod sql;
 mod standing;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod values;
 pub mod wide;
 
@@ -20,6 +26,7 @@ use std::sync::Arc;
 use clearwell_engine::{EventPattern, Scope};
 
 pub use build::BuildError;
+pub use cover::{Cover, Present, Seen};
 pub use event::EventTemplate;
 pub use feed::FeedRules;
 pub use following::Reach;
@@ -30,7 +37,7 @@ pub use template::Template;
 pub use values::{Invalid, ValueFigures, Values, check_schema};
 
 use crate::config::{Del, FlushConfig, Level, NearMiss, Strategy, Unfollowed, Unverified};
-use crate::source::{Cell, Param, Row, Source, Statement, Verification};
+use crate::source::{Cell, Param, Source, Statement, Verification};
 
 /// The name of the parameter that `store` is given the value by.
 pub const VALUE: &str = "value";
@@ -82,6 +89,12 @@ impl Keyspaces {
     #[inline]
     fn near_candidates(&self, key: &[u8]) -> Option<&[u32]> {
         key.first().and_then(|first| self.near_by_first.get(usize::from(*first))).map(|places| &**places)
+    }
+
+    /// What keyspaces need the feeds of their sources to tell besides names, by source.
+    pub fn covers(&self) -> impl Iterator<Item = (&str, &Cover)> {
+        let backings = self.all.iter().filter_map(|keyspace| keyspace.backing.as_ref());
+        backings.flat_map(|backing| backing.covers.iter().map(|cover| (&*backing.source_name, cover)))
     }
 
     #[inline]
@@ -172,6 +185,10 @@ pub struct Backing {
     pub store: Option<Statement>,
     /// Removes one key's row.
     pub delete: Option<Statement>,
+    /// What reaches entries where the declared names are not proven to, by table.
+    pub covers: Vec<Cover>,
+    /// Whether two of its keys may be one row.
+    pub is_ambiguous: bool,
     /// What `load` reads, and whether feeds tell of it.
     pub standing: Standing,
     /// Whether the source's feed is complete.
@@ -247,15 +264,26 @@ impl Keyspace {
         slots.any(|slot| !self.pattern.names().any(|name| name == slot))
     }
 
-    /// Tags, dependencies and events of an entry from its key's captures and the columns that `load` returned. A
-    /// template that names a column which is NULL gives no name.
-    pub fn names(&self, captures: &Captures, row: Option<&Row>) -> Names {
+    /// Whether two of its keys may be one row, to the load or to the statements that write.
+    #[inline]
+    pub fn is_ambiguous(&self) -> bool {
+        self.backing.as_ref().is_some_and(|backing| backing.is_ambiguous)
+    }
+
+    /// Tags, dependencies and events of an entry from its key's captures and what was seen of its row. A template that
+    /// names a column which is NULL gives no name.
+    pub fn names(&self, key: &[u8], captures: &Captures, seen: Seen<'_>) -> Names {
+        let row = seen.row();
         let value = |slot: &str| captures.get(slot).or_else(|| row?.get(slot));
         let render = |templates: &[Template]| templates.iter().filter_map(|t| t.render(value)).collect();
-        Names {
+        let mut names = Names {
             tags: render(&self.tags),
             dependencies: render(&self.depends_on),
             events: self.events.iter().filter_map(|event| event.pattern(value)).collect(),
+        };
+        for cover in self.backing.iter().flat_map(|backing| &backing.covers) {
+            cover.add(key, captures, seen, &mut names);
         }
+        names
     }
 }

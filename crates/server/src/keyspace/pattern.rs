@@ -82,6 +82,16 @@ impl Pattern {
         self.captures.iter().map(|capture| &capture.name)
     }
 
+    /// The captures, with what is known of their values.
+    pub fn typed(&self) -> impl Iterator<Item = (&Arc<str>, crate::source::Kind)> {
+        let kind = |kind| match kind {
+            Kind::Int => crate::source::Kind::Integer,
+            Kind::Uuid => crate::source::Kind::Uuid,
+            Kind::Str => crate::source::Kind::Other,
+        };
+        self.captures.iter().map(move |capture| (&capture.name, kind(capture.kind)))
+    }
+
     /// What every matching key begins with.
     pub fn prefix(&self) -> &[u8] {
         &self.prefix

@@ -7,7 +7,7 @@ use super::*;
 use crate::config::Config;
 use clearwell_engine::Version;
 
-use crate::source::{Follower, Later, Receipt, Shape, SourceError, Write};
+use crate::source::{Follower, Later, Receipt, Row, Shape, SourceError, Write};
 
 /// A source that knows only what its statements look like.
 struct Shapes(Shape);
@@ -62,7 +62,7 @@ fn build(text: &str, columns: &[&str], reads: &[&str]) -> Result<Keyspaces, Stri
     let shape = Shape {
         columns: columns.iter().map(|c| Arc::from(*c)).collect(),
         reads: reads.iter().map(|t| Arc::from(*t)).collect(),
-        writes: false,
+        ..Shape::default()
     };
     let sources = BTreeMap::from([("main".to_string(), Arc::new(Shapes(shape)) as Arc<dyn Source>)]);
     Keyspaces::build(&Config::parse(text).map_err(|e| e.to_string())?, &sources).map_err(|e| e.to_string())
@@ -99,10 +99,10 @@ fn names_come_from_captures_and_columns() {
     let (keyspace, captures) = keyspaces.find(b"post:7").unwrap();
     let bytes = |texts: &[&str]| texts.iter().map(|t| Box::from(t.as_bytes())).collect::<Vec<Box<[u8]>>>();
     let row = Row(vec![("content".into(), Cell::Null), ("author_id".into(), Cell::Integer(2))]);
-    let names = keyspace.names(&captures, Some(&row));
+    let names = keyspace.names(b"post:7", &captures, Seen::Row(&row));
     assert_eq!(names.tags, bytes(&["author:2", "posts"]));
     assert_eq!(names.dependencies, bytes(&["user:2", "post:7:meta"]));
-    let without = keyspace.names(&captures, None);
+    let without = keyspace.names(b"post:7", &captures, Seen::Unread);
     assert_eq!((without.tags, without.dependencies), (bytes(&["posts"]), bytes(&["post:7:meta"])));
     assert!(keyspace.names_need_row());
     assert!(!keyspaces.find(b"config").unwrap().0.names_need_row());

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::load::Target;
 use super::{Answer, Node, Put, WriteError};
 use crate::config::{Level, Strategy};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Seen};
 use crate::road::Request;
 use crate::writeback::{self, Flushed, Lane, Pending, Status, WriteBack};
 
@@ -85,7 +85,7 @@ impl Node {
         let began = self.disowned(key);
         lane.write(key, seq, value, put.as_ref().and_then(|put| put.content_type.clone()));
         if let Some(put) = put {
-            let names = target.keyspace.names(&target.captures, None);
+            let names = target.keyspace.names(key, &target.captures, Seen::Unread);
             let draft = self.put_draft(put, Some(&target.keyspace), names);
             // One that does not fit is read from the unflushed writes, and then from the source.
             draft.lend(|draft| self.engine.fill(key, began, draft, self.clock.tick()));
@@ -120,6 +120,21 @@ impl Node {
     pub(super) fn is_unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> bool {
         let lane = self.back.as_ref().and_then(|back| back.lane(keyspace));
         lane.is_some_and(|lane| lane.look(key, |_| ()).is_some())
+    }
+
+    /// Whether an unflushed write under another key may be of this key's row.
+    pub(super) fn is_overtaken(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> bool {
+        let lane = self.back.as_ref().and_then(|back| back.lane(keyspace));
+        lane.is_some_and(|lane| lane.is_overtaken(key))
+    }
+
+    /// Waits until the source has all that was acknowledged for a keyspace until now.
+    pub(super) async fn flushed(&self, keyspace: &Arc<Keyspace>) -> Result<(), String> {
+        let lane = self.back.as_ref().and_then(|back| back.lane(keyspace)).cloned();
+        match lane {
+            Some(lane) => lane.flush(PATIENCE).await,
+            None => Ok(()),
+        }
     }
 
     /// Figures of write-back; all zero on a node without a journal.

@@ -136,7 +136,10 @@ impl Node {
         key: &'t [u8],
         condition: Condition,
     ) -> Result<KeyTurn<'t>, WriteError> {
-        let turn = self.turns.of(key).await;
+        // Keys that may be one row wait for each other.
+        let ambiguous = self.keyspaces.find(key).filter(|(keyspace, _)| keyspace.is_ambiguous());
+        let shared = ambiguous.map(|(keyspace, _)| keyspace.name.as_bytes());
+        let turn = self.turns.of(shared.unwrap_or(key)).await;
         let demand = Demand { level: Some(Level::Strong), remember: false, ..Demand::PLAIN };
         let read = self.read(key, demand).wait().await;
         let answer = read.map_err(|error| WriteError::Unread(error.to_string()))?;

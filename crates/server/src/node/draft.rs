@@ -3,7 +3,7 @@
 use clearwell_engine::{Codec, Draft, EventPattern, Millis, Packed, Version};
 
 use super::{Node, Put};
-use crate::keyspace::{Keyspace, Names};
+use crate::keyspace::{Keyspace, Names, Seen};
 
 /// An entry to be, owned; the engine borrows it.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Node {
     pub(crate) fn draft_of(&self, key: &[u8], put: Put) -> Owned {
         match self.keyspaces.find(key) {
             Some((keyspace, captures)) => {
-                self.put_draft(put, Some(keyspace), keyspace.names(&captures, None))
+                self.put_draft(put, Some(keyspace), keyspace.names(key, &captures, Seen::Unread))
             }
             None => self.put_draft(put, None, Names::default()),
         }

@@ -8,7 +8,7 @@ use super::draft::Owned;
 use super::verified::Way;
 use super::{Answer, Node, ReadError};
 use crate::config::{Level, Unverified};
-use crate::keyspace::{Backing, Captures, Keyspace};
+use crate::keyspace::{Backing, Captures, Keyspace, Seen};
 use crate::source::{Row, SourceError};
 
 /// A key of a keyspace with a source, and what is needed to load it.
@@ -116,7 +116,11 @@ impl Node {
         Owned {
             expires: self.expiry(keyspace, ttl),
             grace_ms: keyspace.grace_ms,
-            names: keyspace.names(&target.captures, row.as_ref()),
+            names: keyspace.names(
+                &target.key,
+                &target.captures,
+                row.as_ref().map_or(Seen::Absent, Seen::Row),
+            ),
             priority: keyspace.priority,
             packed: value.as_ref().and_then(|value| keyspace.values.pack(value)),
             value,

@@ -9,7 +9,7 @@ use super::load::Target;
 use super::verified::Way;
 use super::{Answer, Demand, Node, ReadError, Turn};
 use crate::config::Level;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Backing, Keyspace};
 use crate::source::{Later, SourceError};
 
 /// What [`Node::get`] found.
@@ -44,6 +44,9 @@ impl Node {
         let level = demand.level.unwrap_or(keyspace.read);
         let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
         let node = self.clone();
+        if backing.is_ambiguous && level != Level::Weak && self.is_overtaken(keyspace, key) {
+            return Turn::Later(node.behind_others(target(), level, demand));
+        }
         match level {
             // Its flush may be committed, and overwritten, before the feed tells of either.
             Level::Bounded(ms) if backing.source.behind_ms() > ms && self.is_unflushed(keyspace, key) => {
@@ -207,6 +210,33 @@ impl Node {
                 false => self.anew(target, level).await,
             };
             read.map(Got::Loaded)
+        })
+    }
+
+    /// An unflushed write under another key may be of this key's row: only the source knows, when it has it.
+    fn behind_others<R: Send + 'static>(
+        self: Arc<Self>,
+        target: Target,
+        level: Level,
+        demand: Demand,
+    ) -> Later<Result<Got<R>, ReadError>> {
+        Box::pin(async move {
+            let flushed = self.flushed(&target.keyspace).await;
+            match (flushed, level) {
+                (Err(why), Level::Strong | Level::Bounded(_)) => Err(ReadError::Unmet(level, why)),
+                (Err(why), _) => self.graced(&target, level, SourceError::Unreachable(why)).map(Got::Loaded),
+                (Ok(()), Level::Strong | Level::Bounded(_)) => self.behind_flush(target, level, demand).await,
+                (Ok(()), _) => {
+                    if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
+                        return Ok(Got::Loaded(answer));
+                    }
+                    let read = match target.backing().is_some_and(Backing::is_unverified) {
+                        true => self.anew(target, level).await,
+                        false => self.loaded(target, level, demand).await,
+                    };
+                    read.map(Got::Loaded)
+                }
+            }
         })
     }
 

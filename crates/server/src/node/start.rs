@@ -95,7 +95,8 @@ impl Node {
                 );
             }
         }
-        let feeds = FeedRules::build(&config).map_err(StartError)?;
+        let mut feeds = FeedRules::build(&config).map_err(StartError)?;
+        feeds.tell_for(keyspaces.covers());
         let engine = clearwell_engine::Config {
             max_memory: config.max_memory,
             max_entries: config.max_entries.unwrap_or(u64::MAX),

@@ -9,7 +9,7 @@ use super::draft::Owned;
 use super::load::Target;
 use super::{Asked, Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
-use crate::keyspace::Names;
+use crate::keyspace::{Names, Seen};
 use crate::road::Request;
 use crate::source::{Receipt, Row, Write};
 
@@ -116,7 +116,9 @@ impl Node {
                     return Turn::Now(Err(WriteError::Strategy(Strategy::CacheOnly, UNFLUSHED.into())));
                 }
                 let (keyspace, names) = match &found {
-                    Some((keyspace, captures)) => (Some(&***keyspace), keyspace.names(captures, None)),
+                    Some((keyspace, captures)) => {
+                        (Some(&***keyspace), keyspace.names(key, captures, Seen::Unread))
+                    }
                     None => (None, Names::default()),
                 };
                 // Whoever names a strategy says that it is a write, and no fill.
@@ -149,7 +151,7 @@ impl Node {
         let draft = match self.keyspaces.find(key) {
             Some((keyspace, captures)) => {
                 keyspace.values.check(&put.value).map_err(WriteError::Invalid)?;
-                self.put_draft(put, Some(keyspace), keyspace.names(&captures, None))
+                self.put_draft(put, Some(keyspace), keyspace.names(key, &captures, Seen::Unread))
             }
             None => self.put_draft(put, None, Names::default()),
         };

@@ -15,6 +15,7 @@ use super::names::{base64_unless_text, text, texts};
 use super::problem::{Problem, Reply};
 use super::query::Query;
 use super::told::Told;
+use crate::keyspace::Seen;
 use crate::node::{Item, Node};
 
 /// An entry's place among others.
@@ -95,7 +96,7 @@ fn known(node: &Node, key: &[u8], most: usize) -> Dependencies {
         && known.depends_on.is_empty()
         && let Some((keyspace, captures)) = node.keyspaces.find(key)
     {
-        let names = keyspace.names(&captures, None);
+        let names = keyspace.names(key, &captures, Seen::Unread);
         (known.tags, known.depends_on) = (names.tags, names.dependencies);
         known.events = names.events.iter().map(|event| event.to_string().into()).collect();
     }

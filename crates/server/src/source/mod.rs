@@ -3,6 +3,7 @@
 pub mod postgres;
 mod shares;
 pub mod sqlite;
+mod table;
 mod verification;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use clearwell_engine::Version;
 
 pub use shares::{Crowd, Holder};
+pub use table::{Column, Exact, Kind, Table};
 pub use verification::{Doubt, Turned, Verification, Verified};
 
 /// A boxed future; sources are called through `dyn`.
@@ -77,6 +79,13 @@ pub trait Source: Send + Sync {
     /// How crowded the connections for loads are; `None`: this source has no such thing.
     fn crowd(&self) -> Option<Crowd> {
         None
+    }
+
+    /// A table as the database knows it, by its name as SQL spells it; without columns when there is no such table. `None`: this
+    /// source cannot tell.
+    fn table(&self, name: &str) -> Result<Option<Table>, SourceError> {
+        let _ = name;
+        Ok(None)
     }
 
     /// Why commits may be missing in what the [`Follower`] is told just now; `None` while its stream is complete. What is
@@ -161,6 +170,10 @@ pub struct Statement(pub Arc<str>);
 pub struct Shape {
     /// The columns that it returns, in order; none for a statement that only writes.
     pub columns: Vec<Arc<str>>,
+    /// What is known of their values, as far as the source tells.
+    pub kinds: Vec<Kind>,
+    /// Its parameters' families ([`Column::family`]), by name; none where a parameter has no type of its own.
+    pub parameters: Vec<(Arc<str>, Arc<str>)>,
     /// The tables whose rows it reads, views seen through.
     pub reads: Vec<Arc<str>>,
     /// Whether it writes anything.

@@ -96,6 +96,13 @@ impl Dirty {
         self.order.values().filter_map(taken)
     }
 
+    /// All writes in the order in which they were made.
+    pub fn in_order(&self) -> Vec<Taken> {
+        let mut all: Vec<Taken> = self.all().collect();
+        all.sort_unstable_by_key(|taken| taken.write);
+        all
+    }
+
     /// A write is over: flushed or set aside. The record that held it and what it cost, unless a newer one waits, which
     /// stays.
     pub fn done(&mut self, key: &[u8], write: u64) -> Option<(u64, u64)> {

@@ -9,6 +9,7 @@ use super::dirty::Taken;
 use super::record::{self, Pending};
 use super::{Lane, WriteBack};
 use crate::journal::{Entry, JournalError};
+use crate::keyspace::Backing;
 use crate::node::Node;
 use crate::source::{Receipt, SourceError, Write};
 
@@ -36,9 +37,36 @@ struct Round {
 async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
     let Some(backing) = &lane.keyspace.backing else { return };
     let mut batch = lane.batch();
-    // Batches of other nodes lock their rows in the same order.
-    batch.sort_by(|one, other| one.key.cmp(&other.key));
     let mut round = Round::default();
+    if lane.keyspace.is_ambiguous() {
+        // Two keys may be one row: each write is committed before the next begins, and none goes past one that failed.
+        for taken in batch {
+            send(node, back, lane, backing, vec![taken], &mut round).await;
+            if round.failed.is_some() {
+                break;
+            }
+        }
+    } else {
+        // Batches of other nodes lock their rows in the same order.
+        batch.sort_by(|one, other| one.key.cmp(&other.key));
+        send(node, back, lane, backing, batch, &mut round).await;
+    }
+    if let Some(error) = &round.failed {
+        tracing::warn!(keyspace = &*lane.keyspace.name, error, "writes wait for their source");
+    }
+    tell_journal(back, lane);
+    lane.end_round(round.failed, round.moved_on);
+}
+
+/// Hands writes to the source together, and sees to what it refuses.
+async fn send(
+    node: &Arc<Node>,
+    back: &Arc<WriteBack>,
+    lane: &Arc<Lane>,
+    backing: &Backing,
+    batch: Vec<Taken>,
+    round: &mut Round,
+) {
     let mut sent = Vec::with_capacity(batch.len());
     let mut writes = Vec::with_capacity(batch.len());
     let mut refused = Vec::new();
@@ -52,7 +80,7 @@ async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
         }
     }
     let results = backing.source.write_all(&lane.keyspace.name, writes).await;
-    round.moved_on = results.iter().any(Result::is_ok);
+    round.moved_on |= results.iter().any(Result::is_ok);
     for (taken, result) in sent.into_iter().zip(results) {
         match result {
             Ok(_) => {}
@@ -71,11 +99,6 @@ async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
             Err(error) => round.failed = Some(error),
         }
     }
-    if let Some(error) = &round.failed {
-        tracing::warn!(keyspace = &*lane.keyspace.name, error, "writes wait for their source");
-    }
-    tell_journal(back, lane);
-    lane.end_round(round.failed, round.moved_on);
 }
 
 /// The statement for a write. In the commit's own place the key is invalidated, and the write is over.

@@ -111,6 +111,15 @@ impl Lane {
         self.dirty.read().get(key).map(look)
     }
 
+    /// Whether a write under another key may be of this key's row, and newer than what is known under this one.
+    pub fn is_overtaken(&self, key: &[u8]) -> bool {
+        if self.rows() == 0 || !self.keyspace.is_ambiguous() {
+            return false;
+        }
+        let dirty = self.dirty.read();
+        dirty.len() > 0 && dirty.get(key).is_none_or(|slot| slot.write < dirty.latest())
+    }
+
     /// Waits until a write of this cost fits, and reserves it.
     ///
     /// # Errors
@@ -215,7 +224,11 @@ impl Lane {
     /// The writes whose turn it is. They are with the source until [`Lane::end_round`].
     pub fn batch(&self) -> Vec<Taken> {
         let dirty = self.dirty.read();
-        let batch = dirty.batch(self.config.batch);
+        let batch = match self.keyspace.is_ambiguous() {
+            // Two keys may be one row: its last write is to come last.
+            true => dirty.in_order().into_iter().take(self.config.batch).collect(),
+            false => dirty.batch(self.config.batch),
+        };
         // While no key can become clean: a write of another strategy is not to slip in between.
         self.at_source.lock().extend(batch.iter().map(|taken| taken.key.clone()));
         batch
@@ -255,11 +268,28 @@ impl Lane {
     /// # Errors
     /// As [`Lane::flush`].
     pub async fn settle(&self, key: &[u8], patience: Duration) -> Result<(), String> {
+        if self.keyspace.is_ambiguous() {
+            return self.settle_all(patience).await;
+        }
         let write = self.look(key, |slot| slot.write).unwrap_or(0);
         if self.is_settled(key, write) {
             return Ok(());
         }
         self.until(write, patience, || self.is_settled(key, write)).await
+    }
+
+    /// The same for all keys that have something to settle now: any of them may be of the key's row.
+    async fn settle_all(&self, patience: Duration) -> Result<(), String> {
+        let latest = {
+            let dirty = self.dirty.read();
+            let mut keys: HashSet<Arc<[u8]>> = dirty.all().map(|taken| taken.key).collect();
+            keys.extend(self.at_source.lock().iter().cloned());
+            keys.extend(self.over.lock().keys().map(Arc::from));
+            (dirty.latest(), keys)
+        };
+        let (latest, keys) = latest;
+        let is_over = || keys.iter().all(|key| self.is_settled(key, latest));
+        if is_over() { Ok(()) } else { self.until(latest, patience, is_over).await }
     }
 
     fn is_settled(&self, key: &[u8], write: u64) -> bool {

@@ -65,6 +65,11 @@ impl Over {
         self.keys.contains_key(key)
     }
 
+    /// The keys of which it would.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.keys().map(|key| &**key)
+    }
+
     /// How long until the journal is to be told; `None` when there is nothing to tell.
     pub fn due(&self, now: Instant) -> Option<Duration> {
         let wait = self.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));

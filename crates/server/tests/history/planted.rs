@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use clearwell::source::{
-    Cell, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Write,
+    Cell, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Write,
 };
 use clearwell_engine::Version;
 use parking_lot::Mutex;
@@ -187,6 +187,10 @@ impl Source for Planted {
 
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {
         self.inner.describe(statement)
+    }
+
+    fn table(&self, name: &str) -> Result<Option<Table>, SourceError> {
+        self.inner.table(name)
     }
 
     fn unverified(&self) -> Option<String> {

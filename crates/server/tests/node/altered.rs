@@ -111,7 +111,7 @@ async fn a_load_that_reads_more_than_before_is_no_longer_met_by_a_barrier() {
     assert_eq!(source.barriers.load(Ordering::Relaxed), 1);
     let shape = |reads: &[&str]| {
         let reads = reads.iter().map(|table| (*table).into()).collect();
-        Some(Shape { columns: vec!["content".into()], reads, writes: false })
+        Some(Shape { columns: vec!["content".into()], reads, ..Shape::default() })
     };
     let alter = |reads: &[&str]| {
         let load = AlteredLoad { statement: Statement(LOAD.into()), shape: shape(reads) };

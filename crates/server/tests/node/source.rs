@@ -255,7 +255,7 @@ impl Source for Scripted {
         let columns = if writes { vec![] } else { vec!["content".into(), "author_id".into()] };
         let table = statement.0.split(" FROM ").nth(1).and_then(|from| from.split(' ').next());
         let reads = table.filter(|_| !writes).map(Arc::from);
-        Ok(Some(Shape { columns, reads: reads.into_iter().collect(), writes }))
+        Ok(Some(Shape { columns, reads: reads.into_iter().collect(), writes, ..Shape::default() }))
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {

@@ -205,6 +205,15 @@ impl Postgres {
         standby
     }
 
+    /// Removes a database with whatever is connected to it, and its replication slot of the same name.
+    pub fn drop_database(&self, name: &str) {
+        wait_for("the slot to be free", || {
+            self.psql(&format!("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active"));
+            self.try_psql(&format!("SELECT pg_drop_replication_slot('{name}')")).ok()
+        });
+        self.psql(&format!("DROP DATABASE {name} WITH (FORCE)"));
+    }
+
     /// Where it listens.
     pub fn port(&self) -> u16 {
         self.port

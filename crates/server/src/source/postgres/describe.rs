@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::catalog::Footprint;
 use super::link::Link;
+use super::table;
 use super::text::Text;
 use crate::source::{Shape, Statement, Watched};
 
@@ -87,12 +88,15 @@ async fn probed(
     let prepared = link.client.prepare(&text.sql).await?;
     let columns: Vec<Arc<str>> = prepared.columns().iter().map(|column| column.name().into()).collect();
     let writes = |columns| {
-        let shape = Shape { columns, reads: Vec::new(), writes: true };
+        let shape = Shape { columns, writes: true, ..Shape::default() };
         Ok(Described { shape, footprint: Footprint::default(), print: String::new() })
     };
     if columns.is_empty() {
         return writes(columns);
     }
+    let kinds = prepared.columns().iter().map(|column| table::kind(column.type_())).collect();
+    let families = prepared.params().iter().map(table::family);
+    let parameters = text.names.iter().cloned().zip(families).collect();
     let mut reads = match reads(link, &text, prepared.params(), columns.len(), watched).await {
         Ok(reads) => reads,
         Err(wrong) if cannot_be_a_view(&wrong) => return writes(columns),
@@ -105,7 +109,8 @@ async fn probed(
         None => footprint,
     };
     let print = footprint.print(link).await?;
-    Ok(Described { shape: Shape { columns, reads, writes: false }, footprint, print })
+    let shape = Shape { columns, kinds, parameters, reads, writes: false };
+    Ok(Described { shape, footprint, print })
 }
 
 /// What can be prepared and is no view is no plain SELECT.

@@ -21,6 +21,7 @@ mod queue;
 mod replicas;
 mod rows;
 mod sent;
+mod table;
 mod text;
 mod tls;
 mod write;
@@ -40,7 +41,7 @@ pub use text::parameters;
 
 use super::shares::{Bulkhead, Shares};
 use super::{
-    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write,
+    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Watched, Write,
 };
 use crate::config::PostgresConfig;
 use database::Database;
@@ -266,6 +267,15 @@ impl Source for Postgres {
                 shared.catalog.watch_over(&statement, described.footprint, described.print);
             }
             Ok(Some(described.shape))
+        })
+    }
+
+    fn table(&self, name: &str) -> Result<Option<Table>, SourceError> {
+        let name = name.to_owned();
+        self.blocking(|shared| async move {
+            let turn = shared.own.turn().await?;
+            let table = table::table(turn.link(), &name).await;
+            table.map(Some).map_err(|wrong| error::told(&wrong, shared.timeout_ms))
         })
     }
 

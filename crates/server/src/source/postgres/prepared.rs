@@ -91,11 +91,14 @@ pub fn aliases(count: usize) -> impl Iterator<Item = String> {
     (1..=count).map(|number| format!("c{number}"))
 }
 
-/// A list of columns, those of unusual types as text.
+/// A list of columns, those of unusual types as the text that the log has of them. That is what their type's output function
+/// writes; a cast to text may write it otherwise (`inet`).
 pub fn readable(columns: &[String], types: &[Type]) -> String {
-    let cast =
-        |(name, ty): (&String, &Type)| if is_plain(ty) { name.clone() } else { format!("{name}::text") };
-    columns.iter().zip(types).map(cast).collect::<Vec<_>>().join(", ")
+    let written = |(name, ty): (&String, &Type)| match is_plain(ty) {
+        true => name.clone(),
+        false => format!("CASE WHEN num_nulls({name}) = 0 THEN format('%s', {name}) END"),
+    };
+    columns.iter().zip(types).map(written).collect::<Vec<_>>().join(", ")
 }
 
 /// A statement without its semicolon. What is put behind it goes on a line of its own: it may end with a comment.

@@ -10,6 +10,7 @@ use super::catalog::{Described, Schema};
 use super::clock::is_unsteady;
 use super::connect::{self, Shared};
 use super::convert::Fault;
+use super::table;
 use crate::source::{Shape, Statement};
 
 /// Prepares a statement and notes what SQLite asks leave for, and what it rests on.
@@ -35,9 +36,10 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described
         }
         Authorization::Allow
     }))?;
-    let columns = {
+    let (columns, kinds) = {
         let prepared = connection.prepare(&statement.0)?;
-        prepared.column_names().map(Arc::from).collect()
+        let kind = |column: rusqlite::Column<'_>| table::kind(column.decl_type());
+        (prepared.column_names().map(Arc::from).collect(), prepared.columns().map(kind).collect())
     };
     connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)?;
     let (touched, writes) = std::mem::take(&mut *touched.lock());
@@ -55,7 +57,7 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described
     let texts = || Schema::views(&print).chain([&*statement.0]);
     let unsteady = called.into_iter().filter(|function| is_unsteady(function, texts()));
     reads.extend(unsteady.map(|function| format!("the function {function}()").into()));
-    Ok(Described { shape: Shape { columns, reads, writes }, print })
+    Ok(Described { shape: Shape { columns, kinds, reads, writes, ..Shape::default() }, print })
 }
 
 /// The same, without what it rests on.

@@ -18,6 +18,7 @@ mod reader;
 mod session;
 mod setup;
 mod sketch;
+mod table;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -41,7 +42,7 @@ use self::session::Session;
 use self::writer::{Answer, Job, Pending, Writer};
 use super::shares::Shares;
 use super::{
-    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write,
+    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Watched, Write,
 };
 use crate::config::{SourceConfig, SqliteMode};
 
@@ -156,6 +157,10 @@ impl Source for Sqlite {
             self.shared.catalog.watch_over(statement, described.print);
         }
         Ok(Some(described.shape))
+    }
+
+    fn table(&self, name: &str) -> Result<Option<Table>, SourceError> {
+        connect::retried(&self.shared, || table::table(&self.shared, name)).map(Some)
     }
 
     fn unverified(&self) -> Option<String> {

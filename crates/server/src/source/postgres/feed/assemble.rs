@@ -36,6 +36,8 @@ pub struct Assembler {
     /// Watched tables by their number and those of their partitions and heirs.
     watched: HashMap<u32, Arc<Watched>>,
     relations: HashMap<u32, Known>,
+    /// The type beneath each domain: a load returns values of that type.
+    domains: HashMap<u32, u32>,
     open: Option<Told>,
 }
 
@@ -62,6 +64,12 @@ impl Assembler {
     /// For these tables, by number.
     pub fn new(watched: HashMap<u32, Arc<Watched>>) -> Assembler {
         Assembler { watched, ..Assembler::default() }
+    }
+
+    /// With the type beneath each domain, by number.
+    #[must_use]
+    pub fn with_domains(self, domains: HashMap<u32, u32>) -> Assembler {
+        Assembler { domains, ..self }
     }
 
     /// Whether the table is known, or known to be of no interest.
@@ -147,7 +155,8 @@ impl Assembler {
             };
             let column = &relation.columns[place];
             all_keys &= column.key;
-            picks.push(Pick { name: name.clone(), place, type_oid: column.type_oid });
+            let type_oid = self.domains.get(&column.type_oid).copied().unwrap_or(column.type_oid);
+            picks.push(Pick { name: name.clone(), place, type_oid });
         }
         Known::Fit { table: watched.table.clone(), picks, all_keys }
     }

@@ -187,7 +187,7 @@ impl Loop {
         self.place = Some(Place { applied: from, server: setup.server });
         feed.position.send_replace(from);
         feed.set_problem(Some("the feed catches up with the log".into()));
-        Ok((wire, link, Assembler::new(setup.tables)))
+        Ok((wire, link, Assembler::new(setup.tables).with_domains(setup.domains)))
     }
 
     /// Nothing that was committed before now is missing.

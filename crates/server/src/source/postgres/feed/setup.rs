@@ -22,6 +22,8 @@ pub struct Setup {
     pub problems: Vec<Problem>,
     /// Watched tables, their partitions and heirs, by number.
     pub tables: HashMap<u32, Arc<Watched>>,
+    /// The type beneath each domain, by number.
+    pub domains: HashMap<u32, u32>,
     /// The slot, if there is one.
     pub slot: Option<Slot>,
     /// The end of the log.
@@ -126,6 +128,14 @@ LEFT JOIN member m ON m.oid = c.oid
 CROSS JOIN LATERAL (SELECT ARRAY(SELECT relid::oid FROM pg_partition_ancestors(c.oid) AS a(relid)) AS oids) up
 ORDER BY f.place, f.depth, c.oid";
 
+const DOMAINS: &str = "
+WITH RECURSIVE beneath AS (
+    SELECT oid, typbasetype AS base FROM pg_type WHERE typtype = 'd'
+    UNION ALL
+    SELECT b.oid, t.typbasetype FROM beneath b JOIN pg_type t ON t.oid = b.base WHERE t.typtype = 'd'
+)
+SELECT b.oid, b.base FROM beneath b JOIN pg_type t ON t.oid = b.base WHERE t.typtype <> 'd'";
+
 const SERVER: &str = "
 SELECT current_setting('wal_level'), (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8,
     (SELECT system_identifier::text FROM pg_control_system()) || ' '
@@ -144,6 +154,9 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
     let names: Vec<&str> = watched.iter().map(|watched| &*watched.table).collect();
     let rows = client.query(TABLES, &[&names, &config.publication]).await?;
     let tables: Vec<Table> = rows.iter().map(Table::of).collect::<Result<_, _>>()?;
+    let domains = client.query(DOMAINS, &[]).await?;
+    let domains = domains.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    let domains = domains.collect::<Result<_, Error>>()?;
     let slot = client.query_opt(SLOT, &[&config.slot]).await?;
     let publication = Publication::look(client, &config.publication, &tables).await?;
     let mut problems = Vec::new();
@@ -199,6 +212,7 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
     Ok(Setup {
         problems,
         tables: family.collect(),
+        domains,
         slot: slot.transpose()?,
         here: unsigned(&server, 1)?,
         server: server.try_get(2)?,
