@@ -52,7 +52,7 @@ impl Joined {
                 let among = |place: &usize| of.as_ref().is_none_or(|of| self.is_called(*place, of));
                 let place =
                     (0..self.tables.len()).filter(among).find(|place| self.column(*place, output).is_some());
-                place.map(|place| Some(self.reference(place, output)?))
+                place.map(|place| self.reference(place, output))
             }
             Output::Column(..) | Output::Other => None,
         };
