@@ -1,16 +1,26 @@
 //! The posts of a social site behind three cache nodes in one process, all over one SQLite database.
 //!
-//! `cargo run --example social_posts` tells the story; the README explains what it prints.
+//! `cargo run --example social_posts` tells the story; the README explains what it prints. With arguments (`--nodes 100
+//! --updates 200 --readers 8 --strategy write-invalidate`) as many nodes as wanted read while one after the other writes.
+
+#[path = "crowd/mod.rs"]
+mod crowd;
+#[path = "shared/mod.rs"]
+mod shared;
 
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use clearwell::config::{Config, Strategy};
-use clearwell::node::{Answer, Demand, Node, Put, Written};
+use clearwell::node::{Answer, Demand, Node, Put, Sources, Written};
 use clearwell::road::Request;
+use clearwell::source::Source;
 use clearwell_engine::{Cause, Origin, Scope};
+
+use shared::Shared;
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -21,8 +31,9 @@ struct Web {
 }
 
 impl Web {
-    fn open(name: &'static str, data: &Path) -> Done<Web> {
-        let node = Node::start(Config::default_sample(), data, tokio::runtime::Handle::current())?;
+    fn open(name: &'static str, sources: &Sources) -> Done<Web> {
+        let handle = tokio::runtime::Handle::current();
+        let node = Node::over(Config::default_sample(), sources.clone(), handle)?;
         Ok(Web { name, node })
     }
 
@@ -77,11 +88,16 @@ fn text(answer: &Answer) -> String {
 fn main() -> Done {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if std::env::args().len() > 1 {
+        return runtime.block_on(crowd::run(&crowd::Args::parse(), folder.path()));
+    }
     runtime.block_on(story(folder.path()))
 }
 
 async fn story(data: &Path) -> Done {
-    let webs = [Web::open("A", data)?, Web::open("B", data)?, Web::open("C", data)?];
+    let main: Arc<dyn Source> = Arc::new(Shared::open(&Config::default_sample(), data)?);
+    let sources = Sources::from([("main".to_owned(), main)]);
+    let webs = [Web::open("A", &sources)?, Web::open("B", &sources)?, Web::open("C", &sources)?];
     reading(&webs).await?;
     writing(&webs).await?;
     an_author_is_renamed(&webs).await?;
