@@ -1,6 +1,6 @@
 //! What the engine's verbs answer.
 
-use crate::Seq;
+use crate::{Millis, Seq};
 
 /// A value larger than the engine may ever hold, or a dependency that may not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,53 @@ pub struct Dependencies {
     pub events: Vec<Box<str>>,
     /// Keys of entries that depend on it, at most the number asked for.
     pub dependents: Vec<Box<[u8]>>,
+}
+
+/// A key, and a name that it depends on.
+pub type Edge = (Box<[u8]>, Box<[u8]>);
+
+/// What leads to and from a key, itself or over others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edges {
+    /// On the way up: from the key to what it depends on.
+    pub above: Vec<Edge>,
+    /// On the way down: from dependents to the key.
+    pub below: Vec<Edge>,
+    /// Whether there is more than was asked for.
+    pub truncated: bool,
+}
+
+/// A key that depends on something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependent {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Keys and tags that its value was made from.
+    pub depends_on: Vec<Box<[u8]>>,
+    /// When its entry came to be; `None`: it is gone, and something that was made from it stands.
+    pub created: Option<Millis>,
+    /// When it got its last value.
+    pub updated: Option<Millis>,
+    /// Whether an invalidation has reached it, and it waits to be refreshed or taken away.
+    pub propagating: bool,
+}
+
+/// Where a page of dependents begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageFrom {
+    /// At a place among the entries; 0 is the first.
+    Entries(u64),
+    /// After a key, among those whose entries are gone.
+    Gone(Box<[u8]>),
+}
+
+/// A page of dependents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<Dependent>,
+    /// Where the next page begins; `None`: this was the last.
+    pub next: Option<PageFrom>,
 }
 
 /// The engine's books.

@@ -3,6 +3,7 @@
 mod account;
 mod apply;
 mod check;
+mod dependencies;
 mod fill;
 mod lookup;
 mod maintain;

@@ -114,6 +114,17 @@ impl Graph {
         self.up.get(node).into_iter().flatten().map(|(kind, name)| (*kind, name))
     }
 
+    /// At most so many nodes after a name, in order, with the dependencies that lead to each.
+    pub(crate) fn nodes_after(&self, after: &[u8], most: usize) -> Vec<(Name, Vec<Name>)> {
+        let after = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        let leads = |sources: &BTreeSet<(Kind, Name)>| {
+            let names = sources.iter().filter(|(kind, _)| *kind == Kind::Dependency);
+            names.map(|(_, name)| Arc::clone(name)).collect()
+        };
+        let nodes = self.up.range::<[u8], _>(after).take(most);
+        nodes.map(|(node, sources)| (Arc::clone(node), leads(sources))).collect()
+    }
+
     /// The nodes.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &[u8]> {
         self.up.keys().map(|name| &**name)

@@ -22,6 +22,8 @@ pub struct Noted {
     pub effect: Effect,
     /// Why it was made.
     pub cause: Cause,
+    /// Whether dependents were covered too.
+    pub cascade: bool,
 }
 
 /// Those that were noted last, in a bounded number of bytes.
@@ -48,23 +50,27 @@ impl Ledger {
 
     /// Notes an invalidation.
     pub(crate) fn note(&self, seq: Seq, invalidation: &Invalidation, now: Millis) {
-        let Invalidation { scope, effect, cause, .. } = invalidation;
-        self.put(seq, now, *effect, *cause, || scope.clone());
+        if self.bytes_most > 0 {
+            let Invalidation { scope, effect, cause, cascade, .. } = invalidation;
+            let (scope, position) = (scope.clone(), None);
+            let (effect, cause, cascade) = (*effect, *cause, *cascade);
+            self.put(Noted { seq, at: now, position, scope, effect, cause, cascade });
+        }
     }
 
     /// Notes that a write took its dependents away.
     pub(crate) fn dependents(&self, seq: Seq, key: &[u8], now: Millis) {
-        self.put(seq, now, Effect::Gone, Cause::Write, || Scope::Dependents(key.into()));
+        if self.bytes_most > 0 {
+            let (scope, position) = (Scope::Dependents(key.into()), None);
+            let (effect, cause, cascade) = (Effect::Gone, Cause::Write, true);
+            self.put(Noted { seq, at: now, position, scope, effect, cause, cascade });
+        }
     }
 
-    fn put(&self, seq: Seq, at: Millis, effect: Effect, cause: Cause, scope: impl FnOnce() -> Scope) {
-        if self.bytes_most == 0 {
-            return;
-        }
-        let noted = Noted { seq, at, position: None, scope: scope(), effect, cause };
+    fn put(&self, noted: Noted) {
         let mut ring = self.ring.lock();
         ring.bytes += taken(&noted);
-        let place = ring.noted.partition_point(|known| known.seq <= seq);
+        let place = ring.noted.partition_point(|known| known.seq <= noted.seq);
         ring.noted.insert(place, noted);
         while ring.bytes > self.bytes_most {
             let Some(oldest) = ring.noted.pop_front() else { break };

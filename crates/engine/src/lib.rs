@@ -65,7 +65,10 @@ mod time;
 mod view;
 mod wheel;
 
-pub use answers::{Account, Applied, Dependencies, Filled, Maintained, Offered, TooLarge};
+pub use answers::{
+    Account, Applied, Dependencies, Dependent, Edge, Edges, Filled, Maintained, Offered, Page, PageFrom,
+    TooLarge,
+};
 pub use census::Reader;
 pub use codec::{Codec, Packed};
 pub use departures::{Departure, Departures};

@@ -251,8 +251,16 @@ pub enum CommandId {
     CwInvalidate,
     /// CW.EVENT: states that something happened.
     CwEvent,
-    /// CW.DEPENDENCIES: returns what a key depends on.
+    /// CW.DEPENDENCIES: returns what depends on what.
     CwDependencies,
+    /// CW.WHY: tells what became of a key, and why.
+    CwWhy,
+    /// CW.HELD: tells of and takes back invalidations that wait for a time or an event.
+    CwHeld,
+    /// CW.HELD LIST: returns what is held.
+    CwHeldList,
+    /// CW.HELD CANCEL: takes held invalidations back.
+    CwHeldCancel,
     /// CW.ENTRY: tells everything about an entry but its value.
     CwEntry,
     /// CW.REFUSED: tells of SETs that were dropped as late fills.

@@ -31,6 +31,7 @@ pub fn keys(command: &Command, args: Args<'_>) -> KeyPositions {
     };
     let movable = match command.id {
         CommandId::CwInvalidate => counted_keys_of_invalidate(args).map(|run| (run, KeyAccess::Delete)),
+        CommandId::CwDependencies => key_of_dependencies(args).map(|run| (run, KeyAccess::Peek)),
         CommandId::CwWarm => counted_keys_of_warm(args).map(|run| (run, KeyAccess::Overwrite)),
         _ => None,
     };
@@ -59,7 +60,7 @@ fn counted_keys_of_invalidate(args: Args<'_>) -> Option<Range<usize>> {
             let mode = args.get(at.saturating_add(1)).unwrap_or(&[]);
             let takes_more = mode.eq_ignore_ascii_case(b"delayed") || mode.eq_ignore_ascii_case(b"on-event");
             if takes_more { 3 } else { 2 }
-        } else if ["pattern", "prefix", "event", "cascade"].into_iter().any(is) {
+        } else if ["pattern", "prefix", "event", "cascade", "coalesce"].into_iter().any(is) {
             2
         } else {
             1
@@ -70,6 +71,13 @@ fn counted_keys_of_invalidate(args: Args<'_>) -> Option<Range<usize>> {
 }
 
 /// `KEYS n key ...`; a lone `KEYS` would be a pattern.
+/// The key stands alone, or before TRANSITIVE; else all are listed.
+fn key_of_dependencies(args: Args<'_>) -> Option<Range<usize>> {
+    let alone = args.len() == 2;
+    let transitive = args.len() == 3 && args.get(2)?.eq_ignore_ascii_case(b"transitive");
+    (alone || transitive).then_some(1..2)
+}
+
 fn counted_keys_of_warm(args: Args<'_>) -> Option<Range<usize>> {
     let is_list = args.len() > 2 && args.get(1)?.eq_ignore_ascii_case(b"keys");
     let count = usize::try_from(parse_i64(args.get(2)?)?).ok()?;

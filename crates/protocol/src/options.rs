@@ -19,7 +19,7 @@ pub use connection::{AuthOptions, HelloOptions, SetInfo, check_client_name, pars
 pub use cursor::{CopyOptions, FlushMode, ScanOptions, check_flush};
 pub use expire::{ExpireCondition, ExpireOptions, Expiry, GetExChange, GetExOptions, TimeUnit, TimeWords};
 pub use invalidate::{EventOptions, InvalidateEvent, InvalidateOptions, WarmOptions};
-pub use policy::{Level, Mode, Strategy};
+pub use policy::{Coalesce, Level, Mode, Strategy};
 pub use put::CwSetOptions;
 pub use read::CwGetOptions;
 pub use server::{WaitOptions, check_pairs, parse_decrement, parse_memory_samples, parse_slowlog_count};

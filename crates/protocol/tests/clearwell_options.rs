@@ -84,7 +84,7 @@ fn cw_set_says_what_is_wrong() {
 fn cw_invalidate_reads_its_options() {
     let request = args(
         "cw.invalidate KEYS 2 a b TAGS 1 t DEPENDENCIES 1 d PATTERN user:* PREFIX p: EVENT e ATTRIBUTES 2 x 1 y 2 \
-         CASCADE no MODE delayed 250 DRYRUN",
+         CASCADE no MODE delayed:250ms COALESCE first DRYRUN",
     );
     let options = InvalidateOptions::parse(request.as_args()).expect("a good CW.INVALIDATE");
     assert_eq!(list(options.keys), ["a", "b"]);
@@ -97,6 +97,7 @@ fn cw_invalidate_reads_its_options() {
         (&b"e"[..], ["x", "1", "y", "2"].map(String::from).to_vec())
     );
     assert_eq!((options.cascade, options.mode), (Some(false), Some(Mode::Delayed(250))));
+    assert_eq!(options.coalesce, Some(Coalesce::First));
     assert!(options.dry_run && !options.everything);
 }
 
@@ -110,21 +111,31 @@ fn cw_invalidate_says_what_is_wrong() {
     assert_eq!(parse("cw.invalidate EVERYTHING CASCADE maybe"), "ERR CASCADE is yes or no, not 'maybe'");
     assert_eq!(
         parse("cw.invalidate EVERYTHING MODE soon"),
-        "ERR unknown mode 'soon'; expected one of immediate, lazy, delayed <ms>, on-event <name>"
+        "ERR unknown mode 'soon'; expected one of immediate, lazy, delayed:2s, on-event:NAME"
     );
     assert_eq!(
         parse("cw.invalidate EVERYTHING MODE delayed soon"),
-        "ERR invalid delay 'soon'; expected milliseconds, or a duration like 2s"
+        "ERR invalid delay 'soon'; expected a duration as in delayed:2s, or milliseconds"
     );
     assert_eq!(
         parse("cw.invalidate EVERYTHING MODE on-event"),
-        "ERR MODE on-event needs the event's name after it"
+        "ERR MODE on-event needs the event's name, as in on-event:NAME after it"
     );
     assert_eq!(
         parse("cw.invalidate EVENT e ATTRIBUTES 2 a 1 b"),
         "ERR ATTRIBUTES announces 4 words and 3 follow"
     );
-    assert_eq!(parse("cw.invalidate EVERYTHING MODE delayed 2s"), "");
+    for mode in ["delayed 2s", "delayed:2s", "DELAYED:2000", "lazy", "on-event:go", "on-event go"] {
+        assert_eq!(parse(&format!("cw.invalidate EVERYTHING MODE {mode}")), "", "{mode}");
+    }
+    assert_eq!(
+        parse("cw.invalidate EVERYTHING MODE delayed:1s COALESCE last"),
+        "ERR coalesce is restart or first, not 'last'"
+    );
+    assert_eq!(
+        parse("cw.invalidate EVERYTHING MODE lazy:2s"),
+        "ERR unknown mode 'lazy:2s'; expected one of immediate, lazy, delayed:2s, on-event:NAME"
+    );
 }
 
 #[test]

@@ -1,111 +1,259 @@
 //! Invalidations that are held until a time or an event has come. Only then are they put on the road.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use clearwell_cluster::record::ScopeOf;
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::Millis;
+use clearwell_engine::{Event, EventPattern, Millis};
 
-use crate::road::{Mode, Request};
+use crate::road::{Coalesce, Mode, Request};
 
 /// What is held for a time or an event.
 #[derive(Debug, Default)]
 pub struct Held {
-    delayed: BTreeMap<(Millis, u64), Invalidate>,
-    due_of: HashMap<ScopeOf, (Millis, u64)>,
-    on_event: HashMap<Box<str>, HashMap<ScopeOf, Invalidate>>,
-    held_on_event: usize,
-    next_id: u64,
+    items: BTreeMap<u64, Waiting>,
+    due: BTreeSet<(Millis, u64)>,
+    /// By scope and what is waited for; of a delayed scope there is one.
+    of: HashMap<(ScopeOf, Option<Box<str>>), u64>,
+    /// By the written form of the events that are waited for.
+    events: HashMap<Box<str>, (EventPattern, BTreeSet<u64>)>,
+    /// Those of the written forms that are more than a name.
+    patterns: BTreeSet<Box<str>>,
+    last_id: u64,
+}
+
+/// An invalidation that is held.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Its number: what it is cancelled by.
+    pub id: u64,
+    /// What it will be when it takes effect.
+    pub statement: Invalidate,
+    /// What it waits for.
+    pub until: Until,
+    /// When it was asked for first.
+    pub since: Millis,
+    /// How often it was asked for.
+    pub asked: u64,
+}
+
+/// What a held invalidation waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// A time.
+    Time {
+        /// When it takes effect.
+        due: Millis,
+        /// The longest delay that was asked for.
+        delay_ms: u64,
+    },
+    /// An event of this name, or that this pattern matches.
+    Event(Box<str>),
+}
+
+impl fmt::Display for Until {
+    /// The mode as it is asked for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Until::Time { delay_ms, .. } => {
+                let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+                let whole = units.into_iter().find(|(ms, _)| *delay_ms > 0 && delay_ms.is_multiple_of(*ms));
+                let (ms, unit) = whole.unwrap_or((1, "ms"));
+                write!(f, "delayed:{}{unit}", delay_ms / ms)
+            }
+            Until::Event(name) => write!(f, "on-event:{name}"),
+        }
+    }
+}
+
+/// What became of a request that is to be held.
+#[derive(Debug, Default)]
+pub struct Holding {
+    /// How many scopes are held.
+    pub count: usize,
+    /// Those that were not held before.
+    pub new: Vec<Waiting>,
+    /// What is to go on at once.
+    pub go_on: Vec<Invalidate>,
 }
 
 impl Held {
     /// The most scopes that are held at once; beyond it a request takes effect immediately, because what cannot be
     /// remembered must not be forgotten.
     pub const MOST: usize = 100_000;
+    /// A timer that is started anew comes up at the latest after so many times the longest delay that was asked for, from the
+    /// first request on: a stream of repeats must not put it off for ever.
+    pub const RESTARTS: u64 = 10;
 
-    /// Holds what its mode says. Answers how many scopes that were, and what is to go on at once.
-    pub fn hold(&mut self, now: Millis, request: Request) -> (usize, Vec<Invalidate>) {
-        let mode = request.mode.clone();
-        let (mut held, mut go_on) = (0, Vec::new());
+    /// Holds what its mode says; `preset`: how repeats are taken where the request does not say.
+    pub fn hold(&mut self, now: Millis, request: Request, preset: Coalesce) -> Holding {
+        let (mode, coalesce) = (request.mode.clone(), request.coalesce.unwrap_or(preset));
+        let mut holding = Holding::default();
         for statement in request.statements() {
-            match &mode {
-                Mode::Delayed(ms) if self.len() < Held::MOST => {
-                    self.delay(now.plus(*ms), unversioned(statement))
-                }
-                Mode::OnEvent(name) if self.len() < Held::MOST => {
-                    self.wait(name.clone(), unversioned(statement))
-                }
-                _ => {
-                    go_on.push(statement);
+            let waits_for = match &mode {
+                Mode::Delayed(_) => None,
+                Mode::OnEvent(pattern) => Some(Box::from(pattern.to_string())),
+                Mode::Immediate | Mode::Lazy => {
+                    holding.go_on.push(statement);
                     continue;
                 }
+            };
+            let known = self.of.get(&(statement.scope.clone(), waits_for.clone())).copied();
+            match (known, &mode) {
+                (Some(id), _) => self.again(id, now, &mode, coalesce, statement.cascade),
+                (None, _) if self.len() >= Held::MOST => {
+                    holding.go_on.push(statement);
+                    continue;
+                }
+                (None, Mode::OnEvent(pattern)) => holding.new.push(self.wait(now, pattern, statement)),
+                (None, _) => holding.new.push(self.delay(now, &mode, statement)),
             }
-            held += 1;
+            holding.count += 1;
         }
-        (held, go_on)
+        holding
     }
 
-    /// What was held for events of this name.
-    pub fn arrived(&mut self, name: &str) -> Vec<Invalidate> {
-        let waiting = self.on_event.remove(name).unwrap_or_default();
-        self.held_on_event = self.held_on_event.saturating_sub(waiting.len());
-        waiting.into_values().collect()
+    /// What was held for this event.
+    pub fn arrived(&mut self, event: &Event) -> Vec<Waiting> {
+        let mut found: Vec<Box<str>> = Vec::new();
+        found.extend(self.events.get_key_value(&event.name).map(|(name, _)| name.clone()));
+        let matches = |written: &str| {
+            *written != *event.name
+                && self.events.get(written).is_some_and(|(pattern, _)| pattern.matches(event))
+        };
+        // A pattern over the names that are waited for finds each of them.
+        let asked: Vec<&Box<str>> =
+            if event.is_pattern() { self.events.keys().collect() } else { self.patterns.iter().collect() };
+        found.extend(asked.into_iter().filter(|written| matches(written)).cloned());
+        let ids: BTreeSet<u64> = found
+            .iter()
+            .filter_map(|written| self.events.get(written))
+            .flat_map(|(_, ids)| ids)
+            .copied()
+            .collect();
+        ids.into_iter().filter_map(|id| self.take(id)).collect()
     }
 
     /// What was held until now.
-    pub fn due(&mut self, now: Millis) -> Vec<Invalidate> {
+    pub fn due(&mut self, now: Millis) -> Vec<Waiting> {
         let mut due = Vec::new();
-        while let Some(first) = self.delayed.first_entry()
-            && first.key().0 <= now
+        while let Some(&(at, id)) = self.due.first()
+            && at <= now
         {
-            let statement = first.remove();
-            self.due_of.remove(&statement.scope);
-            due.push(statement);
+            due.extend(self.take(id));
+            self.due.remove(&(at, id));
         }
         due
     }
 
-    /// When the next one is due that was held for a time.
+    /// When the first that is held for a time is due.
     pub fn next_due(&self) -> Option<Millis> {
-        self.delayed.first_key_value().map(|(&(due, _), _)| due)
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// What is held, by number, from the first after `after`, at most so many.
+    pub fn list(&self, after: u64, most: usize) -> Vec<Waiting> {
+        self.items.range(after.saturating_add(1)..).take(most).map(|(_, item)| item.clone()).collect()
+    }
+
+    /// Takes one back before it took effect; `None`: there is none of that number any more.
+    pub fn cancel(&mut self, id: u64) -> Option<Waiting> {
+        self.take(id)
+    }
+
+    /// Takes all back.
+    pub fn cancel_all(&mut self) -> Vec<Waiting> {
+        let all = std::mem::take(&mut self.items);
+        *self = Held { last_id: self.last_id, ..Held::default() };
+        all.into_values().collect()
     }
 
     /// How many scopes are held.
     pub fn len(&self) -> usize {
-        self.delayed.len().saturating_add(self.held_on_event)
+        self.items.len()
     }
 
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.items.is_empty()
     }
 
-    /// A repeat keeps the earlier time: putting it off each time would put it off for ever.
-    fn delay(&mut self, due: Millis, statement: Invalidate) {
-        if let Some(&(earlier, id)) = self.due_of.get(&statement.scope)
-            && let Some(mut first) = self.delayed.remove(&(earlier, id))
-        {
-            first.cascade |= statement.cascade;
-            let at = (earlier.min(due), id);
-            self.due_of.insert(statement.scope, at);
-            self.delayed.insert(at, first);
+    /// A repeat of what is held.
+    fn again(&mut self, id: u64, now: Millis, mode: &Mode, coalesce: Coalesce, cascade: bool) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        item.asked = item.asked.saturating_add(1);
+        item.statement.cascade |= cascade;
+        let (Until::Time { due, delay_ms }, Mode::Delayed(asked_ms)) = (&mut item.until, mode) else {
             return;
-        }
-        let at = (due, self.next_id);
-        self.next_id = self.next_id.wrapping_add(1);
-        self.due_of.insert(statement.scope.clone(), at);
-        self.delayed.insert(at, statement);
+        };
+        let before = *due;
+        *delay_ms = (*delay_ms).max(*asked_ms);
+        *due = match coalesce {
+            Coalesce::First => before.min(now.plus(*asked_ms)),
+            Coalesce::Restart => {
+                let last = item.since.plus(delay_ms.saturating_mul(Held::RESTARTS));
+                now.plus(*asked_ms).min(last)
+            }
+        };
+        let due = *due;
+        self.due.remove(&(before, id));
+        self.due.insert((due, id));
     }
 
-    fn wait(&mut self, name: Box<str>, statement: Invalidate) {
-        match self.on_event.entry(name).or_default().entry(statement.scope.clone()) {
-            Entry::Occupied(mut same) => same.get_mut().cascade |= statement.cascade,
-            Entry::Vacant(place) => {
-                place.insert(statement);
-                self.held_on_event = self.held_on_event.saturating_add(1);
+    fn delay(&mut self, now: Millis, mode: &Mode, statement: Invalidate) -> Waiting {
+        let delay_ms = if let Mode::Delayed(ms) = mode { *ms } else { 0 };
+        let due = now.plus(delay_ms);
+        let item = self.add(now, Until::Time { due, delay_ms }, None, statement);
+        self.due.insert((due, item.id));
+        item
+    }
+
+    fn wait(&mut self, now: Millis, pattern: &EventPattern, statement: Invalidate) -> Waiting {
+        let written: Box<str> = pattern.to_string().into();
+        let item = self.add(now, Until::Event(written.clone()), Some(written.clone()), statement);
+        if !pattern.is_name() {
+            self.patterns.insert(written.clone());
+        }
+        self.events.entry(written).or_insert_with(|| (pattern.clone(), BTreeSet::new())).1.insert(item.id);
+        item
+    }
+
+    fn add(
+        &mut self,
+        now: Millis,
+        until: Until,
+        waits_for: Option<Box<str>>,
+        statement: Invalidate,
+    ) -> Waiting {
+        self.last_id += 1;
+        let statement = unversioned(statement);
+        self.of.insert((statement.scope.clone(), waits_for), self.last_id);
+        let item = Waiting { id: self.last_id, statement, until, since: now, asked: 1 };
+        self.items.insert(item.id, item.clone());
+        item
+    }
+
+    fn take(&mut self, id: u64) -> Option<Waiting> {
+        let item = self.items.remove(&id)?;
+        let scope = item.statement.scope.clone();
+        match &item.until {
+            Until::Time { due, .. } => {
+                self.due.remove(&(*due, id));
+                self.of.remove(&(scope, None));
+            }
+            Until::Event(written) => {
+                self.of.remove(&(scope, Some(written.clone())));
+                if let Some((_, ids)) = self.events.get_mut(written) {
+                    ids.remove(&id);
+                    if ids.is_empty() {
+                        self.events.remove(written);
+                        self.patterns.remove(written);
+                    }
+                }
             }
         }
+        Some(item)
     }
 }
 
@@ -115,63 +263,5 @@ fn unversioned(statement: Invalidate) -> Invalidate {
 }
 
 #[cfg(test)]
-mod tests {
-    use clearwell_engine::{Cause, Scope};
-
-    use super::*;
-
-    fn key(name: &str) -> Scope {
-        Scope::Key(name.as_bytes().into())
-    }
-
-    fn hold(held: &mut Held, now: u64, scope: Scope, mode: Mode) -> (usize, Vec<Scope>) {
-        let request = Request { cascade: false, mode, ..Request::now(vec![scope], Cause::Command) };
-        let (count, go_on) = held.hold(Millis(now), request);
-        (count, scopes(go_on))
-    }
-
-    fn scopes(statements: Vec<Invalidate>) -> Vec<Scope> {
-        statements.into_iter().map(|statement| (*statement.scope).clone()).collect()
-    }
-
-    #[test]
-    fn repeats_of_a_delayed_scope_are_one_at_the_earliest_time() {
-        let mut held = Held::default();
-        for (now, name, ms) in [(0, "a", 100), (10, "a", 100), (20, "b", 10), (20, "a", 60)] {
-            assert_eq!(hold(&mut held, now, key(name), Mode::Delayed(ms)), (1, vec![]));
-        }
-        assert_eq!(held.len(), 2);
-        assert_eq!(scopes(held.due(Millis(29))), vec![]);
-        assert_eq!(scopes(held.due(Millis(80))), vec![key("b"), key("a")]);
-        assert_eq!(scopes(held.due(Millis(1000))), vec![]);
-        assert!(held.is_empty());
-    }
-
-    #[test]
-    fn an_event_releases_what_waits_for_its_name() {
-        let mut held = Held::default();
-        for (name, event) in [("a", "deployed"), ("a", "deployed"), ("b", "other")] {
-            assert_eq!(hold(&mut held, 0, key(name), Mode::OnEvent(event.into())), (1, vec![]));
-        }
-        assert_eq!(scopes(held.arrived("deployed")), vec![key("a")]);
-        assert_eq!((scopes(held.arrived("deployed")), held.len()), (vec![], 1));
-    }
-
-    #[test]
-    fn whoever_asks_for_dependents_among_repeats_gets_them() {
-        let mut held = Held::default();
-        hold(&mut held, 0, key("a"), Mode::Delayed(5));
-        let request = Request { mode: Mode::Delayed(5), ..Request::now(vec![key("a")], Cause::Command) };
-        held.hold(Millis(0), request);
-        assert!(held.due(Millis(5)).iter().all(|statement| statement.cascade));
-    }
-
-    #[test]
-    fn what_cannot_be_held_takes_effect_at_once() {
-        let mut held = Held::default();
-        for n in 0..Held::MOST {
-            hold(&mut held, 0, key(&n.to_string()), Mode::Delayed(5));
-        }
-        assert_eq!(hold(&mut held, 0, key("one more"), Mode::Delayed(5)), (0, vec![key("one more")]));
-    }
-}
+#[path = "held_tests.rs"]
+mod tests;

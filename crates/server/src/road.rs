@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Cause, Effect, Event, Invalidation, Scope, Version};
+use clearwell_engine::{Cause, Effect, Event, EventPattern, Invalidation, Scope, Version};
+pub use clearwell_protocol::options::Coalesce;
+use clearwell_protocol::options::Mode as Written;
 
 /// When an invalidation takes effect, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +16,39 @@ pub enum Mode {
     Lazy,
     /// Gone after this many milliseconds; repeats of the same scope meanwhile are one.
     Delayed(u64),
-    /// Gone when an event of this name arrives.
-    OnEvent(Box<str>),
+    /// Gone when an event arrives that this pattern matches.
+    OnEvent(EventPattern),
+}
+
+impl Mode {
+    /// Reads the form that every surface takes: `immediate`, `lazy`, `delayed:2s`, `on-event:NAME`.
+    ///
+    /// # Errors
+    /// Says what is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Mode, String> {
+        let refused = |error: clearwell_protocol::CommandError| {
+            let said = error.to_string();
+            said.strip_prefix("ERR ").map_or(said.clone(), str::to_owned)
+        };
+        Written::parse_word(text.as_bytes()).map_err(refused).and_then(Mode::of)
+    }
+
+    /// What was asked for on the wire.
+    ///
+    /// # Errors
+    /// Says what is wrong with an event's name.
+    pub fn of(written: Written<'_>) -> Result<Mode, String> {
+        Ok(match written {
+            Written::Immediate => Mode::Immediate,
+            Written::Lazy => Mode::Lazy,
+            Written::Delayed(ms) => Mode::Delayed(ms),
+            Written::OnEvent(name) => {
+                let name = std::str::from_utf8(name).map_err(|_| "MODE on-event takes UTF-8 text")?;
+                let wrong = |why| format!("malformed event '{name}' in mode on-event: {why}");
+                Mode::OnEvent(EventPattern::parse(name).map_err(wrong)?)
+            }
+        })
+    }
 }
 
 /// What a client, a write, a feed or an operator asks for.
@@ -27,6 +60,8 @@ pub struct Request {
     pub cascade: bool,
     /// When and how.
     pub mode: Mode,
+    /// Which time holds when it is held already; `None`: what the configuration says.
+    pub coalesce: Option<Coalesce>,
     /// Why.
     pub cause: Cause,
     /// The source's order of the change behind it.
@@ -36,7 +71,7 @@ pub struct Request {
 impl Request {
     /// Gone at once, dependents too.
     pub fn now(scopes: Vec<Scope>, cause: Cause) -> Request {
-        Request { scopes, cascade: true, mode: Mode::Immediate, cause, version: None }
+        Request { scopes, cascade: true, mode: Mode::Immediate, coalesce: None, cause, version: None }
     }
 
     /// An event arrived: what depends on it is gone.
@@ -57,6 +92,15 @@ impl Request {
             .into_iter()
             .map(move |scope| statement(Invalidation { scope, effect, cascade, version, cause }))
     }
+}
+
+/// An event that a client tells of, or `asked` for all whose attributes match patterns. Every surface refuses with these words.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn event(name: &str, attributes: Vec<(Box<str>, Box<str>)>, asked: bool) -> Result<Event, String> {
+    let event = if asked { Event::asked(name, attributes) } else { Event::new(name, attributes) };
+    event.map_err(|why| format!("malformed event '{name}': {why}"))
 }
 
 /// An invalidation, as the owner of its scope's name is asked for it.

@@ -3,7 +3,7 @@
 use crate::names::Kind;
 use crate::shared::Standing;
 use crate::slot::Slot;
-use crate::{Dependencies, Engine, Millis, View};
+use crate::{Engine, Millis, View};
 
 /// Places that one call of `scan` looks at, for each entry that it is asked for.
 const PLACES_A_VISIT: usize = 16;
@@ -41,7 +41,7 @@ impl Engine {
     }
 
     /// Whether an entry is to be shown, and if so whether as stale.
-    fn visible(&self, slot: &Slot, now: Millis) -> Option<bool> {
+    pub(super) fn visible(&self, slot: &Slot, now: Millis) -> Option<bool> {
         match self.shared.standing(slot, now) {
             Standing::Dead | Standing::Grace => None,
             Standing::Stale => Some(true),
@@ -72,28 +72,6 @@ impl Engine {
                 self.visible(slot, now).map(|_| slot.key().into())
             })
         })
-    }
-
-    /// The neighbours of a key, with at most `most` dependents. Those are found by reading every entry.
-    pub fn dependencies(&self, key: &[u8], most: usize, now: Millis) -> Dependencies {
-        let owned = |names: &mut dyn Iterator<Item = &[u8]>| names.map(Box::from).collect();
-        let mut found = self
-            .peek(key, now, |view| Dependencies {
-                depends_on: owned(&mut view.dependencies()),
-                tags: owned(&mut view.tags()),
-                events: view.events().map(Box::from).collect(),
-                dependents: Vec::new(),
-            })
-            .unwrap_or_default();
-        if self.shared.names.is_live(key) {
-            self.each(|slot| {
-                let depends = || slot.names(Kind::Dependency).any(|name| name == key);
-                if found.dependents.len() < most && self.visible(slot, now).is_some() && depends() {
-                    found.dependents.push(slot.key().into());
-                }
-            });
-        }
-        found
     }
 
     /// Shows every entry, dead ones too, a slice of a shard at a time.

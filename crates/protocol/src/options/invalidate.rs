@@ -1,6 +1,6 @@
 //! CW.INVALIDATE, CW.EVENT and CW.WARM.
 
-use super::policy::Mode;
+use super::policy::{Coalesce, Mode};
 use super::words::{Words, is, once, shown, unknown_option};
 use crate::args::Args;
 use crate::error::CommandError;
@@ -35,11 +35,14 @@ pub struct InvalidateOptions<'a> {
     pub cascade: Option<bool>,
     /// When it takes effect.
     pub mode: Option<Mode<'a>>,
+    /// Which time holds when it is held already; none takes the server's default.
+    pub coalesce: Option<Coalesce>,
     /// Only tell what would be reached.
     pub dry_run: bool,
 }
 
-const KNOWN: &str = "KEYS, TAGS, DEPENDENCIES, PATTERN, PREFIX, EVENT, EVERYTHING, CASCADE, MODE, DRYRUN";
+const KNOWN: &str =
+    "KEYS, TAGS, DEPENDENCIES, PATTERN, PREFIX, EVENT, EVERYTHING, CASCADE, MODE, COALESCE, DRYRUN";
 
 impl<'a> InvalidateOptions<'a> {
     /// Parses CW.INVALIDATE.
@@ -82,6 +85,10 @@ impl<'a> InvalidateOptions<'a> {
             () if is(word, "EVENT") => once(&mut self.event, "EVENT", event(words)?),
             () if is(word, "CASCADE") => once(&mut self.cascade, "CASCADE", cascade(words)?),
             () if is(word, "MODE") => once(&mut self.mode, "MODE", Mode::parse(words)?),
+            () if is(word, "COALESCE") => {
+                let word = words.value_of("COALESCE", "restart or first")?;
+                once(&mut self.coalesce, "COALESCE", Coalesce::parse(word)?)
+            }
             () if is(word, "EVERYTHING") => {
                 self.everything = true;
                 Ok(())

@@ -132,23 +132,73 @@ pub enum Mode<'a> {
 }
 
 impl<'a> Mode<'a> {
-    /// Parses the words after MODE: `immediate`, `lazy`, `delayed <ms or duration>`, `on-event <name>`.
+    /// How a mode is written, on every surface.
+    pub const EXPECTED: &'static str = "immediate, lazy, delayed:2s, on-event:NAME";
+
+    /// Parses the words after MODE. An earlier version wrote `delayed 2s` and `on-event name`, in two words.
     ///
     /// # Errors
     /// Names what is wrong and what is expected.
     pub(super) fn parse(words: &mut Words<'a>) -> Result<Self, CommandError> {
-        let word = words.value_of("MODE", "one of immediate, lazy, delayed <ms>, on-event <name>")?;
+        let word = words.value_of("MODE", "immediate, lazy, delayed:2s or on-event:NAME")?;
         match () {
-            () if is(word, "IMMEDIATE") => Ok(Mode::Immediate),
-            () if is(word, "LAZY") => Ok(Mode::Lazy),
-            () if is(word, "DELAYED") => delay(words.value_of("MODE delayed", "a time in milliseconds")?),
+            () if is(word, "DELAYED") => delay(words.value_of("MODE delayed", "a time, as in delayed:2s")?),
             () if is(word, "ON-EVENT") => {
-                Ok(Mode::OnEvent(words.value_of("MODE on-event", "the event's name")?))
+                event_of(words.value_of("MODE on-event", "the event's name, as in on-event:NAME")?)
             }
-            () => Err(CommandError::new(format!(
-                "ERR unknown mode '{}'; expected one of immediate, lazy, delayed <ms>, on-event <name>",
-                shown(word)
-            ))),
+            () => Self::parse_word(word),
+        }
+    }
+
+    /// Parses a mode: `immediate`, `lazy`, `delayed:2s`, `on-event:NAME`; the words in any case.
+    ///
+    /// # Errors
+    /// Names what is wrong and what is expected.
+    pub fn parse_word(word: &'a [u8]) -> Result<Self, CommandError> {
+        let mut parts = word.splitn(2, |byte| *byte == b':');
+        let (mode, rest) = (parts.next().unwrap_or_default(), parts.next());
+        match rest {
+            None if is(mode, "IMMEDIATE") => Ok(Mode::Immediate),
+            None if is(mode, "LAZY") => Ok(Mode::Lazy),
+            Some(rest) if is(mode, "DELAYED") => delay(rest),
+            Some(rest) if is(mode, "ON-EVENT") => event_of(rest),
+            _ => {
+                let (word, expected) = (shown(word), Self::EXPECTED);
+                Err(CommandError::new(format!("ERR unknown mode '{word}'; expected one of {expected}")))
+            }
+        }
+    }
+}
+
+fn event_of(name: &[u8]) -> Result<Mode<'_>, CommandError> {
+    if name.is_empty() {
+        return Err(CommandError::literal(
+            "ERR the mode on-event needs the event's name, as in on-event:NAME",
+        ));
+    }
+    Ok(Mode::OnEvent(name))
+}
+
+/// Which time holds when a delayed invalidation is asked for again before it took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Coalesce {
+    /// The timer starts anew.
+    #[default]
+    Restart,
+    /// The earliest time that was asked for.
+    First,
+}
+
+impl Coalesce {
+    /// Parses `restart` or `first`, in any case.
+    ///
+    /// # Errors
+    /// Names the word and what is expected.
+    pub fn parse(word: &[u8]) -> Result<Self, CommandError> {
+        match () {
+            () if is(word, "RESTART") => Ok(Coalesce::Restart),
+            () if is(word, "FIRST") => Ok(Coalesce::First),
+            () => Err(CommandError::new(format!("ERR coalesce is restart or first, not '{}'", shown(word)))),
         }
     }
 }
@@ -157,6 +207,8 @@ fn delay(text: &[u8]) -> Result<Mode<'static>, CommandError> {
     let plain = parse_i64(text).and_then(|ms| u64::try_from(ms).ok());
     plain.or_else(|| parse_duration_ms(text)).map(Mode::Delayed).ok_or_else(|| {
         let text = shown(text);
-        CommandError::new(format!("ERR invalid delay '{text}'; expected milliseconds, or a duration like 2s"))
+        CommandError::new(format!(
+            "ERR invalid delay '{text}'; expected a duration as in delayed:2s, or milliseconds"
+        ))
     })
 }

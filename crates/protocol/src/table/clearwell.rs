@@ -44,7 +44,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "[KEYS n key [key ...]] [TAGS n tag [tag ...]] [DEPENDENCIES n name [name ...]] \
              [PATTERN glob] [PREFIX prefix] [EVENT name [ATTRIBUTES n attribute value \
              [attribute value ...]]] [EVERYTHING] [CASCADE yes/no] \
-             [MODE (IMMEDIATE|LAZY|DELAYED milliseconds|ON-EVENT name)] [DRYRUN]",
+             [MODE immediate/lazy/delayed:time/on-event:name] [COALESCE restart/first] [DRYRUN]",
         )
         .doc(
             "0.1.0",
@@ -56,12 +56,25 @@ pub(super) const COMMANDS: &[Command] = &[
         .categories(Categories::CACHE)
         .syntax("name [attribute value ...]")
         .doc("0.1.0", "O(1)", "States that something happened."),
-    clearwell(CommandId::CwDependencies, "cw.dependencies", 2)
+    clearwell(CommandId::CwDependencies, "cw.dependencies", -1)
+        .flags(Flags::READONLY.and(Flags::MOVABLEKEYS))
+        .categories(Categories::CACHE)
+        .syntax("[key [TRANSITIVE]] [CURSOR cursor] [COUNT count]")
+        .doc(
+            "0.1.0",
+            "O(n) in all entries with a key, in the rows of a page without",
+            "Returns what a key depends on and what depends on it; without a key, a page of all that depends on something.",
+        ),
+    clearwell(CommandId::CwWhy, "cw.why", 2)
         .flags(Flags::READONLY)
         .categories(Categories::CACHE)
         .keys(&[KeySpec::one(KeyAccess::Peek, 1)])
         .syntax("key")
-        .doc("0.1.0", "O(n) in the dependencies", "Returns what a key depends on."),
+        .doc("0.1.0", "O(n) in the history of one shard", "Tells what became of a key, and why."),
+    clearwell(CommandId::CwHeld, "cw.held", -2)
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Tells of and takes back invalidations that wait for a time or an event.")
+        .contains(HELD_SUBCOMMANDS),
     clearwell(CommandId::CwEntry, "cw.entry", 2)
         .flags(Flags::READONLY.and(Flags::FAST))
         .categories(Categories::CACHE)
@@ -108,6 +121,22 @@ const REFUSED_SUBCOMMANDS: &[Command] = &[
         "Forgets the refused.",
     ),
     clearwell(CommandId::Help, "cw.refused|help", 2)
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Prints this help."),
+];
+
+const HELD_SUBCOMMANDS: &[Command] = &[
+    clearwell(CommandId::CwHeldList, "cw.held|list", -2)
+        .categories(Categories::CACHE)
+        .syntax("[COUNT count] [AFTER id]")
+        .doc("0.1.0", "O(n) in the invalidations returned", "Returns the invalidations that are held."),
+    clearwell(CommandId::CwHeldCancel, "cw.held|cancel", -3)
+        .flags(Flags::WRITE)
+        .categories(Categories::CACHE)
+        .syntax("(ALL|id [id ...])")
+        .doc("0.1.0", "O(n) in the numbers", "Takes held invalidations back before they take effect."),
+    clearwell(CommandId::Help, "cw.held|help", 2)
         .flags(Flags::LOADING.and(Flags::STALE))
         .categories(Categories::CACHE)
         .doc("0.1.0", "O(1)", "Prints this help."),

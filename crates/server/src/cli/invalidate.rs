@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::remote::{Remote, object, print, print_json};
 use super::table::cell;
+use crate::road::Mode;
 
 /// Tells a node that what was read before now is old.
 ///
@@ -30,7 +31,7 @@ pub struct InvalidateArgs {
     /// What depends on an event of this name
     #[arg(long, value_name = "NAME")]
     pub event: Option<String>,
-    /// An attribute of the event
+    /// An attribute of the event; its value may be a glob: user_id=1*
     #[arg(long, value_name = "NAME=VALUE", requires = "event", value_parser = attribute)]
     pub attribute: Vec<(String, String)>,
     /// Every key
@@ -39,9 +40,12 @@ pub struct InvalidateArgs {
     /// Whether what depends on it is meant too [default: as the node decides]
     #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
     pub cascade: Option<String>,
-    /// When: immediate, lazy, delayed:TIME or on-event:NAME
+    /// When: immediate, lazy, delayed:2s or on-event:NAME
     #[arg(long, default_value = "immediate", value_parser = mode)]
-    pub mode: Mode,
+    pub mode: String,
+    /// Which time holds for a delayed one that is held already [default: as the node decides]
+    #[arg(long, value_name = "restart|first", value_parser = ["restart", "first"])]
+    pub coalesce: Option<String>,
     /// Only say how many entries would be reached
     #[arg(long)]
     pub dry_run: bool,
@@ -49,16 +53,9 @@ pub struct InvalidateArgs {
     pub remote: Remote,
 }
 
-/// The words of a mode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mode(Vec<String>);
-
-fn mode(text: &str) -> Result<Mode, String> {
-    let words: Vec<String> = text.splitn(2, ':').map(str::to_owned).collect();
-    match (words[0].as_str(), words.len()) {
-        ("immediate" | "lazy", 1) | ("delayed" | "on-event", 2) => Ok(Mode(words)),
-        _ => Err("expected immediate, lazy, delayed:2s or on-event:NAME".to_owned()),
-    }
+/// A mode as it is written.
+fn mode(text: &str) -> Result<String, String> {
+    Mode::parse(text).map(|_| text.to_owned())
 }
 
 fn attribute(text: &str) -> Result<(String, String), String> {
@@ -92,8 +89,10 @@ impl InvalidateArgs {
         if let Some(cascade) = &self.cascade {
             say(&["CASCADE", cascade]);
         }
-        say(&["MODE"]);
-        self.mode.0.iter().for_each(|word| say(&[word]));
+        say(&["MODE", &self.mode]);
+        if let Some(coalesce) = &self.coalesce {
+            say(&["COALESCE", coalesce]);
+        }
         if self.dry_run {
             say(&["DRYRUN"]);
         }
@@ -143,7 +142,7 @@ mod tests {
         assert_eq!(
             said(&["--event", "moved", "--attribute", "id=1=2", "--mode", "delayed:2s", "--dry-run"])
                 .expect("right"),
-            "CW.INVALIDATE EVENT moved ATTRIBUTES 1 id 1=2 MODE delayed 2s DRYRUN"
+            "CW.INVALIDATE EVENT moved ATTRIBUTES 1 id 1=2 MODE delayed:2s DRYRUN"
         );
     }
 

@@ -5,6 +5,7 @@ mod check_file;
 mod completions;
 mod entry;
 mod feed;
+mod held;
 mod invalidate;
 mod remote;
 mod replay;
@@ -12,6 +13,7 @@ mod serve;
 mod stats;
 mod table;
 mod top;
+mod why;
 mod wire;
 mod writeback;
 
@@ -36,6 +38,8 @@ enum Command {
     Serve(ServeArgs),
     Replay(replay::ReplayArgs),
     Invalidate(invalidate::InvalidateArgs),
+    Held(held::HeldArgs),
+    Why(why::WhyArgs),
     Feed(feed::FeedArgs),
     Writeback(writeback::WritebackArgs),
     Get(entry::GetArgs),
@@ -55,6 +59,8 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Invalidate(args)) => invalidate::run(&args),
+        Some(Command::Held(args)) => held::run(&args),
+        Some(Command::Why(args)) => why::run(&args),
         Some(Command::Feed(args)) => feed::run(&args),
         Some(Command::Writeback(args)) => writeback::run(&args),
         Some(Command::Get(args)) => entry::get(&args),

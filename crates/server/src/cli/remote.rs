@@ -58,6 +58,19 @@ impl Remote {
         self.run(async |wire| wire.call(words).await)
     }
 
+    /// One request in RESP3, where maps are told from lists, and its answer as JSON.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn ask_json(&self, words: &[&str]) -> Result<Json, String> {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let answer = self.run(async |wire| {
+            wire.call(&[b"HELLO", b"3"]).await?;
+            wire.call(&words).await
+        });
+        answer.map(|answer| json(&answer))
+    }
+
     /// An error, with what to do about it.
     pub fn explained(&self, error: &WireError) -> String {
         let advice = match error {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use address::{SqliteMode, decoded};
 pub use clearwell_engine::{Codec, Eviction};
-pub use clearwell_protocol::options::{Level, Strategy};
+pub use clearwell_protocol::options::{Coalesce, Level, Strategy};
 pub use del::Del;
 pub use error::{ConfigError, nearest};
 pub use hosts::Host;
@@ -39,6 +39,10 @@ pub struct Config {
     pub max_entries: Option<u64>,
     /// Who leaves first when there is too much of either.
     pub eviction: Eviction,
+    /// Bytes of it for the history of keys; `None`: 4 MB, or a 64th of `max_memory` where that is less.
+    pub history_memory: Option<u64>,
+    /// Which time holds when a delayed invalidation is asked for again before it took effect.
+    pub coalesce: Coalesce,
     /// The tombstone window: how long a plain SET on another connection is still taken for the fill of a miss.
     pub late_fill_window_ms: u64,
     /// How often a source that must be polled is asked for foreign commits.

@@ -9,14 +9,16 @@ use super::error::{ConfigError, nearest};
 use super::section::{File, Section};
 use super::variables::filled_in;
 use super::{
-    Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, address, followed, keyspace, words,
+    Coalesce, Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, address, followed, keyspace, words,
 };
 use crate::keyspace::Pattern;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "max_memory",
     "max_entries",
     "eviction",
+    "history_memory",
+    "coalesce",
     "late_fill_window",
     "feed_poll",
     "default_ttl",
@@ -42,10 +44,13 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
     let top = Section::new(file, TOP, table.get_ref(), 0..0, &KEYS)?;
     let sources = sources(&top, outside)?;
     let keyspaces = keyspaces(&top, &sources, outside)?;
+    let max_memory = top.read("max_memory", memory)?.unwrap_or(256_000_000);
     Ok(Config {
-        max_memory: top.read("max_memory", memory)?.unwrap_or(256_000_000),
+        max_memory,
         max_entries: max_entries(&top)?,
         eviction: top.read("eviction", eviction)?.unwrap_or_default(),
+        history_memory: top.read("history_memory", |text| history(text, max_memory))?,
+        coalesce: top.read("coalesce", coalesce)?.unwrap_or_default(),
         late_fill_window_ms: top.read("late_fill_window", words::duration)?.unwrap_or(10_000),
         feed_poll_ms: top.read("feed_poll", poll)?.unwrap_or(5),
         default_ttl_ms: top.read("default_ttl", default_ttl)?.unwrap_or(3_600_000),
@@ -93,6 +98,23 @@ fn memory(text: &str) -> Result<u64, String> {
             Err(format!("\"{text}\" is too little; a node needs at least \"1MiB\""))
         }
         bytes => Ok(bytes),
+    }
+}
+
+fn history(text: &str, max_memory: u64) -> Result<u64, String> {
+    match words::size(text)? {
+        bytes if bytes > max_memory / 4 => Err(format!(
+            "\"{text}\" is more than a quarter of max_memory, {max_memory} bytes, which it is a part of"
+        )),
+        bytes => Ok(bytes),
+    }
+}
+
+fn coalesce(text: &str) -> Result<Coalesce, String> {
+    match text {
+        "restart" => Ok(Coalesce::Restart),
+        "first" => Ok(Coalesce::First),
+        _ => Err(format!("\"{text}\" is neither \"restart\" nor \"first\"")),
     }
 }
 

@@ -40,7 +40,15 @@ impl EventTemplate {
             attributes.push((key.into(), Template::parse(value.trim())?));
         }
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(EventTemplate { name: name.into(), attributes })
+        let template = EventTemplate { name: name.into(), attributes };
+        template.check()?;
+        Ok(template)
+    }
+
+    /// Whether it can be written as a pattern at all.
+    fn check(&self) -> Result<(), String> {
+        let slot = Cell::Text("1".into());
+        EventPattern::parse(&self.written(|_| Some(&slot)).unwrap_or_default()).map(drop)
     }
 
     /// The names of the slots.
@@ -74,13 +82,24 @@ impl EventTemplate {
 
     /// The pattern that an entry depends on. `None` when a slot is NULL or its value is not text.
     pub fn pattern<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<EventPattern> {
-        let attributes = self.attributes(value)?;
-        if attributes.is_empty() {
-            return EventPattern::parse(&self.name).ok();
+        EventPattern::parse(&self.written(value)?).ok()
+    }
+
+    /// The pattern as it is written: what a slot brings in stands for itself, the rest may be a glob.
+    fn written<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<String> {
+        let mut attributes = Vec::with_capacity(self.attributes.len());
+        for (key, template) in &self.attributes {
+            let escaped = template.render_escaped(&value, |text| match std::str::from_utf8(text) {
+                Ok(text) => EventPattern::literal(text).into_bytes(),
+                Err(_) => text.to_vec(),
+            })?;
+            let value = String::from_utf8(escaped.into()).ok()?;
+            attributes.push(format!("{}={value}", EventPattern::literal(key)));
         }
-        let written = |(key, value): &(Box<str>, Box<str>)| format!("{}={}", escaped(key), escaped(value));
-        let attributes: Vec<String> = attributes.iter().map(written).collect();
-        EventPattern::parse(&format!("{}{{{}}}", self.name, attributes.join(","))).ok()
+        match attributes.is_empty() {
+            true => Some(self.name.to_string()),
+            false => Some(format!("{}{{{}}}", self.name, attributes.join(","))),
+        }
     }
 
     fn attributes<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Vec<(Box<str>, Box<str>)>> {
@@ -92,11 +111,6 @@ impl EventTemplate {
             })
             .collect()
     }
-}
-
-/// A text as a pattern's attribute says it literally.
-fn escaped(text: &str) -> String {
-    text.chars().flat_map(|c| "{},=\\ ".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]
@@ -118,6 +132,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_configuration_writes_may_be_a_glob_and_what_a_row_brings_is_none() {
+        let template = EventTemplate::parse("moved{id=*,to={to}}").unwrap();
+        let brought = Cell::Text("a*".into());
+        let pattern = template.pattern(|_| Some(&brought)).unwrap();
+        let event = |id: &str, to: &str| {
+            Event::new("moved", vec![("id".into(), id.into()), ("to".into(), to.into())])
+        };
+        assert!(pattern.matches(&event("7", "a*").unwrap()));
+        assert!(!pattern.matches(&event("7", "ab").unwrap()));
+    }
+
+    #[test]
     fn a_row_makes_an_event() {
         let template = EventTemplate::parse("user_updated{user_id={id}, kind=row}").unwrap();
         let id = Cell::Integer(7);
@@ -135,6 +161,7 @@ mod tests {
             ("e{a=1", "an event's attributes end with }"),
             ("e{a}", "\"a\" is not an attribute: write name=value"),
             ("e{a=1,a=2}", "the attribute \"a\" is given twice"),
+            ("e{a=[x}", "in the value of attribute \"a\": pattern opens a '[' at byte 0 that nothing closes"),
             ("e{a={1}}", "\"1\" is not a name (letters, digits and _, no digit first)"),
         ] {
             assert_eq!(EventTemplate::parse(text), Err(wrong.to_string()), "{text}");

@@ -231,7 +231,7 @@ mod tests {
     fn a_moved_row_reaches_both_authors() {
         let commit = commit(vec![(row(1, Cell::Integer(1)), row(1, Cell::Integer(2)))]);
         let event = |author: &str| {
-            Scope::Event(Event { name: "posted".into(), attributes: vec![("author".into(), author.into())] })
+            Scope::Event(Event::new("posted", vec![("author".into(), author.into())]).expect("a word"))
         };
         let expected = [
             Scope::Key(b"post:1".as_slice().into()),

@@ -78,11 +78,20 @@ impl Template {
 
     /// Fills the slots. `None` when one of them has no value or is NULL.
     pub fn render<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Option<Box<[u8]>> {
+        self.render_escaped(value, <[u8]>::to_vec)
+    }
+
+    /// The same, with what the slots bring in escaped.
+    pub fn render_escaped<'c>(
+        &self,
+        value: impl Fn(&str) -> Option<&'c Cell>,
+        escape: impl Fn(&[u8]) -> Vec<u8>,
+    ) -> Option<Box<[u8]>> {
         let mut name = Vec::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => name.extend_from_slice(text),
-                Part::Slot(slot) => name.extend_from_slice(&value(slot)?.to_bytes()?),
+                Part::Slot(slot) => name.extend_from_slice(&escape(&value(slot)?.to_bytes()?)),
             }
         }
         Some(name.into())

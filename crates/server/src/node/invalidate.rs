@@ -1,9 +1,11 @@
 //! The one road: what is asked for is split into statements of one scope each, and each is ordered, applied and told.
 
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Event, Invalidation, Seq};
+use clearwell_engine::{Event, Invalidation, Scope, Seq};
 
+use super::news::Happened;
 use super::{Node, Position};
+use crate::held::{Until, Waiting};
 use crate::road::{Mode, Request};
 
 /// What an invalidation request did.
@@ -41,30 +43,71 @@ impl Node {
         match request.mode {
             Mode::Immediate | Mode::Lazy => self.travel(request.statements()),
             Mode::Delayed(_) | Mode::OnEvent(_) => {
-                let (held, go_on) = self.held.lock().hold(self.clock.tick(), request);
+                let now = self.clock.tick();
+                let held = self.held.lock().hold(now, request, self.config.coalesce);
                 self.keeper.wake();
-                Reached { held, ..self.travel(go_on) }
+                for item in held.new {
+                    self.news.tell(now, Happened::Held(Box::new(item)));
+                }
+                Reached { held: held.count, ..self.travel(held.go_on) }
             }
         }
     }
 
-    /// An event arrived: it releases what is held for its name, and covers what depends on it.
+    /// An event arrived: it releases what is held for it, and covers what depends on it.
     pub fn event(&self, event: Event) -> Reached {
-        let released = self.held.lock().arrived(&event.name);
-        self.travel(released.into_iter().chain(Request::event(event).statements()))
+        self.travel(Request::event(event).statements())
     }
 
     /// Time has passed: what was delayed until now takes effect.
     pub(super) fn release_due(&self) {
         let due = self.held.lock().due(self.clock.tick());
         if !due.is_empty() {
-            self.travel(due);
+            self.release(due);
         }
+    }
+
+    /// What is held takes effect.
+    fn release(&self, items: Vec<Waiting>) -> Reached {
+        let mut reached = Reached::default();
+        for item in items {
+            let statement = item.statement.clone();
+            self.news.tell(self.clock.tick(), Happened::Released(Box::new(item)));
+            reached = reached.and(self.travel([statement]));
+        }
+        reached
     }
 
     /// Scopes held for a time or an event.
     pub fn held(&self) -> usize {
         self.held.lock().len()
+    }
+
+    /// What is held, by number, from the first after `after`, at most so many; and how long each waits yet, in milliseconds.
+    pub fn list_held(&self, after: u64, most: usize) -> Vec<(Waiting, Option<u64>)> {
+        let now = self.clock.tick();
+        let left = |item: &Waiting| match item.until {
+            Until::Time { due, .. } => Some(due.since(now)),
+            Until::Event(_) => None,
+        };
+        self.held.lock().list(after, most).into_iter().map(|item| (item.clone(), left(&item))).collect()
+    }
+
+    /// Takes what is held back before it takes effect; the numbers of those that were. `None` is all.
+    pub fn cancel_held(&self, ids: Option<&[u64]>) -> Vec<u64> {
+        let cancelled: Vec<Waiting> = {
+            let mut held = self.held.lock();
+            match ids {
+                None => held.cancel_all(),
+                Some(ids) => ids.iter().filter_map(|id| held.cancel(*id)).collect(),
+            }
+        };
+        let now = self.clock.tick();
+        let ids = cancelled.iter().map(|item| item.id).collect();
+        for item in cancelled {
+            self.news.tell(now, Happened::Cancelled(Box::new(item)));
+        }
+        ids
     }
 
     /// How many entries the request would reach; nothing is changed. Reads every entry, in slices.
@@ -81,6 +124,11 @@ impl Node {
     fn travel(&self, statements: impl IntoIterator<Item = Invalidate>) -> Reached {
         let mut reached = Reached::default();
         for statement in statements {
+            // Whoever says that something happened, by whatever surface or feed: what waits for it is released.
+            if let Scope::Event(event) = &*statement.scope {
+                let arrived = self.held.lock().arrived(event);
+                reached = reached.and(self.release(arrived));
+            }
             reached = reached.and(self.order(statement));
         }
         if reached.position == Position(0) {

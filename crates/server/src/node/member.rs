@@ -90,6 +90,7 @@ impl Node {
                 dependents: applied.dependents,
             };
             reached.position = self.news.tell(now, told);
+            self.engine.placed(applied.seq, reached.position.0);
         }
         reached
     }

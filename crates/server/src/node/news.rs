@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 
 use super::Notices;
 use super::refusals::Why;
+use crate::held::Waiting;
 
 /// A place in this node's stream of what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -37,6 +38,12 @@ pub enum Happened {
         /// Of them, where keys were named or matched: those that only depend on such a key.
         dependents: u64,
     },
+    /// An invalidation is held for a time or an event.
+    Held(Box<Waiting>),
+    /// One that was held takes effect: it stands next.
+    Released(Box<Waiting>),
+    /// One that was held was taken back.
+    Cancelled(Box<Waiting>),
     /// A source's feed is no longer complete.
     Unverified {
         /// The source.
@@ -81,11 +88,24 @@ impl Item {
     pub fn invalidation(&self) -> Option<(&Invalidation, u64)> {
         match &self.happened {
             Happened::Invalidated { invalidation, reached, .. } => Some((invalidation, *reached)),
-            Happened::Unverified { .. }
+            Happened::Held(_)
+            | Happened::Released(_)
+            | Happened::Cancelled(_)
+            | Happened::Unverified { .. }
             | Happened::Gap { .. }
             | Happened::Altered { .. }
             | Happened::Verified { .. }
             | Happened::Refused { .. } => None,
+        }
+    }
+
+    /// What became of an invalidation that is or was held, if it is that.
+    pub fn waiting(&self) -> Option<(&'static str, &Waiting)> {
+        match &self.happened {
+            Happened::Held(item) => Some(("held", item)),
+            Happened::Released(item) => Some(("released", item)),
+            Happened::Cancelled(item) => Some(("cancelled", item)),
+            _ => None,
         }
     }
 }

@@ -102,6 +102,7 @@ impl Node {
             max_entries: config.max_entries.unwrap_or(u64::MAX),
             eviction: config.eviction,
             late_fill_window_ms: config.late_fill_window_ms,
+            history_memory: config.history_memory,
             ..clearwell_engine::Config::default()
         };
         let (data, folder) = data.unzip();

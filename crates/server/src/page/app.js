@@ -2,6 +2,7 @@
 
 import { Card, count, lasting, make, milliseconds } from "./chart.js";
 import { listFigures } from "./figures.js";
+import { watchHeld } from "./held.js";
 import { watchForm } from "./lookup.js";
 
 const LISTED = 200;
@@ -113,16 +114,26 @@ function listFeed(event) {
   row("reset", make("td", { textContent: clock(it.at), title: `position ${it.position}, ${it.at}` }), make("td", { colSpan: 3, textContent: said[event.type]() }));
 }
 
+function listHeld(event) {
+  const it = JSON.parse(event.data);
+  row("", make("td", { textContent: clock(it.at), title: `position ${it.position}, ${it.at}` }),
+    make("td", {}, make("span", { className: "kind", textContent: it.scope }), make("code", { textContent: it.name })),
+    make("td", { colSpan: 2, textContent: `${event.type}: ${it.mode}` }));
+  showHeld();
+}
+
 function listen() {
   const events = new EventSource("/api/cache/events");
   events.onopen = () => (byId("stream").textContent = "live");
   events.onerror = () => (byId("stream").textContent = "reconnecting");
   events.addEventListener("invalidate", listInvalidation);
   for (const name of ["unverified", "gap", "altered", "verified"]) events.addEventListener(name, listFeed);
+  for (const name of ["held", "released", "cancelled"]) events.addEventListener(name, listHeld);
   events.addEventListener("reset", () => row("reset", make("td", { colSpan: 4, textContent: "Some invalidations were missed here." })));
 }
 
 const showFigures = await listFigures(byId("figures"), byId("all-figures"), read);
+const showHeld = watchHeld(byId("held"), byId("held-panel"), read);
 watchForm(byId("ask"), byId("key"), byId("answer"), read);
 refresh();
 listen();

@@ -1,6 +1,7 @@
 // Looks a key up: its entry, its neighbours, and why it is here, stale or gone.
 
 import { count, lasting, make } from "./chart.js";
+import { drawGraph } from "./graph.js";
 
 const STATES = { fresh: "Here and fresh", stale: "Here, but stale", absent: "Known to be absent", missing: "Not here" };
 const SHOWN = 12;
@@ -23,9 +24,12 @@ export function watchForm(form, field, answer, read) {
 }
 
 async function describe(key, read, look) {
-  const around = await read(`/api/cache/dependencies?key=${encodeURIComponent(key)}`);
+  const [around, why] = await Promise.all([
+    read(`/api/cache/dependencies?key=${encodeURIComponent(key)}&transitive=1&most=200`),
+    read(`/api/cache/why?key=${encodeURIComponent(key)}`),
+  ]);
   const doubt = around.unverified ? [make("span", { className: "doubt", textContent: `UNVERIFIED: ${around.unverified}` })] : [];
-  const state = make("p", { className: `state ${around.state}`, textContent: STATES[around.state] }, make("span", { textContent: around.why }), ...doubt);
+  const state = make("p", { className: `state ${around.state}`, textContent: STATES[around.state] }, make("span", { textContent: why.why }), ...doubt);
   const here = around.state === "fresh" || around.state === "stale";
   const entry = here ? await read(`/api/cache/keys/${encodeURIComponent(key)}?stale=1&level=weak`).catch(() => null) : null;
   const facts = make("dl");
@@ -43,11 +47,18 @@ async function describe(key, read, look) {
   const link = (name) => make("button", { type: "button", textContent: name, onclick: () => look(name) });
   fact("Depends on", ...some(around.dependencies, link));
   fact("Dependents", ...some(around.dependents, link));
-  if (around.lastInvalidation) {
-    const last = around.lastInvalidation;
-    fact("Last covered", `${last.scope} ${last.name}, ${last.cause}, position ${last.position}, ${new Date(last.at).toLocaleString("en-GB")}`);
-  }
-  return [state, ...(entry ? [make("pre", { textContent: shown(entry) })] : []), facts];
+  const graph = around.edges.length > 0 ? [drawGraph(key, around.edges, look)] : [];
+  return [state, ...(entry ? [make("pre", { textContent: shown(entry) })] : []), facts, ...graph, story(why)];
+}
+
+// What happened to the key, step by step.
+function story(why) {
+  const time = (at) => (at === null ? "not known" : new Date(at).toLocaleString("en-GB"));
+  const rows = why.steps.map((step) => make("tr", {}, make("td", { textContent: time(step.at) }),
+    make("td", { textContent: step.times > 1 ? `${step.state}, ${count(step.times)} times` : step.state }),
+    make("td", { textContent: step.detail })));
+  const older = make("p", { className: "quiet", textContent: `What ended before ${time(why.knownSince)} may be forgotten: older than the history.` });
+  return make("div", { className: "story" }, make("table", {}, make("tbody", {}, ...rows)), ...(why.complete ? [] : [older]));
 }
 
 function shown(entry) {

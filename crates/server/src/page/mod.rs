@@ -21,6 +21,8 @@ pub fn routes() -> Router {
             "/page/figures.json",
             get(|| async { serve("application/json", crate::metrics::listed().to_string()) }),
         )
+        .route("/page/graph.js", file("text/javascript; charset=utf-8", include_str!("graph.js")))
+        .route("/page/held.js", file("text/javascript; charset=utf-8", include_str!("held.js")))
         .route("/page/lookup.js", file("text/javascript; charset=utf-8", include_str!("lookup.js")))
         .route("/page/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
 }

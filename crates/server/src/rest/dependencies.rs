@@ -1,22 +1,55 @@
-//! `GET /api/cache/dependencies?key=`: an entry's neighbours, and why it is here, stale or gone.
+//! `GET /api/cache/dependencies`: what depends on what, in pages; with `key=` an entry's neighbours, and why it is here,
+//! stale or gone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use clearwell_engine::{Dependencies, EventPattern, Scope};
+use clearwell_engine::{Dependent, PageFrom};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Site;
 use super::entry::json;
 use super::fields::whole;
+use super::invalidate::aside;
 use super::names::{base64_unless_text, text, texts};
 use super::problem::{Problem, Reply};
 use super::query::Query;
-use super::told::Told;
-use crate::keyspace::Seen;
-use crate::node::{Item, Node};
+use super::told::By;
+use super::words::rfc3339;
+use crate::node::{cursor_of, parse_cursor, state_of};
+
+/// A page of the keys that depend on something.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DependencyPage {
+    /// The rows. A page may hold fewer than were asked for, or none, before the last one: its work is bounded.
+    dependencies: Vec<DependencyRow>,
+    /// What the next page is asked for with; null: this was the last.
+    cursor: Option<String>,
+}
+
+/// A key that depends on something.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DependencyRow {
+    /// The key.
+    key: String,
+    /// The key in base64, when it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    /// Keys and tags that its value was made from.
+    depends_on: Vec<String>,
+    /// When its entry came to be (RFC 3339); null when that is gone.
+    created_at: Option<String>,
+    /// When it got its last value (RFC 3339).
+    last_update: Option<String>,
+    /// valid; propagating (an invalidation has reached it, and it waits to be refreshed or taken away); or invalidated (its
+    /// entry is gone, and something that was made from it still stands).
+    state: &'static str,
+}
 
 /// An entry's place among others.
 #[derive(Serialize, ToSchema)]
@@ -31,120 +64,138 @@ pub struct Neighbours {
     state: &'static str,
     /// Why changes of its source may be missed just now, so that it is read by its keyspace's policy; null while they are not.
     unverified: Option<String>,
+    /// Keys and tags that it depends on, as `dependencies`.
+    depends_on: Vec<String>,
     /// Keys and tags that it depends on.
     dependencies: Vec<String>,
-    /// Keys of entries that depend on it.
+    /// Keys of entries that depend on it; with `transitive`, also over others.
     dependents: Vec<String>,
+    /// With `transitive`: each key and a name that it depends on, on the ways that lead to and from this key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edges: Option<Vec<Edge>>,
+    /// With `transitive`: whether there is more than was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<bool>,
     /// Its tags.
     tags: Vec<String>,
     /// Events after which it is old.
     events: Vec<String>,
-    /// The latest invalidation that covers it, of those that the node remembers.
-    last_invalidation: Option<Told>,
-    /// The state in a sentence.
+    /// The invalidation that made it stale or gone, or that took it away before; null when none did, as far as is remembered.
+    last_invalidation: Option<By>,
+    /// The state in a sentence; `/api/cache/why` tells of every step.
     why: String,
 }
 
-const MOST: usize = 1000;
+/// One dependency.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DependencyEdge)]
+pub struct Edge {
+    /// The key.
+    key: String,
+    /// A key or tag that its value was made from.
+    depends_on: String,
+}
 
-/// Dependencies of an entry, and why it is here, stale or gone
+const MOST: usize = 1000;
+const PAGE: usize = 100;
+
+/// What depends on what; with a key its neighbours, and why it is here, stale or gone
 #[utoipa::path(
     get, path = "/api/cache/dependencies", tag = "freshness", operation_id = "dependencies",
     params(
-        ("key" = String, Query, description = "The key"),
-        ("most" = Option<u32>, Query, description = "How many dependents to list at most; 1000"),
+        ("key" = Option<String>, Query, description = "The key; left out, all that depends on something is listed in pages"),
+        ("most" = Option<u32>, Query, description = "With a key: how many dependents to list at most; 1000"),
+        ("transitive" = Option<bool>, Query, description = "With a key: also what depends on it over others"),
+        ("limit" = Option<u32>, Query, description = "Without a key: the most rows of a page, 1 to 1000; 100"),
+        ("cursor" = Option<String>, Query, description = "Without a key: what the page before said"),
     ),
     responses(
-        (status = 200, description = "Its neighbours; empty for a missing entry without dependents", body = Neighbours),
-        (status = 400, description = "No key", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 200, description = "A page, or with a key its neighbours (Neighbours)", body = DependencyPage),
+        (status = 400, description = "A parameter that does not fit", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn dependencies(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Reply {
-    let query = Query::parse(query.as_deref(), &["key", "most"])?;
+    let query = Query::parse(query.as_deref(), &["key", "most", "transitive", "limit", "cursor"])?;
+    let number = |name, least, most| -> Reply<Option<usize>> {
+        let number = query.text(name)?.map(|written| whole(name, written, least, most)).transpose()?;
+        Ok(number.and_then(|number| usize::try_from(number).ok()))
+    };
+    let refuse = |names: &[&'static str], with: &str| -> Reply<()> {
+        for &name in names {
+            if query.one(name)?.is_some() {
+                let detail = format!("parameter {name:?} belongs to a request {with} \"key\"");
+                return Err(Problem::bad("bad-value", detail));
+            }
+        }
+        Ok(())
+    };
     let Some(key) = query.one("key")? else {
-        return Err(Problem::bad(
-            "missing-parameter",
-            "parameter \"key\" is needed: /api/cache/dependencies?key=post:1",
-        ));
+        refuse(&["most", "transitive"], "with")?;
+        let limit = number("limit", 1, 1000)?.unwrap_or(PAGE);
+        let from = match query.text("cursor")? {
+            None => PageFrom::Entries(0),
+            Some(cursor) => parse_cursor(cursor)
+                .ok_or_else(|| Problem::bad("bad-value", "cursor is not one that a page before answered"))?,
+        };
+        return Ok(json(StatusCode::OK, &site.page(&from, limit)));
     };
-    let most = query.text("most")?.map(|written| whole("most", written, 0, 100_000)).transpose()?;
-    let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(MOST);
-    let node = &site.node;
-    let known = known(node, key, most);
-    let last = node.news.latest(usize::MAX).into_iter().rev().find(|item| covers(item, key, &known));
-    let last = last.and_then(|item| Told::of(&item, &node.clock));
-    let state = state(node, key);
-    let neighbours = Neighbours {
-        key: text(key).into_owned(),
-        key_base64: base64_unless_text(key),
-        state,
-        unverified: node.doubt(key).map(|doubt| doubt.why.to_string()),
-        why: why(state, last.as_ref()),
-        dependencies: texts(known.depends_on.iter().map(|name| &**name)),
-        dependents: texts(known.dependents.iter().map(|name| &**name)),
-        tags: texts(known.tags.iter().map(|name| &**name)),
-        events: known.events.iter().map(|event| event.to_string()).collect(),
-        last_invalidation: last,
-    };
+    refuse(&["limit", "cursor"], "without")?;
+    let most = number("most", 0, 100_000)?.unwrap_or(MOST);
+    let (key, transitive): (Box<[u8]>, bool) = (key.into(), query.flag("transitive")?);
+    let looking = site.clone();
+    let neighbours = aside(move || looking.neighbours(&key, most, transitive)).await?;
     Ok(json(StatusCode::OK, &neighbours))
 }
 
-/// What the engine knows of a key; of one that is gone, what its keyspace would give it.
-fn known(node: &Node, key: &[u8], most: usize) -> Dependencies {
-    let mut known = node.engine.dependencies(key, most, node.clock.tick());
-    if known.tags.is_empty()
-        && known.depends_on.is_empty()
-        && let Some((keyspace, captures)) = node.keyspaces.find(key)
-    {
-        let names = keyspace.names(key, &captures, Seen::Unread);
-        (known.tags, known.depends_on) = (names.tags, names.dependencies);
-        known.events = names.events.iter().map(|event| event.to_string().into()).collect();
+impl Site {
+    fn page(&self, from: &PageFrom, most: usize) -> DependencyPage {
+        let page = self.node.dependents(from, most);
+        let clock = &self.node.clock;
+        let time = |at| rfc3339(clock.unix_ms_of(at));
+        let row = |row: &Dependent| DependencyRow {
+            key: text(&row.key).into_owned(),
+            key_base64: base64_unless_text(&row.key),
+            depends_on: texts(row.depends_on.iter().map(|name| &**name)),
+            created_at: row.created.map(time),
+            last_update: row.updated.map(time),
+            state: state_of(row),
+        };
+        DependencyPage {
+            dependencies: page.rows.iter().map(row).collect(),
+            cursor: page.next.as_ref().map(cursor_of),
+        }
     }
-    known
-}
 
-/// Whether an invalidation reaches the key itself, its tags, events or direct dependencies.
-fn covers(item: &Item, key: &[u8], known: &Dependencies) -> bool {
-    let Some((invalidation, _)) = item.invalidation() else { return false };
-    let cascade = invalidation.cascade;
-    let depends_on = |name: &[u8]| known.depends_on.iter().any(|it| **it == *name);
-    match &invalidation.scope {
-        Scope::Key(it) => **it == *key || (cascade && depends_on(it)),
-        Scope::Tag(tag) => known.tags.contains(tag) || (cascade && depends_on(tag)),
-        Scope::Dependents(name) => depends_on(name),
-        Scope::Pattern(glob) => {
-            glob.matches(key) || (cascade && known.depends_on.iter().any(|it| glob.matches(it)))
+    fn neighbours(&self, key: &[u8], most: usize, transitive: bool) -> Neighbours {
+        let known = self.node.dependencies(key, most);
+        let mut dependents = known.dependents;
+        let edges = transitive.then(|| self.node.edges(key, most));
+        if let Some(edges) = &edges {
+            let all: BTreeSet<Box<[u8]>> = edges.below.iter().map(|(key, _)| key.clone()).collect();
+            dependents = all.into_iter().filter(|other| **other != *key).take(most).collect();
         }
-        Scope::Prefix(prefix) => {
-            key.starts_with(prefix) || (cascade && known.depends_on.iter().any(|it| it.starts_with(prefix)))
-        }
-        Scope::Event(event) => {
-            known.events.iter().any(|it| EventPattern::parse(it).is_ok_and(|pattern| pattern.matches(event)))
-        }
-        Scope::Everything => true,
-    }
-}
-
-fn state(node: &Node, key: &[u8]) -> &'static str {
-    let state = |view: &clearwell_engine::View<'_>| match (view.value(), view.stale()) {
-        (None, _) => "absent",
-        (Some(_), true) => "stale",
-        (Some(_), false) => "fresh",
-    };
-    node.engine.peek(key, node.clock.tick(), state).unwrap_or("missing")
-}
-
-fn why(state: &str, last: Option<&Told>) -> String {
-    let last = last.map(Told::line);
-    match (state, last) {
-        ("fresh", None) => "nothing that covers it was invalidated lately".to_owned(),
-        ("fresh", Some(last)) => format!("stored after the last invalidation that covers it ({last})"),
-        ("stale", Some(last)) => format!("the next read refreshes it; last covered by {last}"),
-        ("stale", None) => "past its time, kept in case its source fails".to_owned(),
-        ("absent", _) => "its source has no such row".to_owned(),
-        (_, Some(last)) => format!("last covered by an invalidation of {last}"),
-        (_, None) => {
-            "never set, expired, evicted, or invalidated longer ago than the node remembers".to_owned()
+        let depends_on = texts(known.depends_on.iter().map(|name| &**name));
+        let edge = |(key, name): &(Box<[u8]>, Box<[u8]>)| Edge {
+            key: text(key).into_owned(),
+            depends_on: text(name).into_owned(),
+        };
+        let why = self.node.why(key);
+        let last = why.steps.iter().rev().find_map(|step| step.by.as_ref());
+        Neighbours {
+            key: text(key).into_owned(),
+            key_base64: base64_unless_text(key),
+            state: why.held_as(),
+            unverified: self.node.doubt(key).map(|doubt| doubt.why.to_string()),
+            last_invalidation: last.map(|noted| By::of(noted, &self.node.clock)),
+            dependencies: depends_on.clone(),
+            depends_on,
+            dependents: texts(dependents.iter().map(|name| &**name)),
+            truncated: edges.as_ref().map(|edges| edges.truncated),
+            edges: edges.map(|edges| edges.above.iter().chain(&edges.below).map(edge).collect()),
+            tags: texts(known.tags.iter().map(|name| &**name)),
+            events: known.events.iter().map(|event| event.to_string()).collect(),
+            why: why.sentence,
         }
     }
 }

@@ -18,7 +18,7 @@ use super::problem::Reply;
 use super::query::Query;
 use super::serve::stopped;
 use super::sources::FeedNews;
-use super::told::{RefusedNews, Told};
+use super::told::{HeldNews, RefusedNews, Told};
 use crate::node::{Item, Position};
 
 const PING: Duration = Duration::from_secs(15);
@@ -72,10 +72,14 @@ impl Site {
 
     fn event_of(&self, item: &Item) -> Event {
         let clock = &self.node.clock;
-        let (name, data) = match (FeedNews::of(item, clock), RefusedNews::of(item, clock)) {
-            (Some((name, news)), _) => (name, serde_json::to_string(&news)),
-            (None, Some(refused)) => ("refused", serde_json::to_string(&refused)),
-            (None, None) => ("invalidate", serde_json::to_string(&Told::of(item, clock))),
+        let (name, data) = if let Some((name, news)) = FeedNews::of(item, clock) {
+            (name, serde_json::to_string(&news))
+        } else if let Some((name, news)) = HeldNews::of(item, clock) {
+            (name, serde_json::to_string(&news))
+        } else if let Some(refused) = RefusedNews::of(item, clock) {
+            ("refused", serde_json::to_string(&refused))
+        } else {
+            ("invalidate", serde_json::to_string(&Told::of(item, clock)))
         };
         Event::default().id(self.id_of(item.position)).event(name).data(data.unwrap_or_default())
     }

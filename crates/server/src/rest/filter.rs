@@ -45,6 +45,9 @@ impl Filter {
         if let Happened::Refused { key, .. } = &item.happened {
             return is_open || self.patterns.iter().any(|pattern| pattern.matches(key));
         }
+        if let Some((_, waiting)) = item.waiting() {
+            return is_open || self.may_want(&waiting.statement.scope);
+        }
         let Some((invalidation, _)) = item.invalidation() else { return true };
         match &invalidation.scope {
             _ if is_open => true,
@@ -56,6 +59,21 @@ impl Filter {
                 Some(Covered::Matching(keys)) => pattern.overlaps(&keys),
                 None => false,
             }),
+        }
+    }
+}
+
+impl Filter {
+    /// Whether an invalidation that is not applied yet may concern the subscriber; what it will reach is not known.
+    fn may_want(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Key(key) => self.patterns.iter().any(|pattern| pattern.matches(key)),
+            Scope::Tag(tag) => !self.patterns.is_empty() || self.tags.contains(tag),
+            Scope::Event(event) => {
+                !self.patterns.is_empty() || self.events.iter().any(|pattern| pattern.matches(event))
+            }
+            Scope::Pattern(_) | Scope::Prefix(_) | Scope::Dependents(_) => !self.patterns.is_empty(),
+            Scope::Everything => true,
         }
     }
 }

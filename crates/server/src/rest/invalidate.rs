@@ -18,7 +18,7 @@ use super::names::unknown;
 use super::problem::{Problem, Reply};
 use super::words::{duration_ms, level};
 use crate::node::Reached;
-use crate::road::{Mode, Request};
+use crate::road::{self, Coalesce, Mode, Request};
 
 /// What to invalidate; all that is given together is one request. At least one scope is needed.
 #[derive(ToSchema)]
@@ -41,13 +41,15 @@ pub struct InvalidateBody {
     everything: Option<bool>,
     /// Whether what depends on the covered keys and tags is covered too, transitively; true when left out.
     cascade: Option<bool>,
-    /// immediate (left out), lazy, delayed or on-event.
+    /// immediate (left out), lazy, delayed:2s, or on-event:NAME (an event's name, or a pattern such as deployed{zone=eu*}).
     mode: Option<String>,
-    /// For delayed: how long, such as `2s`.
+    /// For a delayed one whose scope is held already: restart (its timer starts anew) or first (the earliest time holds).
+    coalesce: Option<String>,
+    /// With mode `delayed`, as an earlier version wrote it: how long, such as `2s`.
     delay: Option<String>,
-    /// For delayed: how long, in milliseconds.
+    /// With mode `delayed`, as an earlier version wrote it: how long, in milliseconds.
     delay_ms: Option<u64>,
-    /// For on-event: the event's name.
+    /// With mode `on-event`, as an earlier version wrote it: the event's name.
     on: Option<String>,
     /// The level that every later read must have when this answers; one node meets each of them.
     wait: Option<String>,
@@ -82,7 +84,7 @@ pub struct InvalidateAnswer {
     dry_run: bool,
 }
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "pattern",
     "prefix",
     "keys",
@@ -92,6 +94,7 @@ const FIELDS: [&str; 14] = [
     "everything",
     "cascade",
     "mode",
+    "coalesce",
     "delay",
     "delayMs",
     "on",
@@ -141,7 +144,7 @@ pub async fn clear(State(site): State<Arc<Site>>, body: Body) -> Reply {
 }
 
 /// Walks over many entries take their time; meanwhile this thread serves others.
-async fn aside(walk: impl FnOnce() -> Reached + Send + 'static) -> Reply<Reached> {
+pub async fn aside<T: Send + 'static>(walk: impl FnOnce() -> T + Send + 'static) -> Reply<T> {
     let broken = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("{error}"));
     tokio::task::spawn_blocking(walk).await.map_err(broken)
 }
@@ -170,7 +173,8 @@ impl Asked {
             level(&wait)?;
         }
         let cascade = fields.flag("cascade")?.unwrap_or(true);
-        let request = Request { cascade, mode, ..Request::now(scopes, Cause::Command) };
+        let coalesce = coalesce(&fields, &mode)?;
+        let request = Request { cascade, mode, coalesce, ..Request::now(scopes, Cause::Command) };
         Ok(Asked { request, event, dry_run: fields.flag("dryRun")?.unwrap_or(false) })
     }
 
@@ -229,8 +233,11 @@ fn mode(fields: &Fields<'_>) -> Reply<Mode> {
         )),
         _ => Ok(()),
     };
-    if !MODES.contains(&word) {
-        return Err(Problem::bad("bad-value", unknown("mode", word, &MODES)));
+    if !MODES.contains(&word) && !word.contains(':') {
+        return Err(Problem::bad(
+            "bad-value",
+            unknown("mode", word, &["immediate", "lazy", "delayed:2s", "on-event:NAME"]),
+        ));
     }
     belongs("delay", "delayed")?;
     belongs("delayMs", "delayed")?;
@@ -239,11 +246,24 @@ fn mode(fields: &Fields<'_>) -> Reply<Mode> {
         "lazy" => Ok(Mode::Lazy),
         "delayed" => delay(fields).map(Mode::Delayed),
         "on-event" => match fields.text("on")? {
-            Some(name) if !name.is_empty() => Ok(Mode::OnEvent(name.into())),
-            _ => Err(Problem::bad("missing-field", "mode \"on-event\" needs \"on\": the event's name")),
+            Some(name) if !name.is_empty() => parsed(&format!("on-event:{name}")),
+            _ => Err(Problem::bad("missing-field", "mode \"on-event\" needs its event: \"on-event:NAME\"")),
         },
-        _ => Ok(Mode::Immediate),
+        written => parsed(written),
     }
+}
+
+fn parsed(written: &str) -> Reply<Mode> {
+    Mode::parse(written).map_err(|why| Problem::bad("bad-value", why))
+}
+
+fn coalesce(fields: &Fields<'_>, mode: &Mode) -> Reply<Option<Coalesce>> {
+    let Some(word) = fields.text("coalesce")? else { return Ok(None) };
+    if !matches!(mode, Mode::Delayed(_)) {
+        return Err(Problem::bad("bad-value", "coalesce belongs to mode \"delayed:2s\""));
+    }
+    let bad = |_| Problem::bad("bad-value", unknown("coalesce", &word, &["restart", "first"]));
+    Coalesce::parse(word.as_bytes()).map(Some).map_err(bad)
 }
 
 fn delay(fields: &Fields<'_>) -> Reply<u64> {
@@ -251,10 +271,7 @@ fn delay(fields: &Fields<'_>) -> Reply<u64> {
         (Some(_), Some(_)) => Err(Problem::bad("bad-value", "delay and delayMs say the same: give one")),
         (Some(written), None) => duration_ms("delay", &written),
         (None, Some(ms)) => Ok(u64::try_from(ms).unwrap_or(0)),
-        (None, None) => Err(Problem::bad(
-            "missing-field",
-            "mode \"delayed\" needs \"delay\": \"2s\", or \"delayMs\": 2000",
-        )),
+        (None, None) => Err(Problem::bad("missing-field", "mode \"delayed\" needs its time: \"delayed:2s\"")),
     }
 }
 
@@ -284,8 +301,8 @@ fn event(fields: &Fields<'_>) -> Reply<Option<Event>> {
         };
         read.push((attribute.into(), value.into()));
     }
-    read.sort();
-    Ok(Some(Event { name: name.into(), attributes: read }))
+    let event = road::event(&name, read, true);
+    event.map(Some).map_err(|why| Problem::bad("bad-value", why))
 }
 
 impl Site {

@@ -9,6 +9,7 @@ mod events;
 mod fields;
 mod filter;
 mod gate;
+mod held;
 mod host;
 mod invalidate;
 mod names;
@@ -23,6 +24,7 @@ mod target;
 mod told;
 mod view;
 mod warm;
+mod why;
 mod words;
 
 use std::net::SocketAddr;
@@ -43,6 +45,7 @@ pub use names::base64_unless_text;
 pub use serve::{Serving, serve};
 pub use told::Told;
 pub use words::human_bytes;
+pub(crate) use words::rfc3339;
 
 use crate::metrics::{Kind, Metrics, Recorder};
 use crate::node::Node;
@@ -86,6 +89,8 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/cache/{*key}", entry())
         .route("/api/cache/dependencies", get(dependencies::dependencies))
         .route("/api/cache/events", get(events::events))
+        .route("/api/cache/why", get(why::why))
+        .route("/api/cache/held", get(held::list).delete(held::cancel))
         .merge(without_parameters(
             Router::new()
                 .route("/api/cache/invalidate", post(invalidate::invalidate))

@@ -7,14 +7,14 @@ use axum::response::Response;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{dependencies, entry, events, invalidate, stats, store, warm};
+use super::{dependencies, entry, events, held, invalidate, stats, store, warm, why};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Clearwell", description = "A distributed cache whose first purpose is freshness. Every route refuses a Host that is not this node's (421), a parameter that it does not know (400), and a target that is not percent-encoded (400).", license(name = "MIT OR Apache-2.0")),
     paths(
         entry::get, store::set, store::remove, invalidate::invalidate, invalidate::clear, warm::warm,
-        dependencies::dependencies, events::events, stats::stats, stats::metrics, stats::health, stats::prometheus,
+        dependencies::dependencies, why::why, held::list, held::cancel, events::events, stats::stats, stats::metrics, stats::health, stats::prometheus,
     ),
     tags(
         (name = "entries", description = "One entry at a time"),

@@ -111,7 +111,11 @@ impl FeedNews<'_> {
     /// The event's name and what it tells; `None` for what is no news of a feed.
     pub fn of<'a>(item: &'a Item, clock: &Clock) -> Option<(&'static str, FeedNews<'a>)> {
         let (name, source, why, after_ms) = match &item.happened {
-            Happened::Invalidated { .. } | Happened::Refused { .. } => return None,
+            Happened::Invalidated { .. }
+            | Happened::Refused { .. }
+            | Happened::Held(_)
+            | Happened::Released(_)
+            | Happened::Cancelled(_) => return None,
             Happened::Unverified { source, why } => ("unverified", source, Some(&**why), None),
             Happened::Gap { source, why } => ("gap", source, Some(&**why), None),
             Happened::Altered { source, why } => ("altered", source, Some(&**why), None),

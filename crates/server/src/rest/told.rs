@@ -1,13 +1,14 @@
 //! Invalidations as REST tells of them.
 
-use clearwell_engine::{Cause, Effect, Scope};
+use clearwell_engine::Noted;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::names::{base64_unless_text, text};
 use super::words::rfc3339;
 use crate::clock::Clock;
-use crate::node::{Happened, Item};
+use crate::held::{Until, Waiting};
+use crate::node::{Happened, Item, cause_of, effect_of, scope_of};
 
 /// A fill that was dropped, because it may have been old.
 #[derive(Serialize)]
@@ -69,24 +70,15 @@ impl Told {
     /// What is told of an item that is an invalidation.
     pub fn of(item: &Item, clock: &Clock) -> Option<Told> {
         let (what, reached) = item.invalidation()?;
-        let (scope, name) = scope(&what.scope);
+        let (scope, name) = scope_of(&what.scope);
         Some(Told {
             position: item.position.0,
             at: rfc3339(clock.unix_ms_of(item.at)),
             scope,
             name: text(&name).into_owned(),
             name_base64: base64_unless_text(&name),
-            effect: match what.effect {
-                Effect::Gone => "gone",
-                Effect::Stale => "stale",
-            },
-            cause: match what.cause {
-                Cause::Removal => "removal",
-                Cause::Command => "command",
-                Cause::Write => "write",
-                Cause::Commit => "commit",
-                Cause::Event => "event",
-            },
+            effect: effect_of(what.effect),
+            cause: cause_of(what.cause),
             cascade: what.cascade,
             version: what.version.map(|version| version.0),
             reached,
@@ -97,30 +89,113 @@ impl Told {
     pub fn json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
 
-    /// One line for people: `tag "author:7", because of a commit, 3 entries`.
-    pub fn line(&self) -> String {
-        let name = if self.name.is_empty() { String::new() } else { format!(" {:?}", self.name) };
-        format!("{}{name}, cause {}, at {}", self.scope, self.cause, self.at)
+/// The invalidation behind a step of a key's history.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WhyInvalidation)]
+pub struct By {
+    /// key, tag, dependents, pattern, prefix, event or everything.
+    scope: &'static str,
+    /// The key, tag, pattern, prefix or event; empty for everything.
+    name: String,
+    /// The name in base64, when it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_base64: Option<String>,
+    /// gone or stale.
+    effect: &'static str,
+    /// removal, command, write, commit or event.
+    cause: &'static str,
+    /// Whether dependents were covered too.
+    cascade: bool,
+    /// When it was applied (RFC 3339).
+    at: String,
+    /// Its place in the node's stream of events; null for one that does not stand there.
+    position: Option<u64>,
+}
+
+impl By {
+    pub fn of(noted: &Noted, clock: &Clock) -> By {
+        let (scope, name) = scope_of(&noted.scope);
+        By {
+            scope,
+            name: text(&name).into_owned(),
+            name_base64: base64_unless_text(&name),
+            effect: effect_of(noted.effect),
+            cause: cause_of(noted.cause),
+            cascade: noted.cascade,
+            at: rfc3339(clock.unix_ms_of(noted.at)),
+            position: noted.position,
+        }
     }
 }
 
-fn scope(scope: &Scope) -> (&'static str, Vec<u8>) {
-    match scope {
-        Scope::Key(key) => ("key", key.to_vec()),
-        Scope::Tag(tag) => ("tag", tag.to_vec()),
-        Scope::Dependents(name) => ("dependents", name.to_vec()),
-        Scope::Pattern(glob) => ("pattern", glob.as_bytes().to_vec()),
-        Scope::Prefix(prefix) => ("prefix", prefix.to_vec()),
-        Scope::Event(event) => ("event", written(event).into_bytes()),
-        Scope::Everything => ("everything", Vec::new()),
+/// An invalidation that is held.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = HeldInvalidation)]
+pub struct HeldView {
+    /// Its number: what it is cancelled by.
+    id: u64,
+    /// What it will cover: key, tag, dependents, pattern, prefix, event or everything.
+    scope: &'static str,
+    /// The key, tag, pattern, prefix or event; empty for everything.
+    name: String,
+    /// The name in base64, when it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_base64: Option<String>,
+    /// What it waits for: delayed:2s or on-event:NAME.
+    mode: String,
+    /// When it takes effect (RFC 3339); null for one that waits for an event.
+    due: Option<String>,
+    /// When it was asked for first (RFC 3339).
+    since: String,
+    /// How often it was asked for: repeats of the same scope are one.
+    asked: u64,
+    /// Whether dependents will be covered too.
+    cascade: bool,
+    /// Why: removal, command, write, commit or event.
+    cause: &'static str,
+}
+
+impl HeldView {
+    pub fn of(item: &Waiting, clock: &Clock) -> HeldView {
+        let (scope, name) = scope_of(&item.statement.scope);
+        let due = match item.until {
+            Until::Time { due, .. } => Some(rfc3339(clock.unix_ms_of(due))),
+            Until::Event(_) => None,
+        };
+        HeldView {
+            id: item.id,
+            scope,
+            name: text(&name).into_owned(),
+            name_base64: base64_unless_text(&name),
+            mode: item.until.to_string(),
+            due,
+            since: rfc3339(clock.unix_ms_of(item.since)),
+            asked: item.asked,
+            cascade: item.statement.cascade,
+            cause: cause_of(item.statement.cause),
+        }
     }
 }
 
-fn written(event: &clearwell_engine::Event) -> String {
-    if event.attributes.is_empty() {
-        return event.name.to_string();
+/// News of one that is or was held.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldNews {
+    position: u64,
+    at: String,
+    #[serde(flatten)]
+    item: HeldView,
+}
+
+impl HeldNews {
+    /// The event's name and what it tells; `None` for what is no news of one.
+    pub fn of(item: &Item, clock: &Clock) -> Option<(&'static str, HeldNews)> {
+        let (name, waiting) = item.waiting()?;
+        let (position, at) = (item.position.0, rfc3339(clock.unix_ms_of(item.at)));
+        Some((name, HeldNews { position, at, item: HeldView::of(waiting, clock) }))
     }
-    let attributes: Vec<_> = event.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("{}{{{}}}", event.name, attributes.join(","))
 }

@@ -59,6 +59,27 @@ run(async () => {
       () => document.querySelector("#invalidations").textContent.includes("Source main is verified again"), null, { timeout: 30_000 });
     check("the list tells when it was unverified and when no longer",
       (await page.textContent("#invalidations")).includes("Source main is UNVERIFIED"));
+    // A key's history, its dependencies drawn, and an invalidation that is held and taken back.
+    await client.call("CW.SET", "user:1", "ann");
+    for (const key of ["page:1", "page:2"]) await client.call("CW.SET", key, "html", "DEPENDS", "1", "user:1");
+    await client.call("CW.SET", "home", "html", "DEPENDS", "2", "page:1", "page:2");
+    await page.fill("#key", "user:1");
+    await page.click("#ask button");
+    await page.waitForSelector(".graph .node.here", { timeout: 30_000 });
+    check("the graph has a node for each name", await page.locator(".graph .node").count(), 4);
+    check("and an edge for each dependency", await page.locator(".graph path").count(), 4);
+    check("the story begins with the entry", (await page.textContent(".story")).includes("created"));
+    await client.call("CW.INVALIDATE", "KEYS", "1", "user:1");
+    await page.fill("#key", "home");
+    await page.click("#ask button");
+    await page.waitForFunction(() => document.querySelector(".story")?.textContent.includes("invalidated"), null, { timeout: 30_000 });
+    check("the story says what took it away", (await page.textContent(".story")).includes('key "user:1" (cause command'));
+    await client.call("CW.INVALIDATE", "TAGS", "1", "later", "MODE", "delayed:1h");
+    await page.waitForSelector("#held tr button", { timeout: 30_000 });
+    await page.screenshot({ path: process.env.PICTURE.replace(".png", "-history.png"), fullPage: true });
+    await page.click("#held tr button");
+    await page.waitForSelector("#held-panel", { state: "hidden", timeout: 30_000 });
+    check("what was cancelled is not held", (await client.call("CW.HELD", "LIST")).length, 0);
     check("nothing comes from elsewhere", asked.filter((url) => !url.startsWith(process.env.HTTP_URL)), []);
     check("no error on the console", complaints, []);
     await page.screenshot({ path: process.env.PICTURE, fullPage: true });

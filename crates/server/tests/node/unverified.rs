@@ -176,6 +176,7 @@ async fn it_is_told_and_counted() {
         .iter()
         .map(|item| match &item.happened {
             Happened::Invalidated { .. } => "invalidated",
+            Happened::Held(_) | Happened::Released(_) | Happened::Cancelled(_) => "held",
             Happened::Unverified { .. } => "unverified",
             Happened::Gap { .. } => "gap",
             Happened::Altered { .. } => "altered",

@@ -113,7 +113,7 @@ async fn every_mode_travels_the_one_road() {
     node.set(b"b", Put { events: vec![event], ..put("b") }, Origin::default()).wait().await.expect("stored");
     node.set(b"c", put("c"), Origin::default()).wait().await.expect("stored");
     let hold = Request {
-        mode: Mode::OnEvent("deployed".into()),
+        mode: Mode::parse("on-event:deployed").expect("a mode"),
         ..Request::now(vec![Scope::Key(b"c"[..].into())], Cause::Command)
     };
     assert_eq!(node.invalidate(hold).held, 1);
@@ -125,9 +125,9 @@ async fn every_mode_travels_the_one_road() {
     let stale = node.read(b"a", tolerant).wait().await.expect("an answer");
     assert_eq!((stale.value.as_deref(), stale.stale), (Some(&b"a"[..]), true));
     let attributes = |env: &str| vec![("env".into(), env.into())];
-    node.event(Event { name: "deployed".into(), attributes: attributes("test") });
+    node.event(Event::new("deployed", attributes("test")).expect("a word"));
     assert_eq!((read(&node, "b").await.as_deref(), read(&node, "c").await), (Some("b"), None));
-    node.event(Event { name: "deployed".into(), attributes: attributes("prod") });
+    node.event(Event::new("deployed", attributes("prod")).expect("a word"));
     assert_eq!(read(&node, "b").await, None);
     node.engine.check().expect("sound books");
 }

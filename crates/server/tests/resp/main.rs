@@ -22,5 +22,6 @@ mod told;
 mod transactions;
 mod ttl;
 mod values;
+mod why;
 mod wire;
 mod writers;

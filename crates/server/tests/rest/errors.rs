@@ -56,11 +56,11 @@ const CASES: &[Case] = &[
     ("POST /api/cache/invalidate", JSON, "{\"key\": \"a\"}", 400, "unknown-field", "unknown field \"key\": did you mean \"keys\"?"),
     ("POST /api/cache/invalidate", JSON, "{\"prefix\": \"\"}", 400, "bad-value", "prefix is empty, and every key begins so: say \"everything\": true if you mean it"),
     ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"lzy\"}", 400, "bad-value", "unknown mode \"lzy\": did you mean \"lazy\"?"),
-    ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"delayed\"}", 400, "missing-field", "mode \"delayed\" needs \"delay\": \"2s\", or \"delayMs\": 2000"),
+    ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"delayed\"}", 400, "missing-field", "mode \"delayed\" needs its time: \"delayed:2s\""),
     ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"delayed\", \"delay\": \"soon\"}", 400, "bad-value", "delay is \"soon\": a duration such as \"500ms\", \"2s\", \"5m\" or \"1h\" is needed"),
     ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"delayed\", \"delay\": 2}", 400, "wrong-type", "delay is 2: a string is needed"),
     ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"delayMs\": 5}", 400, "bad-value", "delayMs belongs to mode \"delayed\", and the mode is \"immediate\""),
-    ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"on-event\"}", 400, "missing-field", "mode \"on-event\" needs \"on\": the event's name"),
+    ("POST /api/cache/invalidate", JSON, "{\"keys\": [\"a\"], \"mode\": \"on-event\"}", 400, "missing-field", "mode \"on-event\" needs its event: \"on-event:NAME\""),
     ("POST /api/cache/invalidate", JSON, "{\"event\": {\"nam\": \"x\"}}", 400, "unknown-field", "in event: unknown field \"nam\": did you mean \"name\"?"),
     ("POST /api/cache/invalidate", JSON, "{\"event\": {\"attributes\": {}}}", 400, "missing-field", "event needs a \"name\": {\"name\": \"user_updated\"}"),
     ("POST /api/cache/invalidate", JSON, "{\"event\": {\"name\": \"x\", \"attributes\": {\"a\": []}}}", 400, "wrong-type", "event attribute \"a\" is []: a string, number or boolean is needed"),
@@ -75,7 +75,12 @@ const CASES: &[Case] = &[
     ("POST /api/cache/warm", JSON, "{\"pattern\": \"post:*\", \"from\": 5, \"to\": 2}", 400, "bad-value", "from is 5 and to is 2: to may not be less"),
     ("POST /api/cache/warm", JSON, "{\"pattern\": \"post:*\", \"from\": 0, \"to\": 1000000}", 400, "bad-value", "from 0 to 1000000 is 1000001 keys: at most 1000000 at once"),
     ("POST /api/cache/warm", JSON, "{\"keys\": [\"a\"], \"pattern\": \"b*\"}", 400, "bad-value", "keys and pattern are two ways to say it: give one"),
-    ("GET /api/cache/dependencies", "", "", 400, "missing-parameter", "parameter \"key\" is needed: /api/cache/dependencies?key=post:1"),
+    ("GET /api/cache/why", "", "", 400, "missing-parameter", "parameter \"key\" is needed: /api/cache/why?key=post:1"),
+    ("GET /api/cache/dependencies?cursor=z", "", "", 400, "bad-value", "cursor is not one that a page before answered"),
+    ("GET /api/cache/dependencies?key=a&limit=3", "", "", 400, "bad-value", "parameter \"limit\" belongs to a request without \"key\""),
+    ("DELETE /api/cache/held", "", "", 400, "missing-parameter", "give the numbers of what to cancel (?id=3&id=4), or all=1: one of both"),
+    ("DELETE /api/cache/held?id=3", "", "", 404, "not-held", "nothing is held under [3]: it took effect, or was cancelled, or never was"),
+    ("POST /api/cache/invalidate", JSON, "{\"event\": {\"name\": \"a b\"}}", 400, "bad-value", "malformed event 'a b': event name \"a b\" holds ' ': a name is a word such as user_updated, and attributes are given beside it"),
 ];
 
 #[test]

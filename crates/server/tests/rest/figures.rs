@@ -189,16 +189,18 @@ fn the_description_lists_every_route() {
     let api = world.get("/api/openapi.json").json();
     assert_eq!(api["openapi"], "3.1.0");
     let entry: &[&str] = &["delete", "get", "head", "post", "put"];
-    let expected: [(&str, &[&str]); 11] = [
+    let expected: [(&str, &[&str]); 13] = [
         ("/api/cache/clear", &["post"]),
         ("/api/cache/dependencies", &["get"]),
         ("/api/cache/events", &["get"]),
         ("/api/cache/health", &["get"]),
+        ("/api/cache/held", &["delete", "get"]),
         ("/api/cache/invalidate", &["post"]),
         ("/api/cache/keys/{key}", entry),
         ("/api/cache/metrics", &["get"]),
         ("/api/cache/stats", &["get"]),
         ("/api/cache/warm", &["post"]),
+        ("/api/cache/why", &["get"]),
         ("/api/cache/{key}", entry),
         ("/metrics", &["get"]),
     ];

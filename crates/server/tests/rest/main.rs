@@ -6,10 +6,15 @@ mod errors;
 mod events;
 mod figures;
 mod freshness;
+mod graph;
+mod held;
 mod hosts;
 mod http;
 mod page;
 #[allow(dead_code)]
 #[path = "../node/source.rs"]
 mod source;
+#[path = "../support/wait.rs"]
+mod wait;
+mod why;
 mod world;

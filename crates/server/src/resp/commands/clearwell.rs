@@ -1,4 +1,4 @@
-//! CW.GET, CW.SET, CW.DEPENDENCIES, CW.ENTRY, CW.STATS, CW.WARM.
+//! CW.GET, CW.SET, CW.ENTRY, CW.STATS, CW.WARM.
 
 use std::sync::Arc;
 
@@ -10,13 +10,10 @@ use super::read::{self, encoded};
 use super::write::{deadline, origin, refused};
 use crate::metrics::{Snapshot, cw_stats};
 use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, Why, WriteError, Written};
-use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 use crate::source::Later;
 
-/// Dependents that CW.DEPENDENCIES tells at most.
-const DEPENDENTS: usize = 1_000;
 /// Loads that one CW.WARM has in progress at a time.
 const WARMED_AT_ONCE: usize = 64;
 
@@ -160,23 +157,6 @@ fn pattern(text: &[u8]) -> Result<EventPattern, CommandError> {
 /// A word that has to be text.
 pub fn text_of<'a>(word: &'a [u8], what: &str) -> Result<&'a str, CommandError> {
     std::str::from_utf8(word).map_err(|_| CommandError::new(format!("ERR {what} takes UTF-8 text")))
-}
-
-/// CW.DEPENDENCIES.
-pub fn dependencies(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let key: Box<[u8]> = args[1].into();
-    Ok(aside(context, move |node, reply| {
-        let found = node.engine.dependencies(&key, DEPENDENTS, node.clock.tick());
-        reply.map(4);
-        reply.bulk("depends_on");
-        reply.bulks(&found.depends_on);
-        reply.bulk("tags");
-        reply.bulks(&found.tags);
-        reply.bulk("events");
-        reply.bulks(found.events.iter().map(|event| event.as_bytes()));
-        reply.bulk("dependents");
-        reply.bulks(&found.dependents);
-    }))
 }
 
 /// CW.ENTRY: null without an entry.

@@ -1,7 +1,7 @@
 //! CW.INVALIDATE and CW.EVENT: the words of the one road.
 
 use clearwell_engine::{Cause, Event, Glob, Scope};
-use clearwell_protocol::options::{EventOptions, InvalidateOptions, Mode as Asked};
+use clearwell_protocol::options::{EventOptions, InvalidateOptions};
 use clearwell_protocol::{Args, CommandError, Encoder};
 
 use super::clearwell::text_of;
@@ -9,20 +9,17 @@ use crate::node::Reached;
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
-use crate::road::{Mode, Request};
+use crate::road::{self, Mode, Request};
 
 /// CW.INVALIDATE: what is given together is one request.
 pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = InvalidateOptions::parse(args)?;
-    let mode = match options.mode.unwrap_or_default() {
-        Asked::Immediate => Mode::Immediate,
-        Asked::Lazy => Mode::Lazy,
-        Asked::Delayed(ms) => Mode::Delayed(ms),
-        Asked::OnEvent(name) => Mode::OnEvent(text_of(name, "MODE on-event")?.into()),
-    };
+    let mode =
+        Mode::of(options.mode.unwrap_or_default()).map_err(|why| CommandError::new(format!("ERR {why}")))?;
     let request = Request {
         cascade: options.cascade.unwrap_or(true),
         mode,
+        coalesce: options.coalesce,
         ..Request::now(scopes(&options)?, Cause::Command)
     };
     if options.dry_run {
@@ -64,7 +61,7 @@ fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
         scopes.push(Scope::Prefix(prefix.into()));
     }
     if let Some(asked) = options.event {
-        scopes.push(Scope::Event(event_of(asked.name, asked.attributes)?));
+        scopes.push(Scope::Event(event_of(asked.name, asked.attributes, true)?));
     }
     if options.everything {
         scopes.push(Scope::Everything);
@@ -75,18 +72,15 @@ fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
 /// CW.EVENT.
 pub fn event(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = EventOptions::parse(args)?;
-    let event = event_of(options.name, Some(options.attributes))?;
+    let event = event_of(options.name, Some(options.attributes), false)?;
     let reached = context.node().event(event);
     write(&mut context.reply(), reached);
     Ok(Step::Done)
 }
 
 /// An event, its attributes in order.
-fn event_of(name: &[u8], attributes: Option<Args<'_>>) -> Result<Event, CommandError> {
+fn event_of(name: &[u8], attributes: Option<Args<'_>>, asked: bool) -> Result<Event, CommandError> {
     let name = text_of(name, "an event's name")?;
-    if name.is_empty() {
-        return Err(CommandError::literal("ERR an event needs a name"));
-    }
     let words: Vec<&[u8]> = attributes.iter().flat_map(Args::iter).collect();
     let mut pairs = Vec::with_capacity(words.len() / 2);
     for pair in words.chunks_exact(2) {
@@ -95,12 +89,7 @@ fn event_of(name: &[u8], attributes: Option<Args<'_>>) -> Result<Event, CommandE
             Box::from(text_of(pair[1], "an attribute")?),
         ));
     }
-    pairs.sort();
-    let twice = pairs.windows(2).find(|two| two[0].0 == two[1].0);
-    match twice {
-        Some(two) => Err(CommandError::new(format!("ERR attribute '{}' was given twice", two[0].0))),
-        None => Ok(Event { name: name.into(), attributes: pairs }),
-    }
+    road::event(name, pairs, asked).map_err(|why| CommandError::new(format!("ERR {why}")))
 }
 
 fn write(reply: &mut Encoder<'_>, reached: Reached) {

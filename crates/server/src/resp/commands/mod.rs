@@ -5,7 +5,9 @@ mod client;
 mod config;
 mod connection;
 mod decimal;
+mod dependencies;
 mod expiry;
+mod held;
 mod introspection;
 mod invalidation;
 mod keys;
@@ -19,6 +21,7 @@ mod scan;
 mod server;
 mod slow;
 pub mod transactions;
+mod why;
 mod write;
 mod writeback;
 
@@ -161,7 +164,10 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::PubsubNumpat => pubsub::numpat(c),
         Id::CwGet => clearwell::get(c, args),
         Id::CwSet => clearwell::set(c, args),
-        Id::CwDependencies => clearwell::dependencies(c, args),
+        Id::CwDependencies => dependencies::dependencies(c, args),
+        Id::CwWhy => why::why(c, args),
+        Id::CwHeldList => held::list(c, args),
+        Id::CwHeldCancel => held::cancel(c, args),
         Id::CwEntry => clearwell::entry(c, args),
         Id::CwRefusedGet => refusals::get(c, args),
         Id::CwRefusedLen => refusals::len(c),
@@ -191,6 +197,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Slowlog
         | Id::Latency
         | Id::Pubsub
+        | Id::CwHeld
         | Id::CwWriteback
         | Id::CwRefused => Err(CommandError::wrong_arity(command.name)),
     }
