@@ -24,7 +24,7 @@ fn invalidate(scope: Scope, cascade: bool, wait: bool) -> Request {
 
 fn scope() -> impl Strategy<Value = Scope> {
     let name = || (0u8..6).prop_map(|n| Box::<[u8]>::from([b'k', n]));
-    let event = Event { name: "deployed".into(), attributes: Vec::new() };
+    let event = Event::new("deployed", Vec::new()).expect("a word");
     prop_oneof![
         4 => name().prop_map(Scope::Key),
         2 => name().prop_map(Scope::Tag),
