@@ -140,9 +140,12 @@ fn wrong_words_are_named() {
         ("CW.INVALIDATE", "-ERR wrong number of arguments for 'cw.invalidate' command"),
         ("CW.INVALIDATE PATTERN [a", "-ERR malformed PATTERN: "),
         ("CW.INVALIDATE CASCADE yes", "-ERR nothing to invalidate; give KEYS, TAGS"),
-        ("CW.INVALIDATE EVENT e ATTRIBUTES 2 a 1 a 2", "-ERR attribute 'a' was given twice"),
+        (
+            "CW.INVALIDATE EVENT e ATTRIBUTES 2 a 1 a 2",
+            "-ERR malformed event 'e': attribute \"a\" is given twice",
+        ),
         ("CW.EVENT e a", "-ERR attribute 'a' has no value"),
-        ("CW.EVENT \"\"", "-ERR an event needs a name"),
+        ("CW.EVENT \"\"", "-ERR malformed event '': event name is empty"),
         ("CW.WARM KEYS 2 a", "-ERR KEYS announces 2 words and 1 follow"),
     ];
     for (request, expected) in cases {

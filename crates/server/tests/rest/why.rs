@@ -71,7 +71,7 @@ fn a_loaded_entry_that_a_commit_took_away_names_the_commit() {
     world.value("post:1");
     world.source.commit(1, "new row", 7);
     let gone = why(&world, "post:1");
-    assert_eq!(states(&gone), ["created", "accessed", "invalidated"], "{gone}");
+    assert_eq!(states(&gone), ["created", "invalidated"], "{gone}");
     assert_eq!(gone["steps"][0]["detail"], "loaded after a miss");
     assert_eq!((&last(&gone)["by"]["cause"], &last(&gone)["by"]["scope"]), (&"commit".into(), &"key".into()));
 }
