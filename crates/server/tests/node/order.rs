@@ -163,5 +163,6 @@ fn what_is_delayed_wakes_the_keeper_in_time() {
     });
     // A busy machine may be late now and then; a keeper that sleeps out is late each time.
     let soonest = soonest.min().expect("ten rounds");
-    assert!((5..50).contains(&soonest.as_millis()), "{soonest:?}");
+    // The clock counts whole milliseconds: one that had begun already counts as well.
+    assert!((4..50).contains(&soonest.as_millis()), "{soonest:?}");
 }
