@@ -20,22 +20,37 @@ impl Engine {
     /// Recounts everything and compares it with the books; says what differs. For tests: nothing else may use the
     /// engine meanwhile.
     pub fn check(&self) -> Result<(), String> {
-        let mut bytes = 0u64;
-        let mut held: Vec<(Vec<Arc<Mark>>, Seq)> = Vec::new();
+        /// Walks before what never stands still is compared all the same.
+        const WALKS: usize = 100;
+        let totals = || (self.shared.entries.load(Relaxed), self.shared.shard_bytes.load(Relaxed));
+        // Shards are walked one after the other: what another thread did meanwhile is in the totals only.
+        let (mut told, mut walked) = (totals(), self.check_shards()?);
+        for _ in 1..WALKS {
+            if told == totals() {
+                break;
+            }
+            (told, walked) = (totals(), self.check_shards()?);
+        }
+        let (entries, bytes) = told;
+        same("entries of shards", entries, walked.entries)?;
+        same("bytes of shards", bytes, walked.bytes)?;
+        self.shared.patterns.check()?;
+        self.shared.events.check()?;
+        self.shared.ledger.check()?;
+        self.shared.names.check(walked.held.iter().map(|(marks, began)| (&marks[..], *began)))
+    }
+
+    fn check_shards(&self) -> Result<Walked, String> {
+        let mut walked = Walked::default();
         for (number, cell) in self.cells.iter().enumerate() {
             let shard = cell.lock.read();
             self.check_shard(number, &shard).map_err(|differs| format!("shard {number}: {differs}"))?;
             cell.flights.check()?;
-            bytes = bytes.wrapping_add(shard.published());
-            held.extend(shard.slab.iter().map(|(_, slot)| (slot.held().to_vec(), slot.began)));
+            walked.entries = walked.entries.wrapping_add(shard.slab.len() as u64);
+            walked.bytes = walked.bytes.wrapping_add(shard.published());
+            walked.held.extend(shard.slab.iter().map(|(_, slot)| (slot.held().to_vec(), slot.began)));
         }
-        let entries: u64 = self.cells.iter().map(|cell| cell.lock.read().slab.len() as u64).sum();
-        same("entries of shards", self.shared.entries.load(Relaxed), entries)?;
-        same("bytes of shards", self.shared.shard_bytes.load(Relaxed), bytes)?;
-        self.shared.patterns.check()?;
-        self.shared.events.check()?;
-        self.shared.ledger.check()?;
-        self.shared.names.check(held.iter().map(|(marks, began)| (&marks[..], *began)))
+        Ok(walked)
     }
 
     fn check_shard(&self, number: usize, shard: &Shard) -> Result<(), String> {
@@ -62,4 +77,12 @@ impl Engine {
         shard.history.check()?;
         shard.outstanding.check()
     }
+}
+
+/// What all shards hold.
+#[derive(Default)]
+struct Walked {
+    entries: u64,
+    bytes: u64,
+    held: Vec<(Vec<Arc<Mark>>, Seq)>,
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// A running program; killed when dropped.
 pub struct Process {
@@ -13,7 +14,10 @@ pub struct Process {
 }
 
 /// Lines read so far, shared with the thread that reads them.
-type Lines = Arc<Mutex<Vec<String>>>;
+struct Lines {
+    read: Arc<Mutex<Vec<String>>>,
+    reader: JoinHandle<()>,
+}
 
 impl Process {
     /// Starts `command` with its output collected and no input.
@@ -35,19 +39,20 @@ impl Process {
         self.child.id()
     }
 
-    /// The exit status, once the program has ended.
+    /// The exit status, once the program has ended and all that it said was read.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child of ours can be waited for")
+        let status = self.child.try_wait().expect("a child of ours can be waited for");
+        status.filter(|_| self.stdout.reader.is_finished() && self.stderr.reader.is_finished())
     }
 
     /// Looks `find` up in the lines of standard output so far.
     pub fn find_line<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.stdout.lock().expect("no reader panics").iter().find_map(|line| find(line))
+        self.stdout.read.lock().expect("no reader panics").iter().find_map(|line| find(line))
     }
 
     /// Everything the program has printed, for a failure message.
     pub fn output(&self) -> String {
-        let text = |lines: &Lines| lines.lock().expect("no reader panics").join("\n");
+        let text = |lines: &Lines| lines.read.lock().expect("no reader panics").join("\n");
         format!(
             "{} stdout:\n{}\n{} stderr:\n{}",
             self.name,
@@ -77,14 +82,14 @@ impl Drop for Process {
 }
 
 fn collect(pipe: impl Read + Send + 'static) -> Lines {
-    let lines = Lines::default();
-    let shared = lines.clone();
-    std::thread::spawn(move || {
+    let read = Arc::<Mutex<Vec<String>>>::default();
+    let shared = read.clone();
+    let reader = std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             shared.lock().expect("no reader panics").push(line);
         }
     });
-    lines
+    Lines { read, reader }
 }
 
 /// Resident memory of the process `id` in bytes.
