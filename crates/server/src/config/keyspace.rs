@@ -16,7 +16,7 @@ use super::{
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
-pub const KEYS: [&str; 27] = [
+pub const KEYS: [&str; 28] = [
     "pattern",
     "source",
     "load",
@@ -43,8 +43,12 @@ pub const KEYS: [&str; 27] = [
     "flush_most",
     "unverified",
     "unfollowed",
+    "outage",
     "feed",
 ];
+
+/// How long memory stands in for a source that does not answer, where the configuration does not say.
+const OUTAGE_MS: u64 = 3_600_000;
 
 /// The keys of a feed.
 pub const FEED: [&str; 4] = ["table", "keys", "tags", "events"];
@@ -98,6 +102,7 @@ pub fn read(
         compress: compress(section)?,
         schema: schema(section, file)?,
         flush,
+        outage_ms: outage(section, source.is_some())?,
         unverified: unverified(section, source.is_some())?,
         unfollowed: unfollowed(section, source.is_some())?,
         feeds: feeds(section, source.is_some())?,
@@ -172,6 +177,20 @@ fn unverified(section: &Section<'_>, has_source: bool) -> Result<Unverified, Con
         return Err(section.error("unverified", "unverified needs a source in the same [[keyspace]]"));
     }
     Ok(given.unwrap_or_default())
+}
+
+/// How old what is served may be while the source does not answer. Who states an age for values that nothing watches over
+/// has stated it for this as well.
+fn outage(section: &Section<'_>, has_source: bool) -> Result<u64, ConfigError> {
+    let given = section.read("outage", words::duration)?;
+    if given.is_some() && !has_source {
+        return Err(section.error("outage", "outage needs a source in the same [[keyspace]]"));
+    }
+    Ok(given.unwrap_or(match unverified(section, has_source)? {
+        Unverified::Bypass => OUTAGE_MS,
+        Unverified::Bounded(ms) => ms,
+        Unverified::Refuse => 0,
+    }))
 }
 
 fn unfollowed(section: &Section<'_>, has_source: bool) -> Result<Unfollowed, ConfigError> {

@@ -189,6 +189,7 @@ pub struct KeyspaceConfig {
     pub negative_ttl_ms: u64,
     pub early_refresh: f64,
     pub grace_ms: u64,
+    pub outage_ms: u64,
     pub tags: Vec<String>,
     pub depends_on: Vec<String>,
     pub events: Vec<String>,

@@ -97,6 +97,7 @@ impl Builder<'_> {
             negative_ttl_ms: config.negative_ttl_ms,
             early_refresh: config.early_refresh,
             grace_ms: config.grace_ms,
+            outage_ms: config.outage_ms,
             priority: config.priority,
             values: Values::new(config.compress, config.schema.as_ref())?,
             flush: config.flush.clone(),

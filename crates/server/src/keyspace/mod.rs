@@ -156,6 +156,8 @@ pub struct Keyspace {
     pub early_refresh: f64,
     /// How long past its TTL a value may be served while the source fails.
     pub grace_ms: u64,
+    /// How old what is served may be while the source does not answer: for so long after it was last known to be right.
+    pub outage_ms: u64,
     /// Stored with each entry.
     pub priority: u8,
     /// What values are kept as, and what they may be.

@@ -34,7 +34,8 @@ pub struct Answer {
     pub value: Option<Arc<[u8]>>,
     /// The value as zstd, where it is kept so.
     pub packed: Option<Arc<[u8]>>,
-    /// Whether it was served although it is stale (lazy invalidation, or grace while the source fails).
+    /// Whether nothing proves it current: it was marked stale (lazy invalidation), the source fails or its feed is not complete,
+    /// or nothing was heard of the source for a while.
     pub stale: bool,
     /// Whether it came from memory.
     pub hit: bool,
@@ -42,7 +43,7 @@ pub struct Answer {
     pub level: Level,
     /// The source's order of the value.
     pub version: Option<Version>,
-    /// When it was stored.
+    /// As of when its value was read: when it was stored, less what its load took.
     pub created: Millis,
     /// When it expires.
     pub expires: Option<Millis>,
@@ -71,9 +72,14 @@ impl Answer {
                 .map(|(_, bytes)| Arc::from(bytes)),
             stale: view.stale(),
             hit: true,
-            level,
+            // What is marked stale was overwritten, as far as the node knows: no level above holds for it.
+            level: match level {
+                Level::Weak => Level::Weak,
+                _ if view.stale() => Level::Eventual,
+                level => level,
+            },
             version: view.version(),
-            created: view.created(),
+            created: Millis(view.created().0.saturating_sub(view.load_ms().into())),
             expires: view.expires(),
             ttl_ms: view.ttl_ms(),
             content_type: view.content_type().map(Box::from),

@@ -75,9 +75,11 @@ impl Node {
         };
         let params = target.keyspace.params(&target.captures, None);
         let row = match backing.followed() {
-            true => backing.source.load(&backing.load, params).await?,
-            false => backing.source.load_newest(&backing.load, params).await?,
+            true => backing.source.load(&backing.load, params).await,
+            false => backing.source.load_newest(&backing.load, params).await,
         };
+        backing.verification.asked(!row.as_ref().is_err_and(SourceError::is_silence));
+        let row = row?;
         backing.verification.applied().await;
         let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
         let read = Owned { load_ms, ..self.row_draft(target, row) };
@@ -128,29 +130,66 @@ impl Node {
         }
     }
 
-    /// What is left when the source failed: a value within its grace, marked stale, or the failure.
-    /// While the feed is not complete, only one that was known to be right within the grace.
+    /// What is left when the source failed: a value within its grace, or within the outage that is allowed, marked stale; or the
+    /// failure.
     pub(super) fn graced(
         &self,
         target: &Target,
         level: Level,
         error: SourceError,
     ) -> Result<Answer, ReadError> {
-        let known = target.backing().is_none_or(|backing| {
-            !backing.is_unverified() || backing.source.behind_ms() <= target.keyspace.grace_ms
-        });
-        let bound_allows = known && matches!(level, Level::Eventual | Level::Weak);
-        let ask = Ask {
-            now: self.clock.tick(),
-            tolerate: Tolerate::Grace,
-            on_miss: OnMiss::Tell,
-            early_refresh: 0.0,
-            chance: 1.0,
+        let backing = target.backing();
+        let age = |backing: &Backing| if backing.is_unverified() { backing.source.behind_ms() } else { 0 };
+        let within_grace = backing.is_none_or(|backing| age(backing) <= target.keyspace.grace_ms);
+        let answer = match matches!(level, Level::Eventual | Level::Weak) && within_grace {
+            true => self.remembered(&target.key, level, Tolerate::Grace),
+            false => None,
         };
-        match bound_allows.then(|| self.engine.lookup(&target.key, ask, |view| Answer::of(view, level))) {
-            Some(Lookup::Hit { read, .. }) => Ok(Answer { stale: true, ..read }),
-            _ => Err(ReadError::Source(error)),
+        let outlived = || {
+            backing.filter(|_| error.is_silence()).and_then(|backing| self.outlived(target, backing, level))
+        };
+        answer.or_else(outlived).ok_or(ReadError::Source(error))
+    }
+
+    /// What memory holds for a reader while the source does not answer and its feed is not complete (decision 0028): what was
+    /// known to be right no longer ago than the keyspace, or the reader's bound, allows.
+    pub(super) fn outlived(&self, target: &Target, backing: &Backing, level: Level) -> Option<Answer> {
+        let behind_ms = backing.source.behind_ms();
+        if !backing.is_unverified() || behind_ms > target.keyspace.outage_ms {
+            return None;
         }
+        match level {
+            Level::Eventual | Level::Weak => self.remembered(&target.key, level, Tolerate::Stale),
+            // Nothing that was overwritten longer ago than the bound.
+            Level::Bounded(ms) if backing.followed() && behind_ms <= ms => {
+                self.remembered(&target.key, level, Tolerate::Fresh)
+            }
+            Level::Strong | Level::Session | Level::Causal | Level::Bounded(_) => None,
+        }
+    }
+
+    /// What memory holds, marked stale: nothing proves it current.
+    fn remembered(&self, key: &[u8], level: Level, tolerate: Tolerate) -> Option<Answer> {
+        let now = self.clock.tick();
+        let ask = Ask { now, tolerate, on_miss: OnMiss::Tell, early_refresh: 0.0, chance: 1.0 };
+        match self.engine.lookup(key, ask, |view| Answer::of(view, level)) {
+            Lookup::Hit { read, .. } => Some(Answer { stale: true, ..read }),
+            _ => None,
+        }
+    }
+
+    /// Asks a source that is away, beside those who are served meanwhile; one at a time.
+    pub(super) fn probe(self: &Arc<Self>, target: Target) {
+        let Some(verification) = target.backing().map(|backing| backing.verification.clone()) else { return };
+        if !verification.is_to_be_probed(self.clock.tick()) {
+            return;
+        }
+        let node = self.clone();
+        self.tasks.spawn(async move {
+            // What it answers is for nobody: whether it does is what counts.
+            let _asked = node.load_anew(&target).await;
+            verification.probed(node.clock.tick());
+        });
     }
 
     pub(super) fn answer_of(&self, outcome: &Outcome, owned: &Owned) -> Answer {
@@ -158,6 +197,8 @@ impl Node {
             Outcome::Value(value) => Some(value.clone()),
             Outcome::Absent | Outcome::Failed(_) => None,
         };
-        Answer { value, expires: owned.expires, version: owned.version, ..Answer::loaded(self.clock.tick()) }
+        // As old as the beginning of its load.
+        let began = clearwell_engine::Millis(self.clock.tick().0.saturating_sub(owned.load_ms.into()));
+        Answer { value, expires: owned.expires, version: owned.version, ..Answer::loaded(began) }
     }
 }

@@ -66,6 +66,13 @@ impl Node {
             _ if way == Some(Way::Memory) => {}
             _ if way == Some(Way::Source) => {
                 let target = target();
+                // A source that does not answer is asked beside the readers, whom it would keep waiting.
+                if backing.verification.is_away()
+                    && let Some(answer) = self.outlived(&target, backing, level)
+                {
+                    self.probe(target);
+                    return Turn::Now(Ok(Got::Loaded(answer)));
+                }
                 return Turn::Later(Box::pin(async move { node.anew(target, level).await.map(Got::Loaded) }));
             }
             Level::Bounded(ms) if backing.followed() && backing.source.behind_ms() <= ms => {}
@@ -120,12 +127,8 @@ impl Node {
                 Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.tick()) }
             }
         };
-        let said = |node: &Node, key: &[u8], answer| Answer {
-            unverified: node.doubt(key).map(|doubt| doubt.why),
-            followed: node.is_followed(key),
-            ..answer
-        };
-        match self.get(key, demand, |view, stale| Answer { stale, ..Answer::of(view, level) }) {
+        let said = |node: &Node, key: &[u8], answer| node.told(key, answer);
+        match self.get(key, demand, |view, _| Answer::of(view, level)) {
             Turn::Now(got) => Turn::Now(got.map(|got| said(self, key, answer(self, got)))),
             Turn::Later(later) => {
                 let (node, key) = (self.clone(), Box::<[u8]>::from(key));
@@ -247,7 +250,10 @@ impl Node {
             Err(error) if matches!(level, Level::Eventual | Level::Weak) => {
                 self.graced(&target, level, error)
             }
-            Err(error) => Err(ReadError::Unmet(level, error.to_string())),
+            Err(error) => match self.graced(&target, level, error) {
+                Err(ReadError::Source(error)) => Err(ReadError::Unmet(level, error.to_string())),
+                answered => answered,
+            },
         }
     }
 

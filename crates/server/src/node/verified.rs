@@ -7,11 +7,13 @@ use std::time::Instant;
 use clearwell_engine::{Millis, View};
 
 use super::news::Happened;
-use super::{Node, ReadError};
+use super::{Answer, Node, ReadError};
 use crate::config::{BEHIND_MOST_MS, Level, Unverified};
 use crate::keyspace::{Backing, Keyspace};
 use crate::source::{Doubt, Source, Turned, Verified};
 
+/// What is served from memory is marked when nothing was heard of its source for so long; a feed is asked ten times a second.
+const QUIET_MS: u64 = 500;
 /// How often a silent feed is listened to for when it is heard again.
 const SILENT_MS: u64 = 10;
 
@@ -95,6 +97,24 @@ impl Node {
         let (keyspace, _) = self.keyspaces.find(key)?;
         let backing = keyspace.backing.as_ref().filter(|backing| backing.is_unverified())?;
         backing.verification.doubt()
+    }
+
+    /// An answer with what is known of its source. What came from memory, and is not behind a barrier, is as current as what was
+    /// heard of the source last.
+    pub(super) fn told(&self, key: &[u8], answer: Answer) -> Answer {
+        let found = self.keyspaces.find(key);
+        let Some(backing) = found.as_ref().and_then(|(keyspace, _)| keyspace.backing.as_ref()) else {
+            return answer;
+        };
+        let unverified = backing.is_unverified();
+        let is_silent = || unverified || (backing.fed() && backing.source.behind_ms() > QUIET_MS);
+        let from_memory = answer.hit && answer.stamp != 0 && answer.level != Level::Strong;
+        Answer {
+            stale: answer.stale || (from_memory && is_silent()),
+            unverified: self.doubt(key).map(|doubt| doubt.why),
+            followed: Some(backing.followed()),
+            ..answer
+        }
     }
 
     /// Whether a feed tells of every change to a key's value; `None` for keys without a source.

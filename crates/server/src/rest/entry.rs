@@ -139,7 +139,7 @@ fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form, packed: bool
         };
         say(header::ETAG, etag(node, beside.stamp, form));
     }
-    say(header::AGE, (now.since(beside.created) / 1000).to_string());
+    say(header::AGE, (now.since(answer.created) / 1000).to_string());
     say(header::CACHE_CONTROL, "private, no-cache".to_owned());
     say(header::VARY, "Accept, Accept-Encoding".to_owned());
     if packed {

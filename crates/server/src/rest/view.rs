@@ -46,7 +46,7 @@ pub struct EntryView {
     priority: u8,
     /// The source's order of this value; null without a source.
     version: Option<u64>,
-    /// Whole seconds since it was stored.
+    /// Whole seconds since its value was read from its source, or set.
     age: u64,
     /// Whether it is known to be old and was served because the reader allowed it.
     stale: bool,
@@ -131,7 +131,7 @@ impl EntryView {
             events: beside.events,
             priority: beside.priority,
             version: answer.version.map(|version| version.0),
-            age: now.since(beside.created) / 1000,
+            age: now.since(answer.created) / 1000,
             stale: answer.stale,
             level: answer.level.to_string(),
             unverified: answer.unverified.as_deref().map(str::to_owned),

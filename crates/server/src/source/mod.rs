@@ -274,6 +274,16 @@ pub enum SourceError {
     },
 }
 
+impl SourceError {
+    /// Whether the source did not answer, and did not judge what it was asked.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            SourceError::Refused(_) => false,
+            SourceError::Unreachable(_) | SourceError::TooSlow(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -14,6 +14,9 @@ pub struct Verification {
     /// Read by every reader, so that it stands apart from what is behind the lock.
     unverified: AtomicBool,
     version: AtomicU64,
+    /// The source did not answer when it was asked last; and when it may be asked again, of the clock's milliseconds.
+    away: AtomicBool,
+    ask_again: AtomicU64,
     /// How often something was altered that no row event tells.
     alterations: AtomicU64,
     /// Whether a commit is in the midst of being applied.
@@ -156,6 +159,32 @@ impl Verification {
     /// How often that was so. What a write read back is kept only when it is the same at the write's commit as before it began.
     pub fn alterations(&self) -> u64 {
         self.alterations.load(Ordering::Acquire)
+    }
+
+    /// Whether the source did not answer when it was asked last.
+    #[inline]
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    /// The source was asked, and did not answer, or did.
+    pub fn asked(&self, answered: bool) {
+        if self.is_away() == answered {
+            self.away.store(!answered, Ordering::Release);
+        }
+    }
+
+    /// Whether it is time to ask a source that is away. Who is answered yes asks, and says [`Verification::probed`].
+    pub fn is_to_be_probed(&self, now: Millis) -> bool {
+        let due = self.ask_again.load(Ordering::Acquire);
+        due <= now.0
+            && self.ask_again.compare_exchange(due, u64::MAX, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The source that was away was asked.
+    pub fn probed(&self, now: Millis) {
+        const PAUSE_MS: u64 = 100;
+        self.ask_again.store(now.plus(PAUSE_MS).0, Ordering::Release);
     }
 
     /// A commit was told.

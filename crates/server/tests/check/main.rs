@@ -3,6 +3,7 @@
 
 mod addresses;
 mod followed;
+mod outage;
 mod program;
 mod publications;
 #[path = "../support/mod.rs"]

@@ -50,6 +50,17 @@ impl Folder {
         Process::start(&mut self.command(&ports))
     }
 
+    /// What a node says that does not start.
+    pub fn serve_to_the_end(&self) -> String {
+        // Beside a node that is up: it has a data folder of its own.
+        let words = ["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", "other"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
+        command.args(words).current_dir(self.path()).stdin(Stdio::null());
+        let ended = done(&mut command);
+        assert!(!ended.success, "{ended:?}");
+        ended.told
+    }
+
     /// A node that serves, with where it speaks RESP and HTTP.
     pub fn node(&self) -> Node {
         let mut process = self.serve();

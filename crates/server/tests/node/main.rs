@@ -2,6 +2,7 @@
 //! and what a reader may get.
 
 mod altered;
+mod claims;
 mod conditions;
 mod order;
 mod reads;

@@ -87,6 +87,26 @@ impl Postgres {
         run(Command::new("kill").arg(format!("-{signal}")).arg(server.id().to_string()));
     }
 
+    /// Stops all of its processes where they are: it accepts, and answers nothing.
+    pub fn freeze(&self) {
+        self.signal_all("STOP");
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal_all("CONT");
+    }
+
+    fn signal_all(&self, signal: &str) {
+        let id = self.server.as_ref().expect("it runs").id().to_string();
+        let children =
+            Command::new("ps").args(["-o", "pid=", "--ppid", &id]).output().expect("ps is installed");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let all = std::iter::once(id.as_str()).chain(children.split_whitespace());
+        // A child may end in between.
+        drop(Command::new("kill").arg(format!("-{signal}")).args(all).output());
+    }
+
     /// Starts it after [`Postgres::kill9`]. The children of a killed server take a moment to notice.
     pub fn start_again(&mut self) {
         self.server = Some(self.launch());

@@ -281,8 +281,9 @@ impl Writer {
             follower.unverified(&self.shared.name, why);
         }
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        // The loss is told when it is open again: until then readers go by the policy, and what was right when it was closed may
+        // stand in for it.
         drop(session);
-        self.tell_lost(why);
     }
 
     pub fn tell_foreign(&mut self, changes: Vec<RowChange>, last: i64) {
