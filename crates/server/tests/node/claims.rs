@@ -120,7 +120,7 @@ async fn play(seed: u64, falsify: impl Fn(Answer) -> Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn no_reply_claims_more_than_is_true() {
-    for seed in 0..200 {
+    for seed in 0..50 {
         assert_eq!(play(seed, |reply| reply).await, Vec::<String>::new());
     }
 }
