@@ -279,7 +279,7 @@ impl SourceError {
     pub fn is_silence(&self) -> bool {
         match self {
             SourceError::Refused(_) => false,
-            SourceError::Unreachable(_) | SourceError::TooSlow(_) => true,
+            SourceError::Unreachable(_) | SourceError::TooSlow(_) | SourceError::Busy { .. } => true,
         }
     }
 }

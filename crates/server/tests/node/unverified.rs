@@ -147,7 +147,8 @@ async fn silence_that_nobody_listened_to_is_noticed_by_the_first_reader_whoever_
 
 #[tokio::test]
 async fn a_failing_source_is_covered_by_grace_only_as_long_as_the_entry_was_known_to_be_right() {
-    let (node, source) = Scripted::node_with(&CONFIG.replace("grace = \"1h\"", "grace = \"20s\"\noutage = \"0s\""));
+    let (node, source) =
+        Scripted::node_with(&CONFIG.replace("grace = \"1h\"", "grace = \"20s\"\noutage = \"0s\""));
     source.commit(1, "old", 7);
     assert_eq!(text(&node, Level::Eventual).await, "old");
     source.fail(Some(SourceError::Unreachable("down".into())));
