@@ -127,7 +127,8 @@ async fn no_reply_claims_more_than_is_true() {
 
 #[tokio::test]
 async fn planted_claims_are_found() {
-    let lies: [(&str, fn(Answer) -> Answer); 4] = [
+    type Lie = (&'static str, fn(Answer) -> Answer);
+    let lies: [Lie; 4] = [
         ("never stale", |reply| Answer { stale: false, ..reply }),
         ("always verified", |reply| Answer { unverified: None, ..reply }),
         ("always strong", |reply| Answer { level: Level::Strong, ..reply }),
