@@ -399,7 +399,9 @@ async fn a_table_that_is_made_again_under_its_name_is_noticed() {
     assert_eq!(world.read("item:1", Level::Eventual).await.map(|_| ()), Ok(()));
     wait_for("the feed to say so", || {
         let source = world.node.keyspaces.all[0].backing.as_ref().expect("a source").source.clone();
-        source.unverified().filter(|why| why.contains("ALTER PUBLICATION clearwell ADD TABLE items"))
+        source
+            .unverified()
+            .filter(|why| why.contains("ALTER PUBLICATION clearwell ADD TABLE ONLY public.items"))
     });
     assert_eq!(world.read("item:1", Level::Eventual).await, Ok(Some("anew".into())));
     assert_eq!(world.strong("item:1").await, "anew");
