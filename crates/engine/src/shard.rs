@@ -210,7 +210,10 @@ impl Shard {
 
     /// Counts that an entry's value is replaced.
     fn note_replaced(&mut self, place: u32, now: Millis, shared: &Shared) {
-        self.note_stale_names(place, now, shared);
+        // Most entries name nothing, and only names can have made them stale without their saying so.
+        if !self.slab[place].held().is_empty() {
+            self.note_stale_names(place, now, shared);
+        }
         let slot = &mut self.slab[place];
         slot.writes = slot.writes.saturating_add(1);
     }
