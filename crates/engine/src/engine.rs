@@ -10,6 +10,7 @@ mod maintain;
 mod offer;
 mod reach;
 mod reclaim;
+mod relocate;
 mod scan;
 mod update;
 mod why;
@@ -26,6 +27,8 @@ use crate::shared::Shared;
 use crate::{Departures, Eviction, Millis, Seq};
 use maintain::Broom;
 use offer::{Horizon, Travelled};
+
+pub use relocate::{Relocated, Relocation};
 
 /// What an engine is made with.
 #[derive(Debug, Clone)]

@@ -73,7 +73,7 @@ pub use census::Reader;
 pub use codec::{Codec, Packed};
 pub use departures::{Departure, Departures};
 pub use draft::{Change, Draft, Origin, POOLS, Version};
-pub use engine::{Config, Engine};
+pub use engine::{Config, Engine, Relocated, Relocation};
 pub use event::{Event, EventPattern};
 pub use eviction::Eviction;
 pub use flight::{FillLease, Landing, Outcome, Waiting};

@@ -109,10 +109,10 @@ impl Engine {
                 self.remove_key(cell, shard, key, now);
                 Ok(None)
             }
-            (Change::Put(draft), _) => self.put_held(cell, shard, key, &draft, now),
+            (Change::Put(draft), _) => self.put_held(cell, shard, key, &draft, now, None),
             (Change::Value(value), None) => {
                 let draft = Draft { value: Some(&value), ..Draft::default() };
-                self.put_held(cell, shard, key, &draft, now)
+                self.put_held(cell, shard, key, &draft, now, None)
             }
             (Change::Value(value), Some(place)) => {
                 self.check_size(key, &Draft { value: Some(&value), ..Draft::default() })?;
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// A client's removal, which every load in flight is older than.
-    fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8], now: Millis) {
+    pub(super) fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8], now: Millis) {
         let hash = self.shared.hasher.hash(key);
         self.log.removal(key, now);
         let seq = self.shared.counter.next();
@@ -144,18 +144,20 @@ impl Engine {
         self.cascade_ordered(key, seq, now);
     }
 
-    /// A put while the key's shard is held.
-    fn put_held(
+    /// A put while the key's shard is held, and perhaps another one beside it.
+    pub(super) fn put_held(
         &self,
         cell: &Cell,
         shard: &mut Shard,
         key: &[u8],
         draft: &Draft<'_>,
         now: Millis,
+        beside: Option<(&Cell, &Shard)>,
     ) -> Result<Option<u32>, TooLarge> {
         self.check_size(key, draft)?;
         let incoming = self.join(key, self.shared.hasher.hash(key), draft);
-        let linked = draft.dependencies.iter().all(|dependency| self.link_beside(cell, shard, dependency));
+        let linked =
+            draft.dependencies.iter().all(|dependency| self.link_beside(cell, shard, beside, dependency));
         let incoming = self.check_chain(incoming, draft)?;
         let stored = self.store_put(shard, cell, incoming, now);
         match stored {
@@ -170,10 +172,20 @@ impl Engine {
 
     /// [`Engine::link_stored`] while a shard is held. Another one's lock is only tried, or two such writes could wait for
     /// each other for ever; `false`: it was not to be had.
-    fn link_beside(&self, held: &Cell, shard: &Shard, dependency: &[u8]) -> bool {
+    fn link_beside(
+        &self,
+        held: &Cell,
+        shard: &Shard,
+        beside: Option<(&Cell, &Shard)>,
+        dependency: &[u8],
+    ) -> bool {
         let hash = self.shared.hasher.hash(dependency);
         let cell = &self.cells[shard_of(hash, self.cells.len() - 1)];
         if std::ptr::eq(cell, held) {
+            self.link_stored(shard, hash, dependency, self.seq());
+            return true;
+        }
+        if let Some(shard) = self.held_beside(hash, beside) {
             self.link_stored(shard, hash, dependency, self.seq());
             return true;
         }

@@ -1,6 +1,6 @@
 //! Commands that look at what there is before they change it.
 
-use clearwell_engine::{Cause, Change, Effect, Invalidation, Millis, Scope, View};
+use clearwell_engine::{Cause, Change, Effect, Invalidation, Millis, Relocated, Relocation, Scope, View};
 
 use super::news::Happened;
 use super::{Node, WriteError};
@@ -33,12 +33,43 @@ impl Node {
         checked.map_err(WriteError::Invalid)?;
         let answer = answer.map_err(WriteError::Unfit)?;
         if removed {
-            let (scope, cause) = (Scope::Key(key.into()), Cause::Removal);
-            let told = Invalidation { scope, effect: Effect::Gone, cascade: true, version: None, cause };
-            let dependents = self.engine.dependencies(key, 1, now).dependents.len() as u64;
-            self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
+            self.tell_removed(key, now);
         }
         Ok(answer)
+    }
+
+    /// Moves or copies an entry in memory to another key, in one step for every surface; see [`Engine::relocate`].
+    ///
+    /// [`Engine::relocate`]: clearwell_engine::Engine::relocate
+    ///
+    /// # Errors
+    /// It does not fit under the other key, or the other key's keyspace does not take its value; nothing is changed.
+    pub fn relocate(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        how: Relocation,
+        now: Millis,
+    ) -> Result<Relocated, WriteError> {
+        let keyspace = self.keyspaces.find(to).map(|(keyspace, _)| keyspace);
+        let mut checked = Ok(());
+        let takes = |value: &[u8]| {
+            checked = keyspace.map_or(Ok(()), |keyspace| keyspace.values.check(value));
+            checked.is_ok()
+        };
+        let relocated = self.engine.relocate(from, to, how, takes, now).map_err(WriteError::Unfit)?;
+        checked.map_err(WriteError::Invalid)?;
+        if relocated == Relocated::Done && !how.keep && from != to {
+            self.tell_removed(from, now);
+        }
+        Ok(relocated)
+    }
+
+    fn tell_removed(&self, key: &[u8], now: Millis) {
+        let (scope, cause) = (Scope::Key(key.into()), Cause::Removal);
+        let told = Invalidation { scope, effect: Effect::Gone, cascade: true, version: None, cause };
+        let dependents = self.engine.dependencies(key, 1, now).dependents.len() as u64;
+        self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
     }
 }
 

@@ -11,6 +11,7 @@ mod fills;
 mod handshakes;
 mod limits;
 mod near;
+mod renames;
 #[path = "../node/source.rs"]
 #[allow(dead_code, reason = "written for the tests of the node, which use all of it")]
 mod source;

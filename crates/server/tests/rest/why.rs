@@ -77,6 +77,10 @@ fn a_loaded_entry_that_a_commit_took_away_names_the_commit() {
 }
 
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "entries by the thousand, of which only the engine's books matter"
+)]
 fn what_is_older_than_the_history_is_said_to_be_not_known() {
     let world = World::with("history_memory = \"16KiB\"");
     for n in 0..4_000 {

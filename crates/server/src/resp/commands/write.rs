@@ -230,19 +230,45 @@ pub fn mset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     })))
 }
 
-/// MSETNX: all or nothing.
+/// MSETNX: all or nothing. Each is stored only where there is none; one that another surface stored meanwhile takes the others back.
 pub fn msetnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let pairs: Vec<(&[u8], &[u8])> = pairs(args, "msetnx")?.collect();
-    let (node, now) = (context.node(), context.now);
-    pairs.iter().try_for_each(|(key, _)| may_write(node, key, "MSETNX"))?;
+    let (node, now) = (context.node().clone(), context.now);
+    pairs.iter().try_for_each(|(key, _)| may_write(&node, key, "MSETNX"))?;
     let is_there = |key: &[u8]| node.engine.peek(key, now, |view| view.value().is_some()) == Some(true);
-    let any = pairs.iter().any(|(key, _)| is_there(key));
-    if !any {
-        for (key, value) in pairs {
-            change(context, &plain(key, value))?;
+    if pairs.iter().any(|(key, _)| is_there(key)) {
+        context.reply().integer(0);
+        return Ok(Step::Done);
+    }
+    let mut stored: Vec<(&[u8], &[u8])> = Vec::with_capacity(pairs.len());
+    let mut failed = None;
+    for (key, value) in pairs {
+        // A key that is given twice has its last value, as in Redis.
+        let own = stored.iter().any(|(mine, _)| *mine == key);
+        let condition = if own { SetCondition::Always } else { SetCondition::IfMissing };
+        match change(context, &SetOptions { condition, ..plain(key, value) }) {
+            Ok((_, true)) => stored.push((key, value)),
+            Ok((_, false)) => failed = Some(None),
+            Err(error) => failed = Some(Some(error)),
+        }
+        if failed.is_some() {
+            break;
         }
     }
-    context.reply().integer(i64::from(!any));
+    let Some(error) = failed else {
+        context.reply().integer(1);
+        return Ok(Step::Done);
+    };
+    for (key, value) in stored {
+        // What somebody has written over it since stays.
+        let removed = node.update(key, now, |view| match value_of(view) {
+            Some(there) if there == value => (Change::Remove, ()),
+            _ => (Change::Keep, ()),
+        });
+        removed.map_err(|error| step::write_error(&error))?;
+    }
+    error.map_or(Ok(()), Err)?;
+    context.reply().integer(0);
     Ok(Step::Done)
 }
 
