@@ -72,12 +72,11 @@ const INTEGERS: &[&[u8]] = &[
     b"+1",
     b"-0",
 ];
-/// Times to live and points in time, in whatever unit.
+/// Times to live and points in time, in whatever unit: what ends, ends long after the run, or before the request.
 const TIMES: &[&[u8]] = &[
-    b"100",
-    b"1000",
-    b"5000",
-    b"100000",
+    b"1000000",
+    b"5000000",
+    b"10000000",
     b"86400000",
     b"0",
     b"-1",
@@ -372,7 +371,7 @@ impl Words {
     fn time(&mut self) -> Vec<u8> {
         let time = TIMES[self.random.usize(..TIMES.len())].to_vec();
         // A millisecond would end between the two servers; `expire` waits for its end.
-        if time == b"1" { b"77".repeat(3) } else { time }
+        if time == b"1" { b"77".repeat(4) } else { time }
     }
 
     fn point(&mut self) -> Vec<u8> {
