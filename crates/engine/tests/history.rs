@@ -49,6 +49,19 @@ proptest! {
     }
 }
 
+/// A fill that began before its forerunner was marked stale, by a name that the fill does not have, is marked itself: that was
+/// taken for told.
+#[test]
+fn a_seed_that_failed() {
+    let mut world = World::new(small(256 << 10), 10_925_011_286_740_307_983);
+    for _ in 0..120 {
+        world.step();
+        for key in 0..observer::KEYS {
+            assert_eq!(observer::plain(&world.why(key).steps), world.seen.story(key), "key {key}");
+        }
+    }
+}
+
 #[test]
 fn evicted_entries_say_so_and_no_others_do() {
     let engine =

@@ -45,7 +45,10 @@ impl Engine {
         now: Millis,
     ) -> (Vec<(Record, bool)>, bool) {
         let (record, ended) = Record::standing(slot, now, &self.shared);
-        let is_told = |(line, _): &(Record, bool)| line.what == What::Staled && line.by > slot.began;
+        // A fill may have begun before its forerunner was marked stale by a name that it does not have.
+        let is_told = |(line, _): &(Record, bool)| {
+            line.what == What::Staled && line.by > slot.began && line.at >= slot.created
+        };
         let stale = match slot.stale {
             // One that had ended before may be marked as well: nobody has seen that.
             true => (!ended).then(|| Record::stale_unknown(slot, now)),
