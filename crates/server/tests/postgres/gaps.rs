@@ -68,7 +68,7 @@ fn a_table_that_leaves_the_publication_is_a_gap_until_it_is_back() {
     world.recorder.take();
     world.database.psql("ALTER PUBLICATION clearwell DROP TABLE posts");
     let why = wait_for("the feed to notice", || world.source.unverified());
-    assert!(why.contains("ALTER PUBLICATION clearwell ADD TABLE posts"), "{why}");
+    assert!(why.contains("ALTER PUBLICATION clearwell ADD TABLE ONLY public.posts"), "{why}");
     assert!(!world.lost().is_empty());
     world
         .database

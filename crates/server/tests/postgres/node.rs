@@ -56,7 +56,7 @@ async fn what_was_changed_in_psql_is_seen() {
     std::fs::write(&file, config(&database)).expect("the folder is ours");
 
     let (ready, printed) = feed_init(&file, &[]);
-    assert!(!ready && printed.contains("CREATE PUBLICATION clearwell FOR TABLE posts;"), "{printed}");
+    assert!(!ready && printed.contains("CREATE PUBLICATION clearwell FOR TABLE public.posts;"), "{printed}");
     assert!(
         Node::start(Config::load(&file).expect("valid"), folder.path(), tokio::runtime::Handle::current())
             .is_err()
