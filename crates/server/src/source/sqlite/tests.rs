@@ -140,7 +140,8 @@ impl World {
     /// Runs a script by the `sqlite3` program.
     fn sqlite3(&self, script: &str) {
         let mut child = Command::new("sqlite3")
-            .arg("-bail")
+            // A node may be writing to the file just then, and the program does not wait by itself.
+            .args(["-bail", "-cmd", &format!(".timeout {}", PATIENCE.as_millis())])
             .arg(self.folder.path().join("x.db"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
