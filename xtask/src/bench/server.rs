@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 pub enum Which {
     /// Ours, as `cargo build --release` makes it.
     Clearwell,
-    /// Ours as it was at another commit ([`super::before`] builds it).
+    /// Ours as it was at another commit ([`super::before()`] builds it).
     Before,
     /// Debian's redis-server, without persistence.
     Redis,
