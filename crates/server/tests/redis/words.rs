@@ -312,12 +312,17 @@ impl Words {
         match self.random.u8(..12) {
             0..4 => {
                 let name = self.one(&["expire", "pexpire", "expireat", "pexpireat"]);
-                let time = if name.ends_with("at") { self.point() } else { self.time() };
-                let mut request = self.words(name, &[key, time]);
-                for _ in 0..self.random.u8(..5).saturating_sub(2) {
-                    request.push(self.one(&["NX", "XX", "GT", "LT", "gt", "nope"]).into());
-                }
-                request
+                let count = self.random.u8(..5).saturating_sub(2);
+                let flags = (0..count).map(|_| self.one(&["NX", "XX", "GT", "LT", "gt", "nope"]));
+                let flags: Vec<Vec<u8>> = flags.map(Into::into).collect();
+                let time = if name.ends_with("at") {
+                    self.point()
+                } else if flags.is_empty() {
+                    self.time()
+                } else {
+                    self.lasting()
+                };
+                [self.words(name, &[key, time]), flags].concat()
             }
             4..10 => {
                 let name = self.one(&["ttl", "pttl", "expiretime", "pexpiretime"]);
@@ -372,6 +377,11 @@ impl Words {
         let time = TIMES[self.random.usize(..TIMES.len())].to_vec();
         // A millisecond would end between the two servers; `expire` waits for its end.
         if time == b"1" { b"77".repeat(4) } else { time }
+    }
+
+    /// A time to live that no other one is near to: GT and LT compare deadlines, and between the two servers a clock runs on.
+    fn lasting(&mut self) -> Vec<u8> {
+        self.random.u64(1_000_000..4_000_000_000_000).to_string().into_bytes()
     }
 
     fn point(&mut self) -> Vec<u8> {
