@@ -29,7 +29,7 @@ pub fn run() -> Result<(), String> {
     })?;
     steps.run("examples", examples)?;
     let worlds = FreshWorlds::begin()?;
-    steps.run("tests", || cargo::call("test --workspace --locked --release --test *"))?;
+    steps.run("tests", || cargo::call("test --workspace --locked --release --no-fail-fast --test *"))?;
     steps.run("fresh worlds", || worlds.end())?;
     steps.run("planted bugs", || {
         cargo::call(
