@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use clearwell_engine::{Dependent, PageFrom};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::fields::whole;
 use super::invalidate::aside;
 use super::names::{base64_unless_text, text, texts};
 use super::problem::{Problem, Reply};
-use super::query::Query;
+use super::query::Asked;
 use super::told::By;
 use super::words::rfc3339;
 use crate::node::{cursor_of, parse_cursor, state_of};
@@ -115,8 +115,7 @@ const PAGE: usize = 100;
         (status = 400, description = "A parameter that does not fit", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn dependencies(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Reply {
-    let query = Query::parse(query.as_deref(), &["key", "most", "transitive", "limit", "cursor"])?;
+pub async fn dependencies(State(site): State<Arc<Site>>, Extension(query): Asked) -> Reply {
     let number = |name, least, most| -> Reply<Option<usize>> {
         let number = query.text(name)?.map(|written| whole(name, written, least, most)).transpose()?;
         Ok(number.and_then(|number| usize::try_from(number).ok()))

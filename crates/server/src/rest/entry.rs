@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
@@ -11,7 +11,7 @@ use super::accept::{Form, form, takes_zstd};
 use super::condition::{RAW, VIEW, ZSTD, etag, is_known};
 use super::names::{key_of, text};
 use super::problem::{Problem, Reply};
-use super::query::Query;
+use super::query::Asked;
 use super::view::{Beside, EntryView, seconds_left};
 use super::words::level;
 use crate::node::{Answer, Demand, Node};
@@ -43,11 +43,10 @@ use crate::node::{Answer, Demand, Node};
 pub async fn get(
     State(site): State<Arc<Site>>,
     uri: Uri,
-    RawQuery(query): RawQuery,
+    Extension(query): Asked,
     headers: HeaderMap,
 ) -> Reply {
     let key = key_of(uri.path())?;
-    let query = Query::parse(query.as_deref(), &["level", "stale", "raw"])?;
     let demand = Demand {
         level: query.text("level")?.map(level).transpose()?,
         stale: query.flag("stale")?,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -15,7 +15,7 @@ use tokio_stream::Stream;
 use super::Site;
 use super::filter::Filter;
 use super::problem::Reply;
-use super::query::Query;
+use super::query::Asked;
 use super::serve::stopped;
 use super::sources::FeedNews;
 use super::told::{HeldNews, RefusedNews, Told};
@@ -45,8 +45,8 @@ const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
     ),
     responses((status = 200, description = "A stream without an end", body = Told, content_type = "text/event-stream"))
 )]
-pub async fn events(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Reply {
-    let filter = Filter::parse(&Query::parse(query.as_deref(), &["pattern", "tag", "event"])?)?;
+pub async fn events(State(site): State<Arc<Site>>, Extension(query): Asked, headers: HeaderMap) -> Reply {
+    let filter = Filter::parse(&query)?;
     let last = headers.get("last-event-id").map(|id| site.position_of(id.to_str().unwrap_or_default()));
     let (missed, receiver) = match last {
         // An id of another run says nothing about this log.

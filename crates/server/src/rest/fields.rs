@@ -5,30 +5,39 @@ use std::fmt;
 use axum::http::StatusCode;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::names::unknown;
+use super::openapi;
 use super::problem::{Problem, Reply};
 
 /// How deep a value may be nested, so that whoever reads it again does not run out of stack.
 const DEEPEST: usize = 100;
 
 /// The fields of a JSON object, not yet looked at.
-pub struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub struct Fields<'a> {
+    known: Vec<&'static str>,
+    given: Given<'a>,
+}
+
+/// A JSON object as written.
+struct Given<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Reads an object that may have the `known` fields and no others, none twice.
-    pub fn parse(body: &'a [u8], known: &[&str]) -> Reply<Fields<'a>> {
-        let fields: Fields = serde_json::from_slice(body).map_err(|error| match error.classify() {
+    /// Reads an object that may have the fields of the schema `T` and no others, none twice.
+    pub fn parse<T: ToSchema>(body: &'a [u8]) -> Reply<Fields<'a>> {
+        let known = openapi::fields(&T::name());
+        let given: Given = serde_json::from_slice(body).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => {
                 Problem::bad("wrong-type", format!("the body is not a JSON object: {error}"))
             }
             _ => Problem::bad("bad-json", format!("the body is not JSON: {error}")),
         })?;
-        for (at, (name, raw)) in fields.0.iter().enumerate() {
+        for (at, (name, raw)) in given.0.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                return Err(Problem::bad("unknown-field", unknown("field", name, known)));
+                return Err(Problem::bad("unknown-field", unknown("field", name, &known)));
             }
-            if fields.0[..at].iter().any(|(earlier, _)| earlier == name) {
+            if given.0[..at].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Problem::bad("bad-value", format!("field {name:?} is given twice")));
             }
             if depth(raw.get()) > DEEPEST {
@@ -36,17 +45,13 @@ impl<'a> Fields<'a> {
                 return Err(Problem::bad("too-deep", detail));
             }
         }
-        Ok(fields)
+        Ok(Fields { known, given })
     }
 
     /// A field as written; `None`: not given.
     pub fn raw(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().find(|(given, _)| given == name).map(|(_, raw)| *raw)
-    }
-
-    /// Whether no field was given.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        debug_assert!(self.known.contains(&name), "the schema has no field {name:?}");
+        self.given.0.iter().find(|(given, _)| given == name).map(|(_, raw)| *raw)
     }
 
     /// A field of some type, with `expected` saying which. `null` is not a value of any type.
@@ -130,7 +135,7 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Given<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
@@ -146,7 +151,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 Ok(fields)
             }
         }
-        deserializer.deserialize_map(Object).map(Fields)
+        deserializer.deserialize_map(Object).map(Given)
     }
 }
 

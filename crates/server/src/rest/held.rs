@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use super::entry::json;
 use super::fields::whole;
 use super::names::text;
 use super::problem::{Problem, Reply};
-use super::query::Query;
+use super::query::Asked;
 use super::told::HeldView;
 
 /// A page of what is held.
@@ -47,8 +47,7 @@ pub struct Cancelled {
         (status = 400, description = "A parameter that does not fit", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Reply {
-    let query = Query::parse(query.as_deref(), &["limit", "after"])?;
+pub async fn list(State(site): State<Arc<Site>>, Extension(query): Asked) -> Reply {
     let limit = query.text("limit")?.map(|text| whole("limit", text, 1, 1000)).transpose()?.unwrap_or(100);
     let after = query.text("after")?.map(|text| whole("after", text, 0, i64::MAX)).transpose()?.unwrap_or(0);
     let limit = usize::try_from(limit).unwrap_or(100);
@@ -71,8 +70,7 @@ pub async fn list(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> R
         (status = 404, description = "None of them is held", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn cancel(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Reply {
-    let query = Query::parse(query.as_deref(), &["id", "all"])?;
+pub async fn cancel(State(site): State<Arc<Site>>, Extension(query): Asked) -> Reply {
     let number = |id: &[u8]| whole("id", &text(id), 0, i64::MAX).map(i64::unsigned_abs);
     let ids: Vec<u64> = query.all("id").map(number).collect::<Reply<_>>()?;
     let all = query.flag("all")?;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use clearwell_engine::{Cause, Event, Glob, Scope};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Site;
@@ -65,7 +65,7 @@ pub struct EventBody {
     /// Its name: `user_updated`.
     name: String,
     /// Strings, numbers or booleans by name: `{"user_id": 123}`.
-    attributes: Option<serde_json::Map<String, Value>>,
+    attributes: Option<Map<String, Value>>,
 }
 
 /// What an invalidation did.
@@ -84,23 +84,6 @@ pub struct InvalidateAnswer {
     dry_run: bool,
 }
 
-const FIELDS: [&str; 15] = [
-    "pattern",
-    "prefix",
-    "keys",
-    "tags",
-    "dependencies",
-    "event",
-    "everything",
-    "cascade",
-    "mode",
-    "coalesce",
-    "delay",
-    "delayMs",
-    "on",
-    "wait",
-    "dryRun",
-];
 const MODES: [&str; 4] = ["immediate", "lazy", "delayed", "on-event"];
 
 /// Invalidate
@@ -132,7 +115,9 @@ pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body:
 )]
 pub async fn clear(State(site): State<Arc<Site>>, body: Body) -> Reply {
     let taken = take(body, &site.held, site.limits).await?;
-    if !taken.bytes.is_empty() && !Fields::parse(&taken.bytes, &[]).is_ok_and(|fields| fields.is_empty()) {
+    let is_empty =
+        |body| serde_json::from_slice(body).is_ok_and(|fields: Map<String, Value>| fields.is_empty());
+    if !taken.bytes.is_empty() && !is_empty(&taken.bytes) {
         let detail =
             "clear takes no body: it empties the whole cache; POST /api/cache/invalidate takes a part";
         return Err(Problem::bad("unknown-field", detail));
@@ -157,7 +142,7 @@ struct Asked {
 
 impl Asked {
     fn parse(body: &[u8]) -> Reply<Asked> {
-        let fields = Fields::parse(body, &FIELDS)?;
+        let fields = Fields::parse::<InvalidateBody>(body)?;
         let mode = mode(&fields)?;
         let mut scopes = scopes(&fields)?;
         let mut event = event(&fields)?;
@@ -280,8 +265,8 @@ fn event(fields: &Fields<'_>) -> Reply<Option<Event>> {
     if !raw.get().starts_with('{') {
         return Err(wrong_type("event", raw.get(), "an object"));
     }
-    let within = Fields::parse(raw.get().as_bytes(), &["name", "attributes"])
-        .map_err(|problem| problem.within("event"))?;
+    let within =
+        Fields::parse::<EventBody>(raw.get().as_bytes()).map_err(|problem| problem.within("event"))?;
     let name = within.text("name").map_err(|problem| problem.within("event"))?.unwrap_or_default();
     if name.is_empty() {
         return Err(Problem::bad("missing-field", "event needs a \"name\": {\"name\": \"user_updated\"}"));

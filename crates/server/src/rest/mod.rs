@@ -91,27 +91,20 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/cache/events", get(events::events))
         .route("/api/cache/why", get(why::why))
         .route("/api/cache/held", get(held::list).delete(held::cancel))
-        .merge(without_parameters(
-            Router::new()
-                .route("/api/cache/invalidate", post(invalidate::invalidate))
-                .route("/api/cache/clear", post(invalidate::clear))
-                .route("/api/cache/warm", post(warm::warm))
-                .route("/api/cache/stats", get(stats::stats))
-                .route("/api/cache/metrics", get(stats::metrics))
-                .route("/api/cache/health", get(stats::health))
-                .route("/metrics", get(stats::prometheus)),
-        ))
+        .route("/api/cache/invalidate", post(invalidate::invalidate))
+        .route("/api/cache/clear", post(invalidate::clear))
+        .route("/api/cache/warm", post(warm::warm))
+        .route("/api/cache/stats", get(stats::stats))
+        .route("/api/cache/metrics", get(stats::metrics))
+        .route("/api/cache/health", get(stats::health))
+        .route("/metrics", get(stats::prometheus))
         .with_state(site.clone())
-        .merge(without_parameters(openapi::routes()))
-        .merge(without_parameters(crate::page::routes()))
+        .merge(openapi::routes())
+        .merge(crate::page::routes())
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(query::read))
         .layer(from_fn_with_state(site, gate::pass))
-}
-
-/// Routes whose handlers read no query: any parameter is refused, where the others refuse those that they do not know.
-fn without_parameters<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.route_layer(from_fn(query::refuse))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

@@ -1,10 +1,14 @@
-//! The description of the surface, for programs and on a page.
+//! The description of the surface, for programs and on a page; the names that requests may use are taken from it.
+
+use std::sync::LazyLock;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::{self, RefOr, Schema};
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::{dependencies, entry, events, held, invalidate, stats, store, warm, why};
@@ -24,8 +28,38 @@ use super::{dependencies, entry, events, held, invalidate, stats, store, warm, w
 )]
 struct Described;
 
+static DOCUMENT: LazyLock<openapi::OpenApi> = LazyLock::new(document);
+
+/// The query parameters that a route may have; none where it is not described. `None`: it has no such method.
+pub fn parameters(route: &str, method: &Method) -> Option<Vec<&'static str>> {
+    // The router's pattern of a key crosses slashes, which the description cannot say.
+    let Some(item) = DOCUMENT.paths.paths.get(&route.replace("{*", "{")) else { return Some(Vec::new()) };
+    let operation = match *method {
+        // A route that answers GET answers HEAD.
+        Method::GET | Method::HEAD => &item.get,
+        Method::POST => &item.post,
+        Method::PUT => &item.put,
+        Method::DELETE => &item.delete,
+        _ => &None,
+    };
+    let described = operation.as_ref()?.parameters.iter().flatten();
+    let name = |parameter: &'static RefOr<Parameter>| match parameter {
+        RefOr::T(it) if it.parameter_in == ParameterIn::Query => Some(it.name.as_str()),
+        _ => None,
+    };
+    Some(described.filter_map(name).collect())
+}
+
+/// The fields that an object of this schema may have.
+pub fn fields(schema: &str) -> Vec<&'static str> {
+    match DOCUMENT.components.as_ref().and_then(|components| components.schemas.get(schema)) {
+        Some(RefOr::T(Schema::Object(object))) => object.properties.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The document, with the routes that only repeat another's: `PUT`, `HEAD`, and the path for keys that are names.
-pub fn document() -> utoipa::openapi::OpenApi {
+fn document() -> openapi::OpenApi {
     let mut api = Described::openapi();
     if let Some(entry) = api.paths.paths.get_mut("/api/cache/{key}") {
         entry.put = entry.post.clone().map(|operation| renamed(operation, "putEntry"));
@@ -44,7 +78,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     api
 }
 
-fn renamed(mut operation: utoipa::openapi::path::Operation, name: &str) -> utoipa::openapi::path::Operation {
+fn renamed(mut operation: Operation, name: &str) -> Operation {
     operation.operation_id = Some(name.to_owned());
     operation
 }
@@ -61,6 +95,6 @@ pub fn routes() -> Router {
         response.headers_mut().insert(referrer, HeaderValue::from_static("no-referrer"));
         response
     };
-    Router::from(SwaggerUi::new("/api/docs").url("/api/openapi.json", document()))
+    Router::from(SwaggerUi::new("/api/docs").url("/api/openapi.json", DOCUMENT.clone()))
         .layer(map_response(guarded))
 }

@@ -1,23 +1,36 @@
 //! Query parameters: repeated, decoded, and none that nobody knows.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Extension, MatchedPath, Request};
 use axum::middleware::Next;
 
 use super::names::{decode, text, unknown};
+use super::openapi;
 use super::problem::{Problem, Reply};
 
-/// Refuses any parameter, for routes that take none.
-pub async fn refuse(request: Request, next: Next) -> Reply {
-    Query::parse(request.uri().query(), &[])?;
+/// Reads the parameters of a request, of which only those may occur that the description of its route names.
+pub async fn read(mut request: Request, next: Next) -> Reply {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    // A request without a route, or of a method that its route has not, is refused for that.
+    if let Some(known) = route.and_then(|route| openapi::parameters(route, request.method())) {
+        let query = Query::parse(request.uri().query(), known)?;
+        request.extensions_mut().insert(Arc::new(query));
+    }
     Ok(next.run(request).await)
 }
 
+/// The parameters of a request, as a handler is given them.
+pub type Asked = Extension<Arc<Query>>;
+
 /// The parameters of a request, decoded.
-pub struct Query(Vec<(String, Vec<u8>)>);
+pub struct Query {
+    known: Vec<&'static str>,
+    given: Vec<(String, Vec<u8>)>,
+}
 
 impl Query {
-    /// Reads parameters of which only the `known` may occur.
-    pub fn parse(query: Option<&str>, known: &[&str]) -> Reply<Query> {
+    fn parse(query: Option<&str>, known: Vec<&'static str>) -> Reply<Query> {
         let mut all = Vec::new();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -32,11 +45,11 @@ impl Query {
             };
             let name = text(&decoded(name)?).into_owned();
             if !known.contains(&name.as_str()) {
-                return Err(Problem::bad("unknown-parameter", unknown("parameter", &name, known)));
+                return Err(Problem::bad("unknown-parameter", unknown("parameter", &name, &known)));
             }
             all.push((name, decoded(value)?));
         }
-        Ok(Query(all))
+        Ok(Query { known, given: all })
     }
 
     /// A parameter that may be given once.
@@ -70,8 +83,14 @@ impl Query {
         }
     }
 
+    /// Whether none was given.
+    pub fn is_empty(&self) -> bool {
+        self.given.is_empty()
+    }
+
     /// A parameter's values, in order.
     pub fn all(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_slice())
+        debug_assert!(self.known.contains(&name), "the description of the route has no parameter {name:?}");
+        self.given.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_slice())
     }
 }

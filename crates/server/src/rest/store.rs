@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use clearwell_engine::{EventPattern, Millis, Origin};
@@ -18,7 +18,7 @@ use super::entry::{LEASE, json};
 use super::fields::{Fields, whole};
 use super::names::{key_of, text};
 use super::problem::{Problem, Reply};
-use super::query::Query;
+use super::query::{Asked, Query};
 use super::view::{has_source, seconds_left};
 use super::words::strategy;
 use crate::config::Strategy;
@@ -59,8 +59,6 @@ pub struct SetAnswer {
     write: String,
 }
 
-const FIELDS: [&str; 7] = ["value", "ttl", "dependencies", "tags", "events", "priority", "write"];
-const PARAMETERS: [&str; 6] = ["ttl", "dependency", "tag", "event", "priority", "write"];
 /// A hundred years.
 const TTL_MOST: i64 = 3_153_600_000;
 const TYPE_LONGEST: usize = 255;
@@ -99,12 +97,12 @@ const TYPE_LONGEST: usize = 255;
 pub async fn set(
     State(site): State<Arc<Site>>,
     uri: Uri,
-    RawQuery(query): RawQuery,
+    Extension(query): Asked,
     headers: HeaderMap,
     body: Body,
 ) -> Reply {
     let key = key_of(uri.path())?;
-    let (put, _held) = asked(&site, &key, query.as_deref(), &headers, body).await?;
+    let (put, _held) = asked(&site, &key, &query, &headers, body).await?;
     let node = &site.node;
     let before = node.stamp(&key);
     // A PUT without a lease is a write: a client that fills has a lease from its miss.
@@ -169,11 +167,11 @@ pub async fn set(
 pub async fn remove(
     State(site): State<Arc<Site>>,
     uri: Uri,
-    RawQuery(query): RawQuery,
+    Extension(query): Asked,
     headers: HeaderMap,
 ) -> Reply {
     let key = key_of(uri.path())?;
-    let removal = removal(&Query::parse(query.as_deref(), &["row", "write"])?)?;
+    let removal = removal(&query)?;
     let node = &site.node;
     let removed = match of_change(&headers, node, node.stamp(&key)) {
         Some(condition) => node.remove_if(&key, removal, condition).wait().await,
@@ -221,13 +219,13 @@ fn late_fill(key: &[u8]) -> Problem {
 async fn asked(
     site: &Site,
     key: &[u8],
-    query: Option<&str>,
+    query: &Query,
     headers: &HeaderMap,
     body: Body,
 ) -> Reply<(Put, impl Sized + use<>)> {
     match media_type(headers).as_deref() {
         Some("application/json") => {
-            if query.is_some_and(|query| !query.is_empty()) {
+            if !query.is_empty() {
                 let detail = "with application/json the options stand in the body: leave the query out";
                 return Err(Problem::bad("unknown-parameter", detail));
             }
@@ -239,7 +237,7 @@ async fn asked(
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
         }
         Some(_) => {
-            let mut put = by_query(&site.node, key, &Query::parse(query, &PARAMETERS)?)?;
+            let mut put = by_query(&site.node, key, query)?;
             put.content_type = content_type(headers)?.filter(|_| !has_source(&site.node, key));
             let mut taken = take(body, &site.held, site.limits).await?;
             put.value = std::mem::take(&mut taken.bytes);
@@ -260,7 +258,7 @@ fn content_type(headers: &HeaderMap) -> Reply<Option<Box<str>>> {
 }
 
 fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
-    let fields = Fields::parse(body, &FIELDS)?;
+    let fields = Fields::parse::<SetBody>(body)?;
     let Some(value) = fields.raw("value") else {
         return Err(Problem::bad("missing-field", "field \"value\" is needed: {\"value\": any JSON}"));
     };

@@ -157,7 +157,7 @@ impl Keys {
 }
 
 fn asked(body: &[u8]) -> Reply<Keys> {
-    let fields = Fields::parse(body, &["keys", "pattern", "from", "to"])?;
+    let fields = Fields::parse::<WarmBody>(body)?;
     let keys = fields.names("keys")?;
     let Some(pattern) = fields.text("pattern")? else {
         if fields.raw("from").or(fields.raw("to")).is_some() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use super::Site;
 use super::entry::json;
 use super::names::{base64_unless_text, text};
 use super::problem::{Problem, Reply};
-use super::query::Query;
+use super::query::Asked;
 use super::told::By;
 use super::words::rfc3339;
 use crate::node::{KeyStory, WhyStep};
@@ -71,8 +71,7 @@ pub struct StepView {
         (status = 400, description = "No key", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn why(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Reply {
-    let query = Query::parse(query.as_deref(), &["key"])?;
+pub async fn why(State(site): State<Arc<Site>>, Extension(query): Asked) -> Reply {
     let Some(key) = query.one("key")? else {
         return Err(Problem::bad(
             "missing-parameter",

@@ -1,6 +1,7 @@
 //! The REST surface over a real listener: every field, header and error text that clients see.
 
 mod cut;
+mod described;
 mod entries;
 mod errors;
 mod events;
