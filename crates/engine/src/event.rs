@@ -114,7 +114,7 @@ impl EventPattern {
     /// Whether `event` is one that this pattern names; of one that stands for several, whether any of them is.
     pub fn matches(&self, event: &Event) -> bool {
         let fits = |wanted: &Glob, value: &str| match event.pattern {
-            true => Glob::new(value.as_bytes()).is_ok_and(|asked| wanted.meets(&asked)),
+            true => Glob::new(value.as_bytes()).is_ok_and(|asked| wanted.overlaps(&asked)),
             false => wanted.matches(value.as_bytes()),
         };
         let has = |(name, wanted): &(Box<str>, Glob)| {

@@ -62,34 +62,6 @@ impl Glob {
         matches(&self.0, key)
     }
 
-    /// Whether some text matches both patterns.
-    pub fn meets(&self, other: &Glob) -> bool {
-        let (ours, theirs) = (pieces(&self.0), pieces(&other.0));
-        // For each place in `ours`, whether a text that brought us there can have brought `theirs` to the place in hand.
-        let mut reached = vec![false; ours.len() + 1];
-        reached[0] = true;
-        skip_stars(&ours, &mut reached);
-        for piece in &theirs {
-            let star = matches!(piece, Piece::Star);
-            let mut next = if star { reached.clone() } else { vec![false; ours.len() + 1] };
-            for (at, our) in ours.iter().enumerate() {
-                match (our, star) {
-                    // Their star takes what our piece takes.
-                    (_, true) => next[at + 1] |= next[at],
-                    // Our star takes what their piece takes.
-                    (Piece::Star, false) => next[at] |= reached[at],
-                    (Piece::One(our), false) => {
-                        let Piece::One(their) = piece else { continue };
-                        next[at + 1] |= reached[at] && share_a_byte(our, their);
-                    }
-                }
-            }
-            skip_stars(&ours, &mut next);
-            reached = next;
-        }
-        reached[ours.len()]
-    }
-
     /// Whether it matches one text only.
     pub fn is_literal(&self) -> bool {
         !self.0.iter().any(|byte| b"*?[\\".contains(byte))
@@ -98,44 +70,6 @@ impl Glob {
     /// The pattern as written.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
-    }
-}
-
-/// A piece of a pattern.
-enum Piece<'p> {
-    Star,
-    /// What takes one byte, as written.
-    One(&'p [u8]),
-}
-
-fn pieces(pattern: &[u8]) -> Vec<Piece<'_>> {
-    let (mut pieces, mut at) = (Vec::new(), 0);
-    while at < pattern.len() {
-        if pattern[at] == b'*' {
-            pieces.push(Piece::Star);
-            at += 1;
-            continue;
-        }
-        let (length, _) = one(&pattern[at..], 0);
-        pieces.push(Piece::One(&pattern[at..at + length]));
-        at += length;
-    }
-    pieces
-}
-
-/// A star may take nothing.
-fn skip_stars(pieces: &[Piece<'_>], reached: &mut [bool]) {
-    for (at, piece) in pieces.iter().enumerate() {
-        if matches!(piece, Piece::Star) {
-            reached[at + 1] |= reached[at];
-        }
-    }
-}
-
-fn share_a_byte(one_piece: &[u8], other: &[u8]) -> bool {
-    match (one_piece, other) {
-        ([b'?'], _) | (_, [b'?']) => true,
-        _ => (0..=u8::MAX).any(|byte| one(one_piece, byte).1 && one(other, byte).1),
     }
 }
 
@@ -351,23 +285,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn two_patterns_meet_where_a_text_matches_both(
-            one in "[ab*?]{0,5}|\\[\\^?[ab]\\][a*]{0,3}",
-            other in "[ab*?]{0,5}|[b*]{0,3}\\[ab\\]",
-        ) {
-            let (one, other) = (Glob::new(one.as_bytes()).unwrap(), Glob::new(other.as_bytes()).unwrap());
-            let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
-            for length in 0..8usize {
-                let longer: Vec<Vec<u8>> = texts.iter().filter(|text| text.len() == length)
-                    .flat_map(|text| b"abc".map(|byte| [&text[..], &[byte]].concat())).collect();
-                texts.extend(longer);
-            }
-            let found = texts.iter().any(|text| one.matches(text) && other.matches(text));
-            prop_assert_eq!(one.meets(&other), found);
-            prop_assert_eq!(other.meets(&one), found);
-        }
-
         #[test]
         fn agrees_with_the_definition(pattern in "[ab*?\\[\\]^\\\\-]{0,10}", key in "[ab\\-^\\]]{0,8}") {
             if let Ok(glob) = Glob::new(pattern.as_bytes()) {
