@@ -74,8 +74,13 @@ impl Postgres {
         }
     }
 
-    /// Ends all of it as a crash does: nothing is flushed that was not.
+    /// Ends all of it as a crash does: nothing is flushed that was not, and none of its processes answers once more.
     pub fn kill9(&mut self) {
+        if self.server.is_some() {
+            // Stopped, it makes no new ones meanwhile.
+            self.signal("STOP");
+            self.signal_all("KILL");
+        }
         if let Some(mut server) = self.server.take() {
             server.kill9();
         }
