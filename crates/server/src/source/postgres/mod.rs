@@ -129,14 +129,16 @@ impl Postgres {
         Ok(source)
     }
 
-    /// Runs `work` on the source's thread and waits for it, for callers that are not async themselves.
+    /// Runs `work` on the source's thread and waits for it, for callers that are not async themselves. It may be of several statements,
+    /// each of which has the timeout to itself.
     fn blocking<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, SourceError>
     where
         F: Future<Output = Result<T, SourceError>> + Send + 'static,
     {
+        const STATEMENTS: u32 = 5;
         let (sender, answer) = mpsc::channel();
         let work = work(self.shared.clone());
-        let limit = Duration::from_millis(self.shared.timeout_ms);
+        let limit = Duration::from_millis(self.shared.timeout_ms) * STATEMENTS;
         self.runtime.spawn(async move {
             let done = tokio::time::timeout(limit, work).await;
             // Nobody waits any more when this fails.
@@ -144,7 +146,7 @@ impl Postgres {
         });
         match answer.recv() {
             Ok(Ok(done)) => done,
-            Ok(Err(_)) => Err(SourceError::TooSlow(self.shared.timeout_ms)),
+            Ok(Err(_)) => Err(SourceError::TooSlow(self.shared.timeout_ms * u64::from(STATEMENTS))),
             Err(_) => Err(gone()),
         }
     }
