@@ -12,45 +12,58 @@ pub struct Reader {
     pub looks: bool,
 }
 
-/// So many misses are looked at before they say anything.
-const ASKS_LEAST: u32 = 24;
+/// So many misses that nobody filled are looked at before they say anything.
+const UNFILLED_LEAST: u32 = 24;
+/// So many SETs in a row, each of a value that nobody SET before, show that nobody reads them from a source that others read.
+const NEW_IN_A_ROW: u32 = 16;
 /// Counts are halved beyond this.
 const COUNT_MOST: u32 = 1 << 20;
 const READERS: usize = 4;
-/// Values that are remembered as not new.
-const VALUES: usize = 8;
 /// New values beyond the number of invalidations that changes and fills under way may explain.
-const SURPLUS_MOST: u32 = 6;
+const SURPLUS_MOST: i64 = 6;
 
 /// One key's misses and SETs, since its misses began to be counted.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     /// SETs.
     sets: u32,
-    /// Misses since the first SET. Those before it prove nothing: a herd of readers that still waits for a slow source looks
-    /// like one that only polls. From the first fill on, fills come as often as misses do.
-    asks: u32,
+    /// Misses that nobody filled within the window. Younger ones prove nothing: a herd of readers that waits for a slow source looks
+    /// like one that only polls.
+    unfilled: u32,
     setters: Setters,
     /// Connections that missed it, with the lowest bit set for those that only look; 0 is free.
     readers: [u64; READERS],
     /// Whether there were more, or one that is not known.
     strangers: bool,
-    /// New values that were SET, less invalidations. Whoever fills brings what the source holds, and whoever changes the source
-    /// invalidates: so there can be no more new values than invalidations, but for changes and fills that are under way.
-    surplus: u32,
-    values: [u64; VALUES],
-    next: usize,
+    /// New values that were SET, less invalidations of the key itself. Whoever fills brings what the source held since the first
+    /// miss that is counted, and whoever changes the source invalidates: so there can be no more new values than
+    /// invalidations, but for changes that are under way.
+    surplus: i64,
+    /// The last invalidation of anything wider than the key that was there before the census began; and whether there was one
+    /// since: how many changes that stands for is not known.
+    wide_before: Seq,
+    wide: bool,
+    /// The last SETs that brought new values, up to one that did not.
+    new_in_a_row: u32,
+    values: Values,
     /// The last invalidation that was counted.
     counted: Seq,
 }
 
 impl Census {
+    /// Of a key that was last invalidated then.
+    pub(crate) fn new(invalidated: Seq) -> Census {
+        Census { wide_before: invalidated, ..Census::default() }
+    }
+
+    /// Begins anew, while so many misses are unresolved: each may yet bring a value from before.
+    pub(crate) fn restart(&mut self, unresolved: u64) {
+        self.surplus = i64::try_from(unresolved).map_or(i64::MIN, std::ops::Neg::neg);
+        self.values = Values::default();
+    }
+
     /// A miss.
     pub(crate) fn ask(&mut self, reader: Reader) {
-        if self.sets > 0 {
-            self.asks += 1;
-        }
-        self.bound();
         let name = reader.client << 1;
         let known = self.readers.iter_mut().find(|known| **known & !1 == name || **known == 0);
         match known {
@@ -59,7 +72,13 @@ impl Census {
         }
     }
 
-    /// An invalidation of the key.
+    /// So many misses were never filled.
+    pub(crate) fn unfilled(&mut self, misses: u32) {
+        self.unfilled = self.unfilled.saturating_add(misses);
+        self.bound();
+    }
+
+    /// An invalidation of the key itself.
     pub(crate) fn invalidated(&mut self, seq: Seq) {
         if seq > self.counted {
             self.counted = seq;
@@ -67,26 +86,35 @@ impl Census {
         }
     }
 
-    /// A SET of a value with this hash.
-    pub(crate) fn set(&mut self, origin: &Origin, value: u64) {
+    /// The last invalidation of anything wider that covers the key, such as a tag.
+    pub(crate) fn covered(&mut self, seq: Seq) {
+        self.wide |= seq > self.wide_before;
+    }
+
+    /// A SET of a value with this hash, while so many misses are unresolved.
+    pub(crate) fn set(&mut self, origin: &Origin, value: u64, unresolved: u64) {
         self.sets += 1;
-        if !self.values.contains(&value) {
-            self.values[self.next % VALUES] = value;
-            self.next = self.next.wrapping_add(1);
-            self.surplus = self.surplus.saturating_add(1);
+        if self.values.is_full() {
+            self.restart(unresolved);
         }
+        let is_new = self.values.note(value);
+        self.surplus = self.surplus.saturating_add(i64::from(is_new));
+        self.new_in_a_row = if is_new { self.new_in_a_row.saturating_add(1) } else { 0 };
         self.bound();
         self.setters.note(origin);
     }
 
-    /// Whether a third of the misses and more are never filled: the key is polled, and those who SET it write it.
+    /// Whether a third of the misses and more are never filled, and each SET brings what nobody SET before: the key is polled, and
+    /// those who SET it write it.
     pub(crate) fn is_polled(&self) -> bool {
-        self.asks >= ASKS_LEAST && self.sets.saturating_mul(3) <= self.asks.saturating_mul(2)
+        self.unfilled >= UNFILLED_LEAST
+            && self.sets <= self.unfilled.saturating_mul(2)
+            && self.new_in_a_row >= NEW_IN_A_ROW
     }
 
     /// Whether more new values were SET than those who fill can bring.
     pub(crate) fn has_too_many_values(&self) -> bool {
-        self.surplus > SURPLUS_MOST
+        !self.wide && self.surplus > SURPLUS_MOST
     }
 
     /// Whether several connections SET it without having missed it.
@@ -101,9 +129,35 @@ impl Census {
     }
 
     fn bound(&mut self) {
-        if self.sets.max(self.asks) > COUNT_MOST {
-            (self.sets, self.asks) = (self.sets / 2, self.asks / 2);
+        if self.sets.max(self.unfilled) > COUNT_MOST {
+            (self.sets, self.unfilled) = (self.sets / 2, self.unfilled / 2);
         }
+    }
+}
+
+/// Values that were SET: a Bloom filter. A value that it has never seen may be taken for known, which delays a proof; never the
+/// other way round.
+#[derive(Debug, Default)]
+struct Values([u64; WORDS]);
+
+const WORDS: usize = 8;
+/// Bits that are set in a full one: one value in four that is new would be taken for known.
+const FULL: u32 = u64::BITS * WORDS as u32 / 2;
+
+impl Values {
+    fn is_full(&self) -> bool {
+        self.0.iter().map(|word| word.count_ones()).sum::<u32>() >= FULL
+    }
+
+    /// Notes a value by its hash; whether it is new.
+    fn note(&mut self, hash: u64) -> bool {
+        let bits = (WORDS * u64::BITS as usize) as u64;
+        [hash % bits, (hash >> 32) % bits].into_iter().fold(false, |is_new, bit| {
+            let (word, mask) = (&mut self.0[(bit / 64) as usize], 1 << (bit % 64));
+            let was = *word & mask != 0;
+            *word |= mask;
+            is_new || !was
+        })
     }
 }
 

@@ -70,9 +70,4 @@ pub struct Origin {
     pub only_writes: bool,
     /// The number of the connection; 0: not known.
     pub client: u64,
-    /// The pool that it may belong to, below [`POOLS`].
-    pub pool: u8,
 }
-
-/// So many pools are told apart.
-pub const POOLS: usize = 256;

@@ -26,7 +26,7 @@ use crate::shard::{Cell, Shard, Tally};
 use crate::shared::Shared;
 use crate::{Departures, Eviction, Millis, Seq};
 use maintain::Broom;
-use offer::{Horizon, Travelled};
+use offer::Horizon;
 
 pub use relocate::{Relocated, Relocation};
 
@@ -95,7 +95,6 @@ pub struct Engine {
     cells: Box<[Cell]>,
     broom: Mutex<Broom>,
     horizon: Horizon,
-    travelled: Box<Travelled>,
     log: Log,
     /// The shard that gives memory back next.
     reclaiming: std::sync::atomic::AtomicUsize,
@@ -121,7 +120,6 @@ impl Engine {
             cells,
             broom: Mutex::default(),
             horizon: Horizon::default(),
-            travelled: Box::default(),
             log: Log::default(),
             reclaiming: std::sync::atomic::AtomicUsize::new(0),
             shared: Shared::new(config, seed, shards),

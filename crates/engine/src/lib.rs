@@ -72,7 +72,7 @@ pub use answers::{
 pub use census::Reader;
 pub use codec::{Codec, Packed};
 pub use departures::{Departure, Departures};
-pub use draft::{Change, Draft, Origin, POOLS, Version};
+pub use draft::{Change, Draft, Origin, Version};
 pub use engine::{Config, Engine, Relocated, Relocation};
 pub use event::{Event, EventPattern};
 pub use eviction::Eviction;

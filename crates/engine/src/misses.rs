@@ -49,7 +49,7 @@ impl Misses {
             bound: 0,
             old: 0,
             candidates: [(0, 0); CANDIDATES],
-            census: Census::default(),
+            census: Census::new(invalidated),
         }
     }
 
@@ -74,19 +74,19 @@ impl Misses {
     pub(crate) fn catch_up(&mut self, invalidated: Seq, now: Millis, window_ms: u64) {
         let part = (now.0 / width(window_ms)).max(self.part);
         for past in (self.part + 1..=part).rev().take(BUCKETS) {
-            self.buckets[past as usize % BUCKETS] = 0;
+            let unfilled = std::mem::take(&mut self.buckets[past as usize % BUCKETS]);
+            self.census.unfilled(unfilled);
             self.firsts[past as usize % BUCKETS] = NEVER;
         }
         self.part = part;
         if self.total() == 0 {
-            self.census = Census::default();
+            self.census = Census::new(self.seen.max(invalidated));
         }
         if now.since(self.seen_at) > window_ms {
             self.old = 0;
         }
         self.old = self.old.min(self.total_u32());
         if invalidated > self.seen {
-            self.census.invalidated(invalidated);
             (self.seen, self.seen_at) = (invalidated, now);
             // Which misses the SETs since have resolved is not known: perhaps all but the old ones.
             let any_older = self.firsts.iter().any(|first| *first < invalidated);
@@ -142,9 +142,15 @@ impl Misses {
         self.old = self.old.min(self.total_u32());
     }
 
-    /// Counts a SET.
-    pub(crate) fn set(&mut self, origin: &Origin, value: u64) {
-        self.census.set(origin, value);
+    /// Counts a SET of a key that something wider covered last at `wide`.
+    pub(crate) fn set(&mut self, origin: &Origin, value: u64, wide: Seq) {
+        self.census.covered(wide);
+        self.census.set(origin, value, self.total());
+    }
+
+    /// What was found out of the key is noted elsewhere.
+    pub(crate) fn restart_census(&mut self) {
+        self.census.restart(self.total());
     }
 
     /// Counts an invalidation of the key itself.

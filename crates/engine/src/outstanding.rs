@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use crate::census::{Census, Reader, WrittenKeys};
+use crate::census::{Reader, WrittenKeys};
 use crate::marks::HashedMap;
 use crate::misses::Misses;
 use crate::{Millis, Origin, Seq};
@@ -49,6 +49,8 @@ pub(crate) struct Offer {
     pub origin: Origin,
     /// The count at the last invalidation that covers the key (the key itself, patterns, everything; not plain SETs).
     pub invalidated: Seq,
+    /// The same, without invalidations of the key itself.
+    pub wide: Seq,
     /// The count at the last put of the key; 0 when it is not known.
     pub put: Seq,
     /// Whether the live stored entry has the same value; `None` when there is no such entry.
@@ -148,35 +150,35 @@ impl Outstanding {
         }
     }
 
-    /// Decides about a plain SET, which resolves one miss; and whether there was one that it may have answered.
-    pub(crate) fn decide(&mut self, offer: &Offer) -> (Decision, bool) {
+    /// Decides about a plain SET, which resolves one miss.
+    pub(crate) fn decide(&mut self, offer: &Offer) -> Decision {
         self.tell_time(offer.seq, offer.now);
         let Some(mut misses) = self.keys.remove(&offer.hash) else {
-            return (self.decide_unasked(offer), false);
+            return self.decide_unasked(offer);
         };
         self.total -= misses.total();
         misses.catch_up(offer.invalidated, offer.now, self.window_ms);
-        let answers = misses.total() > 0;
-        if !answers {
+        if misses.total() == 0 {
             self.note_unexplained(offer);
         }
         let doubtful = misses.in_doubt(offer.now, self.counts[0].1);
         let proven = misses.count(offer.value, offer.now);
-        misses.set(&offer.origin, offer.value);
-        if misses.census().has_too_many_values() {
+        misses.set(&offer.origin, offer.value, offer.wide);
+        if misses.census().has_too_many_values() || misses.census().is_polled() {
             let several = misses.census().has_several_writers();
             self.written.prove(offer.hash, several, offer.now, self.window_ms);
+            misses.restart_census();
         }
         let is_write =
             offer.is_ordered() || offer.origin.only_writes && misses.census().has_no_other_reader(0);
-        let is_known = self.is_of_written_key(offer, Some(&misses));
+        let is_known = self.is_of_written_key(offer);
         let alone = misses.census().has_no_other_reader(offer.origin.client);
         misses.resolve(offer.now);
         if misses.total() > 0 {
             self.total += misses.total();
             self.keys.insert(offer.hash, misses);
         }
-        let decision = match doubtful {
+        match doubtful {
             _ if is_write || is_known && !offer.has_fresh_miss() => Decision::Put,
             _ if is_known => settled(offer),
             false => settled(offer),
@@ -185,8 +187,7 @@ impl Outstanding {
             true if offer.stored_same == Some(true) => Decision::Same,
             true if proven && !offer.is_outdated() => Decision::Fill { began: offer.invalidated },
             true => refuse(offer),
-        };
-        (decision, answers)
+        }
     }
 
     /// A SET of a key that nobody misses.
@@ -195,7 +196,7 @@ impl Outstanding {
         self.note_unexplained(offer);
         match forgotten {
             _ if offer.is_ordered() => Decision::Put,
-            _ if self.is_of_written_key(offer, None) && !offer.has_fresh_miss() => Decision::Put,
+            _ if self.is_of_written_key(offer) && !offer.has_fresh_miss() => Decision::Put,
             true => refuse(offer),
             false => settled(offer),
         }
@@ -208,13 +209,8 @@ impl Outstanding {
     }
 
     /// Whether the key is known to be written by those who SET it, whatever misses of others are unresolved.
-    fn is_of_written_key(&self, offer: &Offer, misses: Option<&Misses>) -> bool {
-        let polled = misses.map(Misses::census).filter(|census| census.is_polled());
-        let written = self.written.get(offer.hash, offer.now);
-        [polled.map(Census::has_several_writers), written]
-            .into_iter()
-            .flatten()
-            .any(|several| offer.may_write(several))
+    fn is_of_written_key(&self, offer: &Offer) -> bool {
+        self.written.get(offer.hash, offer.now).is_some_and(|several| offer.may_write(several))
     }
 
     /// A miss that began at `began` will not be filled: its connection is gone, and was no pool's.

@@ -8,7 +8,7 @@ const WINDOW: u64 = 100;
 
 impl Outstanding {
     fn decided(&mut self, offer: &Offer) -> Decision {
-        self.decide(offer).0
+        self.decide(offer)
     }
 }
 
@@ -78,12 +78,12 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 impl World {
-    fn new(capacity: usize) -> World {
+    fn new(capacity: usize, connections: usize) -> World {
         World {
             outstanding: Outstanding::new(capacity, WINDOW),
             keys: (0..3).map(|_| Key { current: [0].into(), ..Key::default() }).collect(),
             threads: Vec::new(),
-            own: vec![vec![Past::default(); 3]; 3],
+            own: vec![vec![Past::default(); 3]; connections],
             commits: 0,
             seq: Seq(0),
             now: Millis(0),
@@ -126,7 +126,7 @@ impl World {
                 let key = &mut self.keys[key];
                 key.stored = None;
                 *(if by_tag { &mut key.tagged } else { &mut key.invalidated }) = self.seq;
-                key.uninvalidated = 0;
+                key.uninvalidated = key.uninvalidated.saturating_sub(1);
                 key.current = [key.content].into();
             }
             Step::Wait(ms) => {
@@ -158,6 +158,7 @@ impl World {
                 ..Origin::default()
             },
             invalidated: key.invalidated.max(key.tagged),
+            wide: key.tagged,
             put: key.put,
             stored_same: key.stored.map(|stored| stored == value),
             seq: self.seq,
@@ -198,7 +199,7 @@ proptest! {
         capacity in 0usize..4,
         steps in prop::collection::vec(step(), 0..120),
     ) {
-        let mut world = World::new(capacity);
+        let mut world = World::new(capacity, 3);
         for step in steps {
             world.take(step);
             world.outstanding.check().unwrap();
@@ -290,6 +291,7 @@ fn offer(value: u64, own_miss: Option<Seq>, invalidated: u64) -> Offer {
         value,
         origin: Origin { miss: own_miss, ..Origin::default() },
         invalidated: Seq(invalidated),
+        wide: Seq(0),
         put: Seq(0),
         stored_same: None,
         seq: Seq(invalidated),
@@ -417,7 +419,7 @@ fn keys_with_forgotten_misses_are_in_doubt_if_invalidated_since() {
 /// old misses that their connections remember), not many.
 #[test]
 fn doubt_is_short_on_a_hot_key() {
-    let mut world = World::new(8);
+    let mut world = World::new(8, 3);
     let mut fills = 0;
     for round in 0..1000 {
         for connection in 0..3 {
@@ -446,3 +448,6 @@ fn doubt_is_short_on_a_hot_key() {
 
 #[path = "outstanding_writers_tests.rs"]
 mod writers;
+
+#[path = "outstanding_herd_tests.rs"]
+mod herds;

@@ -8,25 +8,7 @@ use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
 use crate::shard::{Cell, Incoming, Leaving, Shard, count};
 use crate::shared::Standing;
-use crate::{Draft, Engine, Millis, Offered, Origin, POOLS, Reader, Seq, View};
-
-/// Counts by pool.
-#[derive(Debug)]
-pub(super) struct Travelled([AtomicU64; POOLS]);
-
-impl Default for Travelled {
-    fn default() -> Travelled {
-        Travelled([const { AtomicU64::new(0) }; POOLS])
-    }
-}
-
-impl std::ops::Index<usize> for Travelled {
-    type Output = AtomicU64;
-
-    fn index(&self, pool: usize) -> &AtomicU64 {
-        &self.0[pool]
-    }
-}
+use crate::{Draft, Engine, Millis, Offered, Origin, Reader, Seq, View};
 
 /// Remembers what the count was about a window ago, so that a plain SET is compared with the patterns since
 /// then only.
@@ -63,7 +45,7 @@ impl Engine {
     ) -> Seq {
         let mut shard = cell.lock.write();
         let seq = self.seq();
-        let invalidated = self.invalidated(&shard, hash, key, seq, now);
+        let (invalidated, _) = self.invalidated(&shard, hash, key, seq, now);
         shard.outstanding.miss(reader, hash, invalidated, seq, now);
         shard.publish(&self.shared);
         seq
@@ -74,13 +56,14 @@ impl Engine {
         self.horizon.at(now, self.shared.config.late_fill_window_ms, self.seq())
     }
 
-    /// The count at the key's last invalidation (not: put), as far as it is known and within the window.
-    fn invalidated(&self, shard: &Shard, hash: u64, key: &[u8], oldest: Seq, now: Millis) -> Seq {
+    /// The count at the key's last invalidation (not: put), as far as it is known and within the window; and the same of what is
+    /// wider than the key.
+    fn invalidated(&self, shard: &Shard, hash: u64, key: &[u8], oldest: Seq, now: Millis) -> (Seq, Seq) {
         let oldest = self.horizon(now).min(oldest);
         let patterns = self.shared.patterns.last_covering(oldest, |swath| swath.covers(key));
         let entry = shard.find(hash, key).map(|place| last_of(shard.slab[place].held())).unwrap_or_default();
-        let wide = self.shared.everything.last();
-        shard.marks.last(hash).and(patterns).and(entry).and(wide).newest()
+        let wide = patterns.and(entry).and(self.shared.everything.last());
+        (shard.marks.last(hash).and(wide).newest(), wide.newest())
     }
 
     /// A plain SET: a write, or the fill of a remembered miss.
@@ -93,10 +76,7 @@ impl Engine {
         };
         let mut shard = cell.lock.write();
         let offer = self.question(&shard, &incoming, origin, draft, now);
-        let (decision, answers) = shard.outstanding.decide(&offer);
-        if answers && origin.miss.is_none() && !(origin.one_client && origin.wrote) {
-            count(&self.travelled[usize::from(origin.pool)]);
-        }
+        let decision = shard.outstanding.decide(&offer);
         let (offered, stored) = match decision {
             Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
             Decision::Fill { began } => {
@@ -128,16 +108,6 @@ impl Engine {
         offered
     }
 
-    /// How often a pool SET a key that others of its connections, or other clients, had missed.
-    pub fn travelled(&self, pool: u8) -> u64 {
-        self.travelled[usize::from(pool)].load(Relaxed)
-    }
-
-    /// Forgets what was noted of a pool: its number is given to another.
-    pub fn forget_pool(&self, pool: u8) {
-        self.travelled[usize::from(pool)].store(0, Relaxed);
-    }
-
     /// A remembered miss will not be filled: its connection is gone, and was no pool's.
     pub fn withdraw(&self, key_hash: u64, began: Seq) {
         let cell = &self.cells[shard_of(key_hash, self.cells.len() - 1)];
@@ -162,12 +132,14 @@ impl Engine {
         let (hash, key, seq) = (incoming.hash, incoming.key(), self.seq());
         let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
         let live = slot.filter(|slot| self.shared.standing(slot, now) == Standing::Fresh);
-        let own = self.invalidated(shard, hash, key, origin.miss.unwrap_or(seq), now);
+        let (own, wide) = self.invalidated(shard, hash, key, origin.miss.unwrap_or(seq), now);
+        let named = last_of(incoming.held()).newest();
         Offer {
             hash,
             value: draft.value.map_or(0, |value| self.shared.hasher.hash(value)),
             origin,
-            invalidated: own.max(last_of(incoming.held()).newest()),
+            invalidated: own.max(named),
+            wide: wide.max(named),
             put: slot.filter(|slot| slot.put).map_or(Seq(0), |slot| slot.began),
             stored_same: live.map(|slot| View::new(slot, false).value() == draft.value),
             seq,

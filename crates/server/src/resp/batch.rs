@@ -231,7 +231,7 @@ impl Batch {
     /// The connection has ended. What it missed will not be filled any more, unless another connection of its pool does.
     pub fn leave(&mut self) {
         let engine = &self.server.node.engine;
-        if self.session.place.is_one_client(engine) {
+        if self.session.place.is_one_client() {
             self.session.misses.unanswered().for_each(|(hash, began)| engine.withdraw(hash, began));
         }
     }

@@ -46,7 +46,7 @@ pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
         return turn_away(socket).await;
     };
     let _present = Present::new(&server, worker, &client);
-    let place = server.pools.join(&server.node.engine, peer.ip(), "");
+    let place = server.pools.join(peer.ip(), "");
     let session = Session::new(client.clone(), !server.settings.asks_password(), place);
     let mut connection = Connection { socket, client, batch: Batch::new(server.clone(), worker, session) };
     if let Err(error) = connection.serve().await {

@@ -2,41 +2,39 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
-use clearwell_engine::{Engine, POOLS};
 use parking_lot::Mutex;
 
 /// Misses without a write after which a connection counts as one that only looks.
 const LOOKS: u32 = 8;
 /// Fills that show what a pool is.
-const FILLS: u64 = 2;
+const FILLS: usize = 2;
 const NAME_LONGEST: usize = 64;
 
 /// The connections that come from one address and name the same client library.
 pub struct Pool {
-    number: u8,
     /// A program whose library tells its name, and so may share connections among its tasks.
     named: bool,
     connections: AtomicUsize,
     lookers: AtomicUsize,
     writers: AtomicUsize,
     /// SETs that followed a miss of their own connection.
-    fills: AtomicU64,
+    fills: AtomicUsize,
 }
 
 impl Pool {
     /// Whether what a connection did before, in its own order, was done by one client. Those who name no library and use one
     /// connection for all writes are believed: somebody at a prompt, a script. So is a program while it has one connection
     /// beside those that only look, and has not been seen to fill what it missed: then its tasks may share that one.
-    fn is_one_client(&self, travelled: u64) -> bool {
+    fn is_one_client(&self) -> bool {
         match self.named {
             true => {
                 let others = self.connections.load(Relaxed).saturating_sub(self.lookers.load(Relaxed));
                 others <= 1 && self.fills.load(Relaxed) < FILLS
             }
-            false => self.writers.load(Relaxed) <= 1 || travelled < FILLS,
+            false => self.writers.load(Relaxed) <= 1,
         }
     }
 }
@@ -51,21 +49,18 @@ pub struct Pools {
 
 impl Pools {
     /// The place of a connection among those of its library, which has just been named, or has not.
-    pub fn join(&self, engine: &Engine, address: IpAddr, library: &str) -> Place {
+    pub fn join(&self, address: IpAddr, library: &str) -> Place {
         let library: String = library.chars().take(NAME_LONGEST).collect();
         let named = !library.is_empty();
         let mut known = self.known.lock();
         known.retain(|_, pool| pool.strong_count() > 0);
-        let number = number(&known);
         let pool = known.get(&(address, library.clone())).and_then(Weak::upgrade).unwrap_or_else(|| {
-            engine.forget_pool(number);
             let pool = Arc::new(Pool {
-                number,
                 named,
                 connections: AtomicUsize::new(0),
                 lookers: AtomicUsize::new(0),
                 writers: AtomicUsize::new(0),
-                fills: AtomicU64::new(0),
+                fills: AtomicUsize::new(0),
             });
             known.insert((address, library), Arc::downgrade(&pool));
             pool
@@ -73,12 +68,6 @@ impl Pools {
         pool.connections.fetch_add(1, Relaxed);
         Place { pool, misses: 0, writes: false, missed: false }
     }
-}
-
-/// One that no pool has, or (where there are too many) one to be shared.
-fn number(known: &Known) -> u8 {
-    let taken: Vec<u8> = known.values().filter_map(Weak::upgrade).map(|pool| pool.number).collect();
-    (1..POOLS).filter_map(|n| u8::try_from(n).ok()).find(|number| !taken.contains(number)).unwrap_or(0)
 }
 
 /// One connection's place in its pool.
@@ -121,19 +110,14 @@ impl Place {
         self.pool.fills.fetch_add(1, Relaxed);
     }
 
-    /// The pool's number.
-    pub fn number(&self) -> u8 {
-        self.pool.number
-    }
-
     /// Whether it writes and never missed anything.
     pub fn only_writes(&self) -> bool {
         self.writes && !self.missed
     }
 
     /// Whether the connection's own order is one client's.
-    pub fn is_one_client(&self, engine: &Engine) -> bool {
-        self.pool.is_one_client(engine.travelled(self.pool.number))
+    pub fn is_one_client(&self) -> bool {
+        self.pool.is_one_client()
     }
 
     /// Whether it misses, and has never written: no fill travels on it.
@@ -153,42 +137,38 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use clearwell_engine::Config;
-
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     #[test]
     fn one_connection_of_a_library_is_believed_until_it_fills() {
-        let (engine, pools) = (Engine::new(Config::default(), 1), Pools::default());
-        let mut one = pools.join(&engine, HERE, "redis-py");
-        assert!(one.is_one_client(&engine));
-        let mut other = pools.join(&engine, HERE, "redis-py");
-        assert!(!one.is_one_client(&engine), "any thread may use both");
+        let pools = Pools::default();
+        let mut one = pools.join(HERE, "redis-py");
+        assert!(one.is_one_client());
+        let mut other = pools.join(HERE, "redis-py");
+        assert!(!one.is_one_client(), "any thread may use both");
         let looks: Vec<bool> = (0..LOOKS).map(|_| (other.missed(), other.only_looks()).1).collect();
         assert_eq!(looks.iter().position(|looks| *looks), Some(LOOKS as usize - 1));
-        assert!(one.is_one_client(&engine), "the other one is somebody who only looks");
+        assert!(one.is_one_client(), "the other one is somebody who only looks");
         other.wrote();
-        assert!(!one.is_one_client(&engine));
+        assert!(!one.is_one_client());
         drop(other);
         one.wrote();
-        assert!(one.is_one_client(&engine) && one.only_writes());
+        assert!(one.is_one_client() && one.only_writes());
         (0..FILLS).for_each(|_| one.filled());
-        assert!(!one.is_one_client(&engine), "its tasks may share it");
+        assert!(!one.is_one_client(), "its tasks may share it");
     }
 
     #[test]
-    fn who_names_no_library_is_believed_unless_fills_travel() {
-        let (engine, pools) = (Engine::new(Config::default(), 1), Pools::default());
-        let (mut one, mut other) = (pools.join(&engine, HERE, ""), pools.join(&engine, HERE, ""));
-        assert_ne!(one.number(), pools.join(&engine, HERE, "lib").number());
-        assert_eq!(one.number(), other.number());
+    fn who_names_no_library_is_believed_while_one_connection_writes() {
+        let pools = Pools::default();
+        let (mut one, mut other) = (pools.join(HERE, ""), pools.join(HERE, ""));
         one.wrote();
+        assert!(one.is_one_client());
         other.wrote();
-        assert!(one.is_one_client(&engine));
-        assert!(!one.pool.is_one_client(FILLS));
+        assert!(!one.is_one_client(), "both may be those of a pool");
         drop(other);
-        assert!(one.pool.is_one_client(FILLS), "one connection has no other to travel on");
+        assert!(one.is_one_client());
     }
 }

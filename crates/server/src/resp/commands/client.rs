@@ -55,8 +55,8 @@ pub fn setinfo(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if is_version {
         names.lib_ver = value;
     } else {
-        let (engine, address) = (&context.server.node.engine, context.session.client.peer.ip());
-        context.session.place = context.server.pools.join(engine, address, &value);
+        let address = context.session.client.peer.ip();
+        context.session.place = context.server.pools.join(address, &value);
         names.lib_name = value;
     }
     drop(names);

@@ -110,7 +110,7 @@ pub fn reset(context: &mut Context<'_>) -> Outcome {
     let authenticated = !context.server.settings.asks_password();
     let client = context.session.client.clone();
     let library = client.names.lock().lib_name.clone();
-    let place = context.server.pools.join(&context.server.node.engine, client.peer.ip(), &library);
+    let place = context.server.pools.join(client.peer.ip(), &library);
     context.session.reset(authenticated, place);
     context.reply().simple("RESET");
     Ok(Step::Done)

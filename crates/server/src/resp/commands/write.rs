@@ -117,12 +117,11 @@ pub fn origin(context: &mut Context<'_>, key: &[u8]) -> Origin {
     }
     Origin {
         miss: past.miss,
-        one_client: place.is_one_client(engine),
+        one_client: place.is_one_client(),
         wrote: past.wrote,
         writes: past.writes,
         only_writes,
         client: client.id,
-        pool: place.number(),
         ..Origin::default()
     }
 }
