@@ -3,6 +3,7 @@
 
 mod addresses;
 mod followed;
+mod locked;
 mod outage;
 mod program;
 mod publications;

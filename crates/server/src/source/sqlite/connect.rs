@@ -115,6 +115,7 @@ pub fn open(shared: &Arc<Shared>) -> Result<(Connection, Deadline), Fault> {
 fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadline), Fault> {
     let named = |error| match Fault::from(error) {
         Fault::Broken(message) => Fault::Broken(format!("{}: {message}", shared.path.display())),
+        Fault::Busy(message) => Fault::Busy(format!("{}: {message}", shared.path.display())),
         other => other,
     };
     let access = match shared.mode {

@@ -69,7 +69,8 @@ impl Fault {
     /// The error that a caller is told, given its time limit.
     pub fn told(self, timeout_ms: u64) -> SourceError {
         match self {
-            Fault::Busy(message) | Fault::Broken(message) => SourceError::Unreachable(message),
+            Fault::Busy(message) => SourceError::Unreachable(format!("{message}, for {timeout_ms} ms")),
+            Fault::Broken(message) => SourceError::Unreachable(message),
             Fault::Interrupted => SourceError::TooSlow(timeout_ms),
             Fault::Refused(message) => SourceError::Refused(message),
         }
@@ -84,7 +85,10 @@ impl From<rusqlite::Error> for Fault {
             other => other.to_string(),
         };
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Busy(message),
+            Some(ErrorCode::DatabaseBusy) => {
+                Fault::Busy(format!("{message}: another process holds its lock"))
+            }
+            Some(ErrorCode::DatabaseLocked) => Fault::Busy(message),
             Some(ErrorCode::OperationInterrupted) => Fault::Interrupted,
             Some(
                 ErrorCode::CannotOpen

@@ -166,12 +166,15 @@ fn answer(
     open: &mut Option<(u64, Connection, Deadline)>,
     load: &Load,
 ) -> Result<Option<Row>, Fault> {
+    let mut why = Fault::Interrupted;
     loop {
         if shared.now_ms() >= load.deadline_ms {
-            return Err(Fault::Interrupted);
+            return Err(why);
         }
         match attempt(shared, open, load) {
-            Err(Fault::Busy(_)) if shared.now_ms() < load.deadline_ms => {
+            // Who asked is told of the lock, and not that the source was slow.
+            Err(busy @ Fault::Busy(_)) if shared.now_ms() < load.deadline_ms => {
+                why = busy;
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
             done => return done,

@@ -195,9 +195,8 @@ impl Writer {
         let now = self.shared.now_ms();
         while self.pending.front().is_some_and(|pending| pending.deadline_ms <= now) {
             let Some(pending) = self.pending.pop_front() else { return };
-            let message =
-                format!("another process has held the database's lock for {} ms", self.shared.timeout_ms);
-            let _gone = pending.answer.send(Err(SourceError::Unreachable(message)));
+            let message = "database is locked: another process holds its lock".to_owned();
+            let _gone = pending.answer.send(Err(Fault::Busy(message).told(self.shared.timeout_ms)));
         }
     }
 

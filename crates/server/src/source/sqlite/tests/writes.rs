@@ -97,7 +97,7 @@ fn a_lock_that_is_held_for_long_makes_the_source_unreachable() {
     let stranger = world.stranger();
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = world.write("UPDATE posts SET content = 'x' WHERE id = 1");
-    let message = "another process has held the database's lock for 100 ms";
+    let message = "database is locked: another process holds its lock, for 100 ms";
     assert_eq!(refused, Err(SourceError::Unreachable(message.into())));
     assert_eq!(world.content(1), Some(Cell::Text("first".into())), "reading goes on");
     world.barrier();
