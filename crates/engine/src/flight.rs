@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use crate::Seq;
+use crate::{Draft, Millis, Seq, Version};
 
 /// The right, and the duty, to fill one key. Dropped without landing, it wakes the waiting readers with
 /// [`Landing::Abandoned`] and one of them leads.
@@ -55,11 +55,38 @@ pub enum Outcome {
     Failed(Arc<dyn Error + Send + Sync>),
 }
 
+/// What a load brought, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What it brought.
+    pub outcome: Outcome,
+    /// As of when it was read: when the load began.
+    pub as_of: Millis,
+    /// When it expires.
+    pub expires: Option<Millis>,
+    /// How long it was to live when it was stored, in milliseconds.
+    pub ttl_ms: Option<u64>,
+    /// The source's order of it.
+    pub version: Option<Version>,
+}
+
+impl Loaded {
+    pub(crate) fn of(outcome: Outcome, draft: &Draft<'_>, now: Millis) -> Loaded {
+        Loaded {
+            outcome,
+            as_of: Millis(now.0.saturating_sub(draft.load_ms.into())),
+            expires: draft.expires,
+            ttl_ms: draft.expires.map(|at| at.since(now)),
+            version: draft.version,
+        }
+    }
+}
+
 /// What a waiting reader is told.
 #[derive(Debug, Clone)]
 pub enum Landing {
-    /// The load's outcome; it is no older than this reader's own question.
-    Landed(Outcome),
+    /// What the load brought; it is no older than this reader's own question.
+    Landed(Loaded),
     /// The load was given up, or what it read was invalidated before this reader asked: ask again.
     Abandoned,
 }
@@ -111,9 +138,9 @@ impl Drop for Waiting {
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// Nothing that covers the value was invalidated since the load began (or the source failed).
-    Good(Outcome),
+    Good(Loaded),
     /// Something was.
-    Refused(Outcome),
+    Refused(Loaded),
     Abandoned,
 }
 
@@ -123,8 +150,8 @@ impl Ending {
     /// invalidated may be told what a refused load read.
     fn told_to(&self, joined: Seq, began: Seq) -> Landing {
         match self {
-            Ending::Good(outcome) => Landing::Landed(outcome.clone()),
-            Ending::Refused(outcome) if joined <= began => Landing::Landed(outcome.clone()),
+            Ending::Good(loaded) => Landing::Landed(loaded.clone()),
+            Ending::Refused(loaded) if joined <= began => Landing::Landed(loaded.clone()),
             Ending::Refused(_) | Ending::Abandoned => Landing::Abandoned,
         }
     }

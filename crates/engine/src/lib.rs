@@ -76,7 +76,7 @@ pub use draft::{Change, Draft, Origin, Version};
 pub use engine::{Config, Engine, Relocated, Relocation};
 pub use event::{Event, EventPattern};
 pub use eviction::Eviction;
-pub use flight::{FillLease, Landing, Outcome, Waiting};
+pub use flight::{FillLease, Landing, Loaded, Outcome, Waiting};
 pub use freshness::Seq;
 pub use glob::Glob;
 pub use history::{Made, Through};

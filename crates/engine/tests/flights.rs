@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use clearwell_engine::{
-    Ask, Cause, Config, Draft, Effect, Engine, FillLease, Filled, Invalidation, Landing, Lookup, Millis,
-    OnMiss, Outcome, Scope, Tolerate, Waiting,
+    Ask, Cause, Config, Draft, Effect, Engine, FillLease, Filled, Invalidation, Landing, Loaded, Lookup,
+    Millis, OnMiss, Outcome, Scope, Tolerate, Waiting,
 };
 
 const NOW: Millis = Millis(1_000);
@@ -55,7 +55,7 @@ fn those_who_wait_are_told() {
     let lease = lead(&engine);
     let waiting = wait(&engine);
     assert_eq!(land(&engine, lease, &[]), Filled::Stored);
-    assert!(matches!(told(waiting), Some(Landing::Landed(Outcome::Value(_)))));
+    assert!(matches!(told(waiting), Some(Landing::Landed(Loaded { outcome: Outcome::Value(_), .. }))));
     engine.check().expect("the books are right");
 }
 
@@ -70,7 +70,7 @@ fn a_load_given_up_is_led_again() {
     let lease = lead(&engine);
     let waiting = wait(&engine);
     assert_eq!(engine.land(lease, failed, &Draft::default(), NOW), Filled::Refused);
-    assert!(matches!(told(waiting), Some(Landing::Landed(Outcome::Failed(_)))));
+    assert!(matches!(told(waiting), Some(Landing::Landed(Loaded { outcome: Outcome::Failed(_), .. }))));
     drop(lead(&engine));
     engine.check().expect("the books are right");
 }

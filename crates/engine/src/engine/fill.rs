@@ -3,7 +3,7 @@
 use parking_lot::RwLockWriteGuard;
 
 use crate::event::EventPattern;
-use crate::flight::Ending;
+use crate::flight::{Ending, Loaded};
 use crate::freshness::{Last, may_store};
 use crate::history::Parting;
 use crate::names::{enter_all, last_of};
@@ -29,15 +29,16 @@ impl Engine {
     /// Ends a flight: fills with `draft` (on [`Outcome::Failed`] nothing is stored, `draft` is ignored) and tells
     /// the waiting readers. A reader that asked after what refused the fill is told to ask again.
     pub fn land(&self, lease: FillLease, outcome: Outcome, draft: &Draft<'_>, now: Millis) -> Filled {
-        if let Outcome::Failed(_) = outcome {
-            lease.end(Ending::Good(outcome));
+        let loaded = Loaded::of(outcome, draft, now);
+        if let Outcome::Failed(_) = loaded.outcome {
+            lease.end(Ending::Good(loaded));
             return Filled::Refused;
         }
         let filled = self.fill(lease.key(), lease.began(), draft, now);
         lease.end(match filled {
-            Filled::Stored => Ending::Good(outcome),
+            Filled::Stored => Ending::Good(loaded),
             // Whether something that covers it was invalidated since was not asked.
-            Filled::Refused | Filled::TooLarge(_) => Ending::Refused(outcome),
+            Filled::Refused | Filled::TooLarge(_) => Ending::Refused(loaded),
         });
         filled
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Ask, FillLease, Lookup, OnMiss, Outcome, Tolerate};
+use clearwell_engine::{Ask, FillLease, Lookup, Millis, OnMiss, Outcome, Tolerate};
 
 use super::draft::Owned;
 use super::verified::Way;
@@ -198,7 +198,9 @@ impl Node {
             Outcome::Absent | Outcome::Failed(_) => None,
         };
         // As old as the beginning of its load.
-        let began = clearwell_engine::Millis(self.clock.tick().0.saturating_sub(owned.load_ms.into()));
-        Answer { value, expires: owned.expires, version: owned.version, ..Answer::loaded(began) }
+        let now = self.clock.tick();
+        let began = Millis(now.0.saturating_sub(owned.load_ms.into()));
+        let ttl_ms = owned.expires.map(|at| at.since(now));
+        Answer { value, expires: owned.expires, ttl_ms, version: owned.version, ..Answer::loaded(began) }
     }
 }

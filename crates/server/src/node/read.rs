@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use clearwell_engine::{Ask, Landing, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
+use clearwell_engine::{Ask, Landing, Loaded, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
 
 use super::load::Target;
 use super::verified::Way;
@@ -107,9 +107,7 @@ impl Node {
                 Turn::Later(Box::pin(async move {
                     match waiting.await {
                         Landing::Abandoned => node.loaded(target, level, demand).await.map(Got::Loaded),
-                        Landing::Landed(outcome) => {
-                            node.landed(target, level, outcome).await.map(Got::Loaded)
-                        }
+                        Landing::Landed(loaded) => node.landed(target, level, loaded).await.map(Got::Loaded),
                     }
                 }))
             }
@@ -278,8 +276,8 @@ impl Node {
                     return self.led(flight, target, level).await;
                 }
                 Lookup::Wait(waiting) => {
-                    if let Landing::Landed(outcome) = waiting.await {
-                        return self.landed(target, level, outcome).await;
+                    if let Landing::Landed(loaded) = waiting.await {
+                        return self.landed(target, level, loaded).await;
                     }
                 }
                 Lookup::Miss { .. } => unreachable!("OnMiss::Load leads or waits"),
@@ -304,12 +302,13 @@ impl Node {
         self: Arc<Self>,
         target: Target,
         level: Level,
-        outcome: Outcome,
+        loaded: Loaded,
     ) -> Result<Answer, ReadError> {
         if !self.is_timely(&target, level) {
             return self.anew(target, level).await;
         }
-        let answer = Answer { level, ..Answer::loaded(self.clock.tick()) };
+        let Loaded { outcome, as_of, expires, ttl_ms, version } = loaded;
+        let answer = Answer { level, expires, ttl_ms, version, ..Answer::loaded(as_of) };
         match outcome {
             Outcome::Value(value) => Ok(Answer { value: Some(value), ..answer }),
             Outcome::Absent => Ok(answer),

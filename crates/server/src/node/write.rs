@@ -191,6 +191,7 @@ impl Node {
         let alterations = verification.alterations();
         let node = self.clone();
         let (told, superseded) = oneshot::channel();
+        let asked = self.clock.tick();
         let committed = Box::new(move |receipt: &Receipt| {
             let began = node.overwritten(&target.key, receipt.version);
             node.supersede(&target.key, move || {
@@ -199,7 +200,7 @@ impl Node {
             });
             // What was read back before a table or a view was altered is what the load returned then.
             if let Some(row) = receipt.row.as_ref().filter(|_| verification.alterations() == alterations) {
-                node.keep_written(&target, row, put, receipt.version, began);
+                node.keep_written(&target, row, put, (receipt.version, began), asked);
             }
         });
         let written = source.write(Write { statement, params, read_back, committed }).await;
@@ -217,8 +218,16 @@ impl Node {
     }
 
     /// Stores what was just committed, as a load would have read it, with the names the client gave beside it. A value
-    /// that does not fit is not kept: the source has it.
-    fn keep_written(&self, target: &Target, row: &Row, put: Put, version: Version, began: Seq) {
+    /// that does not fit is not kept: the source has it. Somebody else may have overwritten it since it was committed, so that
+    /// it is as old as the write's beginning, `asked`.
+    fn keep_written(
+        &self,
+        target: &Target,
+        row: &Row,
+        put: Put,
+        (version, began): (Version, Seq),
+        asked: Millis,
+    ) {
         let read = self.row_draft(target, Some(row.clone()));
         let Put { expires, tags, dependencies, events, priority, content_type, .. } = put;
         let given = Put {
@@ -232,9 +241,13 @@ impl Node {
             write: None,
             condition: None,
         };
-        let draft =
-            Owned { version: Some(version), ..self.put_draft(given, Some(&target.keyspace), read.names) };
-        draft.lend(|draft| self.engine.fill(&target.key, began, draft, self.clock.tick()));
+        let now = self.clock.tick();
+        let draft = Owned {
+            version: Some(version),
+            load_ms: u32::try_from(now.since(asked)).unwrap_or(u32::MAX),
+            ..self.put_draft(given, Some(&target.keyspace), read.names)
+        };
+        draft.lend(|draft| self.engine.fill(&target.key, began, draft, now));
     }
 }
 

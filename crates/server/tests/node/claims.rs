@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clearwell::config::Level;
-use clearwell::node::{Answer, Demand, Node, ReadError};
+use clearwell::node::{Answer, Demand, Node, Put, ReadError};
 use clearwell::road::{Mode, Request};
 use clearwell::source::SourceError;
-use clearwell_engine::{Cause, Scope};
+use clearwell_engine::{Cause, Origin, Scope};
 
 use crate::source::{CONFIG, Scripted};
 
@@ -163,6 +163,8 @@ async fn the_age_counts_from_when_the_row_was_read() {
     source.commit(1, "old", 7);
     source.hold();
     let reading = tokio::spawn(node.read(b"post:1", Demand::PLAIN).wait());
+    // It joins the load of the first.
+    let waiting = tokio::spawn(node.read(b"post:1", Demand::PLAIN).wait());
     let began = std::time::Instant::now();
     source.release_after(1, || {
         while began.elapsed() < Duration::from_millis(60) {
@@ -172,6 +174,29 @@ async fn the_age_counts_from_when_the_row_was_read() {
     let age = |answer: &Answer| node.clock.now().since(answer.created);
     let loaded = reading.await.expect("no panic").expect("an answer");
     assert!(age(&loaded) >= 40, "the load took longer than {} ms", age(&loaded));
+    let waited = waiting.await.expect("no panic").expect("an answer");
+    assert_eq!(source.loads.load(Ordering::Relaxed), 1, "one load answers both");
+    assert!(age(&waited) >= 40, "who waited for it is told {} ms", age(&waited));
     let kept = reply(&node, Level::Eventual, false).await.expect("an answer");
     assert!(kept.hit && age(&kept) >= 40, "{} ms", age(&kept));
+    // All three tell the same of it.
+    for answer in [&loaded, &waited] {
+        let ms = |at: Option<clearwell_engine::Millis>| at.expect("it expires").0;
+        assert!(ms(answer.expires).abs_diff(ms(kept.expires)) <= 1, "{answer:?} and {kept:?}");
+        let ttl_ms = |answer: &Answer| answer.ttl_ms.expect("it has a time to live");
+        assert!(ttl_ms(answer).abs_diff(ttl_ms(&kept)) <= 5, "{answer:?} and {kept:?}");
+        assert_eq!(answer.version, kept.version);
+    }
+}
+
+#[tokio::test]
+async fn a_written_value_is_as_old_as_its_write() {
+    let (node, source) = Scripted::node();
+    source.answers_after_ms.store(60, Ordering::Relaxed);
+    let put = Put { value: b"mine"[..].into(), ..Put::default() };
+    node.set(b"post:1", put, Origin::default()).wait().await.expect("it is written");
+    // Others may have written over it before the answer came.
+    let kept = reply(&node, Level::Eventual, false).await.expect("an answer");
+    let age_ms = node.clock.now().since(kept.created);
+    assert!(kept.hit && age_ms >= 40, "{age_ms} ms");
 }

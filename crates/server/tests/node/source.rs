@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clearwell::config::Config;
 use clearwell::node::Node;
@@ -26,6 +26,8 @@ pub struct Scripted {
     pub behind_ms: AtomicU64,
     /// Told between the next write and its commit.
     pub altered_at_write: Mutex<Option<Altered>>,
+    /// How long a commit takes to be answered.
+    pub answers_after_ms: AtomicU64,
     /// While it is set, the node's own thread stands still where it asks for that.
     pub keeper_stopped: AtomicBool,
 }
@@ -245,6 +247,10 @@ impl Source for Scripted {
         let receipt = Receipt { version: Version(state.version), rows, row };
         if let Some(altered) = self.altered_at_write.lock().take() {
             self.alter(&altered);
+        }
+        let (began, late_ms) = (Instant::now(), self.answers_after_ms.load(Ordering::Relaxed));
+        while began.elapsed() < Duration::from_millis(late_ms) {
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         (write.committed)(&receipt);
         Box::pin(async move { Ok(receipt) })
