@@ -11,6 +11,8 @@ use super::history::{Did, History, Key, Level, Op, Outcome, Scope, Seen, Strateg
 pub struct Bounds {
     /// How long after a commit an eventual read may still show what was before it.
     pub feed: Us,
+    /// How long ago the node has heard of the source at most when it says that a value is not stale.
+    pub quiet: Us,
     /// How long after an outage things may still fail.
     pub recovery: Us,
 }
@@ -40,23 +42,23 @@ pub fn check(history: &History, bounds: Bounds) -> Result<(), Box<Violation>> {
     })
 }
 
-type Judged = Result<(), (&'static str, String)>;
+pub type Judged = Result<(), (&'static str, String)>;
 
-struct Checker<'h> {
+pub struct Checker<'h> {
     history: &'h History,
-    chains: Chains,
-    bounds: Bounds,
+    pub chains: Chains,
+    pub bounds: Bounds,
 }
 
 /// The oldest version that may be shown, and by what promise.
 #[derive(Clone, Copy)]
-struct Floor {
-    n: u64,
+pub struct Floor {
+    pub n: u64,
     rule: &'static str,
 }
 
 impl Floor {
-    fn raise(&mut self, n: u64, rule: &'static str) {
+    pub fn raise(&mut self, n: u64, rule: &'static str) {
         if n > self.n {
             *self = Floor { n, rule };
         }
@@ -108,6 +110,8 @@ impl Checker<'_> {
     }
 
     fn read(&self, op: &Op, key: Key, level: Level, seen: &Seen) -> Judged {
+        self.claimed(op, key, level)?;
+        let level = Checker::obtained(op, level);
         match (key, seen) {
             (Key::Only(_), Seen::Absent) => Ok(()),
             (Key::Only(_) | Key::Back(_), Seen::Raw(id)) => self.raw(op, key, level, *id),
@@ -205,6 +209,9 @@ impl Checker<'_> {
         if wrote.began > op.ended {
             return Err((PHANTOM, format!("write {id} began after it was read")));
         }
+        self.aged(op, wrote)?;
+        let is_fresh = op.claim.as_ref().is_some_and(|claim| !claim.stale);
+        let level = if level == Level::Weak && is_fresh { Level::Eventual } else { level };
         if let Some(row) = key.row() {
             if level == Level::AtRest {
                 return Err((CONVERGE, format!("write {id} is not flushed")));
@@ -246,11 +253,14 @@ impl Checker<'_> {
         if level != Level::Weak {
             self.raise_by_invalidations(op, key, row, seen, &mut floor);
         }
+        if let Some(claim) = &op.claim {
+            self.raise_by_claim(claim, op, key, row, seen, &mut floor);
+        }
         floor
     }
 
     /// The same, whatever was invalidated.
-    fn floor_of_level(&self, op: &Op, key: Key, level: Level, row: u8) -> Floor {
+    pub fn floor_of_level(&self, op: &Op, key: Key, level: Level, row: u8) -> Floor {
         let mut floor = Floor { n: 0, rule: PHANTOM };
         if level == Level::Weak {
             return floor;
@@ -268,7 +278,14 @@ impl Checker<'_> {
     }
 
     /// Nothing is shown that was read before an invalidation of it.
-    fn raise_by_invalidations(&self, op: &Op, key: Key, row: u8, seen: Option<Version>, floor: &mut Floor) {
+    pub fn raise_by_invalidations(
+        &self,
+        op: &Op,
+        key: Key,
+        row: u8,
+        seen: Option<Version>,
+        floor: &mut Floor,
+    ) {
         let (group, shown) = (seen.and_then(|version| version.group), seen.and_then(|version| version.id));
         // A write-through stores what it wrote when it is acknowledged: an invalidation meanwhile comes before it.
         let through = shown.and_then(|id| {

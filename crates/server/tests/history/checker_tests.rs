@@ -1,9 +1,9 @@
 //! Small histories that keep a promise, and the same with one thing changed that breaks it.
 
 use super::checker::{Bounds, check};
-use super::history::{Change, Did, History, Key, Level, Op, Outcome, Scope, Seen, Strategy, Us};
+use super::history::{Change, Claim, Did, History, Key, Level, Op, Outcome, Scope, Seen, Strategy, Us};
 
-const BOUNDS: Bounds = Bounds { feed: 1_000, recovery: 100 };
+const BOUNDS: Bounds = Bounds { feed: 1_000, quiet: 500, recovery: 100 };
 
 /// A history of one row in group 0, which was there as version 1 before it began.
 struct Story(History);
@@ -21,7 +21,7 @@ impl Story {
     }
 
     fn op(&mut self, connection: u8, at: Us, did: Did, outcome: Outcome) -> &mut Story {
-        self.0.ops.push(Op { connection, began: at, ended: at + 10, did, outcome });
+        self.0.ops.push(Op { connection, began: at, ended: at + 10, did, outcome, claim: None });
         self
     }
 
@@ -39,6 +39,12 @@ impl Story {
 
     fn saw(&mut self, at: Us, key: Key, level: Level, seen: Seen) -> &mut Story {
         self.op(0, at, Did::Read(key, level), Outcome::Saw(seen))
+    }
+
+    fn told(&mut self, at: Us, key: Key, level: Level, seen: Seen, claim: Claim) -> &mut Story {
+        self.saw(at, key, level, seen);
+        self.0.ops.last_mut().expect("it was told just now").claim = Some(claim);
+        self
     }
 
     fn holds(&self) {
@@ -230,4 +236,51 @@ fn without_a_source_the_last_write_counts() {
         .done(300, Did::Remove(key))
         .saw(320, key, Level::Eventual, Seen::Raw(2))
         .breaks("what was overwritten");
+}
+
+/// From memory, and so old.
+fn claim(age: Us, stale: bool, level: &str) -> Claim {
+    Claim { allowed_stale: true, stale, hit: true, age, level: level.into(), unverified: false }
+}
+
+#[test]
+fn what_a_reply_says_about_itself_is_judged() {
+    let (eventual, weak) = (Level::Eventual, Level::Weak);
+    // Version 2 was committed between 100 and 110.
+    let told = |seen: Seen, level, claim| {
+        let mut story = updated();
+        story.told(20_000, DOC, level, seen, claim);
+        story
+    };
+    told(OLD, eventual, claim(19_900, true, "eventual")).holds();
+    told(OLD, eventual, claim(9_900, true, "eventual")).breaks("age");
+    told(OLD, weak, claim(9_900, true, "weak")).breaks("age");
+    told(OLD, weak, claim(19_900, true, "weak")).holds();
+    told(OLD, weak, claim(19_900, false, "weak")).breaks("not stale");
+    told(Seen::Absent, weak, claim(19_900, false, "weak")).breaks("not stale");
+    told(NEW, weak, claim(0, false, "weak")).holds();
+    // An outage is no excuse for who says that nothing is hidden.
+    let mut away = told(OLD, eventual, claim(19_900, false, "eventual"));
+    away.0.outages.push((0, 30_000));
+    away.breaks("not stale");
+    told(NEW, eventual, claim(0, true, "strong")).breaks("a level is not claimed");
+    told(NEW, Level::Session, claim(0, false, "strong")).breaks("a level is not claimed");
+    told(NEW, Level::Session, claim(0, false, "session")).holds();
+    // What is marked stale by an invalidation says so.
+    let marked = |stale| {
+        let mut story = updated();
+        story.done(200, Did::Invalidate { scope: Scope::Keys(vec![DOC], false), held: false });
+        story.told(220, DOC, weak, OLD, claim(200, stale, "weak"));
+        story
+    };
+    marked(true).holds();
+    marked(false).breaks("not stale");
+    let only = |age| {
+        let mut story = Story::begins();
+        story.write(100, Key::Only(0), 1, Strategy::CacheOnly);
+        story.told(20_110, Key::Only(0), eventual, Seen::Raw(1), claim(age, false, "strong"));
+        story
+    };
+    only(20_000).holds();
+    only(5_000).breaks("age");
 }

@@ -8,7 +8,8 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex as Turn;
 
 use super::database::Session;
-use super::history::{Did, Key, Level, Op, Outcome, Scope, Seen, Strategy, Us};
+use super::history::{Asks, Claim, Did, Key, Level, Op, Outcome, Scope, Seen, Strategy, Us};
+use super::planted::Lie;
 use super::workload::{Act, CLIENTS, Mode, Script, Sql, Step, Way};
 
 /// The clock that all clients share.
@@ -28,6 +29,7 @@ pub struct Crew {
     pub clock: Clock,
     /// Whether the application takes its leases too late.
     pub fills_too_late: bool,
+    pub lie: Lie,
 }
 
 /// A client at work.
@@ -39,6 +41,7 @@ struct Client {
     database: Arc<Turn<Session>>,
     clock: Clock,
     fills_too_late: bool,
+    lie: Lie,
     ops: Arc<Mutex<Vec<Op>>>,
 }
 
@@ -62,9 +65,9 @@ impl Crew {
     pub async fn look_at_rest(&self, run: u32, keys: &[Key]) -> Vec<Op> {
         let ops = Arc::default();
         let client = self.client(run, 0, &ops);
-        client.read(0, Key::Doc(0), Level::Strong).await;
+        client.read(0, Key::Doc(0), Level::Strong, Asks::Meta).await;
         for key in keys {
-            client.read(0, *key, Level::AtRest).await;
+            client.read(0, *key, Level::AtRest, Asks::Meta).await;
         }
         std::mem::take(&mut *ops.lock())
     }
@@ -84,6 +87,7 @@ impl Crew {
             database: self.database[number].clone(),
             clock: self.clock,
             fills_too_late: self.fills_too_late,
+            lie: self.lie,
             ops: ops.clone(),
         }
     }
@@ -99,7 +103,7 @@ impl Client {
 
     async fn act(&self, act: &Act) {
         match act {
-            Act::Read(key, level) => drop(self.read(0, *key, *level).await),
+            Act::Read(key, level, asks) => drop(self.read(0, *key, *level, *asks).await),
             Act::Write { key, id, strategy, bad } => self.write(*key, *id, *strategy, *bad).await,
             Act::Remove(key) => self.command(Did::Remove(*key), &["CW.DEL", &key.name(self.run)]).await,
             Act::Sql { id, change, forget } => {
@@ -128,11 +132,15 @@ impl Client {
     }
 
     fn note(&self, began: Us, did: Did, outcome: Outcome) {
-        let op = Op { connection: self.number, began, ended: self.clock.now(), did, outcome };
+        self.note_read(began, did, outcome, None);
+    }
+
+    fn note_read(&self, began: Us, did: Did, outcome: Outcome, claim: Option<Claim>) {
+        let op = Op { connection: self.number, began, ended: self.clock.now(), did, outcome, claim };
         self.ops.lock().push(op);
     }
 
-    async fn read(&self, connection: usize, key: Key, level: Level) -> Seen {
+    async fn read(&self, connection: usize, key: Key, level: Level, asks: Asks) -> Seen {
         let name = key.name(self.run);
         let told = match level {
             Level::Strong => "strong".to_string(),
@@ -141,13 +149,27 @@ impl Client {
             Level::Eventual | Level::AtRest => String::new(),
             Level::Weak => "weak".into(),
         };
-        let words: Vec<&str> =
-            if told.is_empty() { vec!["GET", &name] } else { vec!["CW.GET", &name, "LEVEL", &told] };
+        let words: &[&str] = match asks {
+            Asks::Value if told.is_empty() => &["GET", &name],
+            Asks::Value => &["CW.GET", &name, "LEVEL", &told],
+            Asks::Meta if told.is_empty() => &["CW.GET", &name, "META"],
+            Asks::Meta => &["CW.GET", &name, "LEVEL", &told, "META"],
+            Asks::MetaOrStale if told.is_empty() => &["CW.GET", &name, "STALE", "META"],
+            Asks::MetaOrStale => &["CW.GET", &name, "LEVEL", &told, "STALE", "META"],
+        };
         let began = self.clock.now();
-        let reply = self.call(connection, &words).await;
-        let seen = reply.map(|reply| Seen::parse(text(&reply).as_deref()));
+        let reply = self.call(connection, words).await;
+        let (seen, claim) = match (asks, reply) {
+            (_, Err(why)) => (Err(why), None),
+            (Asks::Value, Ok(reply)) => (Ok(Seen::parse(text(&reply).as_deref())), None),
+            (_, Ok(reply)) => {
+                let meta = Meta::of(reply);
+                let claim = meta.claim(asks == Asks::MetaOrStale).map(|claim| self.lie.told(claim));
+                (Ok(Seen::parse(meta.text("value").as_deref())), Some(claim.expect("META has all of it")))
+            }
+        };
         let outcome = seen.clone().map_or_else(Outcome::Failed, Outcome::Saw);
-        self.note(began, Did::Read(key, level), outcome);
+        self.note_read(began, Did::Read(key, level), outcome, claim);
         seen.unwrap_or(Seen::Strange(String::new()))
     }
 
@@ -211,7 +233,7 @@ impl Client {
         let name = key.name(self.run);
         match way {
             Way::Set | Way::SetElsewhere => {
-                if self.read(0, key, Level::Eventual).await != Seen::Absent {
+                if self.read(0, key, Level::Eventual, Asks::Value).await != Seen::Absent {
                     return;
                 }
                 let Some(value) = self.select(row, pause_us).await else { return };
@@ -232,13 +254,9 @@ impl Client {
     async fn fill_lease(&self, key: Key) -> Option<String> {
         let began = self.clock.now();
         let reply = self.call(0, &["CW.GET", &key.name(self.run), "LEASE"]).await;
-        let fields = reply.map(|reply| reply.into_sequence().unwrap_or_default());
-        let field = |name: &str| {
-            let fields = fields.as_ref().ok()?;
-            let at = fields.iter().position(|field| text(field).as_deref() == Some(name))?;
-            text(fields.get(at + 1)?)
-        };
-        let outcome = match &fields {
+        let meta = reply.map(Meta::of);
+        let field = |name: &str| meta.as_ref().ok()?.text(name);
+        let outcome = match &meta {
             Ok(_) => Outcome::Saw(Seen::parse(field("value").as_deref())),
             Err(why) => Outcome::Failed(why.clone()),
         };
@@ -251,6 +269,42 @@ impl Client {
         let read = self.database.lock().await.read(&sql).await;
         pause(pause_us).await;
         read.ok().flatten()
+    }
+}
+
+/// What CW.GET with META answers.
+struct Meta(Vec<redis::Value>);
+
+impl Meta {
+    fn of(reply: redis::Value) -> Meta {
+        Meta(reply.into_sequence().unwrap_or_default())
+    }
+
+    fn field(&self, name: &str) -> Option<&redis::Value> {
+        let at = self.0.iter().step_by(2).position(|field| text(field).as_deref() == Some(name))?;
+        self.0.get(2 * at + 1)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        text(self.field(name)?)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        match self.field(name)? {
+            redis::Value::Int(number) => u64::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    fn claim(&self, allowed_stale: bool) -> Option<Claim> {
+        Some(Claim {
+            allowed_stale,
+            stale: self.number("stale")? != 0,
+            hit: self.number("hit")? != 0,
+            age: self.number("age_ms")? * 1000,
+            level: self.text("level")?,
+            unverified: self.text("unverified").is_some(),
+        })
     }
 }
 

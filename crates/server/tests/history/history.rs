@@ -48,6 +48,17 @@ impl Key {
     }
 }
 
+/// What a read wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// The value.
+    Value,
+    /// And what is known about it.
+    Meta,
+    /// And what is marked stale will do.
+    MetaOrStale,
+}
+
 /// What freshness a read asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
@@ -149,6 +160,22 @@ impl Seen {
     }
 }
 
+/// What a reply says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Whether the reader said that a value which is marked stale will do.
+    pub allowed_stale: bool,
+    pub stale: bool,
+    /// Whether it came from memory.
+    pub hit: bool,
+    /// How long before the reply it was read, at the least.
+    pub age: Us,
+    /// The level that it says it meets.
+    pub level: String,
+    /// Whether it says that the feed is not complete.
+    pub unverified: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Op {
     pub connection: u8,
@@ -156,6 +183,8 @@ pub struct Op {
     pub ended: Us,
     pub did: Did,
     pub outcome: Outcome,
+    /// Of a read that asked for it.
+    pub claim: Option<Claim>,
 }
 
 /// One row change in the database's log. Versions of a row rise in the order of its commits, because a sequence gives them
@@ -189,7 +218,7 @@ impl History {
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Op { connection, began, ended, did, outcome } = self;
+        let Op { connection, began, ended, did, outcome, claim } = self;
         write!(f, "{began:>10} .. {ended:>10}  connection {connection}  ")?;
         match did {
             Did::Read(key, level) => write!(f, "read {key:?} {level:?}")?,
@@ -206,7 +235,8 @@ impl fmt::Display for Op {
             Outcome::Done => write!(f, " -> done"),
             Outcome::Saw(seen) => write!(f, " -> {seen:?}"),
             Outcome::Failed(why) => write!(f, " -> failed: {why}"),
-        }
+        }?;
+        claim.as_ref().map_or(Ok(()), |claim| write!(f, " {claim:?}"))
     }
 }
 

@@ -7,6 +7,7 @@
 mod chain;
 mod checker;
 mod checker_tests;
+mod claims;
 mod clients;
 mod database;
 mod history;
@@ -104,7 +105,7 @@ fn planted_faults_are_found() {
     let mut server = server();
     let mut missed = Vec::new();
     for fault in Fault::ALL {
-        let name = format!("fault_{fault:?}").to_lowercase();
+        let name = format!("fault_{fault:?}").to_lowercase().replace(['(', ')'], "_");
         let troubles: &[Trouble] = if fault == Fault::GapSwallowed { &[Trouble::SlotDropped] } else { &[] };
         let plan = Plan {
             seed,

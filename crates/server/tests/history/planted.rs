@@ -1,6 +1,6 @@
 //! Faults that can be planted between a node and its database, each one that a cache in front of a database has had.
 //!
-//! They stand in a [`Source`] around the real one, and in the one client that fills too late, so that the node under test is
+//! They stand in a [`Source`] around the real one, in the one client that fills too late, and in what the clients hear, so that the node under test is
 //! the one that is shipped.
 
 use std::collections::{HashMap, VecDeque};
@@ -16,6 +16,7 @@ use clearwell_engine::Version;
 use parking_lot::Mutex;
 
 use super::clients::Clock;
+use super::history::Claim;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +45,39 @@ pub enum Fault {
     WriteLost,
     /// A client takes the lease for its fill after it has read the database.
     FillTooLate,
+    /// What replies say of themselves is not true.
+    Told(Lie),
+}
+
+/// What is said wrongly of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    None,
+    /// It is never stale.
+    Fresh,
+    /// Its age begins anew when it is marked stale.
+    Young,
+    /// It meets the level that was asked for although it is stale.
+    Level,
+    /// What came from memory was read just now.
+    Now,
+}
+
+impl Lie {
+    /// What the reader is told.
+    pub fn told(self, claim: Claim) -> Claim {
+        match self {
+            Lie::Fresh => Claim { stale: false, ..claim },
+            Lie::Young if claim.stale => Claim { age: 0, ..claim },
+            Lie::Level if claim.stale => Claim { level: "strong".into(), ..claim },
+            Lie::Now if claim.hit => Claim { age: 0, ..claim },
+            _ => claim,
+        }
+    }
 }
 
 impl Fault {
-    pub const ALL: [Fault; 11] = [
+    pub const ALL: [Fault; 15] = [
         Fault::CommitDropped,
         Fault::CommitLate,
         Fault::ToldAfterAnswer,
@@ -59,6 +89,10 @@ impl Fault {
         Fault::OldRowIgnored,
         Fault::WriteLost,
         Fault::FillTooLate,
+        Fault::Told(Lie::Fresh),
+        Fault::Told(Lie::Young),
+        Fault::Told(Lie::Level),
+        Fault::Told(Lie::Now),
     ];
 }
 

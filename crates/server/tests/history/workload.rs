@@ -6,7 +6,7 @@
 
 use fastrand::Rng;
 
-use super::history::{Key, Level, Scope, Strategy, UNGROUPED};
+use super::history::{Asks, Key, Level, Scope, Strategy, UNGROUPED};
 
 /// Rows that are read through the node, and by the application itself.
 pub const ROWS: u8 = 3;
@@ -36,7 +36,7 @@ pub struct Step {
 
 #[derive(Debug, Clone)]
 pub enum Act {
-    Read(Key, Level),
+    Read(Key, Level, Asks),
     Write {
         key: Key,
         id: u32,
@@ -169,7 +169,10 @@ impl Draw {
         let kind = self.rng.u8(..100);
         match self.theme {
             Theme::Only => match kind {
-                ..50 => Act::Read(Key::Only(0), Level::Eventual),
+                ..50 => {
+                    let asks = self.asks();
+                    Act::Read(Key::Only(0), Level::Eventual, asks)
+                }
                 ..80 => self.write(Key::Only(0)),
                 ..90 => Act::Remove(Key::Only(0)),
                 _ => self.invalidate(vec![Key::Only(0)]),
@@ -226,7 +229,11 @@ impl Draw {
             ..18 => Level::Bounded([20, 100, 500][self.rng.usize(..3)]),
             _ => Level::Weak,
         };
-        Act::Read(key, level)
+        Act::Read(key, level, self.asks())
+    }
+
+    fn asks(&mut self) -> Asks {
+        [Asks::Value, Asks::Meta, Asks::MetaOrStale][self.rng.usize(..3)]
     }
 
     fn write(&mut self, key: Key) -> Act {

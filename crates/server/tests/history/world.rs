@@ -21,13 +21,13 @@ use super::checker::{Bounds, Violation, check};
 use super::clients::{Clock, Crew};
 use super::database::{Outages, Session, Trouble, trouble};
 use super::history::{History, Key, Op, Outcome, Us};
-use super::planted::{Fault, Heard, Planted};
+use super::planted::{Fault, Heard, Lie, Planted};
 use super::workload::{BACK, CLIENTS, GROUPS, ROWS, Script};
 use crate::support::Postgres;
 
 /// Interleavings that run beside each other.
 const BESIDE: usize = 24;
-const BOUNDS: Bounds = Bounds { feed: 2_000_000, recovery: 2_000_000 };
+const BOUNDS: Bounds = Bounds { feed: 2_000_000, quiet: 1_000_000, recovery: 2_000_000 };
 
 /// What is played.
 #[derive(Debug, Clone, Copy)]
@@ -239,7 +239,9 @@ impl World {
             node.push(connected.expect("the node accepts"));
         }
         let database = (0..CLIENTS).map(|_| Arc::new(Turn::new(Session::new(&self.url)))).collect();
-        Crew { node, database, clock: self.clock, fills_too_late: self.fault == Fault::FillTooLate }
+        let lie = if let Fault::Told(lie) = self.fault { lie } else { Lie::None };
+        let fills_too_late = self.fault == Fault::FillTooLate;
+        Crew { node, database, clock: self.clock, fills_too_late, lie }
     }
 
     /// Ends it; its node lets go of the database.
