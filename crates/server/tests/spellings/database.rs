@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::tables::{Base, Table};
+use super::tables::{Base, Spelling, Table};
 
 /// A session of a stranger.
 pub enum Database {
@@ -67,19 +67,25 @@ impl Database {
     }
 
     /// What a key's value is.
-    pub fn truth(&self, table: &Table, spelling: &str) -> Option<String> {
+    pub fn truth(&self, table: &Table, spelling: Spelling) -> Option<String> {
         self.first(&bound(&table.load(TRUTH), table, spelling, ""))
     }
 }
 
 /// A statement with literals for its parameters.
-pub fn bound(sql: &str, table: &Table, spelling: &str, value: &str) -> String {
+pub fn bound(sql: &str, table: &Table, spelling: Spelling, value: &str) -> String {
     let key = match (table.kind.capture, table.base) {
         // As a capture of that type is bound.
-        ("int", Base::Sqlite) => spelling.to_owned(),
-        _ => literal(spelling),
+        ("int", Base::Sqlite) => spelling.k.to_owned(),
+        _ => literal(spelling.k),
     };
-    sql.replace(":value", &literal(value)).replace(":k::", &format!("{key}::")).replace(":k", &key)
+    let sql = sql.replace(":value", &literal(value)).replace(":c ", &format!("{} ", literal(spelling.c)));
+    let sql = sql.replace(":c,", &format!("{},", literal(spelling.c)));
+    let sql = match sql.strip_suffix(":c") {
+        Some(sql) => format!("{sql}{}", literal(spelling.c)),
+        None => sql,
+    };
+    sql.replace(":k::", &format!("{key}::")).replace(":k", &key)
 }
 
 pub fn literal(text: &str) -> String {

@@ -24,6 +24,9 @@ const WHOLE: &[&[&str]] = &[&["7"], &["-3"], &["120"]];
 const UUIDS: &[&[&str]] =
     &[&["123e4567-e89b-42d3-a456-426614174000"], &["00000000-0000-4000-8000-00000000000a"]];
 
+/// Of the second column of composite keys, an integer.
+pub const SECOND: &[&[&str]] = &[&["1", "01", "+1"], &["2", " 2"]];
+
 /// Those of PostgreSQL.
 pub const POSTGRES: &[Kind] = &[
     kind("citext", "str", NAMES),
@@ -74,6 +77,7 @@ pub const POSTGRES: &[Kind] = &[
     kind("name_of", "str", NAMES),
     kind("flag", "str", &[&["true", "t", "1"], &["false", "f"]]),
     kind("code", "str", &[&["AB", "AB "], &["ab"]]),
+    kind("bytea", "str", PLAIN),
 ];
 
 /// Those of SQLite.

@@ -7,6 +7,7 @@ mod database;
 mod kinds;
 mod planted;
 mod play;
+mod stories;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
@@ -58,10 +59,7 @@ fn play(server: Option<&Postgres>, fault: Fault, seed: u64, rounds: u64) -> Resu
             played += 1;
             let counts = Round::new(&world, rng.u64(..)).play();
             let counts = counts.map_err(|wrong| format!("round {played}: {wrong}"))?;
-            sum.reads += counts.reads;
-            sum.hits += counts.hits;
-            sum.changes += counts.changes;
-            sum.writes += counts.writes;
+            sum += counts;
         }
         drop(world);
         if let Some(server) = server {

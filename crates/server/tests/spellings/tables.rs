@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::kinds::{Kind, POSTGRES, SQLITE};
+use super::kinds::{Kind, POSTGRES, SECOND, SQLITE};
 
 /// A database that both the node and the test speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,15 @@ pub struct Table {
     pub unique: Unique,
     pub form: Form,
     pub named: Named,
+    /// Whether a second column, `c`, is part of its key.
+    pub composite: bool,
+}
+
+/// A key as a client writes it: of the first column, and of the second where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Spelling {
+    pub k: &'static str,
+    pub c: &'static str,
 }
 
 impl Table {
@@ -74,36 +83,64 @@ impl Table {
             unique: unique.unwrap_or(Unique::Primary),
             form: rng.choice(forms).unwrap_or(Plain),
             named: rng.choice(named).unwrap_or(Named::Key),
+            composite: rng.u8(..4) == 0,
         }
+    }
+
+    /// A key that is drawn.
+    pub fn spelling(&self, rng: &mut Rng) -> Spelling {
+        let mut one = |rows: &[&[&'static str]]| {
+            let row = rows[rng.usize(..rows.len())];
+            row[rng.usize(..row.len())]
+        };
+        let k = one(self.kind.rows);
+        Spelling { k, c: if self.composite { one(SECOND) } else { "" } }
     }
 
     /// The tables, called with this prefix.
     pub fn schema(&self, prefix: &str) -> String {
         let (number, column) = (self.number, self.kind.column);
-        let primary = if self.unique == Unique::Primary { "PRIMARY KEY" } else { "" };
+        let (second, of) = if self.composite { ("c int NOT NULL,", ", c") } else { ("", "") };
+        let primary = match self.unique {
+            Unique::Primary => format!(", PRIMARY KEY (k{of})"),
+            _ => String::new(),
+        };
         let rest = "v text, live int NOT NULL DEFAULT 1, n int NOT NULL DEFAULT 0";
         let index = match (self.unique, self.base) {
-            (Unique::Index, _) => format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k);"),
+            (Unique::Index, _) => {
+                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k{of});")
+            }
             (Unique::Finer, Base::Sqlite) => {
-                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k COLLATE BINARY);")
+                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k COLLATE BINARY{of});")
             }
             (Unique::Finer, Base::Postgres) if self.kind.column.contains("COLLATE") => {
-                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k COLLATE \"C\");")
+                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k COLLATE \"C\"{of});")
             }
             (Unique::Finer, Base::Postgres) => {
-                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k) WHERE live = 2;")
+                format!("CREATE UNIQUE INDEX {prefix}i{number} ON {prefix}t{number} (k{of}) WHERE live = 2;")
             }
             _ => String::new(),
         };
         format!(
-            "CREATE TABLE {prefix}t{number} (k {column} {primary}, {rest}); {index}
-             CREATE TABLE {prefix}b{number} (k {column}, w text);
+            "CREATE TABLE {prefix}t{number} (k {column}, {second} {rest} {primary}); {index}
+             CREATE TABLE {prefix}b{number} (k {column}, {second} w text);
              CREATE VIEW {prefix}w{number} AS SELECT * FROM {prefix}t{number};"
         )
     }
 
     /// What loads a row, from the tables called with this prefix.
     pub fn load(&self, prefix: &str) -> String {
+        let load = self.load_by_first(prefix);
+        match (self.composite, self.joins()) {
+            (false, _) => load,
+            (true, false) => load.replace("WHERE ", "WHERE c = :c AND "),
+            (true, true) => load
+                .replace("ON y.k = x.k", "ON y.k = x.k AND y.c = x.c")
+                .replace("WHERE ", "WHERE :c = x.c AND "),
+        }
+    }
+
+    fn load_by_first(&self, prefix: &str) -> String {
         let number = self.number;
         let (t, b) = (format!("{prefix}t{number}"), format!("{prefix}b{number}"));
         let one = if self.is_unique() { "" } else { " ORDER BY n DESC, v LIMIT 1" };
@@ -139,13 +176,17 @@ impl Table {
     /// What writes a row; `None`: nothing can find it by its key, or a load makes something else of it.
     pub fn store(&self, prefix: &str) -> Option<String> {
         let t = format!("{prefix}t{}", self.number);
+        let (of, value) = if self.composite { (", c", ", :c") } else { ("", "") };
         (self.is_unique() && matches!(self.form, Form::Plain | Form::Star)).then(|| {
-            format!("INSERT INTO {t} (k, v) VALUES (:k, :value) ON CONFLICT (k) DO UPDATE SET v = excluded.v")
+            format!(
+                "INSERT INTO {t} (k{of}, v) VALUES (:k{value}, :value) ON CONFLICT (k{of}) DO UPDATE SET v = excluded.v"
+            )
         })
     }
 
     pub fn delete(&self, prefix: &str) -> String {
-        format!("DELETE FROM {prefix}t{} WHERE k = :k", self.number)
+        let of = if self.composite { " AND c = :c" } else { "" };
+        format!("DELETE FROM {prefix}t{} WHERE k = :k{of}", self.number)
     }
 
     pub fn is_unique(&self) -> bool {
@@ -157,21 +198,26 @@ impl Table {
         matches!(self.form, Form::Joined | Form::Optional)
     }
 
-    pub fn key(&self, spelling: &str) -> String {
-        format!("t{}:{spelling}", self.number)
+    /// The second column stands first: what is captured last takes all that is left.
+    pub fn key(&self, Spelling { k, c }: Spelling) -> String {
+        match self.composite {
+            true => format!("t{}:{c}:{k}", self.number),
+            false => format!("t{}:{k}", self.number),
+        }
     }
 
     /// Its keyspace and feeds.
     pub fn config(&self) -> String {
         let (number, kind) = (self.number, self.kind);
-        let own = format!("t{number}:{{k}}");
+        let (of, event) = if self.composite { ("{c}:{k}", "{c={c},k={k}}") } else { ("{k}", "{k={k}}") };
+        let (own, other) = (format!("t{number}:{of}"), format!("b{number}:{of}"));
         let (names, told) = match self.named {
             Named::Key => (String::new(), format!("keys = [\"{own}\"]")),
             Named::Tag => (format!("tags = [\"tag:{own}\"]"), format!("tags = [\"tag:{own}\"]")),
             Named::Dependency => (format!("depends_on = [\"of:{own}\"]"), format!("keys = [\"of:{own}\"]")),
             Named::Event => (
-                format!("events = [\"moved{number}{{k={{k}}}}\"]"),
-                format!("events = [\"moved{number}{{k={{k}}}}\"]"),
+                format!("events = [\"moved{number}{event}\"]"),
+                format!("events = [\"moved{number}{event}\"]"),
             ),
         };
         let store = self
@@ -180,18 +226,18 @@ impl Table {
         // The second table's rows are followed by a name of their own, which entries carry from their key.
         let names = match (self.joins(), self.named) {
             (false, _) => names,
-            (true, Named::Dependency) => format!("depends_on = [\"of:{own}\", \"b{number}:{{k}}\"]"),
-            (true, _) => format!("{names}\ndepends_on = [\"b{number}:{{k}}\"]"),
+            (true, Named::Dependency) => format!("depends_on = [\"of:{own}\", \"{other}\"]"),
+            (true, _) => format!("{names}\ndepends_on = [\"{other}\"]"),
         };
         let joined = match self.joins() {
-            true => format!("[[keyspace.feed]]\ntable = \"b{number}\"\nkeys = [\"b{number}:{{k}}\"]"),
+            true => format!("[[keyspace.feed]]\ntable = \"b{number}\"\nkeys = [\"{other}\"]"),
             false => String::new(),
         };
         format!(
-            "[[keyspace]]\npattern = \"t{number}:{{k:{capture}}}\"\nsource = \"main\"\nload = \"\"\"{load}\"\"\"\n{store}\n\
+            "[[keyspace]]\npattern = \"t{number}:{pattern}\"\nsource = \"main\"\nload = \"\"\"{load}\"\"\"\n{store}\n\
              delete = \"{delete}\"\nttl = \"1h\"\nnegative_ttl = \"1h\"\n{names}\n\
              [[keyspace.feed]]\ntable = \"t{number}\"\n{told}\n{joined}\n",
-            capture = kind.capture,
+            pattern = of.replace("{k}", &format!("{{k:{}}}", kind.capture)),
             load = self.load(""),
             delete = self.delete(""),
         )
