@@ -9,7 +9,14 @@ use clearwell_engine::{
 fn main() {
     let engine = Engine::new(Config::default(), 42);
     let now = Millis(1_000);
-    let ask = Ask { now, tolerate: Tolerate::Fresh, on_miss: OnMiss::Tell, early_refresh: 0.0, chance: 1.0 };
+    let ask = Ask {
+        now,
+        tolerate: Tolerate::Fresh,
+        on_miss: OnMiss::Tell,
+        early_refresh: 0.0,
+        chance: 1.0,
+        class: 0,
+    };
     let read = || engine.lookup(b"post:1", ask, |view| view.value().map(<[u8]>::to_vec));
 
     let Lookup::Miss { began } = read() else { panic!("an empty cache has nothing") };

@@ -50,6 +50,8 @@ pub struct Config {
     pub history_memory: Option<u64>,
     /// How deep a chain of dependencies may be.
     pub dependency_depth: usize,
+    /// How many classes reads are counted by ([`Ask::class`](crate::Ask::class)); at least one.
+    pub classes: u32,
 }
 
 impl Default for Config {
@@ -62,6 +64,7 @@ impl Default for Config {
             marks: 65_536,
             history_memory: None,
             dependency_depth: 64,
+            classes: 1,
         }
     }
 }
@@ -98,6 +101,7 @@ pub struct Engine {
     log: Log,
     /// The shard that gives memory back next.
     reclaiming: std::sync::atomic::AtomicUsize,
+    classes: u32,
 }
 
 impl Engine {
@@ -111,7 +115,7 @@ impl Engine {
         let history = config.history_bytes() / 4 * 3 / shards as u64;
         let cell = |number: usize| Cell {
             lock: RwLock::new(Shard::new(number as u64, marks, history, &config)),
-            tally: Tally::default(),
+            tally: Tally::new(config.classes),
             flights: Arc::new(Flights::default()),
             number,
         };
@@ -122,6 +126,7 @@ impl Engine {
             horizon: Horizon::default(),
             log: Log::default(),
             reclaiming: std::sync::atomic::AtomicUsize::new(0),
+            classes: config.classes.max(1),
             shared: Shared::new(config, seed, shards),
         }
     }

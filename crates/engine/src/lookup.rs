@@ -16,6 +16,19 @@ pub struct Ask {
     pub early_refresh: f64,
     /// A uniform random number in (0, 1] for early refresh.
     pub chance: f64,
+    /// Whose reads it is counted among ([`Engine::reads`](crate::Engine::reads)): below [`Config::classes`](crate::Config::classes).
+    pub class: u32,
+}
+
+/// How reads of one class ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Answered by a fresh entry.
+    pub hits: u64,
+    /// Answered by a stale one.
+    pub stale_hits: u64,
+    /// Not answered.
+    pub misses: u64,
 }
 
 /// What a reader puts up with.
@@ -34,6 +47,8 @@ pub enum Tolerate {
 pub enum OnMiss {
     /// Nothing: just say so.
     Tell,
+    /// Nothing, and it does not count: this read was counted as a miss, or asks elsewhere if there is nothing here.
+    Pass,
     /// The reader will probably fill it by a plain SET, perhaps on another connection: remember the miss.
     Remember,
     /// The same, and who the reader is.

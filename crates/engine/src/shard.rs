@@ -1,7 +1,7 @@
 //! One stripe of the entries: table, places, queues, timers and the marks of its keys.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use hashbrown::HashTable;
 use parking_lot::RwLock;
@@ -18,6 +18,7 @@ use crate::outstanding::Outstanding;
 use crate::shared::{Shared, Standing};
 use crate::slab::Slab;
 use crate::slot::{Extra, NEVER, Slot};
+pub(crate) use crate::tally::{Leaving, Tally, count};
 use crate::wheel::Wheel;
 use crate::{Config, Millis, Seq};
 
@@ -30,47 +31,6 @@ pub(crate) struct Cell {
     pub flights: Arc<Flights>,
     /// The shard's place among all.
     pub number: usize,
-}
-
-/// What happened in a shard.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub hits: AtomicU64,
-    pub stale_hits: AtomicU64,
-    pub misses: AtomicU64,
-    pub fills: AtomicU64,
-    pub fills_refused: AtomicU64,
-    pub offers_refused: AtomicU64,
-    pub early_refreshes: AtomicU64,
-    pub evicted: AtomicU64,
-    pub expired: AtomicU64,
-    pub invalidated: AtomicU64,
-    pub removed: AtomicU64,
-}
-
-/// Adds one to a count.
-pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
-}
-
-/// Why an entry left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leaving {
-    Evicted,
-    Expired,
-    Invalidated,
-    Removed,
-}
-
-impl Tally {
-    pub(crate) fn left(&self, why: Leaving) {
-        count(match why {
-            Leaving::Evicted => &self.evicted,
-            Leaving::Expired => &self.expired,
-            Leaving::Invalidated => &self.invalidated,
-            Leaving::Removed => &self.removed,
-        });
-    }
 }
 
 /// What the lock guards.

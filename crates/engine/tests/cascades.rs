@@ -132,6 +132,7 @@ fn a_set_after_the_own_flush_is_kept() {
         on_miss: OnMiss::Remember,
         early_refresh: 0.0,
         chance: 1.0,
+        class: 0,
     };
     assert!(matches!(engine.lookup(b"k", ask, |_| ()), Lookup::Miss { .. }));
     invalidate(&engine, Scope::Everything, false);

@@ -19,8 +19,14 @@ fn put(engine: &Engine, key: &str, priority: u8) {
 }
 
 fn read(engine: &Engine, key: &str) -> bool {
-    let ask =
-        Ask { now: NOW, tolerate: Tolerate::Fresh, on_miss: OnMiss::Tell, early_refresh: 0.0, chance: 1.0 };
+    let ask = Ask {
+        now: NOW,
+        tolerate: Tolerate::Fresh,
+        on_miss: OnMiss::Tell,
+        early_refresh: 0.0,
+        chance: 1.0,
+        class: 0,
+    };
     matches!(engine.lookup(key.as_bytes(), ask, |_| ()), Lookup::Hit { .. })
 }
 

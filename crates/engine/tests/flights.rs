@@ -13,7 +13,7 @@ use clearwell_engine::{
 const NOW: Millis = Millis(1_000);
 
 fn lookup(engine: &Engine, tolerate: Tolerate, now: Millis, early_refresh: f64) -> Lookup<Vec<u8>> {
-    let ask = Ask { now, tolerate, on_miss: OnMiss::Load, early_refresh, chance: 0.5 };
+    let ask = Ask { now, tolerate, on_miss: OnMiss::Load, early_refresh, chance: 0.5, class: 0 };
     engine.lookup(b"k", ask, |view| view.value().unwrap_or_default().to_vec())
 }
 

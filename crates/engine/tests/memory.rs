@@ -16,7 +16,14 @@ fn put(engine: &Engine, key: &[u8], value: &[u8], expires: Option<Millis>) {
 }
 
 fn hit(engine: &Engine, key: &[u8], now: Millis) -> bool {
-    let ask = Ask { now, tolerate: Tolerate::Fresh, on_miss: OnMiss::Tell, early_refresh: 0.0, chance: 1.0 };
+    let ask = Ask {
+        now,
+        tolerate: Tolerate::Fresh,
+        on_miss: OnMiss::Tell,
+        early_refresh: 0.0,
+        chance: 1.0,
+        class: 0,
+    };
     matches!(engine.lookup(key, ask, |_| ()), Lookup::Hit { .. })
 }
 

@@ -30,6 +30,7 @@ fn read(engine: &Engine, row: &Row) -> u64 {
         on_miss: OnMiss::Remember,
         early_refresh: 0.0,
         chance: 1.0,
+        class: 0,
     };
     let mut stale = 0;
     while !row.done.load(Ordering::SeqCst) {

@@ -33,7 +33,8 @@ fn read(engine: &Engine, source: &Source, random: &mut fastrand::Rng) {
     let key = key(random.u64(..));
     let least = source.acknowledged.load(SeqCst);
     let on_miss = if random.bool() { OnMiss::Load } else { OnMiss::Tell };
-    let ask = Ask { now: Millis(1), tolerate: Tolerate::Fresh, on_miss, early_refresh: 0.0, chance: 1.0 };
+    let ask =
+        Ask { now: Millis(1), tolerate: Tolerate::Fresh, on_miss, early_refresh: 0.0, chance: 1.0, class: 0 };
     match engine.lookup(&key, ask, |view| view.value().map(number)) {
         Lookup::Hit { read: Some(value), .. } => {
             assert!(value >= least, "{value} was served after {least} was acknowledged");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clearwell_engine::Millis;
 
@@ -68,6 +68,12 @@ impl Clock {
     pub fn at_unix_ms(&self, unix_ms: i64) -> Millis {
         Millis(u64::try_from(unix_ms.saturating_sub(self.began_unix_ms)).unwrap_or(0))
     }
+}
+
+/// A time in nanoseconds; that of centuries is the longest.
+#[inline]
+pub fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
 }
 
 impl Default for Clock {

@@ -5,18 +5,26 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::names::Kind;
 use crate::shard::Tally;
 use crate::slot::Slot;
-use crate::{Account, Engine, Millis};
+use crate::{Account, Engine, Millis, Reads};
 
 impl Engine {
+    /// How reads ended, by class.
+    pub fn reads(&self) -> Vec<Reads> {
+        let mut sums = vec![Reads::default(); self.classes as usize];
+        self.cells.iter().for_each(|cell| cell.tally.add_reads_to(&mut sums));
+        sums
+    }
+
     /// The books.
     pub fn account(&self) -> Account {
         let sum =
             |of: fn(&Tally) -> &AtomicU64| self.cells.iter().map(|cell| of(&cell.tally).load(Relaxed)).sum();
+        let reads = self.reads();
         let mut account = Account {
             memory_bytes: self.shared.bytes(),
-            hits: sum(|tally| &tally.hits),
-            stale_hits: sum(|tally| &tally.stale_hits),
-            misses: sum(|tally| &tally.misses),
+            hits: reads.iter().map(|reads| reads.hits).sum(),
+            stale_hits: reads.iter().map(|reads| reads.stale_hits).sum(),
+            misses: reads.iter().map(|reads| reads.misses).sum(),
             fills: sum(|tally| &tally.fills),
             fills_refused: sum(|tally| &tally.fills_refused),
             offers_refused: sum(|tally| &tally.offers_refused),

@@ -30,9 +30,11 @@ impl Engine {
                 return self.hit(cell, &shard, slot, standing, &ask, read);
             }
         }
-        count(&cell.tally.misses);
+        if ask.on_miss != OnMiss::Pass {
+            count(&cell.tally.reads(ask.class).misses);
+        }
         match ask.on_miss {
-            OnMiss::Tell => Lookup::Miss { began: self.seq() },
+            OnMiss::Tell | OnMiss::Pass => Lookup::Miss { began: self.seq() },
             OnMiss::Load => match self.board(cell, &shard, hash, key) {
                 Boarding::Lead(lease) => Lookup::Lead(lease),
                 Boarding::Wait(waiting) => Lookup::Wait(waiting),
@@ -58,7 +60,8 @@ impl Engine {
         slot.touch(ask.now);
         shard.eviction.used(slot);
         let stale = standing != Standing::Fresh;
-        count(if stale { &cell.tally.stale_hits } else { &cell.tally.hits });
+        let reads = cell.tally.reads(ask.class);
+        count(if stale { &reads.stale_hits } else { &reads.hits });
         let early = !stale && early(slot, ask);
         let mut refresh = None;
         if ask.on_miss == OnMiss::Load && (stale || early) {

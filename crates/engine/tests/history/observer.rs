@@ -252,6 +252,7 @@ impl World {
             on_miss: OnMiss::Tell,
             early_refresh: 0.0,
             chance: 1.0,
+            class: 0,
         };
         let hit = matches!(self.engine.lookup(&[key], ask, |_| ()), Lookup::Hit { .. });
         assert_eq!(hit, self.seen.now.contains_key(&key), "the observer sees what readers see");

@@ -163,7 +163,7 @@ impl World {
     }
 
     pub fn ask(&self, tolerate: Tolerate, on_miss: OnMiss) -> Ask {
-        Ask { now: self.now(), tolerate, on_miss, early_refresh: 0.0, chance: 1.0 }
+        Ask { now: self.now(), tolerate, on_miss, early_refresh: 0.0, chance: 1.0, class: 0 }
     }
 
     pub fn fresh_value(&mut self) -> u64 {

@@ -59,17 +59,18 @@ fn each(
     sources: &BTreeMap<String, Arc<dyn Source>>,
     verifications: &BTreeMap<String, Arc<Verification>>,
 ) -> Vec<Result<Arc<Keyspace>, BuildError>> {
-    let build = |keyspace: &KeyspaceConfig| {
+    let build = |(class, keyspace): (u32, &KeyspaceConfig)| {
         let told = |message| BuildError { line: keyspace.line, keyspace: keyspace.pattern.clone(), message };
         let feeds = FeedRules::build(config).map_err(told)?;
-        let builder = Builder { config: keyspace, feeds: &feeds, verifications };
+        let builder = Builder { config: keyspace, class, feeds: &feeds, verifications };
         builder.keyspace(sources).map(Arc::new).map_err(told)
     };
-    config.keyspaces.iter().map(build).collect()
+    (1..).zip(&config.keyspaces).map(build).collect()
 }
 
 struct Builder<'c> {
     config: &'c KeyspaceConfig,
+    class: u32,
     feeds: &'c FeedRules,
     verifications: &'c BTreeMap<String, Arc<Verification>>,
 }
@@ -87,6 +88,7 @@ impl Builder<'_> {
         };
         let mut keyspace = Keyspace {
             name: config.pattern.as_str().into(),
+            class: self.class,
             backing,
             del: config.del,
             near_miss: config.near_miss,

@@ -25,6 +25,8 @@ type TableName = String;
 struct Rules {
     /// The table as the configuration spells it.
     table: Arc<str>,
+    /// The classes of the keyspaces that name it.
+    classes: BTreeSet<u32>,
     keys: Vec<Template>,
     tags: Vec<Template>,
     events: Vec<EventTemplate>,
@@ -38,11 +40,12 @@ impl FeedRules {
     /// Compiles the feeds of a configuration; says which template is malformed.
     pub fn build(config: &Config) -> Result<FeedRules, String> {
         let mut rules = FeedRules::default();
-        for keyspace in &config.keyspaces {
+        for (class, keyspace) in (1..).zip(&config.keyspaces) {
             let Some(source) = &keyspace.source else { continue };
             for feed in &keyspace.feeds {
                 let tables = rules.by_source.entry(source.clone()).or_default();
                 let table = tables.entry(feed.table.to_ascii_lowercase()).or_default();
+                table.classes.insert(class);
                 table
                     .add(feed)
                     .map_err(|wrong| format!("feed of {} on {}: {wrong}", keyspace.pattern, feed.table))?;
@@ -70,6 +73,22 @@ impl FeedRules {
             rules.tell_table(change, &mut scopes);
         }
         scopes.list
+    }
+
+    /// The classes of the keyspaces whose feeds name one of these tables.
+    pub fn classes<'t>(&self, source: &str, changed: impl Iterator<Item = &'t Arc<str>>) -> BTreeSet<u32> {
+        let Some(tables) = self.by_source.get(source) else { return BTreeSet::new() };
+        let mut last: Option<&Arc<str>> = None;
+        let mut classes = BTreeSet::new();
+        for table in changed {
+            // A commit's rows are mostly of few tables.
+            if last.replace(table).is_none_or(|last| last != table)
+                && let Some(rules) = tables.get(&table.to_ascii_lowercase())
+            {
+                classes.extend(&rules.classes);
+            }
+        }
+        classes
     }
 
     /// From now on changes of these tables are told by the tags that the covers ask for.
@@ -224,7 +243,7 @@ mod tests {
     fn commit(changes: Vec<(Option<Row>, Option<Row>)>) -> Commit {
         let changes =
             changes.into_iter().map(|(old, new)| RowChange { table: "posts".into(), old, new }).collect();
-        Commit { version: Default::default(), own: false, changes }
+        Commit { version: Default::default(), own: false, changes, heard: None }
     }
 
     #[test]

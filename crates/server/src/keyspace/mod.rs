@@ -61,6 +61,12 @@ impl Keyspaces {
         self.candidates(key).find_map(|keyspace| Some((keyspace, keyspace.pattern.capture(key)?)))
     }
 
+    /// What a key is counted by: its keyspace's class, or 0.
+    pub fn class_of(&self, key: &[u8]) -> u32 {
+        let mut candidates = self.candidates(key);
+        candidates.find(|keyspace| keyspace.pattern.matches(key)).map_or(0, |keyspace| keyspace.class)
+    }
+
     /// Whether a source holds the truth of a key.
     pub fn has_source(&self, key: &[u8]) -> bool {
         self.find(key).is_some_and(|(keyspace, _)| keyspace.backing.is_some())
@@ -136,6 +142,8 @@ impl Captures {
 pub struct Keyspace {
     /// The pattern as written; names the keyspace in metrics and messages.
     pub name: Arc<str>,
+    /// What it is counted by: its place in the configuration, from 1 on.
+    pub class: u32,
     /// Where its values are read and written, with what to run there.
     pub backing: Option<Backing>,
     /// What DEL means for its keys.

@@ -11,7 +11,7 @@ const HIGHEST_LOG2: u32 = 42;
 pub const BUCKETS: usize = (HIGHEST_LOG2 - CUTS_LOG2 + 1) as usize * CUTS;
 
 /// The bucket of a latency.
-fn bucket(nanos: u64) -> usize {
+pub(super) fn bucket(nanos: u64) -> usize {
     let nanos = nanos.min((1 << HIGHEST_LOG2) - 1);
     let power = nanos.checked_ilog2().unwrap_or(0);
     if power < CUTS_LOG2 {
@@ -114,6 +114,14 @@ impl Counts {
     /// Nothing counted.
     pub fn none() -> Counts {
         Counts { buckets: vec![0; BUCKETS], count: 0, nanos: 0, failed: 0, rejected: 0 }
+    }
+
+    /// Counts more of a bucket.
+    pub(super) fn add(&mut self, bucket: usize, count: u32) {
+        if let Some(sum) = self.buckets.get_mut(bucket) {
+            *sum = sum.saturating_add(count.into());
+            self.count = self.count.saturating_add(count.into());
+        }
     }
 
     /// What was counted after `earlier`.

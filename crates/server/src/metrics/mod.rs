@@ -8,6 +8,10 @@
 mod figure;
 mod histogram;
 mod prometheus;
+mod stages;
+mod stripes;
+mod tallies;
+mod timings;
 mod window;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -16,10 +20,13 @@ use std::sync::{Arc, OnceLock};
 use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
-pub use figure::{FIGURES, Figure, Moves, Snapshot, Told, Unit, Value};
+pub use figure::{FIGURES, Figure, KeyspaceRow, Moves, Snapshot, Told, Unit, Value};
 pub use figure::{MetricsBody, Stats, cw_stats, info, listed};
 pub use histogram::{Counts, Ended};
 pub use prometheus::exposition;
+pub use stages::StageFigures;
+pub use tallies::{KeyspaceFigures, NO_KEYSPACE, Tallies, Totals};
+pub use timings::{Recent, Timed, Timings};
 pub use window::Figures;
 
 use histogram::Written;
@@ -95,7 +102,7 @@ pub struct Metrics(Arc<Shared>);
 
 struct Shared {
     shards: Mutex<Vec<Arc<Shard>>>,
-    window: Mutex<Ring>,
+    window: Mutex<Ring<Counts>>,
     bad: [AtomicU64; BadInput::ALL.len()],
     open: [AtomicI64; 2],
     accepted: [AtomicU64; 2],
@@ -115,7 +122,7 @@ impl Metrics {
     pub fn new() -> Metrics {
         Metrics(Arc::new(Shared {
             shards: Mutex::new(Vec::new()),
-            window: Mutex::new(Ring::new()),
+            window: Mutex::new(Ring::new(Counts::none())),
             bad: std::array::from_fn(|_| AtomicU64::new(0)),
             open: [AtomicI64::new(0), AtomicI64::new(0)],
             accepted: [AtomicU64::new(0), AtomicU64::new(0)],

@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 
 use super::figure::Read;
-use super::{FIGURES, Figure, Moves, Snapshot, Unit, Value};
+use super::{Counts, FIGURES, Figure, Moves, Snapshot, Timed, Unit, Value};
 
 /// Upper bounds of the latency buckets, in nanoseconds.
 const BOUNDS: [u64; 15] = [
@@ -67,25 +67,58 @@ impl Scrape {
         }
     }
 
-    fn encode_operations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_histograms(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Scrape(snapshot) = self;
         let help = "What operations took, from request to reply, by what they do";
         let mut family = encoder.encode_descriptor("operation_seconds", help, None, MetricType::Histogram)?;
-        for (kind, counts) in &self.0.kinds {
-            let bound = |nanos: &u64| (*nanos as f64 / 1e9, *nanos);
-            let mut below = 0;
-            let mut buckets: Vec<(f64, u64)> = Vec::with_capacity(BOUNDS.len() + 1);
-            for (seconds, nanos) in BOUNDS.iter().map(bound) {
-                let up_to = counts.up_to(nanos);
-                buckets.push((seconds, up_to - below));
-                below = up_to;
-            }
-            buckets.push((f64::INFINITY, counts.count.saturating_sub(below)));
-            let labels = [("kind", kind.name())];
-            let mut one = family.encode_family(&labels)?;
-            one.encode_histogram::<NoLabelSet>(counts.nanos as f64 / 1e9, counts.count, &buckets, None)?;
+        for (kind, counts) in &snapshot.kinds {
+            histogram(&mut family, &[("kind", kind.name())], counts)?;
         }
-        Ok(())
+        let help = "What loads took";
+        let mut family =
+            encoder.encode_descriptor("keyspace_load_seconds", help, None, MetricType::Histogram)?;
+        for row in &snapshot.keyspaces {
+            timed(&mut family, &[("keyspace", &row.name)], &row.figures.loads)?;
+        }
+        let help =
+            "From commits in the source to their effect here, by the keyspaces that they can have reached";
+        let name = "keyspace_commit_to_applied_seconds";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for row in &snapshot.keyspaces {
+            timed(&mut family, &[("keyspace", &row.name)], &row.figures.applied)?;
+        }
+        let help = "From commits in the source to their effect here, stage by stage";
+        let mut family =
+            encoder.encode_descriptor("invalidation_seconds", help, None, MetricType::Histogram)?;
+        for (source, figures) in &snapshot.stages {
+            for (stage, it) in figures.named() {
+                timed(&mut family, &[("source", source), ("stage", stage)], it)?;
+            }
+        }
+        let help = "From requests to invalidate to their effect";
+        let mut family =
+            encoder.encode_descriptor("asked_invalidation_seconds", help, None, MetricType::Histogram)?;
+        timed(&mut family, &[], &snapshot.asked)
     }
+}
+
+fn timed(family: &mut MetricEncoder<'_>, labels: &[(&str, &str)], timed: &Timed) -> fmt::Result {
+    let none = Counts::none();
+    histogram(family, labels, timed.all.as_ref().unwrap_or(&none))
+}
+
+fn histogram(family: &mut MetricEncoder<'_>, labels: &[(&str, &str)], counts: &Counts) -> fmt::Result {
+    let bound = |nanos: &u64| (*nanos as f64 / 1e9, *nanos);
+    let mut below = 0;
+    let mut buckets: Vec<(f64, u64)> = Vec::with_capacity(BOUNDS.len() + 1);
+    for (seconds, nanos) in BOUNDS.iter().map(bound) {
+        let up_to = counts.up_to(nanos);
+        buckets.push((seconds, up_to - below));
+        below = up_to;
+    }
+    buckets.push((f64::INFINITY, counts.count.saturating_sub(below)));
+    let mut one = family.encode_family(&labels)?;
+    one.encode_histogram::<NoLabelSet>(counts.nanos as f64 / 1e9, counts.count, &buckets, None)
 }
 
 fn encode(figure: &Figure, value: &Value, encoder: MetricEncoder<'_>) -> fmt::Result {
@@ -105,7 +138,7 @@ impl Collector for Scrape {
         for figure in FIGURES {
             self.encode_figure(figure, &mut encoder)?;
         }
-        self.encode_operations(&mut encoder)
+        self.encode_histograms(&mut encoder)
     }
 }
 

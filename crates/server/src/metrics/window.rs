@@ -10,9 +10,9 @@ use super::Counts;
 pub const WINDOW_SECONDS: u64 = 60;
 
 /// Sums at the seconds of the last minute, and those of the latest moment.
-pub(super) struct Ring {
-    sums: VecDeque<(Millis, Counts)>,
-    latest: (Millis, Counts),
+pub(super) struct Ring<T> {
+    sums: VecDeque<(Millis, T)>,
+    latest: (Millis, T),
 }
 
 /// What happened in the window.
@@ -34,15 +34,16 @@ pub struct Figures {
     pub error_rate: f64,
 }
 
-impl Ring {
-    pub(super) fn new() -> Ring {
-        let none = (Millis(0), Counts::none());
+impl<T: Clone> Ring<T> {
+    /// Nothing happened yet.
+    pub(super) fn new(none: T) -> Ring<T> {
+        let none = (Millis(0), none);
         Ring { sums: VecDeque::from([none.clone()]), latest: none }
     }
 
     /// Notes the sums of now: those of a second are kept once, those of the latest moment always, so that a node which has
     /// only just begun has figures too. What is older than the window needs is forgotten.
-    pub(super) fn tick(&mut self, now: Millis, total: Counts) {
+    pub(super) fn tick(&mut self, now: Millis, total: T) {
         if now < self.latest.0 {
             return;
         }
@@ -56,11 +57,18 @@ impl Ring {
         }
     }
 
-    pub(super) fn figures(&self) -> Figures {
+    /// How many seconds it is of, with the sums at its beginning and at its end.
+    pub(super) fn span(&self) -> (f64, &T, &T) {
         let (until, later) = &self.latest;
         let (from, earlier) = self.sums.front().unwrap_or(&self.latest);
+        (until.since(*from) as f64 / 1000.0, earlier, later)
+    }
+}
+
+impl Ring<Counts> {
+    pub(super) fn figures(&self) -> Figures {
+        let (window_seconds, earlier, later) = self.span();
         let counts = later.since(earlier);
-        let window_seconds = until.since(*from) as f64 / 1000.0;
         let share = |part: u64| if counts.count == 0 { 0.0 } else { part as f64 / counts.count as f64 };
         Figures {
             window_seconds,

@@ -23,6 +23,7 @@ impl Node {
         if let Some(feed) = self.keyspaces.verifications.get(source) {
             feed.altered();
         }
+        let mut classes = self.rules.classes(source, altered.tables.iter());
         let mut scopes = Vec::new();
         let mut add = |scope| {
             if !scopes.contains(&scope) {
@@ -38,6 +39,7 @@ impl Node {
                 backing.standing.renew(&self.rules, source, Some(shape));
             }
             if load.is_some() || backing.standing.reads(&altered.tables) {
+                classes.insert(keyspace.class);
                 add(keyspace.scope());
             }
         }
@@ -48,6 +50,7 @@ impl Node {
             scopes = vec![Scope::Everything];
         }
         self.invalidate(Request::now(scopes, Cause::Commit));
+        self.heard(source, altered.heard, &classes.into_iter().collect::<Vec<_>>());
         let happened = Happened::Altered { source: source.into(), why: altered.why.as_str().into() };
         self.news.tell(self.clock.now(), happened);
     }

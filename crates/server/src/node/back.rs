@@ -24,7 +24,7 @@ impl Node {
     /// What is to be read of a key whose newest write is not in the source yet: nothing else is.
     pub(super) fn unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8], level: Level) -> Option<Answer> {
         let lane = self.back.as_ref()?.lane(keyspace)?;
-        lane.look(key, |slot| {
+        let answer = lane.look(key, |slot| {
             let now = self.clock.now();
             let age_ms = u64::try_from(slot.written.elapsed().as_millis()).unwrap_or(u64::MAX);
             Answer {
@@ -35,7 +35,9 @@ impl Node {
                 created: clearwell_engine::Millis(now.0.saturating_sub(age_ms)),
                 ..Answer::loaded(now)
             }
-        })
+        })?;
+        self.tallies.read_directly(keyspace.class);
+        Some(answer)
     }
 
     /// Writes a value, or with `None` a removal: acknowledged when it is in the journal. Answers whether the key had a value

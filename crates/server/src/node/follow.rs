@@ -5,8 +5,9 @@ use std::sync::Weak;
 use clearwell_engine::{Cause, Scope};
 
 use super::Node;
+use crate::clock::nanos;
 use crate::road::Request;
-use crate::source::{Altered, Commit, Follower};
+use crate::source::{Altered, Commit, Follower, Heard};
 
 /// The node as its sources know it: they do not keep it alive.
 pub(super) struct Following(pub Weak<Node>);
@@ -49,6 +50,9 @@ impl Node {
         let cause = if commit.own { Cause::Write } else { Cause::Commit };
         let feed = self.keyspaces.verifications.get(source);
         let several = scopes.len() > 1;
+        let classes =
+            if commit.heard.is_some() { self.classes_of(source, commit, &scopes) } else { Vec::new() };
+        let changed = !scopes.is_empty();
         let request = Request { version: Some(commit.version), ..Request::now(scopes, cause) };
         match feed.filter(|_| several) {
             Some(feed) => feed.apply(|| {
@@ -59,9 +63,32 @@ impl Node {
                 self.invalidate(request);
             }
         }
+        if changed {
+            self.heard(source, commit.heard, &classes);
+        }
         if let Some(feed) = feed {
             feed.told(commit.version);
         }
+    }
+
+    /// Counts a commit that was applied just now.
+    pub(super) fn heard(&self, source: &str, heard: Option<Heard>, classes: &[u32]) {
+        if let Some(Heard { received, after_us }) = heard {
+            let now = self.clock.tick();
+            self.tallies.applied(source, classes, now, after_us, nanos(received.elapsed()));
+        }
+    }
+
+    /// The keyspaces that a commit can have reached, as far as that is known: those whose feeds name its tables, and those of
+    /// the keys that it invalidates.
+    fn classes_of(&self, source: &str, commit: &Commit, scopes: &[Scope]) -> Vec<u32> {
+        let mut classes = self.rules.classes(source, commit.changes.iter().map(|change| &change.table));
+        for scope in scopes {
+            if let Scope::Key(key) = scope {
+                classes.insert(self.keyspaces.class_of(key));
+            }
+        }
+        classes.into_iter().collect()
     }
 
     /// Anything may have changed: nothing that was read from a source before now is served again.

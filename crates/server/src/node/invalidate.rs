@@ -1,10 +1,13 @@
 //! The one road: what is asked for is split into statements of one scope each, and each is ordered, applied and told.
 
+use std::time::Instant;
+
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Event, Invalidation, Scope, Seq};
+use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
 
 use super::news::Happened;
 use super::{Node, Position};
+use crate::clock::nanos;
 use crate::held::{Until, Waiting};
 use crate::road::{Mode, Request};
 
@@ -41,7 +44,11 @@ impl Node {
     /// Invalidates. When it returns, no read that begins later sees what was covered (unless its mode holds it).
     pub fn invalidate(&self, request: Request) -> Reached {
         match request.mode {
-            Mode::Immediate | Mode::Lazy => self.travel(request.statements()),
+            Mode::Immediate | Mode::Lazy => {
+                let asked = matches!(request.cause, Cause::Command | Cause::Removal | Cause::Event);
+                let began = (asked && !request.scopes.is_empty()).then(Instant::now);
+                self.timed(began, request.statements())
+            }
             Mode::Delayed(_) | Mode::OnEvent(_) => {
                 let now = self.clock.tick();
                 let held = self.held.lock().hold(now, request, self.config.coalesce);
@@ -56,7 +63,16 @@ impl Node {
 
     /// An event arrived: it releases what is held for it, and covers what depends on it.
     pub fn event(&self, event: Event) -> Reached {
-        self.travel(Request::event(event).statements())
+        self.timed(Some(Instant::now()), Request::event(event).statements())
+    }
+
+    /// Carries out what was asked for at `began`, if a client did.
+    fn timed(&self, began: Option<Instant>, statements: impl IntoIterator<Item = Invalidate>) -> Reached {
+        let reached = self.travel(statements);
+        if let Some(began) = began {
+            self.tallies.asked(self.clock.now(), nanos(began.elapsed()));
+        }
+        reached
     }
 
     /// Time has passed: what was delayed until now takes effect.

@@ -1,12 +1,14 @@
 //! Loads: one a key, run to their end whoever still waits.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use clearwell_engine::{Ask, FillLease, Lookup, Millis, OnMiss, Outcome, Tolerate};
 
 use super::draft::Owned;
 use super::verified::Way;
 use super::{Answer, Node, ReadError};
+use crate::clock::nanos;
 use crate::config::{Level, Unverified};
 use crate::keyspace::{Backing, Captures, Keyspace, Seen};
 use crate::source::{Row, SourceError};
@@ -74,10 +76,12 @@ impl Node {
             return Err(SourceError::Unreachable("the keyspace has no source".into()));
         };
         let params = target.keyspace.params(&target.captures, None);
+        let began = Instant::now();
         let row = match backing.followed() {
             true => backing.source.load(&backing.load, params).await,
             false => backing.source.load_newest(&backing.load, params).await,
         };
+        self.tallies.loaded(target.keyspace.class, self.clock.tick(), nanos(began.elapsed()), row.is_err());
         backing.verification.asked(!row.as_ref().is_err_and(SourceError::is_silence));
         let row = row?;
         backing.verification.applied().await;
@@ -142,7 +146,7 @@ impl Node {
         let age = |backing: &Backing| if backing.is_unverified() { backing.source.behind_ms() } else { 0 };
         let within_grace = backing.is_none_or(|backing| age(backing) <= target.keyspace.grace_ms);
         let answer = match matches!(level, Level::Eventual | Level::Weak) && within_grace {
-            true => self.remembered(&target.key, level, Tolerate::Grace),
+            true => self.remembered(target, level, Tolerate::Grace),
             false => None,
         };
         let outlived = || {
@@ -159,20 +163,22 @@ impl Node {
             return None;
         }
         match level {
-            Level::Eventual | Level::Weak => self.remembered(&target.key, level, Tolerate::Stale),
+            Level::Eventual | Level::Weak => self.remembered(target, level, Tolerate::Stale),
             // Nothing that was overwritten longer ago than the bound.
             Level::Bounded(ms) if backing.followed() && behind_ms <= ms => {
-                self.remembered(&target.key, level, Tolerate::Fresh)
+                self.remembered(target, level, Tolerate::Fresh)
             }
             Level::Strong | Level::Session | Level::Causal | Level::Bounded(_) => None,
         }
     }
 
     /// What memory holds, marked stale: nothing proves it current.
-    fn remembered(&self, key: &[u8], level: Level, tolerate: Tolerate) -> Option<Answer> {
+    fn remembered(&self, target: &Target, level: Level, tolerate: Tolerate) -> Option<Answer> {
         let now = self.clock.tick();
-        let ask = Ask { now, tolerate, on_miss: OnMiss::Tell, early_refresh: 0.0, chance: 1.0 };
-        match self.engine.lookup(key, ask, |view| Answer::of(view, level)) {
+        let on_miss = OnMiss::Pass;
+        let ask =
+            Ask { now, tolerate, on_miss, early_refresh: 0.0, chance: 1.0, class: target.keyspace.class };
+        match self.engine.lookup(&target.key, ask, |view| Answer::of(view, level)) {
             Lookup::Hit { read, .. } => Some(Answer { stale: true, ..read }),
             _ => None,
         }

@@ -61,6 +61,7 @@ use crate::config::Config;
 use crate::data::DataFolder;
 use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
+use crate::metrics::Tallies;
 use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
@@ -75,6 +76,8 @@ pub struct Node {
     pub news: News,
     /// Fills that were dropped lately.
     pub refusals: Refusals,
+    /// What is counted by keyspace and by source.
+    pub tallies: Tallies,
     /// Keys that nearly matched a keyspace.
     pub near_misses: NearMisses,
     /// What subscribers are told of single keys.

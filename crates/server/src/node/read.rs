@@ -36,10 +36,10 @@ impl Node {
         seen: impl FnOnce(&View<'_>, bool) -> R,
     ) -> Turn<Result<Got<R>, ReadError>> {
         let Some((keyspace, captures)) = self.keyspaces.find(key) else {
-            return Turn::Now(Ok(self.get_plain(key, demand, seen)));
+            return Turn::Now(Ok(self.get_plain(key, 0, demand, seen)));
         };
         let Some(backing) = &keyspace.backing else {
-            return Turn::Now(Ok(self.get_plain(key, demand, seen)));
+            return Turn::Now(Ok(self.get_plain(key, keyspace.class, demand, seen)));
         };
         let level = demand.level.unwrap_or(keyspace.read);
         let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
@@ -138,13 +138,20 @@ impl Node {
     }
 
     /// A key without a source: this node's memory is the truth, so every level is met by looking.
-    fn get_plain<R>(&self, key: &[u8], demand: Demand, seen: impl FnOnce(&View<'_>, bool) -> R) -> Got<R> {
+    fn get_plain<R>(
+        &self,
+        key: &[u8],
+        class: u32,
+        demand: Demand,
+        seen: impl FnOnce(&View<'_>, bool) -> R,
+    ) -> Got<R> {
         let ask = Ask {
             now: self.clock.now(),
             tolerate: tolerated(demand.level.unwrap_or(Level::Eventual), demand),
             on_miss: if demand.remember { OnMiss::RememberFor(demand.reader) } else { OnMiss::Tell },
             early_refresh: 0.0,
             chance: 1.0,
+            class,
         };
         match self.engine.lookup(key, ask, |view| seen(view, view.stale())) {
             Lookup::Hit { read, .. } => Got::Seen(read),
@@ -162,6 +169,7 @@ impl Node {
             on_miss: OnMiss::Load,
             early_refresh,
             chance,
+            class: keyspace.class,
         }
     }
 
@@ -243,6 +251,7 @@ impl Node {
 
     /// No feed tells of changes to this keyspace, or not now: only the source itself knows.
     async fn anew(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
+        self.tallies.read_directly(target.keyspace.class);
         match self.load_anew(&target).await {
             Ok(answer) => Ok(Answer { level, ..answer }),
             Err(error) if matches!(level, Level::Eventual | Level::Weak) => {

@@ -47,7 +47,11 @@ impl Node {
                 keyspace: keyspace.clone(),
                 captures,
             };
-            match self.reach_of(&key, removal) {
+            let reach = self.reach_of(&key, removal);
+            if let Ok((_, found)) = &reach {
+                self.tallies.wrote(found.as_ref().map_or(0, |(keyspace, _)| keyspace.class));
+            }
+            match reach {
                 Err(error) => return Turn::Now(Err(error)),
                 Ok((Reach::Source(statement), Some((keyspace, captures)))) => {
                     in_source.push((target(keyspace, captures, key), statement));

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::data::DataFolder;
 use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
+use crate::metrics::Tallies;
 use crate::source::Source;
 use crate::writeback::{self, WriteBack};
 
@@ -103,6 +104,7 @@ impl Node {
             eviction: config.eviction,
             late_fill_window_ms: config.late_fill_window_ms,
             history_memory: config.history_memory,
+            classes: u32::try_from(keyspaces.all.len()).map_or(u32::MAX, |all| all.saturating_add(1)),
             ..clearwell_engine::Config::default()
         };
         let (data, folder) = data.unzip();
@@ -111,6 +113,10 @@ impl Node {
         let (clock, run_id) = (Clock::new(), fastrand::u64(..));
         let part = Arc::new(Part::begin(run_id, clock.now()));
         let notices = Arc::new(Notices::default());
+        let tallies = Tallies::new(
+            keyspaces.all.iter().map(|keyspace| keyspace.name.clone()),
+            sources.keys().map(|name| name.as_str().into()),
+        );
         let node = Arc::new(Node {
             engine: Engine::new(engine, fastrand::u64(..))
                 .ordered_by(part.clone())
@@ -124,6 +130,7 @@ impl Node {
             notices,
             refusals: Refusals::default(),
             near_misses: NearMisses::default(),
+            tallies,
             config: Arc::new(config),
             run_id,
             held: Mutex::new(Held::default()),

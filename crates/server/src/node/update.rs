@@ -20,18 +20,22 @@ impl Node {
         decide: impl FnOnce(Option<&View<'_>>) -> (Change<'d>, R),
     ) -> Result<R, WriteError> {
         let keyspace = self.keyspaces.find(key).map(|(keyspace, _)| keyspace);
-        let (mut removed, mut checked) = (false, Ok(()));
+        let (mut changed, mut removed, mut checked) = (false, false, Ok(()));
         let answer = self.engine.update(key, now, |view| {
             let (change, answer) = decide(view);
             checked = keyspace.map_or(Ok(()), |keyspace| check(keyspace, &change));
             if checked.is_err() {
                 return (Change::Keep, answer);
             }
+            changed = !matches!(change, Change::Keep);
             removed = view.is_some() && matches!(change, Change::Remove);
             (change, answer)
         });
         checked.map_err(WriteError::Invalid)?;
         let answer = answer.map_err(WriteError::Unfit)?;
+        if changed {
+            self.tallies.wrote(keyspace.map_or(0, |keyspace| keyspace.class));
+        }
         if removed {
             self.tell_removed(key, now);
         }
@@ -52,6 +56,7 @@ impl Node {
         now: Millis,
     ) -> Result<Relocated, WriteError> {
         let keyspace = self.keyspaces.find(to).map(|(keyspace, _)| keyspace);
+        self.tallies.wrote(keyspace.map_or(0, |keyspace| keyspace.class));
         let mut checked = Ok(());
         let takes = |value: &[u8]| {
             checked = keyspace.map_or(Ok(()), |keyspace| keyspace.values.check(value));

@@ -98,6 +98,7 @@ impl Node {
         if let Some(condition) = put.condition {
             return self.set_if(key, put, condition);
         }
+        self.tallies.wrote(found.as_ref().map_or(0, |(keyspace, _)| keyspace.class));
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
         match put.write.or(declared).unwrap_or(Strategy::CacheOnly) {

@@ -3,6 +3,7 @@
 import { Card, count, lasting, make, milliseconds } from "./chart.js";
 import { listFigures } from "./figures.js";
 import { watchHeld } from "./held.js";
+import { showKeyspaces } from "./keyspaces.js";
 import { watchForm } from "./lookup.js";
 
 const LISTED = 200;
@@ -14,6 +15,10 @@ const cards = {
   memory: new Card("Memory"),
   entries: new Card("Entries"),
   refused: new Card("Late fills refused"),
+};
+const tables = {
+  keyspaces: byId("keyspaces"), stages: byId("stages"),
+  panels: { keyspaces: byId("keyspaces-panel"), stages: byId("stages-panel") },
 };
 cards.hits.figure.id = "hit-ratio";
 byId("cards").append(...Object.values(cards).map((card) => card.root));
@@ -78,6 +83,7 @@ async function refresh() {
   try {
     const [stats, metrics, health] = await Promise.all(["stats", "metrics", "health"].map((name) => read(`/api/cache/${name}`)));
     show(stats, metrics);
+    showKeyspaces(metrics, tables);
     showFigures({ stats, metrics });
     showHealth(health);
   } catch {

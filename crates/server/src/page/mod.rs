@@ -23,6 +23,7 @@ pub fn routes() -> Router {
         )
         .route("/page/graph.js", file("text/javascript; charset=utf-8", include_str!("graph.js")))
         .route("/page/held.js", file("text/javascript; charset=utf-8", include_str!("held.js")))
+        .route("/page/keyspaces.js", file("text/javascript; charset=utf-8", include_str!("keyspaces.js")))
         .route("/page/lookup.js", file("text/javascript; charset=utf-8", include_str!("lookup.js")))
         .route("/page/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
 }

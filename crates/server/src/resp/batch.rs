@@ -210,7 +210,7 @@ impl Batch {
     /// Takes the reply that was waited for.
     pub fn finish(&mut self, reply: &[u8]) {
         if let Some(Waiting { command, began, args }) = self.waiting.take() {
-            let nanos = dispatch::nanos(began.elapsed());
+            let nanos = crate::clock::nanos(began.elapsed());
             let ended = if reply.first() == Some(&b'-') { Ended::Failed } else { Ended::Well };
             if ended == Ended::Failed {
                 self.server.note_error(&reply[1..]);

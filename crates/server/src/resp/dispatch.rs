@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clearwell_engine::Millis;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, Encoder, Flags, lookup, resolve};
@@ -144,7 +144,7 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
         // Counted when its reply is there.
         return step;
     }
-    let nanos = nanos(context.mark.saturating_duration_since(began));
+    let nanos = crate::clock::nanos(context.mark.saturating_duration_since(began));
     let failed = context.out.get(start) == Some(&b'-');
     if failed {
         context.server.note_error(&context.out[start + 1..]);
@@ -152,12 +152,6 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     worker.count(command, nanos, if failed { Ended::Failed } else { Ended::Well });
     note_slow(context.server, context.session, command, nanos, || slowlog::shortened(args));
     step
-}
-
-/// A time in nanoseconds; that of centuries is the longest.
-#[inline]
-pub fn nanos(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
 }
 
 #[cold]

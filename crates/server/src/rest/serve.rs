@@ -163,6 +163,8 @@ async fn tick(site: Arc<Site>) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         second.tick().await;
-        site.metrics.tick(site.node.clock.tick());
+        let now = site.node.clock.tick();
+        site.metrics.tick(now);
+        site.node.tallies.tick(now, &site.node.engine.reads());
     }
 }

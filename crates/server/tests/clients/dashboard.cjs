@@ -1,4 +1,5 @@
 // The dashboard in Debian's Chromium, while an unmodified client makes traffic.
+const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -44,6 +45,18 @@ run(async () => {
     await trafficUntil(client, page.waitForFunction(
       () => document.querySelector("#invalidations")?.textContent.includes("post:3"), null, { timeout: 30_000 }));
     check("an invalidation appears in the list", true);
+    // What each keyspace's clients did, and how long a commit of somebody else took.
+    await trafficUntil(client, page.waitForFunction(
+      () => /post:\{id:int\}.*\/s.*%/.test(document.querySelector("#keyspaces")?.textContent ?? ""), null, { timeout: 30_000 }));
+    execFileSync("sqlite3", ["-cmd", ".timeout 5000", path.join(process.env.DATA, "sample.db"), "UPDATE posts SET content = content || '!' WHERE id = 3"]);
+    await page.waitForFunction(() => /[µms]s \/ .*s/.test(document.querySelector("#stages")?.textContent ?? ""), null, { timeout: 30_000 });
+    check("a commit is told by its stages", (await page.textContent("#stages")).includes("main"));
+    await page.screenshot({ path: process.env.PICTURE.replace(".png", "-keyspaces.png"), fullPage: true });
+    await page.setViewportSize({ width: 420, height: 900 });
+    const overflows = () => [...document.querySelectorAll("#keyspaces-panel .scroll, #stages-panel .scroll, body")].some((it) => it.scrollWidth > it.clientWidth);
+    check("nothing sticks out of a narrow window", await page.evaluate(overflows), false);
+    await page.screenshot({ path: process.env.PICTURE.replace(".png", "-narrow.png"), fullPage: true });
+    await page.setViewportSize({ width: 1280, height: 900 });
     const sources = (text) => page.waitForFunction(
       (it) => document.querySelector("#sources")?.textContent.includes(it), text, { timeout: 30_000 });
     await sources("main verified");

@@ -1,6 +1,7 @@
 //! Gaps are never silent: a whole node under load, and what it says and serves while it cannot know what was committed.
 
 mod failover;
+mod latency;
 mod load;
 mod slot;
 mod sqlite;

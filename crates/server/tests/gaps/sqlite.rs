@@ -49,7 +49,7 @@ impl World {
     }
 }
 
-fn sqlite3(file: &Path, sql: &str) -> String {
+pub fn sqlite3(file: &Path, sql: &str) -> String {
     let mut command = Command::new("sqlite3");
     let output =
         command.args(["-cmd", ".timeout 5000"]).arg(file).arg(sql).output().expect("sqlite3 is there");

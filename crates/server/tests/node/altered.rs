@@ -31,7 +31,7 @@ keys = ["user:{{id}}:name"]
 
 fn tables(tables: &[&str]) -> Altered {
     let tables = tables.iter().map(|table| (*table).into()).collect();
-    Altered { why: "it was altered".into(), tables, loads: Vec::new() }
+    Altered { why: "it was altered".into(), tables, loads: Vec::new(), heard: None }
 }
 
 async fn read(node: &Arc<Node>, key: &str, level: Level) -> Option<String> {

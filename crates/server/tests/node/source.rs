@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use clearwell::config::Config;
 use clearwell::node::Node;
 use clearwell::source::{
-    Altered, Cell, Commit, Follower, Later, Param, Receipt, Row, RowChange, Shape, Source, SourceError,
-    Statement, Write,
+    Altered, Cell, Commit, Follower, Heard, Later, Param, Receipt, Row, RowChange, Shape, Source,
+    SourceError, Statement, Write,
 };
 use clearwell_engine::Version;
 use parking_lot::{Condvar, Mutex};
@@ -94,7 +94,8 @@ impl Scripted {
         };
         let new = state.rows.get(&id).map(row);
         let change = RowChange { table: "posts".into(), old: old.as_ref().map(row), new };
-        let commit = Commit { version: Version(state.version), own: false, changes: vec![change] };
+        let heard = Some(Heard { received: Instant::now(), after_us: Some(1_000) });
+        let commit = Commit { version: Version(state.version), own: false, changes: vec![change], heard };
         state.untold.push(commit);
     }
 
@@ -105,7 +106,7 @@ impl Scripted {
         let mut state = self.state.lock();
         let version = Version(state.version);
         let changes = state.untold.drain(first..).flat_map(|commit| commit.changes).collect();
-        state.untold.push(Commit { version, own: false, changes });
+        state.untold.push(Commit { version, own: false, changes, heard: None });
     }
 
     /// The feed catches up.

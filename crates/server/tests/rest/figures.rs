@@ -240,3 +240,73 @@ fn check_references(api: &serde_json::Value, within: &serde_json::Value) {
         _ => {}
     }
 }
+
+/// A label with all that must be escaped.
+const ODD: &str = "[[keyspace]]\npattern = 'o\"d\\d:{id}'\n";
+
+/// What one client does is in its keyspace's figures, to the last read; what is of no keyspace stands apart.
+#[test]
+fn a_keyspace_has_figures_of_its_own() {
+    let world = World::with(ODD);
+    world.source.commit(1, "one", 1);
+    for _ in 0..4 {
+        world.get("/api/cache/post:1");
+    }
+    world.get("/api/cache/post:404");
+    world.get("/api/cache/post:1?level=strong");
+    world.set("plain", r#"{"value": "x"}"#);
+    (0..2).for_each(|_| drop(world.get("/api/cache/plain")));
+    world.get("/api/cache/none");
+    world.source.fail(Some(clearwell::source::SourceError::Unreachable("away".into())));
+    world.get("/api/cache/post:2");
+    let metrics = world.get("/api/cache/metrics").json();
+    let told = |keyspace: &str, figure: &str| metrics["keyspaces"][keyspace][figure].as_u64();
+    let of = |keyspace: &str| {
+        ["hits", "staleHits", "misses", "directReads", "writes", "loads", "loadsFailed"].map(|figure| {
+            told(keyspace, figure).unwrap_or_else(|| panic!("{keyspace} {figure} in {metrics}"))
+        })
+    };
+    assert_eq!(of("(none)"), [2, 0, 1, 0, 1, 0, 0], "{metrics}");
+    assert_eq!(of("o\"d\\d:{id}"), [0; 7]);
+    let [hits, stale, misses, direct, writes, loads, failed] = of("post:{id:int}");
+    assert_eq!((hits, stale, misses, direct, writes, loads, failed), (4, 0, 3, 0, 0, 3, 1), "{metrics}");
+    let stats = world.get("/api/cache/stats").json();
+    assert_eq!((&stats["hits"], &stats["misses"]), (&6.into(), &4.into()), "the node's are the sum");
+    let post = &metrics["keyspaces"]["post:{id:int}"];
+    assert_eq!(post["hitRate"], serde_json::json!(4.0 / 7.0));
+    assert!(
+        post["operationsPerSecond"].as_f64() > Some(0.0) && post["loadP99Ms"].as_f64() > Some(0.0),
+        "{post}"
+    );
+    let text = world.get("/metrics").text();
+    for line in [
+        "clearwell_keyspace_hits_total{keyspace=\"post:{id:int}\"} 4",
+        "clearwell_keyspace_misses_total{keyspace=\"(none)\"} 1",
+        "clearwell_keyspace_hits_total{keyspace=\"o\\\"d\\\\d:{id}\"} 0",
+        "clearwell_keyspace_load_seconds_count{keyspace=\"post:{id:int}\"} 3",
+    ] {
+        assert!(text.lines().any(|it| it == line), "no line {line:?} in:\n{text}");
+    }
+}
+
+/// The stages of a commit are told apart: what its way here took, and what it took from there.
+#[test]
+fn a_commit_is_told_by_its_stages() {
+    let world = World::new();
+    world.source.commit_untold(1, "one", 1);
+    let began = std::time::Instant::now();
+    crate::wait::wait_for("time to pass", || (began.elapsed().as_millis() >= 60).then_some(()));
+    world.source.tell();
+    world.post("/api/cache/invalidate", r#"{"keys": ["post:7"]}"#);
+    let metrics = world.get("/api/cache/metrics").json();
+    let main = &metrics["sources"]["main"];
+    // The scripted source says that it took a millisecond.
+    assert_eq!((&main["commits"], &main["commitToReceivedMaxMs"]), (&1.into(), &1.0.into()), "{metrics}");
+    let [here, whole] =
+        ["receivedToAppliedMaxMs", "commitToAppliedMaxMs"].map(|name| main[name].as_f64().expect(name));
+    assert!(here >= 60.0 && (whole - here - 1.0).abs() < 0.001, "{main}");
+    assert_eq!(metrics["keyspaces"]["post:{id:int}"]["commitToAppliedMaxMs"], main["commitToAppliedMaxMs"]);
+    assert_eq!(metrics["keyspaces"]["(none)"]["commits"], 0);
+    assert_eq!(metrics["askedInvalidations"], 1, "{metrics}");
+    assert!(metrics["askedToAppliedMaxMs"].as_f64() > Some(0.0), "{metrics}");
+}

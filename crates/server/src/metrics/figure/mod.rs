@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 pub use resp::{cw_stats, info};
 pub use rest::{MetricsBody, Stats, listed};
-pub use snapshot::Snapshot;
+pub use snapshot::{KeyspaceRow, Snapshot};
 pub use table::FIGURES;
 
 /// What a figure counts in.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use clearwell_engine::{Account, Eviction, Millis};
 
 use crate::keyspace::ValueFigures;
-use crate::metrics::{BadInput, Counts, Figures, Kind, Metrics, Surface};
+use crate::metrics::{
+    BadInput, Counts, Figures, KeyspaceFigures, Kind, Metrics, StageFigures, Surface, Timed,
+};
 use crate::node::{FeedReport, Node};
 use crate::writeback::Status;
 
@@ -18,8 +20,12 @@ pub struct Snapshot {
     pub write_back: Status,
     /// Of the sources.
     pub feeds: Vec<FeedReport>,
-    /// Of values, by keyspace.
-    pub values: Vec<(Arc<str>, ValueFigures)>,
+    /// Of the keyspaces, and of the keys that none of them matches.
+    pub keyspaces: Vec<KeyspaceRow>,
+    /// How long commits of each source took to their effect.
+    pub stages: Vec<(Arc<str>, StageFigures)>,
+    /// How long invalidations took that clients asked for.
+    pub asked: Timed,
     /// Scopes held for a time or an event.
     pub held: u64,
     /// Keys that nearly matched a keyspace: writes refused, writes and reads warned of.
@@ -46,16 +52,30 @@ pub struct Snapshot {
     pub http: (u64, u64),
 }
 
+/// One keyspace's figures.
+#[derive(Debug, Clone, Default)]
+pub struct KeyspaceRow {
+    /// Its pattern.
+    pub name: Arc<str>,
+    /// Of its values.
+    pub values: ValueFigures,
+    /// Of its reads, writes and loads.
+    pub figures: KeyspaceFigures,
+}
+
 impl Snapshot {
     /// The state of now.
     pub fn take(node: &Node, metrics: &Metrics) -> Snapshot {
         let now = node.clock.tick();
         metrics.tick(now);
+        node.tallies.tick(now, &node.engine.reads());
         Snapshot {
             account: node.engine.account(),
             write_back: node.write_back_status(),
             feeds: node.feeds(),
-            values: node.keyspaces.all.iter().map(|k| (k.name.clone(), k.values.figures())).collect(),
+            keyspaces: keyspaces(node, now),
+            stages: node.tallies.sources(now),
+            asked: node.tallies.asked_figures(now),
             held: node.held() as u64,
             near_misses: (node.near_misses.refused(), node.near_misses.warned()),
             position: node.news.last().0,
@@ -74,7 +94,9 @@ impl Snapshot {
             account: Account::default(),
             write_back: Status::default(),
             feeds: Vec::new(),
-            values: Vec::new(),
+            keyspaces: Vec::new(),
+            stages: Vec::new(),
+            asked: Timed::default(),
             held: 0,
             near_misses: (0, 0),
             position: 0,
@@ -99,6 +121,16 @@ impl Snapshot {
     pub(super) fn of_reads(&self, part: u64) -> f64 {
         share(part, self.account.hits.saturating_add(self.account.misses))
     }
+}
+
+/// The keys of no keyspace have no values of a kind, and stand last.
+fn keyspaces(node: &Node, now: Millis) -> Vec<KeyspaceRow> {
+    let mut rows = node.tallies.keyspaces(now);
+    rows.rotate_left(1);
+    let mut values = node.keyspaces.all.iter().map(|keyspace| keyspace.values.figures());
+    rows.into_iter()
+        .map(|(name, figures)| KeyspaceRow { name, values: values.next().unwrap_or_default(), figures })
+        .collect()
 }
 
 /// A part of a whole, 0 of nothing.

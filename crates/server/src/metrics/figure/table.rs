@@ -2,7 +2,7 @@
 
 use super::{Figure, Label, Labelled, Moves, Snapshot, Unit, Value};
 use crate::keyspace::ValueFigures;
-use crate::metrics::BadInput;
+use crate::metrics::{BadInput, KeyspaceFigures, StageFigures, Timed};
 use crate::node::FeedReport;
 use crate::rest::human_bytes;
 use Unit::{Bytes, Count, Millis, PerSecond, Seconds, Share, Text};
@@ -94,6 +94,44 @@ pub static FIGURES: &[Figure] = &[
     Figure::gauge("journal_bytes", Bytes, "Bytes of the journal on the disk", |s| s.write_back.journal_bytes.into()).info("Persistence", "clearwell_write_back_journal_bytes"),
     Figure::gauge("journal_damaged", Count, "Things wrong with the journal's files at the start", |s| s.write_back.journal_damaged.into()).info("Persistence", "clearwell_write_back_journal_damaged"),
 
+    // Keyspaces: reads and writes, loads, and how long what changed in a source stayed.
+    Figure::each(&KEYSPACE, "hits", Count, Moves::Counter, "Reads answered from memory", |s| of_keyspaces(s, |f| f.totals.reads.hits.into())).of_the_window().info("Stats", "hits"),
+    Figure::each(&KEYSPACE, "stale_hits", Count, Moves::Counter, "Reads answered from memory with a stale value, which the reader or an outage allowed", |s| of_keyspaces(s, |f| f.totals.reads.stale_hits.into())).of_the_window().info("Stats", "stale_hits"),
+    Figure::each(&KEYSPACE, "misses", Count, Moves::Counter, "Reads that memory could not answer", |s| of_keyspaces(s, |f| f.totals.reads.misses.into())).of_the_window().info("Stats", "misses"),
+    Figure::each(&KEYSPACE, "direct_reads", Count, Moves::Counter, "Reads that memory was not asked for: answered by the source, or by a write that it does not have yet", |s| of_keyspaces(s, |f| f.totals.direct.into())).of_the_window().info("Stats", "direct_reads"),
+    Figure::each(&KEYSPACE, "writes", Count, Moves::Counter, "Values written, changed and removed by clients", |s| of_keyspaces(s, |f| f.totals.writes.into())).of_the_window().info("Stats", "writes"),
+    Figure::each(&KEYSPACE, "hit_rate", Share, Moves::Gauge, "Reads answered from memory, of all that it was asked for in the last minute", |s| of_keyspaces(s, |f| f.recent.hit_rate().into())).of_the_window().info("Stats", "hit_rate"),
+    Figure::each(&KEYSPACE, "operations_per_second", PerSecond, Moves::Gauge, "Reads and writes a second, of the last minute", |s| of_keyspaces(s, |f| f.operations_per_second().into())).of_the_window().info("Stats", "operations_per_second"),
+    Figure::each(&KEYSPACE, "loads", Count, Moves::Counter, "Loads from the source", |s| of_keyspaces(s, |f| all(&f.loads).into())).of_the_window().info("Stats", "loads"),
+    Figure::each(&KEYSPACE, "loads_failed", Count, Moves::Counter, "Loads that ended in an error", |s| of_keyspaces(s, |f| failed(&f.loads).into())).of_the_window().info("Stats", "loads_failed"),
+    Figure::each(&KEYSPACE, "load_p50_ms", Millis, Moves::Gauge, "What half of the loads of the last minute did not exceed", |s| of_keyspaces(s, |f| f.loads.recent.p50_ms.into())).of_the_window().info("Stats", "load_p50_ms"),
+    Figure::each(&KEYSPACE, "load_p99_ms", Millis, Moves::Gauge, "What 99 % of the loads of the last minute did not exceed", |s| of_keyspaces(s, |f| f.loads.recent.p99_ms.into())).of_the_window().info("Stats", "load_p99_ms"),
+    Figure::each(&KEYSPACE, "load_max_ms", Millis, Moves::Gauge, "The longest load of the last minute", |s| of_keyspaces(s, |f| f.loads.recent.max_ms.into())).of_the_window().info("Stats", "load_max_ms"),
+    Figure::each(&KEYSPACE, "commits", Count, Moves::Counter, "Commits in the source that can have reached its keys and invalidated something", |s| of_keyspaces(s, |f| all(&f.applied).into())).of_the_window().info("Stats", "commits"),
+    Figure::each(&KEYSPACE, "recent_commits", Count, Moves::Gauge, "Those of the last minute", |s| of_keyspaces(s, |f| f.applied.recent.count.into())).of_the_window().info("Stats", "recent_commits"),
+    Figure::each(&KEYSPACE, "commit_to_applied_p50_ms", Millis, Moves::Gauge, "What half of them did not exceed from the commit to its effect here", |s| of_keyspaces(s, |f| f.applied.recent.p50_ms.into())).of_the_window().info("Stats", "commit_to_applied_p50_ms"),
+    Figure::each(&KEYSPACE, "commit_to_applied_p99_ms", Millis, Moves::Gauge, "What 99 % of them did not exceed from the commit to its effect here", |s| of_keyspaces(s, |f| f.applied.recent.p99_ms.into())).of_the_window().info("Stats", "commit_to_applied_p99_ms"),
+    Figure::each(&KEYSPACE, "commit_to_applied_max_ms", Millis, Moves::Gauge, "The longest of them from the commit to its effect here", |s| of_keyspaces(s, |f| f.applied.recent.max_ms.into())).of_the_window().info("Stats", "commit_to_applied_max_ms"),
+
+    // Invalidations, from the commit in a source, or from the request, to their effect.
+    Figure::each(&SOURCE, "commits", Count, Moves::Counter, "Commits that invalidated something", |s| of_stages(s, |f| f.applied.into())).of_the_window().info("Sources", "commits"),
+    Figure::each(&SOURCE, "recent_commits", Count, Moves::Gauge, "Those of the last minute", |s| of_stages(s, |f| f.received_to_applied.recent.count.into())).of_the_window().info("Sources", "recent_commits"),
+    Figure::each(&SOURCE, "commit_to_received_p50_ms", Millis, Moves::Gauge, "What half of the commits of the last minute did not exceed from the commit to its arrival, by the clocks of the database and of this machine", |s| of_stages(s, |f| f.commit_to_received.recent.p50_ms.into())).of_the_window().info("Sources", "commit_to_received_p50_ms"),
+    Figure::each(&SOURCE, "commit_to_received_p99_ms", Millis, Moves::Gauge, "What 99 % of the commits of the last minute did not exceed from the commit to its arrival, by the clocks of the database and of this machine", |s| of_stages(s, |f| f.commit_to_received.recent.p99_ms.into())).of_the_window().info("Sources", "commit_to_received_p99_ms"),
+    Figure::each(&SOURCE, "commit_to_received_max_ms", Millis, Moves::Gauge, "The longest of the last minute from the commit to its arrival, by the clocks of the database and of this machine", |s| of_stages(s, |f| f.commit_to_received.recent.max_ms.into())).of_the_window().info("Sources", "commit_to_received_max_ms"),
+    Figure::each(&SOURCE, "received_to_applied_p50_ms", Millis, Moves::Gauge, "What half of the commits of the last minute did not exceed from its arrival until no reader is given what was before it", |s| of_stages(s, |f| f.received_to_applied.recent.p50_ms.into())).of_the_window().info("Sources", "received_to_applied_p50_ms"),
+    Figure::each(&SOURCE, "received_to_applied_p99_ms", Millis, Moves::Gauge, "What 99 % of the commits of the last minute did not exceed from its arrival until no reader is given what was before it", |s| of_stages(s, |f| f.received_to_applied.recent.p99_ms.into())).of_the_window().info("Sources", "received_to_applied_p99_ms"),
+    Figure::each(&SOURCE, "received_to_applied_max_ms", Millis, Moves::Gauge, "The longest of the last minute from its arrival until no reader is given what was before it", |s| of_stages(s, |f| f.received_to_applied.recent.max_ms.into())).of_the_window().info("Sources", "received_to_applied_max_ms"),
+    Figure::each(&SOURCE, "commit_to_applied_p50_ms", Millis, Moves::Gauge, "What half of the commits of the last minute did not exceed from the commit until no reader is given what was before it", |s| of_stages(s, |f| f.commit_to_applied.recent.p50_ms.into())).of_the_window().info("Sources", "commit_to_applied_p50_ms"),
+    Figure::each(&SOURCE, "commit_to_applied_p99_ms", Millis, Moves::Gauge, "What 99 % of the commits of the last minute did not exceed from the commit until no reader is given what was before it", |s| of_stages(s, |f| f.commit_to_applied.recent.p99_ms.into())).of_the_window().info("Sources", "commit_to_applied_p99_ms"),
+    Figure::each(&SOURCE, "commit_to_applied_max_ms", Millis, Moves::Gauge, "The longest of the last minute from the commit until no reader is given what was before it", |s| of_stages(s, |f| f.commit_to_applied.recent.max_ms.into())).of_the_window().info("Sources", "commit_to_applied_max_ms"),
+    Figure::each(&SOURCE, "clock_ahead", Count, Moves::Counter, "Commits that came before they were made, by the clock of the database: they count as having come at once", |s| of_stages(s, |f| f.clock_ahead.into())).of_the_window().info("Sources", "clock_ahead"),
+    Figure::counter("asked_invalidations", Count, "Requests of clients that invalidated something, those held for a time or an event left out", |s| all(&s.asked).into()).of_the_window(),
+    Figure::gauge("recent_asked_invalidations", Count, "Those of the last minute", |s| s.asked.recent.count.into()).of_the_window(),
+    Figure::gauge("asked_to_applied_p50_ms", Millis, "What half of them did not exceed from the request to its effect", |s| s.asked.recent.p50_ms.into()).of_the_window(),
+    Figure::gauge("asked_to_applied_p99_ms", Millis, "What 99 % of them did not exceed from the request to its effect", |s| s.asked.recent.p99_ms.into()).of_the_window(),
+    Figure::gauge("asked_to_applied_max_ms", Millis, "The longest of them from the request to its effect", |s| s.asked.recent.max_ms.into()).of_the_window(),
+
     // Operations of the last minute, over RESP and REST together.
     Figure::gauge("operations_per_second", PerSecond, "Operations a second, of the last minute", |s| s.window.operations_per_second.into()).of_the_window(),
     Figure::gauge("average_latency_ms", Millis, "The mean latency of the last minute", |s| s.window.average_latency.into()).rest("averageLatency").of_the_window(),
@@ -120,7 +158,24 @@ fn unverified(s: &Snapshot) -> Value {
 }
 
 fn of_values(s: &Snapshot, read: fn(&ValueFigures) -> Value) -> Labelled {
-    s.values.iter().map(|(keyspace, figures)| (keyspace.to_string(), read(figures))).collect()
+    s.keyspaces.iter().map(|row| (row.name.to_string(), read(&row.values))).collect()
+}
+
+fn of_keyspaces(s: &Snapshot, read: fn(&KeyspaceFigures) -> Value) -> Labelled {
+    s.keyspaces.iter().map(|row| (row.name.to_string(), read(&row.figures))).collect()
+}
+
+fn of_stages(s: &Snapshot, read: fn(&StageFigures) -> Value) -> Labelled {
+    s.stages.iter().map(|(source, figures)| (source.to_string(), read(figures))).collect()
+}
+
+/// How many there were since the start.
+fn all(timed: &Timed) -> u64 {
+    timed.all.as_ref().map_or(0, |all| all.count)
+}
+
+fn failed(timed: &Timed) -> u64 {
+    timed.all.as_ref().map_or(0, |all| all.failed)
 }
 
 fn of_feeds(s: &Snapshot, read: fn(&FeedReport) -> Value) -> Labelled {

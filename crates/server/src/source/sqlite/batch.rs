@@ -1,10 +1,12 @@
 //! Group commit: all writes that wait, in one transaction.
 
+use std::time::Instant;
+
 use super::convert::Fault;
 use super::log::{MOST_AT_ONCE, Read};
 use super::session::{Ran, version};
 use super::writer::{Pending, Writer};
-use crate::source::{Commit, RowChange, SourceError};
+use crate::source::{Commit, Heard, RowChange, SourceError};
 
 /// The most writes in one transaction.
 const MOST: usize = 128;
@@ -20,7 +22,7 @@ pub struct Batch {
 }
 
 /// What others committed before the transaction began, and where the log ended then.
-type Foreign = (Vec<RowChange>, i64);
+type Foreign = (Vec<RowChange>, i64, Heard);
 
 impl Batch {
     /// Runs the writes that wait. They stay waiting when somebody else holds the lock.
@@ -48,7 +50,10 @@ impl Batch {
         }
         let after = session.log.last;
         match session.log.read(&session.connection, after, MOST_AT_ONCE) {
-            Ok(Read::Changes(changes, last)) => Ok(Some((changes, last))),
+            Ok(Read::Changes(news, last)) => {
+                let heard = writer.heard(&news);
+                Ok(Some((news.changes, last, heard)))
+            }
             Ok(Read::Gap(why, last)) => {
                 session.rollback();
                 session.log.last = last;
@@ -115,7 +120,7 @@ impl Batch {
             Some(session) if intact => session.commit(),
             _ => Err(Fault::Busy("the transaction was ended by another write in it".into())),
         };
-        writer.tell_foreign(foreign.0, foreign.1);
+        writer.tell_foreign(foreign.0, foreign.1, foreign.2);
         match committed {
             Ok(()) => tell(writer, self.done),
             // Nothing of it was done: those that are not at fault have another turn.
@@ -137,9 +142,11 @@ impl Batch {
 
 /// Tells of commits in their order, and answers when all of them were told.
 fn tell(writer: &mut Writer, done: Vec<(Pending, Ran)>) {
+    // They were committed just now, and here.
+    let heard = Some(Heard { received: Instant::now(), after_us: Some(0) });
     let mut answers = Vec::with_capacity(done.len());
     for (pending, ran) in done {
-        writer.tell(&Commit { version: version(ran.last), own: true, changes: ran.changes });
+        writer.tell(&Commit { version: version(ran.last), own: true, changes: ran.changes, heard });
         if let Some(session) = &mut writer.session {
             session.log.last = ran.last;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::convert::{Fault, cell};
+use super::triggers;
 use crate::source::{Row, RowChange};
 
 /// The place in the log up to which everything was read, and how rows are read.
@@ -24,9 +25,18 @@ type Names = Arc<[Arc<str>]>;
 #[derive(Debug)]
 pub enum Read {
     /// The log goes on without a gap up to this id.
-    Changes(Vec<RowChange>, i64),
+    Changes(News, i64),
     /// Rows are missing, or there are too many; reading can go on after this id.
     Gap(String, i64),
+}
+
+/// What is behind a place in the log.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The changes, in order.
+    pub changes: Vec<RowChange>,
+    /// When the first of them was written, in microseconds since 1970; `None` where some do not say.
+    pub first_us: Option<i64>,
 }
 
 /// More changes of others than this at once are not read row by row: it is cheaper to distrust everything.
@@ -41,8 +51,10 @@ impl Log {
     pub fn at_end(connection: &Connection, width: usize) -> Result<Log, Fault> {
         let names = |side: char| (0..width).map(move |place| format!(", {side}{place}"));
         let columns: String = names('o').chain(names('n')).collect();
-        let select =
-            format!("SELECT id, op, tbl, columns{columns} FROM clearwell_changes WHERE id > ?1 ORDER BY id");
+        let at = if triggers::has_times(connection)? { "at" } else { "NULL" };
+        let select = format!(
+            "SELECT id, op, tbl, columns, {at}{columns} FROM clearwell_changes WHERE id > ?1 ORDER BY id"
+        );
         let (columns, tables) = (HashMap::new(), HashMap::new());
         Ok(Log { last: end(connection)?, select, width, columns, tables })
     }
@@ -65,6 +77,7 @@ impl Log {
             return Ok(Read::Gap(format!("{} changes at once", end - after), end));
         }
         let mut folded = Folded::default();
+        let mut first = f64::INFINITY;
         let mut last = after;
         let mut statement = connection.prepare_cached(&self.select)?;
         let mut rows = statement.query([after])?;
@@ -79,12 +92,14 @@ impl Log {
             last = id;
             if let Some((op, change)) = self.change(row)? {
                 folded.push(op, change);
+                // One without a time says nothing of when all of them were written.
+                first = first.min(row.get_ref(4)?.as_f64().unwrap_or(f64::NEG_INFINITY));
             }
         }
         if last < end {
             return Ok(Read::Gap(format!("the change log lacks {} to {end}", last + 1), end));
         }
-        Ok(Read::Changes(folded.finish(), last))
+        Ok(Read::Changes(News { changes: folded.finish(), first_us: unix_us(first) }, last))
     }
 
     /// One row of the log; `None` for a marker.
@@ -110,10 +125,18 @@ impl Log {
                 |(place, name): (usize, &Arc<str>)| Ok((name.clone(), cell(row.get_ref(first + place)?)));
             Ok::<_, Fault>(Row(columns.map(column).collect::<rusqlite::Result<_>>()?))
         };
-        let old = if op == 'I' { None } else { Some(side(4)?) };
-        let new = if matches!(op, 'I' | 'U') { Some(side(4 + self.width)?) } else { None };
+        let old = if op == 'I' { None } else { Some(side(5)?) };
+        let new = if matches!(op, 'I' | 'U') { Some(side(5 + self.width)?) } else { None };
         Ok(Some((op, RowChange { table, old, new })))
     }
+}
+
+/// A Julian day as a time. Its fraction is good for 40 µs, and SQLite tells it to the millisecond.
+fn unix_us(julian_day: f64) -> Option<i64> {
+    const DAY_OF_1970: f64 = 2_440_587.5;
+    const DAY_US: f64 = 86_400e6;
+    let us = (julian_day - DAY_OF_1970) * DAY_US;
+    us.is_finite().then_some(us as i64)
 }
 
 /// The `op` of a row that stands for a commit of ours that changed no watched table.

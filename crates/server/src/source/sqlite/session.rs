@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::connect::{self, Deadline, Identity, Shared};
 use super::convert::{Fault, bind, first_row};
 use super::log::{self, Log, MOST_AT_ONCE, Read};
+use super::triggers::Times;
 use super::{setup, triggers};
 use crate::source::{Receipt, RowChange, Write};
 
@@ -131,7 +132,7 @@ impl Session {
         let row = row.transpose()?.flatten();
         self.deadline.clear();
         let (changes, last) = match self.log.read(&self.connection, after, i64::MAX)? {
-            Read::Changes(changes, last) if last > after => (changes, last),
+            Read::Changes(news, last) if last > after => (news.changes, last),
             Read::Changes(..) => (Vec::new(), log::mark(&self.connection)?),
             Read::Gap(why, _) => {
                 return Err(Fault::Refused(format!("the write disturbs the change log: {why}")));
@@ -177,7 +178,7 @@ fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fa
     connection.execute_batch(if shared.is_read_only() { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
     let install = || match shared.is_read_only() {
         true => found(connection, shared),
-        false => triggers::install(connection, &shared.watched).map(|done| !done.is_empty()),
+        false => triggers::install(connection, &shared.watched, Times::Kept).map(|done| !done.is_empty()),
     };
     let done = install().and_then(|changed| {
         let log = match shared.has_log() {
@@ -195,7 +196,7 @@ fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fa
 
 /// Whether somebody else has made what the feed needs. Nothing tells whether it was there all the time.
 fn found(connection: &Connection, shared: &Shared) -> Result<bool, Fault> {
-    if shared.has_log() && !setup::lacking(connection, &shared.watched)?.is_empty() {
+    if shared.has_log() && !setup::lacking(connection, &shared.watched, Times::AsTheyAre)?.is_empty() {
         let path = shared.path.display();
         return Err(Fault::Refused(format!("{path}: {}", setup::LACKS)));
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connect::{self, Shared};
 use super::convert::Fault;
-use super::triggers;
+use super::triggers::{self, Times};
 use crate::config::{SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
 
@@ -52,10 +52,10 @@ fn missing(shared: &Shared, run: bool) -> Result<Vec<String>, Fault> {
     let connection = Connection::open_with_flags(&shared.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_millis(shared.timeout_ms))?;
     if !run {
-        return lacking(&connection, &shared.watched);
+        return lacking(&connection, &shared.watched, Times::Kept);
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let done = triggers::install(&connection, &shared.watched)?;
+    let done = triggers::install(&connection, &shared.watched, Times::Kept)?;
     connection.execute_batch("COMMIT")?;
     Ok(done)
 }
@@ -64,7 +64,7 @@ fn missing(shared: &Shared, run: bool) -> Result<Vec<String>, Fault> {
 pub const LACKS: &str = "it lacks triggers that record its changes, and mode=ro does not make them: run what `clearwell feed init` prints";
 
 /// The statements that a database lacks, found in a copy of its schema: nothing of it is locked or changed.
-pub fn lacking(connection: &Connection, watched: &[Watched]) -> Result<Vec<String>, Fault> {
+pub fn lacking(connection: &Connection, watched: &[Watched], times: Times) -> Result<Vec<String>, Fault> {
     let copy = Connection::open_in_memory()?;
     let tables_first =
         "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
@@ -84,5 +84,5 @@ pub fn lacking(connection: &Connection, watched: &[Watched]) -> Result<Vec<Strin
             copy.execute("INSERT INTO clearwell_feeds VALUES (?1, ?2)", [table, columns])?;
         }
     }
-    triggers::install(&copy, watched)
+    triggers::install(&copy, watched, times)
 }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::connect::{self, Shared};
+use super::triggers::Times;
 use super::{describe, setup, triggers};
 use crate::config::{SourceConfig, SqliteMode};
 use crate::source::{
@@ -43,8 +44,8 @@ impl Sketch {
         }
         let connection = connect::create(&shared, data, config_seed)?;
         let lacking = match mode {
-            SqliteMode::Memory => triggers::install(&connection, &shared.watched),
-            _ => setup::lacking(&connection, &shared.watched),
+            SqliteMode::Memory => triggers::install(&connection, &shared.watched, Times::AsTheyAre),
+            _ => setup::lacking(&connection, &shared.watched, Times::AsTheyAre),
         };
         let lacking = lacking.map_err(|fault| fault.told(shared.timeout_ms))?;
         let missing = config.mode == SqliteMode::Read && !shared.watched.is_empty() && !lacking.is_empty();

@@ -13,19 +13,18 @@ use crate::source::Watched;
 
 /// Makes or mends what the feed needs, within the transaction that the caller has begun. Answers the statements that had
 /// to be run: if there are any, changes since the last reading may be missing from the log.
-pub fn install(connection: &Connection, watched: &[Watched]) -> Result<Vec<String>, Fault> {
+pub fn install(connection: &Connection, watched: &[Watched], times: Times) -> Result<Vec<String>, Fault> {
     let mut run = Run { connection, done: Vec::new() };
-    for (name, columns) in [
-        (
-            "clearwell_changes",
-            "id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT, op TEXT NOT NULL, columns TEXT",
-        ),
-        ("clearwell_feeds", "tbl TEXT PRIMARY KEY, columns TEXT NOT NULL"),
-    ] {
+    for (name, columns) in
+        [("clearwell_changes", LOG), ("clearwell_feeds", "tbl TEXT PRIMARY KEY, columns TEXT NOT NULL")]
+    {
         let found = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
         if !connection.query_row(found, [name], |row| row.get(0))? {
             run.run(format!("CREATE TABLE {name} ({columns})"))?;
         }
+    }
+    if times == Times::Kept {
+        keep_times(&mut run)?;
     }
     for watched in watched {
         let table = table(connection, &watched.table)?;
@@ -37,6 +36,52 @@ pub fn install(connection: &Connection, watched: &[Watched]) -> Result<Vec<Strin
         }
     }
     Ok(run.done)
+}
+
+/// The columns of the log, without those for values. A row's time is its column's default: so the triggers need not give it,
+/// and those of a node that knows of no times do not differ.
+const LOG: &str = "id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT, op TEXT NOT NULL, columns TEXT, \
+                   at REAL DEFAULT (julianday('now'))";
+
+/// Whether a log from before there were times gets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    Kept,
+    /// It does without.
+    AsTheyAre,
+}
+
+/// Whether the rows of the log say when they were written.
+pub fn has_times(connection: &Connection) -> rusqlite::Result<bool> {
+    let found = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('clearwell_changes') WHERE name = 'at')";
+    connection.query_row(found, [], |row| row.get(0))
+}
+
+/// Gives a log from before there were times room for them. SQLite adds no column with such a default to a table, so that it is
+/// made anew, with the rows that it has and the ids that it gave out; nothing else of the schema is touched.
+fn keep_times(run: &mut Run<'_>) -> Result<(), Fault> {
+    if has_times(run.connection)? {
+        return Ok(());
+    }
+    let names = "SELECT name FROM pragma_table_info(?1)";
+    let kept = texts(run.connection, names, "clearwell_changes")?.join(", ");
+    let values: String = (0..width(run.connection)?).map(|place| format!(", o{place}, n{place}")).collect();
+    for sql in [
+        format!("CREATE TABLE clearwell_changes_kept AS SELECT {kept} FROM clearwell_changes"),
+        "CREATE TABLE clearwell_changes_end AS SELECT seq FROM sqlite_sequence WHERE name = 'clearwell_changes'"
+            .into(),
+        "DROP TABLE clearwell_changes".into(),
+        format!("CREATE TABLE clearwell_changes ({LOG}{values})"),
+        format!("INSERT INTO clearwell_changes ({kept}, at) SELECT {kept}, NULL FROM clearwell_changes_kept"),
+        "DELETE FROM sqlite_sequence WHERE name = 'clearwell_changes'".into(),
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'clearwell_changes', seq FROM clearwell_changes_end"
+            .into(),
+        "DROP TABLE clearwell_changes_kept".into(),
+        "DROP TABLE clearwell_changes_end".into(),
+    ] {
+        run.run(sql)?;
+    }
+    Ok(())
 }
 
 /// Runs statements and remembers them.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clearwell_engine::Version;
 use rusqlite::Connection;
@@ -13,10 +13,10 @@ use tokio::sync::oneshot;
 use super::batch::Batch;
 use super::connect::Shared;
 use super::convert::Fault;
-use super::log::{self, Read, TAIL};
+use super::log::{self, News, Read, TAIL};
 use super::session::{Session, version};
 use super::watch::Watch;
-use crate::source::{Commit, Follower, Receipt, RowChange, SourceError, Write};
+use crate::source::{Commit, Follower, Heard, Receipt, RowChange, SourceError, Write};
 
 /// What the thread is asked for.
 pub enum Job {
@@ -220,7 +220,10 @@ impl Writer {
         let Some(session) = &mut self.session else { return Ok(()) };
         match news {
             None => {}
-            Some(Read::Changes(changes, last)) => self.tell_foreign(changes, last),
+            Some(Read::Changes(news, last)) => {
+                let heard = self.heard(&news);
+                self.tell_foreign(news.changes, last, heard);
+            }
             Some(Read::Gap(why, last)) => {
                 session.log.last = last;
                 self.tell_lost(&why);
@@ -285,9 +288,18 @@ impl Writer {
         drop(session);
     }
 
-    pub fn tell_foreign(&mut self, changes: Vec<RowChange>, last: i64) {
+    /// When what was read just now was committed. A row tells when it was written; what the last look did not find was
+    /// committed after that. So a long transaction does not count as late, and of several the first one's time is told.
+    pub fn heard(&self, news: &News) -> Heard {
+        let since_look_ms =
+            self.shared.now_ms().saturating_sub(self.shared.complete_ms.load(Ordering::Relaxed));
+        let most_us = i64::try_from(since_look_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
+        Heard::of(news.first_us, Instant::now()).within(most_us)
+    }
+
+    pub fn tell_foreign(&mut self, changes: Vec<RowChange>, last: i64, heard: Heard) {
         if !changes.is_empty() {
-            self.tell(&Commit { version: version(last), own: false, changes });
+            self.tell(&Commit { version: version(last), own: false, changes, heard: Some(heard) });
         }
         if let Some(session) = &mut self.session {
             session.log.last = last;

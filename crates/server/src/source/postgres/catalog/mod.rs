@@ -290,7 +290,7 @@ impl Changes {
             (true, Some(load)) => format!("what is read by {:?} was altered or replaced", load.statement.0),
             _ => format!("the definition of {} was changed", tables.join(", ")),
         };
-        Some(Altered { why, tables, loads })
+        Some(Altered { why, tables, loads, heard: None })
     }
 }
 

@@ -16,10 +16,12 @@ const CHANGES_MAX: usize = 1_000_000;
 /// A whole transaction.
 #[derive(Debug, PartialEq)]
 pub struct Told {
-    /// What to tell the follower; `own` is left to whoever knows the marks.
+    /// What to tell the follower; `own` and `heard` are left to whoever knows.
     pub commit: Commit,
     /// The transaction's number, its lower half.
     pub xid: u32,
+    /// When it was committed, in microseconds since 1970 by the server's clock.
+    pub at_us: i64,
     /// Messages of this program's writes, ours and other nodes'.
     pub marks: Vec<Box<[u8]>>,
     /// Tables all of whose rows it took away at once, each once.
@@ -98,11 +100,12 @@ impl Assembler {
     /// One message; at a transaction's last, the transaction.
     pub fn take(&mut self, message: Message<'_>) -> Result<Option<Told>, Malformed> {
         match message {
-            Message::Begin { commit_lsn, xid } => {
-                let commit = Commit { version: Version(commit_lsn), own: false, changes: Vec::new() };
+            Message::Begin { commit_lsn, at_us, xid } => {
+                let version = Version(commit_lsn);
                 self.open = Some(Told {
-                    commit,
+                    commit: Commit { version, own: false, changes: Vec::new(), heard: None },
                     xid,
+                    at_us,
                     marks: Vec::new(),
                     truncated: Vec::new(),
                     doubt: None,

@@ -21,7 +21,7 @@ fn watching(columns: &[&str], relation: Message<'_>) -> Assembler {
     let watched = Arc::new(Watched { table: "posts".into(), columns });
     let mut assembler = Assembler::new(HashMap::from([(POSTS, watched)]));
     assembler.take(relation).unwrap();
-    assembler.take(Message::Begin { commit_lsn: 100, xid: 7 }).unwrap();
+    assembler.take(Message::Begin { commit_lsn: 100, at_us: 5, xid: 7 }).unwrap();
     assembler
 }
 
@@ -121,7 +121,7 @@ fn other_tables_are_of_no_interest() {
     assert!(!assembler.knows(POSTS));
     assembler.learn(POSTS, None);
     assembler.take(posts(usual())).unwrap();
-    assembler.take(Message::Begin { commit_lsn: 1, xid: 7 }).unwrap();
+    assembler.take(Message::Begin { commit_lsn: 1, at_us: 5, xid: 7 }).unwrap();
     assert!(assembler.is_open());
     assembler.take(Message::Insert { relation: POSTS, new: texts(["1", "x", "5"]) }).unwrap();
     assembler.take(Message::Truncate { relations: vec![POSTS] }).unwrap();

@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Message<'a> {
     Begin {
         commit_lsn: u64,
+        /// Microseconds since 1970, by the server's clock.
+        at_us: i64,
         xid: u32,
     },
     Commit {
@@ -93,14 +95,18 @@ impl fmt::Display for Malformed {
     }
 }
 
+/// The time from which PostgreSQL counts, in microseconds since 1970.
+const YEAR_2000_US: i64 = 946_684_800_000_000;
+
 /// Reads a message.
 pub fn read(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
     let mut input = Input(bytes);
     match input.byte()? {
         b'B' => {
             let commit_lsn = input.long()?;
-            let _time = input.long()?;
-            Ok(Message::Begin { commit_lsn, xid: input.int()? })
+            let since_2000 = input.long()?.cast_signed();
+            let at_us = since_2000.saturating_add(YEAR_2000_US);
+            Ok(Message::Begin { commit_lsn, at_us, xid: input.int()? })
         }
         b'C' => {
             let _flags = input.byte()?;
@@ -238,8 +244,8 @@ mod tests {
     #[test]
     fn messages_are_read() {
         assert_eq!(
-            read(b"B\0\0\0\0\0\0\0\x05tttttttt\0\0\0\x01"),
-            Ok(Message::Begin { commit_lsn: 5, xid: 1 })
+            read(b"B\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x07\0\0\0\x01"),
+            Ok(Message::Begin { commit_lsn: 5, at_us: 946_684_800_000_007, xid: 1 })
         );
         let commit = b"C\0\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x09tttttttt";
         assert_eq!(read(commit), Ok(Message::Commit { end_lsn: 9 }));

@@ -16,7 +16,7 @@ use super::{Feed, START_WITHIN};
 use crate::source::postgres::error;
 use crate::source::postgres::link::Link;
 use crate::source::postgres::pending::PREFIX;
-use crate::source::{Altered, Follower, SourceError};
+use crate::source::{Altered, Follower, Heard, SourceError};
 
 /// Why a stream ended or did not begin.
 enum Stop {
@@ -333,6 +333,7 @@ impl Loop {
                 Ok(())
             }
             Frame::Data(bytes) => {
+                let received = wire.read_at();
                 let unreadable = |wrong: pgoutput::Malformed| Stop::Gap(wrong.to_string());
                 let message = pgoutput::read(&bytes).map_err(unreadable)?;
                 if let Message::Relation(relation) = &message
@@ -346,7 +347,7 @@ impl Loop {
                 }
                 if let Some(told) = assembler.take(message).map_err(unreadable)? {
                     self.wait_for_end(told.xid, wire).await?;
-                    self.tell(told);
+                    self.tell(told, received);
                 }
                 Ok(())
             }
@@ -395,24 +396,29 @@ impl Loop {
     }
 
     /// All effects of a transaction at once, then the writes of ours that it is; only then the position moves.
-    fn tell(&mut self, told: Told) {
+    fn tell(&mut self, told: Told, received: Instant) {
         let feed = &self.feed;
-        let Told { mut commit, marks, truncated, doubt, end_lsn, xid: _ } = told;
+        let Told { mut commit, marks, truncated, doubt, end_lsn, at_us, xid: _ } = told;
+        let heard = Some(Heard::of(Some(at_us), received));
         let ours: Vec<u64> = marks.iter().filter_map(|mark| feed.pending.number_in(mark)).collect();
         commit.own = !ours.is_empty();
         feed.telling(end_lsn);
         if let Some(why) = doubt {
             self.follower.lost(&feed.name, &why);
         }
+        let is_told = commit.own || !commit.changes.is_empty();
+        commit.heard = heard;
         if !truncated.is_empty() {
             let altered = Altered {
                 why: format!("TRUNCATE of {}", truncated.join(", ")),
                 tables: truncated,
                 loads: Vec::new(),
+                // Below, where it is told of there.
+                heard: heard.filter(|_| commit.changes.is_empty()),
             };
             self.follower.altered(&feed.name, &altered);
         }
-        if commit.own || !commit.changes.is_empty() {
+        if is_told {
             self.follower.committed(&feed.name, &commit);
         }
         for number in ours {

@@ -4,7 +4,7 @@
 //! the log's position on request: a status with a wish for an answer.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use postgres_protocol::authentication::md5_hash;
@@ -47,6 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub struct Wire {
     stream: Box<dyn Stream>,
     inbox: BytesMut,
+    read_at: Instant,
 }
 
 /// What the stream brings.
@@ -67,7 +68,11 @@ impl Wire {
             let ports = config.get_ports();
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
             let connected = tokio::time::timeout(limit, async {
-                let mut wire = Wire { stream: open(database, host, port).await?, inbox: BytesMut::new() };
+                let mut wire = Wire {
+                    stream: open(database, host, port).await?,
+                    inbox: BytesMut::new(),
+                    read_at: Instant::now(),
+                };
                 wire.start_up(config).await?;
                 Ok(wire)
             });
@@ -150,6 +155,11 @@ impl Wire {
                 _ => {}
             }
         }
+    }
+
+    /// When bytes came last.
+    pub fn read_at(&self) -> Instant {
+        self.read_at
     }
 
     /// The next of the stream. Nothing is lost when it is not waited for to its end.
@@ -243,7 +253,10 @@ impl Wire {
         self.inbox.reserve(1 << 16);
         match self.stream.read_buf(&mut self.inbox).await? {
             0 => Err(WireError { code: None, message: "the server closed the connection".into() }),
-            _ => Ok(()),
+            _ => {
+                self.read_at = Instant::now();
+                Ok(())
+            }
         }
     }
 }

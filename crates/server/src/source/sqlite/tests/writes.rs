@@ -36,8 +36,9 @@ fn answers_come_after_the_follower_was_told() {
     let receipt = world.write("UPDATE posts SET content = 'x' WHERE id = 99").unwrap();
     assert_eq!((receipt.rows, &receipt.row), (0, &None));
     let version = receipt.version;
-    let commit = Commit { version, own: true, changes: Vec::new() };
-    assert_eq!(world.record.take(), [Told::Commit(commit), Told::Closure(version)]);
+    let told = world.record.take();
+    let [Told::Commit(commit), Told::Closure(closed)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((commit.version, commit.own, commit.changes.len(), *closed), (version, true, 0, version));
     assert_eq!(world.barrier(), version);
 }
 
