@@ -68,7 +68,10 @@ impl Node {
             .collect();
         let state = now_is(&story, absent, &steps);
         let known_since_ms = story.forgotten.map_or(self.clock.unix_ms_of(clearwell_engine::Millis(0)), unix);
-        let sentence = sentence(state, steps.last());
+        let mut sentence = sentence(state, steps.last());
+        if let Some(near) = self.near_told(key) {
+            sentence = format!("{sentence}; it is {near}");
+        }
         let in_grace = story.standing == Some(Standing::Grace);
         KeyStory { state, sentence, steps, known_since_ms, complete: story.forgotten.is_none(), in_grace }
     }

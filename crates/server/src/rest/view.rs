@@ -56,6 +56,9 @@ pub struct EntryView {
     unverified: Option<String>,
     /// Whether its source's changes are told of; null for keys without a source.
     followed: Option<bool>,
+    /// Which keyspace it is no key of but nearly, and what would be right; null for all others. Its value never reaches that
+    /// keyspace's source.
+    near: Option<String>,
 }
 
 /// What memory knows of an entry beside its value.
@@ -136,6 +139,7 @@ impl EntryView {
             level: answer.level.to_string(),
             unverified: answer.unverified.as_deref().map(str::to_owned),
             followed: answer.followed,
+            near: node.near_told(key),
         }
     }
 }

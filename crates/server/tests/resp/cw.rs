@@ -11,16 +11,16 @@ fn cw_get_tells_what_is_known() {
     assert_eq!(ask(&mut raw, "CW.GET k LEVEL strong"), "$1\r\nv\r\n");
     ask(&mut raw, "HELLO 3");
     let meta = ask(&mut raw, "CW.GET k META");
-    let expected = "%11\r\n$5\r\nvalue\r\n$1\r\nv\r\n$5\r\nstale\r\n#f\r\n$3\r\nhit\r\n#t\r\n$5\r\nlevel\r\n$6\r\nstrong\r\n";
+    let expected = "%12\r\n$5\r\nvalue\r\n$1\r\nv\r\n$5\r\nstale\r\n#f\r\n$3\r\nhit\r\n#t\r\n$5\r\nlevel\r\n$6\r\nstrong\r\n";
     assert!(meta.starts_with(expected), "{meta}");
     assert!(
         meta.ends_with(
-            "$7\r\nversion\r\n_\r\n$10\r\nunverified\r\n_\r\n$8\r\nfollowed\r\n_\r\n$5\r\nlease\r\n_\r\n"
+            "$7\r\nversion\r\n_\r\n$10\r\nunverified\r\n_\r\n$8\r\nfollowed\r\n_\r\n$4\r\nnear\r\n_\r\n$5\r\nlease\r\n_\r\n"
         ),
         "{meta}"
     );
     let entry = ask(&mut raw, "CW.ENTRY k");
-    assert!(entry.starts_with("%18\r\n$3\r\nkey\r\n$1\r\nk\r\n"), "{entry}");
+    assert!(entry.starts_with("%19\r\n$3\r\nkey\r\n$1\r\nk\r\n"), "{entry}");
     for part in [
         "$8\r\npriority\r\n:7\r\n",
         "$10\r\ntext/plain\r\n",

@@ -94,3 +94,24 @@ fn a_keyspace_may_warn_or_allow() {
     assert_eq!(ask(&mut started.connect(), "SET post:01 v"), "+OK\r\n", "one that only loads warns");
     assert_eq!(started.node.near_misses.warned(), 1);
 }
+
+#[test]
+fn what_is_known_of_a_key_says_that_it_nearly_matches() {
+    let near = "$4\r\nnear\r\n$145\r\nno key of keyspace post:{id:int}, but nearly: ";
+    for (policy, says) in [("refuse", true), ("warn", true), ("allow", false)] {
+        let started = world(&format!("near_miss = \"{policy}\""));
+        let mut raw = started.connect();
+        let missed = ask(&mut raw, "CW.GET post:01 META");
+        assert_eq!(missed.contains(near), says, "{policy}: {missed}");
+        assert_eq!(started.node.near_misses.warned(), u64::from(says), "{policy}: a miss is warned of");
+        assert!(ask(&mut raw, "CW.GET post:1 META").contains("$4\r\nnear\r\n$-1\r\n"), "{policy}");
+        assert_eq!(ask(&mut raw, "CW.ENTRY post:01"), "$-1\r\n", "{policy}: there is none");
+        if policy == "refuse" {
+            continue;
+        }
+        assert_eq!(ask(&mut raw, "SET post:01 v"), "+OK\r\n");
+        for known in ["CW.GET post:01 META", "CW.ENTRY post:01"] {
+            assert_eq!(ask(&mut raw, known).contains(near), says, "{policy}: {known}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Entries: set, read in both forms, conditional, removed.
 
+use crate::source::CONFIG;
 use crate::world::World;
 
 #[test]
@@ -104,6 +105,7 @@ fn the_view_has_every_field() {
         "key",
         "lastAccessed",
         "level",
+        "near",
         "originalTtl",
         "priority",
         "stale",
@@ -274,6 +276,24 @@ fn a_key_that_nearly_matches_a_keyspace_is_refused() {
         assert_eq!(world.call("DELETE", &format!("/api/cache/{key}?row=true"), &[], b"").status, 409);
     }
     world.set("post:1:comments", r#"{"value": 1}"#);
+    assert!(world.get("/api/cache/post:1:comments").json()["near"].is_null());
+}
+
+#[test]
+fn an_entry_whose_key_nearly_matches_a_keyspace_says_so() {
+    let config = CONFIG.replace("ttl = \"10s\"", "ttl = \"10s\"\nnear_miss = \"warn\"");
+    let world = World::over(&config);
+    world.set("post:01", r#"{"value": 1}"#);
+    let told = "no key of keyspace post:{id:int}, but nearly: \"post:01\": id is \"01\", and an integer is written without \
+                leading zeros, + or spaces; write \"post:1\"";
+    assert_eq!(world.get("/api/cache/post:01").json()["near"], told);
+    assert!(world.get("/api/cache/post:1").json()["near"].is_null());
+    let why = |key: &str| world.get(&format!("/api/cache/why?key={key}")).json()["why"].to_string();
+    assert!(
+        why("post:02")
+            .contains("never stored since this node started; it is no key of keyspace post:{id:int}")
+    );
+    assert!(!why("post:1").contains("nearly"));
 }
 
 /// HTTP has no connection that would tell whose PUT it is: the lease of a miss does. (This used to be 409.)

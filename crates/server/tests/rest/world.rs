@@ -26,9 +26,14 @@ impl World {
 
     /// With these lines before the usual configuration.
     pub fn with(settings: &str) -> World {
+        World::over(&format!("{settings}\n{CONFIG}"))
+    }
+
+    /// With this configuration.
+    pub fn over(config: &str) -> World {
         let (ready, made) = std::sync::mpsc::channel();
         let (tasks, ended) = oneshot::channel::<()>();
-        let config = format!("{settings}\n{CONFIG}");
+        let config = config.to_owned();
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -31,13 +31,17 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (resp, clock, whole) =
         (context.session.resp, context.node().clock.clone(), options.meta || options.fill_lease);
     let lease = options.fill_lease;
+    let near = whole.then(|| context.node().near_told(options.key)).flatten();
     let write = move |reply: &mut Encoder<'_>, answer: Result<Answer, ReadError>| match answer {
         Err(error) => reply.error(step::read_error(&error)),
-        Ok(answer) if whole => meta(reply, &answer, clock.tick(), lease),
+        Ok(answer) if whole => meta(reply, &answer, near.as_deref(), clock.tick(), lease),
         Ok(answer) => reply.bulk_or_null(answer.value),
     };
     match context.node().read(options.key, demand) {
         Turn::Now(answer) => {
+            if matches!(&answer, Ok(answer) if answer.value.is_none()) {
+                context.node().note_missed_near(options.key);
+            }
             write(&mut context.reply(), answer);
             Ok(Step::Done)
         }
@@ -48,8 +52,8 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
 }
 
-fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool) {
-    reply.map(11);
+fn meta(reply: &mut Encoder<'_>, answer: &Answer, near: Option<&str>, now: Millis, wants_lease: bool) {
+    reply.map(12);
     reply.bulk("value");
     reply.bulk_or_null(answer.value.as_deref());
     reply.bulk("stale");
@@ -73,6 +77,8 @@ fn meta(reply: &mut Encoder<'_>, answer: &Answer, now: Millis, wants_lease: bool
     reply.bulk_or_null(answer.unverified.as_deref());
     reply.bulk("followed");
     reply.bulk_or_null(answer.followed.map(yes_or_no));
+    reply.bulk("near");
+    reply.bulk_or_null(near);
     reply.bulk("lease");
     reply.bulk_or_null(answer.lease.as_deref().filter(|_| wants_lease));
 }
@@ -184,7 +190,7 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
             None => reply.null(),
         }
     };
-    reply.map(18);
+    reply.map(19);
     reply.bulk("key");
     reply.bulk(view.key());
     reply.bulk("keyspace");
@@ -197,6 +203,8 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
     reply.bulk_or_null(node.doubt(view.key()).map(|doubt| doubt.why.to_string()));
     reply.bulk("followed");
     reply.bulk_or_null(node.is_followed(view.key()).map(yes_or_no));
+    reply.bulk("near");
+    reply.bulk_or_null(node.near_told(view.key()));
     number(reply, "size", view.value().map(|value| whole(value.len() as u64)));
     number(reply, "created_at_ms", Some(node.clock.unix_ms_of(view.created())));
     number(reply, "last_accessed_at_ms", Some(node.clock.unix_ms_of(view.last_accessed())));
