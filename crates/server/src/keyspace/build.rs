@@ -8,7 +8,8 @@ use super::cover::Present;
 use super::links::Named;
 use super::spelling::Question;
 use super::{
-    Backing, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template, VALUE, Values,
+    Backing, Change, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template,
+    VALUE, Values,
 };
 use crate::config::{Config, KeyspaceConfig, Unfollowed, nearest};
 use crate::source::{Shape, Source, Statement, Verification};
@@ -134,12 +135,16 @@ impl Builder<'_> {
                 return Err("load writes; it may only read".into());
             }
         }
-        let change = |what: &str, sql: &Option<String>| {
-            sql.as_deref().map(|sql| Ok(describe(what, sql)?.0)).transpose() as Result<_, String>
+        let mut changes: Vec<Change> = Vec::new();
+        let mut change = |what: &'static str, sql: &Option<String>| -> Result<Option<Statement>, String> {
+            let Some(sql) = sql else { return Ok(None) };
+            let (statement, shape) = describe(what, sql)?;
+            changes.extend(shape.map(|shape| (what, shape.written)));
+            Ok(Some(statement))
         };
         let store = change("store", &self.config.store)?;
         let delete = change("delete", &self.config.delete)?;
-        let standing = Standing::new(self.feeds, name, Reach::of(self.config), shape.as_ref());
+        let standing = Standing::new(self.feeds, name, Reach::of(self.config), changes, shape.as_ref());
         if let (Some(why), Unfollowed::Refuse) = (standing.unfollowed(), self.config.unfollowed) {
             return Err(format!("it is not followed, and unfollowed = \"refuse\": {why}"));
         }

@@ -1,4 +1,6 @@
-//! Whether the feeds tell of every change to what a keyspace loads.
+//! Whether the feeds tell of every change to what a keyspace loads, and whether it writes what it loads.
+
+use std::sync::Arc;
 
 use super::feed::Shapes;
 use super::{EventTemplate, FeedRules, Pattern, Template};
@@ -40,10 +42,20 @@ impl Reach {
 /// How a source names a function among what a statement reads.
 const FUNCTION: &str = "the function ";
 
-/// What no feed tells of, among what a load reads, in words; `None`: nothing, it is followed.
-pub fn unfollowed(reach: &Reach, feeds: &FeedRules, source: &str, shape: Option<&Shape>) -> Option<String> {
+/// The tables that a statement of a keyspace writes, with the statement's name.
+pub type Change = (&'static str, Vec<Arc<str>>);
+
+/// What no feed tells of, among what a load reads, and which statements write what it does not read, in words; `None`: nothing,
+/// it is followed.
+pub fn unfollowed(
+    reach: &Reach,
+    changes: &[Change],
+    feeds: &FeedRules,
+    source: &str,
+    shape: Option<&Shape>,
+) -> Option<String> {
     let Some(shape) = shape else { return Some("its source does not tell what load reads".into()) };
-    let reasons: Vec<String> = shape
+    let mut reasons: Vec<String> = shape
         .reads
         .iter()
         .filter_map(|table| match feeds.shapes(source, table) {
@@ -53,5 +65,16 @@ pub fn unfollowed(reach: &Reach, feeds: &FeedRules, source: &str, shape: Option<
             Some(_) => Some(format!("the feed of {table} has no key, tag or event of this keyspace")),
         })
         .collect();
+    // A function may read any table.
+    if !shape.reads.iter().any(|table| table.starts_with(FUNCTION)) {
+        reasons.extend(changes.iter().filter_map(|change| astray(change, &shape.reads)));
+    }
     (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// That a statement writes none of the tables that `load` reads, which then never returns what was written.
+fn astray((what, written): &Change, reads: &[Arc<str>]) -> Option<String> {
+    let is_read = |table: &Arc<str>| reads.iter().any(|read| read.eq_ignore_ascii_case(table));
+    let first = written.first()?;
+    (!written.iter().any(is_read)).then(|| format!("{what} writes {first}, which load does not read"))
 }

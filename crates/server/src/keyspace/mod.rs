@@ -29,7 +29,7 @@ pub use build::BuildError;
 pub use cover::{Cover, Present, Seen};
 pub use event::EventTemplate;
 pub use feed::FeedRules;
-pub use following::Reach;
+pub use following::{Change, Reach};
 pub use pattern::Pattern;
 pub use sql::parameters;
 pub use standing::Standing;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::FeedRules;
-use super::following::{Reach, unfollowed};
+use super::following::{Change, Reach, unfollowed};
 use crate::source::Shape;
 
 /// How a load stands to the feeds of its source.
@@ -19,19 +19,27 @@ pub struct Standing {
     /// What no feed tells of, in words.
     unfollowed: Mutex<Option<Arc<str>>>,
     reach: Reach,
+    /// What the keyspace's other statements write.
+    changes: Vec<Change>,
 }
 
 impl Standing {
     /// Of a load whose entries are reached by `reach`, as the source describes it now.
-    pub fn new(feeds: &FeedRules, source: &str, reach: Reach, shape: Option<&Shape>) -> Standing {
-        let standing = Standing { reach, ..Standing::default() };
+    pub fn new(
+        feeds: &FeedRules,
+        source: &str,
+        reach: Reach,
+        changes: Vec<Change>,
+        shape: Option<&Shape>,
+    ) -> Standing {
+        let standing = Standing { reach, changes, ..Standing::default() };
         standing.renew(feeds, source, shape);
         standing
     }
 
     /// The source describes the load anew.
     pub fn renew(&self, feeds: &FeedRules, source: &str, shape: Option<&Shape>) {
-        let unfollowed = unfollowed(&self.reach, feeds, source, shape);
+        let unfollowed = unfollowed(&self.reach, &self.changes, feeds, source, shape);
         // Where the source cannot tell what is read, any feed of it may be one that this load relies on.
         let fed = match shape {
             Some(shape) => shape.reads.iter().any(|table| feeds.shapes(source, table).is_some()),

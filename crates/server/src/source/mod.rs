@@ -209,6 +209,9 @@ pub struct Shape {
     pub reads: Vec<Arc<str>>,
     /// Whether it writes anything.
     pub writes: bool,
+    /// The tables whose rows it writes, those of their family and those that triggers write included; empty where that is not
+    /// known.
+    pub written: Vec<Arc<str>>,
 }
 
 /// A table whose changes a source is to tell of, with the columns that [`RowChange`] needs.

@@ -251,3 +251,103 @@ fn partitions_heirs_and_policies_are_seen_through() {
     );
     assert!(warned(blog(&url("app"), "posts", "")).contains(NO_FEED), "the policy reads authors");
 }
+
+/// A `store` or `delete` of another table than `load` reads is told; one that reaches what `load` reads, by whatever way, is not.
+fn what_store_and_delete_write_is_found(folder: &Folder, source: &str, quiet: &[&str]) {
+    let store = |table: &str| format!("store = \"INSERT INTO {table} (id, content) VALUES (:id, :value)\"");
+    let delete = |table: &str| format!("delete = \"DELETE FROM {table} WHERE id = :id\"");
+    for (own, why) in [
+        (store("drafts"), "store writes drafts, which load does not read"),
+        (format!("{}\n{}", store("posts"), delete("drafts")), "delete writes drafts, which load does not read"),
+        (
+            "store = \"UPDATE drafts SET content = :value WHERE id = (SELECT id FROM posts WHERE id = :id)\"".to_owned(),
+            "store writes drafts, which load does not read",
+        ),
+        (
+            "store = \"INSERT INTO drafts (id, content) VALUES (:id, :value) ON CONFLICT (id) DO UPDATE SET content = excluded.content RETURNING id\"".to_owned(),
+            "store writes drafts, which load does not read",
+        ),
+    ] {
+        folder.write(&blog(source, "posts", &own));
+        let done = folder.clearwell(&["serve", "--check", "--connect"]);
+        let told = format!("warning: clearwell.toml:6: keyspace post:{{id:int}} is not followed: {why}");
+        assert!(done.success && done.told.contains(&told), "{own}: {done:?}");
+        let node = folder.node();
+        assert!(node.ask(&["CW.GET", "post:1", "META"]).contains("$8\r\nfollowed\r\n$2\r\nno\r\n"), "{own}");
+        let health = node.json("/api/cache/health");
+        assert!(health["sources"][0]["unfollowed"][0]["why"].as_str().is_some_and(|it| it.contains(why)), "{health}");
+        assert!(node.output().contains(why), "the log says it: {}", node.output());
+    }
+    folder.write(&blog(source, "posts", &format!("{}\nunfollowed = \"refuse\"", store("drafts"))));
+    assert!(!folder.clearwell(&["serve", "--check", "--connect"]).success);
+    folder.write(&blog(source, "posts", &format!("{}\nunfollowed = \"ok\"", store("drafts"))));
+    assert!(folder.clearwell(&["serve", "--check", "--connect"]).told.is_empty());
+
+    let both = [store("posts"), delete("posts")].join("\n");
+    for own in quiet.iter().copied().chain([&*both, &store("plainly")]) {
+        folder.write(&blog(source, "posts", own));
+        let done = folder.clearwell(&["serve", "--check", "--connect"]);
+        assert!(done.success && done.told.is_empty(), "{own}: {done:?}");
+    }
+}
+
+/// Tables that nobody reads, and a view of one that is read.
+const OTHERS: &str = "CREATE TABLE drafts (id INTEGER PRIMARY KEY, content TEXT);
+    CREATE VIEW plainly AS SELECT id, content FROM posts;";
+
+#[test]
+fn what_is_written_in_sqlite_and_not_loaded_is_found() {
+    let folder = Folder::new("");
+    folder.sqlite3("posts.db", TABLES);
+    folder.sqlite3("posts.db", OTHERS);
+    let trigger = "CREATE TRIGGER through INSTEAD OF INSERT ON plainly BEGIN
+        INSERT INTO posts (id, content) VALUES (new.id, new.content); END;
+        CREATE TRIGGER kept AFTER INSERT ON posts BEGIN INSERT OR REPLACE INTO drafts VALUES (new.id, new.content); END;";
+    folder.sqlite3("posts.db", trigger);
+    let other_case = "store = \"REPLACE INTO POSTS (id, content) VALUES (:id, :value)\"";
+    what_store_and_delete_write_is_found(&folder, "url = \"sqlite://posts.db\"", &[other_case]);
+}
+
+#[test]
+fn what_is_written_in_postgresql_and_not_loaded_is_found() {
+    let database = Postgres::start();
+    database.psql(TABLES);
+    database.psql(OTHERS);
+    database.psql(
+        "CREATE FUNCTION save(int, text) RETURNS int LANGUAGE sql AS 'INSERT INTO drafts VALUES ($1, $2) RETURNING 1';
+         CREATE VIEW joined AS SELECT p.id, p.content, d.content AS draft FROM posts p JOIN drafts d USING (id);
+         CREATE FUNCTION through() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+         CREATE TRIGGER through INSTEAD OF INSERT ON joined FOR EACH ROW EXECUTE FUNCTION through()",
+    );
+    let folder = Folder::new("");
+    let source = format!("url = \"{}\"", database.url());
+    folder.write(&blog(&source, "posts", ""));
+    assert!(folder.clearwell(&["feed", "init", "--run"]).success);
+    let quiet = [
+        "store = \"WITH kept AS (INSERT INTO drafts VALUES (:id, :value)) UPDATE posts SET content = :value WHERE id = :id\"",
+        "store = \"WITH new AS (INSERT INTO posts (id, content) VALUES (:id, :value) RETURNING id, content) INSERT INTO drafts SELECT * FROM new\"",
+        // Not known.
+        "store = \"SELECT save(:id, :value)\"",
+        "store = \"INSERT INTO joined (id, content) VALUES (:id, :value)\"",
+    ];
+    what_store_and_delete_write_is_found(&folder, &source, &quiet);
+    assert_eq!(database.psql("SELECT count(*) FROM drafts"), "0", "nothing was run");
+}
+
+#[test]
+fn a_store_into_a_partition_writes_what_load_reads() {
+    let database = Postgres::start();
+    database.psql(
+        "CREATE TABLE posts (id int PRIMARY KEY, content text) PARTITION BY RANGE (id);
+         CREATE TABLE posts_1 PARTITION OF posts FOR VALUES FROM (0) TO (100)",
+    );
+    let source = format!("url = \"{}\"", database.url());
+    let told = |table: &str, own: &str| {
+        Folder::new(&blog(&source, table, own)).clearwell(&["serve", "--check", "--connect"]).told
+    };
+    let store = |table: &str| format!("store = \"UPDATE {table} SET content = :value WHERE id = :id\"");
+    for (loaded, stored) in [("posts", "posts_1"), ("posts_1", "posts"), ("posts", "public.posts")] {
+        let told = told(loaded, &store(stored));
+        assert!(!told.contains("not followed"), "{loaded} {stored}: {told}");
+    }
+}

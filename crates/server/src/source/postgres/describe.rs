@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio_postgres::Error;
+use serde_json::Value;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::catalog::Footprint;
 use super::link::Link;
@@ -87,19 +88,17 @@ async fn probed(
     let text = Text::parse(&statement.0);
     let prepared = link.client.prepare(&text.sql).await?;
     let columns: Vec<Arc<str>> = prepared.columns().iter().map(|column| column.name().into()).collect();
-    let writes = |columns| {
-        let shape = Shape { columns, writes: true, ..Shape::default() };
-        Ok(Described { shape, footprint: Footprint::default(), print: String::new() })
-    };
     if columns.is_empty() {
-        return writes(columns);
+        return change(link, &text, prepared.params(), columns, watched).await;
     }
     let kinds = prepared.columns().iter().map(|column| table::kind(column.type_())).collect();
     let families = prepared.params().iter().map(table::family);
     let parameters = text.names.iter().cloned().zip(families).collect();
     let mut reads = match reads(link, &text, prepared.params(), columns.len(), watched).await {
         Ok(reads) => reads,
-        Err(wrong) if cannot_be_a_view(&wrong) => return writes(columns),
+        Err(wrong) if cannot_be_a_view(&wrong) => {
+            return change(link, &text, prepared.params(), columns, watched).await;
+        }
         Err(wrong) => return Err(wrong),
     };
     let (footprint, unsteady) = Footprint::of_probe(link).await?;
@@ -109,7 +108,7 @@ async fn probed(
         None => footprint,
     };
     let print = footprint.print(link).await?;
-    let shape = Shape { columns, kinds, parameters, reads, writes: false };
+    let shape = Shape { columns, kinds, parameters, reads, ..Shape::default() };
     Ok(Described { shape, footprint, print })
 }
 
@@ -125,6 +124,17 @@ async fn reads(
     columns: usize,
     watched: &[Watched],
 ) -> Result<Vec<Arc<str>>, Error> {
+    let sql = without_parameters(link, text, params).await?;
+    let names: Vec<String> = (1..=columns).map(|number| format!("c{number}")).collect();
+    let names = names.join(", ");
+    link.client.batch_execute(&format!("CREATE TEMP VIEW clearwell_probe ({names}) AS {sql}")).await?;
+    let watched: Vec<&str> = watched.iter().map(|watched| &*watched.table).collect();
+    let rows = link.client.query(READS, &[&watched]).await?;
+    Ok(rows.iter().map(|row| row.get::<_, &str>(0).into()).collect())
+}
+
+/// A statement with NULL for each parameter, of its type.
+async fn without_parameters(link: &Link, text: &Text, params: &[Type]) -> Result<String, Error> {
     let oids: Vec<u32> = params.iter().map(Type::oid).collect();
     let sql = "SELECT oid, format_type(oid, NULL) FROM pg_type WHERE oid = ANY($1)";
     let types = link.client.query(sql, &[&oids]).await?;
@@ -133,12 +143,80 @@ async fn reads(
         let ty = oids.get(at).and_then(|oid| types.get(oid)).map_or("text", String::as_str);
         format!("(NULL::{ty})")
     };
-    let names: Vec<String> = (1..=columns).map(|number| format!("c{number}")).collect();
     let sql = text.with(null);
-    let sql = sql.trim_end().trim_end_matches(';');
-    let names = names.join(", ");
-    link.client.batch_execute(&format!("CREATE TEMP VIEW clearwell_probe ({names}) AS {sql}")).await?;
+    Ok(sql.trim_end().trim_end_matches(';').to_owned())
+}
+
+/// The relations that rows are written to, all of their family, under all of their names; none when one of them is a view,
+/// whose trigger may write anything.
+const WRITTEN: &str = "
+WITH RECURSIVE target AS (
+    SELECT c.oid, c.relkind FROM unnest($1::text[], $2::text[]) AS t(schema, name)
+    JOIN pg_namespace n ON n.nspname = t.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
+), family(oid) AS (
+    SELECT oid FROM target
+    UNION
+    SELECT CASE f.oid WHEN i.inhrelid THEN i.inhparent ELSE i.inhrelid END
+    FROM family f JOIN pg_inherits i ON f.oid IN (i.inhrelid, i.inhparent)
+)
+SELECT f.oid::regclass::text FROM family f WHERE NOT EXISTS (SELECT FROM target WHERE relkind = 'v')
+UNION
+SELECT name FROM unnest($3::text[]) AS name JOIN family f ON f.oid = to_regclass(name)::oid
+WHERE NOT EXISTS (SELECT FROM target WHERE relkind = 'v')";
+
+/// Describes a statement that writes, by its plan: rules and views that can be written are seen through.
+async fn change(
+    link: &Link,
+    text: &Text,
+    params: &[Type],
+    columns: Vec<Arc<str>>,
+    watched: &[Watched],
+) -> Result<Described, Error> {
+    // What was tried before it may have failed.
+    link.client.batch_execute("ROLLBACK; BEGIN").await?;
+    let sql = without_parameters(link, text, params).await?;
+    let written = match link.client.simple_query(&format!("EXPLAIN (VERBOSE, FORMAT JSON) {sql}")).await {
+        Ok(plan) => written(link, &plan, watched).await?,
+        // What it writes is not known then; whether it can run is known when it does.
+        Err(wrong) if wrong.as_db_error().is_some() => Vec::new(),
+        Err(wrong) => return Err(wrong),
+    };
+    let shape = Shape { columns, writes: true, written, ..Shape::default() };
+    Ok(Described { shape, footprint: Footprint::default(), print: String::new() })
+}
+
+async fn written(
+    link: &Link,
+    plan: &[SimpleQueryMessage],
+    watched: &[Watched],
+) -> Result<Vec<Arc<str>>, Error> {
+    let (mut schemas, mut names) = (Vec::new(), Vec::new());
+    for message in plan {
+        if let SimpleQueryMessage::Row(row) = message
+            && let Some(Ok(plan)) = row.get(0).map(serde_json::from_str::<Value>)
+        {
+            targets(&plan, &mut schemas, &mut names);
+        }
+    }
     let watched: Vec<&str> = watched.iter().map(|watched| &*watched.table).collect();
-    let rows = link.client.query(READS, &[&watched]).await?;
+    let rows = link.client.query(WRITTEN, &[&schemas, &names, &watched]).await?;
     Ok(rows.iter().map(|row| row.get::<_, &str>(0).into()).collect())
+}
+
+/// The relations that a plan writes to, wherever that stands in it.
+fn targets(plan: &Value, schemas: &mut Vec<String>, names: &mut Vec<String>) {
+    let within: Box<dyn Iterator<Item = &Value>> = match plan {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(fields) => {
+            if let (Some("ModifyTable"), Some(schema), Some(name)) =
+                (plan["Node Type"].as_str(), plan["Schema"].as_str(), plan["Relation Name"].as_str())
+            {
+                schemas.push(schema.to_owned());
+                names.push(name.to_owned());
+            }
+            Box::new(fields.values())
+        }
+        _ => return,
+    };
+    within.for_each(|inner| targets(inner, schemas, names));
 }

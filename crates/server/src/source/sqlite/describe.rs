@@ -19,6 +19,8 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described
     // Before it: what changes between the two is noticed as changed since.
     let print = Schema::read(&connection)?.print(&statement.0);
     let touched = Arc::new(Mutex::new((BTreeSet::new(), false)));
+    let written = Arc::new(Mutex::new(BTreeSet::new()));
+    let writing = written.clone();
     let called = Arc::new(Mutex::new(BTreeSet::new()));
     let calls = called.clone();
     let noted = touched.clone();
@@ -32,6 +34,14 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described
                 calls.lock().insert(function_name.to_string());
             }
             AuthAction::Select | AuthAction::Recursive => {}
+            AuthAction::Insert { table_name }
+            | AuthAction::Update { table_name, .. }
+            | AuthAction::Delete { table_name } => {
+                touched.1 = true;
+                if !is_internal(table_name) {
+                    writing.lock().insert(table_name.into());
+                }
+            }
             _ => touched.1 = true,
         }
         Authorization::Allow
@@ -57,7 +67,13 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described
     let texts = || Schema::views(&print).chain([&*statement.0]);
     let unsteady = called.into_iter().filter(|function| is_unsteady(function, texts()));
     reads.extend(unsteady.map(|function| format!("the function {function}()").into()));
-    Ok(Described { shape: Shape { columns, kinds, reads, writes, ..Shape::default() }, print })
+    let written = std::mem::take(&mut *written.lock()).into_iter().collect();
+    Ok(Described { shape: Shape { columns, kinds, reads, writes, written, ..Shape::default() }, print })
+}
+
+/// Whether a table is SQLite's own or one of the feed's.
+fn is_internal(table: &str) -> bool {
+    table.starts_with("sqlite_") || table.starts_with("clearwell_")
 }
 
 /// The same, without what it rests on.
