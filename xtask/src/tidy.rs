@@ -1,6 +1,7 @@
 //! What no compiler checks: file lengths, addresses, paths and leftovers.
 
 mod links;
+mod map;
 
 use crate::repo;
 use std::path::Path;
@@ -29,13 +30,16 @@ const UNFINISHED: &[(&str, &str)] = &[("to", "do!("), ("unimple", "mented!("), (
 /// Checks every file of the repository and lists all that is wrong.
 pub fn run() -> Result<(), String> {
     let mut wrong = Vec::new();
-    for file in repo::files()? {
+    let files = repo::files()?;
+    for file in &files {
         // What is not text has no lines to check.
-        if let Ok(text) = std::fs::read_to_string(repo::top().join(&file)) {
-            check(&file, &text, &mut wrong);
-            links::check(&file, &text, |target| repo::top().join(target).exists(), &mut wrong);
+        if let Ok(text) = std::fs::read_to_string(repo::top().join(file)) {
+            check(file, &text, &mut wrong);
+            links::check(file, &text, |target| repo::top().join(target).exists(), &mut wrong);
         }
     }
+    let map = std::fs::read_to_string(repo::top().join("ARCHITECTURE.md"));
+    map::check(&map.unwrap_or_default(), &files, |path| repo::top().join(path).exists(), &mut wrong);
     if wrong.is_empty() { Ok(()) } else { Err(format!("untidy:\n  {}", wrong.join("\n  "))) }
 }
 
