@@ -275,6 +275,18 @@ pub enum CommandId {
     CwStats,
     /// CW.WARM: loads keys before anyone asks.
     CwWarm,
+    /// CW.WARM KEYS: begins a job that loads keys.
+    CwWarmKeys,
+    /// CW.WARM PATTERN: the same for keys that a glob matches.
+    CwWarmPattern,
+    /// CW.WARM TAGS: the same for keys that carry a tag.
+    CwWarmTags,
+    /// CW.WARM LIST: returns the jobs.
+    CwWarmList,
+    /// CW.WARM STATUS: returns one job.
+    CwWarmStatus,
+    /// CW.WARM CANCEL: ends a job.
+    CwWarmCancel,
     /// CW.WRITEBACK: tells and decides about writes that the sources do not have yet.
     CwWriteback,
     /// CW.WRITEBACK STATUS: returns the figures of write-back.

@@ -32,7 +32,9 @@ pub fn keys(command: &Command, args: Args<'_>) -> KeyPositions {
     let movable = match command.id {
         CommandId::CwInvalidate => counted_keys_of_invalidate(args).map(|run| (run, KeyAccess::Delete)),
         CommandId::CwDependencies => key_of_dependencies(args).map(|run| (run, KeyAccess::Peek)),
-        CommandId::CwWarm => counted_keys_of_warm(args).map(|run| (run, KeyAccess::Overwrite)),
+        CommandId::CwWarmKeys | CommandId::CwWarmPattern | CommandId::CwWarmTags => {
+            counted_keys_of_invalidate(args).map(|run| (run, KeyAccess::Overwrite))
+        }
         _ => None,
     };
     if let Some((run, access)) = movable {
@@ -43,7 +45,7 @@ pub fn keys(command: &Command, args: Args<'_>) -> KeyPositions {
     positions
 }
 
-/// `KEYS n key ...` among the options of CW.INVALIDATE, whose other words may be called anything, `keys` included.
+/// `KEYS n key ...` among the options of CW.INVALIDATE and CW.WARM, whose other words may be called anything, `keys` included.
 fn counted_keys_of_invalidate(args: Args<'_>) -> Option<Range<usize>> {
     let mut at = 1usize;
     while let Some(word) = args.get(at) {
@@ -60,7 +62,7 @@ fn counted_keys_of_invalidate(args: Args<'_>) -> Option<Range<usize>> {
             let mode = args.get(at.saturating_add(1)).unwrap_or(&[]);
             let takes_more = mode.eq_ignore_ascii_case(b"delayed") || mode.eq_ignore_ascii_case(b"on-event");
             if takes_more { 3 } else { 2 }
-        } else if ["pattern", "prefix", "event", "cascade", "coalesce"].into_iter().any(is) {
+        } else if ["pattern", "prefix", "event", "cascade", "coalesce", "rate"].into_iter().any(is) {
             2
         } else {
             1
@@ -70,18 +72,11 @@ fn counted_keys_of_invalidate(args: Args<'_>) -> Option<Range<usize>> {
     None
 }
 
-/// `KEYS n key ...`; a lone `KEYS` would be a pattern.
 /// The key stands alone, or before TRANSITIVE; else all are listed.
 fn key_of_dependencies(args: Args<'_>) -> Option<Range<usize>> {
     let alone = args.len() == 2;
     let transitive = args.len() == 3 && args.get(2)?.eq_ignore_ascii_case(b"transitive");
     (alone || transitive).then_some(1..2)
-}
-
-fn counted_keys_of_warm(args: Args<'_>) -> Option<Range<usize>> {
-    let is_list = args.len() > 2 && args.get(1)?.eq_ignore_ascii_case(b"keys");
-    let count = usize::try_from(parse_i64(args.get(2)?)?).ok()?;
-    if is_list { run(args, 3, count) } else { None }
 }
 
 /// `count` arguments from `first`, or as many as there are.

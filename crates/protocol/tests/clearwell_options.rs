@@ -144,11 +144,19 @@ fn events_and_warming_are_read() {
     let event = EventOptions::parse(request.as_args()).expect("a good CW.EVENT");
     assert_eq!((event.name, event.attributes.len()), (&b"user_updated"[..], 2));
     assert_eq!(text(EventOptions::parse(args("cw.event e a").as_args())), "ERR attribute 'a' has no value");
-    let request = args("cw.warm KEYS 2 a b");
-    assert!(matches!(WarmOptions::parse(request.as_args()), Ok(WarmOptions::Keys(keys)) if keys.len() == 2));
-    assert!(matches!(WarmOptions::parse(args("cw.warm keys").as_args()), Ok(WarmOptions::Pattern(b"keys"))));
-    assert_eq!(
-        text(WarmOptions::parse(args("cw.warm a b").as_args())),
-        "ERR CW.WARM takes one pattern, or KEYS and a count and keys"
-    );
+    let request = args("cw.warm keys 2 a b TAGS 1 t Pattern p:* RATE 7 refresh WAIT");
+    let warm = WarmOptions::parse(request.as_args()).expect("valid");
+    assert_eq!((warm.keys.map(|keys| keys.len()), warm.tags.map(|tags| tags.len())), (Some(2), Some(1)));
+    assert_eq!((warm.pattern, warm.rate, warm.refresh, warm.wait), (Some(&b"p:*"[..]), Some(7), true, true));
+    for (request, wrong) in [
+        ("cw.warm keys 2 a", "ERR KEYS announces 2 words and 1 follow"),
+        ("cw.warm pattern", "ERR PATTERN needs a glob after it"),
+        ("cw.warm pattern a pattern b", "ERR PATTERN was given twice"),
+        (
+            "cw.warm keys 1 a FAST",
+            "ERR unknown option 'FAST'; expected one of KEYS, PATTERN, TAGS, RATE, REFRESH, WAIT",
+        ),
+    ] {
+        assert_eq!(text(WarmOptions::parse(args(request).as_args())), wrong);
+    }
 }

@@ -163,7 +163,8 @@ fn keys_are_found() {
     assert_eq!(key_words("ping"), Vec::<String>::new());
     assert_eq!(key_words("cw.set a v TAGS 1 keys"), ["a"]);
     assert_eq!(key_words("cw.warm KEYS 2 a b"), ["a", "b"]);
-    assert_eq!(key_words("cw.warm keys"), Vec::<String>::new());
+    assert_eq!(key_words("cw.warm tags 1 keys rate 2 keys 1 a"), ["a"]);
+    assert_eq!(key_words("cw.warm pattern keys"), Vec::<String>::new());
 }
 
 #[test]

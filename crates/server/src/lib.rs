@@ -52,4 +52,5 @@ pub mod road;
 pub mod running;
 pub mod source;
 pub mod tasks;
+pub mod warm;
 pub mod writeback;

@@ -109,6 +109,74 @@ fn what_is_wrong_is_said_in_words_with_an_exit_code() {
     assert!(text(&wrong.stderr).contains("nearly"), "{}", text(&wrong.stderr));
 }
 
+/// A node over a small database whose keys are listed.
+fn warmable() -> Server {
+    let config = "[source.main]\nurl = 'sqlite://posts.db'\nseed = 'CREATE TABLE posts (id INTEGER PRIMARY KEY, content TEXT); \
+                  INSERT INTO posts WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1000) \
+                  SELECT n, n FROM s'\n[[keyspace]]\npattern = 'post:{id:int}'\nsource = 'main'\nunfollowed = 'ok'\n\
+                  load = 'SELECT content FROM posts WHERE id = :id'\nkeys = 'SELECT id FROM posts'\n";
+    Server::clearwell(support::Options { config: Some(config.to_owned()), ..support::Options::default() })
+}
+
+#[test]
+fn keys_are_warmed_with_progress_and_a_job_can_be_ended() {
+    let server = warmable();
+    assert_eq!(said(&server, &["warm", "list"]), "nothing was warmed\n");
+    let done = said(&server, &["warm", "--pattern", "post:*", "--rate", "100000"]);
+    let last = done.lines().last().unwrap_or_default();
+    let expected =
+        "job 1 done: 1,000 of 1,000 (100 %) looked at, 1,000 loaded, 0 present, 0 absent, 0 failed, ";
+    assert!(last.starts_with(expected) && !done.contains('\x1b'), "{done}");
+    let job = json(&said(&server, &["warm", "--key", "post:1", "--key", "post:5000", "--json"]));
+    assert_eq!(
+        (&job["state"], &job["present"], &job["absent"]),
+        (&"done".into(), &1.into(), &1.into()),
+        "{job}"
+    );
+
+    assert_eq!(
+        said(&server, &["warm", "--pattern", "post:*", "--rate", "5", "--refresh", "--detach"]),
+        "job 3\n"
+    );
+    let status = said(&server, &["warm", "status", "3"]);
+    assert!(status.lines().any(|line| line.split_whitespace().eq(["state", "running"])), "{status}");
+    assert_eq!(said(&server, &["warm", "cancel", "3"]), "cancelled\n");
+    assert_eq!(clearwell(&server, &["warm", "cancel", "3"]).status.code(), Some(1));
+    let jobs = json(&said(&server, &["warm", "list", "--json"]));
+    let states: Vec<_> = jobs.as_array().expect("jobs").iter().map(|job| &job["state"]).collect();
+    assert_eq!(states, ["cancelled", "done", "done"]);
+    let list = said(&server, &["warm", "list"]);
+    assert!(list.lines().nth(1).is_some_and(|line| line.ends_with("pattern post:*")), "{list}");
+
+    let refused = clearwell(&server, &["warm", "--pattern", "pots:*"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("matches no key of a keyspace with a source: post:{id:int}"));
+    assert!(text(&clearwell(&server, &["warm", "status", "99"]).stderr).contains("no job 99 is known"));
+    assert_eq!(clearwell(&server, &["warm"]).status.code(), Some(2));
+}
+
+#[test]
+fn ctrl_c_ends_the_job_that_is_watched() {
+    let server = warmable();
+    let child = Command::new(env!("CARGO_BIN_EXE_clearwell"))
+        .args(["warm", "--pattern", "post:*", "--rate", "5", "--addr", &server.resp.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    support::wait_for("the job to be watched", || {
+        let jobs = json(&said(&server, &["warm", "list", "--json"]));
+        (jobs[0]["loaded"].as_u64() > Some(2)).then_some(())
+    });
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(told.is_ok_and(|told| told.success()));
+    let output = child.wait_with_output().expect("it ends");
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    let last = printed.lines().last().unwrap_or_default();
+    assert!(last.starts_with("job 1 cancelled: "), "{printed}");
+    assert_eq!(json(&said(&server, &["warm", "status", "1", "--json"]))["state"], "cancelled");
+}
+
 #[test]
 fn a_file_is_checked_and_shells_complete() {
     let server = Server::start(Kind::Clearwell);

@@ -80,6 +80,17 @@ impl Engine {
         }
     }
 
+    /// Begins a load of a key, or joins the one in progress, whatever stands there now: for who loads without reading, so that
+    /// nothing is counted or touched. Answers [`Lookup::Lead`] or [`Lookup::Wait`].
+    pub fn load(&self, key: &[u8]) -> Lookup<()> {
+        let (hash, cell) = self.cell(key);
+        let shard = cell.lock.read();
+        match self.board(cell, &shard, hash, key) {
+            Boarding::Lead(lease) => Lookup::Lead(lease),
+            Boarding::Wait(waiting) => Lookup::Wait(waiting),
+        }
+    }
+
     /// Leads a flight, or joins the one in progress unless its key was invalidated since it began.
     fn board(&self, cell: &Cell, shard: &Shard, hash: u64, key: &[u8]) -> Boarding {
         let may_join = |began| may_store(began, self.key_last(shard, hash, key, began));

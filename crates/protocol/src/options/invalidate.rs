@@ -1,4 +1,4 @@
-//! CW.INVALIDATE, CW.EVENT and CW.WARM.
+//! CW.INVALIDATE and CW.EVENT.
 
 use super::policy::{Coalesce, Mode};
 use super::words::{Words, is, once, shown, unknown_option};
@@ -142,36 +142,5 @@ impl<'a> EventOptions<'a> {
             return Err(CommandError::new(format!("ERR attribute '{last}' has no value")));
         }
         Ok(EventOptions { name: args.get(1).ok_or(CommandError::SYNTAX)?, attributes })
-    }
-}
-
-/// The arguments of CW.WARM.
-#[derive(Clone, Copy, Debug)]
-pub enum WarmOptions<'a> {
-    /// A keyspace's pattern, or a glob.
-    Pattern(&'a [u8]),
-    /// These keys.
-    Keys(Args<'a>),
-}
-
-impl<'a> WarmOptions<'a> {
-    /// Parses `pattern | KEYS n key ...`.
-    ///
-    /// # Errors
-    /// Names what is wrong and what is expected.
-    pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut words = Words::new(args, 1);
-        let first = words.required()?;
-        if args.len() == 2 {
-            return Ok(WarmOptions::Pattern(first));
-        }
-        if !is(first, "KEYS") {
-            return Err(CommandError::literal("ERR CW.WARM takes one pattern, or KEYS and a count and keys"));
-        }
-        let keys = words.counted("KEYS", 1)?;
-        match words.next() {
-            None => Ok(WarmOptions::Keys(keys)),
-            Some(word) => Err(unknown_option(word, "nothing after the keys")),
-        }
     }
 }

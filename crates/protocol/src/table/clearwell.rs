@@ -91,10 +91,9 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the counts of this node.",
     ),
     clearwell(CommandId::CwWarm, "cw.warm", -2)
-        .flags(Flags::WRITE.and(Flags::MOVABLEKEYS))
         .categories(Categories::CACHE)
-        .syntax("(pattern|KEYS n key [key ...])")
-        .doc("0.1.0", "O(n) in the keys loaded", "Loads keys before anyone asks."),
+        .doc("0.1.0", "O(1)", "Loads keys before anyone asks, by jobs that can be watched and cancelled.")
+        .contains(WARM_SUBCOMMANDS),
     clearwell(CommandId::CwWriteback, "cw.writeback", -2)
         .categories(Categories::CACHE)
         .doc("0.1.0", "O(1)", "Tells and decides about writes that the sources do not have yet.")
@@ -137,6 +136,53 @@ const HELD_SUBCOMMANDS: &[Command] = &[
         .syntax("(ALL|id [id ...])")
         .doc("0.1.0", "O(n) in the numbers", "Takes held invalidations back before they take effect."),
     clearwell(CommandId::Help, "cw.held|help", 2)
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Prints this help."),
+];
+
+const fn warm(id: CommandId, name: &'static str) -> Command {
+    clearwell(id, name, -3).flags(Flags::WRITE.and(Flags::MOVABLEKEYS)).categories(Categories::CACHE)
+}
+
+const WARM_SUBCOMMANDS: &[Command] = &[
+    warm(CommandId::CwWarmKeys, "cw.warm|keys")
+        .syntax(
+            "n key [key ...] [PATTERN glob] [TAGS n tag [tag ...]] [RATE keys-per-second] [REFRESH] [WAIT]",
+        )
+        .doc("0.1.0", "O(n) in the keys, aside", "Begins to load keys, and returns the job's number."),
+    warm(CommandId::CwWarmPattern, "cw.warm|pattern")
+        .syntax("glob [KEYS n key [key ...]] [TAGS n tag [tag ...]] [RATE keys-per-second] [REFRESH] [WAIT]")
+        .doc(
+            "0.1.0",
+            "O(n) in the keys of the keyspaces meant, aside",
+            "Begins to load the keys that a pattern matches, of those that keyspaces list.",
+        ),
+    warm(CommandId::CwWarmTags, "cw.warm|tags")
+        .syntax(
+            "n tag [tag ...] [KEYS n key [key ...]] [PATTERN glob] [RATE keys-per-second] [REFRESH] [WAIT]",
+        )
+        .doc(
+            "0.1.0",
+            "O(n) in the keys of the keyspaces meant, aside",
+            "Begins to load the keys that carry a tag, of those that keyspaces list.",
+        ),
+    clearwell(CommandId::CwWarmList, "cw.warm|list", 2).categories(Categories::CACHE).doc(
+        "0.1.0",
+        "O(n) in the jobs",
+        "Returns the jobs that run, and the last that have ended.",
+    ),
+    clearwell(CommandId::CwWarmStatus, "cw.warm|status", 3).categories(Categories::CACHE).syntax("id").doc(
+        "0.1.0",
+        "O(1)",
+        "Tells how far a job is.",
+    ),
+    clearwell(CommandId::CwWarmCancel, "cw.warm|cancel", 3)
+        .flags(Flags::WRITE)
+        .categories(Categories::CACHE)
+        .syntax("id")
+        .doc("0.1.0", "O(1)", "Ends a job, and returns whether it was running."),
+    clearwell(CommandId::Help, "cw.warm|help", 2)
         .flags(Flags::LOADING.and(Flags::STALE))
         .categories(Categories::CACHE)
         .doc("0.1.0", "O(1)", "Prints this help."),

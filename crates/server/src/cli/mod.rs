@@ -13,6 +13,7 @@ mod serve;
 mod stats;
 mod table;
 mod top;
+mod warm;
 mod why;
 mod wire;
 mod writeback;
@@ -47,6 +48,7 @@ enum Command {
     Del(entry::DelArgs),
     Stats(stats::StatsArgs),
     Top(top::TopArgs),
+    Warm(warm::WarmArgs),
     Check(check_file::CheckArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -68,6 +70,7 @@ pub fn run() -> ExitCode {
         Some(Command::Del(args)) => entry::del(&args),
         Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Top(args)) => top::run(&args),
+        Some(Command::Warm(args)) => warm::run(&args),
         Some(Command::Check(args)) => check_file::run(&args),
         Some(Command::Completions(args)) => completions::run(&args),
     };

@@ -11,17 +11,18 @@ use super::error::{ConfigError, nearest};
 use super::section::Section;
 use super::{
     CompressConfig, FeedConfig, FlushConfig, KeyspaceConfig, SchemaConfig, SourceConfig, SqliteMode,
-    Strategy, Unfollowed, Unverified, del, near_miss, words,
+    Strategy, Unfollowed, Unverified, del, keys, near_miss, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
 use crate::source::postgres;
 
-pub const KEYS: [&str; 28] = [
+pub const KEYS: [&str; 29] = [
     "pattern",
     "source",
     "load",
     "store",
     "delete",
+    "keys",
     "del",
     "near_miss",
     "write",
@@ -63,6 +64,9 @@ pub fn read(
     let source = source(section, sources)?;
     let [load, store, delete] =
         statements(section, pattern, source.as_ref().and_then(|name| sources.get(name)))?;
+    let is_postgres =
+        source.as_ref().and_then(|name| sources.get(name)).is_some_and(|s| s.postgres.is_some());
+    let keys = keys::read(section, pattern, source.is_some().then_some(is_postgres))?;
     let write = strategy(section, source.is_some(), store.is_some())?;
     let flush = flush(section, store.is_some())?;
     let del = del::read(section, delete.is_some(), write)?;
@@ -86,6 +90,7 @@ pub fn read(
         load,
         store,
         delete,
+        keys,
         del,
         near_miss,
         write,

@@ -5,6 +5,7 @@ mod del;
 mod error;
 mod followed;
 mod hosts;
+mod keys;
 mod keyspace;
 mod near_miss;
 mod read;
@@ -24,6 +25,7 @@ pub use clearwell_protocol::options::{Coalesce, Level, Strategy};
 pub use del::Del;
 pub use error::{ConfigError, nearest};
 pub use hosts::Host;
+pub(crate) use keys::lacks;
 pub use near_miss::NearMiss;
 pub use unverified::{Unfollowed, Unverified};
 
@@ -180,6 +182,8 @@ pub struct KeyspaceConfig {
     pub load: Option<String>,
     pub store: Option<String>,
     pub delete: Option<String>,
+    /// Lists its keys, for warming.
+    pub keys: Option<String>,
     pub del: Del,
     pub near_miss: NearMiss,
     pub write: Strategy,

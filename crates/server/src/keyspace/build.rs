@@ -8,8 +8,8 @@ use super::cover::Present;
 use super::links::Named;
 use super::spelling::Question;
 use super::{
-    Backing, Change, EventTemplate, FeedRules, Keyspace, Keyspaces, Pattern, Reach, Standing, Template,
-    VALUE, Values,
+    Backing, Change, EventTemplate, FeedRules, Keyspace, Keyspaces, Listing, Pattern, Reach, Standing,
+    Template, VALUE, Values,
 };
 use crate::config::{Config, KeyspaceConfig, Unfollowed, nearest};
 use crate::source::{Shape, Source, Statement, Verification};
@@ -79,12 +79,13 @@ struct Builder<'c> {
 impl Builder<'_> {
     fn keyspace(&self, sources: &BTreeMap<String, Arc<dyn Source>>) -> Result<Keyspace, String> {
         let config = self.config;
-        let (backing, shape) = match &config.source {
-            None => (None, None),
+        let pattern = Pattern::parse(&config.pattern)?;
+        let (backing, shape, keys) = match &config.source {
+            None => (None, None, None),
             Some(name) => {
                 let source = sources.get(name).ok_or_else(|| format!("the source {name} is not open"))?;
                 let (backing, shape) = self.backing(name, source)?;
-                (Some(backing), shape)
+                (Some(backing), shape, self.keys(source, &pattern)?)
             }
         };
         let mut keyspace = Keyspace {
@@ -106,7 +107,8 @@ impl Builder<'_> {
             flush: config.flush.clone(),
             unverified: config.unverified,
             unfollowed: config.unfollowed,
-            pattern: Pattern::parse(&config.pattern)?,
+            keys,
+            pattern,
             tags: all(&config.tags, Template::parse)?,
             depends_on: all(&config.depends_on, Template::parse)?,
             events: all(&config.events, EventTemplate::parse)?,
@@ -116,7 +118,18 @@ impl Builder<'_> {
             check_slots(&keyspace, &shape)?;
             self.spell(&mut keyspace, &shape)?;
         }
+        if let Some(backing) = &mut keyspace.backing {
+            backing.load_aside = Statement(format!("/* clearwell: warming */ {}", backing.load.0).into());
+        }
         Ok(keyspace)
+    }
+
+    fn keys(&self, source: &Arc<dyn Source>, pattern: &Pattern) -> Result<Option<Listing>, String> {
+        let Some(sql) = &self.config.keys else { return Ok(None) };
+        let statement = Statement(sql.as_str().into());
+        let shape = source.describe(&statement).map_err(|error| format!("keys: {error}"))?;
+        let captures: Vec<&str> = pattern.names().map(|name| &**name).collect();
+        Listing::new(statement, shape.as_ref(), &captures).map(Some)
     }
 
     fn backing(&self, name: &str, source: &Arc<dyn Source>) -> Result<(Backing, Option<Shape>), String> {
@@ -154,6 +167,7 @@ impl Builder<'_> {
         let backing = Backing {
             source,
             source_name,
+            load_aside: load.clone(),
             load,
             store,
             delete,

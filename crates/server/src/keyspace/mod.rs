@@ -7,6 +7,7 @@ mod feed;
 mod following;
 mod joined;
 mod links;
+mod listing;
 pub mod meet;
 mod pattern;
 mod select;
@@ -30,6 +31,7 @@ pub use cover::{Cover, Present, Seen};
 pub use event::EventTemplate;
 pub use feed::FeedRules;
 pub use following::{Change, Reach};
+pub use listing::{Listing, columns_of};
 pub use pattern::Pattern;
 pub use sql::parameters;
 pub use standing::Standing;
@@ -176,6 +178,8 @@ pub struct Keyspace {
     pub unverified: Unverified,
     /// What is to be said when it is not followed.
     pub unfollowed: Unfollowed,
+    /// Lists its keys, where it is declared.
+    pub keys: Option<Listing>,
     pattern: Pattern,
     tags: Vec<Template>,
     depends_on: Vec<Template>,
@@ -191,6 +195,8 @@ pub struct Backing {
     pub source_name: Arc<str>,
     /// Reads one key's row; its first column is the value.
     pub load: Statement,
+    /// The same for warming. It says so to whoever looks at what the database does, and has connections of its own.
+    pub load_aside: Statement,
     /// Writes one key's value (`:value`).
     pub store: Option<Statement>,
     /// Removes one key's row.

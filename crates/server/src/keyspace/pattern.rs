@@ -130,6 +130,38 @@ impl Pattern {
         example
     }
 
+    /// The key that these values make, when it is one that captures them again.
+    ///
+    /// # Errors
+    /// Says which value is lacking or does not fit.
+    pub fn render<'c>(&self, value: impl Fn(&str) -> Option<&'c Cell>) -> Result<Box<[u8]>, String> {
+        let bytes = |name: &Arc<str>| {
+            let cell = value(name).ok_or_else(|| format!("there is no column {name}"))?;
+            cell.to_bytes().ok_or_else(|| format!("{name} is NULL"))
+        };
+        let mut key = self.prefix.to_vec();
+        for capture in &self.captures {
+            key.extend_from_slice(&bytes(&capture.name)?);
+            key.extend_from_slice(&capture.until);
+        }
+        let mut differs = None;
+        let same = self.walk(&key, |capture, captured| {
+            let is_it = bytes(&capture.name).is_ok_and(|own| own == captured);
+            differs = differs.take().or((!is_it).then(|| capture.name.clone()));
+        });
+        let shown = String::from_utf8_lossy(&key);
+        match (same, differs) {
+            (Some(()), None) => Ok(key.into()),
+            (Some(()), Some(name)) => Err(format!("{shown:?} is the key of a row with another {name}")),
+            (None, _) => Err(format!("{shown:?} is no key of the keyspace")),
+        }
+    }
+
+    /// The only key that matches, of a pattern without captures.
+    pub fn only(&self) -> Option<&[u8]> {
+        self.captures.is_empty().then_some(&*self.prefix)
+    }
+
     /// Whether both match the same keys.
     pub fn same_keys(&self, other: &Pattern) -> bool {
         self.shape() == other.shape()
@@ -319,6 +351,28 @@ mod tests {
         assert_eq!(capture("config", "config"), Some(vec![]));
         assert_eq!(capture("config", "configs"), None);
         assert_eq!(capture("{{tag}}:{id}", "{tag}:1"), Some(vec![text("id", "1")]));
+    }
+
+    #[test]
+    fn a_key_is_made_of_values_that_it_captures_again() {
+        let made = |pattern: &str, values: &[(&str, Cell)]| {
+            let value = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, cell)| cell);
+            let key = Pattern::parse(pattern).unwrap().render(value);
+            key.map(|key| String::from_utf8_lossy(&key).into_owned())
+        };
+        let text = |name, text: &str| (name, Cell::Text(text.into()));
+        assert_eq!(made("post:{id:int}", &[("id", Cell::Integer(-7))]), Ok("post:-7".into()));
+        assert_eq!(made("{a}/{b}:x", &[text("a", "x"), text("b", "y/z")]), Ok("x/y/z:x".into()));
+        for (pattern, values, wrong) in [
+            ("post:{id:int}", [("id", Cell::Null)], "id is NULL"),
+            ("post:{id:int}", [text("ID", "1")], "there is no column id"),
+            ("post:{id:int}", [text("id", "07")], "\"post:07\" is no key of the keyspace"),
+            ("post:{id}", [text("id", "")], "\"post:\" is no key of the keyspace"),
+        ] {
+            assert_eq!(made(pattern, &values), Err(wrong.to_owned()));
+        }
+        let split = made("{a}/{b}", &[text("a", "x/y"), text("b", "z")]);
+        assert_eq!(split, Err("\"x/y/z\" is the key of a row with another a".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From what a client or a source gave to what the engine stores.
 
-use clearwell_engine::{Codec, Draft, EventPattern, Millis, Packed, Version};
+use clearwell_engine::{Codec, Draft, EventPattern, Millis, Outcome, Packed, Version};
 
 use super::{Node, Put};
 use crate::keyspace::{Keyspace, Names, Seen};
@@ -21,6 +21,11 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
+    /// What who waits for its load is told.
+    pub fn outcome(&self) -> Outcome {
+        self.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value(value.as_slice().into()))
+    }
+
     /// Lends it to the engine.
     pub fn lend<T>(&self, to: impl FnOnce(&Draft<'_>) -> T) -> T {
         let tags: Vec<&[u8]> = self.names.tags.iter().map(|tag| &**tag).collect();

@@ -21,6 +21,15 @@ pub(super) struct Target {
     pub captures: Captures,
 }
 
+/// Whom a load is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Somebody who waits for it.
+    Readers,
+    /// Nobody yet: it has connections of its own, so that readers keep theirs.
+    Nobody,
+}
+
 impl Target {
     /// The source behind it; `None` for a keyspace that only names things.
     pub fn backing(&self) -> Option<&Backing> {
@@ -37,13 +46,10 @@ impl Node {
     ) -> tokio::task::JoinHandle<Result<Answer, SourceError>> {
         let node = self.clone();
         self.tasks.spawn(async move {
-            let loaded = node.load(&target).await;
+            let loaded = node.load(&target, For::Readers).await;
             match loaded {
                 Ok(owned) => {
-                    let outcome = match &owned.value {
-                        Some(value) => Outcome::Value(value.as_slice().into()),
-                        None => Outcome::Absent,
-                    };
+                    let outcome = owned.outcome();
                     let answer = node.answer_of(&outcome, &owned);
                     owned.lend(|draft| node.engine.land(lease, outcome, draft, node.clock.tick()));
                     Ok(answer)
@@ -60,9 +66,8 @@ impl Node {
     /// Loads beside every flight, for a reader that must see a commit that nobody told this node of.
     pub(super) async fn load_anew(&self, target: &Target) -> Result<Answer, SourceError> {
         let began = self.engine.seq();
-        let owned = self.load(target).await?;
-        let outcome =
-            owned.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value(value.as_slice().into()));
+        let owned = self.load(target, For::Readers).await?;
+        let outcome = owned.outcome();
         let now = self.clock.tick();
         if owned.expires.is_none_or(|at| at > now) {
             owned.lend(|draft| self.engine.fill(&target.key, began, draft, now));
@@ -70,16 +75,20 @@ impl Node {
         Ok(self.answer_of(&outcome, &owned))
     }
 
-    async fn load(&self, target: &Target) -> Result<Owned, SourceError> {
+    pub(super) async fn load(&self, target: &Target, whom: For) -> Result<Owned, SourceError> {
         let asked = self.clock.tick();
         let Some(backing) = target.backing() else {
             return Err(SourceError::Unreachable("the keyspace has no source".into()));
         };
         let params = target.keyspace.params(&target.captures, None);
+        let statement = match whom {
+            For::Readers => &backing.load,
+            For::Nobody => &backing.load_aside,
+        };
         let began = Instant::now();
         let row = match backing.followed() {
-            true => backing.source.load(&backing.load, params).await,
-            false => backing.source.load_newest(&backing.load, params).await,
+            true => backing.source.load(statement, params).await,
+            false => backing.source.load_newest(statement, params).await,
         };
         self.tallies.loaded(target.keyspace.class, self.clock.tick(), nanos(began.elapsed()), row.is_err());
         backing.verification.asked(!row.as_ref().is_err_and(SourceError::is_silence));

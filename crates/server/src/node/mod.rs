@@ -27,6 +27,7 @@ mod removal;
 mod start;
 mod update;
 mod verified;
+mod warm;
 mod why;
 mod write;
 
@@ -53,6 +54,7 @@ pub use refusals::{Refusal, Refusals, Why};
 pub use removal::Removal;
 pub use start::{Sources, StartError};
 pub use verified::{FeedReport, Neglected};
+pub(crate) use warm::{Due, Found, Unwarmed};
 pub use why::{KeyStory, WhyStep, cause_of, effect_of, scope_of};
 pub use write::{Put, Written};
 
@@ -62,6 +64,7 @@ use crate::data::DataFolder;
 use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::metrics::Tallies;
+use crate::warm::Warming;
 use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
@@ -80,6 +83,8 @@ pub struct Node {
     pub tallies: Tallies,
     /// Keys that nearly matched a keyspace.
     pub near_misses: NearMisses,
+    /// The jobs that load keys ahead of anybody who asks.
+    pub warming: Warming,
     /// What subscribers are told of single keys.
     pub notices: Arc<Notices>,
     /// What the node was configured with.

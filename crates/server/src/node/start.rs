@@ -21,6 +21,7 @@ use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::metrics::Tallies;
 use crate::source::Source;
+use crate::warm::Warming;
 use crate::writeback::{self, WriteBack};
 
 /// Why a node did not start: one clear sentence.
@@ -131,6 +132,7 @@ impl Node {
             refusals: Refusals::default(),
             near_misses: NearMisses::default(),
             tallies,
+            warming: Warming::default(),
             config: Arc::new(config),
             run_id,
             held: Mutex::new(Held::default()),
@@ -164,6 +166,7 @@ fn label(keyspaces: &Keyspaces) {
         if let Some(backing) = &keyspace.backing {
             let writes: Vec<_> = backing.store.iter().chain(&backing.delete).collect();
             backing.source.label(&keyspace.name, &backing.load, &writes);
+            backing.source.label_aside(&format!("{} (warming)", keyspace.name), &backing.load_aside);
         }
     }
 }

@@ -5,6 +5,7 @@ import { listFigures } from "./figures.js";
 import { watchHeld } from "./held.js";
 import { showKeyspaces } from "./keyspaces.js";
 import { watchForm } from "./lookup.js";
+import { watchWarming } from "./warm.js";
 
 const LISTED = 200;
 const byId = (id) => document.getElementById(id);
@@ -140,6 +141,7 @@ function listen() {
 
 const showFigures = await listFigures(byId("figures"), byId("all-figures"), read);
 const showHeld = watchHeld(byId("held"), byId("held-panel"), read);
+watchWarming(byId("warming"), byId("warm-panel"), read);
 watchForm(byId("ask"), byId("key"), byId("answer"), read);
 refresh();
 listen();

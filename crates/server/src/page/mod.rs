@@ -25,6 +25,7 @@ pub fn routes() -> Router {
         .route("/page/held.js", file("text/javascript; charset=utf-8", include_str!("held.js")))
         .route("/page/keyspaces.js", file("text/javascript; charset=utf-8", include_str!("keyspaces.js")))
         .route("/page/lookup.js", file("text/javascript; charset=utf-8", include_str!("lookup.js")))
+        .route("/page/warm.js", file("text/javascript; charset=utf-8", include_str!("warm.js")))
         .route("/page/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
 }
 

@@ -1,188 +1,244 @@
-//! `POST /api/cache/warm`: loads keys before anybody asks.
+//! `/api/cache/warm`: jobs that load keys before anybody asks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use clearwell_engine::Glob;
 use serde::Serialize;
-use tokio::task::JoinSet;
 use utoipa::ToSchema;
 
 use super::Site;
 use super::body::{needs_json, take};
 use super::entry::json;
-use super::fields::Fields;
-use super::names::text;
+use super::fields::{Fields, whole};
 use super::problem::{Problem, Reply};
-use super::view::has_source;
-use crate::node::{Demand, Node};
+use super::words::rfc3339;
+use crate::warm::{Asked, Job, Numbers, RATE, RATE_MOST, Refused, Report};
 
-/// What to load: keys, or a pattern with numbers.
+/// What to load, and how; what is given together is one job.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 pub struct WarmBody {
     /// These keys.
     keys: Option<Vec<String>>,
-    /// A key with one `*` that stands for each number from `from` to `to`: `post:*`.
+    /// The keys that this glob matches (`*`, `?`, `[a-z]`, as everywhere), of those that the `keys` queries of keyspaces list.
     pattern: Option<String>,
-    /// The first number.
+    /// The keys that carry one of these tags, of those that the `keys` queries of keyspaces list.
+    tags: Option<Vec<String>>,
+    /// With `to`: no query is asked, and the one `*` of the pattern is each number from this one on.
     from: Option<u64>,
     /// The last number.
     to: Option<u64>,
+    /// Keys a second that are loaded at most, 1 to 1000000; 500.
+    rate: Option<u32>,
+    /// Whether what is fresh is loaded again; false.
+    refresh: Option<bool>,
+    /// Whether the answer waits for the job's end; false.
+    wait: Option<bool>,
 }
 
-/// What was loaded.
-#[derive(Serialize, ToSchema, Default)]
+/// A job.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct WarmAnswer {
-    /// Keys asked for.
-    requested: usize,
+pub struct WarmJob {
+    /// Its number.
+    id: u64,
+    /// running, done, cancelled or failed.
+    state: &'static str,
+    /// How many keys were named.
+    keys: u64,
+    /// The pattern.
+    pattern: Option<String>,
+    /// The tags.
+    tags: Vec<String>,
+    /// Keys a second that are loaded at most.
+    rate: u32,
+    /// Whether what is fresh is loaded again.
+    refresh: bool,
+    /// Keys named and rows listed, as far as that is known.
+    total: Option<u64>,
+    /// Those of them gone through.
+    listed: u64,
     /// Loaded from their source.
-    loaded: usize,
-    /// In memory already.
-    present: usize,
+    loaded: u64,
+    /// In memory already, and fresh.
+    present: u64,
     /// Their source has no such row.
-    absent: usize,
+    absent: u64,
     /// Keys of no keyspace with a source: nothing to load them from.
-    without_source: usize,
-    /// Loads that failed.
-    failed: usize,
-    /// What the first failures said.
+    without_source: u64,
+    /// Keys that could not be loaded.
+    failed: u64,
+    /// What the last failures said.
     errors: Vec<String>,
-    /// How long it took.
+    /// What it waits for, when it cannot go on just now.
+    waiting: Option<String>,
+    /// When it began.
+    started_at: String,
+    /// When it ended.
+    ended_at: Option<String>,
+    /// How long it has taken.
     milliseconds: u64,
 }
 
-const KEYS_MOST: usize = 1_000_000;
-const AT_ONCE: usize = 16;
-const ERRORS_MOST: usize = 5;
+/// The jobs that run, and the last that have ended.
+#[derive(Serialize, ToSchema)]
+pub struct WarmJobs {
+    /// The newest first.
+    jobs: Vec<WarmJob>,
+}
 
-/// Load keys into memory
+impl From<Report> for WarmJob {
+    fn from(job: Report) -> WarmJob {
+        WarmJob {
+            id: job.id,
+            state: job.state.name(),
+            keys: job.asked.keys,
+            pattern: job.asked.pattern,
+            tags: job.asked.tags,
+            rate: job.asked.rate,
+            refresh: job.asked.refresh,
+            total: job.total,
+            listed: job.listed,
+            loaded: job.loaded,
+            present: job.present,
+            absent: job.absent,
+            without_source: job.without_source,
+            failed: job.failed,
+            errors: job.errors,
+            waiting: job.waiting,
+            started_at: rfc3339(job.started_unix_ms),
+            ended_at: job.ended_unix_ms.map(rfc3339),
+            milliseconds: job.elapsed_ms,
+        }
+    }
+}
+
+/// Begin to load keys into memory
 #[utoipa::path(
     post, path = "/api/cache/warm", tag = "freshness", operation_id = "warm",
     request_body = WarmBody,
     responses(
-        (status = 200, description = "Done, each key by itself", body = WarmAnswer),
-        (status = 400, description = "Malformed, or nothing to load", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 202, description = "A job was begun; Location says where it is told of", body = WarmJob),
+        (status = 200, description = "With wait: it has ended", body = WarmJob),
+        (status = 400, description = "Malformed, nothing to load, or keys that no query lists", body = super::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "Not application/json", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many jobs are running", body = super::problem::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn warm(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Reply {
+pub async fn begin(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Reply {
     needs_json(&headers)?;
     let taken = take(body, &site.held, site.limits).await?;
-    let keys = Arc::new(asked(&taken.bytes)?);
+    let (asked, wait) = asked(&taken.bytes)?;
     drop(taken);
-    let began = Instant::now();
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut tasks = JoinSet::new();
-    for _ in 0..AT_ONCE.min(keys.count()) {
-        tasks.spawn(load(site.node.clone(), keys.clone(), next.clone()));
+    let job = site.node.warm(&asked).map_err(|refused| match refused {
+        Refused::Unclear(why) => Problem::bad("keys-unknown", why),
+        Refused::TooMany(why) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-jobs", why),
+    })?;
+    if wait {
+        job.ended().await;
+        return Ok(json(StatusCode::OK, &WarmJob::from(job.report())));
     }
-    let mut answer = WarmAnswer { requested: keys.count(), ..WarmAnswer::default() };
-    while let Some(done) = tasks.join_next().await {
-        let done = done.map_err(|error| {
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                format!("warming ended early: {error}"),
-            )
-        })?;
-        answer.add(done);
+    let mut answer = json(StatusCode::ACCEPTED, &WarmJob::from(job.report()));
+    if let Ok(place) = HeaderValue::from_str(&format!("/api/cache/warm/{}", job.id)) {
+        answer.headers_mut().insert(header::LOCATION, place);
     }
-    answer.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(json(StatusCode::OK, &answer))
+    Ok(answer)
 }
 
-/// One of the loaders: takes the next key that nobody took.
-async fn load(node: Arc<Node>, keys: Arc<Keys>, next: Arc<AtomicUsize>) -> WarmAnswer {
-    let mut done = WarmAnswer::default();
-    while let Some(key) = keys.get(next.fetch_add(1, Relaxed)) {
-        if !has_source(&node, &key) {
-            done.without_source += 1;
-            continue;
-        }
-        let demand = Demand { remember: false, ..Demand::PLAIN };
-        match node.read(&key, demand).wait().await {
-            Ok(answer) if answer.value.is_none() => done.absent += 1,
-            Ok(answer) if answer.hit => done.present += 1,
-            Ok(_) => done.loaded += 1,
-            Err(error) => {
-                done.failed += 1;
-                done.errors.push(format!("{}: {error}", text(&key)));
-                done.errors.truncate(ERRORS_MOST);
-            }
-        }
-        tokio::task::yield_now().await;
-    }
-    done
+/// Jobs that load keys: those that run, and the last that have ended
+#[utoipa::path(
+    get, path = "/api/cache/warm", tag = "freshness", operation_id = "warmJobs",
+    responses((status = 200, description = "The jobs, the newest first", body = WarmJobs))
+)]
+pub async fn list(State(site): State<Arc<Site>>) -> Reply {
+    let jobs = site.node.warming.list().into_iter().map(WarmJob::from).collect();
+    Ok(json(StatusCode::OK, &WarmJobs { jobs }))
 }
 
-impl WarmAnswer {
-    fn add(&mut self, part: WarmAnswer) {
-        self.loaded += part.loaded;
-        self.present += part.present;
-        self.absent += part.absent;
-        self.without_source += part.without_source;
-        self.failed += part.failed;
-        self.errors.extend(part.errors);
-        self.errors.truncate(ERRORS_MOST);
-    }
+/// How far a job is
+#[utoipa::path(
+    get, path = "/api/cache/warm/{id}", tag = "freshness", operation_id = "warmJob",
+    params(("id" = u64, Path, description = "The job's number")),
+    responses(
+        (status = 200, description = "The job", body = WarmJob),
+        (status = 404, description = "No such job, or not any more", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn status(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Reply {
+    let job = site.node.warming.get(number(&id)?).ok_or_else(|| no_job(&id))?;
+    Ok(json(StatusCode::OK, &WarmJob::from(job)))
 }
 
-enum Keys {
-    Listed(Vec<Box<[u8]>>),
-    Numbered { before: String, after: String, from: i64, count: usize },
+/// End a job; when this is answered, nothing of it begins any more
+#[utoipa::path(
+    delete, path = "/api/cache/warm/{id}", tag = "freshness", operation_id = "cancelWarm",
+    params(("id" = u64, Path, description = "The job's number")),
+    responses(
+        (status = 200, description = "The job as it ended, now or before", body = WarmJob),
+        (status = 404, description = "No such job, or not any more", body = super::problem::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn cancel(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Reply {
+    let job: Arc<Job> = site.node.warming.cancel(number(&id)?).ok_or_else(|| no_job(&id))?;
+    job.ended().await;
+    Ok(json(StatusCode::OK, &WarmJob::from(job.report())))
 }
 
-impl Keys {
-    fn count(&self) -> usize {
-        match self {
-            Keys::Listed(keys) => keys.len(),
-            Keys::Numbered { count, .. } => *count,
-        }
-    }
-
-    fn get(&self, at: usize) -> Option<Box<[u8]>> {
-        match self {
-            Keys::Listed(keys) => keys.get(at).cloned(),
-            Keys::Numbered { before, after, from, count } => {
-                let number = from.checked_add(i64::try_from(at).ok()?)?;
-                (at < *count).then(|| format!("{before}{number}{after}").into_bytes().into())
-            }
-        }
-    }
+fn number(id: &str) -> Reply<u64> {
+    whole("id", id, 0, i64::MAX).map(i64::unsigned_abs)
 }
 
-fn asked(body: &[u8]) -> Reply<Keys> {
+fn no_job(id: &str) -> Problem {
+    let detail = format!(
+        "no job {id} is known: GET /api/cache/warm lists those that run, and the last that have ended"
+    );
+    Problem::new(StatusCode::NOT_FOUND, "unknown-job", detail)
+}
+
+const KEYS_MOST: u64 = 1_000_000;
+
+fn asked(body: &[u8]) -> Reply<(Asked, bool)> {
     let fields = Fields::parse::<WarmBody>(body)?;
-    let keys = fields.names("keys")?;
-    let Some(pattern) = fields.text("pattern")? else {
-        if fields.raw("from").or(fields.raw("to")).is_some() {
-            return Err(Problem::bad(
-                "missing-field",
-                "from and to belong to a pattern: \"pattern\": \"post:*\"",
-            ));
-        }
-        return match keys.len() {
-            0 => {
-                Err(Problem::bad("missing-field", "nothing to load: give keys, or pattern with from and to"))
-            }
-            _ => Ok(Keys::Listed(keys)),
-        };
+    let rate = fields.whole("rate", 1, RATE_MOST.into())?.and_then(|rate| u32::try_from(rate).ok());
+    let mut asked = Asked {
+        keys: fields.names("keys")?,
+        tags: fields.names("tags")?,
+        rate: rate.unwrap_or(RATE),
+        refresh: fields.flag("refresh")?.unwrap_or(false),
+        ..Asked::default()
     };
-    if !keys.is_empty() {
-        return Err(Problem::bad("bad-value", "keys and pattern are two ways to say it: give one"));
+    let pattern = fields.text("pattern")?;
+    let counted = fields.raw("from").or(fields.raw("to")).is_some();
+    match pattern {
+        Some(pattern) if counted => asked.numbers = Some(numbered(&fields, &pattern)?),
+        Some(pattern) => {
+            let malformed = |why| Problem::bad("bad-value", format!("malformed pattern: {why}"));
+            asked.pattern = Some(Glob::new(pattern.as_bytes()).map_err(malformed)?);
+        }
+        None if counted => {
+            let detail = "from and to belong to a pattern: \"pattern\": \"post:*\"";
+            return Err(Problem::bad("missing-field", detail));
+        }
+        None => {}
     }
-    numbered(&fields, &pattern)
+    if asked.is_empty() {
+        return Err(Problem::bad("missing-field", "nothing to load: give keys, pattern or tags"));
+    }
+    Ok((asked, fields.flag("wait")?.unwrap_or(false)))
 }
 
-fn numbered(fields: &Fields<'_>, pattern: &str) -> Reply<Keys> {
-    let [before, after] = pattern.split('*').collect::<Vec<_>>()[..] else {
+fn numbered(fields: &Fields<'_>, pattern: &str) -> Reply<Numbers> {
+    let one_star = pattern.split_once('*').filter(|(before, after)| {
+        let others = |text: &str| text.contains(['*', '?', '[', '\\']);
+        !others(before) && !others(after)
+    });
+    let Some((before, after)) = one_star else {
         let detail = format!(
-            "pattern {pattern:?} needs exactly one *, which stands for the numbers from \"from\" to \"to\""
+            "pattern {pattern:?} with \"from\" and \"to\" needs exactly one *, which stands for these numbers, and nothing else \
+             that a pattern knows"
         );
         return Err(Problem::bad("bad-value", detail));
     };
@@ -190,16 +246,14 @@ fn numbered(fields: &Fields<'_>, pattern: &str) -> Reply<Keys> {
     let (Some(from), Some(to)) = (bound("from")?, bound("to")?) else {
         return Err(Problem::bad("missing-field", format!("pattern {pattern:?} needs \"from\" and \"to\"")));
     };
-    let count =
-        (to >= from).then(|| usize::try_from(to - from).ok()).flatten().and_then(|gap| gap.checked_add(1));
-    match count {
-        Some(count) if count <= KEYS_MOST => {
-            Ok(Keys::Numbered { before: before.to_owned(), after: after.to_owned(), from, count })
-        }
-        Some(count) => Err(Problem::bad(
-            "bad-value",
-            format!("from {from} to {to} is {count} keys: at most {KEYS_MOST} at once"),
-        )),
-        None => Err(Problem::bad("bad-value", format!("from is {from} and to is {to}: to may not be less"))),
+    let Some(gap) = to.checked_sub(from).and_then(|gap| u64::try_from(gap).ok()) else {
+        return Err(Problem::bad("bad-value", format!("from is {from} and to is {to}: to may not be less")));
+    };
+    let count = gap.saturating_add(1);
+    if count > KEYS_MOST {
+        let detail = format!("from {from} to {to} is {count} keys: at most {KEYS_MOST} at once");
+        return Err(Problem::bad("bad-value", detail));
     }
+    let bytes = |text: &str| text.as_bytes().into();
+    Ok(Numbers { before: bytes(before), after: bytes(after), from, count })
 }

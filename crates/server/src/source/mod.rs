@@ -1,5 +1,6 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
+mod pages;
 pub mod postgres;
 mod shares;
 pub mod sqlite;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clearwell_engine::Version;
 
+pub use pages::{Page, Pages};
 pub use shares::{Crowd, Holder};
 pub use table::{Column, Exact, Kind, Table};
 pub use verification::{Doubt, Turned, Verification, Verified};
@@ -75,6 +77,18 @@ pub trait Source: Send + Sync {
     /// Names the keyspace that statements belong to: they have a share of the connections of their own, and errors say its name.
     fn label(&self, keyspace: &str, load: &Statement, writes: &[&Statement]) {
         let _ = (keyspace, load, writes);
+    }
+
+    /// The same of a load that nobody waits for, such as warming: it uses one connection in four at most.
+    fn label_aside(&self, keyspace: &str, load: &Statement) {
+        let _ = (keyspace, load);
+    }
+
+    /// Lists the rows of a statement without parameters as they are when it is asked. The pages wait in the database, or in a file,
+    /// until they are asked for, and keep nobody from anything meanwhile. A dropped listing ends.
+    fn list(&self, statement: &Statement) -> Pages {
+        let _ = statement;
+        Pages::failed(SourceError::Refused("this source cannot list its keys".into()))
     }
 
     /// How crowded the connections for loads are; `None`: this source has no such thing.

@@ -29,6 +29,11 @@ pub struct Want {
 }
 
 impl Shares {
+    /// How many connections a lane may use whose loads nobody waits for: one in four.
+    pub fn aside(self) -> usize {
+        (self.size / 4).max(1)
+    }
+
     /// Whether a lane may use one more connection, of which all lanes use `used`. What is idle is lent, but for the last one: that is
     /// for a lane that has none. Where the others hold all, such a lane has a reserve.
     pub fn admits(self, want: Want, used: usize, lanes: usize) -> bool {
@@ -91,6 +96,15 @@ struct Lane<W> {
     name: Arc<str>,
     began: Vec<Instant>,
     waiting: VecDeque<(Instant, W)>,
+    /// How many connections it may use; `None`: as many as its share lets it.
+    most: Option<usize>,
+}
+
+impl<W> Lane<W> {
+    /// Whether it takes part: one aside does only while it has something to do.
+    fn counts(&self) -> bool {
+        self.most.is_none() || !self.waiting.is_empty() || !self.began.is_empty()
+    }
 }
 
 /// One use of a connection.
@@ -111,6 +125,12 @@ impl<W> Lanes<W> {
         self.lane(key).name = name.into();
     }
 
+    /// The same of a lane for what nobody waits for, such as warming.
+    pub fn label_aside(&mut self, key: &Arc<str>, name: &str) {
+        self.label(key, name);
+        self.lane(key).most = Some(self.shares.aside());
+    }
+
     /// One more that waits in a lane.
     pub fn push(&mut self, key: &Arc<str>, waiting: W, now: Instant) {
         self.lane(key).waiting.push_back((now, waiting));
@@ -128,10 +148,14 @@ impl<W> Lanes<W> {
 
     /// The one that may go now and has waited longest, with since when it waited. It uses a connection from now on.
     pub fn next(&mut self, now: Instant) -> Option<(W, Instant, Use)> {
+        let lanes = self.all.iter().filter(|lane| lane.counts()).count();
         let may = |lane: &Lane<W>| {
             let (since, _) = lane.waiting.front()?;
+            if lane.most.is_some_and(|most| lane.began.len() >= most) {
+                return None;
+            }
             let want = Want { own: lane.began.len(), waited: now.saturating_duration_since(*since) };
-            self.shares.admits(want, self.used, self.all.len()).then_some(*since)
+            self.shares.admits(want, self.used, lanes).then_some(*since)
         };
         let ready = self.all.iter().enumerate().filter_map(|(at, lane)| Some((may(lane)?, at)));
         let (since, at) = ready.min()?;
@@ -173,7 +197,7 @@ impl<W> Lanes<W> {
         let known = self.all.iter().position(|lane| lane.key == *key);
         let at = known.unwrap_or_else(|| {
             let (key, name) = (key.clone(), key.clone());
-            self.all.push(Lane { key, name, began: Vec::new(), waiting: VecDeque::new() });
+            self.all.push(Lane { key, name, began: Vec::new(), waiting: VecDeque::new(), most: None });
             self.all.len() - 1
         });
         &mut self.all[at]
@@ -272,6 +296,31 @@ mod tests {
         assert!(
             one.admits(want(0, 0), 0, 2) && !one.admits(want(1, 0), 1, 2) && one.admits(want(0, 10), 1, 2)
         );
+    }
+
+    #[test]
+    fn what_nobody_waits_for_uses_one_connection_in_four() {
+        let (readers, warming): (Arc<str>, Arc<str>) = ("load".into(), "warming".into());
+        let mut lanes = Lanes::new(SHARES);
+        lanes.label(&readers, "post:{id}");
+        lanes.label_aside(&warming, "post:{id} (warming)");
+        let now = Instant::now();
+        for number in 0..4 {
+            lanes.push(&readers, number, now);
+        }
+        let taken: Vec<_> = (0..4).filter_map(|_| lanes.next(now)).collect();
+        assert_eq!(taken.len(), 4, "nothing is kept for a lane that has nothing to do");
+        taken.iter().for_each(|(.., its)| lanes.end(*its));
+        for number in 10..20 {
+            lanes.push(&warming, number, now);
+        }
+        assert_eq!(lanes.next(now).map(|(number, ..)| number), Some(10));
+        assert!(lanes.next(now + Duration::from_secs(9)).is_none(), "one is all it may use");
+        for number in 0..3 {
+            lanes.push(&readers, number, now);
+        }
+        let readers: Vec<_> = std::iter::from_fn(|| lanes.next(now)).map(|(number, ..)| number).collect();
+        assert_eq!(readers, [0, 1, 2], "the others are the readers'");
     }
 
     #[tokio::test]

@@ -94,5 +94,4 @@ fn long_listings_are_complete() {
     assert!(ask(&mut raw, "KEYS key:*").starts_with(&format!("*{ENTRIES}\r\n")));
     ask(&mut raw, "CW.SET page b DEPENDS 1 key:1");
     assert!(ask(&mut raw, "CW.DEPENDENCIES key:1").ends_with("dependents\r\n*1\r\n$4\r\npage\r\n"));
-    assert_eq!(ask(&mut raw, "CW.WARM key:1199?"), ":10\r\n");
 }

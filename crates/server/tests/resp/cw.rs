@@ -147,6 +147,11 @@ fn wrong_words_are_named() {
         ("CW.EVENT e a", "-ERR attribute 'a' has no value"),
         ("CW.EVENT \"\"", "-ERR malformed event '': event name is empty"),
         ("CW.WARM KEYS 2 a", "-ERR KEYS announces 2 words and 1 follow"),
+        ("CW.WARM KEYS 0", "-ERR nothing to load; give KEYS, PATTERN or TAGS"),
+        ("CW.WARM PATTERN [a", "-ERR malformed PATTERN: "),
+        ("CW.WARM TAGS 1 t", "-ERR tag \"t\" is made by the tags of no keyspace with a source"),
+        ("CW.WARM KEYS 1 a FAST", "-ERR unknown option 'FAST'; expected one of KEYS, PATTERN, TAGS, RATE"),
+        ("CW.WARM STATUS first", "-ERR a job has a number, as CW.WARM LIST tells it"),
     ];
     for (request, expected) in cases {
         let reply = ask(&mut raw, request);
@@ -167,5 +172,12 @@ fn dependencies_and_stats_are_told() {
     );
     assert!(ask(&mut raw, "CW.DEPENDENCIES user:1").ends_with("dependents\r\n*1\r\n$4\r\npage\r\n"));
     assert!(ask(&mut raw, "CW.STATS").contains("$7\r\nentries\r\n:2\r\n"));
-    assert_eq!(ask(&mut raw, "CW.WARM KEYS 2 page nothing"), ":1\r\n");
+    assert_eq!(ask(&mut raw, "CW.WARM KEYS 2 page nothing"), ":1\r\n", "the job's number");
+    let told = ask(&mut raw, "CW.WARM KEYS 2 page nothing RATE 7 WAIT");
+    for part in ["$5\r\nstate\r\n$4\r\ndone\r\n", "$4\r\nrate\r\n:7\r\n", "$14\r\nwithout_source\r\n:2\r\n"] {
+        assert!(told.contains(part), "{part:?} in {told}");
+    }
+    assert_eq!(ask(&mut raw, "CW.WARM CANCEL 2"), ":0\r\n", "it has ended");
+    assert_eq!(ask(&mut raw, "CW.WARM STATUS 9"), "$-1\r\n");
+    assert!(ask(&mut raw, "CW.WARM LIST").starts_with("*2\r\n"));
 }

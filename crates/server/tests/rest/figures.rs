@@ -189,7 +189,7 @@ fn the_description_lists_every_route() {
     let api = world.get("/api/openapi.json").json();
     assert_eq!(api["openapi"], "3.1.0");
     let entry: &[&str] = &["delete", "get", "head", "post", "put"];
-    let expected: [(&str, &[&str]); 13] = [
+    let expected: [(&str, &[&str]); 14] = [
         ("/api/cache/clear", &["post"]),
         ("/api/cache/dependencies", &["get"]),
         ("/api/cache/events", &["get"]),
@@ -199,7 +199,8 @@ fn the_description_lists_every_route() {
         ("/api/cache/keys/{key}", entry),
         ("/api/cache/metrics", &["get"]),
         ("/api/cache/stats", &["get"]),
-        ("/api/cache/warm", &["post"]),
+        ("/api/cache/warm", &["get", "post"]),
+        ("/api/cache/warm/{id}", &["delete", "get"]),
         ("/api/cache/why", &["get"]),
         ("/api/cache/{key}", entry),
         ("/metrics", &["get"]),

@@ -87,9 +87,11 @@ fn warming_loads_what_is_not_there() {
         world.source.commit(id, "row", 1);
     }
     world.get("/api/cache/post:3");
-    let warmed = world.post("/api/cache/warm", r#"{"pattern": "post:*", "from": 1, "to": 25}"#).json();
+    let body = r#"{"pattern": "post:*", "from": 1, "to": 25, "wait": true}"#;
+    let warmed = world.post("/api/cache/warm", body).json();
     for (field, count) in [
-        ("requested", 25),
+        ("total", 25),
+        ("listed", 25),
         ("loaded", 19),
         ("present", 1),
         ("absent", 5),
@@ -98,14 +100,118 @@ fn warming_loads_what_is_not_there() {
     ] {
         assert_eq!(warmed[field], count, "{field} in {warmed}");
     }
-    let listed = world.post("/api/cache/warm", r#"{"keys": ["post:1", "plain"]}"#).json();
+    let listed = world.post("/api/cache/warm", r#"{"keys": ["post:1", "plain"], "wait": true}"#).json();
     assert_eq!((&listed["present"], &listed["withoutSource"]), (&1.into(), &1.into()), "{listed}");
     world.source.fail(Some(clearwell::source::SourceError::Unreachable("gone".into())));
-    let failed = world.post("/api/cache/warm", r#"{"keys": ["post:99"]}"#).json();
+    let failed = world.post("/api/cache/warm", r#"{"keys": ["post:99"], "wait": true}"#).json();
     assert_eq!(
         (&failed["failed"], &failed["errors"][0]),
         (&1.into(), &"post:99: the source is unreachable: gone".into())
     );
+}
+
+/// The job as soon as it has ended.
+fn ended(world: &World, id: u64) -> serde_json::Value {
+    crate::wait::wait_for("the job's end", || {
+        let job = world.get(&format!("/api/cache/warm/{id}")).json();
+        (job["state"] != "running").then_some(job)
+    })
+}
+
+#[test]
+fn warming_is_a_job_that_is_told_of_and_cancelled() {
+    let world = World::new();
+    world.source.commit(1, "one", 1);
+    let begun = world.post("/api/cache/warm", r#"{"keys": ["post:1"]}"#);
+    assert_eq!((begun.status, begun.header("location")), (202, Some("/api/cache/warm/1")), "{begun:?}");
+    assert_eq!(ended(&world, 1)["loaded"], 1);
+
+    // One key a second of a thousand: it is under way until it is cancelled.
+    let slow = r#"{"pattern": "post:*", "from": 1, "to": 1000, "rate": 1, "refresh": true}"#;
+    for id in 2..=5 {
+        assert_eq!(world.post("/api/cache/warm", slow).json()["id"], id);
+    }
+    let problem = world.post("/api/cache/warm", slow).problem();
+    assert_eq!((problem.0, &*problem.1), (429, "too-many-jobs"), "{problem:?}");
+    let listed = world.get("/api/cache/warm").json();
+    let states: Vec<_> = listed["jobs"].as_array().expect("jobs").iter().map(|job| &job["state"]).collect();
+    assert_eq!(states, ["running", "running", "running", "running", "done"], "the newest first");
+    for id in 2..=5 {
+        let cancelled = world.call("DELETE", &format!("/api/cache/warm/{id}"), &[], b"").json();
+        assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
+        assert!(cancelled["endedAt"].is_string() && cancelled["listed"].as_u64() < Some(100), "{cancelled}");
+    }
+    let before = world.source.loads.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(ended(&world, 2)["state"], "cancelled");
+    assert_eq!(
+        world.source.loads.load(std::sync::atomic::Ordering::Relaxed),
+        before,
+        "nothing more is begun"
+    );
+    let figures = world.get("/api/cache/stats").json();
+    assert_eq!(figures["warmJobsRunning"], 0, "{figures}");
+    assert!(figures["warmLoaded"].as_u64() >= Some(1), "{figures}");
+}
+
+#[test]
+fn a_cancelled_load_leaves_its_readers_to_load_for_themselves() {
+    let world = World::new();
+    world.source.commit(1, "one", 1);
+    world.source.hold();
+    world.post("/api/cache/warm", r#"{"keys": ["post:1"]}"#);
+    world.source.hold_no_more(1);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| world.value("post:1"));
+        assert_eq!(world.call("DELETE", "/api/cache/warm/1", &[], b"").json()["state"], "cancelled");
+        assert_eq!(reader.join().expect("it is answered"), "\"one\"");
+    });
+}
+
+#[test]
+fn an_invalidation_while_a_key_is_warmed_is_never_undone() {
+    for refresh in [false, true] {
+        let world = World::new();
+        world.source.commit(1, "old", 1);
+        if refresh {
+            assert_eq!(world.value("post:1"), "\"old\"");
+        }
+        world.source.hold();
+        world.post("/api/cache/warm", &format!(r#"{{"keys": ["post:1"], "refresh": {refresh}}}"#));
+        // The old row was read, and is on its way, when the change is told.
+        world.source.release_after(1, || world.source.commit(1, "new", 1));
+        let job = ended(&world, 1);
+        assert_eq!((&job["state"], &job["loaded"]), (&"done".into(), &1.into()), "{job}");
+        assert_eq!(world.value("post:1"), "\"new\"");
+    }
+}
+
+#[test]
+fn a_source_that_does_not_answer_ends_a_job() {
+    let world = World::new();
+    world.source.fail(Some(clearwell::source::SourceError::Unreachable("gone".into())));
+    let body = r#"{"pattern": "post:*", "from": 1, "to": 1000, "rate": 100000, "wait": true}"#;
+    let job = world.post("/api/cache/warm", body).json();
+    assert_eq!(job["state"], "failed", "{job}");
+    assert!(
+        job["failed"].as_u64() < Some(100) && job["errors"].as_array().is_some_and(|e| e.len() == 5),
+        "{job}"
+    );
+    assert_eq!(job["errors"][4], "given up: the source did not answer 10 loads in a row");
+}
+
+#[test]
+fn a_job_waits_while_changes_may_be_missed() {
+    let world = World::new();
+    world.source.commit(1, "one", 1);
+    world.source.doubt(Some("the slot is gone"));
+    world.post("/api/cache/warm", r#"{"keys": ["post:1"]}"#);
+    crate::wait::wait_for("the job to wait", || {
+        let job = world.get("/api/cache/warm/1").json();
+        (job["waiting"] == "the slot is gone").then_some(())
+    });
+    world.source.doubt(None);
+    let job = ended(&world, 1);
+    assert_eq!((&job["loaded"], &job["waiting"]), (&1.into(), &serde_json::Value::Null), "{job}");
 }
 
 #[test]

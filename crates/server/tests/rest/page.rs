@@ -10,8 +10,14 @@ fn the_page_asks_only_this_node() {
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
     let html = page.text();
-    let mut files =
-        vec!["/page/chart.js", "/page/lookup.js", "/page/graph.js", "/page/held.js", "/page/keyspaces.js"];
+    let mut files = vec![
+        "/page/chart.js",
+        "/page/lookup.js",
+        "/page/graph.js",
+        "/page/held.js",
+        "/page/keyspaces.js",
+        "/page/warm.js",
+    ];
     for attribute in ["src=\"", "href=\""] {
         let linked = html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
         files.extend(linked.filter(|link| !link.starts_with("data:")));

@@ -9,6 +9,7 @@ use crate::metrics::{
     BadInput, Counts, Figures, KeyspaceFigures, Kind, Metrics, StageFigures, Surface, Timed,
 };
 use crate::node::{FeedReport, Node};
+use crate::warm::Totals;
 use crate::writeback::Status;
 
 /// A node's state as far as figures tell it.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub asked: Timed,
     /// Scopes held for a time or an event.
     pub held: u64,
+    /// Of the jobs that load keys ahead.
+    pub warming: Totals,
     /// Keys that nearly matched a keyspace: writes refused, writes and reads warned of.
     pub near_misses: (u64, u64),
     /// The stream's last position.
@@ -77,6 +80,7 @@ impl Snapshot {
             stages: node.tallies.sources(now),
             asked: node.tallies.asked_figures(now),
             held: node.held() as u64,
+            warming: node.warming.totals(),
             near_misses: (node.near_misses.refused(), node.near_misses.warned()),
             position: node.news.last().0,
             max_memory: node.config.max_memory,
@@ -98,6 +102,7 @@ impl Snapshot {
             stages: Vec::new(),
             asked: Timed::default(),
             held: 0,
+            warming: Totals::default(),
             near_misses: (0, 0),
             position: 0,
             max_memory: 0,

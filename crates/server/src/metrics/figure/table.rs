@@ -38,6 +38,13 @@ pub static FIGURES: &[Figure] = &[
     Figure::gauge("flights", Count, "Loads in progress", |s| s.account.flights.into()),
     Figure::gauge("outstanding_misses", Count, "Misses that a plain set may still fill", |s| s.account.outstanding_misses.into()),
 
+    // Warming.
+    Figure::gauge("warm_jobs_running", Count, "Jobs that load keys before anybody asks, under way", |s| s.warming.running.into()),
+    Figure::counter("warm_loaded", Count, "Keys that warming loaded", |s| s.warming.loaded.into()),
+    Figure::counter("warm_present", Count, "Keys that warming found in memory and fresh", |s| s.warming.present.into()),
+    Figure::counter("warm_absent", Count, "Keys that warming found no row of", |s| s.warming.absent.into()),
+    Figure::counter("warm_failed", Count, "Keys that warming could not load", |s| s.warming.failed.into()),
+
     // Entries and memory.
     Figure::gauge("entries", Count, "Entries in memory", |s| s.account.entries.into()).rest("totalKeys"),
     Figure::gauge("negative_entries", Count, "Entries that remember an absent row", |s| s.account.negative_entries.into()),

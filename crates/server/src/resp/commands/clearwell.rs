@@ -1,9 +1,7 @@
-//! CW.GET, CW.SET, CW.ENTRY, CW.STATS, CW.WARM.
+//! CW.GET, CW.SET, CW.ENTRY, CW.STATS.
 
-use std::sync::Arc;
-
-use clearwell_engine::{EventPattern, Glob, Millis, View};
-use clearwell_protocol::options::{CwGetOptions, CwSetOptions, WarmOptions};
+use clearwell_engine::{EventPattern, Millis, View};
+use clearwell_protocol::options::{CwGetOptions, CwSetOptions};
 use clearwell_protocol::{Args, CommandError, Encoder};
 
 use super::read::{self, encoded};
@@ -12,10 +10,6 @@ use crate::metrics::{Snapshot, cw_stats};
 use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, Why, WriteError, Written};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
-use crate::source::Later;
-
-/// Loads that one CW.WARM has in progress at a time.
-const WARMED_AT_ONCE: usize = 64;
 
 /// CW.GET: the value, or with META (or LEASE, whose answer needs it) a map of what is known about it.
 pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -225,66 +219,4 @@ pub fn stats(context: &mut Context<'_>) -> Outcome {
     let snapshot = Snapshot::take(context.node(), &context.server.metrics);
     cw_stats(&snapshot, &mut context.reply());
     Ok(Step::Done)
-}
-
-/// CW.WARM: loads the keys, or those in memory that a glob matches, and answers how many have a value now.
-pub fn warm(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (node, resp) = (context.node().clone(), context.session.resp);
-    let keys: Later<Vec<Box<[u8]>>> = match WarmOptions::parse(args)? {
-        WarmOptions::Keys(keys) => {
-            let keys = keys.iter().map(Box::from).collect();
-            Box::pin(std::future::ready(keys))
-        }
-        WarmOptions::Pattern(pattern) => {
-            let glob = Glob::new(pattern)
-                .map_err(|why| CommandError::new(format!("ERR malformed pattern: {why}")))?;
-            let (node, walks) = (node.clone(), context.server.walks.clone());
-            Box::pin(async move { walks.run(move || known_keys(&node, &glob)).await.unwrap_or_default() })
-        }
-    };
-    Ok(Step::Wait(Box::pin(async move {
-        let keys = keys.await;
-        let warmed = warm_all(&node, &keys).await;
-        encoded(resp, |reply| match warmed {
-            Ok(count) => reply.integer(count),
-            Err(error) => reply.error(step::read_error(&error)),
-        })
-    })))
-}
-
-/// Keys in memory, absent and stale ones included: what was asked for lately.
-fn known_keys(node: &Node, glob: &Glob) -> Vec<Box<[u8]>> {
-    let mut keys = Vec::new();
-    let mut cursor = 0;
-    loop {
-        cursor = node.engine.scan(cursor, 2_000, node.clock.tick(), |view| {
-            if glob.matches(view.key()) {
-                keys.push(view.key().into());
-            }
-        });
-        if cursor == 0 {
-            return keys;
-        }
-    }
-}
-
-async fn warm_all(node: &Arc<Node>, keys: &[Box<[u8]>]) -> Result<i64, ReadError> {
-    let demand = Demand { remember: false, ..Demand::PLAIN };
-    let mut warmed = 0i64;
-    for chunk in keys.chunks(WARMED_AT_ONCE) {
-        let reads: Vec<Later<Result<Answer, ReadError>>> =
-            chunk.iter().map(|key| later(node.read(key, demand))).collect();
-        for answer in step::all(reads).await {
-            warmed = warmed.saturating_add(i64::from(answer?.value.is_some()));
-        }
-        tokio::task::yield_now().await;
-    }
-    Ok(warmed)
-}
-
-fn later<T: Send + 'static>(turn: Turn<T>) -> Later<T> {
-    match turn {
-        Turn::Later(later) => later,
-        Turn::Now(value) => Box::pin(std::future::ready(value)),
-    }
 }

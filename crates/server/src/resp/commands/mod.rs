@@ -21,6 +21,7 @@ mod scan;
 mod server;
 mod slow;
 pub mod transactions;
+mod warm;
 mod why;
 mod write;
 mod writeback;
@@ -53,7 +54,7 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
 /// before.
 fn note_write(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) {
     use CommandId as Id;
-    if matches!(command.id, Id::CwWarm) {
+    if matches!(command.id, Id::CwWarmKeys | Id::CwWarmPattern | Id::CwWarmTags) {
         return;
     }
     context.session.place.wrote();
@@ -173,7 +174,10 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwRefusedLen => refusals::len(c),
         Id::CwRefusedReset => refusals::reset(c),
         Id::CwStats => clearwell::stats(c),
-        Id::CwWarm => clearwell::warm(c, args),
+        Id::CwWarmKeys | Id::CwWarmPattern | Id::CwWarmTags => warm::begin(c, args),
+        Id::CwWarmList => warm::list(c),
+        Id::CwWarmStatus => warm::status(c, args),
+        Id::CwWarmCancel => warm::cancel(c, args),
         Id::CwWritebackStatus => writeback::status(c),
         Id::CwWritebackList => writeback::list(c, args),
         Id::CwWritebackRetry => writeback::retry(c, args),
@@ -198,6 +202,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Latency
         | Id::Pubsub
         | Id::CwHeld
+        | Id::CwWarm
         | Id::CwWriteback
         | Id::CwRefused => Err(CommandError::wrong_arity(command.name)),
     }

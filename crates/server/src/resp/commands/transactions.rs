@@ -182,6 +182,6 @@ fn needs_source(node: &Node, command: &Command, args: Args<'_>) -> bool {
         return false;
     }
     let has_source = |key: &[u8]| node.keyspaces.has_source(key);
-    command.id == CommandId::CwWarm
+    matches!(command.id, CommandId::CwWarmKeys | CommandId::CwWarmPattern | CommandId::CwWarmTags)
         || keys(command, args).any(|place| args.get(place).is_some_and(has_source))
 }

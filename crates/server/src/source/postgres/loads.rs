@@ -65,6 +65,11 @@ impl Loads {
         self.queue.lock().label(statement, keyspace);
     }
 
+    /// The same of loads that nobody waits for.
+    pub fn label_aside(&self, statement: &Arc<str>, keyspace: &str) {
+        self.queue.lock().label_aside(statement, keyspace);
+    }
+
     /// Who uses the connections.
     pub fn crowd(&self) -> Crowd {
         self.queue.lock().crowd()

@@ -12,6 +12,7 @@ mod describe;
 mod error;
 mod feed;
 mod link;
+mod lister;
 mod loads;
 mod many;
 mod pending;
@@ -41,7 +42,8 @@ pub use text::parameters;
 
 use super::shares::{Bulkhead, Shares};
 use super::{
-    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Watched, Write,
+    Crowd, Follower, Later, Pages, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
+    Watched, Write,
 };
 use crate::config::PostgresConfig;
 use database::Database;
@@ -74,6 +76,8 @@ struct Shared {
     writers: Arc<Bulkhead>,
     /// The keyspaces that statements which write belong to.
     labels: Mutex<HashMap<Arc<str>, Arc<str>>>,
+    /// Where listings connect to.
+    database: Database,
     /// For what is not asked by clients: descriptions, barriers, the heartbeat.
     own: Pool,
     feed: Arc<Feed>,
@@ -109,6 +113,7 @@ impl Postgres {
             writes: pool(),
             writers: Bulkhead::new(shares),
             labels: Mutex::default(),
+            database: database.clone(),
             // The second is for barriers while the first looks at what may be locked.
             own: Pool::new(database.clone().planning_once(), timeout_ms, 2, 1),
             feed,
@@ -249,6 +254,18 @@ impl Source for Postgres {
         self.shared.replicas.label(&load.0, keyspace);
         let mut labels = self.shared.labels.lock();
         labels.extend(writes.iter().map(|statement| (statement.0.clone(), keyspace.into())));
+    }
+
+    fn label_aside(&self, keyspace: &str, load: &Statement) {
+        self.shared.loads.label_aside(&load.0, keyspace);
+        self.shared.replicas.label_aside(&load.0, keyspace);
+    }
+
+    fn list(&self, statement: &Statement) -> Pages {
+        let (listed, pages) = Pages::new();
+        let (database, timeout_ms) = (self.shared.database.clone(), self.shared.timeout_ms);
+        self.runtime.spawn(lister::run(database, statement.clone(), listed, timeout_ms));
+        pages
     }
 
     fn crowd(&self) -> Option<Crowd> {

@@ -34,6 +34,8 @@ struct Lane<W> {
     /// key is spread over the connections.
     limit: usize,
     quickest: Duration,
+    /// How many connections it may use; `None`: as many as its share lets it.
+    most: Option<usize>,
 }
 
 /// What a free connection does next.
@@ -61,13 +63,21 @@ impl<W> Queue<W> {
     /// What to do with a free connection. Loads of a statement that nobody runs go at once; else they wait for those on
     /// their way, unless they are many or wait for long, and for their share. The longest wait goes first.
     pub fn next(&mut self, now: Instant) -> Next<W> {
-        let (lanes, used) = (self.lanes.len(), self.lanes.iter().map(|lane| lane.running.len()).sum());
+        // What is loaded for nobody takes part only while there is something to load.
+        let counts =
+            |lane: &&Lane<W>| lane.most.is_none() || !lane.waiting.is_empty() || !lane.running.is_empty();
+        let lanes = self.lanes.iter().filter(counts).count();
+        let used = self.lanes.iter().map(|lane| lane.running.len()).sum();
         let mut soonest: Option<Instant> = None;
         let mut oldest: Option<(Instant, usize)> = None;
         for (at, lane) in self.lanes.iter().enumerate() {
             let Some((since, _)) = lane.waiting.front() else { continue };
             let (own, held_until) = (lane.running.len(), *since + HOLD);
             let want = Want { own, waited: now.saturating_duration_since(*since) };
+            if lane.most.is_some_and(|most| own >= most) {
+                // Until one of its own ends.
+                continue;
+            }
             let until = match self.shares.admits(want, used, lanes) {
                 true if own > 0 && lane.waiting.len() < lane.limit && now < held_until => held_until,
                 true => {
@@ -114,6 +124,13 @@ impl<W> Queue<W> {
         self.lane(statement).name = name.into();
     }
 
+    /// The same of loads that nobody waits for, such as warming.
+    pub fn label_aside(&mut self, statement: &Arc<str>, name: &str) {
+        let most = self.shares.aside();
+        let lane = self.lane(statement);
+        (lane.name, lane.most) = (name.into(), Some(most));
+    }
+
     /// Whether another connection may have something to do.
     pub fn has_waiting(&self) -> bool {
         self.lanes.iter().any(|lane| !lane.waiting.is_empty())
@@ -154,6 +171,7 @@ impl<W> Queue<W> {
                 running: Vec::new(),
                 limit: TOGETHER_MAX,
                 quickest: Duration::MAX / 8,
+                most: None,
             });
             self.lanes.len() - 1
         });
@@ -206,6 +224,26 @@ mod tests {
         }
         assert_eq!(run(queue.next(start + HOLD)).len(), TOGETHER_MAX);
         assert!(queue.has_waiting());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_uses_one_connection_in_four() {
+        let (readers, warming): (Arc<str>, Arc<str>) = ("load".into(), "warming".into());
+        let start = Instant::now();
+        let mut queue = Queue::new(Shares { size: 4, reserve: 2 });
+        queue.label(&readers, "post:{id}");
+        queue.label_aside(&warming, "post:{id} (warming)");
+        queue.push(&warming, 1, start);
+        assert_eq!(run(queue.next(start)), [1]);
+        queue.push(&warming, 2, start);
+        let late = start + Duration::from_secs(1);
+        assert_eq!(queue.next(late), Next::Idle, "it waits for its own connection");
+        for n in 10..13 {
+            queue.push(&readers, n, late);
+            assert_eq!(run(queue.next(late + HOLD)), [n]);
+        }
+        queue.ended(&warming, start, 1, Duration::from_millis(1));
+        assert_eq!(run(queue.next(late)), [2]);
     }
 
     #[test]

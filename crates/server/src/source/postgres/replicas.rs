@@ -53,6 +53,11 @@ impl Replicas {
         self.all.iter().for_each(|replica| replica.loads.label(statement, keyspace));
     }
 
+    /// The same of loads that nobody waits for.
+    pub fn label_aside(&self, statement: &Arc<str>, keyspace: &str) {
+        self.all.iter().for_each(|replica| replica.loads.label_aside(statement, keyspace));
+    }
+
     /// Closes connections beyond the ordinary ones that nobody has used for a while.
     pub fn trim(&self) {
         self.all.iter().for_each(|replica| replica.loads.trim());

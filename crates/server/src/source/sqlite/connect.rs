@@ -105,7 +105,7 @@ impl Deadline {
 }
 
 /// How many steps of SQLite's machine pass between two looks at the clock: some tens of microseconds.
-const STEPS_PER_LOOK: i32 = 1000;
+pub const STEPS_PER_LOOK: i32 = 1000;
 
 /// Opens the file, which must exist.
 pub fn open(shared: &Arc<Shared>) -> Result<(Connection, Deadline), Fault> {

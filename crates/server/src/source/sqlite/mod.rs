@@ -13,6 +13,7 @@ mod clock;
 mod connect;
 mod convert;
 mod describe;
+mod lister;
 mod log;
 mod reader;
 mod session;
@@ -42,7 +43,8 @@ use self::session::Session;
 use self::writer::{Answer, Job, Pending, Writer};
 use super::shares::Shares;
 use super::{
-    Crowd, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Watched, Write,
+    Crowd, Follower, Later, Pages, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
+    Watched, Write,
 };
 use crate::config::{SourceConfig, SqliteMode};
 
@@ -135,6 +137,19 @@ impl Source for Sqlite {
 
     fn label(&self, keyspace: &str, load: &Statement, _: &[&Statement]) {
         self.loads.label(load, keyspace);
+    }
+
+    fn label_aside(&self, keyspace: &str, load: &Statement) {
+        self.loads.label_aside(load, keyspace);
+    }
+
+    fn list(&self, statement: &Statement) -> Pages {
+        let (listed, pages) = Pages::new();
+        let (shared, statement) = (self.shared.clone(), statement.clone());
+        match thread("lister", &self.shared.name, move || lister::run(&shared, &statement, &listed)) {
+            Ok(()) => pages,
+            Err(error) => Pages::failed(error),
+        }
     }
 
     fn crowd(&self) -> Option<Crowd> {

@@ -60,6 +60,11 @@ impl Queue {
         self.state.lock().lanes.label(&statement.0, keyspace);
     }
 
+    /// The same of loads that nobody waits for.
+    pub fn label_aside(&self, statement: &Statement, keyspace: &str) {
+        self.state.lock().lanes.label_aside(&statement.0, keyspace);
+    }
+
     /// Who uses the threads.
     pub fn crowd(&self) -> Crowd {
         self.state.lock().lanes.crowd()

@@ -1,0 +1,137 @@
+//! Loads ahead of anybody who asks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use clearwell_engine::{Filled, Landing, Lookup, Outcome};
+
+use super::draft::Owned;
+use super::load::{For, Target};
+use super::{Demand, Node};
+use crate::source::SourceError;
+use crate::warm::{self, Asked, Job, Plan, Refused};
+
+/// What warming finds of a key before it loads.
+pub(crate) enum Found {
+    /// No keyspace with a source: nothing to load it from.
+    WithoutSource,
+    /// It is here and fresh; or it is known that there is no such row.
+    Fresh {
+        /// Whether there is a row.
+        has_value: bool,
+    },
+    /// It is to be loaded.
+    Due(Due),
+}
+
+/// A key that is to be loaded.
+#[derive(Clone)]
+pub(crate) struct Due(Target);
+
+/// Why a key was not warmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unwarmed {
+    /// The source failed.
+    Source(SourceError),
+    /// Each of its loads was overtaken by an invalidation.
+    Overtaken,
+    /// The entry does not fit into memory.
+    TooLarge,
+    /// An unflushed write of its row stands in the way.
+    Unflushed(String),
+}
+
+impl fmt::Display for Unwarmed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unwarmed::Source(error) => error.fmt(f),
+            Unwarmed::Overtaken => f.write_str("it was invalidated while it was loaded, again and again"),
+            Unwarmed::TooLarge => f.write_str("its entry is too large to be kept"),
+            Unwarmed::Unflushed(why) => f.write_str(why),
+        }
+    }
+}
+
+/// How often a key is loaded anew that was invalidated meanwhile.
+const ATTEMPTS: usize = 3;
+
+impl Due {
+    /// Why what is loaded now would not be relied on.
+    pub fn doubt(&self) -> Option<Arc<str>> {
+        let backing = self.0.backing().filter(|backing| backing.is_unverified())?;
+        Some(
+            backing.verification.doubt().map_or_else(|| "its feed is not complete".into(), |doubt| doubt.why),
+        )
+    }
+}
+
+impl Node {
+    /// Begins a job that loads what is asked for.
+    ///
+    /// # Errors
+    /// It cannot be told which keys those are, or too many jobs are running.
+    pub fn warm(self: &Arc<Self>, asked: &Asked) -> Result<Arc<Job>, Refused> {
+        let plan = Plan::of(&self.keyspaces, asked).map_err(Refused::Unclear)?;
+        let job = self.warming.begin(asked, &plan, self.clock.unix_ms()).map_err(Refused::TooMany)?;
+        self.tasks.spawn(warm::run(self.clone(), job.clone(), plan));
+        Ok(job)
+    }
+
+    /// What is to be done with a key; `refresh`: load it even if it is fresh.
+    pub(crate) fn find_due(&self, key: &[u8], refresh: bool) -> Found {
+        let Some((keyspace, captures)) = self.keyspaces.find(key) else { return Found::WithoutSource };
+        if keyspace.backing.is_none() {
+            return Found::WithoutSource;
+        }
+        // Newer than what the source has.
+        if let Some(has_value) = self.unflushed_value(keyspace, key) {
+            return Found::Fresh { has_value };
+        }
+        let fresh = |view: &clearwell_engine::View<'_>| (!view.stale()).then(|| view.value().is_some());
+        match self.engine.peek(key, self.clock.tick(), fresh).flatten().filter(|_| !refresh) {
+            Some(has_value) => Found::Fresh { has_value },
+            None => Found::Due(Due(Target { key: key.into(), keyspace: keyspace.clone(), captures })),
+        }
+    }
+
+    /// Loads a key and keeps it, unless it is invalidated meanwhile; then it is loaded again. Answers whether it has a value.
+    pub(crate) async fn load_due(self: &Arc<Self>, due: &Due) -> Result<bool, Unwarmed> {
+        let target = &due.0;
+        if target.keyspace.is_ambiguous() && self.is_overtaken(&target.keyspace, &target.key) {
+            let demand = Demand { remember: false, ..Demand::PLAIN };
+            let read = self.read(&target.key, demand).wait().await;
+            return read.map(|answer| answer.value.is_some()).map_err(|e| Unwarmed::Unflushed(e.to_string()));
+        }
+        for _ in 0..ATTEMPTS {
+            match self.engine.load(&target.key) {
+                Lookup::Lead(lease) => {
+                    let loaded = self.load(target, For::Nobody).await;
+                    let (outcome, owned) = match &loaded {
+                        Ok(owned) => (owned.outcome(), owned),
+                        Err(error) => (Outcome::Failed(Arc::new(error.clone())), &Owned::default()),
+                    };
+                    let filled =
+                        owned.lend(|draft| self.engine.land(lease, outcome, draft, self.clock.tick()));
+                    let has_value = loaded.map_err(Unwarmed::Source)?.value.is_some();
+                    match filled {
+                        Filled::Stored => return Ok(has_value),
+                        Filled::TooLarge(_) => return Err(Unwarmed::TooLarge),
+                        Filled::Refused => {}
+                    }
+                }
+                Lookup::Wait(waiting) => match waiting.await {
+                    Landing::Landed(Outcome::Value(_)) => return Ok(true),
+                    Landing::Landed(Outcome::Absent) => return Ok(false),
+                    Landing::Landed(Outcome::Failed(error)) => {
+                        let error = error.downcast_ref::<SourceError>().cloned();
+                        let unknown = || SourceError::Unreachable("the load failed".into());
+                        return Err(Unwarmed::Source(error.unwrap_or_else(unknown)));
+                    }
+                    Landing::Abandoned => {}
+                },
+                Lookup::Hit { .. } | Lookup::Miss { .. } => unreachable!("Engine::load leads or waits"),
+            }
+        }
+        Err(Unwarmed::Overtaken)
+    }
+}
