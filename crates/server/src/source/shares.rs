@@ -100,13 +100,6 @@ struct Lane<W> {
     most: Option<usize>,
 }
 
-impl<W> Lane<W> {
-    /// Whether it takes part: one aside does only while it has something to do.
-    fn counts(&self) -> bool {
-        self.most.is_none() || !self.waiting.is_empty() || !self.began.is_empty()
-    }
-}
-
 /// One use of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Use {
@@ -148,7 +141,8 @@ impl<W> Lanes<W> {
 
     /// The one that may go now and has waited longest, with since when it waited. It uses a connection from now on.
     pub fn next(&mut self, now: Instant) -> Option<(W, Instant, Use)> {
-        let lanes = self.all.iter().filter(|lane| lane.counts()).count();
+        // For what is loaded for nobody nothing is kept free.
+        let lanes = self.all.iter().filter(|lane| lane.most.is_none()).count();
         let may = |lane: &Lane<W>| {
             let (since, _) = lane.waiting.front()?;
             if lane.most.is_some_and(|most| lane.began.len() >= most) {

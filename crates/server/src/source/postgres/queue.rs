@@ -63,10 +63,8 @@ impl<W> Queue<W> {
     /// What to do with a free connection. Loads of a statement that nobody runs go at once; else they wait for those on
     /// their way, unless they are many or wait for long, and for their share. The longest wait goes first.
     pub fn next(&mut self, now: Instant) -> Next<W> {
-        // What is loaded for nobody takes part only while there is something to load.
-        let counts =
-            |lane: &&Lane<W>| lane.most.is_none() || !lane.waiting.is_empty() || !lane.running.is_empty();
-        let lanes = self.lanes.iter().filter(counts).count();
+        // For what is loaded for nobody nothing is kept free.
+        let lanes = self.lanes.iter().filter(|lane| lane.most.is_none()).count();
         let used = self.lanes.iter().map(|lane| lane.running.len()).sum();
         let mut soonest: Option<Instant> = None;
         let mut oldest: Option<(Instant, usize)> = None;
