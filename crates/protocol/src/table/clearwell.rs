@@ -141,24 +141,24 @@ const HELD_SUBCOMMANDS: &[Command] = &[
         .doc("0.1.0", "O(1)", "Prints this help."),
 ];
 
-const fn warm(id: CommandId, name: &'static str) -> Command {
-    clearwell(id, name, -3).flags(Flags::WRITE.and(Flags::MOVABLEKEYS)).categories(Categories::CACHE)
+const fn warm(id: CommandId, name: &'static str, arity: i32) -> Command {
+    clearwell(id, name, arity).flags(Flags::WRITE.and(Flags::MOVABLEKEYS)).categories(Categories::CACHE)
 }
 
 const WARM_SUBCOMMANDS: &[Command] = &[
-    warm(CommandId::CwWarmKeys, "cw.warm|keys")
+    warm(CommandId::CwWarmKeys, "cw.warm|keys", -4)
         .syntax(
             "n key [key ...] [PATTERN glob] [TAGS n tag [tag ...]] [RATE keys-per-second] [REFRESH] [WAIT]",
         )
         .doc("0.1.0", "O(n) in the keys, aside", "Begins to load keys, and returns the job's number."),
-    warm(CommandId::CwWarmPattern, "cw.warm|pattern")
+    warm(CommandId::CwWarmPattern, "cw.warm|pattern", -3)
         .syntax("glob [KEYS n key [key ...]] [TAGS n tag [tag ...]] [RATE keys-per-second] [REFRESH] [WAIT]")
         .doc(
             "0.1.0",
             "O(n) in the keys of the keyspaces meant, aside",
             "Begins to load the keys that a pattern matches, of those that keyspaces list.",
         ),
-    warm(CommandId::CwWarmTags, "cw.warm|tags")
+    warm(CommandId::CwWarmTags, "cw.warm|tags", -4)
         .syntax(
             "n tag [tag ...] [KEYS n key [key ...]] [PATTERN glob] [RATE keys-per-second] [REFRESH] [WAIT]",
         )

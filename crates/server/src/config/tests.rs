@@ -196,7 +196,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     (
         "[[keyspace]]\npattern = 'a'\nzzz = 1",
         3,
-        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, del, near_miss, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, compress, compress_above, schema, flush_every, flush_batch, flush_most, unverified, unfollowed, outage, feed",
+        "unknown key \"zzz\" in [[keyspace]]; known are pattern, source, load, store, delete, keys, del, near_miss, write, read, ttl, ttl_jitter, negative_ttl, early_refresh, grace, tags, depends_on, events, priority, compress, compress_above, schema, flush_every, flush_batch, flush_most, unverified, unfollowed, outage, feed",
     ),
     (
         "[[keyspace]]\npattern = 'a'\nsource = 'main'",

@@ -93,6 +93,15 @@ run(async () => {
     await page.click("#held tr button");
     await page.waitForSelector("#held-panel", { state: "hidden", timeout: 30_000 });
     check("what was cancelled is not held", (await client.call("CW.HELD", "LIST")).length, 0);
+    // A job that loads keys, followed and ended.
+    const keys = Array.from({ length: 60 }, (_, at) => `post:${at + 1}`);
+    await client.call("CW.WARM", "KEYS", String(keys.length), ...keys, "RATE", "1", "REFRESH");
+    await page.waitForSelector("#warming tr button", { timeout: 30_000 });
+    check("the job has a bar of its keys", await page.locator("#warming progress").evaluate((bar) => bar.max), keys.length);
+    await page.screenshot({ path: process.env.PICTURE.replace(".png", "-warming.png"), fullPage: true });
+    await page.click("#warming tr button");
+    await page.waitForFunction(() => document.querySelector("#warming")?.textContent.includes("cancelled"), null, { timeout: 30_000 });
+    check("the job was ended by the page", (await client.call("CW.WARM", "CANCEL", "1")), 0);
     check("nothing comes from elsewhere", asked.filter((url) => !url.startsWith(process.env.HTTP_URL)), []);
     check("no error on the console", complaints, []);
     await page.screenshot({ path: process.env.PICTURE, fullPage: true });

@@ -147,7 +147,7 @@ fn wrong_words_are_named() {
         ("CW.EVENT e a", "-ERR attribute 'a' has no value"),
         ("CW.EVENT \"\"", "-ERR malformed event '': event name is empty"),
         ("CW.WARM KEYS 2 a", "-ERR KEYS announces 2 words and 1 follow"),
-        ("CW.WARM KEYS 0", "-ERR nothing to load; give KEYS, PATTERN or TAGS"),
+        ("CW.WARM KEYS 0 REFRESH", "-ERR nothing to load; give KEYS, PATTERN or TAGS"),
         ("CW.WARM PATTERN [a", "-ERR malformed PATTERN: "),
         ("CW.WARM TAGS 1 t", "-ERR tag \"t\" is made by the tags of no keyspace with a source"),
         ("CW.WARM KEYS 1 a FAST", "-ERR unknown option 'FAST'; expected one of KEYS, PATTERN, TAGS, RATE"),

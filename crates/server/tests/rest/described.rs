@@ -42,7 +42,7 @@ fn operations(world: &World) -> Vec<Operation> {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             all.push(Operation {
                 method: method.to_uppercase(),
-                path: path.replace("{key}", "k"),
+                path: path.replace("{key}", "k").replace("{id}", "1"),
                 parameters: parameters.filter(|it| it["in"] == "query").map(name).collect(),
                 fields: fields(&api, schema),
             });
