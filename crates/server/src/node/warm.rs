@@ -120,18 +120,25 @@ impl Node {
                     }
                 }
                 Lookup::Wait(waiting) => match waiting.await {
-                    Landing::Landed(Outcome::Value(_)) => return Ok(true),
-                    Landing::Landed(Outcome::Absent) => return Ok(false),
-                    Landing::Landed(Outcome::Failed(error)) => {
-                        let error = error.downcast_ref::<SourceError>().cloned();
-                        let unknown = || SourceError::Unreachable("the load failed".into());
-                        return Err(Unwarmed::Source(error.unwrap_or_else(unknown)));
-                    }
+                    Landing::Landed(loaded) => return landed(loaded.outcome),
                     Landing::Abandoned => {}
                 },
                 Lookup::Hit { .. } | Lookup::Miss { .. } => unreachable!("Engine::load leads or waits"),
             }
         }
         Err(Unwarmed::Overtaken)
+    }
+}
+
+/// What somebody else's load brought.
+fn landed(outcome: Outcome) -> Result<bool, Unwarmed> {
+    match outcome {
+        Outcome::Value(_) => Ok(true),
+        Outcome::Absent => Ok(false),
+        Outcome::Failed(error) => {
+            let error = error.downcast_ref::<SourceError>().cloned();
+            let unknown = || SourceError::Unreachable("the load failed".into());
+            Err(Unwarmed::Source(error.unwrap_or_else(unknown)))
+        }
     }
 }
