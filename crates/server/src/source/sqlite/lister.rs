@@ -41,7 +41,7 @@ fn pages(connection: &Connection, out: &Listed) -> Result<(), Fault> {
         connection.query_row("SELECT count(*) FROM temp.clearwell_keys", [], |row| row.get(0))?;
     let total = u64::try_from(total).unwrap_or(0);
     let mut statement = connection.prepare("SELECT * FROM temp.clearwell_keys")?;
-    let names: Vec<Arc<str>> = statement.column_names().into_iter().map(Arc::from).collect();
+    let names: Vec<Arc<str>> = statement.column_names().map(Arc::from).collect();
     let mut listed = statement.query([])?;
     let mut page = Page { rows: Vec::with_capacity(ROWS), total };
     while let Some(row) = listed.next()? {
