@@ -181,6 +181,12 @@ fn an_invalidation_while_a_key_is_warmed_is_never_undone() {
         world.source.release_after(1, || world.source.commit(1, "new", 1));
         let job = ended(&world, 1);
         assert_eq!((&job["state"], &job["loaded"]), (&"done".into(), &1.into()), "{job}");
+        let loads = 2 + u64::from(refresh);
+        assert_eq!(
+            world.source.loads.load(std::sync::atomic::Ordering::Relaxed),
+            loads,
+            "the late one, and one anew"
+        );
         assert_eq!(world.value("post:1"), "\"new\"");
     }
 }

@@ -49,7 +49,7 @@ const SLOW_MS: u64 = 150;
 fn readers_of_a_slow_keyspace_do_not_wait_for_what_is_warmed() {
     let slow = format!(
         "[[keyspace]]\npattern = 'slow:{{id:int}}'\nsource = 'main'\nunfollowed = 'ok'\n\
-         load = 'SELECT content FROM posts, pg_sleep({}) WHERE id = :id'\nkeys = 'SELECT id FROM posts'\n",
+         load = 'SELECT content, pg_sleep({})::text AS slept FROM posts WHERE id = :id'\nkeys = 'SELECT id FROM posts'\n",
         SLOW_MS as f64 / 1000.0
     );
     let world = World::new(Base::Postgres, &slow);
