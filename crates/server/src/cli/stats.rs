@@ -79,14 +79,24 @@ fn tables(figures: &Map<String, Json>) -> String {
     text
 }
 
-/// A row for each value of a label, a column for each figure.
-pub fn of_label(label: &str, all: &Map<String, Json>) -> String {
-    let Some(columns) = all.values().next().and_then(Json::as_object) else { return String::new() };
-    let names: Vec<&str> = columns.keys().map(String::as_str).collect();
-    let head: Vec<&str> = std::iter::once(label).chain(names.iter().copied()).collect();
+/// A row for each figure of each value of a label; what is 0 is left out, and in what `--json` prints it is not.
+fn of_label(label: &str, all: &Map<String, Json>) -> String {
+    let mut table = Table::new(&[label, "figure", "now"]);
+    for (which, figures) in all {
+        let figures = figures.as_object().into_iter().flatten();
+        for (name, value) in figures.filter(|(_, value)| value.as_f64() != Some(0.0)) {
+            table.row([which.clone(), name.clone(), cell(value)]);
+        }
+    }
+    table.text()
+}
+
+/// A row for each value of a label, a column for each of these figures, under a name for people.
+pub fn columns(label: &str, all: &Map<String, Json>, columns: &[(&str, &str)]) -> String {
+    let head: Vec<&str> = std::iter::once(label).chain(columns.iter().map(|(title, _)| *title)).collect();
     let mut table = Table::new(&head);
     for (which, figures) in all {
-        let cells = names.iter().map(|name| cell(&figures[*name]));
+        let cells = columns.iter().map(|(_, name)| cell(&figures[*name]));
         table.row(std::iter::once(which.clone()).chain(cells));
     }
     table.text()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value as Json};
 
 use super::remote::{Heard, Remote, print, print_json};
-use super::stats::{figures, of_label};
+use super::stats::{columns, figures};
 use super::table::{Table, grouped};
 use super::wire::WireError;
 use crate::rest::human_bytes;
@@ -34,6 +34,31 @@ const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
 const HOME: &str = "\x1b[H";
 const REST_OF_LINE: &str = "\x1b[K";
 const BELOW: &str = "\x1b[J";
+
+/// What is shown of each keyspace and each source: a title, and the figure.
+const LABELS: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "keyspaces",
+        &[
+            ("ops/s", "operations_per_second"),
+            ("hit rate", "hit_rate"),
+            ("hits", "hits"),
+            ("misses", "misses"),
+            ("loads", "loads"),
+            ("load p99 ms", "load_p99_ms"),
+        ],
+    ),
+    (
+        "sources",
+        &[
+            ("verified", "verified"),
+            ("behind ms", "behind_ms"),
+            ("gaps", "gaps"),
+            ("commits", "commits"),
+            ("applied p99 ms", "commit_to_applied_p99_ms"),
+        ],
+    ),
+];
 
 /// The figures of a moment.
 struct Sample {
@@ -136,9 +161,9 @@ fn picture(addr: &str, now: &Sample, before: Option<&Sample>) -> String {
         now.number("error_rate") * 100.0,
         whole("flights"),
     ));
-    for label in ["keyspaces", "sources"] {
+    for (label, shown) in LABELS {
         let all = now.figures.get(label).and_then(Json::as_object);
-        let table = all.map(|all| of_label(label, all)).unwrap_or_default();
+        let table = all.map(|all| columns(label, all, shown)).unwrap_or_default();
         if !table.is_empty() {
             text.push('\n');
             text.push_str(&table);
@@ -167,12 +192,24 @@ fn lasting(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::FIGURES;
 
     fn sample(at: Instant, hits: u64) -> Sample {
         let figures =
             [("hits", hits), ("misses", 5), ("memory_bytes", 1_500_000), ("max_memory_bytes", 3_000_000)];
         let figures = figures.iter().map(|(name, value)| ((*name).to_owned(), Json::from(*value))).collect();
         Sample { at, figures }
+    }
+
+    /// A picture that names a figure that there is not would show a dash for ever.
+    #[test]
+    fn what_is_shown_of_labels_is_in_the_table_of_figures() {
+        for (label, shown) in LABELS {
+            for (_, name) in shown {
+                let known = FIGURES.iter().any(|figure| figure.name == *name && figure.label().is_some());
+                assert!(known, "{label}: {name}");
+            }
+        }
     }
 
     #[test]
