@@ -139,7 +139,7 @@ impl Tallies {
         }
     }
 
-    /// A source's commit was applied, which can have reached these classes; see [`Stages::applied`].
+    /// A source's commit was applied, which can have reached these classes.
     pub fn applied(
         &self,
         source: &str,
