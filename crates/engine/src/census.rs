@@ -60,6 +60,8 @@ impl Census {
     pub(crate) fn restart(&mut self, unresolved: u64) {
         self.surplus = i64::try_from(unresolved).map_or(i64::MIN, std::ops::Neg::neg);
         self.values = Values::default();
+        // Without what it knew of values, repeated ones would look new: no earlier count may rest on them.
+        (self.sets, self.unfilled, self.new_in_a_row) = (0, 0, 0);
     }
 
     /// A miss.

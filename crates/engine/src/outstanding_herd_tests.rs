@@ -42,3 +42,32 @@ fn herds_of_a_pool_bring_back_nothing_old() {
     }
     assert!(accepted > 5_000, "fills are kept as well: {accepted}");
 }
+
+/// A key that was polled, and is filled now by those who miss it, is not taken for a written one for good.
+#[test]
+fn what_showed_that_a_key_is_polled_does_not_show_it_for_ever() {
+    let mut outstanding = Outstanding::new(8, WINDOW);
+    let miss = |outstanding: &mut Outstanding, client, at, now| {
+        let reader = Reader { client, looks: false };
+        outstanding.miss(reader, 1, Seq(0), Seq(at), Millis(now));
+    };
+    // Nobody fills them, for two windows.
+    (0..80).for_each(|n| miss(&mut outstanding, n + 1, 0, n * WINDOW / 40));
+    let set = |outstanding: &mut Outstanding, value, now| {
+        let offer = Offer { now: Millis(now), seq: Seq(9), ..offer(value, None, 1) };
+        outstanding.decided(&offer)
+    };
+    for value in 0..20 {
+        outstanding.invalidated(1, Seq(value + 2));
+        set(&mut outstanding, value << 32 | value, 2 * WINDOW);
+    }
+    assert_eq!(set(&mut outstanding, 99 << 32 | 99, 2 * WINDOW), Decision::Put, "it is known to be polled");
+    // Fills of one value, for twice as long as that is remembered; a reader is always under way.
+    for round in 0..24 {
+        let now = 2 * WINDOW + round * WINDOW / 2;
+        (0..2).for_each(|_| miss(&mut outstanding, 7, 9, now));
+        set(&mut outstanding, 5, now);
+    }
+    let late = Offer { now: Millis(13 * WINDOW + WINDOW * 3 / 4), seq: Seq(10), ..offer(6, None, 10) };
+    assert!(matches!(outstanding.decided(&late), Decision::Refuse { .. }), "the fill of a miss before 10");
+}
