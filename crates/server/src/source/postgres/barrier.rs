@@ -50,10 +50,7 @@ pub async fn serve(shared: Weak<Shared>) {
             waiting.push(next);
         }
         let Some(shared) = shared.upgrade() else { return };
-        let limit = Duration::from_millis(shared.timeout_ms);
-        let passed = tokio::time::timeout(limit, pass(&shared))
-            .await
-            .unwrap_or(Err(SourceError::TooSlow(shared.timeout_ms)));
+        let passed = pass(&shared).await;
         for answer in waiting {
             // Some have stopped to wait.
             let _ = answer.send(passed.clone());
@@ -64,11 +61,15 @@ pub async fn serve(shared: Weak<Shared>) {
 /// How long the server may take to say by itself that it has come so far.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Asks where the log ends and waits until the feed is there.
+/// Asks where the log ends and waits until the feed is there. Statements end by limits of their own, and with them the connection that
+/// did not answer: a limit around them would leave it in the pool, for the next barrier to wait for in vain.
 async fn pass(shared: &Arc<Shared>) -> Result<Version, SourceError> {
     let feed = &shared.feed;
+    let limit = Duration::from_millis(shared.timeout_ms);
+    let late = |_| SourceError::TooSlow(shared.timeout_ms);
+    let until = tokio::time::Instant::now() + limit;
     let (asked, end) = loop {
-        feed.verified().await;
+        tokio::time::timeout_at(until, feed.verified()).await.map_err(late)?;
         let asked = feed.now_ms();
         let end = end_of_log(shared).await?;
         if end.same_catalog || catalog::look(shared).await? == Look::Told {
@@ -76,6 +77,9 @@ async fn pass(shared: &Arc<Shared>) -> Result<Version, SourceError> {
         }
         // The feed is about to begin anew.
         tokio::time::sleep(Duration::from_millis(5)).await;
+        if tokio::time::Instant::now() >= until {
+            return Err(SourceError::TooSlow(shared.timeout_ms));
+        }
     };
     let reached = match end.flushed {
         true => tokio::time::timeout(PATIENCE, feed.reach(end.lsn, true)).await.is_ok(),
@@ -86,7 +90,7 @@ async fn pass(shared: &Arc<Shared>) -> Result<Version, SourceError> {
         // The log is not on the disk so far, or its end is not that of a record: a commit of our own behind it is both.
         false => {
             let lsn = mark(shared).await?;
-            feed.reach(lsn, false).await;
+            tokio::time::timeout(limit, feed.reach(lsn, false)).await.map_err(late)?;
             lsn
         }
     };
@@ -134,7 +138,8 @@ async fn mark(shared: &Shared) -> Result<u64, SourceError> {
     Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
 
-async fn ask(
+/// Asks the server over a connection of the source's own.
+pub async fn ask(
     shared: &Shared,
     sql: &str,
     params: &[&(dyn tokio_postgres::types::ToSql + Sync)],

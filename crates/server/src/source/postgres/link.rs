@@ -159,13 +159,14 @@ impl Link {
         if let Ok(done) = tokio::time::timeout(limits.soft, &mut work).await {
             return done;
         }
+        // Also when whoever asked stops to wait before the end.
+        let _discarded = Discarded(self);
         let token = self.client.cancel_token();
         let ending = token.cancel_query(self.database.tls.clone());
         let left = limits.hard.saturating_sub(limits.soft);
         // Whether the wish arrives shows in the answer.
         let (done, _) =
             tokio::join!(tokio::time::timeout(left, &mut work), tokio::time::timeout(left, ending));
-        self.discard();
         done.unwrap_or(Err(Fault::Late))
     }
 
@@ -242,6 +243,15 @@ impl Link {
         let row = self.client.query_one(&statement, &[]).await?;
         let place: Option<i64> = row.try_get(0)?;
         Ok(place.and_then(|place| u64::try_from(place).ok()).unwrap_or(0))
+    }
+}
+
+/// Discards a connection when dropped.
+struct Discarded<'l>(&'l Link);
+
+impl Drop for Discarded<'_> {
+    fn drop(&mut self) {
+        self.0.discard();
     }
 }
 
