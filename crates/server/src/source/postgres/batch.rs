@@ -6,22 +6,22 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use postgres_protocol::escape::escape_literal;
 
 use super::cell::Bound;
+use super::fate::{self, Xid};
 use super::link::{Fault, Link};
-use super::pending::{Committed, PREFIX};
+use super::pending::Committed;
 use super::pool::Turn;
 use super::rows::Rows;
 use super::sent::Sent;
-use super::write::{self, MARK};
-use super::{Shared, error};
-use crate::source::{Cell, Param, Receipt, SourceError, Statement, Write};
+use super::{Shared, error, write};
+use crate::source::{Param, Receipt, SourceError, Statement, Write};
 
 /// Into how many parts a refused batch is cut to find the rows that are at fault.
 const PARTS: usize = 8;
@@ -121,7 +121,8 @@ async fn transaction(shared: &Shared, lane: &str, items: Vec<Item>, answers: &mu
         batch.roll_back().await;
         return ended;
     }
-    commit(shared, turn, number, done, answers, &mut ended).await;
+    let xid = batch.xid.take().expect("the transaction was marked");
+    commit(shared, turn, (number, xid), done, answers, &mut ended).await;
     ended
 }
 
@@ -134,7 +135,7 @@ fn away(items: &[Item], wrong: &SourceError, answers: &mut [Told]) -> Ended {
 async fn commit(
     shared: &Shared,
     turn: Turn<'_>,
-    number: u64,
+    (number, xid): (u64, Xid),
     done: Vec<Item>,
     answers: &mut [Told],
     ended: &mut Ended,
@@ -154,11 +155,13 @@ async fn commit(
             }
             return;
         }
-        // The connection broke on the way: whether it was committed, the feed will tell.
         Err(_) => {}
     }
     drop(turn);
-    let receipt = write::wait(shared, number, &mut told).await;
+    let receipt = match outcome {
+        Ok(()) => write::wait(shared, number, &mut told).await,
+        Err(_) => fate::wait(shared, number, &xid, &mut told).await,
+    };
     ended.stop |= receipt.is_err();
     places.into_iter().for_each(|place| answers[place] = receipt.clone());
 }
@@ -182,13 +185,22 @@ struct Batch<'t> {
     bad: BTreeMap<usize, SourceError>,
     /// A statement was too slow: the others have less time.
     slow: bool,
+    /// The transaction's number, once it is marked.
+    xid: OnceLock<Xid>,
 }
 
 impl<'t> Batch<'t> {
     fn new(turn: &'t Turn<'_>, timeout_ms: u64, mut items: Vec<Item>) -> Batch<'t> {
         // Those of one statement side by side, so that they become one.
         items.sort_by(|one, other| one.statement.0.cmp(&other.statement.0));
-        Batch { link: turn.link(), timeout_ms, items, bad: BTreeMap::new(), slow: false }
+        Batch {
+            link: turn.link(),
+            timeout_ms,
+            items,
+            bad: BTreeMap::new(),
+            slow: false,
+            xid: OnceLock::new(),
+        }
     }
 
     /// All but the COMMIT. An error: nothing of it is to be committed, and another time may be better.
@@ -272,7 +284,7 @@ impl<'t> Batch<'t> {
             }
             sent.answered().await
         };
-        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(silent(self.timeout_ms)))
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(silent(self.link, self.timeout_ms)))
     }
 
     /// One statement, for one write or for many rows of an INSERT.
@@ -300,13 +312,10 @@ impl<'t> Batch<'t> {
     }
 
     async fn mark(&self, message: &str) -> Result<(), SourceError> {
-        let sql = MARK.into();
-        let told = |wrong: tokio_postgres::Error| error::told(&wrong, self.timeout_ms);
-        let prepared = self.link.prepared(&sql, false).await.map_err(told)?;
-        let prepared = prepared.get().expect("it was prepared just now");
-        let text = |text: &str| Bound(Cell::Text(text.into()));
-        let run = self.link.client.execute_raw(&prepared.statement, [text(PREFIX), text(message)]);
-        run.await.map(drop).map_err(told)
+        let xid = fate::mark(self.link, message).await.map_err(|fault| fault.told(self.timeout_ms))?;
+        // The second time, after statements that were taken back, it is the same.
+        self.xid.get_or_init(|| xid);
+        Ok(())
     }
 
     /// `proven`: the statement has run before.
@@ -343,14 +352,16 @@ fn not_its_rows(wrong: SourceError) -> SourceError {
     }
 }
 
-fn silent(timeout_ms: u64) -> SourceError {
+/// The connection is given up: the next statement on it would wait behind the one that was not answered.
+fn silent(link: &Link, timeout_ms: u64) -> SourceError {
+    link.discard();
     SourceError::Unreachable(format!("the server did not end a statement after {timeout_ms} ms"))
 }
 
 async fn run_sql(link: &Link, sql: &str, timeout_ms: u64) -> Result<(), SourceError> {
     let limit = Duration::from_millis(timeout_ms.saturating_mul(2));
     let done = tokio::time::timeout(limit, link.client.batch_execute(sql)).await;
-    done.map_err(|_| silent(timeout_ms))?.map_err(|wrong| error::told(&wrong, timeout_ms))
+    done.map_err(|_| silent(link, timeout_ms))?.map_err(|wrong| error::told(&wrong, timeout_ms))
 }
 
 /// Smaller ranges, to find those at fault; none for a range of one. The first comes last, where it is taken from.

@@ -10,6 +10,7 @@ mod cell;
 mod database;
 mod describe;
 mod error;
+mod fate;
 mod feed;
 mod link;
 mod lister;

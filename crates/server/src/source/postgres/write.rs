@@ -4,20 +4,17 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::fate::{self, Xid};
 use super::link::{Fault, Link};
-use super::pending::PREFIX;
 use super::pool::Turn;
 use super::{Shared, error};
 use crate::source::{Receipt, Row, SourceError, Write};
-
-/// Puts a message into the transaction; it comes out of the log where the commit stands.
-pub const MARK: &str = "SELECT pg_logical_emit_message(true, :prefix, :message)::text";
 
 /// Writes. Whatever the answer, the write's `committed` is called if and only if its commit is told of.
 pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError> {
     let (number, message) = shared.feed.pending.number();
     let Write { statement, params, read_back, committed } = write;
-    let (turn, receipt) = begun(shared, &statement.0, &params, read_back.as_ref(), &message).await?;
+    let (turn, xid, receipt) = begun(shared, &statement.0, &params, read_back.as_ref(), &message).await?;
     let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
     let mut told = shared.feed.pending.expect(number, receipt, committed);
     let outcome = run.apart(run.commit()).await.map_err(|fault| fault.told(shared.timeout_ms));
@@ -27,11 +24,13 @@ pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError
             shared.feed.pending.forget(number);
             return Err(outcome.expect_err("it was matched"));
         }
-        // The connection broke on the way: whether it was committed, the feed will tell.
         Err(_) => {}
     }
     drop(turn);
-    wait(shared, number, &mut told).await
+    match outcome {
+        Ok(()) => wait(shared, number, &mut told).await,
+        Err(_) => fate::wait(shared, number, &xid, &mut told).await,
+    }
 }
 
 /// Everything but the COMMIT. When the connection breaks on the way, or what was prepared no longer fits its tables, nothing was
@@ -42,14 +41,14 @@ async fn begun<'s>(
     params: &[crate::source::Param],
     read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
     message: &str,
-) -> Result<(Turn<'s>, Receipt), SourceError> {
+) -> Result<(Turn<'s>, Xid, Receipt), SourceError> {
     let lane = shared.labels.lock().get(statement).unwrap_or(statement).clone();
     let mut again = true;
     loop {
         let turn = ready(shared, &lane).await?;
         let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
         match run.apart(run.begin(statement, params, read_back, message)).await {
-            Ok(receipt) => return Ok((turn, receipt)),
+            Ok((xid, receipt)) => return Ok((turn, xid, receipt)),
             Err(wrong) => {
                 run.roll_back().await;
                 if let Fault::Postgres(wrong) = &wrong
@@ -122,7 +121,11 @@ impl Running<'_> {
     /// The server ends a statement at the timeout; one that is not even ended is not waited for.
     async fn apart<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let limit = Duration::from_millis(self.timeout_ms.saturating_mul(2));
-        tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Late))
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            // The next statement on it would wait behind this one.
+            self.link.discard();
+            Err(Fault::Late)
+        })
     }
 
     /// All but the COMMIT, on the way together.
@@ -132,7 +135,7 @@ impl Running<'_> {
         params: &[crate::source::Param],
         read_back: Option<&(crate::source::Statement, Vec<crate::source::Param>)>,
         message: &str,
-    ) -> Result<Receipt, Fault> {
+    ) -> Result<(Xid, Receipt), Fault> {
         let client = &self.link.client;
         let change = self.link.prepared(statement, false).await?;
         let change = change.get().expect("it was prepared just now");
@@ -145,9 +148,7 @@ impl Running<'_> {
             }
             None => None,
         };
-        let mark = self.link.prepared(&MARK.into(), false).await?;
-        let mark = mark.get().expect("it was prepared just now");
-        let text = |text: &str| super::cell::Bound(crate::source::Cell::Text(text.into()));
+        fate::prepare(self.link).await?;
         let read_row = async {
             let Some((cell, bound)) = read else { return Ok(None) };
             let prepared = cell.get().expect("it was prepared just now");
@@ -158,13 +159,12 @@ impl Running<'_> {
             client.batch_execute("BEGIN"),
             client.execute_raw(&change.statement, bound),
             read_row,
-            client.execute_raw(&mark.statement, [text(PREFIX), text(message)]),
+            fate::mark(self.link, message),
         );
         // The first failure is the cause of those behind it.
         began?;
         let (rows, row) = (rows?, row?);
-        marked?;
-        Ok(Receipt { rows, row, ..Receipt::default() })
+        Ok((marked?, Receipt { rows, row, ..Receipt::default() }))
     }
 
     async fn commit(&self) -> Result<(), Fault> {
