@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::support::{Postgres, wait_for};
 use crate::world::{Base, World, posts};
 
-/// What nobody who waits for nothing needs longer for, on a busy machine.
-const SOON: Duration = Duration::from_millis(800);
+/// Less than whoever waits for a locked table takes, who waits for the source's timeout of two seconds.
+const SOON: Duration = Duration::from_millis(1_200);
 
 /// A table that somebody else has locked, until this is dropped.
 struct Lock(Child);
@@ -42,26 +42,23 @@ impl Drop for Lock {
     }
 }
 
-/// What one load takes.
-const SLOW_MS: u64 = 150;
-
 #[test]
 fn readers_of_a_slow_keyspace_do_not_wait_for_what_is_warmed() {
-    let slow = format!(
-        "[[keyspace]]\npattern = 'slow:{{id:int}}'\nsource = 'main'\nunfollowed = 'ok'\n\
-         load = 'SELECT content, pg_sleep({})::text AS slept FROM posts WHERE id = :id'\nkeys = 'SELECT id FROM posts'\n",
-        SLOW_MS as f64 / 1000.0
-    );
-    let world = World::new(Base::Postgres, &slow);
+    let slow = "[[keyspace]]\npattern = 'slow:{id:int}'\nsource = 'main'\nunfollowed = 'ok'\n\
+                load = 'SELECT content, pg_sleep(0.15)::text AS slept FROM posts WHERE id = :id'\n\
+                keys = 'SELECT id FROM posts'\n";
+    let world = World::new(Base::Postgres, slow);
     let begun = world.warm(&json!({"pattern": "slow:*", "rate": 1_000_000}));
     assert_eq!(begun.status, 202);
     world.until("the first loads", 1, |job| job["loaded"].as_u64() > Some(2));
     let mut raw = world.raw();
+    let warmed = || world.job(1)["loaded"].as_u64().expect("a count");
     for id in 1100..1110 {
-        let began = Instant::now();
+        let before = warmed();
         assert_eq!(raw.call(&["GET", &format!("slow:{id}")]), format!("$9\r\npost {id}\r\n").into_bytes());
-        let took = began.elapsed();
-        assert!(took < Duration::from_millis(2 * SLOW_MS + 150), "slow:{id} took {took:?}");
+        let overtook = warmed() - before;
+        // One or two end while the reader's own load runs, some more on a busy machine; behind all of them it would be hundreds.
+        assert!(overtook < 20, "slow:{id} waited for {overtook}");
     }
     assert_eq!(world.job(1)["state"], "running");
     // One connection of four, and one load at a time: nobody who joins one waits for others in front of it.
@@ -87,19 +84,21 @@ fn a_locked_table_that_is_warmed_holds_up_no_other_table() {
     assert_eq!(world.warm(&json!({"pattern": "post:*", "rate": 1_000_000})).status, 202);
     let stuck = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     wait_for("a load that waits for the lock", || (world.database().psql(stuck) != "0").then_some(()));
+    let mut late = Vec::new();
     for id in 2..60 {
         let began = Instant::now();
         let expected = format!("author {id}");
         let expected = format!("${}\r\n{expected}\r\n", expected.len());
         assert_eq!(raw.call(&["GET", &format!("author:{id}")]), expected.into_bytes());
-        assert!(began.elapsed() < SOON, "author:{id} took {:?}", began.elapsed());
+        late.extend(Some(began.elapsed()).filter(|took| *took > SOON));
     }
+    // A busy machine may hold up one or two; a lock holds up all.
+    assert!(late.len() < 5, "{late:?}");
     let job = world.job(1);
     assert_eq!((&job["state"], &job["loaded"]), (&json!("running"), &json!(0)), "{job}");
     // Cancelled, it waits for the lock no longer.
-    let began = Instant::now();
     assert_eq!(raw.call(&["CW.WARM", "CANCEL", "1"]), b":1\r\n");
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    assert_eq!(world.job(1)["state"], "cancelled");
     drop(lock);
     assert_eq!(world.warmed(&json!({"pattern": "post:1?", "rate": 1_000_000}))["loaded"], 10);
 }
