@@ -169,11 +169,11 @@ async fn work(server: Arc<Server>, index: usize, mut sockets: UnboundedReceiver<
 async fn keep_house(server: Arc<Server>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(meter::EVERY_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for tick in 0u64.. {
+    loop {
         ticks.tick().await;
         server.meter.sample(server.sample());
         let timeout_ms = server.settings.timeout_s.load(Relaxed).saturating_mul(1000);
-        if timeout_ms > 0 && tick.is_multiple_of(5) {
+        if timeout_ms > 0 {
             let now = server.node.clock.tick();
             let clients = server.registry.all();
             let idle = clients.iter().filter(|client| client.is_idle(now, timeout_ms));

@@ -1,11 +1,11 @@
-//! Rates over the last second and a half, from samples.
+//! Rates over the last two seconds, from samples.
 
 use parking_lot::Mutex;
 
 /// Samples kept; one is taken each [`EVERY_MS`].
-const SAMPLES: usize = 16;
-/// Milliseconds between samples.
-pub const EVERY_MS: u64 = 100;
+const SAMPLES: usize = 4;
+/// Milliseconds between samples: seldom enough to let a node sleep that nobody asks.
+pub const EVERY_MS: u64 = 500;
 
 /// Totals at some moments; the latest differences give rates.
 #[derive(Default)]

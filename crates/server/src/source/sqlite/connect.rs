@@ -11,11 +11,12 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::catalog::Catalog;
 use super::convert::Fault;
-use crate::config::{SourceConfig, SqliteMode};
+use crate::config::{BEHIND_MOST_MS, SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
 
-/// How often a file is looked at that the system watches over: at twice the pace at which the feed may be asked to be heard of.
-const QUIET_POLL: Duration = Duration::from_millis(50);
+/// How often a file is looked at that the system watches over, in milliseconds: twice within the time for which the feed may be
+/// silent, and no less often than this.
+const QUIET_POLL_MS: u64 = 250;
 
 /// What all threads of one source know.
 pub struct Shared {
@@ -38,6 +39,10 @@ pub struct Shared {
     began: Instant,
 }
 
+fn quiet_poll(behind_most_ms: Option<u64>) -> Duration {
+    Duration::from_millis((behind_most_ms.unwrap_or(BEHIND_MOST_MS) / 2).min(QUIET_POLL_MS))
+}
+
 impl Shared {
     pub fn new(
         name: &str,
@@ -57,7 +62,7 @@ impl Shared {
             mode: config.mode,
             timeout_ms: config.timeout_ms,
             poll,
-            quiet_poll: poll.max(QUIET_POLL),
+            quiet_poll: poll.max(quiet_poll(config.behind_most_ms)),
             watched,
             catalog: Catalog::default(),
             generation: AtomicU64::new(0),
