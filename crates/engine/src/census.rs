@@ -224,6 +224,12 @@ impl WrittenKeys {
         slot.setters.note(origin);
     }
 
+    /// Begins to read a key's slot, whose line is seldom in the processor's cache.
+    #[inline]
+    pub(crate) fn foresee(&self, hash: u64) {
+        std::hint::black_box(self.slots.get(hash as usize & (SLOTS - 1)).map(|slot| slot.hash));
+    }
+
     /// Notes that a key is written, by several connections or not.
     pub(crate) fn prove(&mut self, hash: u64, several: bool, now: Millis, window_ms: u64) {
         if self.slots.is_empty() {

@@ -150,6 +150,13 @@ impl Outstanding {
         }
     }
 
+    /// A plain SET of the key is about to be decided: what that needs comes from memory while the entry is looked for, not after
+    /// it.
+    #[inline]
+    pub(crate) fn foresee(&self, hash: u64) {
+        self.written.foresee(hash);
+    }
+
     /// Decides about a plain SET, which resolves one miss.
     pub(crate) fn decide(&mut self, offer: &Offer) -> Decision {
         self.tell_time(offer.seq, offer.now);

@@ -75,6 +75,7 @@ impl Engine {
             Err(unfit) => return Offered::TooLarge(unfit),
         };
         let mut shard = cell.lock.write();
+        shard.outstanding.foresee(hash);
         let offer = self.question(&shard, &incoming, origin, draft, now);
         let decision = shard.outstanding.decide(&offer);
         let (offered, stored) = match decision {
