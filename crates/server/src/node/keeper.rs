@@ -14,7 +14,7 @@ const ROUND: usize = 2_000;
 /// How often the cluster's member is told that time has passed: its heartbeat. Alone it renews its lease in the step that needs it.
 const MEMBER_MS: u64 = 1_000;
 /// The longest sleep: so long the memory of what was invalidated, or expires sooner than was known, may wait to be freed.
-const SLEEP_MS: u64 = 100;
+const SLEEP_MS: u64 = 200;
 /// The shortest sleep: between two rounds of maintenance when one did not do.
 const PAUSE_MS: u64 = 1;
 
@@ -35,7 +35,7 @@ impl Keeper {
 pub(super) fn start(node: &Arc<Node>) -> std::io::Result<()> {
     let weak = Arc::downgrade(node);
     let thread = std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&weak))?;
-    // It is the first and only one; until it is known it looks by itself within a tenth of a second.
+    // It is the first and only one; until it is known it looks by itself within a fifth of a second.
     let _known = node.keeper.0.set(thread.thread().clone());
     Ok(())
 }
