@@ -127,6 +127,8 @@ const NOWHERE: u8 = 0;
 const BEFORE_COMMIT: u8 = 1;
 const AFTER_COMMIT: u8 = 2;
 const AT_BEGIN: u8 = 3;
+/// Not the connection, but what it sends from the COMMIT on.
+const HELD_AT_COMMIT: u8 = 4;
 
 /// Forwards to the server; cuts the connection that next sends what `cut` names, once.
 fn proxy(port: u16, cut: Arc<AtomicU8>) -> u16 {
@@ -155,6 +157,9 @@ fn forward(mut client: TcpStream, mut server: TcpStream, cut: &AtomicU8) {
         let once = |at: u8| cut.compare_exchange(at, NOWHERE, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if has(b"COMMIT\0") && once(BEFORE_COMMIT) || has(b"BEGIN\0") && once(AT_BEGIN) {
             break;
+        }
+        if has(b"COMMIT\0") && once(HELD_AT_COMMIT) {
+            return;
         }
         let commit = has(b"COMMIT\0") && once(AFTER_COMMIT);
         if commit {
@@ -210,6 +215,27 @@ fn a_batch_whose_commit_did_not_arrive_is_known_not_to_be_written() {
     assert_eq!((written(), authors()), (vec![not_written; 3], "6 7 8".into()));
     cut.store(AFTER_COMMIT, Ordering::SeqCst);
     assert_eq!((written(), authors()), (vec![Ok(()); 3], "7 8 9".into()));
+}
+
+/// Story: the server crashed before the COMMIT arrived, gave the transaction's number to another one, and said of that that it was
+/// committed: a write that had never been was acknowledged.
+#[test]
+fn a_number_that_is_given_again_acknowledges_nothing() {
+    let (mut world, cut) = behind_a_proxy();
+    let update = "UPDATE posts SET content = 'written' WHERE id = :id";
+    for round in 0..3 {
+        cut.store(HELD_AT_COMMIT, Ordering::SeqCst);
+        let writing = world.begin_write(update, vec![int("id", 5)], None);
+        wait_for("the COMMIT", || (cut.load(Ordering::SeqCst) == NOWHERE).then_some(()));
+        world.database.kill9();
+        world.database.start_again();
+        for id in 10..40 {
+            world.database.psql(&format!("UPDATE posts SET author_id = 1 WHERE id = {id}"));
+        }
+        let written = world.runtime.block_on(writing);
+        assert!(matches!(written, Err(SourceError::Unreachable(_))), "round {round}: {written:?}");
+        assert_eq!(world.database.psql("SELECT content FROM posts WHERE id = 5"), "post 5");
+    }
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use clearwell_engine::Version;
 use tokio::sync::oneshot;
 
 use super::link::{Fault, Link};
@@ -34,7 +33,7 @@ pub async fn mark(link: &Link, message: &str) -> Result<Xid, Fault> {
     Ok(Xid(link.client.query_one(&statement, &[&PREFIX, &message]).await?.try_get(0)?))
 }
 
-/// Waits until the feed tells of the write, or the server says that it was not committed.
+/// Waits until the feed tells of the write, or it is known that it never will.
 pub async fn wait(
     shared: &Shared,
     number: u64,
@@ -44,28 +43,25 @@ pub async fn wait(
     tokio::select! {
         biased;
         receipt = write::wait(shared, number, told) => receipt,
-        () = aborted(shared, number, xid) => {
+        why = untold(shared, xid) => {
             shared.feed.pending.forget(number);
-            Err(SourceError::Unreachable("the connection broke before the COMMIT: nothing was written".into()))
+            Err(SourceError::Unreachable(why.into()))
         }
     }
 }
 
-/// Ends when the transaction is known not to have been committed.
-async fn aborted(shared: &Shared, number: u64, xid: &Xid) {
+/// Ends when the feed will not tell of the transaction any more. A server that crashed gives numbers again which no record on its disk
+/// has: so *aborted* is true of the transaction that had the number first, and *committed* may be said of another one.
+async fn untold(shared: &Shared, xid: &Xid) -> &'static str {
     loop {
         let status = barrier::ask(shared, STATUS, &[&xid.0]).await;
         match status.ok().and_then(|row| row.get::<_, Option<String>>(0)).as_deref() {
-            Some("aborted") => return,
-            Some("committed") => {
-                shared.feed.pending.answered(number);
-                if let Ok(Version(passed)) = barrier::wait(shared).await {
-                    // Unless it was told of, it was committed in a gap.
-                    shared.feed.pending.tell_passed(number, Version(passed));
-                }
-                return std::future::pending().await;
+            Some("aborted") => return "the connection broke before the COMMIT: nothing was written",
+            // What the feed has passed without a word of it was another one's, or this one's in a gap.
+            Some("committed") if barrier::wait(shared).await.is_ok() => {
+                return "the connection broke at the COMMIT: whether it was written is not known";
             }
-            // In progress, or older than what the server remembers, or the server is away.
+            // In progress, or younger than a server that crashed knows, or the server is away.
             _ => tokio::time::sleep(AGAIN).await,
         }
     }

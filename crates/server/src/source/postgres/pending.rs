@@ -84,14 +84,6 @@ impl Pending {
         }
     }
 
-    /// The feed has passed the place of a committed write. When it has not told of it, that place was in a gap.
-    pub fn tell_passed(&self, number: u64, version: Version) {
-        let waiting = self.state.lock().waiting.remove(&number);
-        if let Some(waiting) = waiting {
-            waiting.lost(version);
-        }
-    }
-
     /// The feed had a gap: writes in it have no place in the order. Their values are not kept, their keys fall.
     pub fn tell_lost(&self, version: Version) {
         let mut state = self.state.lock();
@@ -99,17 +91,14 @@ impl Pending {
         state.waiting = left;
         drop(state);
         let lost: HashMap<u64, Waiting> = lost;
-        lost.into_values().for_each(|waiting| waiting.lost(version));
+        for mut waiting in lost.into_values() {
+            waiting.receipt.row = None;
+            waiting.tell(version);
+        }
     }
 }
 
 impl Waiting {
-    /// Its place in the order is not known, so that its value is not kept.
-    fn lost(mut self, version: Version) {
-        self.receipt.row = None;
-        self.tell(version);
-    }
-
     fn tell(mut self, version: Version) {
         self.receipt.version = version;
         (self.committed)(&self.receipt);
