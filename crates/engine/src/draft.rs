@@ -54,10 +54,10 @@ pub enum Change<'a> {
 pub struct Origin {
     /// The count at its own miss of the key: the SET is probably the fill of that.
     pub miss: Option<Seq>,
-    /// The count at its own last invalidation of everything ([`Applied::seq`](crate::Applied)); 0: it made none. Who empties
-    /// the cache and then SETs orders its own commands: unless the key was invalidated again since, such a SET is a
-    /// write, whatever misses of others are unresolved. Only a miss of its own since then, with a put by somebody
-    /// after that, leaves it in doubt as ever.
+    /// The count at the connection's own last invalidation of everything ([`Applied::seq`](crate::Applied)); 0: it made none. A SET
+    /// that follows on the same connection is ordered after that invalidation, so it is a write, whatever misses of other
+    /// connections are unresolved. Two things leave it in doubt all the same: the key was invalidated again since, or the
+    /// connection missed the key since and another client put a value after that miss.
     pub flush: Seq,
     /// Whether its commands are those of one client, who fills what it missed over this connection. Not to be said of a
     /// connection that a pool or several tasks use.

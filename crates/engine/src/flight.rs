@@ -1,4 +1,5 @@
-//! Loads in progress: one a key, however many readers wait.
+//! Single flight (request coalescing): one load of a key is in progress, however many readers wait for it, so that a popular key which
+//! falls sends one query to its source and not a thundering herd.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -230,7 +230,8 @@ impl Shard {
         self.arm(place, armed);
     }
 
-    /// Sets a timer unless one that comes up no later is set; that one is set again when it comes up early.
+    /// Sets the entry's timer to its deadline. A timer that is set already and fires no later stays: when it fires before the
+    /// deadline, it is set anew.
     fn arm(&mut self, place: u32, armed: u64) {
         let slot = &self.slab[place];
         let deadline = slot.deadline();

@@ -1,4 +1,4 @@
-//! What is put on the one road: the words in which surfaces, writes and feeds ask for an invalidation.
+//! The one road of invalidations: the words in which surfaces, writes and feeds (change data capture) ask for one.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Write-back, as the node does it: into the journal now, into the source later, and seen by readers in between.
+//! Write-back (write-behind), as the node does it: a write goes into the journal now and into the source later, and readers see
+//! it in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 const NO_JOURNAL: &str = "this node has no journal; use write-through";
 
 impl Node {
-    /// What is to be read of a key whose newest write is not in the source yet: nothing else is.
+    /// The answer to a read of a key whose newest write is still in the journal: that write, for the source does not have it yet.
+    /// `None`: the key has no such write.
     pub(super) fn unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8], level: Level) -> Option<Answer> {
         let lane = self.back.as_ref()?.lane(keyspace)?;
         let answer = lane.look(key, |slot| {

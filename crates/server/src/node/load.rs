@@ -1,4 +1,5 @@
-//! Loads: one a key, run to their end whoever still waits.
+//! Loads of keys from their sources (read-through, cache-aside for the client): one at a time for a key, single flight, each run to
+//! its end whether readers still wait or not.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -181,7 +181,8 @@ impl Node {
             .unwrap_or(false)
     }
 
-    /// Every commit made before this read began is applied; what is cached then, or loaded then, is as new as it.
+    /// A strong read: it waits until the feed has told every commit made before it began. A value that is in memory after that, or is
+    /// loaded after that, is as new as those commits.
     async fn behind_barrier(
         self: Arc<Self>,
         target: Target,

@@ -157,15 +157,15 @@ impl Node {
         self.keyspaces.all.iter().filter_map(of).collect()
     }
 
-    /// A feed that nothing was heard of for long is as good as none. The keeper sees to it when its silence would be too long
-    /// ([`Node::silence_due`]). Answers the time as of which it was seen to.
+    /// Takes every feed that has been silent for too long for unverified, and one that was heard again for verified. The keeper calls
+    /// this when the next silence would be too long ([`Node::silence_due`]). Answers the time at which the look at the feeds began.
     pub(super) fn listen_for_silence(&self) -> Millis {
         let now = self.clock.tick();
         for (name, source) in &self.sources {
             let Some(feed) = self.keyspaces.verifications.get(name) else { continue };
             self.turned(name, feed.heard(source.behind_ms(), self.behind_most_ms(name), now));
         }
-        // As of the beginning: who is stopped in the midst of it has not listened since.
+        // The time of the beginning: a process that is stopped in the midst of this has not listened since then.
         self.listened.fetch_max(now.0, Ordering::Release);
         now
     }

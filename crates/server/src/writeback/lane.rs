@@ -1,4 +1,5 @@
-//! One keyspace's unflushed writes: what readers see of them, who waits for room, and when the next flush is due.
+//! The unflushed writes of one keyspace: what readers see of them, which writers wait for room (backpressure), and when the next flush
+//! is due.
 
 use std::collections::HashSet;
 use std::sync::Arc;

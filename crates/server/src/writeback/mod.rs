@@ -1,4 +1,5 @@
-//! `write-back`: a write is acknowledged when it is in the journal, and reaches its source in batches later.
+//! `write-back`, which others call write-behind: a write is acknowledged when it is in the journal, and reaches its source in batches
+//! later. A `store` statement has to be idempotent, for a flush is sent again after an unclear answer.
 //!
 //! The journal's thread takes each durable write into its keyspace's [`Lane`], in the journal's order; readers look there
 //! before anywhere else. One flusher a lane hands batches to the source, the newest value of each key, one batch at a time:

@@ -1,4 +1,4 @@
-//! Writes that are over, until the journal knows it: till then a restart would write them again.
+//! Writes that are over (flushed or refused) and still stand in the journal: until the journal knows, a restart would send them again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

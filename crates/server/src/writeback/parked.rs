@@ -1,4 +1,5 @@
-//! Writes that a source refused: kept until somebody decides, in a journal of their own so that they hold up no other.
+//! The dead-letter queue of write-back: writes that a source refused are parked here, in a journal of their own so that they hold up no
+//! other write, until an operator decides about each.
 
 use std::collections::BTreeMap;
 use std::path::Path;

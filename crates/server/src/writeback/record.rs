@@ -1,4 +1,4 @@
-//! What write-back keeps in its journals.
+//! The records of write-back's two journals, as bytes: unflushed writes, and refused ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
