@@ -1,7 +1,9 @@
-//! Measurements in calm worlds: messages for each invalidation, idle traffic, and what a lost message or a cut costs.
+//! Measurements in calm worlds: messages for each invalidation, idle traffic, what a lost message or a cut costs, and how long
+//! single steps take.
 
 mod cut;
 mod idle;
+pub mod steps;
 mod thrift;
 
 pub use cut::{AfterCut, after_cut, lost_invalidation};

@@ -8,6 +8,7 @@ mod figures;
 mod planted;
 mod scenario;
 mod seeds;
+mod steps;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -60,6 +61,9 @@ pub struct Args {
     /// Messages for each invalidation, idle traffic, and a near cache after a cut.
     #[arg(long)]
     pub bench_thrift: bool,
+    /// Times of single steps of a member, and memory for each key and holder.
+    #[arg(long)]
+    pub bench_steps: bool,
     /// The whole story of `--seed`, of this key's number only when it is given.
     #[arg(long, num_args = 0..=1, default_missing_value = "all")]
     pub story: Option<String>,
@@ -130,6 +134,9 @@ pub fn run(args: &Args) -> ExitCode {
     }
     if args.bench_thrift {
         return figures::show(args);
+    }
+    if args.bench_steps {
+        return steps::show(args);
     }
     if let Some(name) = args.lean.as_ref().filter(|name| planted::by_name(name).is_none()) {
         return planted::unknown(name);

@@ -1,0 +1,131 @@
+//! An owner whose requests wait for others.
+
+use std::time::Instant;
+
+use clearwell_cluster::message::Applied;
+use clearwell_cluster::request::{Read, Strategy};
+use clearwell_cluster::{Ask, Bytes, Input, Level, Message, Peer, Position, Request, To, Token};
+
+use super::rig::{Rig, near};
+use super::{Steps, Watch};
+
+/// Steps of an owner while so many writes wait for its replica.
+pub fn in_flight(requests: u64) -> Vec<Steps> {
+    const TIMES: usize = 200;
+    let mut rig = Rig::new();
+    let mut sent = Vec::new();
+    for _ in 0..requests {
+        let key = rig.key(true);
+        let write = rig.write(key, Strategy::CacheOnly);
+        rig.step(write);
+        rig.note_sent();
+        sent.push(rig.sent);
+    }
+    let [mut beats, mut reads, mut sets, mut confirmations] = std::array::from_fn(|_| Watch::default());
+    for place in sent.into_iter().take(TIMES) {
+        let beat = rig.heartbeat();
+        rig.clear();
+        beats.time(|| rig.member.step(rig.now, beat, &mut rig.out));
+        let key = rig.key(true);
+        let read = Read { key: key.clone(), level: Level::Eventual, token: Token::default(), hold: false };
+        let read = Input::Request(rig.ticket(), Request::Read(read));
+        rig.clear();
+        reads.time(|| rig.member.step(rig.now, read, &mut rig.out));
+        // Each confirmation lets one go, so that as many wait as before.
+        let applied = rig.applied(place);
+        rig.clear();
+        confirmations.time(|| rig.member.step(rig.now, applied, &mut rig.out));
+        let write = rig.write(key, Strategy::CacheOnly);
+        rig.clear();
+        sets.time(|| rig.member.step(rig.now, write, &mut rig.out));
+    }
+    let named = |watch: Watch, what: &str| watch.steps(format!("{requests} in flight: {what}"));
+    vec![
+        named(beats, "a heartbeat"),
+        named(reads, "a read begins"),
+        named(sets, "a SET begins"),
+        named(confirmations, "a confirmation that ends one"),
+    ]
+}
+
+/// A SET with one replica, all its steps together: so many of them begin, then the replica confirms each.
+pub fn replicated(batch: u32) -> Steps {
+    const TIMES: u32 = 20_000;
+    let mut rig = Rig::new();
+    let mut watch = Watch::default();
+    for _ in 0..(TIMES / batch) {
+        let keys: Vec<Bytes> = (0..batch).map(|_| rig.key(true)).collect();
+        let writes: Vec<Input> = keys.into_iter().map(|key| rig.write(key, Strategy::CacheOnly)).collect();
+        let mut places = Vec::with_capacity(writes.len());
+        rig.clear();
+        let began = Instant::now();
+        for write in writes {
+            rig.step(write);
+            rig.note_sent();
+            places.push(rig.sent);
+        }
+        for place in places {
+            let applied = rig.applied(place);
+            rig.step(applied);
+        }
+        watch.share(began, batch);
+    }
+    watch.steps(format!("a SET with one replica, {batch} at a time"))
+}
+
+/// Write-through of keys of which so many near caches hold a copy, each of which has so many records unconfirmed.
+pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
+    const TIMES: usize = 10;
+    let mut rig = Rig::new();
+    let old: Vec<Bytes> = (0..hints).map(|_| rig.key(true)).collect();
+    let hot: Vec<Bytes> = (0..TIMES).map(|_| rig.key(true)).collect();
+    for holder in (0..holders).map(near) {
+        for keys in old.chunks(500).chain([hot.as_slice()]) {
+            let enlist = rig.enlist(holder, keys);
+            rig.step(enlist);
+        }
+    }
+    for key in &old {
+        let invalidate = rig.invalidate(key);
+        rig.step(invalidate);
+        rig.note_sent();
+        let applied = rig.applied(rig.sent);
+        rig.step(applied);
+    }
+    let [mut begins, mut others, mut confirmations] = std::array::from_fn(|_| Watch::default());
+    let mut words = Vec::new();
+    for key in hot {
+        let write = rig.write(key, Strategy::Through);
+        rig.clear();
+        begins.time(|| rig.member.step(rig.now, write, &mut rig.out));
+        words.extend(told(&rig));
+        let beat = rig.heartbeat();
+        rig.clear();
+        others.time(|| rig.member.step(rig.now, beat, &mut rig.out));
+    }
+    let mut commits = 0;
+    for (peer, applied) in words {
+        rig.clear();
+        confirmations.time(|| rig.member.step(rig.now, Input::Message(peer, applied), &mut rig.out));
+        commits += rig.out.ask.iter().filter(|(_, ask)| matches!(ask, Ask::Commit { .. })).count();
+    }
+    assert_eq!(commits, TIMES, "all have confirmed, so the source is asked");
+    let what = |what: &str| format!("{holders} holders, {hints} records unconfirmed at each: {what}");
+    vec![
+        begins.steps(what("a write-through begins")),
+        others.steps(what("a heartbeat meanwhile")),
+        confirmations.steps(what("a holder confirms")),
+    ]
+}
+
+/// What each holder that was told of something in this step will answer.
+fn told(rig: &Rig) -> impl Iterator<Item = (Peer, Message)> {
+    rig.out.send.iter().filter_map(|(to, message)| match (to, message) {
+        (To::Peer(peer), Message::Records(records)) => {
+            let watermark = records.records.last().map_or(Position(0), |record| record.position);
+            let subscription = records.subscription;
+            Some((*peer, Message::Applied(Applied { subscription, watermark })))
+        }
+        _ => None,
+    })
+}
