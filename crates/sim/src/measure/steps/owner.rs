@@ -6,7 +6,7 @@ use clearwell_cluster::message::Applied;
 use clearwell_cluster::request::{Read, Strategy};
 use clearwell_cluster::{Ask, Bytes, Input, Level, Message, Peer, Position, Request, To, Token};
 
-use super::rig::{Rig, near};
+use super::rig::{OTHER, Rig, near};
 use super::{Steps, Watch};
 
 /// Steps of an owner while so many writes wait for its replica.
@@ -98,7 +98,11 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
         let write = rig.write(key, Strategy::Through);
         rig.clear();
         begins.time(|| rig.member.step(rig.now, write, &mut rig.out));
-        words.extend(told(&rig));
+        let (replica, nears): (Vec<_>, Vec<_>) = told(&rig).partition(|(peer, _)| *peer == OTHER);
+        words.extend(nears);
+        for (peer, applied) in replica {
+            rig.step(Input::Message(peer, applied));
+        }
         let beat = rig.heartbeat();
         rig.clear();
         others.time(|| rig.member.step(rig.now, beat, &mut rig.out));
