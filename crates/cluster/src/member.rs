@@ -19,6 +19,7 @@ mod serve;
 mod state;
 mod takeover;
 mod wait;
+mod waiting;
 mod write;
 
 pub(crate) use serve::all_cover;
@@ -82,7 +83,7 @@ pub struct Member {
     unclear_intents: BTreeSet<Position>,
     jobs: BTreeMap<Job, route::Work>,
     jobs_made: u64,
-    waiting: Vec<wait::Waiting>,
+    waiting: waiting::Waiting<wait::Pending>,
     parked: Vec<park::Parked>,
     fills: Vec<fill::Waits>,
     routed: BTreeMap<Ticket, route::Routed>,
@@ -158,7 +159,7 @@ impl Member {
             unclear_intents: BTreeSet::new(),
             jobs: BTreeMap::new(),
             jobs_made: 0,
-            waiting: Vec::new(),
+            waiting: waiting::Waiting::default(),
             parked: Vec::new(),
             fills: Vec::new(),
             routed: BTreeMap::new(),
@@ -273,6 +274,7 @@ impl Member {
             Message::Applied(applied) => {
                 if let Some(holder) = self.subscribers.get_mut(from, applied.subscription) {
                     holder.applied(self.now, applied.watermark);
+                    self.hears(from);
                 }
             }
             Message::Enlist(enlist) => self.enlist(from, &enlist, out),

@@ -142,9 +142,10 @@ impl Subscribers {
         peers
     }
 
-    /// Whether a holder must have seen `position` before `wait` is over: it has not applied a record that made the name old.
-    pub fn lags(&self, now: Millis, name: Option<&Name>, position: Position) -> bool {
-        self.holders.values().any(|holder| {
+    /// A holder that must have seen `position` before `wait` is over, and when its lease ends: it has not applied a record that
+    /// made the name old.
+    pub fn lagging(&self, now: Millis, name: Option<&Name>, position: Position) -> Option<(Peer, Millis)> {
+        let lags = |holder: &Subscriber| {
             let old = |record: &Record| {
                 record.position <= position
                     && (record.is_wide() || name.is_none() || record.makes_old().as_ref() == name)
@@ -152,7 +153,9 @@ impl Subscribers {
             holder.acked < position
                 && now < holder.lease_until
                 && (holder.has_dropped() || holder.hints.iter().any(|(_, record)| old(record)))
-        })
+        };
+        let found = self.holders.iter().find(|(_, holder)| lags(holder));
+        found.map(|(&peer, holder)| (peer, holder.lease_until))
     }
 
     /// Asks all who may still have a copy under the name to say at once that they have not.

@@ -59,10 +59,18 @@ impl Member {
             records.epoch = view.epoch;
             out.send.push((To::Peer(from), Message::Records(records)));
         }
+        self.hears(from);
         let lease_ms = self.read_lease_ms();
         let place = Place { head: self.head, sent: beat.sent, lease_ms, epoch: view.epoch };
         let stream = self.subscribers.stream(self.now, &self.config, from, place);
         out.send.push((To::Peer(from), Message::Beat(stream)));
+    }
+
+    /// A holder has given its word on what it has applied.
+    pub(super) fn hears(&mut self, from: Peer) {
+        if let Some(holder) = self.subscribers.get(from) {
+            self.waiting.wake_told(from, holder.acked);
+        }
     }
 
     pub(super) fn records(&mut self, from: Peer, records: &Records, out: &mut Outbox) {

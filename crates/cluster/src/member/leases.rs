@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Member;
+use super::waiting::Lack;
 use crate::message::{LeaseAsk, LeaseGrant, Message};
 use crate::outbox::{Outbox, To};
 use crate::view::View;
@@ -61,6 +62,7 @@ impl Member {
             self.lease.hurry();
         }
         self.lease.granted(&self.config, &view, from.node, grant);
+        self.waiting.wake(Lack::Lease);
         self.begin_slots(false, out);
     }
 

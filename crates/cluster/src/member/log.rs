@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::Member;
+use super::waiting::Lack;
 use crate::holder::invalidation;
 use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
@@ -102,14 +103,25 @@ impl Member {
 
     /// Whether a record of a slot survives the loss of this member, or cannot by the number of replicas there are.
     pub(super) fn is_committed(&self, slot: Slot, position: Position) -> bool {
+        self.lacks_to_commit(slot, position).is_none()
+    }
+
+    /// What is missing before that is so.
+    pub(super) fn lacks_to_commit(&self, slot: Slot, position: Position) -> Option<Lack> {
         if self.config.has(Planted::AckBeforeReplication) {
-            return true;
+            return None;
         }
         // Whoever acts in a view is known to a majority of its voters: else those who were removed by it still count.
-        self.is_granted()
-            && self.required(slot).into_iter().all(|peer| {
-                self.is_synced(peer, slot) && self.subscribers.get(peer).is_some_and(|h| h.acked >= position)
-            })
+        if !self.is_granted() {
+            return Some(Lack::Lease);
+        }
+        self.required(slot).into_iter().find_map(|peer| {
+            let holder = self.subscribers.get(peer);
+            match holder.filter(|holder| holder.follows.get(&slot) == Some(&true)) {
+                None => Some(Lack::Slot(slot)),
+                Some(holder) => (holder.acked < position).then_some(Lack::Word(peer, position)),
+            }
+        })
     }
 
     /// Whether nobody but this member has to have a record, whatever its slot.

@@ -5,7 +5,7 @@ use clearwell_engine::{Cause, Effect, Millis, Scope};
 use super::Member;
 use super::park::Parked;
 use super::route::{Origin, Work};
-use super::wait::{Slots, Then, Waiting};
+use super::wait::{Pending, Slots, Then};
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::holder::Cover;
@@ -149,7 +149,7 @@ impl Member {
         let Begun { origin, read, .. } = loaded.begun;
         let position = self.marks.last(&name);
         let then = Then::Show { origin, entry: loaded.entry, as_of, hold: read.hold };
-        self.waiting.push(Waiting { position, slots: Slots::One(slot), copies: None, born: self.now, then });
+        self.waiting.push(Pending { position, slots: Slots::One(slot), copies: None, born: self.now, then });
     }
 
     /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clearwell_engine::Millis;
 
 use super::Member;
-use super::wait::{Slots, Then, Waiting};
+use super::wait::{Pending, Slots, Then};
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::message::{Message, Reply};
@@ -248,6 +248,6 @@ impl Member {
         let token = Token::at(epoch, self.me, position);
         let done = Done { version, ordered: vec![(self.me, position)], survives: false, token };
         let then = Then::Say { origin, written, done };
-        self.waiting.push(Waiting { position, slots, copies, born: self.now, then });
+        self.waiting.push(Pending { position, slots, copies, born: self.now, then });
     }
 }

@@ -6,6 +6,7 @@ use clearwell_engine::Millis;
 
 use super::Member;
 use super::route::Work;
+use super::waiting::Lack;
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::holder::Followed;
@@ -182,6 +183,7 @@ impl Member {
         for slot in &transfer.slots {
             if let Some(synced) = holder.follows.get_mut(slot) {
                 *synced = true;
+                self.waiting.wake(Lack::Slot(*slot));
             }
         }
         self.lease.hurry();

@@ -4,6 +4,7 @@ use clearwell_engine::Millis;
 
 use super::Member;
 use super::route::{Origin, Work};
+use super::waiting::Lack;
 use crate::entry::AsOf;
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox};
@@ -12,7 +13,7 @@ use crate::{Bytes, Entry, Epoch, Planted, Position, Slot, Ticket, Token};
 
 /// Something that is to be done when a record is committed.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Pending {
     /// The record.
     pub position: Position,
     /// Its slots; the member must own them all when it is done.
@@ -61,21 +62,21 @@ impl Then {
 impl Member {
     /// Does what can be done now. What that adds is looked at as well.
     pub(super) fn resolve(&mut self, out: &mut Outbox) {
-        let mut kept = Vec::new();
-        while !self.waiting.is_empty() {
-            for waiting in std::mem::take(&mut self.waiting) {
-                let mine = self.still_owns(waiting.slots);
-                let late = self.now.since(waiting.born) > self.config.request_ms;
-                if !mine || late {
-                    self.give_up(waiting, out);
-                } else if self.is_done(&waiting) {
-                    self.carry_out(waiting, out);
-                } else {
-                    kept.push(waiting);
+        self.waiting.wake_due(self.now);
+        while let Some((id, pending)) = self.waiting.next() {
+            let late = pending.born.plus(self.config.request_ms + 1);
+            if !self.still_owns(pending.slots) || self.now >= late {
+                self.give_up(pending, out);
+                continue;
+            }
+            match self.lacks(&pending) {
+                None => self.carry_out(pending, out),
+                Some((lack, until)) => {
+                    let until = until.map_or(late, |until| until.min(late));
+                    self.waiting.put_back(id, pending, vec![lack, Lack::Time(until)]);
                 }
             }
         }
-        self.waiting = kept;
     }
 
     fn still_owns(&self, slots: Slots) -> bool {
@@ -85,34 +86,46 @@ impl Member {
         }
     }
 
-    fn is_done(&self, waiting: &Waiting) -> bool {
+    /// The first thing that is missing before it can be done, and the time at which it does not count any more.
+    fn lacks(&self, pending: &Pending) -> Option<(Lack, Option<Millis>)> {
         if self.now >= self.lease.until() {
-            return false;
+            return Some((Lack::Lease, None));
         }
-        let shown = matches!(waiting.then, Then::Show { .. }) && self.config.has(Planted::UncommittedRead);
+        let shown = matches!(pending.then, Then::Show { .. }) && self.config.has(Planted::UncommittedRead);
         let alone = self.config.has(Planted::JournalAlone)
-            && matches!(&waiting.then, Then::Say { written: true, .. });
-        let committed = |slot: Slot| self.is_committed(slot, waiting.position);
-        let all_committed = match waiting.slots {
-            Slots::One(slot) => committed(slot),
-            Slots::All(_) => self.needs_nobody() || self.owned.keys().copied().all(committed),
-        };
-        if !shown && !alone && !all_committed {
-            return false;
+            && matches!(&pending.then, Then::Say { written: true, .. });
+        if !shown
+            && !alone
+            && let Some(lack) = self.lacks_commit(pending)
+        {
+            return Some((lack, None));
         }
-        let Some(name) = &waiting.copies else { return true };
+        let name = pending.copies.as_ref()?;
         if self.config.has(Planted::ReadLeaseIgnored) {
-            return true;
+            return None;
         }
-        let quiet = match waiting.slots {
-            Slots::One(slot) => self.now >= self.owned[&slot].quiet_until,
-            Slots::All(_) => self.owned.values().all(|owned| self.now >= owned.quiet_until),
+        let quiet_until = match pending.slots {
+            Slots::One(slot) => self.owned[&slot].quiet_until,
+            Slots::All(_) => self.owned.values().map(|owned| owned.quiet_until).max().unwrap_or_default(),
         };
-        quiet && !self.subscribers.lags(self.now, name.as_ref(), waiting.position)
+        if self.now < quiet_until {
+            return Some((Lack::Time(quiet_until), None));
+        }
+        let (holder, lease) = self.subscribers.lagging(self.now, name.as_ref(), pending.position)?;
+        Some((Lack::Word(holder, Position(0)), Some(lease)))
     }
 
-    fn carry_out(&mut self, waiting: Waiting, out: &mut Outbox) {
-        match waiting.then {
+    fn lacks_commit(&self, pending: &Pending) -> Option<Lack> {
+        let lacks = |slot: Slot| self.lacks_to_commit(slot, pending.position);
+        match pending.slots {
+            Slots::One(slot) => lacks(slot),
+            Slots::All(_) if self.needs_nobody() => None,
+            Slots::All(_) => self.owned.keys().copied().find_map(lacks),
+        }
+    }
+
+    fn carry_out(&mut self, pending: Pending, out: &mut Outbox) {
+        match pending.then {
             Then::Commit { origin, key, value, id, intent, through } => {
                 let slot = self.slot(&key);
                 let epoch = self.fence_number(slot);
@@ -120,7 +133,7 @@ impl Member {
                 out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
             }
             Then::Say { origin, written, mut done } => {
-                done.survives = match waiting.slots {
+                done.survives = match pending.slots {
                     Slots::One(slot) => self.survives(slot),
                     Slots::All(_) => self.owned.keys().all(|slot| self.survives(*slot)),
                 };
@@ -136,7 +149,7 @@ impl Member {
                     self.note_holder(&origin, &entry.key.clone());
                 }
                 let view = self.view.as_ref().expect("an owner has a view");
-                let token = Token::at(view.epoch, self.me, waiting.position);
+                let token = Token::at(view.epoch, self.me, pending.position);
                 let stream = match (&origin, hold) {
                     (Origin::Remote(peer, _), true) => Some(*peer),
                     _ => None,
@@ -147,18 +160,18 @@ impl Member {
         }
     }
 
-    fn give_up(&mut self, waiting: Waiting, out: &mut Outbox) {
-        if let Then::Commit { key, intent, .. } = &waiting.then {
+    fn give_up(&mut self, pending: Pending, out: &mut Outbox) {
+        if let Then::Commit { key, intent, .. } = &pending.then {
             // The source was never asked: the key is free again.
             let (key, intent) = (key.clone(), *intent);
             self.settle(&key, intent, out);
         }
-        let refusal = match &waiting.then {
+        let refusal = match &pending.then {
             Then::Say { .. } => Refusal::Unknown,
             Then::Commit { .. } | Then::Show { .. } => Refusal::NoOwner,
             Then::Refuse { refusal, .. } => *refusal,
         };
-        let origin = *waiting.then.origin();
+        let origin = *pending.then.origin();
         self.refuse(&origin, refusal, out);
     }
 

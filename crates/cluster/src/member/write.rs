@@ -5,7 +5,7 @@ use clearwell_engine::Cause;
 use super::Member;
 use super::journal::Unflushed;
 use super::route::Origin;
-use super::wait::{Slots, Then, Waiting};
+use super::wait::{Pending, Slots, Then};
 use crate::entry::{AsOf, rank};
 use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
@@ -53,7 +53,7 @@ impl Member {
         }
         let then = Then::Commit { origin, key, value: write.value, id: write.id, intent, through };
         let copies = through.then_some(Some(name));
-        self.waiting.push(Waiting {
+        self.waiting.push(Pending {
             position: intent,
             slots: Slots::One(slot),
             copies,
@@ -134,7 +134,7 @@ impl Member {
                 let position = self.settle(&key, intent, out);
                 let then = Then::Refuse { origin, refusal: Refusal::Source };
                 let (slots, born) = (Slots::One(slot), self.now);
-                self.waiting.push(Waiting { position, slots, copies: None, born, then });
+                self.waiting.push(Pending { position, slots, copies: None, born, then });
             }
         }
     }

@@ -1,0 +1,134 @@
+//! What waits, found again by what it lacks: a step looks at those requests alone that it may let go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clearwell_engine::Millis;
+
+use crate::{Peer, Position, Slot};
+
+/// What a waiting request lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lack {
+    /// A majority's grant in the present view, that lasts.
+    Lease,
+    /// Somebody who is to follow this slot has not got all of it.
+    Slot(Slot),
+    /// A holder's word that it has applied all up to a place.
+    Word(Peer, Position),
+    /// Nothing but that this time comes.
+    Time(Millis),
+}
+
+/// Requests of one kind that wait. Each may lack several things; it is woken by the first that comes, and looked at again.
+#[derive(Debug)]
+pub(super) struct Waiting<T> {
+    /// In the order in which they came.
+    all: BTreeMap<u64, (T, Vec<Lack>)>,
+    by_lack: BTreeSet<(Lack, u64)>,
+    woken: BTreeSet<u64>,
+    made: u64,
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Waiting<T> {
+        Waiting { all: BTreeMap::new(), by_lack: BTreeSet::new(), woken: BTreeSet::new(), made: 0 }
+    }
+}
+
+impl<T> Waiting<T> {
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// A new one, to be looked at in this step.
+    pub fn push(&mut self, what: T) {
+        self.made += 1;
+        self.all.insert(self.made, (what, Vec::new()));
+        self.woken.insert(self.made);
+    }
+
+    /// Takes the first that is to be looked at out of those that wait. Its number keeps its place when it is put back.
+    pub fn next(&mut self) -> Option<(u64, T)> {
+        let id = self.woken.pop_first()?;
+        let (what, lacks) = self.all.remove(&id)?;
+        for lack in lacks {
+            self.by_lack.remove(&(lack, id));
+        }
+        Some((id, what))
+    }
+
+    /// Lets one wait again until any of these comes.
+    pub fn put_back(&mut self, id: u64, what: T, lacks: Vec<Lack>) {
+        self.by_lack.extend(lacks.iter().map(|lack| (*lack, id)));
+        self.all.insert(id, (what, lacks));
+    }
+
+    /// Wakes all that lack this.
+    pub fn wake(&mut self, lack: Lack) {
+        self.wake_between(lack, lack);
+    }
+
+    /// Wakes all that wait for a holder's word on a place up to this one.
+    pub fn wake_told(&mut self, holder: Peer, applied: Position) {
+        self.wake_between(Lack::Word(holder, Position(0)), Lack::Word(holder, applied));
+    }
+
+    /// Wakes all whose time has come.
+    pub fn wake_due(&mut self, now: Millis) {
+        self.wake_between(Lack::Time(Millis(0)), Lack::Time(now));
+    }
+
+    /// Wakes all.
+    pub fn wake_all(&mut self) {
+        self.woken.extend(self.all.keys());
+    }
+
+    fn wake_between(&mut self, first: Lack, last: Lack) {
+        self.woken.extend(self.by_lack.range((first, 0)..=(last, u64::MAX)).map(|(_, id)| *id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeId;
+
+    fn looked_at(waiting: &mut Waiting<char>, lacks: &[Lack]) -> String {
+        let mut seen = Vec::new();
+        while let Some(one) = waiting.next() {
+            seen.push(one);
+        }
+        let text = seen.iter().map(|(_, what)| *what).collect();
+        seen.into_iter().for_each(|(id, what)| waiting.put_back(id, what, lacks.to_vec()));
+        text
+    }
+
+    #[test]
+    fn each_is_woken_by_what_it_lacks_and_keeps_its_place() {
+        let holder = |node| Peer { node: NodeId(node), incarnation: 1 };
+        let mut waiting = Waiting::default();
+        "ab".chars().for_each(|what| waiting.push(what));
+        assert_eq!(
+            looked_at(&mut waiting, &[Lack::Word(holder(1), Position(5)), Lack::Time(Millis(9))]),
+            "ab"
+        );
+        waiting.push('c');
+        assert_eq!(looked_at(&mut waiting, &[Lack::Slot(Slot(3))]), "c");
+        waiting.wake_told(holder(1), Position(4));
+        waiting.wake_told(holder(2), Position(9));
+        waiting.wake_due(Millis(8));
+        waiting.wake(Lack::Lease);
+        waiting.wake(Lack::Slot(Slot(2)));
+        assert_eq!(looked_at(&mut waiting, &[]), "");
+        waiting.wake_due(Millis(9));
+        assert_eq!(looked_at(&mut waiting, &[Lack::Lease]), "ab", "the first that comes wakes");
+        waiting.wake_told(holder(1), Position(5));
+        assert_eq!(looked_at(&mut waiting, &[]), "", "the others are forgotten then");
+        waiting.wake(Lack::Slot(Slot(3)));
+        waiting.wake(Lack::Lease);
+        assert_eq!(looked_at(&mut waiting, &[]), "abc");
+        waiting.wake_all();
+        assert_eq!((looked_at(&mut waiting, &[]).as_str(), waiting.len()), ("abc", 3));
+    }
+}
