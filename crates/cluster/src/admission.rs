@@ -7,6 +7,7 @@ use crate::holder::{Followed, Holder, Interest};
 use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::view::View;
+use crate::waiting::Lack;
 use crate::{Config, Job, Peer, Position};
 
 /// A value that waits until it is known whether it may be kept.
@@ -20,9 +21,7 @@ pub struct Admission {
     pub wish: Wish,
     /// Since when it waits.
     pub born: Millis,
-    /// The names whose owners were asked.
-    pub waits_for: Vec<Name>,
-    /// How often.
+    /// How often names' owners were asked.
     pub tries: u8,
 }
 
@@ -88,25 +87,30 @@ impl Holder {
     ) -> Vec<(Entry, AsOf, Wish, bool)> {
         const TRIES: u8 = 3;
         let mut decided = Vec::new();
-        for mut admission in std::mem::take(&mut self.admissions) {
+        self.admissions.wake_due(now);
+        for (id, mut admission) in self.admissions.take_woken() {
+            let late = admission.born.plus(config.request_ms + 1);
+            if now >= late {
+                continue;
+            }
             let key = Name::Key(admission.entry.key.clone());
             let names: Vec<Name> = std::iter::once(key).chain(admission.entry.names()).collect();
             let replaced = !matches!(admission.wish, Wish::Own(_)) && own.is_replaced(&admission.entry);
             let mut verdict = if replaced { Verdict::Refuse } else { Verdict::Keep };
-            let mut asks = Vec::new();
+            let (mut asks, mut lacks) = (Vec::new(), vec![Lack::Time(late)]);
             for name in &names {
                 match self.judge(config, view, own, name, &admission.as_of) {
                     Verdict::Keep => {}
                     Verdict::Refuse => verdict = Verdict::Refuse,
-                    Verdict::Wait if verdict == Verdict::Keep => verdict = Verdict::Wait,
-                    Verdict::Wait => {}
+                    Verdict::Wait => lacks.push(Lack::name(name.bytes())),
                     Verdict::Ask(owner, as_of) => {
+                        lacks.push(Lack::name(name.bytes()));
                         asks.push((owner, name.clone(), as_of));
-                        if verdict == Verdict::Keep {
-                            verdict = Verdict::Wait;
-                        }
                     }
                 }
+            }
+            if verdict == Verdict::Keep && lacks.len() > 1 {
+                verdict = Verdict::Wait;
             }
             if !asks.is_empty() {
                 admission.tries += 1;
@@ -115,7 +119,6 @@ impl Holder {
                 }
             }
             for (owner, name, as_of) in asks {
-                admission.waits_for.push(name.clone());
                 self.want(now, owner, name, as_of);
             }
             match verdict {
@@ -132,7 +135,7 @@ impl Holder {
                     decided.push((admission.entry, admission.as_of, admission.wish, true));
                 }
                 Verdict::Refuse => decided.push((admission.entry, admission.as_of, admission.wish, false)),
-                Verdict::Wait | Verdict::Ask(..) => self.admissions.push(admission),
+                Verdict::Wait | Verdict::Ask(..) => self.admissions.put_back(id, admission, lacks),
             }
         }
         decided

@@ -16,6 +16,7 @@ use crate::outbox::{Apply, Event, Outbox, To};
 use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
+use crate::waiting::Waiting;
 use crate::{Config, Epoch, Peer, Position, Slot, Ticket};
 
 /// What is known of one name that copies stand under.
@@ -60,7 +61,7 @@ pub struct Holder {
     pub(crate) marks: BTreeMap<Peer, crate::marks::Marks>,
     pub(crate) early: BTreeMap<Peer, VecDeque<Arc<Record>>>,
     pub(crate) missed: BTreeMap<Peer, Position>,
-    pub(crate) admissions: Vec<Admission>,
+    pub(crate) admissions: Waiting<Admission>,
     enlisting: BTreeMap<Ticket, (Peer, Vec<Name>)>,
     tickets: u64,
     wanted: BTreeMap<Peer, BTreeSet<Name>>,
@@ -139,6 +140,7 @@ impl Holder {
         head: Position,
         out: &mut Outbox,
     ) -> Vec<Slot> {
+        self.admissions.wake_all();
         let stays = |slot: Slot| view.emptied(slot) <= before && view.concerns(slot, me);
         // Whom a view does not tell of a slot, one not seen here included, misses what comes for it.
         let told = |slot: Slot| before.next() == view.epoch && view.followers(slot).any(|peer| peer == me);
@@ -337,7 +339,7 @@ impl Holder {
 
     /// Queues an entry that is to be kept as soon as it may be.
     pub fn admit(&mut self, now: Millis, entry: crate::Entry, as_of: AsOf, wish: Wish) {
-        self.admissions.push(Admission { entry, as_of, wish, born: now, waits_for: Vec::new(), tries: 0 });
+        self.admissions.push(Admission { entry, as_of, wish, born: now, tries: 0 });
     }
 }
 

@@ -57,6 +57,7 @@ pub mod stranded;
 mod stream;
 mod subscribers;
 pub mod view;
+mod waiting;
 
 pub use config::Config;
 pub use entry::Entry;

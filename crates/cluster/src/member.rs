@@ -19,7 +19,6 @@ mod serve;
 mod state;
 mod takeover;
 mod wait;
-mod waiting;
 mod write;
 
 pub(crate) use serve::all_cover;
@@ -41,6 +40,7 @@ use crate::outbox::{Outbox, Persist, To};
 use crate::shown::Shown;
 use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
+use crate::waiting::Waiting;
 use crate::{Config, Entry, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
 
 /// How a member begins.
@@ -83,11 +83,11 @@ pub struct Member {
     unclear_intents: BTreeSet<Position>,
     jobs: BTreeMap<Job, route::Work>,
     jobs_made: u64,
-    waiting: waiting::Waiting<wait::Pending>,
-    parked: Vec<park::Parked>,
-    fills: Vec<fill::Waits>,
+    waiting: Waiting<wait::Pending>,
+    parked: Waiting<park::Parked>,
+    fills: Waiting<fill::Waits>,
     routed: BTreeMap<Ticket, route::Routed>,
-    wide: BTreeMap<Ticket, invalidate::Wide>,
+    wide: invalidate::Wides,
     seen: BTreeMap<Peer, route::Seen>,
     edges: cascade::Edges,
     shown: Shown,
@@ -159,11 +159,11 @@ impl Member {
             unclear_intents: BTreeSet::new(),
             jobs: BTreeMap::new(),
             jobs_made: 0,
-            waiting: waiting::Waiting::default(),
-            parked: Vec::new(),
-            fills: Vec::new(),
+            waiting: Waiting::default(),
+            parked: Waiting::default(),
+            fills: Waiting::default(),
             routed: BTreeMap::new(),
-            wide: BTreeMap::new(),
+            wide: invalidate::Wides::default(),
             seen: BTreeMap::new(),
             edges: cascade::Edges::default(),
             shown: Shown::default(),
@@ -269,6 +269,7 @@ impl Member {
             Message::Beat(stream) => {
                 self.notice(from, stream.epoch, out);
                 self.holder.news(self.now, &self.config, from, &stream, out);
+                self.has_news(from);
             }
             Message::Records(records) => self.records(from, &records, out),
             Message::Applied(applied) => {
@@ -281,6 +282,7 @@ impl Member {
             Message::Enlisted(enlisted) => {
                 self.notice(from, enlisted.stream.epoch, out);
                 self.holder.enlisted(self.now, &self.config, from, &enlisted, out);
+                self.has_news(from);
             }
             Message::State(state) => self.take_state(from, *state, out),
             Message::StateTaken(taken) => self.state_taken(from, &taken),

@@ -1,7 +1,5 @@
 //! Names that copies stand under: asking their owners, and what is covered.
 
-use std::collections::BTreeSet;
-
 use clearwell_engine::Millis;
 
 use super::{Cover, Holder, Interest, forget};
@@ -10,6 +8,7 @@ use crate::message::{Enlist, Enlisted, Message};
 use crate::name::{Bytes, Name};
 use crate::outbox::{Apply, Outbox, To};
 use crate::view::View;
+use crate::waiting::Lack;
 use crate::{Config, Peer, Planted, Position, Ticket};
 
 impl Holder {
@@ -113,6 +112,7 @@ impl Holder {
             return;
         }
         for (name, clean) in names.into_iter().zip(&enlisted.clean) {
+            self.admissions.wake(Lack::name(name.bytes()));
             let Some(clean) = clean else { continue };
             let Some(interest) = self.names.get_mut(&name) else { continue };
             if interest.owner != from || interest.since.is_some() || interest.ticket != enlisted.ticket {
@@ -143,6 +143,7 @@ impl Holder {
     pub fn evicted(&mut self, key: &Bytes) {
         let name = Name::Key(key.clone());
         if let Some(interest) = self.names.remove(&name) {
+            self.admissions.wake(Lack::name(key));
             self.streams.entry(interest.owner).or_default().released.push((name, interest.ticket));
         }
     }
@@ -164,13 +165,12 @@ impl Holder {
     }
 
     pub(super) fn give_up_old(&mut self, now: Millis, after_ms: u64) {
-        self.admissions.retain(|admission| now.since(admission.born) <= after_ms);
-        let wishes: BTreeSet<&Name> = self.admissions.iter().flat_map(|a| &a.waits_for).collect();
+        let admissions = &self.admissions;
         let stale = |interest: &Interest, name: &Name| {
             interest.since.is_none()
                 && !interest.doubted
                 && now.since(interest.asked) > after_ms.saturating_mul(2)
-                && !wishes.contains(name)
+                && !admissions.is_lacked(Lack::name(name.bytes()))
         };
         self.names.retain(|name, interest| !stale(interest, name));
     }
@@ -208,6 +208,7 @@ impl Holder {
         let ended = |i: &Interest| i.since.is_none() && i.ticket == ticket && !i.doubted;
         if self.names.get(&name).is_some_and(ended) {
             self.names.remove(&name);
+            self.admissions.wake(Lack::name(key));
             out.apply.push(Apply::Drop(vec![key.clone()]));
         }
     }

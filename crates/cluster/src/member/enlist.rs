@@ -77,6 +77,7 @@ impl Member {
         self.notice(from, records.epoch, out);
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
         let followed = self.holder.records(self.now, &self.config, from, epoch, records, out);
+        self.has_news(from);
         for record in &records.records {
             if record.cascades()
                 && let Some(name) = record.makes_old()

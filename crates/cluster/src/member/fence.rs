@@ -9,6 +9,7 @@ use super::route::Work;
 use super::takeover::Owned;
 use crate::outbox::{Ask, Outbox};
 use crate::record::Change;
+use crate::waiting::Lack;
 use crate::{Epoch, Peer, Position, Slot};
 
 impl Member {
@@ -63,6 +64,7 @@ impl Member {
         for (key, unflushed) in &mut self.journal {
             if unflushed.unclear && slots.contains(&crate::slot::slot_of(key, self.config.slots)) {
                 (unflushed.flushing, unflushed.unclear) = (None, false);
+                self.parked.wake(Lack::name(key));
             }
         }
         let settled: Vec<(crate::Bytes, Slot, (Peer, Position))> = self

@@ -13,6 +13,7 @@ use crate::entry::{AsOf, rank};
 use crate::name::Name;
 use crate::outbox::Outbox;
 use crate::request::{Fill, FillLease, Refusal};
+use crate::waiting::Lack;
 use crate::{Entry, Peer, Planted};
 
 /// A fill that waits until its names are known as of when it came.
@@ -51,18 +52,22 @@ impl Member {
 
     /// Decides on fills whose names' owners have answered since they came.
     pub(super) fn fill_what_is_known(&mut self, out: &mut Outbox) {
-        for waits in std::mem::take(&mut self.fills) {
-            let heard = |owner: Peer| {
-                let proof = self.holder.streams.get(&owner).and_then(|held| held.proof());
+        self.fills.wake_due(self.now);
+        for (id, waits) in self.fills.take_woken() {
+            let heard = |owner: &Peer| {
+                let proof = self.holder.streams.get(owner).and_then(|held| held.proof());
                 proof.is_some_and(|(proven, _)| proven >= waits.since)
             };
-            let known = self.others_asked(&waits.fill).into_iter().all(heard);
-            if known {
+            let late = waits.since.plus(self.config.request_ms + 1);
+            let unheard = self.others_asked(&waits.fill).into_iter().filter(|owner| !heard(owner));
+            let mut lacks: Vec<Lack> = unheard.map(Lack::News).collect();
+            if lacks.is_empty() {
                 self.fill_now(waits.origin, waits.fill, out);
-            } else if self.now.since(waits.since) > self.config.request_ms {
+            } else if self.now >= late {
                 self.refuse(&waits.origin, Refusal::Late, out);
             } else {
-                self.fills.push(waits);
+                lacks.push(Lack::Time(late));
+                self.fills.put_back(id, waits, lacks);
             }
         }
     }
@@ -71,9 +76,7 @@ impl Member {
     pub(super) fn ask_for_fills(&mut self, out: &mut Outbox) {
         const AGAIN_MS: u64 = 100;
         let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
-        let asked: BTreeSet<Peer> =
-            self.fills.iter().flat_map(|waits| self.others_asked(&waits.fill)).collect();
-        for owner in asked {
+        for owner in self.fills.lacked_news() {
             if self.holder.is_beat_due(self.now, owner, AGAIN_MS) {
                 self.holder.beat(self.now, owner, epoch, out);
             }

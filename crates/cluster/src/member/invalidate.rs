@@ -26,6 +26,37 @@ pub(super) struct Wide {
     born: Millis,
 }
 
+/// All of them that this member spreads, found again by the question that an owner answers.
+#[derive(Debug, Default)]
+pub(super) struct Wides {
+    all: BTreeMap<Ticket, Wide>,
+    asked: BTreeMap<Ticket, Ticket>,
+}
+
+impl Wides {
+    /// An owner is asked for its part.
+    fn ask(&mut self, id: Ticket, question: Ticket) {
+        if let Some(wide) = self.all.get_mut(&id) {
+            wide.tickets.insert(question);
+            self.asked.insert(question, id);
+        }
+    }
+
+    /// Whose question it was.
+    fn find(&mut self, question: Ticket) -> Option<(Ticket, &mut Wide)> {
+        let id = *self.asked.get(&question)?;
+        self.all.get_mut(&id).map(|wide| (id, wide))
+    }
+
+    fn remove(&mut self, id: Ticket) -> Option<Wide> {
+        let wide = self.all.remove(&id)?;
+        wide.tickets.iter().for_each(|question| {
+            self.asked.remove(question);
+        });
+        Some(wide)
+    }
+}
+
 impl Member {
     /// Takes an invalidation, of this node or of another.
     pub(super) fn invalidate(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
@@ -96,14 +127,14 @@ impl Member {
             sent: self.now,
             born: self.now,
         };
-        self.wide.insert(ticket, wide);
+        self.wide.all.insert(ticket, wide);
         self.ask_owners(ticket, out);
     }
 
     /// Asks all owners that have not answered in this view.
     fn ask_owners(&mut self, id: Ticket, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
-        let Some(wide) = self.wide.get_mut(&id) else { return };
+        let Some(wide) = self.wide.all.get_mut(&id) else { return };
         if wide.epoch != view.epoch {
             wide.done.clear();
             wide.epoch = view.epoch;
@@ -114,9 +145,7 @@ impl Member {
         let request = wide.request.clone();
         for owner in missing {
             let ticket = self.holder.ticket();
-            if let Some(wide) = self.wide.get_mut(&id) {
-                wide.tickets.insert(ticket);
-            }
+            self.wide.ask(id, ticket);
             match owner == self.me {
                 true => self.order_wide(Origin::Remote(owner, ticket), request.clone(), out),
                 false => {
@@ -129,8 +158,7 @@ impl Member {
 
     /// Whether a reply belonged to a wide invalidation.
     pub(super) fn wide_reply(&mut self, from: Peer, ticket: Ticket, reply: &Reply, out: &mut Outbox) -> bool {
-        let found = self.wide.iter_mut().find(|(_, wide)| wide.tickets.contains(&ticket));
-        let Some((&id, wide)) = found else { return false };
+        let Some((id, wide)) = self.wide.find(ticket) else { return false };
         if let Answer::Invalidated(done) = &reply.answer
             && done.token.epoch == wide.epoch
         {
@@ -138,7 +166,7 @@ impl Member {
         }
         let Some(view) = self.view.as_ref().filter(|view| view.epoch == wide.epoch) else { return true };
         let all = view.all_owners().iter().all(|owner| wide.done.contains_key(owner));
-        if all && let Some(wide) = self.wide.remove(&id) {
+        if all && let Some(wide) = self.wide.remove(id) {
             let mut token = Token::default();
             wide.done.values().for_each(|done| token.merge(&done.token));
             let ordered = wide.done.values().flat_map(|done| done.ordered.clone()).collect();
@@ -154,13 +182,13 @@ impl Member {
         let due = |wide: &&mut Wide, now: Millis| now.since(wide.sent) >= AGAIN_MS;
         let now = self.now;
         let ids: Vec<Ticket> =
-            self.wide.iter_mut().filter(|(_, wide)| due(wide, now)).map(|(&id, _)| id).collect();
+            self.wide.all.iter_mut().filter(|(_, wide)| due(wide, now)).map(|(&id, _)| id).collect();
         for id in ids {
-            let expired = self.wide.get(&id).is_some_and(|w| now.since(w.born) > self.config.request_ms);
+            let expired = self.wide.all.get(&id).is_some_and(|w| now.since(w.born) > self.config.request_ms);
             match expired {
                 false => self.ask_owners(id, out),
                 true => {
-                    if let Some(wide) = self.wide.remove(&id) {
+                    if let Some(wide) = self.wide.remove(id) {
                         self.refuse(&wide.origin, Refusal::Unknown, out);
                     }
                 }

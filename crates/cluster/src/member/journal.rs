@@ -8,6 +8,7 @@ use super::Member;
 use super::route::Work;
 use crate::outbox::{Ask, Outbox, Persist};
 use crate::record::{Change, Record};
+use crate::waiting::Lack;
 use crate::{Bytes, Entry, Level, Outcome, Peer, Planted, Position};
 
 /// A value that the source does not have yet.
@@ -66,10 +67,12 @@ impl Member {
         if *outcome == Outcome::Unclear {
             // It may still happen: nothing else of this key goes to the source before that is excluded.
             unflushed.unclear = true;
+            self.parked.wake(Lack::name(key));
             self.unclear(slot);
             return self.fence(out);
         }
         unflushed.flushing = None;
+        self.parked.wake(Lack::name(key));
         let hides = unflushed.hides;
         let Outcome::Committed(version) = *outcome else { return };
         if !self.owned.contains_key(&slot) {

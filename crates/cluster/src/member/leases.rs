@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Member;
-use super::waiting::Lack;
 use crate::message::{LeaseAsk, LeaseGrant, Message};
 use crate::outbox::{Outbox, To};
 use crate::view::View;
+use crate::waiting::Lack;
 use crate::{Epoch, NodeId, Peer, Planted, Slot};
 
 impl Member {
@@ -63,6 +63,7 @@ impl Member {
         }
         self.lease.granted(&self.config, &view, from.node, grant);
         self.waiting.wake(Lack::Lease);
+        self.parked.wake(Lack::Lease);
         self.begin_slots(false, out);
     }
 

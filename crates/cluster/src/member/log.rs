@@ -5,12 +5,12 @@ use std::sync::Arc;
 use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::Member;
-use super::waiting::Lack;
 use crate::holder::invalidation;
 use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::record::{Change, Record};
 use crate::view::View;
+use crate::waiting::Lack;
 use crate::{Bytes, Peer, Planted, Position, Slot};
 
 impl Member {

@@ -75,7 +75,7 @@ impl Member {
         if let Some(unflushed) = self.journal.get(&key) {
             if self.is_doubtful(unflushed, begun.read.level) {
                 let Begun { origin, read, .. } = begun;
-                return self.parked.push(Parked { origin, read, born, names: Vec::new() });
+                return self.park(Parked { origin, read, born, names: Vec::new() }, out);
             }
             // The source has it later; asked now it would show what was before.
             let entry = Some(unflushed.entry.clone());
@@ -108,7 +108,7 @@ impl Member {
         let level = loaded.begun.read.level;
         if self.journal.get(&key).is_some_and(|unflushed| self.is_doubtful(unflushed, level)) {
             let Begun { origin, read, born, .. } = loaded.begun;
-            return self.parked.push(Parked { origin, read, born, names: Vec::new() });
+            return self.park(Parked { origin, read, born, names: Vec::new() }, out);
         }
         let unflushed = self.journal.get(&key).map(|unflushed| unflushed.entry.clone());
         let pending = unflushed.is_some();

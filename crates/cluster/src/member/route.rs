@@ -130,6 +130,7 @@ impl Member {
         if let Some(mut stream) = reply.stream {
             stream.sent = routed.born;
             self.holder.news(self.now, &self.config, from, &stream, out);
+            self.has_news(from);
         }
         if let Request::Read(read) = &routed.request
             && read.hold
@@ -213,14 +214,11 @@ impl Member {
     /// Gives up what was not answered in time, and asks again where asking twice does no harm.
     pub(super) fn retry(&mut self, out: &mut Outbox) {
         self.retry_wide(out);
-        let late: Vec<Ticket> = self
-            .routed
-            .iter()
-            .filter(|(_, routed)| self.now.since(routed.born) > self.config.request_ms)
-            .map(|(&ticket, _)| ticket)
-            .collect();
-        for ticket in late {
-            let Some(routed) = self.routed.remove(&ticket) else { continue };
+        // Tickets count up with time, so the oldest comes first.
+        let (now, most) = (self.now, self.config.request_ms);
+        let is_late = |routed: &Routed| now.since(routed.born) > most;
+        while let Some(oldest) = self.routed.first_entry().filter(|oldest| is_late(oldest.get())) {
+            let (ticket, routed) = oldest.remove_entry();
             let refusal = match &routed.request {
                 Request::Read(read) => {
                     if read.hold {

@@ -174,6 +174,10 @@ impl Member {
                     }
                 }
                 (Wish::Copy, false) => self.holder.refused(&entry.key, out),
+                // Who follows the slot may become its owner, and must know then by which version the copy lies here.
+                (Wish::Copy, true) if self.holder.follows.contains_key(&self.slot(&entry.key)) => {
+                    self.shown.put(entry.key.clone(), entry.version);
+                }
                 _ => {}
             }
         }

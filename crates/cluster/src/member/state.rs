@@ -6,12 +6,12 @@ use clearwell_engine::Millis;
 
 use super::Member;
 use super::route::Work;
-use super::waiting::Lack;
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::holder::Followed;
 use crate::message::{Message, State, StateTaken};
 use crate::outbox::{Apply, Ask, Outbox, To};
+use crate::waiting::Lack;
 use crate::{Entry, Peer, Planted, Position, Slot};
 
 /// Contents on their way to a follower.
@@ -140,6 +140,7 @@ impl Member {
             let followed = Followed { owner: from, base: state.base, floor: state.floor, whole: true };
             self.holder.follows.insert(*slot, followed);
         }
+        self.holder.admissions.wake_all();
         for entry in state.entries {
             self.edges.note(&entry);
             self.shown.put(entry.key.clone(), entry.version);

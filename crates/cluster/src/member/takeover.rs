@@ -61,7 +61,7 @@ impl Member {
         self.keep_what_counts(&view, before, out);
         self.follow_up(&view);
         self.all_began = self.owned.values().all(|owned| owned.began);
-        self.waiting.wake_all();
+        self.wake_all();
         self.begin_slots(begins, out);
         self.proposing.settle(&view);
         self.ask_lease(out);
@@ -150,7 +150,7 @@ impl Member {
             owned.quiet_until = if begins { Millis(0) } else { quiet };
         }
         self.all_began = self.owned.values().all(|owned| owned.began);
-        self.waiting.wake_all();
+        self.wake_all();
         if self.config.has(Planted::IntentForgotten) {
             self.intents
                 .retain(|key, _| ready.binary_search(&crate::slot::slot_of(key, self.config.slots)).is_err());

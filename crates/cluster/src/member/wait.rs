@@ -4,11 +4,11 @@ use clearwell_engine::Millis;
 
 use super::Member;
 use super::route::{Origin, Work};
-use super::waiting::Lack;
 use crate::entry::AsOf;
 use crate::name::Name;
 use crate::outbox::{Ask, Outbox};
 use crate::request::{Answer, Done, Refusal};
+use crate::waiting::Lack;
 use crate::{Bytes, Entry, Epoch, Planted, Position, Slot, Ticket, Token};
 
 /// Something that is to be done when a record is committed.

@@ -104,6 +104,7 @@ impl Member {
                 Some(before) => Unflushed { entry, at, ..before.clone() },
                 None => Unflushed::new(entry, at),
             };
+            self.has_word_of(&unflushed.entry.key);
             self.journal.insert(unflushed.entry.key.clone(), unflushed);
         }
         self.acknowledge(origin, true, record.position, Slots::One(slot), None, Some(version));

@@ -4,24 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clearwell_engine::Millis;
 
-use crate::{Peer, Position, Slot};
+use crate::map::hash64;
+use crate::{Bytes, Peer, Position, Slot};
 
 /// What a waiting request lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lack {
+pub enum Lack {
     /// A majority's grant in the present view, that lasts.
     Lease,
-    /// Somebody who is to follow this slot has not got all of it.
+    /// The slot has not begun, or somebody who is to follow it has not got all of it.
     Slot(Slot),
+    /// Something about a key or another name of these bytes, by their hash: two of them share their wakes, no more.
+    Name(u64),
+    /// An owner's news of its log.
+    News(Peer),
     /// A holder's word that it has applied all up to a place.
     Word(Peer, Position),
     /// Nothing but that this time comes.
     Time(Millis),
 }
 
+impl Lack {
+    /// Something about this name.
+    pub fn name(bytes: &Bytes) -> Lack {
+        Lack::Name(hash64(bytes))
+    }
+}
+
 /// Requests of one kind that wait. Each may lack several things; it is woken by the first that comes, and looked at again.
 #[derive(Debug)]
-pub(super) struct Waiting<T> {
+pub struct Waiting<T> {
     /// In the order in which they came.
     all: BTreeMap<u64, (T, Vec<Lack>)>,
     by_lack: BTreeSet<(Lack, u64)>,
@@ -41,11 +53,22 @@ impl<T> Waiting<T> {
         self.all.len()
     }
 
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// A new one, to be looked at in this step.
     pub fn push(&mut self, what: T) {
         self.made += 1;
         self.all.insert(self.made, (what, Vec::new()));
         self.woken.insert(self.made);
+    }
+
+    /// A new one that waits until any of these comes.
+    pub fn push_lacking(&mut self, what: T, lacks: Vec<Lack>) {
+        self.made += 1;
+        self.put_back(self.made, what, lacks);
     }
 
     /// Takes the first that is to be looked at out of those that wait. Its number keeps its place when it is put back.
@@ -62,6 +85,27 @@ impl<T> Waiting<T> {
     pub fn put_back(&mut self, id: u64, what: T, lacks: Vec<Lack>) {
         self.by_lack.extend(lacks.iter().map(|lack| (*lack, id)));
         self.all.insert(id, (what, lacks));
+    }
+
+    /// Takes all that are to be looked at, in their order.
+    pub fn take_woken(&mut self) -> Vec<(u64, T)> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Whether any lacks this.
+    pub fn is_lacked(&self, lack: Lack) -> bool {
+        self.by_lack.range((lack, 0)..=(lack, u64::MAX)).next().is_some()
+    }
+
+    /// The owners whose news any of them lacks.
+    pub fn lacked_news(&self) -> Vec<Peer> {
+        let mut owners = Vec::new();
+        let mut from = (Lack::News(Peer::default()), 0);
+        while let Some(&(Lack::News(owner), _)) = self.by_lack.range(from..).next() {
+            owners.push(owner);
+            from = (Lack::News(owner), u64::MAX);
+        }
+        owners
     }
 
     /// Wakes all that lack this.
