@@ -48,7 +48,7 @@ fn seeds_break_no_promise() {
 
 /// Seeds that broke a promise once, each with another hole: slots whose holders were all cut off, journals taken up in the
 /// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever.
-const ONCE_BROKEN: [u64; 45] = [
+const ONCE_BROKEN: [u64; 46] = [
     31,
     33,
     85,
@@ -70,6 +70,7 @@ const ONCE_BROKEN: [u64; 45] = [
     414,
     427,
     483,
+    497,
     508,
     517,
     543,
