@@ -1,6 +1,7 @@
 //! Whom an owner tells what: copy holders of every kind.
 
 mod subscriber;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::record::Record;
 use crate::{Config, Epoch, Peer, Planted, Position, Slot, Ticket};
 use subscriber::LEAST_MS;
 pub use subscriber::Subscriber;
+use told::Told;
 
 /// What an owner says of its own log.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +30,24 @@ pub struct Place {
     pub epoch: Epoch,
 }
 
+/// A holder whose word somebody waits for.
+#[derive(Debug, Clone, Copy)]
+pub struct Unheard {
+    /// The holder.
+    pub holder: Peer,
+    /// What it has to apply.
+    pub position: Position,
+    /// When its read lease ends.
+    pub until: Millis,
+}
+
 /// All copy holders of one owner, and what each is interested in.
 #[derive(Debug, Default)]
 pub struct Subscribers {
     holders: BTreeMap<Peer, Subscriber>,
     interest: Map<Name, Vec<(Peer, Ticket)>>,
     following: BTreeMap<Slot, BTreeSet<Peer>>,
+    told: Told,
     /// Something is to be sent.
     outgoing: bool,
     made: u64,
@@ -134,6 +148,7 @@ impl Subscribers {
             peers.extend(self.followers(slot));
         }
         self.outgoing |= !peers.is_empty();
+        self.note_told(now, config, record, &peers);
         for peer in &peers {
             if let Some(holder) = self.holders.get_mut(peer) {
                 holder.push(now, config, record);
@@ -142,32 +157,30 @@ impl Subscribers {
         peers
     }
 
-    /// A holder that must have seen `position` before `wait` is over, and when its lease ends: it has not applied a record that
-    /// made the name old.
-    pub fn lagging(&self, now: Millis, name: Option<&Name>, position: Position) -> Option<(Peer, Millis)> {
-        let lags = |holder: &Subscriber| {
-            let old = |record: &Record| {
-                record.position <= position
-                    && (record.is_wide() || name.is_none() || record.makes_old().as_ref() == name)
-            };
-            holder.acked < position
-                && now < holder.lease_until
-                && (holder.has_dropped() || holder.hints.iter().any(|(_, record)| old(record)))
-        };
-        let found = self.holders.iter().find(|(_, holder)| lags(holder));
-        found.map(|(&peer, holder)| (peer, holder.lease_until))
+    fn note_told(&mut self, now: Millis, config: &Config, record: &Record, peers: &BTreeSet<Peer>) {
+        let name = record.makes_old();
+        let mut told = std::mem::take(&mut self.told);
+        if !peers.is_empty() && (name.is_some() || record.is_wide()) {
+            // No read lease that was given until now lasts longer.
+            let until = now.plus(config.long(config.read_lease_ms));
+            told.note(record.position, until, name, peers.iter().copied().collect());
+        }
+        told.trim(now, |peer, position| self.has_applied(peer, position));
+        self.told = told;
     }
 
-    /// Asks all who may still have a copy under the name to say at once that they have not.
-    pub fn hurry(&mut self, now: Millis, config: &Config, name: &Name, position: Position) {
-        for holder in self.holders.values_mut() {
-            let old = |record: &Record| {
-                record.position <= position && (record.is_wide() || record.makes_old().as_ref() == Some(name))
-            };
-            let has_it = !holder.has_dropped() && !holder.hints.iter().any(|(_, record)| old(record));
-            if holder.acked >= position || has_it {
-                continue;
-            }
+    /// Asks all who may still have a copy under the name (`None`: under any) to say at once that they have not, and returns
+    /// them. A record up to `position` has made it old.
+    pub fn hurry(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        name: Option<&Name>,
+        position: Position,
+    ) -> Vec<Unheard> {
+        let unheard = self.unheard(now, name, position);
+        for Unheard { holder, .. } in unheard.iter().filter(|_| name.is_some()) {
+            let Some(holder) = self.holders.get_mut(holder) else { continue };
             if holder.outgoing.is_none() {
                 let acked = holder.acked;
                 holder.outgoing = holder.replay(now, config, acked);
@@ -177,6 +190,33 @@ impl Subscribers {
                 self.outgoing = true;
             }
         }
+        unheard
+    }
+
+    fn unheard(&self, now: Millis, name: Option<&Name>, position: Position) -> Vec<Unheard> {
+        let mut places: BTreeMap<Peer, Position> = BTreeMap::new();
+        let everywhere = if name.is_none() { Some(position) } else { self.told.forgotten(now) };
+        if let Some(place) = everywhere {
+            places.extend(self.holders.keys().map(|&holder| (holder, place)));
+        }
+        for (holder, place) in name.into_iter().flat_map(|name| self.told.told_of(name)) {
+            let last = places.entry(holder).or_default();
+            *last = place.max(*last);
+        }
+        let unheard = places.into_iter().filter_map(|(peer, position)| {
+            let until = self.holders.get(&peer)?.lease_until;
+            Some(Unheard { holder: peer, position, until })
+        });
+        unheard.filter(|one| !self.is_heard(now, one)).collect()
+    }
+
+    /// Whether nobody has to wait for a holder's word any more.
+    pub fn is_heard(&self, now: Millis, one: &Unheard) -> bool {
+        now >= one.until || self.has_applied(one.holder, one.position)
+    }
+
+    fn has_applied(&self, peer: Peer, position: Position) -> bool {
+        self.holders.get(&peer).is_none_or(|holder| holder.acked >= position)
     }
 
     /// A new owner tells of these slots from now on.

@@ -12,6 +12,7 @@ use crate::name::Name;
 use crate::outbox::{Outbox, To};
 use crate::record::Change;
 use crate::request::{Answer, Done, Invalidate, Refusal, Request};
+use crate::subscribers::Unheard;
 use crate::{Epoch, Peer, Slot, Ticket, Token};
 
 /// An invalidation that all owners of one view must order.
@@ -90,10 +91,7 @@ impl Member {
         };
         let request = Invalidate { version: older_than, ..request };
         let position = self.order_record(Some(slot), request, out);
-        if wait {
-            self.ask_lagging(name, position);
-        }
-        let copies = wait.then(|| Some(name.clone()));
+        let copies = wait.then(|| self.ask_lagging(Some(name), position));
         self.acknowledge(origin, false, position, Slots::One(slot), copies, version);
     }
 
@@ -111,7 +109,7 @@ impl Member {
         }
         let wait = request.wait;
         let position = self.order_record(None, request, out);
-        let copies = wait.then_some(None);
+        let copies = wait.then(|| self.ask_lagging(None, position));
         self.acknowledge(origin, false, position, Slots::All(epoch), copies, None);
     }
 
@@ -196,9 +194,9 @@ impl Member {
         }
     }
 
-    /// Who has not applied what makes the name old is asked to say so at once.
-    pub(super) fn ask_lagging(&mut self, name: &Name, position: crate::Position) {
-        self.subscribers.hurry(self.now, &self.config, name, position);
+    /// Who has not applied what makes the name old (`None`: any) is asked to say so at once.
+    pub(super) fn ask_lagging(&mut self, name: Option<&Name>, position: crate::Position) -> Vec<Unheard> {
+        self.subscribers.hurry(self.now, &self.config, name, position)
     }
 }
 

@@ -9,10 +9,9 @@ use super::wait::{Pending, Slots, Then};
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::message::{Message, Reply};
-use crate::name::Name;
 use crate::outbox::{Outbox, To};
 use crate::request::{Answer, Done, Refusal, Request};
-use crate::subscribers::Place;
+use crate::subscribers::{Place, Unheard};
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
 
 /// Who asked.
@@ -239,7 +238,7 @@ impl Member {
         written: bool,
         position: Position,
         slots: Slots,
-        copies: Option<Option<Name>>,
+        copies: Option<Vec<Unheard>>,
         version: Option<clearwell_engine::Version>,
     ) {
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();

@@ -5,9 +5,9 @@ use clearwell_engine::Millis;
 use super::Member;
 use super::route::{Origin, Work};
 use crate::entry::AsOf;
-use crate::name::Name;
 use crate::outbox::{Ask, Outbox};
 use crate::request::{Answer, Done, Refusal};
+use crate::subscribers::Unheard;
 use crate::waiting::Lack;
 use crate::{Bytes, Entry, Epoch, Planted, Position, Slot, Ticket, Token};
 
@@ -18,8 +18,8 @@ pub(super) struct Pending {
     pub position: Position,
     /// Its slots; the member must own them all when it is done.
     pub slots: Slots,
-    /// Every live copy under this name must be gone as well (`None` in it: all that this owner told of).
-    pub copies: Option<Option<Name>>,
+    /// Whoever may still have a copy must have said that it has not.
+    pub copies: Option<Vec<Unheard>>,
     /// Since when.
     pub born: Millis,
     /// What is to be done.
@@ -63,13 +63,13 @@ impl Member {
     /// Does what can be done now. What that adds is looked at as well.
     pub(super) fn resolve(&mut self, out: &mut Outbox) {
         self.waiting.wake_due(self.now);
-        while let Some((id, pending)) = self.waiting.next() {
+        while let Some((id, mut pending)) = self.waiting.next() {
             let late = pending.born.plus(self.config.request_ms + 1);
             if !self.still_owns(pending.slots) || self.now >= late {
                 self.give_up(pending, out);
                 continue;
             }
-            match self.lacks(&pending) {
+            match self.lacks(&mut pending) {
                 None => self.carry_out(pending, out),
                 Some((lack, until)) => {
                     let until = until.map_or(late, |until| until.min(late));
@@ -87,7 +87,7 @@ impl Member {
     }
 
     /// The first thing that is missing before it can be done, and the time at which it does not count any more.
-    fn lacks(&self, pending: &Pending) -> Option<(Lack, Option<Millis>)> {
+    fn lacks(&self, pending: &mut Pending) -> Option<(Lack, Option<Millis>)> {
         if self.now >= self.lease.until() {
             return Some((Lack::Lease, None));
         }
@@ -100,7 +100,7 @@ impl Member {
         {
             return Some((lack, None));
         }
-        let name = pending.copies.as_ref()?;
+        let copies = pending.copies.as_mut()?;
         if self.config.has(Planted::ReadLeaseIgnored) {
             return None;
         }
@@ -111,8 +111,8 @@ impl Member {
         if self.now < quiet_until {
             return Some((Lack::Time(quiet_until), None));
         }
-        let (holder, lease) = self.subscribers.lagging(self.now, name.as_ref(), pending.position)?;
-        Some((Lack::Word(holder, Position(0)), Some(lease)))
+        while copies.pop_if(|one| self.subscribers.is_heard(self.now, one)).is_some() {}
+        copies.last().map(|one| (Lack::Word(one.holder, one.position), Some(one.until)))
     }
 
     fn lacks_commit(&self, pending: &Pending) -> Option<Lack> {

@@ -48,11 +48,8 @@ impl Member {
         self.intents.entry(key.clone()).or_default().insert((self.me, intent));
         let name = Name::Key(key.clone());
         let through = write.strategy == Strategy::Through;
-        if through {
-            self.ask_lagging(&name, intent);
-        }
+        let copies = through.then(|| self.ask_lagging(Some(&name), intent));
         let then = Then::Commit { origin, key, value: write.value, id: write.id, intent, through };
-        let copies = through.then_some(Some(name));
         self.waiting.push(Pending {
             position: intent,
             slots: Slots::One(slot),
@@ -125,10 +122,7 @@ impl Member {
             Outcome::Committed(version) => {
                 let position = self.settle(&key, intent, out);
                 let name = Name::Dependents(key);
-                if through {
-                    self.ask_lagging(&name, position);
-                }
-                let copies = through.then_some(Some(name));
+                let copies = through.then(|| self.ask_lagging(Some(&name), position));
                 self.acknowledge(origin, true, position, Slots::One(slot), copies, Some(version));
             }
             _ => {
