@@ -155,7 +155,7 @@ impl Holder {
             Verdict::Keep => true,
             Verdict::Refuse | Verdict::Wait => false,
             // What is asked about already, or known since later than the value, is left as it is: copies stand under it.
-            Verdict::Ask(..) if self.names.contains_key(name) => false,
+            Verdict::Ask(..) if self.names.contains(name) => false,
             Verdict::Ask(owner, as_of) => {
                 self.want(now, owner, name.clone(), as_of);
                 false
@@ -175,7 +175,7 @@ impl Holder {
         if let Some(since) = since {
             let ticket = self.ticket();
             let (since, last, as_of, asked) = (Some(since), Position(0), (owner, since), now);
-            self.names.insert(name, Interest { owner, ticket, since, last, as_of, asked, doubted: false });
+            self.names.put(name, Interest { owner, ticket, since, last, as_of, asked, doubted: false });
         }
     }
 

@@ -1,5 +1,7 @@
 //! A copy holder: a member for what others own, a replica, a client's near cache. One kind.
 
+mod follows;
+mod interests;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -9,7 +11,6 @@ use clearwell_engine::{Cause, Effect, Invalidation, Millis};
 
 use crate::admission::{Admission, Wish};
 use crate::entry::AsOf;
-use crate::map::Map;
 use crate::message::{Applied, Heartbeat, Message, Records, Stream};
 use crate::name::Name;
 use crate::outbox::{Apply, Event, Outbox, To};
@@ -18,46 +19,15 @@ use crate::stream::{Continuity, Held, News};
 use crate::view::View;
 use crate::waiting::Waiting;
 use crate::{Config, Epoch, Peer, Position, Slot, Ticket};
-
-/// What is known of one name that copies stand under.
-#[derive(Debug, Clone)]
-pub struct Interest {
-    /// Who tells of it.
-    pub owner: Peer,
-    /// The number under which the owner noted it.
-    pub ticket: Ticket,
-    /// From here on everything is told; `None` while the owner's answer is awaited.
-    pub since: Option<Position>,
-    /// The last record that came for it while waiting.
-    pub last: Position,
-    /// Whose order, which place: copies under the name were current then. What is asked of the owner while waiting.
-    pub as_of: (Peer, Position),
-    /// When it was asked.
-    pub asked: Millis,
-    /// Copies lie here under it already, which are in doubt until the answer.
-    pub doubted: bool,
-}
-
-/// A slot that this holder follows.
-#[derive(Debug, Clone)]
-pub struct Followed {
-    /// Whom it follows.
-    pub owner: Peer,
-    /// The place of the owner's log as of which the slot was handed over.
-    pub base: Position,
-    /// The owner did not remember marks up to here.
-    pub floor: Position,
-    /// Nothing is missing. What is not whole is never served, but it has all that was acknowledged, so this process can go
-    /// on with it as the slot's owner.
-    pub whole: bool,
-}
+pub use follows::{Followed, Follows};
+pub use interests::{Interest, Interests};
 
 /// All that one process holds of others.
 #[derive(Debug, Default)]
 pub struct Holder {
     pub(crate) streams: BTreeMap<Peer, Held>,
-    pub(crate) names: Map<Name, Interest>,
-    pub(crate) follows: BTreeMap<Slot, Followed>,
+    pub(crate) names: Interests,
+    pub(crate) follows: Follows,
     pub(crate) marks: BTreeMap<Peer, crate::marks::Marks>,
     pub(crate) early: BTreeMap<Peer, VecDeque<Arc<Record>>>,
     pub(crate) missed: BTreeMap<Peer, Position>,
@@ -114,16 +84,15 @@ impl Holder {
     /// Asks again about all copies that stand under an owner's names: nobody told of them for a while.
     pub fn doubt(&mut self, from: Peer, as_of: Position, which: impl Fn(&Name) -> bool, out: &mut Outbox) {
         let mut doubted = 0;
-        for (name, interest) in &mut self.names {
-            if interest.owner != from || !which(name) {
-                continue;
-            }
-            if interest.since.take().is_some() {
-                interest.as_of = (from, as_of);
-                interest.doubted = true;
+        let theirs = |name: &&Name| self.names.get(name).is_some_and(|i| i.owner == from) && which(name);
+        let names: Vec<Name> = self.names.all().filter(theirs).cloned().collect();
+        for name in names {
+            if let Some(mut interest) = self.names.get(&name).filter(|interest| interest.since.is_some()) {
+                (interest.since, interest.as_of, interest.doubted) = (None, (from, as_of), true);
+                self.names.put(name.clone(), interest);
                 doubted += 1;
             }
-            self.wanted.entry(from).or_default().insert(name.clone());
+            self.wanted.entry(from).or_default().insert(name);
         }
         if doubted > 0 {
             out.tell.push(Event::Doubted(from, doubted));
@@ -147,17 +116,13 @@ impl Holder {
         let goes_on = |slot: Slot, f: &Followed| view.owner(slot) == f.owner && stays(slot) && told(slot);
         // What a former owner handed over stays until the present one has: nothing is acknowledged before that, and
         // this process may be the next owner.
-        let mut ended: Vec<Slot> = Vec::new();
-        for (slot, followed) in self.follows.iter_mut().filter(|(slot, f)| !goes_on(**slot, f)) {
-            followed.whole = false;
-            ended.push(*slot);
-        }
+        let ended = self.follows.interrupt(|slot, followed| !goes_on(slot, followed));
         let gone: Vec<Slot> = ended.iter().copied().filter(|slot| !stays(*slot)).collect();
-        gone.iter().for_each(|slot| {
-            self.follows.remove(slot);
-        });
+        gone.iter().for_each(|slot| self.follows.remove(*slot));
         let mut moved: BTreeMap<Peer, usize> = BTreeMap::new();
-        for (name, interest) in &mut self.names {
+        let names: Vec<Name> = self.names.all().cloned().collect();
+        for name in names {
+            let Some(mut interest) = self.names.get(&name) else { continue };
             let slot = name.slot(view.slots);
             let owner = view.owner(slot);
             if owner == interest.owner && ended.binary_search(&slot).is_err() {
@@ -174,11 +139,11 @@ impl Holder {
             }
             interest.owner = owner;
             interest.last = Position(0);
-            self.wanted.entry(owner).or_default().insert(name.clone());
+            self.names.put(name.clone(), interest);
+            self.wanted.entry(owner).or_default().insert(name);
         }
         out.tell.extend(moved.into_iter().map(|(peer, names)| Event::Doubted(peer, names)));
-        let followed: BTreeSet<Peer> = self.follows.values().map(|followed| followed.owner).collect();
-        let needed = |peer: &Peer| view.has(*peer) || followed.contains(peer);
+        let needed = |peer: &Peer| view.has(*peer) || self.follows.is_needed(*peer);
         self.streams.retain(|peer, _| needed(peer));
         self.early.retain(|peer, _| needed(peer));
         gone
@@ -186,7 +151,7 @@ impl Holder {
 
     /// A slot that is followed, if this process has all of it from its present owner.
     pub fn follows_whole(&self, slot: Slot, owner: Peer) -> Option<&Followed> {
-        self.follows.get(&slot).filter(|followed| followed.whole && followed.owner == owner)
+        self.follows.get(slot).filter(|followed| followed.whole && followed.owner == owner)
     }
 
     /// Not all of an owner's records up to a place are kept here, or came at all.
@@ -196,8 +161,7 @@ impl Holder {
     }
 
     fn unfollow(&mut self, owner: Peer, which: impl Fn(Slot) -> bool) {
-        let theirs = self.follows.iter_mut().filter(|(slot, f)| f.owner == owner && which(**slot));
-        theirs.for_each(|(_, followed)| followed.whole = false);
+        self.follows.interrupt(|slot, followed| followed.owner == owner && which(slot));
     }
 
     /// A record of this process's own log ends its interest in its own names.
@@ -253,12 +217,13 @@ impl Holder {
     pub(crate) fn make_old(&mut self, config: &Config, from: Peer, record: &Record, out: &mut Outbox) {
         let mut untold = None;
         for name in record.old_names() {
-            match self.names.get_mut(&name) {
+            match self.names.get(&name) {
                 // Only the owner's own stream ends an interest; a former owner's late words only take values away.
                 Some(interest) if interest.owner != from => continue,
-                Some(interest) if interest.since.is_none() => {
+                Some(mut interest) if interest.since.is_none() => {
                     interest.last = interest.last.max(record.position);
                     interest.doubted = false;
+                    self.names.put(name.clone(), interest);
                 }
                 Some(_) => {
                     self.names.remove(&name);
@@ -268,7 +233,7 @@ impl Holder {
             // A newer value than the change behind the record stays where it lies, and nobody tells of it any more.
             if let Name::Key(key) = &name
                 && record.version.is_some()
-                && !self.follows.contains_key(&name.slot(config.slots))
+                && !self.follows.contains(name.slot(config.slots))
             {
                 untold = Some(Apply::Drop(vec![key.clone()]));
             }
@@ -313,17 +278,13 @@ impl Holder {
         const UNUSED_MS: u64 = 20_000;
         const ASK_AGAIN_MS: u64 = 500;
         const BEHIND_MS: u64 = 200;
-        let mut needed: BTreeSet<Peer> = self.follows.values().map(|followed| followed.owner).collect();
-        for (name, interest) in &mut self.names {
-            needed.insert(interest.owner);
-            if interest.since.is_none() && now.since(interest.asked) >= ASK_AGAIN_MS {
-                self.wanted.entry(interest.owner).or_default().insert(name.clone());
-            }
+        for (name, interest) in self.names.asked_until(Millis(now.0.saturating_sub(ASK_AGAIN_MS))) {
+            self.wanted.entry(interest.owner).or_default().insert(name.clone());
         }
         let peers: Vec<Peer> = self.streams.keys().copied().collect();
         for peer in peers {
             let held = &self.streams[&peer];
-            let is_needed = needed.contains(&peer);
+            let is_needed = self.follows.is_needed(peer) || self.names.is_needed(peer);
             // What was told of and has not come by then was lost on the way.
             let often =
                 if held.is_behind() { BEHIND_MS.min(config.heartbeat_ms) } else { config.heartbeat_ms };

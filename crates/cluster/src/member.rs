@@ -74,9 +74,13 @@ pub struct Member {
     owned: BTreeMap<Slot, takeover::Owned>,
     /// Each of them has begun.
     all_began: bool,
+    /// The source may have to be asked to refuse statements for some of them.
+    unfenced: bool,
     holder: Holder,
     /// Values that their source does not have yet, of slots that this member owns or follows.
     journal: BTreeMap<Bytes, journal::Unflushed>,
+    /// Up to where the last tick looked at the journal.
+    looked_at: Option<Bytes>,
     /// Writes under way, of slots that this member owns or follows: key, whose log, where.
     intents: BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
     /// Intents of this member whose fate the source did not tell.
@@ -153,8 +157,10 @@ impl Member {
             subscribers: Subscribers::default(),
             owned: BTreeMap::new(),
             all_began: true,
+            unfenced: false,
             holder: Holder::default(),
             journal: BTreeMap::new(),
+            looked_at: None,
             intents: BTreeMap::new(),
             unclear_intents: BTreeSet::new(),
             jobs: BTreeMap::new(),

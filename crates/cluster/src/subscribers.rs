@@ -1,5 +1,6 @@
 //! Whom an owner tells what: copy holders of every kind.
 
+mod following;
 mod subscriber;
 mod told;
 
@@ -51,6 +52,8 @@ pub struct Subscribers {
     /// Something is to be sent.
     outgoing: bool,
     made: u64,
+    /// When it was last looked for holders to forget.
+    looked: Millis,
 }
 
 impl Subscribers {
@@ -102,7 +105,7 @@ impl Subscribers {
     /// A holder is to follow a slot from now on, or has to be given it anew.
     pub fn follow(&mut self, now: Millis, peer: Peer, slot: Slot, head: Position) {
         self.following.entry(slot).or_default().insert(peer);
-        self.subscribe(now, peer, head).follows.entry(slot).or_insert(false);
+        self.subscribe(now, peer, head).follows.add(slot);
     }
 
     /// A holder follows a slot no more.
@@ -111,7 +114,7 @@ impl Subscribers {
             peers.remove(&peer);
         }
         if let Some(holder) = self.holders.get_mut(&peer) {
-            holder.follows.remove(&slot);
+            holder.follows.remove(slot);
         }
     }
 
@@ -277,7 +280,7 @@ impl Subscribers {
         if forgot {
             self.made += 1;
             let mut follows = std::mem::take(&mut holder.follows);
-            follows.values_mut().for_each(|synced| *synced = false);
+            follows.lose_all();
             let last = holder.last;
             let lease_until = holder.lease_until;
             *holder = Subscriber::new(self.made, now, last);
@@ -299,6 +302,11 @@ impl Subscribers {
 
     /// Forgets holders that were not heard of for long and follow nothing.
     pub fn forget(&mut self, now: Millis, after_ms: u64) {
+        const OFTEN_MS: u64 = 1000;
+        if now.since(self.looked) < OFTEN_MS {
+            return;
+        }
+        self.looked = now;
         let gone: Vec<Peer> = self
             .holders
             .iter()

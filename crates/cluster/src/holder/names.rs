@@ -22,44 +22,29 @@ impl Holder {
     pub fn expect(&mut self, now: Millis, owner: Peer, key: &Bytes) -> Ticket {
         let ticket = self.ticket();
         self.streams.entry(owner).or_default().used = now;
-        let new = Interest {
-            owner,
-            ticket,
-            since: None,
-            last: Position(0),
-            as_of: (owner, Position(0)),
-            asked: now,
-            doubted: false,
-        };
-        let interest = self.names.entry(Name::Key(key.clone())).or_insert(new);
-        interest.ticket = ticket;
-        interest.asked = now;
+        let name = Name::Key(key.clone());
+        let known = self.names.get(&name).unwrap_or_else(|| asked_about(owner, (owner, Position(0))));
+        self.names.put(name, Interest { ticket, asked: now, ..known });
         ticket
     }
 
     /// Whether copies under a name are at least being asked about.
     pub fn is_known(&self, view: &View, name: &Name) -> bool {
         let slot = name.slot(view.slots);
-        self.names.contains_key(name) || self.follows_whole(slot, view.owner(slot)).is_some()
+        self.names.contains(name) || self.follows_whole(slot, view.owner(slot)).is_some()
     }
 
     /// A copy is to be asked about with its name's owner.
     pub fn want(&mut self, now: Millis, owner: Peer, name: Name, as_of: (Peer, Position)) {
         let ticket = self.ticket();
-        let interest = self.names.entry(name.clone()).or_insert(Interest {
-            owner,
-            ticket,
-            since: None,
-            last: Position(0),
-            as_of,
-            asked: now,
-            doubted: false,
-        });
+        let new = || Interest { ticket, asked: now, ..asked_about(owner, as_of) };
+        let mut interest = self.names.get(&name).unwrap_or_else(new);
         interest.since = None;
         // What lies here in doubt is older than what comes now, and has to be asked about as of then.
         if !interest.doubted {
             interest.as_of = as_of;
         }
+        self.names.put(name.clone(), interest);
         self.wanted.entry(owner).or_default().insert(name);
     }
 
@@ -75,11 +60,8 @@ impl Holder {
                 let ticket = self.ticket();
                 let mut asked = Vec::with_capacity(names.len());
                 for name in names {
-                    if let Some(interest) = self.names.get_mut(name)
-                        && interest.owner == owner
-                    {
-                        interest.ticket = ticket;
-                        interest.asked = now;
+                    if let Some(interest) = self.names.get(name).filter(|interest| interest.owner == owner) {
+                        self.names.put(name.clone(), Interest { ticket, asked: now, ..interest });
                         asked.push((name.clone(), interest.as_of.0, interest.as_of.1));
                     }
                 }
@@ -114,7 +96,7 @@ impl Holder {
         for (name, clean) in names.into_iter().zip(&enlisted.clean) {
             self.admissions.wake(Lack::name(name.bytes()));
             let Some(clean) = clean else { continue };
-            let Some(interest) = self.names.get_mut(&name) else { continue };
+            let Some(mut interest) = self.names.get(&name) else { continue };
             if interest.owner != from || interest.since.is_some() || interest.ticket != enlisted.ticket {
                 continue;
             }
@@ -136,6 +118,7 @@ impl Holder {
                 }
             }
             interest.doubted = false;
+            self.names.put(name, interest);
         }
     }
 
@@ -165,14 +148,15 @@ impl Holder {
     }
 
     pub(super) fn give_up_old(&mut self, now: Millis, after_ms: u64) {
-        let admissions = &self.admissions;
-        let stale = |interest: &Interest, name: &Name| {
-            interest.since.is_none()
-                && !interest.doubted
-                && now.since(interest.asked) > after_ms.saturating_mul(2)
-                && !admissions.is_lacked(Lack::name(name.bytes()))
+        let long_ago = Millis(now.0.saturating_sub(after_ms.saturating_mul(2) + 1));
+        let is_stale = |(name, interest): &(&Name, &Interest)| {
+            !interest.doubted && !self.admissions.is_lacked(Lack::name(name.bytes()))
         };
-        self.names.retain(|name, interest| !stale(interest, name));
+        let asked = self.names.asked_until(long_ago).filter(is_stale);
+        let stale: Vec<Name> = asked.map(|(name, _)| name.clone()).collect();
+        stale.iter().for_each(|name| {
+            self.names.remove(name);
+        });
     }
 
     /// The owner's answer to a read brought a value. Whether it may be considered: the interest that was noted for this
@@ -186,7 +170,7 @@ impl Holder {
         out: &mut Outbox,
     ) -> bool {
         let name = Name::Key(key.clone());
-        let Some(interest) = self.names.get_mut(&name).filter(|i| i.owner == from) else { return false };
+        let Some(interest) = self.names.get(&name).filter(|i| i.owner == from) else { return false };
         if interest.since.is_some() {
             return true;
         }
@@ -196,8 +180,7 @@ impl Holder {
         if interest.ticket != ticket || interest.last > *head || lost {
             return false;
         }
-        interest.since = Some(*head);
-        interest.doubted = false;
+        self.names.put(name, Interest { since: Some(*head), doubted: false, ..interest });
         out.apply.push(Apply::Drop(vec![key.clone()]));
         true
     }
@@ -205,7 +188,7 @@ impl Holder {
     /// A read brought nothing that may be kept: the interest that only it began ends, and a copy in doubt goes with it.
     pub fn unexpect(&mut self, key: &Bytes, ticket: Ticket, out: &mut Outbox) {
         let name = Name::Key(key.clone());
-        let ended = |i: &Interest| i.since.is_none() && i.ticket == ticket && !i.doubted;
+        let ended = |i: Interest| i.since.is_none() && i.ticket == ticket && !i.doubted;
         if self.names.get(&name).is_some_and(ended) {
             self.names.remove(&name);
             self.admissions.wake(Lack::name(key));
@@ -225,41 +208,40 @@ impl Holder {
         let follows = self.follows_whole(name.slot(view.slots), owner).is_some();
         if owner == config.me || follows {
             let ticket = self.ticket();
-            let (since, last) = (Some(place), Position(0));
-            self.names.entry(name).or_insert(Interest {
-                owner,
-                ticket,
-                since,
-                last,
-                as_of,
-                asked: now,
-                doubted: false,
-            });
+            if !self.names.contains(&name) {
+                let known = Interest { ticket, since: Some(place), ..asked_about(owner, as_of) };
+                self.names.put(name, known);
+            }
         } else if self.names.get(&name).is_none_or(|interest| interest.since.is_none()) {
             self.want(now, owner, name.clone(), as_of);
-            if let Some(interest) = self.names.get_mut(&name) {
-                interest.doubted = true;
+            if let Some(interest) = self.names.get(&name) {
+                self.names.put(name, Interest { doubted: true, ..interest });
             }
         }
     }
 
     /// Names that this process has come to order itself while it asked about them.
     pub fn own_questions(&mut self, me: Peer, ours: impl Fn(&Name) -> bool) -> Vec<(Name, (Peer, Position))> {
-        let mine = self.names.iter().filter(|(name, i)| i.owner == me && i.since.is_none() && ours(name));
+        let mine = self.names.all_asked().filter(|(name, i)| i.owner == me && ours(name));
         mine.map(|(name, i)| (name.clone(), i.as_of)).collect()
     }
 
     /// The answer to one of them.
     pub fn answer_own(&mut self, name: &Name, clean: bool, head: Position, out: &mut Outbox) {
-        if let Some(interest) = self.names.get_mut(name) {
-            interest.since = Some(head);
-            interest.last = Position(0);
+        if let Some(interest) = self.names.get(name) {
+            let last = Position(0);
+            self.names.put(name.clone(), Interest { since: Some(head), last, doubted: false, ..interest });
             if !clean {
                 forget(name, out);
             }
-            interest.doubted = false;
         }
     }
+}
+
+/// A name that its owner is asked about for the first time.
+fn asked_about(owner: Peer, as_of: (Peer, Position)) -> Interest {
+    let (ticket, last, asked) = (Ticket(0), Position(0), Millis(0));
+    Interest { owner, ticket, since: None, last, as_of, asked, doubted: false }
 }
 
 #[cfg(test)]

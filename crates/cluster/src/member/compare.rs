@@ -29,7 +29,7 @@ impl Member {
     pub(super) fn digested(&mut self, at: Position, digests: &[(Slot, u64)], out: &mut Outbox) {
         for (peer, holder) in self.subscribers.iter() {
             let quiet = |slot: &Slot| self.last_in_slot.get(slot).is_none_or(|last| *last <= at);
-            let followed = |slot: &Slot| holder.follows.get(slot) == Some(&true);
+            let followed = |slot: &Slot| holder.follows.is_synced(*slot);
             let digests: Vec<(Slot, u64)> =
                 digests.iter().filter(|(slot, _)| followed(slot) && quiet(slot)).copied().collect();
             if !digests.is_empty() {

@@ -15,6 +15,10 @@ use crate::{Epoch, Peer, Position, Slot};
 impl Member {
     /// Asks the sources to refuse former owners' statements where some may be under way.
     pub(super) fn fence(&mut self, out: &mut Outbox) {
+        if !self.unfenced {
+            return;
+        }
+        self.unfenced = self.owned.values().any(|owned| !owned.fenced);
         let open = |owned: &Owned| owned.began && !owned.fenced && !owned.fencing;
         let slots: Vec<Slot> = self.owned.iter().filter(|(_, o)| open(o)).map(|(&slot, _)| slot).collect();
         if slots.is_empty() || self.now >= self.lease.until() {
@@ -45,6 +49,7 @@ impl Member {
         if let Some(owned) = self.owned.get_mut(&slot) {
             owned.unclear += 1;
             owned.fenced = false;
+            self.unfenced = true;
         }
     }
 

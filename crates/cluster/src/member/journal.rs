@@ -1,5 +1,6 @@
 //! Write-back: values that the source does not have yet, on their way to it.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Effect, Scope, Version};
@@ -34,11 +35,19 @@ impl Unflushed {
 }
 
 impl Member {
-    /// Sends to the source what may go: newest value of each key, one at a time for each.
+    /// Sends to the source what may go: newest value of each key, one at a time for each. A tick looks at a part of a long
+    /// journal, and the next goes on behind it.
     pub(super) fn flush_journal(&mut self, out: &mut Outbox) {
         const AT_ONCE: usize = 64;
+        const LOOKED_AT_MOST: usize = 1024;
         let mut ready = Vec::new();
-        for (key, unflushed) in &self.journal {
+        let from = std::mem::take(&mut self.looked_at);
+        let first = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = from.as_ref().map(|from| self.journal.range::<Bytes, _>(..=from));
+        let journal =
+            self.journal.range::<Bytes, _>((first, Bound::Unbounded)).chain(rest.into_iter().flatten());
+        for (key, unflushed) in journal.take(LOOKED_AT_MOST) {
+            self.looked_at = Some(key.clone());
             let slot = self.slot(key);
             let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
             let own = unflushed.at.0 == self.me;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Member;
 use crate::message::{LeaseAsk, LeaseGrant, Message};
 use crate::outbox::{Outbox, To};
+use crate::subscribers::Subscriber;
 use crate::view::View;
 use crate::waiting::Lack;
 use crate::{Epoch, NodeId, Peer, Planted, Slot};
@@ -12,8 +13,7 @@ use crate::{Epoch, NodeId, Peer, Planted, Slot};
 impl Member {
     pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
-        let waits = self.owned.values().any(|owned| !owned.began);
-        if !self.lease.is_due(self.now, &self.config, waits) {
+        if !self.lease.is_due(self.now, &self.config, !self.all_began) {
             return;
         }
         let ready = self.is_ready(&view);
@@ -100,17 +100,15 @@ impl Member {
         }
     }
 
-    /// Whether all who gain slots in the next placement have what this member has for them.
+    /// Whether all who gain slots in the next placement have what this member has for them, and what was acknowledged without
+    /// them before they had.
     fn is_ready(&self, view: &View) -> bool {
-        self.owned.iter().all(|(&slot, owned)| {
-            owned.began
-                && view.next.row(slot).filter(|peer| *peer != self.me).all(|peer| self.has_all(peer, slot))
-        })
-    }
-
-    /// Whether an heir has a slot, and what was acknowledged without it before it had.
-    fn has_all(&self, peer: Peer, slot: Slot) -> bool {
-        self.is_synced(peer, slot)
-            && self.subscribers.get(peer).is_some_and(|holder| holder.acked >= holder.given_at)
+        let gains = |slot: Slot, peer: Peer| view.next.row(slot).any(|other| other == peer);
+        let has_all = |(peer, holder): (Peer, &Subscriber)| {
+            let lacks = holder.follows.missing().any(|slot| gains(slot, peer));
+            let is_behind = holder.acked < holder.given_at && view.next.has(peer);
+            !lacks && (holder.follows.is_empty() || !is_behind)
+        };
+        self.all_began && self.subscribers.iter().all(has_all)
     }
 }

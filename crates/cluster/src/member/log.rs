@@ -86,7 +86,7 @@ impl Member {
 
     /// Whether a follower has all that a slot contains, and what was added since on its way.
     pub(super) fn is_synced(&self, peer: Peer, slot: Slot) -> bool {
-        self.subscribers.get(peer).is_some_and(|holder| holder.follows.get(&slot) == Some(&true))
+        self.subscribers.get(peer).is_some_and(|holder| holder.follows.is_synced(slot))
     }
 
     /// Who must have a record of a slot before it is acknowledged: its replicas, and whoever was reported to be ready to
@@ -117,7 +117,7 @@ impl Member {
         }
         self.required(slot).into_iter().find_map(|peer| {
             let holder = self.subscribers.get(peer);
-            match holder.filter(|holder| holder.follows.get(&slot) == Some(&true)) {
+            match holder.filter(|holder| holder.follows.is_synced(slot)) {
                 None => Some(Lack::Slot(slot)),
                 Some(holder) => (holder.acked < position).then_some(Lack::Word(peer, position)),
             }

@@ -23,7 +23,7 @@ impl Member {
             }
             return;
         };
-        if self.holder.follows.get(&slot).is_some_and(|followed| followed.owner == from) {
+        if self.holder.follows.get(slot).is_some_and(|followed| followed.owner == from) {
             self.follow(from, slot, &record, out);
         }
         self.keep_late(from, record);

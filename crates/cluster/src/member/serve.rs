@@ -110,7 +110,7 @@ impl Member {
                         let last = self.marks.last(&Name::Key(key.clone()));
                         self.is_committed(slot, last)
                     }
-                    false => !self.holder.follows.contains_key(&slot),
+                    false => !self.holder.follows.contains(slot),
                 };
                 known && safe
             }
@@ -175,7 +175,7 @@ impl Member {
                 }
                 (Wish::Copy, false) => self.holder.refused(&entry.key, out),
                 // Who follows the slot may become its owner, and must know then by which version the copy lies here.
-                (Wish::Copy, true) if self.holder.follows.contains_key(&self.slot(&entry.key)) => {
+                (Wish::Copy, true) if self.holder.follows.contains(self.slot(&entry.key)) => {
                     self.shown.put(entry.key.clone(), entry.version);
                 }
                 _ => {}

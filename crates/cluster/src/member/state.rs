@@ -1,6 +1,6 @@
 //! Handing slots over: their contents, while what happens meanwhile follows in the stream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clearwell_engine::Millis;
 
@@ -35,10 +35,11 @@ impl Member {
         let mut missing: BTreeMap<Peer, Vec<Slot>> = BTreeMap::new();
         let repairs = std::mem::take(&mut self.repairs);
         for (peer, holder) in self.subscribers.iter() {
-            let wants = |slot: &Slot, synced: bool| !synced || repairs.contains(&(peer, *slot));
-            for slot in
-                holder.follows.iter().filter(|(slot, synced)| wants(slot, **synced)).map(|(&slot, _)| slot)
-            {
+            let first = (peer, Slot(0));
+            let again = repairs.range(first..=(peer, Slot(u16::MAX))).map(|(_, slot)| *slot);
+            let again = again.filter(|slot| holder.follows.is_synced(*slot));
+            let wanted: BTreeSet<Slot> = holder.follows.missing().chain(again).collect();
+            for slot in wanted {
                 let under_way = self
                     .transfers
                     .values()
@@ -182,8 +183,7 @@ impl Member {
         }
         holder.given_at = holder.last;
         for slot in &transfer.slots {
-            if let Some(synced) = holder.follows.get_mut(slot) {
-                *synced = true;
+            if holder.follows.sync(*slot) {
                 self.waiting.wake(Lack::Slot(*slot));
             }
         }

@@ -97,7 +97,8 @@ impl Member {
                 continue;
             }
             // Whoever this member followed when the view took the owner away is whose work it continues.
-            let inherited = self.holder.follows.get(&slot).map(|f| (f.owner, f.floor));
+            let inherited = self.holder.follows.get(slot).map(|f| (f.owner, f.floor));
+            self.unfenced = true;
             self.owned.insert(
                 slot,
                 Owned {
@@ -132,7 +133,7 @@ impl Member {
         }
         let quiet = self.now.plus(self.config.long(self.config.read_lease_ms));
         for slot in &ready {
-            self.holder.follows.remove(slot);
+            self.holder.follows.remove(*slot);
             let owned = self.owned.get_mut(slot).expect("listed from it above");
             owned.began = true;
             owned.began_at = self.head;

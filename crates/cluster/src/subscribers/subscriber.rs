@@ -1,14 +1,15 @@
 //! One copy holder as its owner sees it: what it was told, what it has applied, and what is kept to be told again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use clearwell_engine::Millis;
 
+use super::following::Following;
 use crate::message::Records;
 use crate::name::Name;
 use crate::record::Record;
-use crate::{Config, Epoch, Planted, Position, Slot};
+use crate::{Config, Epoch, Planted, Position};
 
 /// One copy holder as its owner sees it.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct Subscriber {
     /// Until when it may serve leased levels, on this owner's clock.
     pub lease_until: Millis,
     /// Slots that it follows, and whether it has what they contained.
-    pub follows: BTreeMap<Slot, bool>,
+    pub follows: Following,
     /// What was addressed to it before it was given slots; acknowledgements did not wait for it then.
     pub given_at: Position,
     /// What was sent and is not confirmed, with when it was sent last.
@@ -63,7 +64,7 @@ impl Subscriber {
             last: head,
             acked: head,
             lease_until: Millis(0),
-            follows: BTreeMap::new(),
+            follows: Following::default(),
             given_at: Position(0),
             hints: VecDeque::new(),
             dropped: None,
@@ -132,7 +133,7 @@ impl Subscriber {
         (self.lost, self.lost_at, self.moved) = (Some(self.last), self.last, now);
         self.dropped = None;
         self.hints.clear();
-        self.follows.values_mut().for_each(|synced| *synced = false);
+        self.follows.lose_all();
     }
 
     /// What was sent a while ago and is still not applied, once more.
@@ -160,11 +161,12 @@ impl Subscriber {
 mod tests {
     use super::*;
     use crate::record::Change;
-    use crate::{Bytes, Peer};
+    use crate::{Bytes, Peer, Slot};
 
     fn told(config: &Config, records: u64) -> Subscriber {
         let mut holder = Subscriber::new(1, Millis(0), Position(0));
-        holder.follows.insert(Slot(3), true);
+        holder.follows.add(Slot(3));
+        holder.follows.sync(Slot(3));
         for position in (1..=records).map(Position) {
             let change = Change::Intent { key: Bytes::from(b"k".as_slice()) };
             let (slot, version, cause) = (Some(Slot(3)), None, clearwell_engine::Cause::Write);
@@ -183,7 +185,7 @@ mod tests {
         assert!(holder.has_dropped(), "and may miss records 5 to 7");
         holder.applied(Millis(1001), Position(7));
         assert!(!holder.has_dropped() && !holder.is_lost(Millis(9000)));
-        assert!(holder.follows[&Slot(3)]);
+        assert!(holder.follows.is_synced(Slot(3)));
     }
 
     #[test]
@@ -193,7 +195,7 @@ mod tests {
         assert!(!holder.is_lost(Millis(IN_FLIGHT_MS - 1)) && holder.is_lost(Millis(IN_FLIGHT_MS)));
         holder.begin_anew(Millis(IN_FLIGHT_MS));
         assert_eq!((holder.lost, holder.lost_at), (Some(Position(9)), Position(9)));
-        assert_eq!((holder.follows[&Slot(3)], holder.hints.len()), (false, 0));
+        assert_eq!((holder.follows.is_synced(Slot(3)), holder.hints.len()), (false, 0));
         holder.applied(Millis(IN_FLIGHT_MS + 5), Position(9));
         assert!(!holder.has_dropped());
     }
