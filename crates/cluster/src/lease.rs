@@ -154,11 +154,16 @@ impl Voter {
 
     /// Whether every owner has told that its heirs have what they need; stranded slots whose owner is dead wait for it alone.
     pub fn all_ready(&self, view: &View, is_dead: impl Fn(Peer) -> bool) -> bool {
-        view.slots_owned().all(|(slot, owner)| {
-            owner == Peer::default()
-                || self.heard.get(&owner) == Some(&(view.epoch, true))
-                || (view.stranded.contains_key(&slot) && is_dead(owner))
-        })
+        let is_ready =
+            |owner: &&Peer| **owner == Peer::default() || self.heard.get(owner) == Some(&(view.epoch, true));
+        let missing: BTreeSet<Peer> =
+            view.all_owners().iter().filter(|owner| !is_ready(owner)).copied().collect();
+        // Only when all of them are dead it takes a look at each slot.
+        missing.iter().all(|owner| is_dead(*owner))
+            && (missing.is_empty()
+                || view
+                    .slots_owned()
+                    .all(|(slot, owner)| !missing.contains(&owner) || view.stranded.contains_key(&slot)))
     }
 
     fn settle(&mut self, now: Millis, config: &Config) {

@@ -117,6 +117,9 @@ impl Member {
 
     /// Begins with the slots whose former owners have stopped.
     pub(super) fn begin_slots(&mut self, begins: bool, out: &mut Outbox) {
+        if self.all_began {
+            return;
+        }
         let settled = if begins { Epoch(u64::MAX) } else { self.lease.settled() };
         let ready = self.owned.iter().filter(|(_, owned)| !owned.began && owned.gained <= settled);
         let ready: Vec<Slot> = ready.map(|(&slot, _)| slot).collect();

@@ -44,7 +44,8 @@ impl Rig {
         let view = Arc::new(View::first(seats, 1, SLOTS));
         let start = Start { view: Some(Arc::clone(&view)), persisted: Vec::new() };
         let now = Millis(1000);
-        let config = Config { digest_ms: 0, request_ms: 600_000, ..Config::new(ME) };
+        // Nobody is taken for dead for its silence, and nobody waits in vain.
+        let config = Config { digest_ms: 0, request_ms: 600_000, suspect_ms: 600_000, ..Config::new(ME) };
         let member = Member::new(config, start, now);
         let out = Outbox::default();
         let sent = Position(0);
