@@ -170,7 +170,9 @@ impl Holder {
         let owner = view.owner(slot);
         let since = match owner == config.me {
             true => own.last(&name),
-            false => self.follows_whole(slot, owner).and_then(|followed| self.last_followed(followed, &name)),
+            false => {
+                self.follows_records(slot, owner).and_then(|followed| self.last_followed(followed, &name))
+            }
         };
         if let Some(since) = since {
             let ticket = self.ticket();
@@ -182,9 +184,8 @@ impl Holder {
     /// The place of the last record that made a name of a followed slot old, or may have.
     fn last_followed(&self, followed: &Followed, name: &Name) -> Option<Position> {
         let marks = self.marks.get(&followed.owner)?;
-        let floor = if marks.exact(name).is_some() { Position(0) } else { followed.floor };
-        // What came before the slot was handed over may stand in a former owner's log.
-        Some(marks.last(name).max(floor).max(followed.base))
+        // What came before the slot was handed over is not known, and may stand in a former owner's log.
+        Some(marks.last(name).max(followed.floor).max(followed.base))
     }
 
     fn judge(&self, config: &Config, view: &View, own: &dyn Own, name: &Name, as_of: &AsOf) -> Verdict {
@@ -200,7 +201,7 @@ impl Holder {
                 _ => Verdict::Refuse,
             };
         }
-        if let Some(followed) = self.follows_whole(slot, owner) {
+        if let Some(followed) = self.follows_records(slot, owner) {
             let last = self.last_followed(followed, name);
             let known = last.is_some_and(|last| as_of.is_some_and(|as_of| last <= as_of));
             return if known { Verdict::Keep } else { Verdict::Refuse };

@@ -35,6 +35,8 @@ pub struct Config {
     pub hints_most: usize,
     /// The most marks that the owner's log remembers after their records have gone.
     pub tail_most: usize,
+    /// How many bytes of slots' contents go into one message.
+    pub part_bytes: usize,
     /// How often replicas are compared slot by slot, 0 for never.
     pub digest_ms: u64,
     /// The bug that is switched on; does nothing without the feature `planted`.
@@ -59,6 +61,7 @@ impl Config {
             request_ms: 3000,
             hints_most: 100_000,
             tail_most: 100_000,
+            part_bytes: 64 * 1024,
             digest_ms: 10_000,
             planted: None,
         }

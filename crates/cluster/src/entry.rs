@@ -25,6 +25,13 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// How many bytes it takes on its way, about.
+    pub fn bytes(&self) -> usize {
+        const OWN: usize = 64;
+        let names = self.tags.iter().chain(self.dependencies.iter()).map(|name| name.len() + 2);
+        OWN + self.key.len() + self.value.as_ref().map_or(0, |value| value.len()) + names.sum::<usize>()
+    }
+
     /// The names beside its key whose owners must know of whoever serves it.
     pub fn names(&self) -> impl Iterator<Item = Name> + '_ {
         let tags = self.tags.iter().cloned().map(Name::Tag);

@@ -154,6 +154,11 @@ impl Holder {
         self.follows.get(slot).filter(|followed| followed.whole && followed.owner == owner)
     }
 
+    /// A slot of whose contents a part may be missing, but no record of its present owner since.
+    pub fn follows_records(&self, slot: Slot, owner: Peer) -> Option<&Followed> {
+        self.follows.get(slot).filter(|followed| followed.counts() && followed.owner == owner)
+    }
+
     /// Not all of an owner's records up to a place are kept here, or came at all.
     pub(crate) fn misses(&mut self, owner: Peer, up_to: Position) {
         let missed = self.missed.entry(owner).or_default();

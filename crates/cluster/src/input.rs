@@ -43,7 +43,12 @@ pub enum Outcome {
     /// Of a `Fence`: no statement with a lower number can change these slots' keys any more.
     Fenced,
     /// Of an `Export`.
-    Exported(Vec<Entry>),
+    Exported {
+        /// The entries.
+        entries: Vec<Entry>,
+        /// Where they end, when there is more: in this slot, with this key.
+        end: Option<(Slot, Bytes)>,
+    },
     /// Of a `Digest`.
     Digested(Vec<(Slot, u64)>),
 }

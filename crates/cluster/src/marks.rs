@@ -39,7 +39,7 @@ impl Marks {
     }
 
     /// Raises one mark.
-    pub fn raise(&mut self, name: Name, position: Position) {
+    fn raise(&mut self, name: Name, position: Position) {
         match self.last.get_mut(&name) {
             Some(last) if *last >= position => return,
             Some(last) => {
@@ -59,19 +59,9 @@ impl Marks {
         named.max(self.wide)
     }
 
-    /// The last one that is remembered by this very name.
-    pub fn exact(&self, name: &Name) -> Option<Position> {
-        self.last.get(name).copied()
-    }
-
     /// Up to here nothing is remembered.
     pub fn floor(&self) -> Position {
         self.floor.max(self.wide)
-    }
-
-    /// All that is remembered.
-    pub fn iter(&self) -> impl Iterator<Item = (&Name, Position)> {
-        self.order.keys().map(|(position, name)| (name, *position))
     }
 }
 
@@ -100,7 +90,7 @@ mod tests {
             depth: 0,
         };
         marks.note(&nothing, &[], &config);
-        assert_eq!((marks.last(&tag(1)), marks.exact(&tag(1))), (Position(2), None));
+        assert_eq!(marks.last(&tag(1)), Position(2));
         assert_eq!(marks.last(&tag(9)), Position(2));
         assert_eq!(marks.last(&tag(4)), Position(4));
     }
@@ -121,10 +111,7 @@ mod tests {
         };
         let old: Vec<Name> = record.old_names().collect();
         marks.note(&record, &old, &config);
-        assert_eq!(
-            (marks.last(&tag(1)), marks.last(&tag(2)), marks.exact(&tag(1))),
-            (Position(7), Position(7), None)
-        );
-        assert_eq!((marks.floor(), marks.iter().count()), (Position(7), 0));
+        assert_eq!((marks.last(&tag(1)), marks.last(&tag(2))), (Position(7), Position(7)));
+        assert_eq!((marks.floor(), marks.order.len()), (Position(7), 0));
     }
 }

@@ -18,6 +18,7 @@ mod route;
 mod serve;
 mod state;
 mod takeover;
+mod transfer;
 mod wait;
 mod write;
 
@@ -95,11 +96,9 @@ pub struct Member {
     seen: BTreeMap<Peer, route::Seen>,
     edges: cascade::Edges,
     shown: Shown,
-    transfers: BTreeMap<Ticket, state::Transfer>,
+    transfers: transfer::Transfers,
     /// Contents that arrived before records which belong before them.
     early_states: Vec<(Peer, crate::message::State)>,
-    /// Slots whose contents differed at a follower that has all records.
-    repairs: BTreeSet<(Peer, Slot)>,
     last_in_slot: BTreeMap<Slot, Position>,
     digested: Option<Millis>,
     ticked: Millis,
@@ -172,10 +171,9 @@ impl Member {
             wide: invalidate::Wides::default(),
             seen: BTreeMap::new(),
             edges: cascade::Edges::default(),
-            shown: Shown::default(),
-            transfers: BTreeMap::new(),
+            shown: Shown::new(config.slots),
+            transfers: transfer::Transfers::default(),
             early_states: Vec::new(),
-            repairs: BTreeSet::new(),
             last_in_slot: BTreeMap::new(),
             digested: None,
             ticked: Millis(0),
@@ -291,7 +289,7 @@ impl Member {
                 self.has_news(from);
             }
             Message::State(state) => self.take_state(from, *state, out),
-            Message::StateTaken(taken) => self.state_taken(from, &taken),
+            Message::StateTaken(taken) => self.state_taken(from, &taken, out),
             Message::Digests(digests) => self.digests(from, digests, out),
             Message::Differ(differ) => self.differ(from, &differ, out),
             Message::Operate(operation) => self.proposing.want(operation),

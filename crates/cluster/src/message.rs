@@ -8,6 +8,7 @@ use crate::decree::Decree;
 use crate::entry::{AsOf, Entry};
 use crate::input::Operation;
 use crate::name::Name;
+use crate::part::Part;
 use crate::record::Record;
 use crate::request::{Answer, Request};
 use crate::view::View;
@@ -46,7 +47,7 @@ pub enum Message {
     Enlisted(Enlisted),
     /// What slots contain, for a node that is to follow them.
     State(Box<State>),
-    /// The answer: it is stored.
+    /// The answer: it is stored, or not.
     StateTaken(StateTaken),
     /// Digests of an owner's slots, for a replica to compare.
     Digests(Digests),
@@ -178,40 +179,49 @@ pub struct Reply {
     pub epoch: Epoch,
 }
 
-/// What slots contain.
+/// A part of what slots contain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The subscription.
     pub subscription: u64,
-    /// The slots.
-    pub slots: Vec<Slot>,
+    /// Of which slots.
+    pub part: Part,
     /// The contents are those of this place of the owner's log; later records follow by themselves.
     pub base: Position,
     /// Entries.
     pub entries: Vec<Entry>,
     /// As of when they were current, besides `base`.
     pub as_of: AsOf,
-    /// When names were last invalidated, as far as the owner remembers.
-    pub marks: Vec<(Name, Position)>,
-    /// Up to here it does not remember.
-    pub floor: Position,
     /// Keys whose writes are under way, with their intents.
     pub intents: Vec<(Bytes, (Peer, Position))>,
     /// Writes that the source does not have yet.
     pub journal: Vec<Entry>,
-    /// Which transfer.
+    /// Which message: later ones have higher numbers.
     pub ticket: Ticket,
     /// The owner's view.
     pub epoch: Epoch,
 }
 
-/// A transfer is stored.
+/// What became of a part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateTaken {
     /// The subscription.
     pub subscription: u64,
-    /// Which transfer.
+    /// Which message.
     pub ticket: Ticket,
+    /// What became of it.
+    pub taking: Taking,
+}
+
+/// What a follower made of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    /// It is stored.
+    Stored,
+    /// Records that belong behind it are not kept any more: it is wanted again, of a later place.
+    Again,
+    /// Something before it is missing: the slot is wanted from its beginning.
+    Anew,
 }
 
 /// Digests of what slots contain.

@@ -6,6 +6,7 @@ use clearwell_engine::{Invalidation, Version};
 
 use crate::entry::Entry;
 use crate::message::Message;
+use crate::part::Part;
 use crate::request::Answer;
 use crate::view::View;
 use crate::{Bytes, Epoch, Job, NodeId, Peer, Slot, Ticket};
@@ -98,6 +99,8 @@ pub enum Apply {
     Drop(Vec<Bytes>),
     /// Forget all entries of these slots.
     Clear(Vec<Slot>),
+    /// Forget all entries of a part of slots: what comes next takes their place.
+    Replace(Part),
 }
 
 /// What the node is asked for.
@@ -135,10 +138,15 @@ pub enum Ask {
         /// The number: higher with each ownership, and after each statement whose fate was unclear.
         epoch: Epoch,
     },
-    /// All entries of the slots, as they are in the store.
+    /// Entries of the slots, as they are in the store: slot after slot, by key, until they take so many bytes together
+    /// ([`Entry::bytes`]), one at least.
     Export {
         /// The slots.
         slots: Vec<Slot>,
+        /// In the first slot, those behind this key.
+        after: Option<Bytes>,
+        /// How many bytes are wanted.
+        bytes: usize,
     },
     /// For each slot the digest ([`crate::digest`]) of its entries in the store; 0 for an empty one.
     Digest {

@@ -45,11 +45,13 @@ pub enum Planted {
     RankCompared,
     /// A value on its way to the source hides what others commit after it.
     FlushHides,
+    /// A part of a slot that is not confirmed after a fixed time is given up, and its slot begun anew.
+    TransferTimeout,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 21] = [
+    pub const ALL: [Planted; 22] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -71,5 +73,6 @@ impl Planted {
         Planted::LateFill,
         Planted::RankCompared,
         Planted::FlushHides,
+        Planted::TransferTimeout,
     ];
 }

@@ -1,10 +1,14 @@
 //! What holders may have of each key, as its owner knows and those who may go on with its slot.
 
+use std::collections::BTreeMap;
+
 use clearwell_engine::Version;
 
-use crate::map::Map;
+use crate::Slot;
 use crate::name::Bytes;
+use crate::part::Part;
 use crate::record::{Change, Record};
+use crate::slot::slot_of;
 
 /// The last value of a key that was given to holders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,30 +22,42 @@ pub struct Last {
     pub ranked: bool,
 }
 
-/// The last values, by key; of slots that a member owns or follows.
-#[derive(Debug, Default)]
-pub struct Shown(Map<Bytes, Last>);
+/// The last values, by slot and key; of slots that a member owns or follows.
+#[derive(Debug)]
+pub struct Shown {
+    slots: BTreeMap<Slot, BTreeMap<Bytes, Last>>,
+    count: u16,
+}
 
 impl Shown {
+    /// None yet, with so many slots.
+    pub fn new(count: u16) -> Shown {
+        Shown { slots: BTreeMap::new(), count }
+    }
+
     /// What was given last.
     pub fn get(&self, key: &Bytes) -> Option<Last> {
-        self.0.get(key).copied()
+        self.slots.get(&slot_of(key, self.count))?.get(key).copied()
+    }
+
+    fn set(&mut self, key: Bytes, last: Last) {
+        self.slots.entry(slot_of(&key, self.count)).or_default().insert(key, last);
     }
 
     /// A value that only the cache has, or that may lie here by such a version.
     pub fn put(&mut self, key: Bytes, version: Version) {
-        self.0.insert(key, Last { version, flushed: false, ranked: true });
+        self.set(key, Last { version, flushed: false, ranked: true });
     }
 
     /// A value of the source's.
     pub fn loaded(&mut self, key: Bytes, version: Version) {
-        self.0.insert(key, Last { version, flushed: true, ranked: false });
+        self.set(key, Last { version, flushed: true, ranked: false });
     }
 
     /// The source has, as `version`, what only the cache had. It was shown until now, even if it was taken away meanwhile.
     pub fn flushed(&mut self, key: &Bytes, rank: Version, version: Version) {
         if self.get(key).is_none_or(|last| last.version == rank) {
-            self.0.insert(key.clone(), Last { version, flushed: true, ranked: true });
+            self.set(key.clone(), Last { version, flushed: true, ranked: true });
         }
     }
 
@@ -60,13 +76,30 @@ impl Shown {
             _ => None,
         };
         if older_than.is_none_or(|version| self.get(key).is_some_and(|last| last.version < version)) {
-            self.0.remove(key);
+            let slot = slot_of(key, self.count);
+            if let Some(last) = self.slots.get_mut(&slot) {
+                last.remove(key);
+                if last.is_empty() {
+                    self.slots.remove(&slot);
+                }
+            }
         }
     }
 
-    /// Gives up the others.
-    pub fn retain(&mut self, stays: impl Fn(&Bytes) -> bool) {
-        self.0.retain(|key, _| stays(key));
+    /// What a part of slots contained is given anew.
+    pub fn replace(&mut self, part: &Part) {
+        for slot in &part.slots {
+            if part.begins(*slot) && part.ends(*slot) {
+                self.slots.remove(slot);
+            } else if let Some(last) = self.slots.get_mut(slot) {
+                last.retain(|key, _| !part.has_in(*slot, key));
+            }
+        }
+    }
+
+    /// Gives up the other slots.
+    pub fn retain(&mut self, stays: impl Fn(Slot) -> bool) {
+        self.slots.retain(|slot, _| stays(*slot));
     }
 }
 
@@ -77,7 +110,7 @@ mod tests {
     #[test]
     fn a_commit_spares_newer_values_of_the_source_alone() {
         let key: Bytes = b"k".as_slice().into();
-        let (mut shown, commit) = (Shown::default(), Some(Version(7)));
+        let (mut shown, commit) = (Shown::new(16), Some(Version(7)));
         assert_eq!(shown.older_than(&key, commit), commit, "nothing lies here");
         shown.put(key.clone(), Version(1 << 40));
         assert_eq!(shown.older_than(&key, commit), None);

@@ -112,6 +112,9 @@ pub struct Taste {
 /// How many kinds `draw_one` knows.
 pub const KINDS: u32 = 14;
 
+/// No two disks are lost within this time.
+const DISKS_APART: Micros = 15_000_000;
+
 /// Draws the faults of a world, in order of time. `hosts` includes near caches, which come after the nodes.
 pub fn draw(rng: &mut Rng, taste: Taste, nodes: u16, hosts: u16, from: Micros, until: Micros) -> Vec<Fault> {
     let kinds: Vec<u32> = (0..KINDS).filter(|kind| taste.kinds >> kind & 1 == 1).collect();
@@ -119,17 +122,19 @@ pub fn draw(rng: &mut Rng, taste: Taste, nodes: u16, hosts: u16, from: Micros, u
         return Vec::new();
     }
     let mut faults: Vec<Fault> = Vec::new();
-    let mut disk_lost_at = None;
+    let mut disks_lost_at: Vec<Micros> = Vec::new();
     for _ in 0..taste.count {
         let at = rng.range(from, until);
         let us = rng.range(100_000, taste.longest_us).min(until.saturating_sub(at).max(100_000));
         let kind = *rng.pick(&kinds);
         let what = draw_one(rng, kind, taste, nodes, hosts);
         let loses_disk = matches!(what, What::Crash { disk: false, .. });
-        if loses_disk && disk_lost_at.is_some_and(|other: Micros| other.abs_diff(at) < 15_000_000) {
+        if loses_disk && disks_lost_at.iter().any(|other| other.abs_diff(at) < DISKS_APART) {
             continue;
         }
-        disk_lost_at = if loses_disk { Some(at) } else { disk_lost_at };
+        if loses_disk {
+            disks_lost_at.push(at);
+        }
         faults.push(Fault { at, us, what });
     }
     faults.sort_by_key(|fault| fault.at);
@@ -173,5 +178,17 @@ mod tests {
         assert!(faults.is_sorted_by_key(|fault| fault.at));
         assert!(faults.iter().all(|f| matches!(f.what, What::Pause(_) | What::SlowSource)));
         assert!(faults.iter().any(|f| f.what == What::SlowSource));
+    }
+
+    /// Each was compared with the one drawn before it alone, which may lie far away: three of five disks were lost within a
+    /// second (seed 526).
+    #[test]
+    fn disks_are_lost_far_apart() {
+        for seed in 0..200 {
+            let taste = Taste { kinds: 1 << 1, count: 16, longest_us: 5_000_000, drift_ppm: 0 };
+            let faults = draw(&mut Rng::new(seed, 2), taste, 8, 10, 0, 60_000_000);
+            let apart = faults.windows(2).all(|pair| pair[1].at - pair[0].at >= DISKS_APART);
+            assert!(apart && faults.len() > 1, "seed {seed}: {faults:?}");
+        }
     }
 }

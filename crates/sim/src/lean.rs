@@ -83,6 +83,16 @@ impl Options {
                 16,
                 8 * SECOND,
             ),
+            // A part takes two seconds, and all of them come in good time nevertheless.
+            Planted::TransferTimeout => Options {
+                nodes: busy.nodes.min(7),
+                keys: 40,
+                hints_most: 100_000,
+                weather: Weather { bulk_bytes_s: 200, ..brisk_links() },
+                part_bytes: 400,
+                ..busy
+            }
+            .with_faults(CRASH | JOIN | REPLICAS | WEIGHT, 8, 8 * SECOND),
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             _ => busy,
         }

@@ -1,5 +1,7 @@
 //! The links: what gets lost, comes late, comes twice, or does not get through at all.
 
+use std::collections::BTreeMap;
+
 use crate::queue::Micros;
 use crate::rng::Rng;
 
@@ -38,6 +40,8 @@ pub struct Weather {
     pub delay_us: Micros,
     /// What is added to it at most in good weather.
     pub jitter_us: Micros,
+    /// How many bytes of slots' contents pass a link in a second; 0 for as many as there are.
+    pub bulk_bytes_s: u64,
 }
 
 /// Nothing passes from one set to the other.
@@ -55,6 +59,8 @@ pub struct Network {
     pub weather: Weather,
     cuts: Vec<Cut>,
     rng: Rng,
+    /// Until when each link's way for contents, from and to, is taken.
+    busy: BTreeMap<(usize, usize), Micros>,
     /// Messages that hosts gave to it.
     pub sent: u64,
 }
@@ -62,7 +68,7 @@ pub struct Network {
 impl Network {
     /// Links with their own chance.
     pub fn new(weather: Weather, rng: Rng) -> Network {
-        Network { weather, cuts: Vec::new(), rng, sent: 0 }
+        Network { weather, cuts: Vec::new(), rng, busy: BTreeMap::new(), sent: 0 }
     }
 
     /// Cuts the way from one set to another.
@@ -96,6 +102,17 @@ impl Network {
         [Some(self.delay()), twice.then(|| self.delay())]
     }
 
+    /// How long so many bytes of contents wait and take on a link, which passes one message of them after another.
+    pub fn squeeze(&mut self, now: Micros, from: usize, to: usize, bytes: u64) -> Micros {
+        const SECOND: u64 = 1_000_000;
+        if self.weather.bulk_bytes_s == 0 {
+            return 0;
+        }
+        let busy = self.busy.entry((from, to)).or_default();
+        *busy = now.max(*busy) + bytes * SECOND / self.weather.bulk_bytes_s;
+        *busy - now
+    }
+
     fn delay(&mut self) -> Micros {
         let most = match self.rng.ppm(self.weather.late_ppm) {
             true => self.weather.late_us,
@@ -124,6 +141,15 @@ mod tests {
         assert_eq!(network.carry(70, 1), [Some(5), None]);
         network.mend(9);
         assert_eq!(network.carry(1, 70), [Some(5), None]);
+    }
+
+    #[test]
+    fn contents_pass_a_narrow_link_one_after_another() {
+        let mut network = network(Weather { bulk_bytes_s: 1000, ..Weather::default() });
+        assert_eq!(network.squeeze(0, 1, 2, 500), 500_000);
+        assert_eq!(network.squeeze(100_000, 1, 2, 500), 900_000);
+        assert_eq!(network.squeeze(100_000, 2, 1, 500), 500_000, "the way back is another");
+        assert_eq!(network.squeeze(5_000_000, 1, 2, 500), 500_000);
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct Options {
     pub tail_most: usize,
     /// As in the members' settings.
     pub digest_ms: u64,
+    /// As in the members' settings.
+    pub part_bytes: usize,
     /// How long a near cache waits for an owner's answer.
     pub near_request_ms: u64,
     /// All keys have a source.
@@ -107,6 +109,7 @@ impl Options {
         let heal = end * 6 / 10;
         let drift_ppm = *rng.pick(&[0, 500, 5_000, 30_000, 49_000]);
         let taste = Options::taste(&mut rng, drift_ppm);
+        let bulk_bytes_s = *Rng::new(seed, 9).pick(&[0, 0, 20_000, 2_000]);
         let faults = fault::draw(&mut Rng::new(seed, 2), taste, nodes, nodes + near, SECOND, heal);
         Options {
             seed,
@@ -120,7 +123,7 @@ impl Options {
             heal,
             quiet: end * 9 / 10,
             end,
-            weather: Options::weather(&mut rng),
+            weather: Weather { bulk_bytes_s, ..Options::weather(&mut rng) },
             drift_ppm,
             think: rng.range(20, 150) * 1000,
             writes_percent: *rng.pick(&[5, 20, 40]),
@@ -141,6 +144,7 @@ impl Options {
             hints_most: *rng.pick(&[8, 100, 100_000]),
             tail_most: *rng.pick(&[8, 100, 100_000]),
             digest_ms: *rng.pick(&[2_000, 10_000]),
+            part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
             near_request_ms: 3_000,
             only_source: false,
             value_bytes: 0,
@@ -168,6 +172,7 @@ impl Options {
             late_us: *rng.pick(&[20_000, 500_000, 3 * SECOND]),
             delay_us: *rng.pick(&[100, 500, 5_000]),
             jitter_us: *rng.pick(&[200, 2_000, 20_000]),
+            bulk_bytes_s: 0,
         }
     }
 
@@ -180,6 +185,7 @@ impl Options {
         self.late_statements = false;
         self.statement_us = 2_000;
         self.gossip_start = false;
+        self.part_bytes = 65_536;
         self.drift_ppm = 0;
         self
     }

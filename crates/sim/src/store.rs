@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use clearwell_cluster::{Bytes, Entry, Slot, digest, slot};
+use clearwell_cluster::{Bytes, Entry, Part, Slot, digest, slot};
 use clearwell_engine::{Effect, Event, Invalidation, Scope, Version};
 
 use crate::names::{KeyId, number};
@@ -96,6 +96,15 @@ impl Store {
     /// Gives up a copy.
     pub fn remove(&mut self, key: KeyId) -> bool {
         self.held[key as usize].take().is_some()
+    }
+
+    /// Gives up a part of slots.
+    pub fn replace(&mut self, part: &Part) {
+        for held in &mut self.held {
+            if held.as_ref().is_some_and(|held| part.has(&held.entry.key, self.slots)) {
+                *held = None;
+            }
+        }
     }
 
     /// Gives up whole slots.
@@ -205,10 +214,28 @@ impl Store {
         self.marks.push_back((self.seq, mark));
     }
 
-    /// The entries of these slots.
-    pub fn export(&self, slots: &[Slot]) -> Vec<Entry> {
+    /// Entries of these slots, slot after slot and by key, in the first behind `after`, until they take so many bytes; and where
+    /// they end when there are more.
+    pub fn export(
+        &self,
+        slots: &[Slot],
+        after: Option<&Bytes>,
+        bytes: usize,
+    ) -> (Vec<Entry>, Option<(Slot, Bytes)>) {
+        let part = Part { slots: slots.to_vec(), after: after.cloned(), end: None };
         let entries = self.held.iter().flatten().filter(|held| !held.stale).map(|held| &held.entry);
-        entries.filter(|entry| slots.contains(&slot::slot_of(&entry.key, self.slots))).cloned().collect()
+        let place = |entry: &&Entry| (slot::slot_of(&entry.key, self.slots), entry.key.clone());
+        let mut within: Vec<&Entry> = entries.filter(|entry| part.has(&entry.key, self.slots)).collect();
+        within.sort_by_key(place);
+        let mut left = bytes;
+        let mut fits = |entry: &&&Entry| {
+            let room = left > 0;
+            left = left.saturating_sub(entry.bytes());
+            room
+        };
+        let count = within.iter().take_while(&mut fits).count();
+        let end = (count < within.len()).then(|| place(&within[count - 1]));
+        (within.into_iter().take(count).cloned().collect(), end)
     }
 
     /// The digest of each of these slots.

@@ -116,7 +116,8 @@ fn entry(entry: &Entry) -> u64 {
         + 2 * NUMBER * entry.events.len() as u64
 }
 
-fn weight(message: &Message) -> u64 {
+/// About how many bytes a message takes.
+pub fn weight(message: &Message) -> u64 {
     HEAD + match message {
         Message::Gossip(bytes) => bytes.len() as u64,
         Message::View(view) => 2 * NUMBER * view.members().len() as u64,
@@ -142,7 +143,8 @@ fn weight(message: &Message) -> u64 {
         }
         Message::Enlisted(enlisted) => 7 * NUMBER + enlisted.clean.len() as u64 / 8,
         Message::State(state) => {
-            6 * NUMBER + state.entries.iter().map(|e| entry(e) + 2 * NUMBER).sum::<u64>()
+            let all = state.entries.iter().chain(&state.journal);
+            6 * NUMBER + all.map(|e| entry(e) + 2 * NUMBER).sum::<u64>()
         }
         Message::Digests(digests) => 2 * NUMBER + 10 * digests.digests.len() as u64,
         Message::Operate(_) => NUMBER,

@@ -38,6 +38,7 @@ fn each_goes_as_it_must_and_as_recorded() {
         "rolling-replicas",
         "client-fill",
         "event",
+        "slow-transfer",
     ] {
         assert!(all.iter().any(|(other, _)| other == name), "no scenario {name}");
     }
@@ -75,6 +76,7 @@ fn planted_bugs_spoil_them() {
         (Planted::IntentForgotten, "stale-owner"),
         (Planted::TagNotReplayed, "tag-across-nodes"),
         (Planted::LateFill, "client-fill"),
+        (Planted::TransferTimeout, "slow-transfer"),
     ] {
         let (_, scenario) = all.iter().find(|(name, _)| name == wanted).expect("named above");
         let broken = scenario.play(Some(bug)).broken;

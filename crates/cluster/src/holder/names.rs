@@ -205,7 +205,7 @@ impl Holder {
     /// Values under a name lie here from now on; they are new as of a place.
     pub fn cover(&mut self, now: Millis, config: &Config, view: &View, name: Name, as_of: (Peer, Position)) {
         let (owner, place) = as_of;
-        let follows = self.follows_whole(name.slot(view.slots), owner).is_some();
+        let follows = self.follows_records(name.slot(view.slots), owner).is_some();
         if owner == config.me || follows {
             let ticket = self.ticket();
             if !self.names.contains(&name) {

@@ -84,7 +84,7 @@ impl Member {
         for slot in &differ.slots {
             if self.is_synced(from, *slot) {
                 // It has all records, so it goes on counting; what it holds is given once more.
-                self.repairs.insert((from, *slot));
+                self.transfers.repair(from, *slot);
                 out.tell.push(Event::Differed(*slot));
             }
         }

@@ -43,10 +43,8 @@ impl Member {
         }
         match owned.inherited {
             Some((owner, floor)) if owner == peer && last <= owned.began_at => {
-                self.holder.marks.get(&peer).is_some_and(|marks| {
-                    let floor = if marks.exact(name).is_some() { Position(0) } else { floor };
-                    marks.last(name).max(floor) <= position
-                })
+                let marks = self.holder.marks.get(&peer);
+                marks.is_some_and(|marks| marks.last(name).max(floor) <= position)
             }
             _ => false,
         }

@@ -6,6 +6,7 @@ use super::Member;
 use super::journal::Unflushed;
 use crate::entry::rank_epoch;
 use crate::outbox::{Outbox, Persist};
+use crate::part::Part;
 use crate::view::View;
 use crate::{Entry, Epoch, Peer, Position, Slot};
 
@@ -26,7 +27,7 @@ impl Member {
             counts
         });
         self.intents.retain(|key, _| follows(slot_of(key)));
-        self.shown.retain(|key| follows(slot_of(key)));
+        self.shown.retain(follows);
         // A disk counts as long as its node may have to go on with the slot: then nobody else has.
         self.recovered.retain(|entry| {
             let slot = slot_of(&entry.key);
@@ -61,10 +62,10 @@ impl Member {
         self.recovered = later;
     }
 
-    /// An owner handed these slots over with this journal: it takes the place of whatever was there.
-    pub(super) fn take_journal(&mut self, from: (Peer, Position), slots: &[Slot], journal: Vec<Entry>) {
+    /// An owner handed a part of slots over with this journal: it takes the place of whatever was there.
+    pub(super) fn take_journal(&mut self, from: (Peer, Position), part: &Part, journal: Vec<Entry>) {
         let count = self.config.slots;
-        let within = |key: &crate::Bytes| slots.binary_search(&crate::slot::slot_of(key, count)).is_ok();
+        let within = |key: &crate::Bytes| part.has(key, count);
         self.journal.retain(|key, _| !within(key));
         self.recovered.retain(|entry| !within(&entry.key));
         for entry in journal {

@@ -9,7 +9,7 @@ use crate::entry::AsOf;
 use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
-use crate::{Entry, Peer, Position, Slot};
+use crate::{Entry, Peer, Slot};
 
 /// The most records of an owner that are kept for contents that may arrive later.
 const KEPT_MOST: usize = 8192;
@@ -29,7 +29,7 @@ impl Member {
         self.keep_late(from, record);
     }
 
-    fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
+    pub(super) fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
         let old: Vec<Name> = record.old_names().collect();
         self.holder.marks.entry(from).or_default().note(record, &old, &self.config);
         if self.owned.get(&slot).is_some_and(|owned| owned.began) {
@@ -91,16 +91,6 @@ impl Member {
             && let Some(dropped) = kept.pop_front()
         {
             self.holder.misses(from, dropped.position);
-        }
-    }
-
-    /// Applies what came for slots after what they contain was read.
-    pub(super) fn catch_up(&mut self, from: Peer, slots: &[Slot], base: Position, out: &mut Outbox) {
-        let kept = self.holder.early.get(&from).cloned().unwrap_or_default();
-        for record in kept.iter().filter(|record| record.position > base) {
-            if let Some(slot) = record.slot.filter(|slot| slots.binary_search(slot).is_ok()) {
-                self.follow(from, slot, record, out);
-            }
         }
     }
 }

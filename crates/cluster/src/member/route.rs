@@ -10,6 +10,7 @@ use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::message::{Message, Reply};
 use crate::outbox::{Outbox, To};
+use crate::part::Part;
 use crate::request::{Answer, Done, Refusal, Request};
 use crate::subscribers::{Place, Unheard};
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
@@ -37,7 +38,7 @@ pub(super) enum Work {
     /// Fencing.
     Fence(Vec<Slot>, crate::Epoch),
     /// Reading slots for a follower.
-    Export { to: Peer, slots: Vec<Slot>, base: Position, as_of: AsOf },
+    Export { lane: u64, part: Part, base: Position, as_of: AsOf },
     /// Digests of own slots for their followers.
     Digest { at: Position },
     /// Digests of followed slots, beside those of their owner.
@@ -199,8 +200,8 @@ impl Member {
             (Work::Fence(slots, number), outcome) => {
                 self.fenced(slots, number, outcome == Outcome::Fenced, out);
             }
-            (Work::Export { to, slots, base, as_of }, Outcome::Exported(entries)) => {
-                self.exported(to, slots, base, as_of, entries, out);
+            (Work::Export { lane, part, base, as_of }, Outcome::Exported { entries, end }) => {
+                self.exported(lane, (part, base, as_of), (entries, end), out);
             }
             (Work::Digest { at }, Outcome::Digested(digests)) => self.digested(at, &digests, out),
             (Work::Compare { owner, digests }, Outcome::Digested(own)) => {

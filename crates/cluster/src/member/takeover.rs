@@ -60,6 +60,7 @@ impl Member {
         }
         self.keep_what_counts(&view, before, out);
         self.follow_up(&view);
+        self.renew_transfers();
         self.all_began = self.owned.values().all(|owned| owned.began);
         self.wake_all();
         self.begin_slots(begins, out);
@@ -85,8 +86,8 @@ impl Member {
         let (kept, gone): (Vec<Slot>, Vec<Slot>) =
             left.into_iter().partition(|slot| view.concerns(*slot, self.me) && counts(slot));
         for slot in kept {
-            let (owner, base, floor) = (self.me, self.head, self.marks.floor());
-            self.holder.follows.insert(slot, Followed { owner, base, floor, whole: false });
+            let floor = self.marks.floor();
+            self.holder.follows.insert(slot, Followed { floor, ..Followed::begun(self.me, self.head) });
         }
         out.apply.push(Apply::Clear(gone));
     }

@@ -22,6 +22,11 @@ impl Following {
         self.synced.contains(&slot)
     }
 
+    /// Whether it is to be given a slot.
+    pub fn is_missing(&self, slot: Slot) -> bool {
+        self.missing.contains(&slot)
+    }
+
     /// The slots that it does not have yet.
     pub fn missing(&self) -> impl Iterator<Item = Slot> + '_ {
         self.missing.iter().copied()

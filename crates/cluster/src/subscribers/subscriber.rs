@@ -76,6 +76,11 @@ impl Subscriber {
         }
     }
 
+    /// How long nothing was heard of it.
+    pub fn silent_ms(&self, now: Millis) -> u64 {
+        now.since(self.heard)
+    }
+
     /// Addresses a record to it.
     pub(super) fn push(&mut self, now: Millis, config: &Config, record: &Arc<Record>) {
         let prev = self.last;

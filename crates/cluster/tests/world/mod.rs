@@ -166,9 +166,10 @@ impl World {
                 }
                 Outcome::Fenced
             }
-            Ask::Export { slots } => {
+            Ask::Export { slots, .. } => {
                 let within = |key: &&Bytes| slots.contains(&slot::slot_of(key, SLOTS));
-                Outcome::Exported(store.keys().filter(within).map(|key| store[key].clone()).collect())
+                let entries = store.keys().filter(within).map(|key| store[key].clone()).collect();
+                Outcome::Exported { entries, end: None }
             }
             Ask::Digest { slots } => Outcome::Digested(
                 slots
@@ -333,6 +334,7 @@ impl Node {
                 self.store.remove(key);
             }),
             Apply::Clear(slots) => self.store.retain(|key, _| !slots.contains(&slot::slot_of(key, SLOTS))),
+            Apply::Replace(part) => self.store.retain(|key, _| !part.has(key, SLOTS)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clearwell_sim::measure::steps::{Memory, Steps, copies, in_flight, memory, replicated, ticks};
+use clearwell_sim::measure::steps::{Memory, Steps, copies, in_flight, memory, replicated, ticks, transfers};
 use serde_json::json;
 
 use super::Args;
@@ -23,6 +23,7 @@ pub fn show(args: &Args) -> ExitCode {
     for holders in [100, 1_000] {
         copies(holders, 5_000).iter().for_each(|steps| line(args, steps));
     }
+    transfers(1_000_000).iter().for_each(|steps| line(args, steps));
     ticks(1_000_000).iter().for_each(|steps| line(args, steps));
     tell_memory(args, needs);
     ExitCode::SUCCESS

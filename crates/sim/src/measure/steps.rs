@@ -4,10 +4,12 @@ mod memory;
 mod owner;
 mod rig;
 mod tick;
+mod transfer;
 
 pub use memory::{Memory, memory};
 pub use owner::{copies, in_flight, replicated};
 pub use tick::ticks;
+pub use transfer::transfers;
 
 use std::time::{Duration, Instant};
 

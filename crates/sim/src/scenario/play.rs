@@ -135,6 +135,7 @@ impl Play {
             Action::SlowAnswers(us) => self.world.slow_answers(*us),
             Action::SourceFails(us) => self.world.fail_source(*us),
             Action::FeedStalls(us) => self.world.stall_feed(*us),
+            Action::NarrowLinks(bytes) => self.world.narrow_links(*bytes),
             Action::Expect(state) => {
                 if !self.is_so(state) {
                     self.broken.push(format!("line {}: it is not so: {}", line.number, line.text));

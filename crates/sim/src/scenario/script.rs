@@ -80,6 +80,8 @@ pub enum Action {
     SourceFails(Micros),
     /// The feed stands still.
     FeedStalls(Micros),
+    /// So many bytes of slots' contents pass a link in a second.
+    NarrowLinks(u64),
     /// How something must be.
     Expect(State),
 }
@@ -115,7 +117,7 @@ pub fn action(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
         other => {
             return Err(format!(
                 "`{other}` begins no line; these do: client, psql, cut, lose, pause, crash, node, replicas, the source, \
-                 the feed, expect"
+                 the feed, the links, expect"
             ));
         }
     };
@@ -300,7 +302,12 @@ fn surroundings(words: &mut Words<'_>) -> Result<Action, Wrong> {
     if words.takes("feed stands still for") {
         return words.duration().map(Action::FeedStalls);
     }
-    Err("here comes `source is reached after 2s`, `source answers after 500ms`, `source fails for 2s` or `feed stands \
-         still for 2s`"
+    if words.takes("links carry") {
+        let bytes = words.number("how many bytes a second")?;
+        words.needs("bytes a second")?;
+        return Ok(Action::NarrowLinks(u64::from(bytes)));
+    }
+    Err("here comes `source is reached after 2s`, `source answers after 500ms`, `source fails for 2s`, `feed stands \
+         still for 2s` or `links carry 100 bytes a second`"
         .into())
 }

@@ -5,7 +5,7 @@ use clearwell_cluster::{Level, Service, Token};
 use super::World;
 use crate::check::Violation;
 use crate::history::{Deed, Last};
-use crate::host::State;
+use crate::host::{Actor, State};
 use crate::value::Value;
 
 impl World {
@@ -34,6 +34,19 @@ impl World {
         host.store.all().filter(|(_, held)| !held.stale && serves(&held.entry)).count()
     }
 
+    /// All that was to be handed over has been: the placement that was to come is there.
+    fn check_settled(&mut self) {
+        let views = self.hosts.iter().filter_map(|host| match &host.actor {
+            Some(Actor::Member(member)) if host.state == State::Up => member.view(),
+            _ => None,
+        });
+        let Some(view) = views.max_by_key(|view| view.epoch) else { return };
+        if !view.is_settled() {
+            let text = format!("view {} is still on its way to the next placement", view.epoch.0);
+            self.violations.push(Violation { checker: "settled", at: self.now, op: None, key: None, text });
+        }
+    }
+
     /// Writes down what could be served now, and what is still open.
     pub fn finish(&mut self) {
         for (index, host) in self.hosts.iter().enumerate() {
@@ -50,6 +63,7 @@ impl World {
                 }
             }
         }
+        self.check_settled();
         if !self.feed.is_done(self.history.source.log.len()) {
             let text = "the feed could not tell all commits, although all is well again".into();
             self.violations.push(Violation { checker: "answered", at: self.now, op: None, key: None, text });

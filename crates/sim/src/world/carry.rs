@@ -10,6 +10,7 @@ use crate::history::{Found, Got, RANKS};
 use crate::host::{Actor, State};
 use crate::names::{Class, number};
 use crate::seen::Seen;
+use crate::traffic::weight;
 use crate::value::Value;
 
 impl World {
@@ -116,6 +117,7 @@ impl World {
                 }
             }
             Apply::Clear(slots) => there.store.clear(&slots),
+            Apply::Replace(part) => there.store.replace(&part),
         }
         false
     }
@@ -151,9 +153,9 @@ impl World {
                 self.send_statement(statement(Wanted::Commit { write, once: false, fence }));
             }
             Ask::Fence { slots, epoch } => self.send_statement(statement(Wanted::Fence { slots, epoch })),
-            Ask::Export { slots } => {
-                let entries = there.store.export(&slots);
-                self.done_soon(at, job, Outcome::Exported(entries));
+            Ask::Export { slots, after, bytes } => {
+                let (entries, end) = there.store.export(&slots, after.as_ref(), bytes);
+                self.done_soon(at, job, Outcome::Exported { entries, end });
             }
             Ask::Digest { slots } => {
                 let digests = there.store.digests(&slots);
@@ -176,6 +178,10 @@ impl World {
             true => [None, None],
             false => self.network.carry(from, host),
         };
+        let squeezed = match (&message, first) {
+            (Message::State(_), Some(_)) => self.network.squeeze(self.now, from, host, weight(&message)),
+            _ => 0,
+        };
         let lost = first.is_none();
         self.see(|_| Some(Seen::Sent { from, to: host, lost, message: message.clone() }));
         if self.trace.as_ref().is_some_and(|trace| trace.messages) {
@@ -184,10 +190,10 @@ impl World {
         let peer = self.hosts[from].peer;
         let deliver = |message| Happening::Deliver { host: host as u32, from: peer, to, message };
         if let Some(after) = second {
-            self.queue.push(self.now + after, deliver(Box::new(message.clone())));
+            self.queue.push(self.now + squeezed + after, deliver(Box::new(message.clone())));
         }
         if let Some(after) = first {
-            self.queue.push(self.now + after, deliver(Box::new(message)));
+            self.queue.push(self.now + squeezed + after, deliver(Box::new(message)));
         }
     }
 
@@ -290,6 +296,7 @@ impl World {
                 (Some(key), "drops it".into())
             }
             Apply::Clear(slots) => (None, format!("clears {} slots", slots.len())),
+            Apply::Replace(part) => (None, format!("clears a part of {} slots", part.slots.len())),
         };
         self.tell(key, |_| format!("host {host} {text}"));
     }

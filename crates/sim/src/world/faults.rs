@@ -80,7 +80,10 @@ impl World {
         });
         let Some(view) = views.max_by_key(|view| view.epoch) else { return false };
         let lost = node_of(host);
-        let stays = |node: NodeId| node != lost && self.hosts[index_of(node)].state != State::Gone;
+        let stays = |node: NodeId| {
+            let host = &self.hosts[index_of(node)];
+            node != lost && host.state != State::Gone && !matches!(host.fuse, Some((_, false)))
+        };
         let is_kept = |slot: Slot| {
             let mut holders = view.holders(slot);
             !view.holders(slot).any(|peer| peer.node == lost) || holders.any(|peer| stays(peer.node))

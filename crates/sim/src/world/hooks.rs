@@ -94,6 +94,11 @@ impl World {
         write
     }
 
+    /// So many bytes of slots' contents pass a link in a second from now on.
+    pub fn narrow_links(&mut self, bulk_bytes_s: u64) {
+        self.network.weather.bulk_bytes_s = bulk_bytes_s;
+    }
+
     /// Statements are on their way to the source for so long from now on.
     pub fn slow_statements(&mut self, us: Micros) {
         self.statements_after = us;

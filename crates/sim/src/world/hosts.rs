@@ -92,6 +92,7 @@ impl World {
             seeds: nodes,
             seed: mix(options.seed ^ (index as u64) << 32 ^ self.now),
             slots: options.slots,
+            part_bytes: options.part_bytes,
             replicas: options.replicas,
             hints_most: options.hints_most,
             tail_most: options.tail_most,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_cluster::message::{Applied, Enlist, Heartbeat, StateTaken, Stream};
+use clearwell_cluster::message::{Applied, Enlist, Heartbeat, State, StateTaken, Stream, Taking};
 use clearwell_cluster::request::{Invalidate, Strategy, Write};
 use clearwell_cluster::slot::{SLOTS, slot_of};
 use clearwell_cluster::view::Seat;
@@ -83,13 +83,15 @@ impl Rig {
             let mut next = Vec::new();
             for (job, ask) in asks {
                 if matches!(ask, Ask::Export { .. }) {
-                    next.push(Input::Done(job, Outcome::Exported(Vec::new())));
+                    let outcome = Outcome::Exported { entries: Vec::new(), end: None };
+                    next.push(Input::Done(job, outcome));
                 }
             }
             for (to, message) in sends {
                 if let (To::Peer(OTHER), Message::State(state)) = (to, message) {
                     self.replica = state.subscription;
-                    let taken = StateTaken { subscription: state.subscription, ticket: state.ticket };
+                    let State { subscription, ticket, .. } = *state;
+                    let taken = StateTaken { subscription, ticket, taking: Taking::Stored };
                     next.push(Input::Message(OTHER, Message::StateTaken(taken)));
                 }
             }
@@ -169,6 +171,11 @@ impl Rig {
     /// The replica has applied all up to a place.
     pub fn applied(&self, watermark: Position) -> Input {
         Input::Message(OTHER, Message::Applied(Applied { subscription: self.replica, watermark }))
+    }
+
+    /// The replica's subscription.
+    pub fn replica(&self) -> u64 {
+        self.replica
     }
 
     /// What the other member says of its log.
