@@ -10,7 +10,8 @@ use std::process::Command;
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
 
 /// The crates that are published.
-const PUBLISHED: [&str; 4] = ["clearwell-engine", "clearwell-protocol", "clearwell-cluster", "clearwell"];
+const PUBLISHED: [&str; 5] =
+    ["clearwell-engine", "clearwell-protocol", "clearwell-cluster", "clearwell-wire", "clearwell"];
 
 /// Sets up, checks and tests everything.
 ///

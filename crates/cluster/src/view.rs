@@ -5,12 +5,16 @@
 //! view when every owner has told that those who gain slots have what belongs to them. So whoever becomes an owner or counts
 //! for an acknowledgement has the slot already.
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::placement::place;
 use crate::stranded::{Stranded, keepers};
 use crate::{Epoch, NodeId, Peer, Slot};
+
+pub use parts::{PlacementParts, ViewParts};
 
 /// A member's place in a placement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,7 @@ pub struct Placement {
     /// Replicas beside the owner.
     pub replicas: u8,
     width: usize,
+    slots: u16,
     rows: Vec<u16>,
 }
 
@@ -37,7 +42,7 @@ impl Placement {
     pub fn new(mut seats: Vec<Seat>, replicas: u8, slots: u16) -> Placement {
         seats.sort_by_key(|seat| seat.peer);
         let (width, rows) = place(&seats, 1 + usize::from(replicas), slots);
-        Placement { seats, replicas, width, rows }
+        Placement { seats, replicas, width, slots, rows }
     }
 
     /// Owner first, then replicas.

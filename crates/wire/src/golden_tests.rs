@@ -1,0 +1,381 @@
+//! The bytes of each kind of message and of each variant inside, as they were written down: a change of them is a change of the
+//! protocol, which another version must be able to read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clearwell_cluster::decree::{Ballot, Decree};
+use clearwell_cluster::message::{
+    Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, Reply, State,
+    StateTaken, Stream, Taking,
+};
+use clearwell_cluster::record::Change;
+use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
+use clearwell_cluster::stranded::Stranded;
+use clearwell_cluster::view::Seat;
+use clearwell_cluster::{
+    Answer, Bytes, Entry, Epoch, FillLease, Level, Message, Name, NodeId, Operation, Part, Peer, Position,
+    Record, Refusal, Request, Slot, Ticket, Token, View,
+};
+use clearwell_engine::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
+
+use crate::{Decoder, Kind, encode, tags};
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden.txt")
+}
+
+/// `CLEARWELL_GOLDEN=write` writes the file anew.
+#[test]
+fn every_message_has_the_bytes_that_were_written_down() {
+    let all = samples();
+    let written: String =
+        all.iter().map(|(name, message)| format!("{name}: {}\n", hex(&bytes(message)))).collect();
+    let text = format!("{ABOUT}{written}");
+    if std::env::var_os("CLEARWELL_GOLDEN").is_some_and(|what| what == "write") {
+        std::fs::write(path(), &text).expect("the folder is there");
+    }
+    let kept = std::fs::read_to_string(path()).expect("the file is there");
+    let line = kept.lines().zip(text.lines()).find(|(kept, now)| kept != now);
+    assert_eq!(line, None, "the bytes are others now; if that is right: {COMMAND}");
+    assert_eq!(
+        kept.lines().count(),
+        text.lines().count(),
+        "a message without bytes, or bytes without one: {COMMAND}"
+    );
+}
+
+#[test]
+fn the_bytes_are_read_as_the_messages_that_they_were() {
+    let kept = std::fs::read_to_string(path()).expect("the file is there");
+    let lines = kept.lines().filter(|line| !line.starts_with('#'));
+    let mut decoder = Decoder::default();
+    for (line, (name, message)) in lines.zip(samples()) {
+        let (_, hex) = line.split_once(": ").expect("a name, a colon, hex");
+        assert_eq!(decoder.decode(&unhex(hex)), Ok(message), "{name}");
+    }
+}
+
+#[test]
+fn no_kind_and_no_variant_is_without_bytes() {
+    tags::seen::take();
+    let (mut kinds, mut sealed) = (BTreeSet::new(), BTreeSet::new());
+    for (name, message) in samples() {
+        kinds.insert(Kind::of(&message));
+        sealed.extend(in_envelope(&message));
+        crate::decode(&bytes(&message)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let seen = tags::seen::take();
+    let missing: Vec<Kind> = Kind::all().filter(|kind| !kinds.contains(kind)).collect();
+    assert!(missing.is_empty(), "no sample of {missing:?}");
+    for (what, table) in tags::tables() {
+        for (tag, variant) in table {
+            assert!(seen.contains(&(what, *tag)), "no sample of {what} {variant:?}");
+        }
+    }
+    assert_eq!(sealed, BTreeSet::from(SEALED), "a decree or an operation without a sample");
+}
+
+/// What lies in envelopes, by name: there serde numbers the variants, not a tag of ours.
+const SEALED: [&str; 10] = [
+    "prepare",
+    "promise",
+    "promise with a view",
+    "accept",
+    "accepted",
+    "refused",
+    "replicas",
+    "weight",
+    "leave",
+    "forget",
+];
+
+fn in_envelope(message: &Message) -> Option<&'static str> {
+    Some(match message {
+        Message::Decree(decree) => match decree {
+            Decree::Prepare(..) => "prepare",
+            Decree::Promise(_, _, None, _) => "promise",
+            Decree::Promise(_, _, Some(_), _) => "promise with a view",
+            Decree::Accept(..) => "accept",
+            Decree::Accepted(..) => "accepted",
+            Decree::Refused(..) => "refused",
+        },
+        Message::Operate(operation) => match operation {
+            Operation::Replicas(_) => "replicas",
+            Operation::Weight(_) => "weight",
+            Operation::Leave => "leave",
+            Operation::Forget(_) => "forget",
+        },
+        _ => return None,
+    })
+}
+
+const COMMAND: &str = "CLEARWELL_GOLDEN=write cargo test -p clearwell-wire --lib golden";
+
+const ABOUT: &str = "\
+# Frames of clearwell-wire, a message each: its name, and its bytes in hex. Written by
+# CLEARWELL_GOLDEN=write cargo test -p clearwell-wire --lib golden
+# A line that changes is bytes that another version does not write, and may not read.
+";
+
+fn bytes(message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(message, &mut bytes).expect("samples are short");
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+    (0..text.len()).step_by(2).map(digits).collect()
+}
+
+fn peer(node: u64) -> Peer {
+    Peer { node: NodeId(node), incarnation: 2 }
+}
+
+fn name(text: &str) -> Bytes {
+    text.as_bytes().into()
+}
+
+fn stream() -> Stream {
+    let (first, last, head) = (Position(100), Position(298), Position(300));
+    let (sent, lease_ms, epoch) = (Millis(1_700_000), 2500, Epoch(7));
+    Stream { subscription: 5, first, last, head, sent, lease_ms, epoch, lost: None }
+}
+
+fn token() -> Token {
+    Token { epoch: Epoch(7), seen: BTreeMap::from([(peer(1), Position(300)), (peer(3), Position(9))]) }
+}
+
+fn entry() -> Entry {
+    Entry {
+        key: name("post:1"),
+        value: Some(name("{}")),
+        version: Version(7 << 40 | 300),
+        tags: [name("author:1"), name("blog:2")].into(),
+        dependencies: [name("author:1")].into(),
+        events: [EventPattern::parse("paid{shop=7,region=e*}").expect("well formed")].into(),
+    }
+}
+
+/// One that says that there is nothing.
+fn nothing() -> Entry {
+    let (tags, dependencies, events) = (Arc::default(), Arc::default(), Arc::default());
+    Entry { key: name("gone"), value: None, version: Version(12), tags, dependencies, events }
+}
+
+fn event(is_pattern: bool) -> Event {
+    let attributes = vec![("shop".into(), "7*".into())];
+    let made = if is_pattern { Event::asked("paid", attributes) } else { Event::new("paid", attributes) };
+    made.expect("well formed")
+}
+
+fn view() -> Arc<View> {
+    let seat = |node, weight| Seat { peer: peer(node), weight };
+    Arc::new(View::first(vec![seat(1, 100), seat(2, 100), seat(3, 200)], 1, 8))
+}
+
+/// One in which everything is on its way.
+fn unsettled() -> Arc<View> {
+    let mut parts = view().parts();
+    let seats = vec![Seat { peer: peer(1), weight: 100 }, Seat { peer: peer(4), weight: 50 }];
+    parts.epoch = Epoch(8);
+    parts.next = View::first(seats, 0, 8).base;
+    parts.removed = BTreeMap::from([(peer(2), Epoch(8))]);
+    parts.idle = BTreeMap::from([(peer(3), Epoch(7))]);
+    let stranded = Stranded { holders: vec![peer(2), peer(3)], emptied: Epoch(6) };
+    parts.stranded = BTreeMap::from([(Slot(5), stranded)]);
+    Arc::new(View::from_parts(parts).expect("it is one"))
+}
+
+fn samples() -> Vec<(String, Message)> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, message| all.push((name.to_owned(), message));
+    add("gossip", Message::Gossip(name(&"g".repeat(200))));
+    add("view", Message::View(view()));
+    add("view, unsettled", Message::View(unsettled()));
+    add("view ask", Message::ViewAsk(Epoch(300)));
+    add("lease ask", Message::LeaseAsk(LeaseAsk { epoch: Epoch(7), sent: Millis(1_700_000), ready: true }));
+    let (epoch, sent, settled) = (Epoch(7), Millis(1_700_000), Epoch(6));
+    add("lease grant", Message::LeaseGrant(LeaseGrant { epoch, sent, granted: false, settled }));
+    decrees(&mut add);
+    operations(&mut add);
+    requests(&mut add);
+    answers(&mut add);
+    streams(&mut add);
+    records(&mut add);
+    states(&mut add);
+    all
+}
+
+fn decrees(add: &mut impl FnMut(&str, Message)) {
+    let (epoch, ballot) = (Epoch(8), Ballot { round: 3, node: NodeId(1) });
+    let mut decree = |name: &str, decree| add(&format!("decree, {name}"), Message::Decree(decree));
+    decree("prepare", Decree::Prepare(epoch, ballot));
+    decree("promise", Decree::Promise(epoch, ballot, None, None));
+    let accepted = Some((Ballot { round: 2, node: NodeId(3) }, unsettled()));
+    decree("promise with a view", Decree::Promise(epoch, ballot, accepted, Some(vec![peer(1), peer(3)])));
+    decree("accept", Decree::Accept(ballot, unsettled()));
+    decree("accepted", Decree::Accepted(epoch, ballot));
+    decree("refused", Decree::Refused(epoch, ballot));
+}
+
+fn operations(add: &mut impl FnMut(&str, Message)) {
+    for (name, operation) in [
+        ("replicas", Operation::Replicas(2)),
+        ("weight", Operation::Weight(150)),
+        ("leave", Operation::Leave),
+        ("forget", Operation::Forget(NodeId(3))),
+    ] {
+        add(&format!("operate, {name}"), Message::Operate(operation));
+    }
+}
+
+fn requests(add: &mut impl FnMut(&str, Message)) {
+    let mut request =
+        |name: &str, request| add(&format!("request, {name}"), Message::Request(Ticket(900), request));
+    for (name, level) in [
+        ("strong", Level::Strong),
+        ("session", Level::Session),
+        ("bounded", Level::Bounded(2000)),
+        ("eventual", Level::Eventual),
+        ("weak", Level::Weak),
+    ] {
+        let read = Read { key: self::name("post:1"), level, token: token(), hold: true };
+        request(&format!("read {name}"), Request::Read(read));
+    }
+    for (name, strategy) in [
+        ("through", Strategy::Through),
+        ("invalidate", Strategy::Invalidate),
+        ("back", Strategy::Back),
+        ("cache only", Strategy::CacheOnly),
+    ] {
+        let Entry { key, value, version: _, tags, dependencies, events } = entry();
+        let write = Write { key, value, tags, dependencies, events, strategy, id: 77 };
+        request(&format!("write {name}"), Request::Write(write));
+    }
+    let Entry { key, value: _, version: _, tags, dependencies, events } = entry();
+    let fill = Fill { key, value: name("{}"), tags, dependencies, events, lease: lease() };
+    request("fill", Request::Fill(fill));
+    for (name, cause) in [
+        ("removal", Cause::Removal),
+        ("command", Cause::Command),
+        ("write", Cause::Write),
+        ("commit", Cause::Commit),
+        ("event", Cause::Event),
+    ] {
+        let (scope, effect) = (Arc::new(Scope::Everything), Effect::Stale);
+        let version = Some(Version(12));
+        let invalidate = Invalidate { scope, effect, cascade: true, cause, version, wait: true, depth: 200 };
+        request(&format!("invalidate for {name}"), Request::Invalidate(invalidate));
+    }
+}
+
+fn lease() -> FillLease {
+    FillLease { owner: peer(1), epoch: Epoch(7), position: Position(300), began: Millis(1_700_000) }
+}
+
+fn answers(add: &mut impl FnMut(&str, Message)) {
+    let mut reply = |name: &str, answer, stream| {
+        let (as_of, epoch) = (vec![(peer(1), Position(300))], Epoch(7));
+        add(
+            &format!("reply, {name}"),
+            Message::Reply(Ticket(900), Box::new(Reply { answer, as_of, stream, epoch })),
+        );
+    };
+    let value = |entry, lease| Answer::Value { entry, token: token(), lease };
+    reply("value", value(Some(entry()), None), Some(stream()));
+    reply("value that is nothing", value(Some(nothing()), None), None);
+    reply("miss", value(None, Some(lease())), None);
+    let ordered = vec![(peer(1), Position(300))];
+    let done = Done { version: Some(Version(12)), ordered, survives: true, token: token() };
+    reply("written", Answer::Written(done.clone()), None);
+    reply("invalidated", Answer::Invalidated(Done { version: None, survives: false, ..done }), None);
+    for (name, refusal) in [
+        ("no owner", Refusal::NoOwner),
+        ("busy", Refusal::Busy),
+        ("source", Refusal::Source),
+        ("late", Refusal::Late),
+        ("unknown", Refusal::Unknown),
+    ] {
+        reply(&format!("refused, {name}"), Answer::Refused(refusal), None);
+    }
+}
+
+fn streams(add: &mut impl FnMut(&str, Message)) {
+    let names = [Name::Key(name("post:1")), Name::Tag(name("author:1")), Name::Dependents(name("author:1"))];
+    let released = names.iter().cloned().zip((40..).map(Ticket)).collect();
+    let (sent, watermark, epoch) = (Millis(1_700_000), Position(298), Epoch(7));
+    add("heartbeat", Message::Heartbeat(Heartbeat { sent, subscription: 5, watermark, released, epoch }));
+    add("beat", Message::Beat(stream()));
+    add("beat with something lost", Message::Beat(Stream { lost: Some(Position(200)), ..stream() }));
+    add("applied", Message::Applied(Applied { subscription: 5, watermark }));
+    let names = names.into_iter().map(|name| (name, peer(1), Position(290))).collect();
+    add("enlist", Message::Enlist(Enlist { ticket: Ticket(41), sent, names, epoch }));
+    let clean = vec![Some(true), Some(false), None];
+    add("enlisted", Message::Enlisted(Enlisted { ticket: Ticket(41), clean, stream: stream() }));
+}
+
+fn records(add: &mut impl FnMut(&str, Message)) {
+    let mut record = |name: &str, change, effect_of| {
+        let (position, slot, cause) = (Position(299), Some(Slot(5)), Cause::Commit);
+        let record = Record { position, slot, change, version: effect_of, cause, depth: 1 };
+        let all = Record { position: Position(300), slot: None, version: None, ..record.clone() };
+        let records = vec![Arc::new(record), Arc::new(all)];
+        let (prev, epoch) = (Position(298), Epoch(7));
+        add(
+            &format!("records, {name}"),
+            Message::Records(Records { subscription: 5, prev, records, reply: true, epoch }),
+        );
+    };
+    for (name, scope) in [
+        ("key", Scope::Key((*b"post:1").into())),
+        ("tag", Scope::Tag((*b"author:1").into())),
+        ("dependents", Scope::Dependents((*b"author:1").into())),
+        ("pattern", Scope::Pattern(Glob::new(b"post:[1-3]*").expect("well formed"))),
+        ("prefix", Scope::Prefix((*b"post:").into())),
+        ("event", Scope::Event(event(false))),
+        ("events by pattern", Scope::Event(event(true))),
+        ("everything", Scope::Everything),
+    ] {
+        let change = Change::Invalidate { scope: scope.into(), effect: Effect::Gone, cascade: true };
+        record(&format!("invalidate {name}"), change, Some(Version(12)));
+    }
+    let (key, as_of) = (name("post:1"), vec![(peer(1), Position(290)), (peer(3), Position(8))]);
+    record("intent", Change::Intent { key: key.clone() }, None);
+    record("settle", Change::Settle { key: key.clone(), intent: (peer(2), Position(250)) }, None);
+    record("put", Change::Put { entry: entry(), as_of: as_of.clone() }, None);
+    record("fill", Change::Fill { entry: nothing(), as_of: as_of.clone() }, None);
+    record("journal", Change::Journal { entry: entry(), as_of }, None);
+    let (up_to, version) = (Version(7 << 40 | 300), Version(13));
+    record("flushed", Change::Flushed { key, up_to, version }, None);
+    record("leave", Change::Leave { slots: [Slot(3), Slot(16383)].into() }, None);
+}
+
+fn states(add: &mut impl FnMut(&str, Message)) {
+    let (after, end) = (Some(name("post:0")), Some(name("post:7")));
+    let state = State {
+        subscription: 5,
+        part: Part { slots: vec![Slot(3), Slot(5)], after, end },
+        base: Position(300),
+        entries: vec![entry(), nothing()],
+        as_of: vec![(peer(3), Position(8))],
+        intents: vec![(name("post:9"), (peer(2), Position(250)))],
+        journal: vec![entry()],
+        ticket: Ticket(17),
+        epoch: Epoch(7),
+    };
+    add("state", Message::State(Box::new(state)));
+    for (name, taking) in [("stored", Taking::Stored), ("again", Taking::Again), ("anew", Taking::Anew)] {
+        let taken = StateTaken { subscription: 5, ticket: Ticket(17), taking };
+        add(&format!("state taken, {name}"), Message::StateTaken(taken));
+    }
+    let digests = vec![(Slot(3), 0x0123_4567_89ab_cdef), (Slot(300), u64::MAX)];
+    add("digests", Message::Digests(Digests { subscription: 5, at: Position(300), digests }));
+    add("differ", Message::Differ(Differ { subscription: 5, slots: vec![Slot(300)] }));
+}
