@@ -1,6 +1,10 @@
-//! The links: what gets lost, comes late, comes twice, or does not get through at all.
+//! The links: what gets lost, comes late, comes twice, or does not get through at all. Each message is a frame on its way, the
+//! same bytes as between machines: whatever the codec loses breaks a world.
 
 use std::collections::BTreeMap;
+
+use clearwell_cluster::Message;
+use clearwell_wire::{Decoder, Error, encode};
 
 use crate::queue::Micros;
 use crate::rng::Rng;
@@ -52,6 +56,9 @@ struct Cut {
     to: Set,
 }
 
+/// A message on its way.
+pub type Frame = Vec<u8>;
+
 /// The links between hosts.
 #[derive(Debug)]
 pub struct Network {
@@ -61,14 +68,50 @@ pub struct Network {
     rng: Rng,
     /// Until when each link's way for contents, from and to, is taken.
     busy: BTreeMap<(usize, usize), Micros>,
-    /// Messages that hosts gave to it.
-    pub sent: u64,
+    decoder: Decoder,
+    /// Frames that have arrived, to be written anew: as good as every event of a world is a message.
+    spare: Vec<Frame>,
 }
 
 impl Network {
     /// Links with their own chance.
     pub fn new(weather: Weather, rng: Rng) -> Network {
-        Network { weather, cuts: Vec::new(), rng, busy: BTreeMap::new(), sent: 0 }
+        let (cuts, decoder, spare) = (Vec::new(), Decoder::for_many(), Vec::new());
+        Network { weather, cuts, rng, busy: BTreeMap::new(), decoder, spare }
+    }
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// A message that no frame can carry.
+    pub fn write(&mut self, message: &Message) -> Result<Frame, Error> {
+        let mut frame = self.spare.pop().unwrap_or_else(|| Frame::with_capacity(64));
+        encode(message, &mut frame)?;
+        Ok(frame)
+    }
+
+    /// The same frame again.
+    pub fn copy(&mut self, frame: &Frame) -> Frame {
+        let mut copy = self.spare.pop().unwrap_or_default();
+        copy.extend_from_slice(frame);
+        copy
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&mut self, frame: &Frame) -> Result<Message, Error> {
+        self.decoder.decode(frame)
+    }
+
+    /// A frame is not needed any more.
+    pub fn give_back(&mut self, mut frame: Frame) {
+        const LARGE: usize = 4096;
+        if frame.capacity() <= LARGE {
+            frame.clear();
+            self.spare.push(frame);
+        }
     }
 
     /// Cuts the way from one set to another.
@@ -94,7 +137,6 @@ impl Network {
 
     /// After which delays a message that is sent now arrives: none, one or two.
     pub fn carry(&mut self, from: usize, to: usize) -> [Option<Micros>; 2] {
-        self.sent += 1;
         if self.is_cut(from, to) || self.rng.ppm(self.weather.loss_ppm) {
             return [None, None];
         }

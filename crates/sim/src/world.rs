@@ -176,7 +176,7 @@ impl World {
     fn happen(&mut self, what: Happening) {
         self.note(self.now << 4 | 1);
         match what {
-            Happening::Deliver { host, from, to, message } => self.deliver(host, from, to, message),
+            Happening::Deliver { host, from, to, frame } => self.deliver(host, from, to, frame),
             Happening::Tick { host, incarnation } => self.tick(host, incarnation),
             Happening::Done { host, incarnation, job, outcome } => self.done(host, incarnation, job, outcome),
             Happening::Submit { host, incarnation, op } => self.submitted(host, incarnation, op),

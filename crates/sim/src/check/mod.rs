@@ -33,9 +33,10 @@ pub struct Violation {
     pub text: String,
 }
 
-/// Names of all checkers, those within steps (`owners`) included.
-pub const NAMES: [&str; 11] = [
+/// Names of all checkers, those within steps (`owners`) and on the links (`wire`) included.
+pub const NAMES: [&str; 12] = [
     "owners",
+    "wire",
     "strong",
     "session",
     "bounded",

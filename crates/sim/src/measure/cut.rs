@@ -91,9 +91,10 @@ pub fn after_cut(entries: u32) -> AfterCut {
     }
     world.run_until(world.now + 30 * SECOND);
     world.traffic.weigh_only = Some(near);
+    let before = world.traffic.total_bytes();
     world.mend_all();
     world.run_until(world.now + 8 * SECOND);
-    let bytes = world.traffic.total_bytes();
+    let bytes = world.traffic.total_bytes() - before;
     let kept = world.served_without_asking(near);
     let per_entry = VALUE_BYTES as u64 + 8 + 16;
     AfterCut { entries: held, entry_bytes: held as u64 * per_entry, changed, bytes, kept }

@@ -6,7 +6,6 @@ use clearwell_cluster::slot::SLOTS;
 use super::calm;
 use crate::history::Deed;
 use crate::options::SECOND;
-use crate::traffic::NAMES;
 use crate::world::{Mask, World};
 
 /// Traffic of a cluster in which nobody asks.
@@ -38,17 +37,18 @@ pub fn idle(nodes: u16) -> Idle {
     }
     world.run_until(33 * SECOND);
     let before = world.traffic.clone();
-    world.traffic.weigh = true;
     world.traffic.by_host = vec![0; usize::from(nodes)];
     world.run_until((33 + SECONDS) * SECOND);
     let a_second = |count: u64| count as f64 / SECONDS as f64;
     let per_node = |count: u64| a_second(count) / f64::from(nodes);
-    let counts =
-        world.traffic.messages.iter().zip(&before.messages).map(|(now, before)| per_node(now - before));
-    let mut kinds: Vec<(&str, f64)> =
-        NAMES.into_iter().zip(counts).filter(|(_, count)| *count > 0.0).collect();
+    let counts = world.traffic.kinds().zip(before.kinds());
+    let mut kinds: Vec<(&str, f64)> = counts
+        .map(|((name, now), (_, before))| (name, per_node(now - before)))
+        .filter(|(_, count)| *count > 0.0)
+        .collect();
     kinds.sort_by(|one, other| other.1.total_cmp(&one.1));
     let messages = per_node(world.traffic.total() - before.total());
     let busiest = a_second(world.traffic.by_host.iter().copied().max().unwrap_or(0));
-    Idle { nodes, messages, bytes: per_node(world.traffic.total_bytes()), busiest, kinds }
+    let bytes = per_node(world.traffic.total_bytes() - before.total_bytes());
+    Idle { nodes, messages, bytes, busiest, kinds }
 }

@@ -6,11 +6,11 @@ use super::feed::TICKETS;
 use super::{Happening, Statement, Wanted, World};
 use clearwell_engine::Scope;
 
+use crate::check::Violation;
 use crate::history::{Found, Got, RANKS};
 use crate::host::{Actor, State};
 use crate::names::{Class, number};
 use crate::seen::Seen;
-use crate::traffic::weight;
 use crate::value::Value;
 
 impl World {
@@ -172,29 +172,41 @@ impl World {
 
     fn send(&mut self, from: usize, to: To, message: Message) {
         let Some(host) = self.host_of(to) else { return };
-        self.traffic.count(from, host, &message);
+        let frame = match self.network.write(&message) {
+            Ok(frame) => frame,
+            Err(error) => return self.not_carried(from, &error),
+        };
+        self.traffic.count(from, host, &message, frame.len());
         self.check_grant(from, &message);
         let [first, second] = match self.is_to_be_lost(from, host, &message) {
             true => [None, None],
             false => self.network.carry(from, host),
         };
         let squeezed = match (&message, first) {
-            (Message::State(_), Some(_)) => self.network.squeeze(self.now, from, host, weight(&message)),
+            (Message::State(_), Some(_)) => self.network.squeeze(self.now, from, host, frame.len() as u64),
             _ => 0,
         };
         let lost = first.is_none();
-        self.see(|_| Some(Seen::Sent { from, to: host, lost, message: message.clone() }));
         if self.trace.as_ref().is_some_and(|trace| trace.messages) {
-            self.tell_message(from, host, first.is_none(), &message);
+            self.tell_message(from, host, lost, &message);
         }
+        self.see(|_| Some(Seen::Sent { from, to: host, lost, message }));
         let peer = self.hosts[from].peer;
-        let deliver = |message| Happening::Deliver { host: host as u32, from: peer, to, message };
+        let deliver = |frame| Happening::Deliver { host: host as u32, from: peer, to, frame };
         if let Some(after) = second {
-            self.queue.push(self.now + squeezed + after, deliver(Box::new(message.clone())));
+            let copy = self.network.copy(&frame);
+            self.queue.push(self.now + squeezed + after, deliver(copy));
         }
-        if let Some(after) = first {
-            self.queue.push(self.now + squeezed + after, deliver(Box::new(message)));
+        match first {
+            Some(after) => self.queue.push(self.now + squeezed + after, deliver(frame)),
+            None => self.network.give_back(frame),
         }
+    }
+
+    /// Something is wrong with the bytes of a message that a host sent.
+    pub(super) fn not_carried(&mut self, from: usize, error: &clearwell_wire::Error) {
+        let text = format!("a message of host {from} does not get over the wire: {error}");
+        self.violations.push(Violation { checker: "wire", at: self.now, op: None, key: None, text });
     }
 
     fn answer(&mut self, host: usize, ticket: u64, answer: Answer) {

@@ -1,8 +1,9 @@
 //! What can happen in a world.
 
-use clearwell_cluster::{Epoch, Job, Message, Outcome, Slot, To};
+use clearwell_cluster::{Epoch, Job, Outcome, Slot, To};
 
 use crate::names::KeyId;
+use crate::network::Frame;
 use crate::value::WriteId;
 
 /// What can happen.
@@ -12,7 +13,7 @@ pub(super) enum Happening {
         host: u32,
         from: clearwell_cluster::Peer,
         to: To,
-        message: Box<Message>,
+        frame: Frame,
     },
     Tick {
         host: u32,

@@ -1,9 +1,11 @@
 //! What reaches a process: messages, ticks of its clock, answers of what is around it.
 
 use clearwell_cluster::{Input, Job, Message, Outcome, To};
+use clearwell_wire::Kind;
 
 use super::{Happening, World};
-use crate::host::State;
+use crate::host::{State, index_of};
+use crate::network::Frame;
 use crate::queue::Micros;
 
 impl World {
@@ -16,29 +18,29 @@ impl World {
         Some((host.stopped_until > self.now).then_some(host.stopped_until))
     }
 
-    pub(super) fn deliver(
-        &mut self,
-        host: u32,
-        from: clearwell_cluster::Peer,
-        to: To,
-        message: Box<Message>,
-    ) {
+    pub(super) fn deliver(&mut self, host: u32, from: clearwell_cluster::Peer, to: To, frame: Frame) {
         let there = &self.hosts[host as usize];
         let meant = match to {
             To::Peer(peer) => peer == there.peer,
             To::Node(_) => true,
         };
         match self.when(host, there.peer.incarnation).filter(|_| meant) {
-            None => {}
-            Some(Some(later)) => self.queue.push(later, Happening::Deliver { host, from, to, message }),
+            None => self.network.give_back(frame),
+            Some(Some(later)) => self.queue.push(later, Happening::Deliver { host, from, to, frame }),
             Some(None) => {
-                self.note(u64::from(host) << 8 | crate::traffic::kind(&message) as u64);
+                let message = self.network.read(&frame);
+                self.network.give_back(frame);
+                let message = match message {
+                    Ok(message) => message,
+                    Err(error) => return self.not_carried(index_of(from.node), &error),
+                };
+                self.note(u64::from(host) << 8 | Kind::of(&message).index() as u64);
                 let changes_owner = crate::traffic::may_change_owner(&message);
-                self.asked_in = match &*message {
+                self.asked_in = match &message {
                     Message::LeaseAsk(ask) => Some(ask.epoch),
                     _ => None,
                 };
-                self.step(host as usize, Input::Message(from, *message));
+                self.step(host as usize, Input::Message(from, message));
                 if changes_owner {
                     self.check_owners(host as usize);
                 }
