@@ -1,8 +1,9 @@
 //! What DEL means.
 
 use super::Strategy;
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::section::Section;
+use crate::source::nearest;
 
 /// What DEL, UNLINK and REST's DELETE mean for a key that has a source. Its row is removed by name (`CW.DEL`,
 /// `DELETE ?row=true`) whatever this says.

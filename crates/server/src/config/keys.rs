@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::section::Section;
 use crate::keyspace::{Pattern, columns_of, parameters};
+use crate::source::nearest;
 use crate::source::postgres;
 
 /// Reads it. `is_postgres` of its source; `None`: it has none.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use clearwell_engine::Codec;
 use toml::Spanned;
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::section::Section;
 use super::{
     CompressConfig, FeedConfig, FlushConfig, KeyspaceConfig, SchemaConfig, SourceConfig, SqliteMode,
     Strategy, Unfollowed, Unverified, del, keys, near_miss, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
+use crate::source::nearest;
 use crate::source::postgres;
 
 pub const KEYS: [&str; 29] = [

@@ -1,6 +1,5 @@
 //! `clearwell.toml`: what an operator declares, checked before anything starts.
 
-mod address;
 mod del;
 mod error;
 mod followed;
@@ -17,17 +16,18 @@ mod variables;
 mod words;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub use address::{SqliteMode, decoded};
 pub use clearwell_engine::{Codec, Eviction};
 pub use clearwell_protocol::options::{Coalesce, Level, Strategy};
 pub use del::Del;
-pub use error::{ConfigError, nearest};
+pub use error::ConfigError;
 pub use hosts::Host;
 pub(crate) use keys::lacks;
 pub use near_miss::NearMiss;
 pub use unverified::{Unfollowed, Unverified};
+
+pub use crate::source::config::{PostgresConfig, SourceConfig, SqliteMode};
 
 /// What messages call the keys before the first table.
 const TOP: &str = "the top level";
@@ -101,24 +101,6 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Where truth is read and written.
-#[derive(Debug, Clone, Default)]
-pub struct SourceConfig {
-    /// A PostgreSQL database; `None` for an SQLite database at `path`.
-    pub postgres: Option<PostgresConfig>,
-    /// Path of an SQLite database; relative ones are under the data folder.
-    pub path: PathBuf,
-    /// How it is opened.
-    pub mode: SqliteMode,
-    /// SQL that is run once when the database file is new.
-    pub seed: Option<String>,
-    /// A load or write slower than this is too slow.
-    pub timeout_ms: u64,
-    /// When nothing was heard of its commits for so long, its keyspaces count as unverified; `None` is
-    /// [`BEHIND_MOST_MS`].
-    pub behind_most_ms: Option<u64>,
-}
-
 /// How a keyspace's values are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompressConfig {
@@ -135,40 +117,6 @@ pub struct SchemaConfig {
     pub file: String,
     /// Its text.
     pub text: String,
-}
-
-/// How long a feed may be silent, where the configuration does not say.
-pub const BEHIND_MOST_MS: u64 = 5_000;
-
-/// A PostgreSQL database and how its commits are followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PostgresConfig {
-    /// Where it is, as `psql` takes it: `postgres://user:password@host:port/database`.
-    pub url: String,
-    /// The publication that names the followed tables.
-    pub publication: String,
-    /// The replication slot that remembers how far this node has followed; each node needs its own.
-    pub slot: String,
-    /// Connections for loads, and as many for writes.
-    pub connections: u8,
-    /// Standbys that may be asked for rows, as urls. One that is behind what the feed has told is passed over.
-    pub replicas: Vec<String>,
-    /// Bytes of log that the slot may hold back on the server before it is given up, with everything invalidated.
-    pub lag_budget: u64,
-}
-
-impl PostgresConfig {
-    /// The database at `url` with everything else as it is when the configuration does not say.
-    pub fn new(url: impl Into<String>) -> PostgresConfig {
-        PostgresConfig {
-            url: url.into(),
-            publication: "clearwell".into(),
-            slot: "clearwell".into(),
-            connections: 4,
-            replicas: Vec::new(),
-            lag_budget: 1 << 30,
-        }
-    }
 }
 
 /// A keyspace as written. Patterns, templates and SQL are text here; [`crate::keyspace`] compiles them.

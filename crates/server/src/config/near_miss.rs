@@ -1,8 +1,9 @@
 //! What becomes of keys that nearly match a keyspace.
 
 use super::Strategy;
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::section::Section;
+use crate::source::nearest;
 
 /// What becomes of a write to a key that no keyspace matches and that looks as if this one should. It would stay in memory
 /// and never reach the source.

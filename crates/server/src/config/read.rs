@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use clearwell_engine::Eviction;
 use toml::de::DeTable;
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::section::{File, Section};
 use super::variables::filled_in;
 use super::{
-    Coalesce, Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, address, followed, keyspace, words,
+    Coalesce, Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, followed, keyspace, words,
 };
 use crate::keyspace::Pattern;
+use crate::source::config::address;
+use crate::source::nearest;
 
 const KEYS: [&str; 13] = [
     "max_memory",

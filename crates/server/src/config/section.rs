@@ -5,7 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
+use crate::source::nearest;
 
 /// The text of a configuration and what it is called.
 #[derive(Clone, Copy)]

@@ -11,8 +11,8 @@ use super::{
     Backing, Change, EventTemplate, FeedRules, Keyspace, Keyspaces, Listing, Pattern, Reach, Standing,
     Template, VALUE, Values,
 };
-use crate::config::{Config, KeyspaceConfig, Unfollowed, nearest};
-use crate::source::{Shape, Source, Statement, Verification};
+use crate::config::{Config, KeyspaceConfig, Unfollowed};
+use crate::source::{Shape, Source, Statement, Verification, nearest};
 
 /// Why a keyspace does not fit its source. Prints the keyspace's pattern first.
 #[derive(Debug, Clone, PartialEq, Eq)]

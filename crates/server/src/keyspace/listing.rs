@@ -7,7 +7,7 @@ use clearwell_engine::Glob;
 use super::meet::{literal, meet};
 use super::select::{Output, Select};
 use super::{Keyspace, Template, wide};
-use crate::config::nearest;
+use crate::source::nearest;
 use crate::source::{Cell, Row, Shape, Statement};
 
 /// A keyspace's `keys`.

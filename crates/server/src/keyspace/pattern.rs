@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Captures;
 use super::meet::{Class, Step, literal};
 use crate::source::Cell;
+use crate::source::nearest;
 
 /// A compiled pattern such as `post:{id:int}` or `user:{name}:profile`.
 ///
@@ -228,7 +229,7 @@ impl Capture {
             "str" => Kind::Str,
             "uuid" => Kind::Uuid,
             other => {
-                let hint = crate::config::nearest(other, &KINDS);
+                let hint = nearest(other, &KINDS);
                 return Err(format!("unknown type \"{other}\" in {{{slot}}}{hint}"));
             }
         };

@@ -1,4 +1,4 @@
-//! Keyspaces as the node uses them, without a database.
+//! Keyspaces as the node uses them, without a database but for the sample's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,4 +143,35 @@ fn what_does_not_fit_the_database_is_refused() {
          did you mean \"autor_id\"?"
     );
     assert_eq!(build(POSTS, &[], &[]).err().unwrap(), "keyspace post:{id:int}: load returns no column");
+}
+
+#[test]
+fn the_sample_configuration_fits_its_own_database() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::default_sample();
+    let rules = FeedRules::build(&config).unwrap();
+    let (declared, watched) = (&config.sources["main"], rules.watched("main"));
+    let source = crate::source::open("main", declared, folder.path(), watched, config.feed_poll_ms).unwrap();
+    let sources = BTreeMap::from([("main".to_string(), source)]);
+    let keyspaces = Keyspaces::build(&config, &sources).unwrap();
+    for (key, begins) in [("post:1", "The first swarm"), ("author:8", "{\"id\":8,\"name\":\"Dora")] {
+        let (keyspace, captures) = keyspaces.find(key.as_bytes()).unwrap();
+        let backing = keyspace.backing.as_ref().unwrap();
+        assert!(backing.followed(), "{key}");
+        let row = runtime
+            .block_on(backing.source.load(&backing.load, keyspace.params(&captures, None)))
+            .unwrap()
+            .unwrap();
+        let value = String::from_utf8(row.0[0].1.to_bytes().unwrap()).unwrap();
+        assert!(value.starts_with(begins), "{value}");
+        for statement in [&backing.store, &backing.delete].into_iter().flatten() {
+            let params = keyspace.params(&captures, Some(b"{\"name\":\"N\"}"));
+            let write =
+                Write { statement: statement.clone(), params, read_back: None, committed: Box::new(|_| ()) };
+            let done = runtime.block_on(backing.source.write(write));
+            // Author 8 still has posts.
+            assert_eq!(done.is_err(), key == "author:8" && statement.0.starts_with("DELETE"), "{done:?}");
+        }
+    }
 }

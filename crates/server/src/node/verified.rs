@@ -8,8 +8,9 @@ use clearwell_engine::{Millis, View};
 
 use super::news::Happened;
 use super::{Answer, Node, ReadError};
-use crate::config::{BEHIND_MOST_MS, Level, Unverified};
+use crate::config::{Level, Unverified};
 use crate::keyspace::{Backing, Keyspace};
+use crate::source::config::BEHIND_MOST_MS;
 use crate::source::{Doubt, Source, Turned, Verified};
 
 /// What is served from memory is marked when nothing was heard of its source for so long; a feed is asked ten times a second.

@@ -1,5 +1,7 @@
 //! Sources: where truth is read and written, and the stream of their commits.
 
+pub mod config;
+mod nearest;
 mod pages;
 pub mod postgres;
 mod shares;
@@ -14,7 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clearwell_engine::Version;
+use config::SourceConfig;
 
+pub use nearest::nearest;
 pub use pages::{Page, Pages};
 pub use shares::{Crowd, Holder};
 pub use table::{Column, Exact, Kind, Table};
@@ -351,7 +355,7 @@ impl std::error::Error for SourceError {}
 /// would, and what keeps it from being followed.
 pub fn inspect(
     name: &str,
-    config: &crate::config::SourceConfig,
+    config: &SourceConfig,
     data: &std::path::Path,
     watched: Vec<Watched>,
 ) -> Result<(Arc<dyn Source>, Vec<String>), SourceError> {
@@ -367,7 +371,7 @@ pub fn inspect(
 /// Opens a source that the configuration declares; it will tell of `watched`.
 pub fn open(
     name: &str,
-    config: &crate::config::SourceConfig,
+    config: &SourceConfig,
     data: &std::path::Path,
     watched: Vec<Watched>,
     feed_poll_ms: u64,

@@ -8,8 +8,8 @@ use tokio_postgres::config::SslMode;
 
 use super::feed::wire;
 use super::tls::{Mode, Tls};
-use crate::config::decoded;
 use crate::source::SourceError;
+use crate::source::config::address::decoded;
 
 /// What is needed to connect.
 #[derive(Clone)]

@@ -37,7 +37,7 @@ use clearwell_engine::Version;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-pub use database::check_url;
+pub(crate) use database::check_url;
 pub use feed::setup::{Setup, setup};
 pub use text::parameters;
 
@@ -46,7 +46,7 @@ use super::{
     Crowd, Follower, Later, Pages, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
     Watched, Write,
 };
-use crate::config::PostgresConfig;
+use crate::source::config::PostgresConfig;
 use database::Database;
 use feed::Feed;
 use link::Limits;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::catalog::Catalog;
 use super::convert::Fault;
-use crate::config::{BEHIND_MOST_MS, SourceConfig, SqliteMode};
+use crate::source::config::{BEHIND_MOST_MS, SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
 
 /// How often a file is looked at that the system watches over, in milliseconds: twice within the time for which the feed may be

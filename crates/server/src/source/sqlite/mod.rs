@@ -46,7 +46,7 @@ use super::{
     Crowd, Follower, Later, Pages, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
     Watched, Write,
 };
-use crate::config::{SourceConfig, SqliteMode};
+use crate::source::config::{SourceConfig, SqliteMode};
 
 /// How many threads load, and how many more do where a keyspace has none while the others hold all.
 const READERS: Shares = Shares { size: 3, reserve: 6 };

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::connect::{self, Shared};
 use super::convert::Fault;
 use super::triggers::{self, Times};
-use crate::config::{SourceConfig, SqliteMode};
+use crate::source::config::{SourceConfig, SqliteMode};
 use crate::source::{SourceError, Watched};
 
 /// The SQL that the database of a source lacks. With `run` it has it afterwards, and a database that is not there is made

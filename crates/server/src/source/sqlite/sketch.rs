@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::connect::{self, Shared};
 use super::triggers::Times;
 use super::{describe, setup, triggers};
-use crate::config::{SourceConfig, SqliteMode};
+use crate::source::config::{SourceConfig, SqliteMode};
 use crate::source::{
     Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write,
 };

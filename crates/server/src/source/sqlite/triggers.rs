@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::convert::Fault;
-use crate::config::nearest;
 use crate::source::Watched;
+use crate::source::nearest;
 
 /// Makes or mends what the feed needs, within the transaction that the caller has begun. Answers the statements that had
 /// to be run: if there are any, changes since the last reading may be missing from the log.

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, oneshot, watch as value};
 
 use super::database::Database;
 use super::pending::Pending;
-use crate::config::PostgresConfig;
+use crate::source::config::PostgresConfig;
 use crate::source::{Altered, Follower, SourceError, Watched};
 
 /// What the feed's thread shares with those who wait for it.

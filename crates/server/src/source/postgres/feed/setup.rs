@@ -11,10 +11,10 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::published::Publication;
 use super::wire::lsn;
-use crate::config::PostgresConfig;
+use crate::source::config::PostgresConfig;
 use crate::source::postgres::database::Database;
 use crate::source::postgres::link::Link;
-use crate::source::{SourceError, Watched};
+use crate::source::{SourceError, Watched, nearest};
 
 /// A database as the feed finds it.
 pub struct Setup {
@@ -227,7 +227,7 @@ async fn nearest_table(client: &Client, name: &str) -> Result<String, Error> {
         WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_|^information_schema$' ORDER BY 1 LIMIT 1000";
     let rows = client.query(sql, &[]).await?;
     let known: Vec<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let hint = crate::config::nearest(name, &known);
+    let hint = nearest(name, &known);
     // A list of a thousand tables helps nobody.
     Ok(if hint.starts_with("; did you mean") { hint.replace("\"\"", "\"") } else { String::new() })
 }
@@ -294,8 +294,7 @@ fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Prob
         }
         if let Some(missing) = watched.columns.iter().find(|c| !table.columns.iter().any(|own| own == &***c))
         {
-            let hint =
-                crate::config::nearest(missing, &table.columns.iter().map(|c| &**c).collect::<Vec<_>>());
+            let hint = nearest(missing, &table.columns.iter().map(|c| &**c).collect::<Vec<_>>());
             told(format!("{name} has no column {missing}{hint}"), String::new());
         }
         for column in watched.columns.iter().filter(|c| table.generated.iter().any(|own| own == &***c)) {

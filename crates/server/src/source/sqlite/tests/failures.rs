@@ -141,43 +141,6 @@ fn statements_are_described() {
 }
 
 #[test]
-fn the_sample_configuration_fits_its_own_database() {
-    use crate::config::Config;
-    use crate::keyspace::{FeedRules, Keyspaces};
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config::default_sample();
-    let rules = FeedRules::build(&config).unwrap();
-    let source = Sqlite::open(
-        "main",
-        &config.sources["main"],
-        folder.path(),
-        rules.watched("main"),
-        config.feed_poll_ms,
-    )
-    .unwrap();
-    let sources =
-        std::collections::BTreeMap::from([("main".to_string(), Arc::new(source) as Arc<dyn Source>)]);
-    let keyspaces = Keyspaces::build(&config, &sources).unwrap();
-    for (key, begins) in [("post:1", "The first swarm"), ("author:8", "{\"id\":8,\"name\":\"Dora")] {
-        let (keyspace, captures) = keyspaces.find(key.as_bytes()).unwrap();
-        let backing = keyspace.backing.as_ref().unwrap();
-        assert!(backing.followed(), "{key}");
-        let row =
-            wait(backing.source.load(&backing.load, keyspace.params(&captures, None))).unwrap().unwrap();
-        let value = String::from_utf8(row.0[0].1.to_bytes().unwrap()).unwrap();
-        assert!(value.starts_with(begins), "{value}");
-        for statement in [&backing.store, &backing.delete].into_iter().flatten() {
-            let params = keyspace.params(&captures, Some(b"{\"name\":\"N\"}"));
-            let write =
-                Write { statement: statement.clone(), params, read_back: None, committed: Box::new(|_| ()) };
-            let done = wait(backing.source.write(write));
-            // Author 8 still has posts.
-            assert_eq!(done.is_err(), key == "author:8" && statement.0.starts_with("DELETE"), "{done:?}");
-        }
-    }
-}
-
-#[test]
 fn a_table_that_is_dropped_and_made_again_is_told_as_a_loss() {
     let world = World::new();
     world.sqlite3("DROP TABLE posts");

@@ -2,21 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::error::nearest;
-
-/// How an SQLite database is opened: the parameter `mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SqliteMode {
-    /// `rwc`, the default: read and written, and made by its seed when it is new.
-    #[default]
-    Create,
-    /// `rw`: read and written; it must be there.
-    Write,
-    /// `ro`: read and followed, never written to by this node.
-    Read,
-    /// `memory`, and the name `:memory:`: in this process's memory, made by its seed, and gone with the node.
-    Memory,
-}
+use super::SqliteMode;
+use crate::source::nearest;
 
 const SQLITE: [&str; 3] = ["mode", "cache", "immutable"];
 
@@ -124,7 +111,7 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 /// Percent-decoding.
-pub fn decoded(text: &str) -> Result<String, String> {
+pub(crate) fn decoded(text: &str) -> Result<String, String> {
     let wrong = || {
         format!(
             "\"{text}\" has a % that two hexadecimal digits do not follow (write %25 for the sign itself), or is not UTF-8"
