@@ -17,8 +17,8 @@ use clap::Parser;
 use clearwell::config::{Config, Strategy};
 use clearwell::node::{Answer, Demand, Node, Put, Sources, Written};
 use clearwell::road::Request;
-use clearwell::source::Source;
 use clearwell_engine::{Cause, Origin, Scope};
+use clearwell_source::Source;
 
 use shared::Shared;
 

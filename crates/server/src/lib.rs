@@ -1,7 +1,7 @@
 //! A Clearwell node as a library: everything that the `clearwell` binary is made of.
 //!
-//! Only here do things happen: sockets, files, threads and the wall clock. What decides lives in
-//! `clearwell-engine` and, for the order of invalidations, in `clearwell-cluster`.
+//! Things happen here and, where they are a database's, in `clearwell-source`: sockets, files, threads and the wall clock.
+//! What decides lives in `clearwell-engine` and, for the order of invalidations, in `clearwell-cluster`.
 //!
 //! A node inside a program, over its own SQLite database:
 //!
@@ -50,7 +50,6 @@ pub mod resp;
 pub mod rest;
 pub mod road;
 pub mod running;
-pub mod source;
 pub mod tasks;
 pub mod warm;
 pub mod writeback;

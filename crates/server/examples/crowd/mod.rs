@@ -105,7 +105,7 @@ pub async fn run(args: &Args, data: &Path) -> Done {
 }
 
 fn start(args: &Args, config: &Config, data: &Path) -> Done<Vec<Arc<Node>>> {
-    let shared: Arc<dyn clearwell::source::Source> = Arc::new(Shared::open(config, data)?);
+    let shared: Arc<dyn clearwell_source::Source> = Arc::new(Shared::open(config, data)?);
     let sources = Sources::from([("main".to_owned(), shared)]);
     let handle = tokio::runtime::Handle::current();
     (0..args.nodes)

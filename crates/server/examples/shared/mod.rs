@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use clearwell::config::Config;
 use clearwell::keyspace::FeedRules;
-use clearwell::source::{
+use clearwell_source::{
     Altered, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Write,
 };
 
@@ -56,7 +56,7 @@ impl Shared {
     pub fn open(config: &Config, data: &Path) -> Done<Shared> {
         let watched = FeedRules::build(config)?.watched("main");
         let main = config.sources.get("main").ok_or("the sample has a source main")?;
-        let source = clearwell::source::open("main", main, data, watched, config.feed_poll_ms)?;
+        let source = clearwell_source::open("main", main, data, watched, config.feed_poll_ms)?;
         let followers = Arc::new(Followers::default());
         source.follow(followers.clone())?;
         Ok(Shared { source, followers })

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clearwell_source::Source;
 use serde::Serialize;
 
 use super::serve::configuration;
 use crate::config::{Config, ConfigError};
 use crate::keyspace::{FeedRules, Keyspaces};
-use crate::source::Source;
 
 /// What a check found.
 #[derive(Serialize)]
@@ -87,7 +87,7 @@ fn ask(config: &Config, feeds: &FeedRules, data: &Path, found: &mut Found) {
     let mut sources: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
     for (name, source) in &config.sources {
         let told = |message: String| Told { line: None, message: format!("source {name}: {message}") };
-        match crate::source::inspect(name, source, data, feeds.watched(name)) {
+        match clearwell_source::inspect(name, source, data, feeds.watched(name)) {
             Ok((source, problems)) => {
                 found.mistakes.extend(problems.into_iter().map(told));
                 sources.insert(name.clone(), source);

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::PostgresConfig;
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Watched, postgres, sqlite};
+
 use crate::keyspace::FeedRules;
-use crate::source::Watched;
-use crate::source::{postgres, sqlite};
 
 /// Prepares a database so that its commits can be followed.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,9 +1,10 @@
 //! What DEL means.
 
+use clearwell_source::nearest;
+
 use super::Strategy;
 use super::error::ConfigError;
 use super::section::Section;
-use crate::source::nearest;
 
 /// What DEL, UNLINK and REST's DELETE mean for a key that has a source. Its row is removed by name (`CW.DEL`,
 /// `DELETE ?row=true`) whatever this says.

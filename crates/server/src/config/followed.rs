@@ -1,5 +1,6 @@
 //! Feeds that reach nothing, and keyspaces that no feed reaches: what can be seen of them without a database.
 
+use clearwell_source::nearest;
 use toml::Spanned;
 
 use super::error::ConfigError;
@@ -7,7 +8,6 @@ use super::section::{File, Section};
 use super::{KeyspaceConfig, Unfollowed};
 use crate::keyspace::meet::{Step, lower, meet};
 use crate::keyspace::{EventTemplate, Pattern, Template};
-use crate::source::nearest;
 
 /// What can hardly be meant. A mistake where it cannot be meant at all: a feed that reaches nothing, with a name that nearly is
 /// another one; and anything in a keyspace that says `unfollowed = "refuse"`.

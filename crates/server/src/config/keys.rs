@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use clearwell_source::nearest;
+use clearwell_source::postgres;
+
 use super::error::ConfigError;
 use super::section::Section;
 use crate::keyspace::{Pattern, columns_of, parameters};
-use crate::source::nearest;
-use crate::source::postgres;
 
 /// Reads it. `is_postgres` of its source; `None`: it has none.
 pub fn read(

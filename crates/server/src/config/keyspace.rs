@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use clearwell_engine::Codec;
+use clearwell_source::nearest;
+use clearwell_source::postgres;
 use toml::Spanned;
 
 use super::error::ConfigError;
@@ -14,8 +16,6 @@ use super::{
     Strategy, Unfollowed, Unverified, del, keys, near_miss, words,
 };
 use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
-use crate::source::nearest;
-use crate::source::postgres;
 
 pub const KEYS: [&str; 29] = [
     "pattern",

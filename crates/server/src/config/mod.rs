@@ -20,14 +20,13 @@ use std::path::Path;
 
 pub use clearwell_engine::{Codec, Eviction};
 pub use clearwell_protocol::options::{Coalesce, Level, Strategy};
+pub use clearwell_source::config::{PostgresConfig, SourceConfig, SqliteMode};
 pub use del::Del;
 pub use error::ConfigError;
 pub use hosts::Host;
 pub(crate) use keys::lacks;
 pub use near_miss::NearMiss;
 pub use unverified::{Unfollowed, Unverified};
-
-pub use crate::source::config::{PostgresConfig, SourceConfig, SqliteMode};
 
 /// What messages call the keys before the first table.
 const TOP: &str = "the top level";

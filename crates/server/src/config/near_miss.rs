@@ -1,9 +1,10 @@
 //! What becomes of keys that nearly match a keyspace.
 
+use clearwell_source::nearest;
+
 use super::Strategy;
 use super::error::ConfigError;
 use super::section::Section;
-use crate::source::nearest;
 
 /// What becomes of a write to a key that no keyspace matches and that looks as if this one should. It would stay in memory
 /// and never reach the source.

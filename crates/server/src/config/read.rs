@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use clearwell_engine::Eviction;
+use clearwell_source::config::address;
+use clearwell_source::nearest;
 use toml::de::DeTable;
 
 use super::error::ConfigError;
@@ -12,8 +14,6 @@ use super::{
     Coalesce, Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, followed, keyspace, words,
 };
 use crate::keyspace::Pattern;
-use crate::source::config::address;
-use crate::source::nearest;
 
 const KEYS: [&str; 13] = [
     "max_memory",

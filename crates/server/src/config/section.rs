@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use clearwell_source::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
-use crate::source::nearest;
 
 /// The text of a configuration and what it is called.
 #[derive(Clone, Copy)]

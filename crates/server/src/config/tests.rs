@@ -478,6 +478,6 @@ proptest::proptest! {
         let pattern = crate::keyspace::Pattern::parse("a:{name}:{id:int}:z").unwrap();
         let captures = pattern.capture(format!("a:{name}:{id}:z").as_bytes()).unwrap();
         let cells: Vec<_> = captures.0.into_iter().map(|(_, cell)| cell).collect();
-        proptest::prop_assert_eq!(cells, [crate::source::Cell::Text(name.as_str().into()), crate::source::Cell::Integer(id)]);
+        proptest::prop_assert_eq!(cells, [clearwell_source::Cell::Text(name.as_str().into()), clearwell_source::Cell::Integer(id)]);
     }
 }

@@ -1,7 +1,8 @@
 //! The small languages of values: durations, sizes, shares, levels, strategies.
 
+use clearwell_source::nearest;
+
 use super::{Level, Strategy, Unfollowed, Unverified};
-use crate::source::nearest;
 
 /// Milliseconds of `10ms`, `2s`, `1.5m`, `1h`, `1d`.
 pub fn duration(text: &str) -> Result<u64, String> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use clearwell_source::{Shape, Source, Statement, Verification, nearest};
+
 use super::cover::Present;
 use super::links::Named;
 use super::spelling::Question;
@@ -12,7 +14,6 @@ use super::{
     Template, VALUE, Values,
 };
 use crate::config::{Config, KeyspaceConfig, Unfollowed};
-use crate::source::{Shape, Source, Statement, Verification, nearest};
 
 /// Why a keyspace does not fit its source. Prints the keyspace's pattern first.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use clearwell_source::{Cell, Row};
+
 use super::template::Template;
 use super::{Captures, Names};
-use crate::source::{Cell, Row};
 
 /// What an entry was made from.
 #[derive(Debug, Clone, Copy)]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use clearwell_engine::{Event, EventPattern};
+use clearwell_source::Cell;
 
 use super::template::Template;
-use crate::source::Cell;
 
 /// An event's name and attributes, whose values may have slots.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use clearwell_engine::{Event, Scope};
+use clearwell_source::{Commit, Row, RowChange, Watched};
 
 use super::cover::{Absent, Cover};
 use super::event::EventTemplate;
 use super::links::{Links, Named};
 use super::template::Template;
 use crate::config::{Config, FeedConfig};
-use crate::source::{Commit, Row, RowChange, Watched};
 
 /// The feeds of all keyspaces, by source and table.
 #[derive(Debug, Default)]
@@ -215,7 +215,7 @@ impl Scopes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Cell;
+    use clearwell_source::Cell;
 
     fn rules() -> FeedRules {
         let text = "

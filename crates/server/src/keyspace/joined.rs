@@ -1,8 +1,9 @@
 //! A plain `SELECT` with what its database knows of the tables in it.
 
 use super::select::{Column as Named, Output, Select, Side};
-use crate::source::{Column, Kind, Shape, Source, SourceError, Table};
 use std::sync::Arc;
+
+use clearwell_source::{Column, Kind, Shape, Source, SourceError, Table};
 
 /// The statement and its tables.
 pub struct Joined {

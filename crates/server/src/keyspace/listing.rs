@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use clearwell_engine::Glob;
+use clearwell_source::nearest;
+use clearwell_source::{Cell, Row, Shape, Statement};
 
 use super::meet::{literal, meet};
 use super::select::{Output, Select};
 use super::{Keyspace, Template, wide};
-use crate::source::nearest;
-use crate::source::{Cell, Row, Shape, Statement};
 
 /// A keyspace's `keys`.
 #[derive(Debug, Clone)]

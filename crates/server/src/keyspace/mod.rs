@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clearwell_engine::{EventPattern, Scope};
+use clearwell_source::{Cell, Param, Source, Statement, Verification};
 
 pub use build::BuildError;
 pub use cover::{Cover, Present, Seen};
@@ -39,7 +40,6 @@ pub use template::Template;
 pub use values::{Invalid, ValueFigures, Values, check_schema};
 
 use crate::config::{Del, FlushConfig, Level, NearMiss, Strategy, Unfollowed, Unverified};
-use crate::source::{Cell, Param, Source, Statement, Verification};
 
 /// The name of the parameter that `store` is given the value by.
 pub const VALUE: &str = "value";

@@ -4,10 +4,11 @@ mod near;
 
 use std::sync::Arc;
 
+use clearwell_source::Cell;
+use clearwell_source::nearest;
+
 use super::Captures;
 use super::meet::{Class, Step, literal};
-use crate::source::Cell;
-use crate::source::nearest;
 
 /// A compiled pattern such as `post:{id:int}` or `user:{name}:profile`.
 ///
@@ -84,11 +85,11 @@ impl Pattern {
     }
 
     /// The captures, with what is known of their values.
-    pub fn typed(&self) -> impl Iterator<Item = (&Arc<str>, crate::source::Kind)> {
+    pub fn typed(&self) -> impl Iterator<Item = (&Arc<str>, clearwell_source::Kind)> {
         let kind = |kind| match kind {
-            Kind::Int => crate::source::Kind::Integer,
-            Kind::Uuid => crate::source::Kind::Uuid,
-            Kind::Str => crate::source::Kind::Other,
+            Kind::Int => clearwell_source::Kind::Integer,
+            Kind::Uuid => clearwell_source::Kind::Uuid,
+            Kind::Str => clearwell_source::Kind::Other,
         };
         self.captures.iter().map(move |capture| (&capture.name, kind(capture.kind)))
     }

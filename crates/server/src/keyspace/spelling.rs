@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use clearwell_source::{Kind, Shape, Source, SourceError, Statement, Table};
+
 use super::cover::{Absent, Cover, Own, Present};
 use super::joined::{Joined, Ref};
 use super::links::{Link, Links};
 use super::pattern::Pattern;
-use crate::source::{Kind, Shape, Source, SourceError, Statement, Table};
 
 /// What was found of a keyspace.
 #[derive(Debug, Clone, Default)]

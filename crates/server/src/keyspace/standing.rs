@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clearwell_source::Shape;
 use parking_lot::Mutex;
 
 use super::FeedRules;
 use super::following::{Change, Reach, unfollowed};
-use crate::source::Shape;
 
 /// How a load stands to the feeds of its source.
 #[derive(Debug, Default)]

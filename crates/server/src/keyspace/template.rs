@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use clearwell_source::Cell;
+
 use super::meet::{Class, Step, literal};
 use super::pattern::Piece;
-use crate::source::Cell;
 
 /// What stands for a slot in a shape; no UTF-8 text contains it.
 pub(super) const HOLE: &[u8] = b"\xff";

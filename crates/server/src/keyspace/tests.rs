@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::Config;
 use clearwell_engine::Version;
-
-use crate::source::{Follower, Later, Receipt, Row, Shape, SourceError, Write};
+use clearwell_source::{Follower, Later, Receipt, Row, Shape, SourceError, Write};
 
 /// A source that knows only what its statements look like.
 struct Shapes(Shape);
@@ -152,7 +151,8 @@ fn the_sample_configuration_fits_its_own_database() {
     let config = Config::default_sample();
     let rules = FeedRules::build(&config).unwrap();
     let (declared, watched) = (&config.sources["main"], rules.watched("main"));
-    let source = crate::source::open("main", declared, folder.path(), watched, config.feed_poll_ms).unwrap();
+    let source =
+        clearwell_source::open("main", declared, folder.path(), watched, config.feed_poll_ms).unwrap();
     let sources = BTreeMap::from([("main".to_string(), source)]);
     let keyspaces = Keyspaces::build(&config, &sources).unwrap();
     for (key, begins) in [("post:1", "The first swarm"), ("author:8", "{\"id\":8,\"name\":\"Dora")] {

@@ -147,8 +147,8 @@ mod tests {
     use super::*;
     use crate::metrics::{BadInput, Ended, Kind, Metrics};
     use crate::node::FeedReport;
-    use crate::source::Verified;
     use clearwell_engine::Account;
+    use clearwell_source::Verified;
 
     #[test]
     fn the_text_has_helps_figures_and_cumulative_buckets() {

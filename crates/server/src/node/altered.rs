@@ -1,12 +1,12 @@
 //! Changes that no row event tells: what they make old here (decision 0025).
 
 use clearwell_engine::{Cause, Scope};
+use clearwell_source::Altered;
 
 use super::Node;
 use super::news::Happened;
 use crate::keyspace::wide;
 use crate::road::Request;
-use crate::source::Altered;
 
 /// More names than this are not invalidated one by one: it is cheaper to distrust everything.
 const NAMES_MOST: usize = 256;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use clearwell_engine::{Codec, Millis, TooLarge, Version, View};
+use clearwell_source::{Later, SourceError};
 
 use crate::config::{Level, Strategy};
 use crate::keyspace::Invalid;
-use crate::source::{Later, SourceError};
 
 /// An answer now, or after waiting for the source.
 pub enum Turn<T> {

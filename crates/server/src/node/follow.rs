@@ -3,11 +3,11 @@
 use std::sync::Weak;
 
 use clearwell_engine::{Cause, Scope};
+use clearwell_source::{Altered, Commit, Follower, Heard};
 
 use super::Node;
 use crate::clock::nanos;
 use crate::road::Request;
-use crate::source::{Altered, Commit, Follower, Heard};
 
 /// The node as its sources know it: they do not keep it alive.
 pub(super) struct Following(pub Weak<Node>);

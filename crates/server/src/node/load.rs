@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clearwell_engine::{Ask, FillLease, Lookup, Millis, OnMiss, Outcome, Tolerate};
+use clearwell_source::{Row, SourceError};
 
 use super::draft::Owned;
 use super::verified::Way;
@@ -12,7 +13,6 @@ use super::{Answer, Node, ReadError};
 use crate::clock::nanos;
 use crate::config::{Level, Unverified};
 use crate::keyspace::{Backing, Captures, Keyspace, Seen};
-use crate::source::{Row, SourceError};
 
 /// A key of a keyspace with a source, and what is needed to load it.
 #[derive(Clone)]

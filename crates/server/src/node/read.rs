@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clearwell_engine::{Ask, Landing, Loaded, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
+use clearwell_source::{Later, SourceError};
 
 use super::load::Target;
 use super::verified::Way;
 use super::{Answer, Demand, Node, ReadError, Turn};
 use crate::config::Level;
 use crate::keyspace::{Backing, Keyspace};
-use crate::source::{Later, SourceError};
 
 /// What [`Node::get`] found.
 #[derive(Debug)]

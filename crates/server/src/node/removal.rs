@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Scope};
+use clearwell_source::{Receipt, Statement, Write};
 use tokio::sync::oneshot;
 
 use super::load::Target;
@@ -10,7 +11,6 @@ use super::{Node, Turn, WriteError};
 use crate::config::{Del, Strategy};
 use crate::keyspace::{Captures, Keyspace};
 use crate::road::Request;
-use crate::source::{Receipt, Statement, Write};
 
 /// What is to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

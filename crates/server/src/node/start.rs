@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use clearwell_engine::Engine;
+use clearwell_source::Source;
 use parking_lot::Mutex;
 
 use super::condition::Turns;
@@ -20,7 +21,6 @@ use crate::data::DataFolder;
 use crate::held::Held;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::metrics::Tallies;
-use crate::source::Source;
 use crate::warm::Warming;
 use crate::writeback::{self, WriteBack};
 
@@ -48,7 +48,7 @@ impl Node {
         let folder = if config.sources.is_empty() { None } else { Some(claimed(data)?) };
         let mut sources: Sources = BTreeMap::new();
         for (name, source) in &config.sources {
-            let opened = crate::source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
+            let opened = clearwell_source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
             sources
                 .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
         }

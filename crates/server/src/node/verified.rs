@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clearwell_engine::{Millis, View};
+use clearwell_source::config::BEHIND_MOST_MS;
+use clearwell_source::{Doubt, Source, Turned, Verified};
 
 use super::news::Happened;
 use super::{Answer, Node, ReadError};
 use crate::config::{Level, Unverified};
 use crate::keyspace::{Backing, Keyspace};
-use crate::source::config::BEHIND_MOST_MS;
-use crate::source::{Doubt, Source, Turned, Verified};
 
 /// What is served from memory is marked when nothing was heard of its source for so long; a feed is asked ten times a second.
 const QUIET_MS: u64 = 500;
@@ -133,7 +133,7 @@ impl Node {
     pub fn feeds(&self) -> Vec<FeedReport> {
         self.listen_for_silence();
         let now = self.clock.tick();
-        let report = |(name, feed): (&String, &Arc<crate::source::Verification>)| {
+        let report = |(name, feed): (&String, &Arc<clearwell_source::Verification>)| {
             let fed = self.keyspaces.all.iter().filter_map(|keyspace| {
                 let backing = keyspace.backing.as_ref().filter(|backing| *backing.source_name == **name)?;
                 Some((backing, (keyspace.name.clone(), keyspace.unverified)))

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use clearwell_engine::{Filled, Landing, Lookup, Outcome};
+use clearwell_source::SourceError;
 
 use super::draft::Owned;
 use super::load::{For, Target};
 use super::{Demand, Node};
-use crate::source::SourceError;
 use crate::warm::{self, Asked, Job, Plan, Refused};
 
 /// What warming finds of a key before it loads.

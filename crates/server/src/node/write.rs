@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Origin, Scope, Seq, Version};
+use clearwell_source::{Receipt, Row, Write};
 use tokio::sync::oneshot;
 
 use super::draft::Owned;
@@ -11,7 +12,6 @@ use super::{Asked, Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
 use crate::keyspace::{Names, Seen};
 use crate::road::Request;
-use crate::source::{Receipt, Row, Write};
 
 /// A value that a client gives. Names and times that it leaves out come from the keyspace.
 #[derive(Debug, Clone, Default)]

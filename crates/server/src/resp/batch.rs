@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clearwell_engine::Millis;
 use clearwell_protocol::{Command, Encoder, Limits, Parser, ProtocolError, Resp, Step as Parsed};
+use clearwell_source::Later;
 use parking_lot::MutexGuard;
 
 use super::commands::transactions;
@@ -16,7 +17,6 @@ use super::session::{Replies, Session};
 use super::slowlog;
 use super::step::Step;
 use crate::metrics::Ended;
-use crate::source::Later;
 
 /// Output beyond this leaves before another command runs, so that a client that does not read holds no memory.
 const OUTPUT_MOST: usize = 1 << 20;

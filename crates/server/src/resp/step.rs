@@ -5,9 +5,9 @@ use std::task::Poll;
 
 use clearwell_engine::TooLarge;
 use clearwell_protocol::CommandError;
+use clearwell_source::Later;
 
 use crate::node::{ReadError, WriteError};
-use crate::source::Later;
 
 /// How a command ended.
 pub enum Step {

@@ -3,12 +3,12 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clearwell_engine::TooLarge;
+use clearwell_source::SourceError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::names::text;
 use crate::node::{ReadError, WriteError};
-use crate::source::SourceError;
 
 /// An answer, or what went wrong.
 pub type Reply<T = Response> = Result<T, Problem>;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use clearwell_engine::Glob;
+use clearwell_source::{Row, Statement};
 
 use super::Asked;
 use super::asked::Numbers;
 use crate::keyspace::{Keyspace, Keyspaces};
-use crate::source::{Row, Statement};
 
 /// What a job goes through.
 #[derive(Default)]

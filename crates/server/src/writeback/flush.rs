@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
+use clearwell_source::{Receipt, SourceError, Write};
 use tokio::sync::oneshot;
 
 use super::dirty::Taken;
@@ -11,7 +12,6 @@ use super::{Lane, WriteBack};
 use crate::journal::{Entry, JournalError};
 use crate::keyspace::Backing;
 use crate::node::Node;
-use crate::source::{Receipt, SourceError, Write};
 
 /// A write that is too slow so often, while the source takes others, is taken for refused.
 const SLOW_MOST: u32 = 8;

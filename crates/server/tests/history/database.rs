@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell::source::Source;
+use clearwell_source::Source;
 use parking_lot::Mutex;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use clearwell::source::{
+use clearwell_engine::Version;
+use clearwell_source::{
     Cell, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Write,
 };
-use clearwell_engine::Version;
 use parking_lot::Mutex;
 
 use super::clients::Clock;
@@ -279,7 +279,7 @@ impl Follower for Tapped {
         }
     }
 
-    fn altered(&self, source: &str, altered: &clearwell::source::Altered) {
+    fn altered(&self, source: &str, altered: &clearwell_source::Altered) {
         self.follower.altered(source, altered);
     }
 }

@@ -11,9 +11,9 @@ use clearwell::keyspace::FeedRules;
 use clearwell::metrics::Metrics;
 use clearwell::node::Node;
 use clearwell::resp;
-use clearwell::source::postgres::setup;
-use clearwell::source::{self, Source};
 use clearwell::tasks::Tasks;
+use clearwell_source::postgres::setup;
+use clearwell_source::{Source, open};
 use parking_lot::Mutex;
 use tokio::sync::Mutex as Turn;
 
@@ -87,7 +87,7 @@ impl World {
         let watched = FeedRules::build(&config).expect("valid feeds").watched("main");
         let declared = &config.sources["main"];
         setup(declared.postgres.as_ref().expect("it is PostgreSQL"), &watched, true).expect("it is set up");
-        let opened = source::open("main", declared, data.path(), watched, 5).expect("it opens");
+        let opened = open("main", declared, data.path(), watched, 5).expect("it opens");
         let planted = Planted::over(opened.clone(), fault);
         let heard = planted.heard.clone();
         let sources = BTreeMap::from([("main".to_string(), Arc::new(planted) as Arc<dyn Source>)]);

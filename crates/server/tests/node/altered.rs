@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use clearwell::config::Level;
 use clearwell::node::{Demand, Node, Put};
-use clearwell::source::{Altered, AlteredLoad, Shape, Statement};
 use clearwell_engine::Origin;
+use clearwell_source::{Altered, AlteredLoad, Shape, Statement};
 
 use clearwell::config::Config;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clearwell::config::Level;
 use clearwell::node::{Answer, Demand, Node, Put, ReadError};
 use clearwell::road::{Mode, Request};
-use clearwell::source::SourceError;
 use clearwell_engine::{Cause, Origin, Scope};
+use clearwell_source::SourceError;
 
 use crate::source::{CONFIG, Scripted};
 

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use clearwell::config::Level;
 use clearwell::node::{Answer, Demand, Node, ReadError};
 use clearwell::road::Request;
-use clearwell::source::SourceError;
 use clearwell_engine::{Cause, Origin, Scope};
+use clearwell_source::SourceError;
 
 use crate::source::{CONFIG, Scripted};
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use clearwell::config::Config;
 use clearwell::node::Node;
-use clearwell::source::{
+use clearwell_engine::Version;
+use clearwell_source::{
     Altered, Cell, Commit, Follower, Heard, Later, Param, Receipt, Row, RowChange, Shape, Source,
     SourceError, Statement, Write,
 };
-use clearwell_engine::Version;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 

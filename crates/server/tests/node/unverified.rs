@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clearwell::config::Level;
 use clearwell::node::{Answer, Demand, Happened, Node, ReadError};
-use clearwell::source::SourceError;
+use clearwell_source::SourceError;
 
 use crate::source::{CONFIG, Scripted};
 

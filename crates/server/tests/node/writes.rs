@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clearwell::config::Strategy;
 use clearwell::node::{Demand, Node, Put, Removal, WriteError, Written};
 use clearwell::road::{Mode, Request};
-use clearwell::source::SourceError;
 use clearwell_engine::{Cause, Event, EventPattern, Origin, Scope};
+use clearwell_source::SourceError;
 
 use crate::source::Scripted;
 

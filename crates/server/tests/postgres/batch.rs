@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clearwell::source::{Param, Receipt, Source, SourceError, Statement, Write};
+use clearwell_source::{Param, Receipt, Source, SourceError, Statement, Write};
 use parking_lot::Mutex;
 
 use crate::support::wait_for;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use clearwell::config::{Config, Level};
 use clearwell::node::{Demand, Got, Node, Turn};
-use clearwell::source::Source;
 use clearwell::tasks::Tasks;
+use clearwell_source::Source;
 
 use crate::crash::setting;
 use crate::speed::figures;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use clearwell::config::{Config, Level, PostgresConfig};
+use clearwell::config::{Config, Level};
 use clearwell::node::{Demand, Node};
-use clearwell::source::{Cell, Source as _};
 use clearwell::tasks::Tasks;
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Cell, Source as _};
 
 use crate::node::{config, read};
 use crate::support::{Options, Postgres, Server, wait_for};

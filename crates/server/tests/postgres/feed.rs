@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::{Source, SourceError};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Source, SourceError};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, Told, World, int, string, watched};
@@ -155,7 +155,7 @@ fn a_stream_that_begins_waits_for_transactions_that_are_open() {
     database.psql(POSTS);
     let (config, posts) = (PostgresConfig::new(database.url()), watched(&[("posts", &["author_id", "id"])]));
     // With a slot, for the making of one would wait as well.
-    clearwell::source::postgres::setup(&config, &posts, true).expect("the database is set up");
+    clearwell_source::postgres::setup(&config, &posts, true).expect("the database is set up");
     let (url, read) = (database.url(), AtomicBool::new(false));
     let psql = |sql: &str| Postgres::psql_at(&url, sql);
     let is = |sql: &str| psql(&format!("SELECT ({sql})::int")).is_ok_and(|is| is == "1");

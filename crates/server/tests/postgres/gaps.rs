@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::{Source as _, SourceError};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Source as _, SourceError};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, World, int, watched};

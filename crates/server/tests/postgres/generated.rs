@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::postgres::{Postgres as Source, setup};
-use clearwell::source::{Source as _, SourceError};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::postgres::{Postgres as Source, setup};
+use clearwell_source::{Source as _, SourceError};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{Recorder, World, watched};

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::{Later, Receipt, Row, Source as _, SourceError, Statement, Write};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Later, Receipt, Row, Source as _, SourceError, Statement, Write};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{World, int, string, text, watched};

@@ -1,6 +1,6 @@
 //! Loads and writes.
 
-use clearwell::source::{Cell, Param, Source, SourceError, Statement};
+use clearwell_source::{Cell, Param, Source, SourceError, Statement};
 
 use crate::world::{Told, World, int, string, text};
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::{Source as _, SourceError, Statement, Write};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Source as _, SourceError, Statement, Write};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, World, int, text, watched};
@@ -18,7 +18,7 @@ const READ: &str = "SELECT content FROM posts WHERE id = :id";
 #[test]
 fn a_slow_statement_is_ended_on_the_server_and_holds_up_no_other() {
     let world = World::posts();
-    let slow = clearwell::source::Statement("SELECT pg_sleep(30)::text".into());
+    let slow = clearwell_source::Statement("SELECT pg_sleep(30)::text".into());
     let began = Instant::now();
     let sleeping: Vec<_> = (0..3).map(|_| world.source.load(&slow, vec![])).collect();
     let others = Instant::now();
@@ -51,7 +51,7 @@ fn a_connection_on_which_something_was_ended_is_not_used_again() {
     let (first, again) = (connection(), connection());
     assert_eq!(first, again, "one that is well is kept");
     // One goes alone; the others, together, would take more than the quarter of the time that they get.
-    let sleep = clearwell::source::Statement("SELECT pg_sleep(0.4)::text FROM posts WHERE id = :id".into());
+    let sleep = clearwell_source::Statement("SELECT pg_sleep(0.4)::text FROM posts WHERE id = :id".into());
     let loads: Vec<_> = (1..=4).map(|n| world.source.load(&sleep, vec![int("id", n)])).collect();
     for load in loads {
         let row = world.runtime.block_on(load);
@@ -184,7 +184,7 @@ fn behind_a_proxy() -> (World, Arc<AtomicU8>) {
     let port = proxy(database.port(), cut.clone());
     let tables = watched(&[("posts", &["author_id", "id"])]);
     let config = PostgresConfig::new(database.url());
-    clearwell::source::postgres::setup(&config, &tables, true).expect("the database is set up");
+    clearwell_source::postgres::setup(&config, &tables, true).expect("the database is set up");
     let url = database.url().replace(&database.port().to_string(), &port.to_string());
     (World::open(database, PostgresConfig::new(url), tables, 60_000), cut)
 }

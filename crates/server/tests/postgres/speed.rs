@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::postgres::setup;
-use clearwell::source::{Source, Statement};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::postgres::setup;
+use clearwell_source::{Source, Statement};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, Told, World, int, watched};

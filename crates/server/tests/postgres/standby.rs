@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use clearwell::config::{Config, Level, PostgresConfig};
+use clearwell::config::{Config, Level};
 use clearwell::node::Node;
-use clearwell::source::Source as _;
 use clearwell::tasks::Tasks;
+use clearwell_source::Source as _;
+use clearwell_source::config::PostgresConfig;
 
 use crate::node::{config, read};
 use crate::support::{Postgres, wait_for};
@@ -46,7 +47,7 @@ fn a_standby_is_asked_only_for_what_it_has() {
         wait_for("the standby to be asked again", || (load() == format!("round {round},true")).then_some(()));
     }
     // Where nobody tells of changes, only the database itself is new enough.
-    let newest = world.source.load_newest(&clearwell::source::Statement(sql.into()), vec![int("id", 1)]);
+    let newest = world.source.load_newest(&clearwell_source::Statement(sql.into()), vec![int("id", 1)]);
     assert_eq!(text(world.runtime.block_on(newest).expect("it is loaded").as_ref()), "round 4,false");
     // One that is gone, and one that has become a server of its own, are passed over.
     standby.psql("SELECT pg_promote()");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::{Cell, Param, Row, Source as _, SourceError, Statement};
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::{Cell, Param, Row, Source as _, SourceError, Statement};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, World, int, string, text, watched};

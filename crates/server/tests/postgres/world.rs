@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use clearwell::config::PostgresConfig;
-use clearwell::source::postgres::{Postgres as Source, setup};
-use clearwell::source::{
+use clearwell_source::config::PostgresConfig;
+use clearwell_source::postgres::{Postgres as Source, setup};
+use clearwell_source::{
     Altered, Cell, Commit, Follower, Param, Receipt, Row, Source as _, SourceError, Statement, Watched, Write,
 };
 use parking_lot::Mutex;
@@ -57,7 +57,7 @@ impl Recorder {
             Told::Commit(commit) => Some(commit),
             _ => None,
         });
-        let change = |change: &clearwell::source::RowChange| {
+        let change = |change: &clearwell_source::RowChange| {
             format!("{} {}>{}", change.table, text(change.old.as_ref()), text(change.new.as_ref()))
         };
         commits.flat_map(|commit| commit.changes.iter().map(change)).collect()
@@ -134,7 +134,7 @@ impl World {
         sql: &str,
         params: Vec<Param>,
         read_back: Option<&str>,
-    ) -> clearwell::source::Later<Result<Receipt, SourceError>> {
+    ) -> clearwell_source::Later<Result<Receipt, SourceError>> {
         let recorder = self.recorder.clone();
         let read_back = read_back.map(|sql| (Statement(sql.into()), params.clone()));
         let committed =

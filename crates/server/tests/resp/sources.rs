@@ -1,6 +1,6 @@
 //! Keys with a source: replies that have to be waited for, in their order.
 
-use clearwell::source::SourceError;
+use clearwell_source::SourceError;
 
 use crate::source::{CONFIG, Scripted};
 use crate::started::{Started, ask, batch};
@@ -52,7 +52,7 @@ fn a_write_goes_to_the_source_and_a_failure_is_told() {
     assert_eq!(ask(&mut raw, "GET post:1"), "$7\r\nwritten\r\n", "DEL invalidates, the row stays");
     assert_eq!(ask(&mut raw, "CW.DEL post:1 post:2 plain post:7"), ":2\r\n");
     assert_eq!(ask(&mut raw, "GET post:1"), "$-1\r\n");
-    source.fail(Some(clearwell::source::SourceError::Unreachable("it is down".into())));
+    source.fail(Some(clearwell_source::SourceError::Unreachable("it is down".into())));
     assert_eq!(ask(&mut raw, "GET post:3"), "-SOURCE the source is unreachable: it is down\r\n");
     assert_eq!(ask(&mut raw, "MGET post:3 post:4"), "-SOURCE the source is unreachable: it is down\r\n");
     assert!(ask(&mut raw, "SET post:3 x").starts_with("-SOURCE "));

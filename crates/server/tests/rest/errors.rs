@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clearwell::source::SourceError;
+use clearwell_source::SourceError;
 
 use crate::http::{connect, read};
 use crate::world::World;

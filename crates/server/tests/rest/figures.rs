@@ -258,7 +258,7 @@ fn a_keyspace_has_figures_of_its_own() {
     world.set("plain", r#"{"value": "x"}"#);
     (0..2).for_each(|_| drop(world.get("/api/cache/plain")));
     world.get("/api/cache/none");
-    world.source.fail(Some(clearwell::source::SourceError::Unreachable("away".into())));
+    world.source.fail(Some(clearwell_source::SourceError::Unreachable("away".into())));
     world.get("/api/cache/post:2");
     let metrics = world.get("/api/cache/metrics").json();
     let told = |keyspace: &str, figure: &str| metrics["keyspaces"][keyspace][figure].as_u64();

@@ -102,7 +102,7 @@ fn warming_loads_what_is_not_there() {
     }
     let listed = world.post("/api/cache/warm", r#"{"keys": ["post:1", "plain"], "wait": true}"#).json();
     assert_eq!((&listed["present"], &listed["withoutSource"]), (&1.into(), &1.into()), "{listed}");
-    world.source.fail(Some(clearwell::source::SourceError::Unreachable("gone".into())));
+    world.source.fail(Some(clearwell_source::SourceError::Unreachable("gone".into())));
     let failed = world.post("/api/cache/warm", r#"{"keys": ["post:99"], "wait": true}"#).json();
     assert_eq!(
         (&failed["failed"], &failed["errors"][0]),
@@ -194,7 +194,7 @@ fn an_invalidation_while_a_key_is_warmed_is_never_undone() {
 #[test]
 fn a_source_that_does_not_answer_ends_a_job() {
     let world = World::new();
-    world.source.fail(Some(clearwell::source::SourceError::Unreachable("gone".into())));
+    world.source.fail(Some(clearwell_source::SourceError::Unreachable("gone".into())));
     let body = r#"{"pattern": "post:*", "from": 1, "to": 1000, "rate": 100000, "wait": true}"#;
     let job = world.post("/api/cache/warm", body).json();
     assert_eq!(job["state"], "failed", "{job}");

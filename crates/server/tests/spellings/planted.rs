@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use clearwell::source::{
+use clearwell_engine::Version;
+use clearwell_source::{
     Cell, Commit, Exact, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
     Write,
 };
-use clearwell_engine::Version;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

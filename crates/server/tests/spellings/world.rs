@@ -8,10 +8,10 @@ use std::time::Duration;
 use clearwell::config::{Config, Level, Strategy};
 use clearwell::keyspace::FeedRules;
 use clearwell::node::{Demand, Node, Put, Removal, Written};
-use clearwell::source::postgres::setup;
-use clearwell::source::{self, Source};
 use clearwell::tasks::Tasks;
 use clearwell_engine::Origin;
+use clearwell_source::postgres::setup;
+use clearwell_source::{Source, open};
 use fastrand::Rng;
 
 use super::database::{Database, TRUTH};
@@ -103,7 +103,7 @@ impl World {
     fn begin(&self) -> Result<Running, String> {
         let watched = FeedRules::build(&self.config).expect("valid feeds").watched("main");
         let declared = &self.config.sources["main"];
-        let opened = source::open("main", declared, self.data.path(), watched, 5);
+        let opened = open("main", declared, self.data.path(), watched, 5);
         let opened = opened.map_err(|wrong| wrong.to_string())?;
         let planted: Arc<dyn Source> = Arc::new(Planted { inner: opened.clone(), fault: self.fault });
         let sources = BTreeMap::from([("main".to_string(), planted)]);

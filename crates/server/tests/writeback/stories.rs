@@ -5,9 +5,9 @@ use std::sync::Arc;
 use clearwell::config::{Config, Level, Strategy};
 use clearwell::node::{Node, Put, WriteError, Written};
 use clearwell::road::Request;
-use clearwell::source::SourceError;
 use clearwell::tasks::Tasks;
 use clearwell_engine::{Cause, Origin, Scope};
+use clearwell_source::SourceError;
 
 use crate::world::{Database, Kind, NEVER};
 

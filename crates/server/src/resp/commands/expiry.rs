@@ -140,8 +140,8 @@ fn extended(
     node: std::sync::Arc<Node>,
     key: Box<[u8]>,
     change: Deadline,
-    reply: crate::source::Later<Vec<u8>>,
-) -> crate::source::Later<Vec<u8>> {
+    reply: clearwell_source::Later<Vec<u8>>,
+) -> clearwell_source::Later<Vec<u8>> {
     Box::pin(async move {
         let reply = reply.await;
         let now = node.clock.tick();

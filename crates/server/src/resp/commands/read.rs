@@ -3,11 +3,11 @@
 use clearwell_engine::{Reader, Seq, View};
 use clearwell_protocol::options::Words;
 use clearwell_protocol::{Args, CommandError, Encoder, Resp, parse_i64};
+use clearwell_source::Later;
 
 use crate::node::{Answer, Demand, Got, ReadError, Turn};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
-use crate::source::Later;
 
 /// A read that asks about a value without the intention to fill it.
 const LOOK: Demand = Demand { remember: false, ..Demand::PLAIN };

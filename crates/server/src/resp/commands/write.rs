@@ -6,6 +6,7 @@
 use clearwell_engine::{Change, Millis, Origin, View};
 use clearwell_protocol::options::{Expiry, SetCondition, SetOptions, SetTtl, TimeUnit};
 use clearwell_protocol::{Args, CommandError};
+use clearwell_source::Later;
 
 use super::read::encoded;
 use crate::config::Strategy;
@@ -14,7 +15,6 @@ use crate::resp::dispatch::Context;
 use crate::resp::misses::Past;
 use crate::resp::session::Session;
 use crate::resp::step::{self, Outcome, Step};
-use crate::source::Later;
 
 /// SET.
 #[inline]
