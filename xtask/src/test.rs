@@ -10,8 +10,14 @@ use std::process::Command;
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
 
 /// The crates that are published.
-const PUBLISHED: [&str; 6] =
-    ["clearwell-engine", "clearwell-protocol", "clearwell-cluster", "clearwell-wire", "clearwell-source", "clearwell"];
+const PUBLISHED: [&str; 6] = [
+    "clearwell-engine",
+    "clearwell-protocol",
+    "clearwell-cluster",
+    "clearwell-wire",
+    "clearwell-source",
+    "clearwell",
+];
 
 /// Sets up, checks and tests everything.
 ///
