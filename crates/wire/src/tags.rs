@@ -115,25 +115,6 @@ tags!(Cause is "cause" {
 
 plain!(Strategy, Refusal, Taking, Effect, Cause);
 
-/// Which tags a test has read, so that it can ask for the rest.
-#[cfg(test)]
-pub(crate) mod seen {
-    use std::cell::RefCell;
-    use std::collections::BTreeSet;
-
-    thread_local! {
-        static SEEN: RefCell<BTreeSet<(&'static str, u8)>> = const { RefCell::new(BTreeSet::new()) };
-    }
-
-    pub fn note(what: &'static str, tag: u8) {
-        SEEN.with_borrow_mut(|seen| seen.insert((what, tag)));
-    }
-
-    pub fn take() -> BTreeSet<(&'static str, u8)> {
-        SEEN.take()
-    }
-}
-
 /// Each choice with its name and its tags.
 #[cfg(test)]
 pub(crate) fn tables() -> Vec<(&'static str, &'static [(u8, &'static str)])> {
@@ -153,4 +134,23 @@ pub(crate) fn tables() -> Vec<(&'static str, &'static [(u8, &'static str)])> {
         of::<Effect>(),
         of::<Cause>(),
     ]
+}
+
+/// Which tags a test has read, so that it can ask for the rest.
+#[cfg(test)]
+pub(crate) mod seen {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static SEEN: RefCell<BTreeSet<(&'static str, u8)>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub fn note(what: &'static str, tag: u8) {
+        SEEN.with_borrow_mut(|seen| seen.insert((what, tag)));
+    }
+
+    pub fn take() -> BTreeSet<(&'static str, u8)> {
+        SEEN.take()
+    }
 }

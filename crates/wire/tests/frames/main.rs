@@ -16,6 +16,7 @@ use counted::{Counted, most_while};
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
+#[expect(clippy::disallowed_methods, reason = "how long to run, and from which seed, is the caller's to say")]
 fn seeds() -> std::ops::Range<u64> {
     let number = |name, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let first = number("CLEARWELL_SEED", 0);
