@@ -88,7 +88,7 @@ impl Options {
                 nodes: busy.nodes.min(7),
                 keys: 40,
                 hints_most: 100_000,
-                weather: Weather { bulk_bytes_s: 200, ..brisk_links() },
+                weather: Weather { bulk_bytes_s: 100, ..brisk_links() },
                 part_bytes: 400,
                 ..busy
             }
