@@ -166,6 +166,10 @@ impl Holder {
     /// A name that this process orders itself, or hears of because it follows the slot, is remembered all the same: when
     /// that changes, the copies under it must be asked about.
     fn keep_interest(&mut self, now: Millis, config: &Config, view: &View, own: &dyn Own, name: Name) {
+        if self.names.get(&name).is_some_and(|interest| interest.doubted) {
+            // Older copies lie here under it, for which the owner has not answered.
+            return;
+        }
         let slot = name.slot(view.slots);
         let owner = view.owner(slot);
         let since = match owner == config.me {

@@ -1,6 +1,7 @@
 //! What holders may have of each key, as its owner knows and those who may go on with its slot.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use clearwell_engine::Version;
 
@@ -92,7 +93,15 @@ impl Shown {
             if part.begins(*slot) && part.ends(*slot) {
                 self.slots.remove(slot);
             } else if let Some(last) = self.slots.get_mut(slot) {
-                last.retain(|key, _| !part.has_in(*slot, key));
+                let first = part.after.as_ref().filter(|_| !part.begins(*slot));
+                let end = part.end.as_ref().filter(|_| !part.ends(*slot));
+                let first = first.map_or(Bound::Unbounded, Bound::Excluded);
+                let end = end.map_or(Bound::Unbounded, Bound::Included);
+                let keys: Vec<Bytes> =
+                    last.range::<Bytes, _>((first, end)).map(|(key, _)| key.clone()).collect();
+                keys.iter().for_each(|key| {
+                    last.remove(key);
+                });
             }
         }
     }
@@ -106,6 +115,20 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_given_anew_and_the_rest_stays() {
+        let mut shown = Shown::new(1);
+        let keys = ["a", "b", "c", "d"].map(|key| Bytes::from(key.as_bytes()));
+        keys.iter().for_each(|key| shown.put(key.clone(), Version(1)));
+        let [a, _, c, _] = keys.clone();
+        shown.replace(&Part { slots: vec![Slot(0)], after: Some(a.clone()), end: Some(c) });
+        assert_eq!(keys.each_ref().map(|key| shown.get(key).is_some()), [true, false, false, true]);
+        shown.replace(&Part { slots: vec![Slot(0)], after: None, end: Some(a) });
+        assert_eq!(keys.each_ref().map(|key| shown.get(key).is_some()), [false, false, false, true]);
+        shown.replace(&Part { slots: vec![Slot(0)], after: None, end: None });
+        assert!(shown.slots.is_empty());
+    }
 
     #[test]
     fn a_commit_spares_newer_values_of_the_source_alone() {

@@ -1,6 +1,7 @@
 //! Whom an owner tells what: copy holders of every kind.
 
 mod following;
+mod interested;
 mod subscriber;
 mod told;
 
@@ -9,11 +10,11 @@ use std::sync::Arc;
 
 use clearwell_engine::Millis;
 
-use crate::map::Map;
 use crate::message::{Heartbeat, Records, Stream};
 use crate::name::Name;
 use crate::record::Record;
 use crate::{Config, Epoch, Peer, Planted, Position, Slot, Ticket};
+use interested::Interested;
 use subscriber::LEAST_MS;
 pub use subscriber::Subscriber;
 use told::Told;
@@ -46,7 +47,7 @@ pub struct Unheard {
 #[derive(Debug, Default)]
 pub struct Subscribers {
     holders: BTreeMap<Peer, Subscriber>,
-    interest: Map<Name, Vec<(Peer, Ticket)>>,
+    interest: Interested,
     following: BTreeMap<Slot, BTreeSet<Peer>>,
     told: Told,
     /// Something is to be sent.
@@ -85,21 +86,13 @@ impl Subscribers {
 
     /// Notes that a holder will have a copy under this name.
     pub fn note(&mut self, name: Name, peer: Peer, ticket: Ticket) {
-        let holders = self.interest.entry(name).or_default();
-        match holders.iter_mut().find(|(other, _)| *other == peer) {
-            Some((_, noted)) => *noted = (*noted).max(ticket),
-            None => holders.push((peer, ticket)),
-        }
+        self.interest.note(name, peer, ticket);
     }
 
     /// A holder has given up its copies under this name; an interest that was noted later stays.
     pub fn release(&mut self, name: &Name, peer: Peer, ticket: Ticket, config: &Config) {
-        let Some(holders) = self.interest.get_mut(name) else { return };
         let always = config.has(Planted::ReleaseWithoutTicket);
-        holders.retain(|(other, noted)| *other != peer || (*noted > ticket && !always));
-        if holders.is_empty() {
-            self.interest.remove(name);
-        }
+        self.interest.release(name, |other, noted| other != peer || (noted > ticket && !always));
     }
 
     /// A holder is to follow a slot from now on, or has to be given it anew.
@@ -145,7 +138,7 @@ impl Subscribers {
             peers.extend(self.holders.keys().copied());
         }
         for name in old {
-            peers.extend(self.interest.remove(name).into_iter().flatten().map(|(peer, _)| peer));
+            peers.extend(self.interest.take(name));
         }
         if let Some(slot) = record.slot {
             peers.extend(self.followers(slot));
@@ -224,7 +217,7 @@ impl Subscribers {
 
     /// A new owner tells of these slots from now on.
     pub fn leave(&mut self, slots: &[Slot], count: u16) {
-        self.interest.retain(|name, _| slots.binary_search(&name.slot(count)).is_err());
+        self.interest.retain(|name| slots.binary_search(&name.slot(count)).is_err(), |_| true);
     }
 
     /// Asks all to whom something goes out in this step to confirm it at once.
@@ -317,10 +310,7 @@ impl Subscribers {
             self.holders.remove(peer);
         }
         if !gone.is_empty() {
-            self.interest.retain(|_, holders| {
-                holders.retain(|(peer, _)| !gone.contains(peer));
-                !holders.is_empty()
-            });
+            self.interest.retain(|_| true, |peer| !gone.contains(&peer));
         }
     }
 }

@@ -48,7 +48,7 @@ fn seeds_break_no_promise() {
 
 /// Seeds that broke a promise once, each with another hole: slots whose holders were all cut off, journals taken up in the
 /// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever.
-const ONCE_BROKEN: [u64; 46] = [
+const ONCE_BROKEN: [u64; 47] = [
     31,
     33,
     85,
@@ -94,6 +94,7 @@ const ONCE_BROKEN: [u64; 46] = [
     8421,
     10167,
     13797,
+    400602,
     210173896004700,
 ];
 

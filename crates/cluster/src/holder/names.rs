@@ -135,8 +135,10 @@ impl Holder {
     pub fn covered(&self, config: &Config, view: &View, name: &Name) -> Option<Cover> {
         let slot = name.slot(view.slots);
         let owner = view.owner(slot);
-        let interested = self.names.get(name).is_some_and(|i| i.owner == owner && i.since.is_some());
-        let follows = self.follows_whole(slot, owner).is_some();
+        let interest = self.names.get(name);
+        let interested = interest.is_some_and(|i| i.owner == owner && i.since.is_some());
+        // A copy from before the slot was followed stays in doubt until the owner has answered for its name.
+        let follows = self.follows_whole(slot, owner).is_some() && !interest.is_some_and(|i| i.doubted);
         let trusted = config.has(Planted::ReplicaTrusted);
         if !interested && !follows {
             return None;

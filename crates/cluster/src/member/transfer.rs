@@ -349,6 +349,7 @@ impl Member {
             lane.sent.clear();
             lane.moved = Millis(0);
         }
+        self.transfers.repairs.retain(|(peer, _)| self.subscribers.get(*peer).is_some());
         self.transfers.took_ms.retain(|peer, _| self.subscribers.get(*peer).is_some());
     }
 }
