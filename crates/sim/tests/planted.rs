@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 21] = [
+const FOUND: [Planted; 22] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -35,6 +35,7 @@ const FOUND: [Planted; 21] = [
     Planted::LateFill,
     Planted::RankCompared,
     Planted::FlushHides,
+    Planted::TransferTimeout,
 ];
 
 #[test]
