@@ -95,6 +95,8 @@ impl Raw {
                 self.pending.extend_from_slice(&buffer[..count]);
                 count > 0
             }
+            // A process that was stopped and goes on is told so here, before its time is over.
+            Err(error) if error.kind() == ErrorKind::Interrupted => true,
             // A server that closes with our bytes unread resets the connection.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
             Err(error) => {
