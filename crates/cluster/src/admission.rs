@@ -45,8 +45,9 @@ pub trait Own {
     /// Whether a write of the key that the name is about is under way: the source may have it already.
     fn is_open(&self, name: &Name) -> bool;
 
-    /// Whether this process, which follows the key's slot, was given another value since: the same one under the source's version
-    /// makes nothing old, and must not be replaced by what the cache called it before.
+    /// Whether this process, which follows the key's slot, was given another entry of the key since. The owner may have given the same
+    /// value again under the source's version: that entry makes no copy old, and the older entry, under a version of the cache's own,
+    /// must not replace it.
     fn is_replaced(&self, entry: &Entry) -> bool;
 }
 

@@ -48,10 +48,10 @@ impl Outlook<'_> {
     }
 }
 
-/// Everybody in a row who may have all of its slot that was acknowledged, as far as is known in the view `now`: those who
-/// are not removed, and before them, group by group, whoever was removed while the owner after it did nothing. `idle` says
-/// since when an owner has acted in no view before this one; what it does in this one nobody knows yet, so who was
-/// removed by this view counts.
+/// The members of a row that may have everything of its slot that was acknowledged, as far as is known in the view `now`. Members that
+/// are not removed may have it. A member that was removed may have it too, as long as the owner after it has acknowledged nothing: so the
+/// removed ones are gone through backwards, group by group. `idle` says since which view an owner has acted in none before this one. What
+/// an owner does in this very view is not known yet, so a member that this view removed counts.
 pub fn keepers(
     row: impl Iterator<Item = Peer>,
     removed: &BTreeMap<Peer, Epoch>,

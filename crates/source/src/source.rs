@@ -10,7 +10,7 @@ use crate::{
     Altered, Commit, Crowd, Pages, Param, Receipt, Row, Shape, SourceError, Statement, Table, Write,
 };
 
-/// A boxed future; sources are called through `dyn`.
+/// The answer of a source, later: a boxed future, because a [`Source`] is called through `dyn`.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A database that a node stands in front of.

@@ -109,7 +109,8 @@ impl Feed {
         why.map_or_else(|| "the feed was away".into(), |why| format!("the feed is not complete: {why}"))
     }
 
-    /// Waits until all commits before `lsn` were told; `ask`: the server is asked to say where it is.
+    /// Waits until the feed has told all commits before `lsn`. With `ask` it asks the server for its place again and again, because a server
+    /// that has nothing to tell is silent.
     pub async fn reach(&self, lsn: u64, ask: bool) {
         let mut position = self.position.subscribe();
         while *position.borrow_and_update() < lsn {
