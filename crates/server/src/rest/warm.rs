@@ -182,7 +182,7 @@ pub async fn status(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Re
     )
 )]
 pub async fn cancel(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Reply {
-    let job: Arc<Job> = site.node.warming.cancel(number(&id)?).ok_or_else(|| no_job(&id))?;
+    let (job, _): (Arc<Job>, bool) = site.node.warming.cancel(number(&id)?).ok_or_else(|| no_job(&id))?;
     job.ended().await;
     Ok(json(StatusCode::OK, &WarmJob::from(job.report())))
 }

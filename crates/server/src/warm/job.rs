@@ -140,9 +140,11 @@ impl Job {
         Job { id, asked: summary, began: Instant::now(), progress: Mutex::new(progress), cancelled, ended }
     }
 
-    /// Asks it to end; what is on its way is dropped.
-    pub(super) fn cancel(&self) {
+    /// Asks it to end; what is on its way is dropped. Whether it was running until now: it may have ended before this returns.
+    pub(super) fn cancel(&self) -> bool {
+        let was_running = self.is_running();
         self.cancelled.send_replace(true);
+        was_running
     }
 
     /// Answers when it is to end.

@@ -99,18 +99,21 @@ impl Warming {
         self.0.lock().all.get(&id).map(|job| job.report())
     }
 
-    /// Ends one of them, if it has not ended; `None`: there is none of this number. [`Job::ended`] tells when it has.
-    pub fn cancel(&self, id: u64) -> Option<Arc<Job>> {
+    /// Ends one of them, if it has not ended, and says whether it was running; `None`: there is none of this number.
+    /// [`Job::ended`] tells when it has.
+    pub fn cancel(&self, id: u64) -> Option<(Arc<Job>, bool)> {
         let job = self.0.lock().all.get(&id).cloned()?;
-        job.cancel();
-        Some(job)
+        let was_running = job.cancel();
+        Some((job, was_running))
     }
 
     /// Ends all, and lets none begin: the node stops.
     pub(crate) fn close(&self) {
         let mut jobs = self.0.lock();
         jobs.closed = true;
-        jobs.all.values().for_each(|job| job.cancel());
+        for job in jobs.all.values() {
+            job.cancel();
+        }
     }
 
     /// What all did.

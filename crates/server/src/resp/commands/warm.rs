@@ -77,8 +77,7 @@ pub fn status(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// CW.WARM CANCEL: whether it was running. When it is answered, nothing of the job begins any more.
 pub fn cancel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let job = context.node().warming.cancel(id(args)?);
-    let Some(job) = job.filter(|job| job.is_running()) else {
+    let Some((job, true)) = context.node().warming.cancel(id(args)?) else {
         context.reply().integer(0);
         return Ok(Step::Done);
     };
