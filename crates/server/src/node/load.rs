@@ -153,8 +153,10 @@ impl Node {
         error: SourceError,
     ) -> Result<Answer, ReadError> {
         let backing = target.backing();
-        let age = |backing: &Backing| if backing.is_unverified() { backing.source.behind_ms() } else { 0 };
-        let within_grace = backing.is_none_or(|backing| age(backing) <= target.keyspace.grace_ms);
+        // No grace is none at all, also in the millisecond in which the feed was complete last.
+        let within_grace = backing.is_none_or(|backing| {
+            !backing.is_unverified() || backing.source.behind_ms() < target.keyspace.grace_ms
+        });
         let answer = match matches!(level, Level::Eventual | Level::Weak) && within_grace {
             true => self.remembered(target, level, Tolerate::Grace),
             false => None,
@@ -169,7 +171,7 @@ impl Node {
     /// known to be right no longer ago than the keyspace, or the reader's bound, allows.
     pub(super) fn outlived(&self, target: &Target, backing: &Backing, level: Level) -> Option<Answer> {
         let behind_ms = backing.source.behind_ms();
-        if !backing.is_unverified() || behind_ms > target.keyspace.outage_ms {
+        if !backing.is_unverified() || behind_ms >= target.keyspace.outage_ms {
             return None;
         }
         match level {
