@@ -46,6 +46,29 @@ fn exec_runs_when_watched_keys_were_only_read_or_unwatched() {
     assert_eq!(ask(&mut one, "EXEC"), "*1\r\n:2\r\n");
 }
 
+/// Found by random commands beside redis-server (seed 14).
+#[test]
+fn exec_runs_when_what_was_asked_for_changed_nothing() {
+    let started = Started::new();
+    let (mut one, mut other) = (started.connect(), started.connect());
+    ask(&mut one, "SET k 1");
+    for nothing in [
+        "GETEX k PERSIST",
+        "GETEX k",
+        "PERSIST k",
+        "EXPIRE k 100 XX",
+        "SET k 2 NX",
+        "COPY j k",
+        "RENAMENX k k",
+    ] {
+        assert_eq!(ask(&mut one, "WATCH k"), "+OK\r\n");
+        ask(&mut other, nothing);
+        ask(&mut one, "MULTI");
+        ask(&mut one, "PING");
+        assert_eq!(ask(&mut one, "EXEC"), "*1\r\n+PONG\r\n", "after {nothing}");
+    }
+}
+
 #[test]
 fn a_watched_key_that_comes_into_being_refuses_exec() {
     let started = Started::new();

@@ -127,6 +127,8 @@ fn extend(
         let Some(value) = value_of(view) else { return (Change::Keep, false) };
         show(value);
         let change = match change {
+            // Nothing is changed by taking away what is not there: who watches the key is not to be told of a change.
+            Deadline::Never if view.is_some_and(|view| view.expires().is_none()) => Change::Keep,
             Deadline::Never => Change::Expires(None),
             Deadline::At(at) => Change::Expires(Some(at)),
             Deadline::Past => Change::Remove,
