@@ -56,14 +56,18 @@ fn unknown_option(_: &Request, theirs: &Value, ours: &Value) -> bool {
 }
 
 fn beyond_a_double(request: &Request, theirs: &Value, ours: &Value) -> bool {
+    // Beyond its own range the reference refuses too, in other words.
+    let is_no_float = *theirs == Value::Error(b"ERR value is not a valid float".to_vec());
     is(request, "incrbyfloat")
-        && number(theirs).is_some_and(f64::is_infinite)
+        && (is_no_float || number(theirs).is_some_and(f64::is_infinite))
         && *ours == Value::Error(b"ERR increment would produce NaN or Infinity".to_vec())
 }
 
 fn hexadecimal(request: &Request, theirs: &Value, ours: &Value) -> bool {
+    // The reference takes it for a number, and may then find the sum too large.
+    let is_too_large = *theirs == Value::Error(b"ERR increment would produce NaN or Infinity".to_vec());
     is(request, "incrbyfloat")
-        && number(theirs).is_some()
+        && (is_too_large || number(theirs).is_some())
         && *ours == Value::Error(b"ERR value is not a valid float".to_vec())
 }
 
