@@ -39,6 +39,7 @@ fn each_goes_as_it_must_and_as_recorded() {
         "client-fill",
         "event",
         "slow-transfer",
+        "deaf-follower",
     ] {
         assert!(all.iter().any(|(other, _)| other == name), "no scenario {name}");
     }

@@ -47,8 +47,9 @@ fn seeds_break_no_promise() {
 }
 
 /// Seeds that broke a promise once, each with another hole: slots whose holders were all cut off, journals taken up in the
-/// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever.
-const ONCE_BROKEN: [u64; 47] = [
+/// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever, a transfer that
+/// was taken up long after its follower could hear again.
+const ONCE_BROKEN: [u64; 48] = [
     31,
     33,
     85,
@@ -95,6 +96,7 @@ const ONCE_BROKEN: [u64; 47] = [
     10167,
     13797,
     400602,
+    173412668604986,
     210173896004700,
 ];
 

@@ -1,6 +1,7 @@
 //! Handing slots over, the owner's half: contents go in parts, one after another, while what happens meanwhile follows in the
 //! stream. A slot is handed over as soon as its last part is confirmed; what is not confirmed is sent again after a time
-//! that grows with how long parts take (flow control by credit: so many parts are on their way to a follower at once).
+//! that grows with how long parts take, up to a limit: a follower may be deaf for a while (flow control by credit: so many parts are on
+//! their way to a follower at once).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,6 +26,9 @@ const SLOTS_MOST: usize = 256;
 
 /// How long a part is waited for at first.
 const PATIENCE_MS: u64 = 1000;
+
+/// How many times as long as at first a part is waited for at most: a cut must not outlive its end by as long as it took.
+const PATIENCE_MOST: u64 = 8;
 
 /// After which time the planted bug gives a part up.
 const GIVEN_UP_MS: u64 = 1500;
@@ -226,7 +230,8 @@ impl Member {
             subscribers.get(lane.to).is_some_and(|holder| holder.silent_ms(now) <= 2 * heartbeat_ms);
         lane.moved = now;
         if is_heard {
-            lane.patience_ms *= 2;
+            let took_ms = self.transfers.took_ms.get(&lane.to).copied().unwrap_or(0);
+            lane.patience_ms = (lane.patience_ms * 2).min(PATIENCE_MOST * patience_ms(took_ms));
             self.export_part(id, out);
         }
     }
