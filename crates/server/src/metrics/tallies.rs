@@ -149,10 +149,11 @@ impl Tallies {
         received_to_applied: u64,
     ) {
         let Some(stages) = self.sources.get(source) else { return };
-        let Some(in_all) = stages.applied(now, after_us, received_to_applied) else { return };
-        for tally in classes.iter().filter_map(|class| self.classes.get(*class as usize)) {
-            tally.applied.record(now, in_all, Ended::Well);
-        }
+        stages.applied(now, after_us, received_to_applied, |in_all| {
+            for tally in classes.iter().filter_map(|class| self.classes.get(*class as usize)) {
+                tally.applied.record(now, in_all, Ended::Well);
+            }
+        });
     }
 
     /// An invalidation that a client asked for was applied, so long after it was asked for.
@@ -223,6 +224,28 @@ mod tests {
         assert_eq!((post.loads.recent.count, post.applied.recent.max_ms), (1, 2.0));
         assert_eq!(post.loads.all.as_ref().map(|all| all.failed), Some(1));
         assert_eq!((rest.applied.recent.count, tallies.sources(Millis(3_000))[0].1.applied), (0, 1));
+    }
+
+    /// A reader waited for a source's count and found that its keyspace did not have the commit yet.
+    #[test]
+    fn a_commit_that_counts_at_its_source_counts_at_its_keyspaces() {
+        const COMMITS: u64 = 50_000;
+        let tallies = Tallies::new(["post:{id}".into()], ["main".into()]);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for _ in 0..COMMITS {
+                    tallies.applied("main", &[1], Millis(1), Some(1_000), 1_000);
+                }
+            });
+            let mut seen = 0;
+            while seen < COMMITS {
+                let source = &tallies.sources(Millis(1))[0].1;
+                let keyspace = &tallies.keyspaces(Millis(1))[1].1;
+                seen = source.applied;
+                let times = source.commit_to_applied.recent.count.min(keyspace.applied.recent.count);
+                assert!(times >= seen, "{times} times of {seen} commits");
+            }
+        });
     }
 
     #[test]

@@ -72,12 +72,14 @@ impl Snapshot {
         let now = node.clock.tick();
         metrics.tick(now);
         node.tallies.tick(now, &node.engine.reads());
+        // Before the keyspaces: a commit that counts at its source counts at them.
+        let stages = node.tallies.sources(now);
         Snapshot {
             account: node.engine.account(),
             write_back: node.write_back_status(),
             feeds: node.feeds(),
             keyspaces: keyspaces(node, now),
-            stages: node.tallies.sources(now),
+            stages,
             asked: node.tallies.asked_figures(now),
             held: node.held() as u64,
             warming: node.warming.totals(),
