@@ -16,6 +16,9 @@ pub enum Departure {
 pub trait Departures: Send + Sync {
     /// An entry with a value left. Called while its shard is held: it does little, and does not call the engine.
     fn departed(&self, key: &[u8], departure: Departure);
+
+    /// The same for an entry that said that there is no value: for whoever counts copies, not values.
+    fn absence_departed(&self, _key: &[u8], _departure: Departure) {}
 }
 
 /// Whom the engine tells, if anybody.
@@ -29,9 +32,11 @@ impl Watch {
     }
 
     #[inline]
-    pub(crate) fn tell(&self, key: &[u8], departure: Departure) {
-        if let Some(departures) = self.0.get() {
-            departures.departed(key, departure);
+    pub(crate) fn tell(&self, key: &[u8], is_absence: bool, departure: Departure) {
+        match self.0.get() {
+            Some(departures) if is_absence => departures.absence_departed(key, departure),
+            Some(departures) => departures.departed(key, departure),
+            None => {}
         }
     }
 }

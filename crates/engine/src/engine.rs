@@ -3,6 +3,7 @@
 mod account;
 mod apply;
 mod check;
+mod copies;
 mod dependencies;
 mod fill;
 mod lookup;

@@ -342,9 +342,7 @@ impl Shard {
             Leaving::Evicted => Departure::Evicted,
             Leaving::Invalidated | Leaving::Removed => return,
         };
-        if !slot.negative {
-            shared.departures.tell(slot.key(), departure);
-        }
+        shared.departures.tell(slot.key(), slot.negative, departure);
     }
 
     /// What a leaving entry knew of its key's invalidations goes to the key's mark.

@@ -51,6 +51,18 @@ impl Engine {
         oldest: Seq,
         draft: &Draft<'_>,
     ) -> Result<Incoming, TooLarge> {
+        let incoming = self.joined(key, hash, oldest, draft)?;
+        self.check_chain(incoming, draft)
+    }
+
+    /// The same without a look at the chains of dependencies that it makes.
+    pub(super) fn joined(
+        &self,
+        key: &[u8],
+        hash: u64,
+        oldest: Seq,
+        draft: &Draft<'_>,
+    ) -> Result<Incoming, TooLarge> {
         self.check_size(key, draft)?;
         let mut incoming = self.join(key, hash, draft);
         for dependency in draft.dependencies {
@@ -58,7 +70,7 @@ impl Engine {
             let last = self.link_stored(&cell.lock.read(), hash, dependency, oldest);
             incoming.below = incoming.below.and(last);
         }
-        self.check_chain(incoming, draft)
+        Ok(incoming)
     }
 
     pub(super) fn check_size(&self, key: &[u8], draft: &Draft<'_>) -> Result<(), TooLarge> {

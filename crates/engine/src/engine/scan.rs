@@ -40,6 +40,28 @@ impl Engine {
         0
     }
 
+    /// Visits the keys of all entries, whatever those are worth, and returns the next cursor as [`Engine::scan`] does. Looks at
+    /// `places` places: a caller with many entries goes on between other work. A key whose entry stays meanwhile, or gives way to
+    /// another one, is visited exactly once.
+    pub fn keys(&self, cursor: u64, places: u32, mut visit: impl FnMut(&[u8])) -> u64 {
+        let (mut index, mut place) = ((cursor >> 32) as usize, cursor as u32);
+        let mut left = places.max(1);
+        while let Some(cell) = self.cells.get(index) {
+            let shard = cell.lock.read();
+            let end = shard.slab.end().min(place.saturating_add(left));
+            (place..end).filter_map(|place| shard.slab.get(place)).for_each(|slot| visit(slot.key()));
+            left -= end.saturating_sub(place);
+            if end < shard.slab.end() {
+                return (index as u64) << 32 | u64::from(end);
+            }
+            (index, place) = (index + 1, 0);
+            if left == 0 && index < self.cells.len() {
+                return (index as u64) << 32;
+            }
+        }
+        0
+    }
+
     /// Whether an entry is to be shown, and if so whether as stale.
     pub(super) fn visible(&self, slot: &Slot, now: Millis) -> Option<bool> {
         match self.shared.standing(slot, now) {

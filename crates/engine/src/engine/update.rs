@@ -204,7 +204,7 @@ impl Engine {
 }
 
 /// Takes counts until nothing newer covers what is entered; mostly the first will do.
-fn enter_newer(shared: &Shared, mut enter: impl FnMut(Seq) -> bool) -> Seq {
+pub(super) fn enter_newer(shared: &Shared, mut enter: impl FnMut(Seq) -> bool) -> Seq {
     loop {
         let seq = shared.counter.next();
         if enter(seq) {
