@@ -36,7 +36,6 @@ pub mod scenario;
 mod seen;
 pub mod shrink;
 mod source;
-mod store;
 mod story;
 mod traffic;
 mod value;

@@ -22,12 +22,12 @@ pub use trace::Trace;
 
 use std::collections::BTreeMap;
 
-use clearwell_cluster::{Epoch, FillLease, Outbox, Slot, To};
+use clearwell_cluster::{Epoch, FillLease, Slot, To};
 
 use crate::check::Violation;
 use crate::clock::Clock;
 use crate::history::History;
-use crate::host::{Host, index_of};
+use crate::host::{Machine, index_of};
 use crate::names::Names;
 use crate::network::Network;
 use crate::options::Options;
@@ -47,7 +47,7 @@ pub struct World {
     pub(crate) mask: Mask,
     pub(crate) now: Micros,
     queue: Queue<Happening>,
-    pub(crate) hosts: Vec<Host>,
+    pub(crate) hosts: Vec<Machine>,
     network: Network,
     pub(crate) history: History,
     clients: Vec<Client>,
@@ -55,7 +55,6 @@ pub struct World {
     source_rng: Rng,
     slow_until: Micros,
     failing_until: Micros,
-    scratch: Outbox,
     pub(crate) traffic: Traffic,
     pub(crate) violations: Vec<Violation>,
     hash: u64,
@@ -102,7 +101,6 @@ impl World {
             source_rng: Rng::new(options.seed, 4),
             slow_until: 0,
             failing_until: 0,
-            scratch: Outbox::default(),
             traffic: Traffic::default(),
             violations: Vec::new(),
             hash: options.seed,
@@ -179,6 +177,7 @@ impl World {
             Happening::Deliver { host, from, to, frame } => self.deliver(host, from, to, frame),
             Happening::Tick { host, incarnation } => self.tick(host, incarnation),
             Happening::Done { host, incarnation, job, outcome } => self.done(host, incarnation, job, outcome),
+            Happening::Work { host, incarnation } => self.work(host, incarnation),
             Happening::Submit { host, incarnation, op } => self.submitted(host, incarnation, op),
             Happening::Statement(statement) => self.arrive(*statement),
             Happening::ClientTurn(client) => self.client_turn(client),

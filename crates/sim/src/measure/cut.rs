@@ -6,6 +6,7 @@ use clearwell_cluster::{Bytes, Level};
 
 use super::calm;
 use crate::history::{Covered, Deed};
+use crate::host::Machine;
 use crate::names::KeyId;
 use crate::network::Set;
 use crate::options::{Options, SECOND};
@@ -25,9 +26,10 @@ pub fn lost_invalidation(holder: usize, seed: u64) -> Option<Micros> {
     let key: Bytes = world.history.names.key(KEY).clone();
     let slot = slot_of(&key, world.options.slots);
     let now = world.hosts[holder].clock.read(world.now);
-    let owns = |host: &crate::host::Host| host.actor.as_ref().is_some_and(|actor| actor.owns(now, slot));
+    let owns = |host: &Machine| host.actor().is_some_and(|actor| actor.owns(now, slot));
     let owner = world.hosts.iter().position(owns)?;
-    if owner == holder || world.hosts[holder].store.live(KEY).is_none() {
+    let is_held = |world: &World| world.hosts[holder].live(world.now, &key).is_some();
+    if owner == holder || !is_held(&world) {
         return None;
     }
     let alone = |host| {
@@ -40,7 +42,7 @@ pub fn lost_invalidation(holder: usize, seed: u64) -> Option<Micros> {
     world.ask_host(0, owner, KEY, Deed::Invalidate(Covered::Key(KEY), false));
     world.run_until(lost_at + STEP);
     world.mend_all();
-    while world.hosts[holder].store.live(KEY).is_some() && world.now < lost_at + 10 * SECOND {
+    while is_held(&world) && world.now < lost_at + 10 * SECOND {
         world.run_until(world.now + STEP);
     }
     Some(world.now - lost_at)
@@ -75,7 +77,7 @@ pub fn after_cut(entries: u32) -> AfterCut {
         }
     }
     world.run_until(world.now + 5 * SECOND);
-    let held = world.hosts[near].store.all().count();
+    let held = world.hosts[near].live_keys(world.now).len();
     let (mut one, mut others) = (Set::default(), Set::default());
     one.insert(near);
     (0..near).for_each(|host| others.insert(host));

@@ -1,9 +1,10 @@
 //! Messages of one invalidation.
 
-use clearwell_cluster::Level;
+use clearwell_cluster::{Bytes, Level};
 
 use super::calm;
 use crate::history::{Covered, Deed};
+use crate::host::Machine;
 use crate::names::KeyId;
 use crate::options::SECOND;
 use crate::world::{Mask, World};
@@ -58,8 +59,9 @@ pub fn thrift(nodes: u16, readers: usize, by_tag: bool) -> Thrift {
         }
     }
     world.run_until(world.now + 3 * SECOND);
-    let holds = |host: &crate::host::Host| keys.iter().any(|&key| host.store.live(key).is_some());
-    let holders = world.hosts.iter().filter(|host| holds(host)).count();
+    let bytes: Vec<&Bytes> = keys.iter().map(|&key| world.history.names.key(key)).collect();
+    let holds = |host: &&Machine| bytes.iter().any(|key| host.live(world.now, key).is_some());
+    let holders = world.hosts.iter().filter(holds).count();
     let before = world.traffic.clone();
     let covered = if by_tag { Covered::Tag(tag) } else { Covered::Key(0) };
     world.ask_host(0, usize::from(nodes) / 2, 0, Deed::Invalidate(covered, false));

@@ -201,7 +201,9 @@ impl Play {
                     let write = entry.value.as_deref().map(|value| Value::decode(value).write);
                     text.is_none() || write.and_then(|write| self.book.texts.get(&write)) == text.as_ref()
                 };
-                host.and_then(|host| host.store.live(key)).is_some_and(is_it) == wanted
+                let key = self.world.history.names.key(key);
+                host.and_then(|host| host.live(self.world.now, key)).is_some_and(|entry| is_it(&entry))
+                    == wanted
             }
             State::Owner(key, node) => self.owner(key) == Some(self.book.host(Who::Node(node))),
             State::NoLoad(key, since) => {
@@ -217,7 +219,7 @@ impl Play {
         let slot = self.book.slots[key as usize];
         self.world.hosts.iter().position(|host| {
             let now = host.clock.read(self.world.now);
-            host.actor.as_ref().is_some_and(|actor| actor.owns(now, slot))
+            host.actor().is_some_and(|actor| actor.owns(now, slot))
         })
     }
 

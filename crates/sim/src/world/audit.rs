@@ -1,11 +1,11 @@
 //! The end: every host must answer, and what lies in memories is written down for the checkers.
 
-use clearwell_cluster::{Level, Service, Token};
+use clearwell_cluster::{Level, Token};
 
 use super::World;
 use crate::check::Violation;
 use crate::history::{Deed, Last};
-use crate::host::{Actor, State};
+use crate::host::State;
 use crate::value::Value;
 
 impl World {
@@ -26,20 +26,16 @@ impl World {
     pub fn served_without_asking(&self, host: usize) -> usize {
         let host = &self.hosts[host];
         let now = host.clock.read(self.now);
-        let Some(actor) = &host.actor else { return 0 };
-        let token = Token::default();
-        let serves = |entry| {
-            matches!(actor.may_serve(now, entry, Level::Eventual, &token), Service::Serve { age_ms: Some(_) })
-        };
-        host.store.all().filter(|(_, held)| !held.stale && serves(&held.entry)).count()
+        let keys = host.live_keys(self.now).into_iter().map(|key| self.history.names.key(key));
+        let Some(host) = &host.host else { return 0 };
+        let look = |key: &_| host.look(now, key, Level::Eventual, &Token::default(), |_, age_ms| age_ms);
+        keys.filter(|key| look(key).flatten().is_some()).count()
     }
 
     /// All that was to be handed over has been: the placement that was to come is there.
     fn check_settled(&mut self) {
-        let views = self.hosts.iter().filter_map(|host| match &host.actor {
-            Some(Actor::Member(member)) if host.state == State::Up => member.view(),
-            _ => None,
-        });
+        let up = self.hosts.iter().filter(|host| host.state == State::Up);
+        let views = up.filter_map(|host| host.actor()?.view());
         let Some(view) = views.max_by_key(|view| view.epoch) else { return };
         if !view.is_settled() {
             let text = format!("view {} is still on its way to the next placement", view.epoch.0);
@@ -49,18 +45,29 @@ impl World {
 
     /// Writes down what could be served now, and what is still open.
     pub fn finish(&mut self) {
-        for (index, host) in self.hosts.iter().enumerate() {
-            let Some(actor) = host.actor.as_ref().filter(|_| host.state == State::Up && !host.leaves) else {
+        for (index, machine) in self.hosts.iter().enumerate() {
+            let Some(host) = machine.host.as_ref().filter(|_| machine.state == State::Up) else { continue };
+            if let Err(differs) = host.check() {
+                let text = format!("the books of host {index}'s store are wrong: {differs}");
+                self.violations.push(Violation { checker: "store", at: self.now, op: None, key: None, text });
+            }
+            if machine.leaves {
                 continue;
-            };
-            let now = host.clock.read(self.now);
-            for (key, held) in host.store.all().filter(|(_, held)| !held.stale) {
-                let service = actor.may_serve(now, &held.entry, Level::Eventual, &Token::default());
-                if service != Service::Ask {
-                    let value = held.entry.value.as_deref().map(Value::decode);
-                    let version = held.entry.version.0;
-                    self.history.last.push(Last { host: index as u16, key, value, version });
-                }
+            }
+            let now = machine.clock.read(self.now);
+            for key in machine.live_keys(self.now) {
+                let last = host.look(
+                    now,
+                    self.history.names.key(key),
+                    Level::Eventual,
+                    &Token::default(),
+                    |view, _| {
+                        let (value, version) =
+                            (view.value().map(Value::decode), view.version().unwrap_or_default().0);
+                        Last { host: index as u16, key, value, version }
+                    },
+                );
+                self.history.last.extend(last);
             }
         }
         self.check_settled();

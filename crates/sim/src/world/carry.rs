@@ -1,14 +1,15 @@
 //! One step of a host, and its outputs carried out in their order; a crash may come after any of them.
 
-use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outbox, Outcome, Persist, To};
+use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outcome, Persist, To};
+use clearwell_engine::Scope;
+use clearwell_host::{Actor, Batch, Host, Next};
 
 use super::feed::TICKETS;
+use super::watched::Watched;
 use super::{Happening, Statement, Wanted, World};
-use clearwell_engine::Scope;
-
 use crate::check::Violation;
 use crate::history::{Found, Got, RANKS};
-use crate::host::{Actor, State};
+use crate::host::State;
 use crate::names::{Class, number};
 use crate::seen::Seen;
 use crate::value::Value;
@@ -17,62 +18,55 @@ impl World {
     pub(super) fn step(&mut self, host: usize, input: Input) {
         let there = &mut self.hosts[host];
         let now = there.clock.read(self.now);
-        let Some(actor) = there.actor.as_mut().filter(|_| there.state == State::Up) else { return };
-        let mut out = std::mem::take(&mut self.scratch);
-        actor.step(now, input, &mut out);
+        let Some(running) = there.host.as_mut().filter(|_| there.state == State::Up) else { return };
+        let batch = running.step(now, input);
         self.steps += 1;
-        if !out.is_empty() && !self.carry_out(host, &mut out) {
+        if let Some(mut batch) = batch
+            && !self.carry_out(host, &mut batch)
+        {
             self.crash(host);
         }
-        out.persist.clear();
-        out.apply.clear();
-        out.ask.clear();
-        out.send.clear();
-        out.answer.clear();
-        out.tell.clear();
-        self.scratch = out;
     }
 
     /// False when the process died on the way.
-    fn carry_out(&mut self, host: usize, out: &mut Outbox) -> bool {
-        for what in out.persist.drain(..) {
-            if self.burns(host) {
+    fn carry_out(&mut self, host: usize, batch: &mut Batch) -> bool {
+        loop {
+            if !batch.is_settled() && self.burns(host) {
                 return false;
             }
-            if let Persist::Journal(entry) = &what {
-                self.note_rank(entry.value.as_deref(), entry.version.0);
+            let watched = batch.next_apply().and_then(|what| self.before_apply(host, what));
+            let names = &self.history.names;
+            let sourced = |key: &[u8]| names.class(number(key)) != Class::Cache;
+            let there = &mut self.hosts[host];
+            let now = there.clock.read(self.now);
+            let Some(running) = &mut there.host else { return true };
+            let Some(next) = running.next(now, batch, &sourced) else {
+                self.work_later(host);
+                return true;
+            };
+            match next {
+                Next::Waits => unreachable!("each batch is carried out before the next step"),
+                Next::Did { refused } => {
+                    if let Some(watched) = watched {
+                        self.see_applied(host, watched, refused);
+                    }
+                }
+                Next::Done(job, outcome) => self.done_soon(host as u32, job, outcome),
+                Next::Persist(what) => self.persist(host, what),
+                Next::Ask(job, ask) => self.ask(host, job, ask),
+                Next::Send(to, message) => self.send(host, to, message),
+                Next::Answer(ticket, answer) => self.answer(host, ticket.0, answer),
+                Next::Tell(event) => self.hear(host, event),
             }
-            self.history.journals.note(host, &self.history.names, self.options.slots, &what);
-            self.hosts[host].disk.write(self.options.slots, what);
         }
-        for what in out.apply.drain(..) {
-            if self.burns(host) {
-                return false;
-            }
-            self.apply(host, what);
+    }
+
+    fn persist(&mut self, host: usize, what: Persist) {
+        if let Persist::Journal(entry) = &what {
+            self.note_rank(entry.value.as_deref(), entry.version.0);
         }
-        for (job, ask) in out.ask.drain(..) {
-            if self.burns(host) {
-                return false;
-            }
-            self.ask(host, job, ask);
-        }
-        for (to, message) in out.send.drain(..) {
-            if self.burns(host) {
-                return false;
-            }
-            self.send(host, to, message);
-        }
-        for (ticket, answer) in out.answer.drain(..) {
-            if self.burns(host) {
-                return false;
-            }
-            self.answer(host, ticket.0, answer);
-        }
-        for event in out.tell.drain(..) {
-            self.hear(host, event);
-        }
-        true
+        self.history.journals.note(host, &self.history.names, self.options.slots, &what);
+        self.hosts[host].disk.write(self.options.slots, what);
     }
 
     /// Whether a planned crash comes now.
@@ -87,81 +81,58 @@ impl World {
         }
     }
 
-    fn apply(&mut self, host: usize, what: Apply) {
+    /// Whoever follows the story sees what changes.
+    fn before_apply(&mut self, host: usize, what: &Apply) -> Option<Watched> {
         if self.trace.is_some() {
-            self.tell_apply(host, &what);
+            self.tell_apply(host, what);
         }
-        if self.watch.is_some() {
-            return self.apply_watched(host, what);
-        }
-        self.change_store(host, what);
-    }
-
-    /// True when a fill was refused.
-    pub(super) fn change_store(&mut self, host: usize, what: Apply) -> bool {
-        let there = &mut self.hosts[host];
-        match what {
-            Apply::Invalidate(invalidation) => there.store.invalidate(&invalidation),
-            Apply::Put(entry) => there.store.put(entry),
-            Apply::Fill { job, entry } => {
-                let began = job.map(|job| {
-                    let at = there.loads.iter().position(|&(load, _)| load == job.0);
-                    // A job that is not known any more began before all that is remembered.
-                    at.map_or(0, |at| there.loads.swap_remove(at).1)
-                });
-                return !there.store.fill(entry, began);
-            }
-            Apply::Drop(keys) => {
-                for key in &keys {
-                    there.store.remove(number(key));
-                }
-            }
-            Apply::Clear(slots) => there.store.clear(&slots),
-            Apply::Replace(part) => there.store.replace(&part),
-        }
-        false
+        self.watch.is_some().then(|| self.watch_apply(host, what))
     }
 
     fn ask(&mut self, host: usize, job: Job, ask: Ask) {
-        let at = host as u32;
-        let there = &mut self.hosts[host];
-        let incarnation = there.peer.incarnation;
-        let statement = |what| Box::new(Statement { host: at, incarnation, job, what });
-        match ask {
-            Ask::Load { key, validate } => {
+        let what = match ask {
+            Ask::Load { key, .. } => {
                 let key = number(&key);
-                let sourced = self.history.names.class(key) != Class::Cache;
-                let entry = there.store.live(key).filter(|_| !(validate && sourced)).cloned();
-                let began = there.store.seq();
-                if there.loads.len() > 256 {
-                    there.loads.remove(0);
-                }
-                there.loads.push((job.0, began));
-                if entry.is_some() || !sourced {
-                    self.done_soon(at, job, Outcome::Loaded { entry, stored: true });
-                } else {
-                    self.see(|_| Some(Seen::Asks { host, key }));
-                    self.send_statement(statement(Wanted::Load(key)));
-                }
+                self.see(|_| Some(Seen::Asks { host, key }));
+                Wanted::Load(key)
             }
-            Ask::Commit { id, fence, .. } => {
-                self.send_statement(statement(Wanted::Commit { write: id as u32, once: true, fence }));
-            }
+            Ask::Commit { id, fence, .. } => Wanted::Commit { write: id as u32, once: true, fence },
             Ask::Flush { entry, fence } => {
                 let write = entry.value.as_deref().map_or(0, |value| Value::decode(value).write);
                 self.note_rank(entry.value.as_deref(), entry.version.0);
-                self.send_statement(statement(Wanted::Commit { write, once: false, fence }));
+                Wanted::Commit { write, once: false, fence }
             }
-            Ask::Fence { slots, epoch } => self.send_statement(statement(Wanted::Fence { slots, epoch })),
-            Ask::Export { slots, after, bytes } => {
-                let (entries, end) = there.store.export(&slots, after.as_ref(), bytes);
-                self.done_soon(at, job, Outcome::Exported { entries, end });
-            }
-            Ask::Digest { slots } => {
-                let digests = there.store.digests(&slots);
-                self.done_soon(at, job, Outcome::Digested(digests));
-            }
+            Ask::Fence { slots, epoch } => Wanted::Fence { slots, epoch },
+            Ask::Export { .. } | Ask::Digest { .. } => unreachable!("the host answers these itself"),
+        };
+        let incarnation = self.hosts[host].peer.incarnation;
+        self.send_statement(Box::new(Statement { host: host as u32, incarnation, job, what }));
+    }
+
+    /// A host that could not answer all at once goes on in a moment.
+    fn work_later(&mut self, host: usize) {
+        let there = &mut self.hosts[host];
+        if !there.works && there.host.as_ref().is_some_and(Host::has_work) {
+            there.works = true;
+            let incarnation = there.peer.incarnation;
+            self.queue.push(self.now + 20, Happening::Work { host: host as u32, incarnation });
         }
+    }
+
+    /// It goes on.
+    pub(super) fn work(&mut self, host: u32, incarnation: u32) {
+        let Some(later) = self.when(host, incarnation) else { return };
+        if let Some(later) = later {
+            return self.queue.push(later, Happening::Work { host, incarnation });
+        }
+        let there = &mut self.hosts[host as usize];
+        there.works = false;
+        let now = there.clock.read(self.now);
+        let done = there.host.as_mut().map(|running| running.work(now)).unwrap_or_default();
+        for (job, outcome) in done {
+            self.done_soon(host, job, outcome);
+        }
+        self.work_later(host as usize);
     }
 
     fn done_soon(&mut self, host: u32, job: Job, outcome: Outcome) {
@@ -244,10 +215,7 @@ impl World {
 
     fn hear(&mut self, host: usize, event: Event) {
         self.see(|world| {
-            let view = match &world.hosts[host].actor {
-                Some(Actor::Member(member)) => member.view().cloned(),
-                _ => None,
-            };
+            let view = world.hosts[host].actor().and_then(Actor::view).cloned();
             Some(Seen::Heard { host, event: event.clone(), view })
         });
         self.tell(None, |_| match &event {

@@ -147,7 +147,7 @@ impl World {
         // A near cache only reads.
         let reads = matches!(deed, Deed::Read(_));
         let fits =
-            |host: &crate::host::Host| host.state == State::Up && (reads || !host.is_near) && !host.leaves;
+            |host: &crate::host::Machine| host.state == State::Up && (reads || !host.is_near) && !host.leaves;
         let count = self.hosts.len();
         let home = match usize::from(self.options.homes) {
             0 => home,

@@ -4,7 +4,7 @@ use clearwell_cluster::{Input, NodeId, Operation, Slot};
 
 use super::{Happening, World};
 use crate::fault::What;
-use crate::host::{Actor, State, index_of, node_of};
+use crate::host::{State, index_of, node_of};
 use crate::network::Set;
 use crate::options::SECOND;
 
@@ -74,10 +74,7 @@ impl World {
     /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
     /// voters has theirs.
     fn may_lose_disk(&self, host: usize) -> bool {
-        let views = self.hosts.iter().filter_map(|host| match &host.actor {
-            Some(Actor::Member(member)) => member.view(),
-            _ => None,
-        });
+        let views = self.hosts.iter().filter_map(|host| host.actor()?.view());
         let Some(view) = views.max_by_key(|view| view.epoch) else { return false };
         let lost = node_of(host);
         let stays = |node: NodeId| {

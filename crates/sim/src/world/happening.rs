@@ -25,6 +25,11 @@ pub(super) enum Happening {
         job: Job,
         outcome: Box<Outcome>,
     },
+    /// A host goes on with a question about many entries.
+    Work {
+        host: u32,
+        incarnation: u32,
+    },
     /// A request that its host could not take at once.
     Submit {
         host: u32,

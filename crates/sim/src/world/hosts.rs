@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{Config, Input, Member, NearCache, NodeId, Operation, Peer, Start, View};
+use clearwell_host::{Actor, Host, Settings};
 
 use super::{Happening, World};
 use crate::history::Got;
-use crate::host::{Actor, Host, State, node_of};
+use crate::host::{Machine, State, node_of};
 use crate::options::SECOND;
 use crate::rng::mix;
 use crate::seen::Seen;
-use crate::store::Store;
 
 impl World {
     pub(super) fn begin_hosts(&mut self) {
         let nodes = usize::from(self.options.nodes);
         for index in 0..nodes + usize::from(self.options.near) {
-            let host = Host::new(index, index >= nodes, self.clock_for(index), self.new_store());
-            self.hosts.push(host);
+            self.hosts.push(Machine::new(index, index >= nodes, self.clock_for(index)));
         }
         let seat = |index| Seat { peer: Peer { node: node_of(index), incarnation: 1 }, weight: 100 };
         let view = (!self.options.gossip_start).then(|| {
@@ -30,15 +29,10 @@ impl World {
         }
     }
 
-    fn new_store(&self) -> Store {
-        Store::new(self.options.keys, self.options.slots)
-    }
-
     /// Another host begins.
     pub(super) fn add_host(&mut self, is_near: bool) -> usize {
         let index = self.hosts.len();
-        let host = Host::new(index, is_near, self.clock_for(index), self.new_store());
-        self.hosts.push(host);
+        self.hosts.push(Machine::new(index, is_near, self.clock_for(index)));
         self.start_with(index, None);
         self.tell(None, |_| format!("{} {index} begins", if is_near { "near cache" } else { "node" }));
         index
@@ -61,6 +55,8 @@ impl World {
         host.stopped_until = self.now;
         let config = Config { me: host.peer, ..config };
         let now = host.clock.read(self.now);
+        let settings =
+            Settings { engine: engine(self.options.keys), ..Settings::new(&config, mix(config.seed)) };
         let actor = match host.is_near {
             true => Actor::Near(Box::new(NearCache::new(config, now))),
             false => {
@@ -68,7 +64,7 @@ impl World {
                 Actor::Member(Box::new(Member::new(config, start, now)))
             }
         };
-        host.actor = Some(actor);
+        host.host = Some(Host::new(actor, settings));
         let incarnation = host.peer.incarnation;
         let first = self.now + mix(self.options.seed ^ index as u64) % 100_000;
         self.queue.push(first, Happening::Tick { host: index as u32, incarnation });
@@ -106,15 +102,13 @@ impl World {
     /// The process dies. Its memory is gone; who waited for it never hears.
     pub(super) fn crash(&mut self, index: usize) {
         let keeps_disk = self.hosts[index].fuse.take().is_none_or(|(_, disk)| disk);
-        let store = self.new_store();
         let host = &mut self.hosts[index];
         if host.state != State::Up {
             return;
         }
         host.state = if keeps_disk { State::Down } else { State::Gone };
-        host.actor = None;
-        host.store = store;
-        host.loads.clear();
+        host.host = None;
+        host.works = false;
         let waiting = std::mem::take(&mut host.waiting);
         self.see(|_| Some(Seen::Down(index)));
         self.tell(None, |_| format!("host {index} is down"));
@@ -136,10 +130,8 @@ impl World {
     /// A host is switched off when it has left.
     pub(super) fn stop_when_left(&mut self, index: usize) {
         let host = &self.hosts[index];
-        let stays = match &host.actor {
-            Some(Actor::Member(member)) => member.view().is_some_and(|view| view.needs(host.peer)),
-            _ => false,
-        };
+        let view = host.actor().and_then(Actor::view);
+        let stays = view.is_some_and(|view| view.needs(host.peer));
         match stays || (host.state == State::Down && !self.healed) {
             true => self.queue.push(self.now + SECOND, Happening::Stop { host: index as u32 }),
             false => self.stop(index),
@@ -156,4 +148,12 @@ impl World {
     pub(super) fn staying(&self) -> usize {
         self.hosts.iter().filter(|host| !host.is_near && host.state != State::Gone && !host.leaves).count()
     }
+}
+
+/// A store that has room for everything, in few shards; nobody asks for the history of keys.
+fn engine(keys: u32) -> clearwell_engine::Config {
+    const ENTRY_BYTES: u64 = 4096;
+    const LEAST: u64 = 512 << 10;
+    let max_memory = (u64::from(keys) * ENTRY_BYTES).max(LEAST);
+    clearwell_engine::Config { max_memory, history_memory: Some(0), ..clearwell_engine::Config::default() }
 }

@@ -9,7 +9,7 @@ use crate::host::State;
 impl World {
     /// At most one host may be able to acknowledge for a slot. One that is paused is asked as well: it could, if it went on now.
     pub(super) fn check_owners(&mut self, host: usize) {
-        let Some(actor) = &self.hosts[host].actor else { return };
+        let Some(actor) = self.hosts[host].actor() else { return };
         let now = self.hosts[host].clock.read(self.now);
         let mut claims = std::mem::take(&mut self.claims);
         claims.clear();
@@ -42,7 +42,7 @@ impl World {
     fn could_acknowledge(&self, host: usize, slot: Slot) -> bool {
         let host = &self.hosts[host];
         let now = host.clock.read(self.now);
-        host.state == State::Up && host.actor.as_ref().is_some_and(|actor| actor.owns(now, slot))
+        host.state == State::Up && host.actor().is_some_and(|actor| actor.owns(now, slot))
     }
 
     /// A voter that follows a later view grants no lease in an earlier one. Other defences hide it when one does, so it is

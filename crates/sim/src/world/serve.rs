@@ -1,7 +1,7 @@
 //! The node around a member: reads are served from memory where the member allows it, all else goes through it.
 
 use clearwell_cluster::request::{Fill, Invalidate, Read, Write};
-use clearwell_cluster::{Bytes, FillLease, Input, Level, Request, Service, Ticket, Token};
+use clearwell_cluster::{Bytes, FillLease, Input, Level, Request, Ticket, Token};
 use clearwell_engine::{Cause, Effect};
 
 use super::clients::scope_of;
@@ -101,17 +101,12 @@ impl World {
     }
 
     /// What lies in a host's memory, when it may be served.
-    fn look(&mut self, host: usize, key: u32, level: Level, token: &Token) -> Option<Found> {
+    fn look(&self, host: usize, key: u32, level: Level, token: &Token) -> Option<Found> {
         let there = &self.hosts[host];
-        let held = there.store.get(key).filter(|held| !held.stale || level == Level::Weak)?;
         let now = there.clock.read(self.now);
-        let service = there.actor.as_ref()?.may_serve(now, &held.entry, level, token);
-        let Service::Serve { age_ms } = service else { return None };
-        let entry = &held.entry;
-        let age_ms = age_ms.filter(|_| !held.stale);
-        Some(Found {
-            value: entry.value.as_deref().map(Value::decode),
-            version: entry.version.0,
+        there.host.as_ref()?.look(now, self.history.names.key(key), level, token, |view, age_ms| Found {
+            value: view.value().map(Value::decode),
+            version: view.version().unwrap_or_default().0,
             local: true,
             age_ms,
         })

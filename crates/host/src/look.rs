@@ -1,0 +1,46 @@
+//! The read of what lies in memory: the rule by which a copy is served.
+
+use clearwell_cluster::{Bytes, Level, Service, Token};
+use clearwell_engine::{Ask, Lookup, Millis, OnMiss, Tolerate, View};
+
+use crate::Host;
+
+impl Host {
+    /// Shows the copy of a key to `read`, when it may be served at this level to a session that has seen `token`, with the age of the
+    /// proof that it is current in milliseconds (`None`: nothing proves it, and the answer is marked stale). `None`: the read is to be
+    /// asked of the deciding part.
+    ///
+    /// While changes that were decided are on their way into the store, it may be older than what the deciding part can prove: then
+    /// nothing is proven.
+    pub fn look<R>(
+        &self,
+        now: Millis,
+        key: &[u8],
+        level: Level,
+        token: &Token,
+        read: impl FnOnce(&View<'_>, Option<u64>) -> R,
+    ) -> Option<R> {
+        let settled = self.turns.all_are_done();
+        if !settled && !matches!(level, Level::Eventual | Level::Weak) {
+            return None;
+        }
+        let tolerate = if level == Level::Weak { Tolerate::Stale } else { Tolerate::Fresh };
+        let ask = Ask { now, tolerate, on_miss: OnMiss::Pass, early_refresh: 0.0, chance: 1.0, class: 0 };
+        // The deciding part does not call the engine, whose shard is held here.
+        let judged = self.engine.lookup(key, ask, |view| {
+            let Service::Serve { age_ms } = self.judge(now, view, level, token) else { return None };
+            Some(read(view, age_ms.filter(|_| settled && !view.stale())))
+        });
+        match judged {
+            Lookup::Hit { read, .. } => read,
+            Lookup::Miss { .. } | Lookup::Lead(_) | Lookup::Wait(_) => None,
+        }
+    }
+
+    fn judge(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> Service {
+        let key = Bytes::from(view.key());
+        let tags: Vec<Bytes> = view.tags().map(Bytes::from).collect();
+        let dependencies: Vec<Bytes> = view.dependencies().map(Bytes::from).collect();
+        self.actor.may_serve(now, &key, (&tags, &dependencies), level, token)
+    }
+}
