@@ -17,7 +17,7 @@ usage: cargo xtask COMMAND
   check                          format, tidy, lints and the libraries' own tests: before each commit
   test                           set up, then check and test everything: what CI runs
   setup                          install the tools and clients that the tests drive
-  tidy                           check what no compiler checks: file lengths, addresses, paths, leftovers
+  tidy                           check what no compiler checks: file lengths, paths, leftovers, cycles of rooms
   worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
   bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/
   bench before COMMIT [--rounds N]   this node beside itself at another commit; writes bench/runs/

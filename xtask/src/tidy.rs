@@ -1,5 +1,7 @@
-//! What no compiler checks: file lengths, addresses, paths and leftovers.
+//! What no compiler checks: file lengths, addresses, paths and leftovers; which room of the server knows which.
 
+mod code;
+mod cycles;
 mod links;
 mod map;
 
@@ -38,9 +40,19 @@ pub fn run() -> Result<(), String> {
             links::check(file, &text, |target| repo::top().join(target).exists(), &mut wrong);
         }
     }
-    let map = std::fs::read_to_string(repo::top().join("ARCHITECTURE.md"));
-    map::check(&map.unwrap_or_default(), &files, |path| repo::top().join(path).exists(), &mut wrong);
+    map::check(
+        &read(Path::new("ARCHITECTURE.md")),
+        &files,
+        |path| repo::top().join(path).exists(),
+        &mut wrong,
+    );
+    cycles::check(&files, read, &mut wrong);
     if wrong.is_empty() { Ok(()) } else { Err(format!("untidy:\n  {}", wrong.join("\n  "))) }
+}
+
+/// The text of a file; of one that is not there, none.
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(repo::top().join(file)).unwrap_or_default()
 }
 
 fn check(file: &Path, text: &str, wrong: &mut Vec<String>) {

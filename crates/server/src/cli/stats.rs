@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::remote::{Remote, object, print, print_json, text};
 use super::table::{Table, cell};
 use super::wire::pairs;
-use crate::metrics::FIGURES;
+use crate::figures::FIGURES;
 
 /// Shows the figures of a node.
 #[derive(Debug, Clone, clap::Args)]

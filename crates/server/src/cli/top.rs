@@ -10,7 +10,7 @@ use super::remote::{Heard, Remote, print, print_json};
 use super::stats::{columns, figures};
 use super::table::{Table, grouped};
 use super::wire::WireError;
-use crate::rest::human_bytes;
+use crate::figures::human_bytes;
 
 /// Watches a node at work.
 ///
@@ -192,7 +192,7 @@ fn lasting(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::FIGURES;
+    use crate::figures::FIGURES;
 
     fn sample(at: Instant, hits: u64) -> Sample {
         let figures =

@@ -6,8 +6,8 @@ use toml::Spanned;
 use super::error::ConfigError;
 use super::section::{File, Section};
 use super::{KeyspaceConfig, Unfollowed};
-use crate::keyspace::meet::{Step, lower, meet};
-use crate::keyspace::{EventTemplate, Pattern, Template};
+use crate::syntax::meet::{Step, lower, meet};
+use crate::syntax::{EventTemplate, Pattern, Template};
 
 /// What can hardly be meant. A mistake where it cannot be meant at all: a feed that reaches nothing, with a name that nearly is
 /// another one; and anything in a keyspace that says `unfollowed = "refuse"`.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use clearwell_source::nearest;
 use clearwell_source::postgres;
 
 use super::error::ConfigError;
 use super::section::Section;
-use crate::keyspace::{Pattern, columns_of, parameters};
+use crate::syntax::{Pattern, columns_of, lacks, parameters};
 
 /// Reads it. `is_postgres` of its source; `None`: it has none.
 pub fn read(
@@ -43,9 +42,4 @@ fn check(sql: &str, pattern: &Pattern, is_postgres: bool) -> Result<(), String> 
         None => Ok(()),
         Some(name) => Err(lacks(name, &columns.iter().map(String::as_str).collect::<Vec<_>>())),
     }
-}
-
-/// Says that a capture is no column of the query.
-pub fn lacks(name: &str, columns: &[&str]) -> String {
-    format!("it returns no column {name}, which the pattern captures{}", nearest(name, columns))
 }

@@ -15,7 +15,7 @@ use super::{
     CompressConfig, FeedConfig, FlushConfig, KeyspaceConfig, SchemaConfig, SourceConfig, SqliteMode,
     Strategy, Unfollowed, Unverified, del, keys, near_miss, words,
 };
-use crate::keyspace::{EventTemplate, Pattern, Template, VALUE, parameters};
+use crate::syntax::{EventTemplate, Pattern, Schema, Template, VALUE, parameters};
 
 pub const KEYS: [&str; 29] = [
     "pattern",
@@ -140,7 +140,7 @@ fn schema(
 ) -> Result<Option<SchemaConfig>, ConfigError> {
     section.read("schema", |name| {
         let text = file(name)?;
-        crate::keyspace::check_schema(name, &text)?;
+        Schema::compile(name, &text)?;
         Ok(SchemaConfig { file: name.into(), text })
     })
 }

@@ -24,7 +24,6 @@ pub use clearwell_source::config::{PostgresConfig, SourceConfig, SqliteMode};
 pub use del::Del;
 pub use error::ConfigError;
 pub use hosts::Host;
-pub(crate) use keys::lacks;
 pub use near_miss::NearMiss;
 pub use unverified::{Unfollowed, Unverified};
 
@@ -118,7 +117,7 @@ pub struct SchemaConfig {
     pub text: String,
 }
 
-/// A keyspace as written. Patterns, templates and SQL are text here; [`crate::keyspace`] compiles them.
+/// A keyspace as written. Patterns, templates and SQL are text here; `keyspace` compiles them.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct KeyspaceConfig {

@@ -13,7 +13,7 @@ use super::variables::filled_in;
 use super::{
     Coalesce, Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, followed, keyspace, words,
 };
-use crate::keyspace::Pattern;
+use crate::syntax::Pattern;
 
 const KEYS: [&str; 13] = [
     "max_memory",

@@ -453,9 +453,9 @@ proptest::proptest! {
     #[test]
     fn no_text_makes_the_parsers_panic(text in "\\PC*", words in r#"([a-z:{}\[\]'"`?@$/*\- \n=.ü]|\{\{|id|int)*"#) {
         for text in [&text, &words] {
-            let _any = (Config::parse(text).is_ok(), crate::keyspace::parameters(text).is_ok());
-            let _any = crate::keyspace::EventTemplate::parse(text).is_ok();
-            if let Ok(pattern) = crate::keyspace::Pattern::parse(text) {
+            let _any = (Config::parse(text).is_ok(), crate::syntax::parameters(text).is_ok());
+            let _any = crate::syntax::EventTemplate::parse(text).is_ok();
+            if let Ok(pattern) = crate::syntax::Pattern::parse(text) {
                 for key in [text.as_bytes(), words.as_bytes()] {
                     proptest::prop_assert_eq!(pattern.matches(key), pattern.capture(key).is_some());
                 }
@@ -475,7 +475,7 @@ proptest::proptest! {
 
     #[test]
     fn a_key_made_from_values_is_captured_as_them(id: i64, name in "[^:]{1,8}") {
-        let pattern = crate::keyspace::Pattern::parse("a:{name}:{id:int}:z").unwrap();
+        let pattern = crate::syntax::Pattern::parse("a:{name}:{id:int}:z").unwrap();
         let captures = pattern.capture(format!("a:{name}:{id}:z").as_bytes()).unwrap();
         let cells: Vec<_> = captures.0.into_iter().map(|(_, cell)| cell).collect();
         proptest::prop_assert_eq!(cells, [clearwell_source::Cell::Text(name.as_str().into()), clearwell_source::Cell::Integer(id)]);

@@ -9,11 +9,9 @@ use clearwell_source::{Shape, Source, Statement, Verification, nearest};
 use super::cover::Present;
 use super::links::Named;
 use super::spelling::Question;
-use super::{
-    Backing, Change, EventTemplate, FeedRules, Keyspace, Keyspaces, Listing, Pattern, Reach, Standing,
-    Template, VALUE, Values,
-};
+use super::{Backing, Change, FeedRules, Keyspace, Keyspaces, Listing, Reach, Standing, Values};
 use crate::config::{Config, KeyspaceConfig, Unfollowed};
+use crate::syntax::{EventTemplate, Pattern, Template, VALUE};
 
 /// Why a keyspace does not fit its source. Prints the keyspace's pattern first.
 #[derive(Debug, Clone, PartialEq, Eq)]

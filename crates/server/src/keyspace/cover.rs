@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use clearwell_source::{Cell, Row};
 
-use super::template::Template;
-use super::{Captures, Names};
+use super::Names;
+use crate::syntax::{Captures, Template};
 
 /// What an entry was made from.
 #[derive(Debug, Clone, Copy)]

@@ -7,10 +7,9 @@ use clearwell_engine::{Event, Scope};
 use clearwell_source::{Commit, Row, RowChange, Watched};
 
 use super::cover::{Absent, Cover};
-use super::event::EventTemplate;
 use super::links::{Links, Named};
-use super::template::Template;
 use crate::config::{Config, FeedConfig};
+use crate::syntax::{EventTemplate, Template};
 
 /// The feeds of all keyspaces, by source and table.
 #[derive(Debug, Default)]

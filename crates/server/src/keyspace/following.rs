@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use clearwell_source::Shape;
 
+use super::FeedRules;
 use super::feed::Shapes;
-use super::{EventTemplate, FeedRules, Pattern, Template};
 use crate::config::KeyspaceConfig;
+use crate::syntax::{EventTemplate, Pattern, Template};
 
 /// The names by which a feed can reach a keyspace's entries, without what fills their slots.
 #[derive(Debug, Default)]

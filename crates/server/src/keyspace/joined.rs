@@ -1,6 +1,6 @@
 //! A plain `SELECT` with what its database knows of the tables in it.
 
-use super::select::{Column as Named, Output, Select, Side};
+use crate::syntax::select::{Column as Named, Output, Select, Side};
 use std::sync::Arc;
 
 use clearwell_source::{Column, Kind, Shape, Source, SourceError, Table};

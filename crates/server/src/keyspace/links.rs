@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::event::EventTemplate;
-use super::pattern::Pattern;
-use super::template::Template;
+use crate::syntax::{EventTemplate, Pattern, Template};
 
 /// A name of the feed that is one of an entry's, when their slots are filled alike.
 #[derive(Debug, Clone, PartialEq, Eq)]

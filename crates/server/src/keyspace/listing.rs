@@ -6,9 +6,9 @@ use clearwell_engine::Glob;
 use clearwell_source::nearest;
 use clearwell_source::{Cell, Row, Shape, Statement};
 
-use super::meet::{literal, meet};
-use super::select::{Output, Select};
-use super::{Keyspace, Template, wide};
+use super::{Keyspace, wide};
+use crate::syntax::meet::{literal, meet};
+use crate::syntax::{Template, lacks};
 
 /// A keyspace's `keys`.
 #[derive(Debug, Clone)]
@@ -17,15 +17,6 @@ pub struct Listing {
     pub statement: Statement,
     /// What it returns; `None`: the source cannot tell.
     pub columns: Option<Vec<Arc<str>>>,
-}
-
-/// The columns that a plain `SELECT` returns; `None`: only its database knows.
-pub fn columns_of(sql: &str) -> Option<Vec<String>> {
-    let name = |output: Output| match output {
-        Output::Column(_, name) => Some(name),
-        Output::Star(_) | Output::Other => None,
-    };
-    Select::parse(sql)?.outputs.into_iter().map(name).collect()
 }
 
 impl Listing {
@@ -41,7 +32,7 @@ impl Listing {
         }
         let columns: Vec<&str> = shape.columns.iter().map(|column| &**column).collect();
         if let Some(lacking) = captures.iter().find(|name| !columns.contains(name)) {
-            return Err(format!("keys: {}", crate::config::lacks(lacking, &columns)));
+            return Err(format!("keys: {}", lacks(lacking, &columns)));
         }
         Ok(Listing { statement, columns: Some(shape.columns.clone()) })
     }

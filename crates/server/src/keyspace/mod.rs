@@ -2,22 +2,15 @@
 
 mod build;
 mod cover;
-mod event;
 mod feed;
 mod following;
 mod joined;
 mod links;
 mod listing;
-pub mod meet;
-mod pattern;
-mod select;
 mod spelling;
-mod sql;
 mod standing;
-mod template;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod values;
 pub mod wide;
 
@@ -29,20 +22,14 @@ use clearwell_source::{Cell, Param, Source, Statement, Verification};
 
 pub use build::BuildError;
 pub use cover::{Cover, Present, Seen};
-pub use event::EventTemplate;
 pub use feed::FeedRules;
 pub use following::{Change, Reach};
-pub use listing::{Listing, columns_of};
-pub use pattern::Pattern;
-pub use sql::parameters;
+pub use listing::Listing;
 pub use standing::Standing;
-pub use template::Template;
-pub use values::{Invalid, ValueFigures, Values, check_schema};
+pub use values::{ValueFigures, Values};
 
 use crate::config::{Del, FlushConfig, Level, NearMiss, Strategy, Unfollowed, Unverified};
-
-/// The name of the parameter that `store` is given the value by.
-pub const VALUE: &str = "value";
+use crate::syntax::{Captures, EventTemplate, Pattern, Template};
 
 /// All keyspaces of a node.
 #[derive(Default)]
@@ -126,17 +113,6 @@ impl Keyspaces {
         let none = all.iter().all(|keyspace| keyspace.near_miss == NearMiss::Allow);
         let near_by_first = if none { Vec::new() } else { (0..=u8::MAX).map(near_of).collect() };
         Keyspaces { all, verifications, by_first, near_by_first }
-    }
-}
-
-/// What a pattern captured from a key, by name.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Captures(pub Vec<(Arc<str>, Cell)>);
-
-impl Captures {
-    /// The captured value of a name.
-    pub fn get(&self, name: &str) -> Option<&Cell> {
-        self.0.iter().find(|(known, _)| **known == *name).map(|(_, cell)| cell)
     }
 }
 
@@ -251,6 +227,11 @@ impl Keyspace {
     pub fn neglected(&self) -> Option<Arc<str>> {
         let backing = self.backing.as_ref().filter(|_| self.unfollowed != Unfollowed::Meant)?;
         backing.standing.unfollowed()
+    }
+
+    /// What its pattern captures from a key of it.
+    pub fn capture(&self, key: &[u8]) -> Option<Captures> {
+        self.pattern.capture(key)
     }
 
     /// A key of it, to show to people.

@@ -10,7 +10,7 @@ use clearwell_source::{Kind, Shape, Source, SourceError, Statement, Table};
 use super::cover::{Absent, Cover, Own, Present};
 use super::joined::{Joined, Ref};
 use super::links::{Link, Links};
-use super::pattern::Pattern;
+use crate::syntax::Pattern;
 
 /// What was found of a keyspace.
 #[derive(Debug, Clone, Default)]

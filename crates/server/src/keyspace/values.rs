@@ -1,15 +1,11 @@
 //! What a keyspace's values are kept as, and what they may be: compression and schemas (decision 0036).
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use clearwell_engine::Codec;
-use serde_json::Value;
 
 use crate::config::{CompressConfig, SchemaConfig};
-
-/// Characters of a complaint that are told: it may quote the value.
-const TOLD_MOST: usize = 300;
+use crate::syntax::{Invalid, Schema};
 
 /// A keyspace's rules for values, and the counts of what came of them.
 #[derive(Debug, Default)]
@@ -44,24 +40,6 @@ pub struct ValueFigures {
     pub refused: u64,
     /// Values that loads brought, and that the schema would have refused.
     pub loaded_invalid: u64,
-}
-
-/// Why a value does not fit its keyspace's schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
-    /// The schema's file.
-    pub schema: String,
-    /// Where in the value, as a JSON pointer; empty is the whole.
-    pub pointer: String,
-    /// What is wrong there.
-    pub why: String,
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = if self.pointer.is_empty() { "the value" } else { &self.pointer };
-        write!(f, "it does not fit the schema {}: at {at}: {}", self.schema, self.why)
-    }
 }
 
 impl Values {
@@ -131,54 +109,6 @@ impl ValueFigures {
     }
 }
 
-/// A compiled JSON Schema.
-struct Schema {
-    file: String,
-    validator: jsonschema::Validator,
-}
-
-impl fmt::Debug for Schema {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Schema").field("file", &self.file).finish_non_exhaustive()
-    }
-}
-
-impl Schema {
-    fn compile(file: &str, text: &str) -> Result<Schema, String> {
-        let schema: Value =
-            serde_json::from_str(text).map_err(|error| format!("{file} is not JSON: {error}"))?;
-        let validator = jsonschema::validator_for(&schema).map_err(|error| {
-            let at = error.instance_path().to_string();
-            let at = if at.is_empty() { "the top".to_owned() } else { at };
-            format!("{file} is not a JSON Schema: at {at}: {}", cut(&error.to_string()))
-        })?;
-        Ok(Schema { file: file.to_owned(), validator })
-    }
-
-    fn check(&self, value: &[u8]) -> Result<(), Invalid> {
-        let invalid = |pointer: String, why: String| Invalid { schema: self.file.clone(), pointer, why };
-        let value: Value = serde_json::from_slice(value)
-            .map_err(|error| invalid(String::new(), format!("it is not JSON: {error}")))?;
-        let checked = self.validator.validate(&value);
-        checked.map_err(|error| invalid(error.instance_path().to_string(), cut(&error.to_string())))
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(TOLD_MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// Checks that a schema is one.
-///
-/// # Errors
-/// What is wrong with it, and where.
-pub fn check_schema(file: &str, text: &str) -> Result<(), String> {
-    Schema::compile(file, text).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,23 +147,6 @@ mod tests {
         values.note_loaded("user:{id}", b"user:1", b"{}");
         let figures = values.figures();
         assert_eq!((figures.refused, figures.loaded_invalid), (8, 1));
-    }
-
-    #[test]
-    fn what_is_no_schema_is_told_with_its_place() {
-        for (text, told) in [
-            ("{\n  \"type\": }", "user.json is not JSON: expected value at line 2 column 11"),
-            (r#"{"type": "objekt"}"#, "user.json is not a JSON Schema: at /type: "),
-            (
-                r#"{"properties": {"a": {"minimum": "1"}}}"#,
-                "user.json is not a JSON Schema: at /properties/a/minimum: ",
-            ),
-            // Nothing is fetched.
-            (r#"{"$ref": "http://127.0.0.1:1/other.json"}"#, "user.json is not a JSON Schema: "),
-        ] {
-            let wrong = check_schema("user.json", text).expect_err(text);
-            assert!(wrong.starts_with(told), "{wrong}");
-        }
     }
 
     #[test]

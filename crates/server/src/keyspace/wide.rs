@@ -2,7 +2,7 @@
 
 use clearwell_engine::{Glob, Scope};
 
-use super::template::HOLE;
+use crate::syntax::HOLE;
 
 /// The scope of all keys of a shape: the key itself, all that begins so, or a pattern.
 pub fn keys(shape: &[u8]) -> Scope {
@@ -36,8 +36,8 @@ fn hole(shape: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Pattern, Template};
     use super::*;
+    use crate::syntax::{Pattern, Template};
 
     #[test]
     fn a_shape_is_as_narrow_a_scope_as_it_can_be() {

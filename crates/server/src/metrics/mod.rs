@@ -5,9 +5,7 @@
 //! [`Metrics::tick`] sums everything into a ring, from which the figures of the last minute are read, and a scrape sums by
 //! kind.
 
-mod figure;
 mod histogram;
-mod prometheus;
 mod stages;
 mod stripes;
 mod tallies;
@@ -20,10 +18,7 @@ use std::sync::{Arc, OnceLock};
 use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
-pub use figure::{FIGURES, Figure, KeyspaceRow, Moves, Snapshot, Told, Unit, Value};
-pub use figure::{MetricsBody, Stats, cw_stats, info, listed};
 pub use histogram::{Counts, Ended};
-pub use prometheus::exposition;
 pub use stages::StageFigures;
 pub use tallies::{KeyspaceFigures, NO_KEYSPACE, Tallies, Totals};
 pub use timings::{Recent, Timed, Timings};
@@ -49,7 +44,8 @@ impl Kind {
     /// Each of them, at the place that its number says.
     pub const ALL: [Kind; 4] = [Kind::Read, Kind::Write, Kind::Invalidate, Kind::Other];
 
-    fn name(self) -> &'static str {
+    /// What figures call it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Read => "read",
             Kind::Write => "write",
@@ -77,7 +73,8 @@ pub enum BadInput {
 }
 
 impl BadInput {
-    const ALL: [(BadInput, &'static str); 6] = [
+    /// Each of them, with what figures call it.
+    pub(crate) const ALL: [(BadInput, &'static str); 6] = [
         (BadInput::Framing, "framing"),
         (BadInput::TooLarge, "too-large"),
         (BadInput::Unknown, "unknown"),

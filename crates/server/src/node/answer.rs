@@ -7,7 +7,7 @@ use clearwell_engine::{Codec, Millis, TooLarge, Version, View};
 use clearwell_source::{Later, SourceError};
 
 use crate::config::{Level, Strategy};
-use crate::keyspace::Invalid;
+use crate::syntax::Invalid;
 
 /// An answer now, or after waiting for the source.
 pub enum Turn<T> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clearwell_engine::{Cause, Scope};
+use clearwell_engine::{Cause, Scope, Seq, Version};
 use tokio::sync::oneshot;
 
 use super::load::Target;
@@ -12,7 +12,7 @@ use super::{Answer, Node, Put, WriteError};
 use crate::config::{Level, Strategy};
 use crate::keyspace::{Keyspace, Seen};
 use crate::road::Request;
-use crate::writeback::{self, Flushed, Lane, Pending, Status, WriteBack};
+use crate::writeback::{self, Flushed, Lane, Outcomes, Pending, Status, WriteBack};
 
 /// How long a write waits for room, and another strategy's write for the key's earlier ones.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,6 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 const NO_JOURNAL: &str = "this node has no journal; use write-through";
+
+impl Outcomes for Node {
+    fn overwritten(&self, key: &[u8], version: Version) {
+        Node::overwritten(self, key, version);
+    }
+
+    fn disowned(&self, key: &[u8]) {
+        Node::disowned(self, key);
+    }
+
+    fn unix_ms(&self) -> i64 {
+        self.clock.unix_ms()
+    }
+}
 
 impl Node {
     /// The answer to a read of a key whose newest write is still in the journal: that write, for the source does not have it yet.
@@ -98,7 +112,7 @@ impl Node {
     }
 
     /// A key's value is not what memory holds, and no commit says so.
-    pub(crate) fn disowned(&self, key: &[u8]) -> clearwell_engine::Seq {
+    fn disowned(&self, key: &[u8]) -> Seq {
         self.invalidate(Request::now(vec![Scope::Key(key.into())], Cause::Write)).seq
     }
 

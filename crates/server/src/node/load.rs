@@ -12,7 +12,8 @@ use super::verified::Way;
 use super::{Answer, Node, ReadError};
 use crate::clock::nanos;
 use crate::config::{Level, Unverified};
-use crate::keyspace::{Backing, Captures, Keyspace, Seen};
+use crate::keyspace::{Backing, Keyspace, Seen};
+use crate::syntax::Captures;
 
 /// A key of a keyspace with a source, and what is needed to load it.
 #[derive(Clone)]

@@ -1,10 +1,5 @@
 //! A node: the read policy, the write policy and the road of invalidations, for every surface alike.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the node's verbs are what the others are kept from the engine for"
-)]
-
 mod altered;
 mod answer;
 mod back;
@@ -17,6 +12,7 @@ mod invalidate;
 mod keeper;
 mod lease;
 mod load;
+mod look;
 mod member;
 mod near;
 mod news;
@@ -29,6 +25,7 @@ mod update;
 mod verified;
 mod warm;
 mod why;
+mod work;
 mod write;
 
 use std::sync::Arc;
@@ -54,7 +51,6 @@ pub use refusals::{Refusal, Refusals, Why};
 pub use removal::Removal;
 pub use start::{Sources, StartError};
 pub use verified::{FeedReport, Neglected};
-pub(crate) use warm::{Due, Found, Unwarmed};
 pub use why::{KeyStory, WhyStep, cause_of, effect_of, scope_of};
 pub use write::{Put, Written};
 
@@ -69,8 +65,8 @@ use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
 pub struct Node {
-    /// The cache itself, to look at. What changes it, or reads at a level, is a verb of the node: `clippy.toml` sees to that.
-    pub engine: Engine,
+    /// The cache itself. Nobody else has it: what is done with it is a verb of the node.
+    engine: Engine,
     /// What keys mean.
     pub keyspaces: Keyspaces,
     /// The clocks.
@@ -92,7 +88,7 @@ pub struct Node {
     /// Names this process: leases of an earlier one are not honoured.
     pub run_id: u64,
     /// Writes that the sources do not have yet; `None` on a node without a data folder.
-    pub(crate) back: Option<Arc<WriteBack>>,
+    back: Option<Arc<WriteBack>>,
     rules: FeedRules,
     sources: Sources,
     /// Decides the order of all invalidations.

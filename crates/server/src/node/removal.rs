@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use super::load::Target;
 use super::{Node, Turn, WriteError};
 use crate::config::{Del, Strategy};
-use crate::keyspace::{Captures, Keyspace};
+use crate::keyspace::Keyspace;
 use crate::road::Request;
+use crate::syntax::Captures;
 
 /// What is to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

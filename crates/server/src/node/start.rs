@@ -147,8 +147,11 @@ impl Node {
             let followed = source.follow(Arc::new(Following(Arc::downgrade(&node))));
             followed.map_err(|error| StartError(format!("source {name}: {error}")))?;
         }
-        for lane in node.back.iter().flat_map(|back| &back.lanes) {
-            node.tasks.spawn(writeback::run(Arc::downgrade(&node), lane.clone()));
+        if let Some(back) = &node.back {
+            for lane in &back.lanes {
+                let flusher = writeback::run(Arc::downgrade(&node), Arc::downgrade(back), lane.clone());
+                node.tasks.spawn(flusher);
+            }
         }
         keeper::start(&node)
             .map_err(|error| StartError(format!("cannot start the keeper thread: {error}")))?;

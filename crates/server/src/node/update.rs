@@ -4,7 +4,8 @@ use clearwell_engine::{Cause, Change, Effect, Invalidation, Millis, Relocated, R
 
 use super::news::Happened;
 use super::{Node, WriteError};
-use crate::keyspace::{Invalid, Keyspace};
+use crate::keyspace::Keyspace;
+use crate::syntax::Invalid;
 
 impl Node {
     /// Reads, decides and changes one key in memory in one step; `decide` sees what a reader would see, and does not call

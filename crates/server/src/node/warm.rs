@@ -8,11 +8,11 @@ use clearwell_source::SourceError;
 
 use super::draft::Owned;
 use super::load::{For, Target};
-use super::{Demand, Node};
-use crate::warm::{self, Asked, Job, Plan, Refused};
+use super::{Demand, Node, work};
+use crate::warm::{Asked, Job, Plan, Refused};
 
 /// What warming finds of a key before it loads.
-pub(crate) enum Found {
+pub(super) enum Found {
     /// No keyspace with a source: nothing to load it from.
     WithoutSource,
     /// It is here and fresh; or it is known that there is no such row.
@@ -26,11 +26,11 @@ pub(crate) enum Found {
 
 /// A key that is to be loaded.
 #[derive(Clone)]
-pub(crate) struct Due(Target);
+pub(super) struct Due(Target);
 
 /// Why a key was not warmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unwarmed {
+pub(super) enum Unwarmed {
     /// The source failed.
     Source(SourceError),
     /// Each of its loads was overtaken by an invalidation.
@@ -73,12 +73,12 @@ impl Node {
     pub fn warm(self: &Arc<Self>, asked: &Asked) -> Result<Arc<Job>, Refused> {
         let plan = Plan::of(&self.keyspaces, asked).map_err(Refused::Unclear)?;
         let job = self.warming.begin(asked, &plan, self.clock.unix_ms()).map_err(Refused::TooMany)?;
-        self.tasks.spawn(warm::run(self.clone(), job.clone(), plan));
+        self.tasks.spawn(work::run(self.clone(), job.clone(), plan));
         Ok(job)
     }
 
     /// What is to be done with a key; `refresh`: load it even if it is fresh.
-    pub(crate) fn find_due(&self, key: &[u8], refresh: bool) -> Found {
+    pub(super) fn find_due(&self, key: &[u8], refresh: bool) -> Found {
         let Some((keyspace, captures)) = self.keyspaces.find(key) else { return Found::WithoutSource };
         if keyspace.backing.is_none() {
             return Found::WithoutSource;
@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// Loads a key and keeps it, unless it is invalidated meanwhile; then it is loaded again. Answers whether it has a value.
-    pub(crate) async fn load_due(self: &Arc<Self>, due: &Due) -> Result<bool, Unwarmed> {
+    pub(super) async fn load_due(self: &Arc<Self>, due: &Due) -> Result<bool, Unwarmed> {
         let target = &due.0;
         if target.keyspace.is_ambiguous() && self.is_overtaken(&target.keyspace, &target.key) {
             let demand = Demand { remember: false, ..Demand::PLAIN };

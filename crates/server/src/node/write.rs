@@ -212,7 +212,7 @@ impl Node {
     }
 
     /// Our own commit changed this key: whatever was read before it is old.
-    pub(crate) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
+    pub(super) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
         let request =
             Request { version: Some(version), ..Request::now(vec![Scope::Key(key.into())], Cause::Write) };
         self.invalidate(request).seq

@@ -19,7 +19,7 @@ pub fn routes() -> Router {
         .route("/page/figures.js", file("text/javascript; charset=utf-8", include_str!("figures.js")))
         .route(
             "/page/figures.json",
-            get(|| async { serve("application/json", crate::metrics::listed().to_string()) }),
+            get(|| async { serve("application/json", crate::figures::listed().to_string()) }),
         )
         .route("/page/graph.js", file("text/javascript; charset=utf-8", include_str!("graph.js")))
         .route("/page/held.js", file("text/javascript; charset=utf-8", include_str!("held.js")))

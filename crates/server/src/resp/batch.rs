@@ -230,9 +230,9 @@ impl Batch {
 
     /// The connection has ended. What it missed will not be filled any more, unless another connection of its pool does.
     pub fn leave(&mut self) {
-        let engine = &self.server.node.engine;
+        let node = &self.server.node;
         if self.session.place.is_one_client() {
-            self.session.misses.unanswered().for_each(|(hash, began)| engine.withdraw(hash, began));
+            self.session.misses.unanswered().for_each(|(hash, began)| node.withdraw(hash, began));
         }
     }
 

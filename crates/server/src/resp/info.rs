@@ -8,7 +8,7 @@ use clearwell_protocol::Args;
 
 use super::server::Server;
 use super::{policy, process};
-use crate::metrics::{self, Snapshot};
+use crate::figures::{self, Snapshot};
 
 /// The Redis version whose commands and replies clients may expect. Client-side caching asks for 7.4; versions from 8 on
 /// are asked for more than is here.
@@ -47,7 +47,7 @@ pub fn text(server: &Server, asked: Args<'_>, now: Millis) -> String {
             line(&mut out, format_args!("{separator}# {name}"));
             write(server, &mut out, now);
             let snapshot = snapshot.get_or_insert_with(|| Snapshot::take(&server.node, &server.metrics));
-            metrics::info(snapshot, name, &mut out);
+            figures::info(snapshot, name, &mut out);
         }
     }
     out
@@ -116,7 +116,7 @@ fn clients(server: &Server, out: &mut String, _now: Millis) {
 }
 
 fn memory(server: &Server, out: &mut String, _now: Millis) {
-    let account = server.node.engine.account();
+    let account = server.node.account();
     let used = account.memory_bytes;
     let (resident, peak) = (process::resident_bytes(), process::peak_resident_bytes());
     let most = server.node.config.max_memory;
@@ -132,7 +132,7 @@ fn memory(server: &Server, out: &mut String, _now: Millis) {
         "total_system_memory" = process::machine_bytes(),
         "total_system_memory_human" = human(process::machine_bytes()),
         "maxmemory_human" = human(most),
-        "maxmemory_policy" = policy::word(server.node.engine.eviction()),
+        "maxmemory_policy" = policy::word(server.node.eviction()),
         "mem_fragmentation_ratio" = format_args!("{ratio:.2}"),
         "mem_fragmentation_bytes" = resident.saturating_sub(used),
         "mem_allocator" = "system",
@@ -278,7 +278,7 @@ fn cluster(_server: &Server, out: &mut String, _now: Millis) {
 }
 
 fn keyspace(server: &Server, out: &mut String, _now: Millis) {
-    let account = server.node.engine.account();
+    let account = server.node.account();
     let keys = account.entries.saturating_sub(account.negative_entries);
     if keys > 0 {
         let expires = account.entries_with_ttl.min(keys);

@@ -44,7 +44,6 @@ use problem::Problem;
 pub use names::base64_unless_text;
 pub use serve::{Serving, serve};
 pub use told::Told;
-pub use words::human_bytes;
 pub(crate) use words::rfc3339;
 
 use crate::metrics::{Kind, Metrics, Recorder};

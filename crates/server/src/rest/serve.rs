@@ -165,6 +165,6 @@ async fn tick(site: Arc<Site>) {
         second.tick().await;
         let now = site.node.clock.tick();
         site.metrics.tick(now);
-        site.node.tallies.tick(now, &site.node.engine.reads());
+        site.node.tick_tallies();
     }
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::Site;
 use super::entry::json;
 use super::sources::SourceHealth;
-use crate::metrics::{MetricsBody, Snapshot, Stats, exposition};
+use crate::figures::{MetricsBody, Snapshot, Stats, exposition};
 
 /// Whether the node works.
 #[derive(Serialize, ToSchema)]

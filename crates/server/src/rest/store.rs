@@ -128,7 +128,7 @@ pub async fn set(
         return Err(late_fill(&key));
     }
     let now = node.clock.tick();
-    let kept = node.engine.peek(&key, now, |view| (view.stamp(), view.expires()));
+    let kept = node.peek(&key, |view| (view.stamp(), view.expires()));
     let created = before == 0;
     let answer = SetAnswer {
         key: text(&key).into_owned(),

@@ -98,7 +98,7 @@ impl Beside {
             view.stamp() == answer.stamp || (answer.stamp == 0 && view.value() == answer.value.as_deref())
         };
         let now = node.clock.tick();
-        let kept = node.engine.peek(key, now, |view| same(view).then(|| Beside::of(view))).flatten();
+        let kept = node.peek(key, |view| same(view).then(|| Beside::of(view))).flatten();
         kept.unwrap_or(Beside {
             stamp: answer.stamp,
             created: answer.created,

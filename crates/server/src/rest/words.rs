@@ -49,19 +49,6 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month, day - (153 * march + 2) / 5 + 1)
 }
 
-/// Bytes as a person reads them and the configuration writes them, a thousand to the next unit: `256MB`, `1.5KB`.
-pub fn human_bytes(bytes: u64) -> String {
-    let (mut amount, mut unit) = (bytes as f64, "B");
-    for next in ["KB", "MB", "GB", "TB"] {
-        if amount < 1000.0 {
-            break;
-        }
-        (amount, unit) = (amount / 1000.0, next);
-    }
-    let tenths = (amount * 10.0).round() / 10.0;
-    format!("{tenths}{unit}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,15 +63,6 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(rfc3339(ms), expected);
-        }
-    }
-
-    #[test]
-    fn bytes_are_written_for_people() {
-        for (bytes, expected) in
-            [(0, "0B"), (999, "999B"), (1536, "1.5KB"), (256_000_000, "256MB"), (3_000_000_000_000, "3TB")]
-        {
-            assert_eq!(human_bytes(bytes), expected);
         }
     }
 }

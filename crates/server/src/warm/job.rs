@@ -148,7 +148,7 @@ impl Job {
     }
 
     /// Answers when it is to end.
-    pub(super) async fn is_cancelled(&self) {
+    pub(crate) async fn is_cancelled(&self) {
         let mut cancelled = self.cancelled.subscribe();
         // The sender lives as long as this does.
         let _told = cancelled.wait_for(|cancelled| *cancelled).await;
@@ -166,7 +166,7 @@ impl Job {
     }
 
     /// It has ended so.
-    pub(super) fn end(&self, state: State, unix_ms: i64) {
+    pub(crate) fn end(&self, state: State, unix_ms: i64) {
         {
             let mut progress = self.progress.lock();
             progress.ended = Some((state, Instant::now(), unix_ms));
@@ -176,18 +176,18 @@ impl Job {
     }
 
     /// So many more rows are to be gone through.
-    pub(super) fn more(&self, rows: u64) {
+    pub(crate) fn more(&self, rows: u64) {
         let mut progress = self.progress.lock();
         progress.total = Some(progress.total.unwrap_or(0).saturating_add(rows));
     }
 
     /// One key or row was gone through, or begun.
-    pub(super) fn listed(&self) {
+    pub(crate) fn listed(&self) {
         self.progress.lock().listed += 1;
     }
 
     /// That became of a key.
-    pub(super) fn fate(&self, fate: Fate) {
+    pub(crate) fn fate(&self, fate: Fate) {
         let mut progress = self.progress.lock();
         let count = match fate {
             Fate::Loaded => &mut progress.loaded,
@@ -199,19 +199,19 @@ impl Job {
     }
 
     /// A key was not warmed, for this reason.
-    pub(super) fn failed(&self, error: String) {
+    pub(crate) fn failed(&self, error: String) {
         let mut progress = self.progress.lock();
         progress.failed += 1;
         progress.note(error);
     }
 
     /// Something went wrong with all of it.
-    pub(super) fn note(&self, error: String) {
+    pub(crate) fn note(&self, error: String) {
         self.progress.lock().note(error);
     }
 
     /// What it waits for.
-    pub(super) fn waits(&self, why: Option<&str>) {
+    pub(crate) fn waits(&self, why: Option<&str>) {
         self.progress.lock().waiting = why.map(str::to_owned);
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
+use clearwell_engine::Version;
 use clearwell_source::{Receipt, SourceError, Write};
 use tokio::sync::oneshot;
 
@@ -11,18 +12,27 @@ use super::record::{self, Pending};
 use super::{Lane, WriteBack};
 use crate::journal::{Entry, JournalError};
 use crate::keyspace::Backing;
-use crate::node::Node;
 
 /// A write that is too slow so often, while the source takes others, is taken for refused.
 const SLOW_MOST: u32 = 8;
 /// The journal may be larger than what is still needed of it by this factor and these bytes.
 const SLACK: (u64, u64) = (4, 64 << 20);
 
+/// What a flush tells the node whose writes it carries. Readers see nothing of it but through these.
+pub trait Outcomes: Send + Sync {
+    /// The source committed a write of this key: whatever was read before it is old.
+    fn overwritten(&self, key: &[u8], version: Version);
+    /// The source refused the newest write of this key: memory does not hold the key's value, and no commit says so.
+    fn disowned(&self, key: &[u8]);
+    /// The wall clock, in milliseconds.
+    fn unix_ms(&self) -> i64;
+}
+
 /// Flushes a lane for as long as its node lives.
-pub async fn run(node: Weak<Node>, lane: Arc<Lane>) {
+pub async fn run<N: Outcomes + 'static>(node: Weak<N>, back: Weak<WriteBack>, lane: Arc<Lane>) {
     while lane.due().await {
-        let Some(node) = node.upgrade() else { return };
-        let Some(back) = node.back.clone() else { return };
+        let (Some(node), Some(back)) = (node.upgrade(), back.upgrade()) else { return };
+        let node: Arc<dyn Outcomes> = node;
         round(&node, &back, &lane).await;
     }
 }
@@ -34,7 +44,7 @@ struct Round {
     failed: Option<String>,
 }
 
-async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
+async fn round(node: &Arc<dyn Outcomes>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
     let Some(backing) = &lane.keyspace.backing else { return };
     let mut batch = lane.batch();
     let mut round = Round::default();
@@ -60,7 +70,7 @@ async fn round(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>) {
 
 /// Hands writes to the source together, and sees to what it refuses.
 async fn send(
-    node: &Arc<Node>,
+    node: &Arc<dyn Outcomes>,
     back: &Arc<WriteBack>,
     lane: &Arc<Lane>,
     backing: &Backing,
@@ -102,9 +112,9 @@ async fn send(
 }
 
 /// The statement for a write. In the commit's own place the key is invalidated, and the write is over.
-fn write(node: &Arc<Node>, back: &Arc<WriteBack>, lane: &Arc<Lane>, taken: &Taken) -> Option<Write> {
+fn write(node: &Arc<dyn Outcomes>, back: &Arc<WriteBack>, lane: &Arc<Lane>, taken: &Taken) -> Option<Write> {
     let backing = lane.keyspace.backing.as_ref()?;
-    let (_, captures) = node.keyspaces.find(&taken.key)?;
+    let captures = lane.keyspace.capture(&taken.key)?;
     let statement = if taken.value.is_some() { backing.store.clone() } else { backing.delete.clone() }?;
     let params = lane.keyspace.params(&captures, taken.value.as_deref());
     let (node, back, lane) = (node.clone(), back.clone(), lane.clone());
@@ -142,7 +152,7 @@ impl WriteBack {
 }
 
 async fn park(
-    node: &Arc<Node>,
+    node: &Arc<dyn Outcomes>,
     back: &WriteBack,
     lane: &Lane,
     taken: Taken,
@@ -164,7 +174,7 @@ async fn park(
     tracing::warn!(key = %taken.key.escape_ascii(), message, "the source refused a write: it is parked");
     let (told, kept) = oneshot::channel();
     let key = Box::from(&*taken.key);
-    let row = Pending { seq: 0, key, value: taken.value, at_unix_ms: node.clock.unix_ms(), message };
+    let row = Pending { seq: 0, key, value: taken.value, at_unix_ms: node.unix_ms(), message };
     back.parked.park(row, Box::new(move |kept| drop(told.send(kept))));
     match kept.await {
         Ok(Ok(())) => {}

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 pub use dirty::cost;
-pub use flush::run;
+pub use flush::{Outcomes, run};
 pub use lane::Lane;
 pub use parked::Parked;
 pub use record::{Pending, put as put_record};

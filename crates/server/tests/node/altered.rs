@@ -49,7 +49,7 @@ async fn put(node: &Arc<Node>, key: &str, tag: &str, dependency: &str) {
 }
 
 fn there(node: &Arc<Node>, keys: &[&str]) -> Vec<bool> {
-    keys.iter().map(|key| node.engine.peek(key.as_bytes(), node.clock.now(), |_| ()).is_some()).collect()
+    keys.iter().map(|key| node.peek(key.as_bytes(), |_| ()).is_some()).collect()
 }
 
 #[tokio::test]

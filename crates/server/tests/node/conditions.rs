@@ -93,7 +93,7 @@ async fn counting_by_stamps_loses_no_count() {
     together(&node, |node, _| {
         for _ in 0..EACH {
             loop {
-                let read = node.engine.peek(b"n", node.clock.now(), |view| {
+                let read = node.peek(b"n", |view| {
                     let text = std::str::from_utf8(view.value().unwrap_or(b"0")).expect("text");
                     (view.stamp(), text.parse::<u64>().expect("a number"))
                 });
@@ -105,7 +105,7 @@ async fn counting_by_stamps_loses_no_count() {
             }
         }
     });
-    let total = node.engine.peek(b"n", node.clock.now(), |view| view.value().map(<[u8]>::to_vec));
+    let total = node.peek(b"n", |view| view.value().map(<[u8]>::to_vec));
     assert_eq!(total.flatten(), Some((8 * EACH).to_string().into_bytes()));
 }
 

@@ -92,7 +92,7 @@ async fn what_a_write_into_memory_takes_away_has_a_place_in_the_log() {
     node.update(b"part", now, |_| (Change::Remove, ())).expect("removed");
     records(&node, "a removal by a command that looks first, with what depends on it", 1);
     assert!(!is_there(b"page").await);
-    let began = node.lease(node.engine.seq());
+    let began = node.lease(node.seq());
     node.fill(b"part", &began, put(&[])).expect("filled");
     records(&node, "a fill", 0);
 }
@@ -129,7 +129,7 @@ fn places_are_given_once_each_whoever_asks_at_once() {
                         49 => vec![Scope::Event(deployed())],
                         _ => vec![Scope::Tag(format!("{thread}").into_bytes().into())],
                     };
-                    let before = node.engine.seq();
+                    let before = node.seq();
                     let reached = node.invalidate(Request::now(scopes, Cause::Command));
                     assert!(reached.seq > before, "applied before it returned");
                     reached.ordered.0

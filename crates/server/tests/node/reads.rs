@@ -36,7 +36,7 @@ async fn one_load_then_hits_then_a_commit_is_seen() {
     assert_eq!(source.loads.load(Ordering::Relaxed), 1);
     source.commit(1, "two", 7);
     assert_eq!(read(&node, "post:1").await.as_deref(), Some("two"));
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn many_readers_of_one_missing_key_cost_one_load() {
         assert_eq!(text(&reader.await.expect("no panic").expect("an answer")).as_deref(), Some("one"));
     }
     assert_eq!(source.loads.load(Ordering::Relaxed), 1);
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_load_that_a_commit_overtakes_is_not_kept_and_a_later_reader_does_not_
     let early = text(&early.wait().await.expect("an answer"));
     assert!(matches!(early.as_deref(), Some("old" | "new")), "{early:?} was never the row");
     assert_eq!(read(&node, "post:1").await.as_deref(), Some("new"));
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_tag_known_only_after_the_load_still_refuses_it() {
     early.wait().await.expect("an answer");
     let joined_after = joined_after.wait().await.expect("an answer");
     assert_eq!(text(&joined_after).as_deref(), Some("new"), "asked after the invalidation");
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[tokio::test]

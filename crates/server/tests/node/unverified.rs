@@ -52,14 +52,14 @@ async fn bypass_asks_the_source_each_time_and_keeps_nothing() {
         assert_eq!((answer.unverified.as_deref(), answer.hit), (Some(WHY), false));
     }
     assert_eq!(source.barriers.load(Ordering::Relaxed), 0, "no barrier can hold");
-    assert_eq!(node.engine.peek(b"post:1", node.clock.now(), |_| ()), None);
+    assert_eq!(node.peek(b"post:1", |_| ()), None);
     assert_eq!(source.loads.load(Ordering::Relaxed), 1 + LEVELS.len() as u64);
 
     source.doubt(None);
     assert_eq!(text(&node, Level::Eventual).await, "new 4");
     let answer = at(&node, Level::Eventual).await.expect("an answer");
     assert_eq!((answer.unverified, answer.hit), (None, true));
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[tokio::test]

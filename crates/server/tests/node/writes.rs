@@ -41,7 +41,7 @@ async fn write_invalidate_commits_and_drops() {
     read(&node, "post:1").await;
     let write = Put { write: Some(Strategy::WriteInvalidate), ..put("new") };
     assert_eq!(node.set(b"post:1", write, Origin::default()).wait().await, Ok(Written::Stored));
-    assert_eq!(node.engine.account().entries, 0);
+    assert_eq!(node.account().entries, 0);
     assert_eq!(read(&node, "post:1").await.as_deref(), Some("new"));
 }
 
@@ -129,5 +129,5 @@ async fn every_mode_travels_the_one_road() {
     assert_eq!((read(&node, "b").await.as_deref(), read(&node, "c").await), (Some("b"), None));
     node.event(Event::new("deployed", attributes("prod")).expect("a word"));
     assert_eq!(read(&node, "b").await, None);
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }

@@ -83,7 +83,7 @@ keys = ["other:{{id}}"]
     }
 
     fn there(&self, key: &str) -> bool {
-        self.node.engine.peek(key.as_bytes(), self.node.clock.now(), |_| ()).is_some()
+        self.node.peek(key.as_bytes(), |_| ()).is_some()
     }
 
     /// Whether a load is watched over at all: else a strong read asks the database whatever happens.

@@ -1,6 +1,7 @@
 //! What was refused is counted, by what was wrong with it.
 
-use clearwell::metrics::{Metrics, Snapshot, exposition};
+use clearwell::figures::{Snapshot, exposition};
+use clearwell::metrics::Metrics;
 
 use crate::started::{Started, ask};
 use crate::support::wait_for;

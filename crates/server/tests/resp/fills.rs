@@ -15,7 +15,7 @@ fn a_late_fill_on_one_connection_is_dropped_and_answered_ok() {
         assert_eq!(ask(&mut reader, "SET k old"), "+OK\r\n");
         assert_eq!(ask(&mut writer, "EXISTS k"), ":0\r\n", "after {invalidation}");
     }
-    let refused = started.node.engine.account().offers_refused;
+    let refused = started.node.account().offers_refused;
     assert_eq!(refused, invalidations.len() as u64);
 }
 

@@ -127,7 +127,7 @@ fn no_bytes_at_all_harm_the_server() {
         assert!(replies.is_empty() || replies.ends_with(b"\r\n"), "{input:?} was answered {replies:?}");
     }
     assert_eq!(ask(&mut started.connect(), "PING"), "+PONG\r\n");
-    started.node.engine.check().expect("sound books");
+    started.node.check().expect("sound books");
 }
 
 #[test]

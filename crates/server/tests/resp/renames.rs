@@ -24,7 +24,7 @@ fn put(node: &std::sync::Arc<Node>, key: &str, value: &str) {
 fn value(node: &Node, key: &str) -> Option<String> {
     let read =
         |view: &clearwell_engine::View<'_>| view.value().map(|it| String::from_utf8_lossy(it).into_owned());
-    node.engine.peek(key.as_bytes(), node.clock.now(), read).flatten()
+    node.peek(key.as_bytes(), read).flatten()
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_write_beside_a_rename_is_under_one_key_or_the_other() {
         }
     });
     assert!(wrong.is_empty(), "{} of {ROUNDS} rounds, the first: {}", wrong.len(), wrong[0]);
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_name_that_is_invalidated_beside_a_rename_keeps_nothing_old() {
         }
     });
     assert!(wrong.is_empty(), "{} of {ROUNDS} rounds, the first: {}", wrong.len(), wrong[0]);
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn renames_that_cross_lose_and_double_nothing() {
         }
     });
     assert!(wrong.is_empty(), "{} of {ROUNDS} rounds, the first: {}", wrong.len(), wrong[0]);
-    node.engine.check().expect("sound books");
+    node.check().expect("sound books");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_connection_that_deleted_or_wrote_the_key_since_its_miss_writes() {
             }
         }
     }
-    assert_eq!(started.node.engine.account().offers_refused, 0);
+    assert_eq!(started.node.account().offers_refused, 0);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_writer_loses_nothing_while_others_poll() {
             let read = ask(&mut reader, "GET k");
             assert!(read.ends_with(&format!("\r\n{n}\r\n")), "{n}: {read}");
         }
-        assert_eq!(started.node.engine.account().offers_refused, 0);
+        assert_eq!(started.node.account().offers_refused, 0);
     }
 }
 
@@ -112,7 +112,7 @@ fn a_connection_that_is_gone_leaves_no_doubt() {
     for n in 0..20 {
         ask(&mut started.connect(), "GET k");
         ask(&mut writer, "DEL k");
-        let misses = || started.node.engine.account().outstanding_misses;
+        let misses = || started.node.account().outstanding_misses;
         wait_for("the miss is withdrawn", || (misses() == 0).then_some(()));
         ask(&mut writer, &format!("SET k {n}"));
         let read = ask(&mut writer, "GET k");

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use clearwell::metrics::{Ended, FIGURES, Kind, Moves, Told, Unit};
+use clearwell::figures::{FIGURES, Moves, Told, Unit};
+use clearwell::metrics::{Ended, Kind};
 
 use crate::http::connect;
 use crate::world::World;

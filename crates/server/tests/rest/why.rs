@@ -1,5 +1,7 @@
 //! `why`: the truth about one key comes from what happened to that key, and not from what happened before it came.
 
+use clearwell::node::{Put, Turn};
+use clearwell_engine::Origin;
 use serde_json::Value;
 
 use crate::world::World;
@@ -77,22 +79,14 @@ fn a_loaded_entry_that_a_commit_took_away_names_the_commit() {
 }
 
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "entries by the thousand, of which only the engine's books matter"
-)]
 fn what_is_older_than_the_history_is_said_to_be_not_known() {
     let world = World::with("history_memory = \"16KiB\"");
     for n in 0..4_000 {
-        world
-            .node
-            .engine
-            .put(
-                format!("k{n}").as_bytes(),
-                &clearwell_engine::Draft { value: Some(b"v"), ..Default::default() },
-                world.node.clock.tick(),
-            )
-            .expect("it fits");
+        let put = Put { value: b"v".to_vec(), ..Put::default() };
+        let Turn::Now(set) = world.node.set(format!("k{n}").as_bytes(), put, Origin::default()) else {
+            panic!("a plain key waits for nothing");
+        };
+        set.expect("it fits");
     }
     world.post("/api/cache/invalidate", r#"{"pattern": "k*"}"#);
     let all: Vec<Value> = (0..4_000).map(|n| why(&world, &format!("k{n}"))).collect();

@@ -167,7 +167,7 @@ impl World {
     /// What the node remembers of a key, to be printed.
     pub fn known(&self, key: &str) -> String {
         let node = self.node();
-        let known = node.engine.dependencies(key.as_bytes(), 10, node.clock.now());
+        let known = node.dependencies(key.as_bytes(), 10);
         let texts = |names: &[Box<[u8]>]| {
             names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect::<Vec<_>>()
         };

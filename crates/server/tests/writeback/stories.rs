@@ -308,7 +308,7 @@ async fn what_depends_on_a_key_follows_its_write_and_its_flush(database: Databas
         let put = Put { value: b"page".to_vec(), dependencies: vec![b"post:1"[..].into()], ..Put::default() };
         world.node.set(b"page:1", put, Origin::default())
     };
-    let is_there = || world.node.engine.peek(b"page:1", world.node.clock.now(), |_| ()).is_some();
+    let is_there = || world.node.peek(b"page:1", |_| ()).is_some();
     page().wait().await.expect("a write");
     world.set(1, "new").await.expect("a write");
     assert!(!is_there(), "after the write");

@@ -6,7 +6,7 @@ use clearwell_protocol::{Args, CommandError, Encoder};
 
 use super::read::{self, encoded};
 use super::write::{deadline, origin, refused};
-use crate::metrics::{Snapshot, cw_stats};
+use crate::figures::{Snapshot, cw_stats};
 use crate::node::{Answer, Demand, Node, Put, ReadError, Turn, Why, WriteError, Written};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
@@ -162,8 +162,7 @@ pub fn text_of<'a>(word: &'a [u8], what: &str) -> Result<&'a str, CommandError> 
 /// CW.ENTRY: null without an entry.
 pub fn entry(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (node, now, resp) = (context.node(), context.now, context.session.resp);
-    let written =
-        node.engine.peek(&args[1], now, |view| encoded(resp, |reply| describe(reply, view, node, now)));
+    let written = node.peek(&args[1], |view| encoded(resp, |reply| describe(reply, view, node, now)));
     match written {
         Some(bytes) => context.out.extend_from_slice(&bytes),
         None => context.reply().null(),

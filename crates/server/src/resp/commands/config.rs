@@ -56,8 +56,8 @@ const SETTINGS: &[Setting] = &[
     fixed("maxmemory", |server| server.node.config.max_memory.to_string()),
     settable(
         "maxmemory-policy",
-        |server| policy::word(server.node.engine.eviction()),
-        |server, text| policy::named(text).map(|eviction| server.node.engine.evict_by(eviction)),
+        |server| policy::word(server.node.eviction()),
+        |server, text| policy::named(text).map(|eviction| server.node.evict_by(eviction)),
     ),
     settable(
         "notify-keyspace-events",

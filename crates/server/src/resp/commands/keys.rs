@@ -43,7 +43,7 @@ pub fn is_there(context: &Context<'_>, key: &[u8]) -> bool {
 /// Looks at a value in memory without counting as a use.
 pub fn look<R>(context: &Context<'_>, key: &[u8], read: impl FnOnce(&View<'_>) -> R) -> Option<R> {
     let seen = |view: &View<'_>| view.value().is_some().then(|| read(view));
-    context.node().engine.peek(key, context.now, seen).flatten()
+    context.node().peek(key, seen).flatten()
 }
 
 /// TYPE.
@@ -57,8 +57,8 @@ pub fn kind(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 pub fn randomkey(context: &mut Context<'_>) -> Outcome {
     /// Picks before giving up: the engine may answer keys that are known to be absent.
     const PICKS: usize = 100;
-    let (node, now) = (context.node(), context.now);
-    let picks = std::iter::repeat_with(|| node.engine.random_key(fastrand::u64(..), now)).take(PICKS);
+    let node = context.node();
+    let picks = std::iter::repeat_with(|| node.random_key()).take(PICKS);
     let key = picks.map_while(|key| key).find(|key| is_there(context, key));
     context.reply().bulk_or_null(key);
     Ok(Step::Done)
@@ -66,7 +66,7 @@ pub fn randomkey(context: &mut Context<'_>) -> Outcome {
 
 /// DBSIZE.
 pub fn dbsize(context: &mut Context<'_>) -> Outcome {
-    let account = context.node().engine.account();
+    let account = context.node().account();
     let keys = account.entries.saturating_sub(account.negative_entries);
     context.reply().integer(i64::try_from(keys).unwrap_or(i64::MAX));
     Ok(Step::Done)
@@ -131,7 +131,7 @@ pub fn memory_usage(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let key = &args[2];
     // Key and value are in it, as they are kept.
-    let bytes = look(context, key, |_| ()).and_then(|()| context.node().engine.memory_of(key, context.now));
+    let bytes = look(context, key, |_| ()).and_then(|()| context.node().memory_of(key));
     let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
     integer_or_null(context, bytes)
 }

@@ -63,7 +63,7 @@ fn note_write(context: &mut Context<'_>, command: &'static Command, args: Args<'
         return;
     }
     for key in keys_of(command, args).filter_map(|place| args.get(place)) {
-        let hash = context.node().engine.hash_of(key);
+        let hash = context.node().hash_of(key);
         match deletes {
             true => context.session.misses.deleted(hash),
             false => context.session.misses.wrote(hash),

@@ -31,7 +31,7 @@ pub fn filling(context: &Context<'_>) -> Demand {
 /// Remembers a miss that a SET may follow.
 pub fn note_miss(context: &mut Context<'_>, key: &[u8], began: Seq) {
     context.node().note_missed_near(key);
-    context.session.misses.note(context.node().engine.hash_of(key), began);
+    context.session.misses.note(context.node().hash_of(key), began);
     context.session.place.missed();
 }
 
@@ -105,8 +105,8 @@ fn peeked(context: &mut Context<'_>, key: &[u8], encode: &impl Fn(&mut Encoder<'
     if context.node().keyspaces.is_declared(key) {
         return false;
     }
-    let (now, resp, out) = (context.now, context.session.resp, &mut *context.out);
-    let peeked = context.server.node.engine.peek(key, now, |view| {
+    let (resp, out) = (context.session.resp, &mut *context.out);
+    let peeked = context.server.node.peek(key, |view| {
         let fresh = !view.stale();
         if fresh {
             encode(&mut Encoder::new(out, resp), view.value());

@@ -21,7 +21,7 @@ pub fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let is_string = options.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(b"string"));
     let mut keys: Vec<Box<[u8]>> = Vec::new();
     let count = options.count.min(COUNT_MOST);
-    let next = context.node().engine.scan(options.cursor, count, context.now, |view| {
+    let next = context.node().scan(options.cursor, count, |view| {
         if is_string && is_wanted(view, glob.as_ref()) {
             keys.push(view.key().into());
         }
@@ -47,7 +47,7 @@ pub fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn slice(node: &Node, cursor: u64, glob: Option<&Glob>, keys: &mut Vec<Box<[u8]>>) -> u64 {
-    node.engine.scan(cursor, SLICE, node.clock.tick(), |view| {
+    node.scan(cursor, SLICE, |view| {
         if is_wanted(view, glob) {
             keys.push(view.key().into());
         }

@@ -81,7 +81,7 @@ pub fn watch(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     for key in args.from(1).iter() {
         if !context.session.watched.iter().any(|(watched, _)| **watched == *key) {
-            let stamp = context.node().engine.stamp(key, context.now);
+            let stamp = stamp(context.node(), key);
             context.session.watched.push((key.into(), stamp));
         }
     }
@@ -105,6 +105,11 @@ pub fn aborted(context: &mut Context<'_>, error: &CommandError) -> CommandError 
     CommandError::new([b"EXECABORT Transaction discarded because of: ", text].concat())
 }
 
+/// What changes whenever a key's entry in memory does; 0: there is none.
+fn stamp(node: &Node, key: &[u8]) -> u64 {
+    node.peek(key, |view| view.stamp()).unwrap_or(0)
+}
+
 /// EXEC. The caller has kept the other workers out.
 pub fn exec(context: &mut Context<'_>) -> Outcome {
     let Some(queue) = context.session.queue.take() else {
@@ -115,7 +120,7 @@ pub fn exec(context: &mut Context<'_>) -> Outcome {
         return Err(CommandError::literal("EXECABORT Transaction discarded because of previous errors."));
     }
     let node = context.node();
-    let unchanged = |(key, stamp): &(Box<[u8]>, u64)| node.engine.stamp(key, context.now) == *stamp;
+    let unchanged = |(key, before): &(Box<[u8]>, u64)| stamp(node, key) == *before;
     if !watched.iter().all(unchanged) {
         context.reply().null_array();
         return Ok(Step::Done);

@@ -107,9 +107,9 @@ fn begin_put(
 
 /// What this connection did with a key that it SETs now.
 pub fn origin(context: &mut Context<'_>, key: &[u8]) -> Origin {
-    let engine = &context.server.node.engine;
+    let node = &context.server.node;
     let Session { misses, place, client, .. } = &mut *context.session;
-    let past = if misses.is_empty() { Past::default() } else { misses.set(engine.hash_of(key)) };
+    let past = if misses.is_empty() { Past::default() } else { misses.set(node.hash_of(key)) };
     let only_writes = place.only_writes();
     place.wrote();
     if past.miss.is_some() && !past.wrote {
@@ -160,7 +160,7 @@ fn put_if(context: &mut Context<'_>, options: &SetOptions<'_>, name: &str) -> Ou
     let Session { misses, place, .. } = &mut *context.session;
     place.wrote();
     if done && !misses.is_empty() {
-        misses.wrote(context.server.node.engine.hash_of(options.key));
+        misses.wrote(context.server.node.hash_of(options.key));
     }
     let mut reply = context.reply();
     match (options.get, done) {
@@ -234,7 +234,7 @@ pub fn msetnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let pairs: Vec<(&[u8], &[u8])> = pairs(args, "msetnx")?.collect();
     let (node, now) = (context.node().clone(), context.now);
     pairs.iter().try_for_each(|(key, _)| may_write(&node, key, "MSETNX"))?;
-    let is_there = |key: &[u8]| node.engine.peek(key, now, |view| view.value().is_some()) == Some(true);
+    let is_there = |key: &[u8]| node.peek(key, |view| view.value().is_some()) == Some(true);
     if pairs.iter().any(|(key, _)| is_there(key)) {
         context.reply().integer(0);
         return Ok(Step::Done);

@@ -1,4 +1,4 @@
-//! A job at work.
+//! A job of warming at work.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,12 +6,9 @@ use std::time::{Duration, Instant};
 use clearwell_engine::Millis;
 use tokio::task::{JoinError, JoinSet};
 
-use super::job::Fate;
-use super::pace::Pace;
-use super::plan::{Listed, Part, Plan};
-use super::width::Width;
-use super::{Job, State};
-use crate::node::{Due, Found, Node, Unwarmed};
+use super::Node;
+use super::warm::{Due, Found, Unwarmed};
+use crate::warm::{Fate, Job, Listed, Pace, Part, Plan, State, Width};
 
 /// Keys that are looked at before others of this thread have their turn.
 const ROUND: u32 = 64;

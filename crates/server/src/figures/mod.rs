@@ -1,6 +1,7 @@
 //! Figures: what a node tells of itself in numbers. [`FIGURES`] is the one table; `CW.STATS`, `INFO`,
 //! `/api/cache/stats`, `/api/cache/metrics`, `/metrics` and the page are made from it (decision 0039).
 
+mod prometheus;
 mod resp;
 mod rest;
 mod snapshot;
@@ -8,6 +9,7 @@ mod table;
 
 use std::borrow::Cow;
 
+pub use prometheus::exposition;
 pub use resp::{cw_stats, info};
 pub use rest::{MetricsBody, Stats, listed};
 pub use snapshot::{KeyspaceRow, Snapshot};
@@ -236,6 +238,19 @@ fn camel(name: &str) -> String {
     camel
 }
 
+/// Bytes as a person reads them and the configuration writes them, a thousand to the next unit: `256MB`, `1.5KB`.
+pub fn human_bytes(bytes: u64) -> String {
+    let (mut amount, mut unit) = (bytes as f64, "B");
+    for next in ["KB", "MB", "GB", "TB"] {
+        if amount < 1000.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1000.0, next);
+    }
+    let tenths = (amount * 10.0).round() / 10.0;
+    format!("{tenths}{unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -265,5 +280,14 @@ mod tests {
         let named = |name| FIGURES.iter().find(|figure| figure.name == name).expect(name);
         assert_eq!(named("average_latency_ms").prometheus_name(), "average_latency_seconds");
         assert_eq!(named("flights").info_name(), ("Stats", "clearwell_flights".into()));
+    }
+
+    #[test]
+    fn bytes_are_written_for_people() {
+        for (bytes, expected) in
+            [(0, "0B"), (999, "999B"), (1536, "1.5KB"), (256_000_000, "256MB"), (3_000_000_000_000, "3TB")]
+        {
+            assert_eq!(human_bytes(bytes), expected);
+        }
     }
 }

@@ -1,10 +1,9 @@
 //! The table of figures. A new figure is a row here, and nothing else.
 
-use super::{Figure, Label, Labelled, Moves, Snapshot, Unit, Value};
+use super::{Figure, Label, Labelled, Moves, Snapshot, Unit, Value, human_bytes};
 use crate::keyspace::ValueFigures;
 use crate::metrics::{BadInput, KeyspaceFigures, StageFigures, Timed};
 use crate::node::FeedReport;
-use crate::rest::human_bytes;
 use Unit::{Bytes, Count, Millis, PerSecond, Seconds, Share, Text};
 
 /// By source.

@@ -71,11 +71,11 @@ impl Snapshot {
     pub fn take(node: &Node, metrics: &Metrics) -> Snapshot {
         let now = node.clock.tick();
         metrics.tick(now);
-        node.tallies.tick(now, &node.engine.reads());
+        node.tick_tallies();
         // Before the keyspaces: a commit that counts at its source counts at them.
         let stages = node.tallies.sources(now);
         Snapshot {
-            account: node.engine.account(),
+            account: node.account(),
             write_back: node.write_back_status(),
             feeds: node.feeds(),
             keyspaces: keyspaces(node, now),
@@ -87,7 +87,7 @@ impl Snapshot {
             position: node.news.last().0,
             max_memory: node.config.max_memory,
             max_entries: node.config.max_entries,
-            eviction: node.engine.eviction(),
+            eviction: node.eviction(),
             uptime_ms: now.since(Millis(0)),
             ..Snapshot::of(metrics)
         }

@@ -8,7 +8,7 @@ use super::meet::{Class, Step, literal};
 use super::pattern::Piece;
 
 /// What stands for a slot in a shape; no UTF-8 text contains it.
-pub(super) const HOLE: &[u8] = b"\xff";
+pub const HOLE: &[u8] = b"\xff";
 
 /// A text with slots, such as `author:{author_id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use std::fmt;
 
-use super::figure::Read;
-use super::{Counts, FIGURES, Figure, Moves, Snapshot, Timed, Unit, Value};
+use super::{FIGURES, Figure, Moves, Read, Snapshot, Unit, Value};
+use crate::metrics::{Counts, Timed};
 
 /// Upper bounds of the latency buckets, in nanoseconds.
 const BOUNDS: [u64; 15] = [

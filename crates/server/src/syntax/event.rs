@@ -71,7 +71,7 @@ impl EventTemplate {
     }
 
     /// The attributes, by name.
-    pub(super) fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
+    pub fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
         self.attributes.iter().map(|(name, value)| (&**name, value))
     }
 

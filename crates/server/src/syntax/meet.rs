@@ -102,7 +102,7 @@ fn after(step: Step, at: usize) -> (Class, usize) {
 #[cfg(test)]
 mod tests {
     use super::{lower, meet};
-    use crate::keyspace::{Pattern, Template};
+    use crate::syntax::{Pattern, Template};
 
     #[test]
     fn a_template_meets_a_pattern_when_some_value_makes_a_key_of_it() {
