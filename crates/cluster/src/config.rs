@@ -4,6 +4,56 @@ use crate::planted::Planted;
 use crate::slot::SLOTS;
 use crate::{NodeId, Peer};
 
+/// How far apart members are. Their times follow from it, and all members of a cluster have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// One network in one place: messages take a few milliseconds at most, and a dead owner is replaced within three seconds.
+    Lan,
+    /// Members far apart, or on machines that may stand still for a second: nobody is suspected before two.
+    Wan,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Profile; 2] = [Profile::Lan, Profile::Wan];
+
+    /// How often a member needs a tick: what it does by time comes late by as much.
+    pub fn tick_ms(self) -> u64 {
+        match self {
+            Profile::Lan => 50,
+            Profile::Wan => 100,
+        }
+    }
+
+    fn heartbeat_ms(self) -> u64 {
+        match self {
+            Profile::Lan => 300,
+            Profile::Wan => 1000,
+        }
+    }
+
+    fn read_lease_ms(self) -> u64 {
+        match self {
+            Profile::Lan => 1000,
+            Profile::Wan => 2500,
+        }
+    }
+
+    fn owner_lease_ms(self) -> u64 {
+        match self {
+            Profile::Lan => 1500,
+            Profile::Wan => 4000,
+        }
+    }
+
+    fn suspect_ms(self) -> u64 {
+        match self {
+            Profile::Lan => 500,
+            Profile::Wan => 2000,
+        }
+    }
+}
+
 /// What a member is told at its start. Times are milliseconds on the member's own clock.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -44,8 +94,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// Usual settings for `me`.
+    /// Usual settings for `me`, with the times of [`Profile::Lan`].
     pub fn new(me: Peer) -> Config {
+        Config::of(me, Profile::Lan)
+    }
+
+    /// Usual settings for `me` with the times of a profile.
+    pub fn of(me: Peer, profile: Profile) -> Config {
         Config {
             me,
             weight: 100,
@@ -53,11 +108,11 @@ impl Config {
             seed: me.node.0,
             slots: SLOTS,
             replicas: 1,
-            heartbeat_ms: 1000,
-            read_lease_ms: 2500,
-            owner_lease_ms: 4000,
+            heartbeat_ms: profile.heartbeat_ms(),
+            read_lease_ms: profile.read_lease_ms(),
+            owner_lease_ms: profile.owner_lease_ms(),
             drift_percent: 10,
-            suspect_ms: 2000,
+            suspect_ms: profile.suspect_ms(),
             request_ms: 3000,
             hints_most: 100_000,
             tail_most: 100_000,

@@ -184,6 +184,7 @@ impl Voter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Profile;
     use crate::view::{Placement, Seat};
 
     fn peer(node: u64) -> Peer {
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn views_that_follow_one_another_do_not_put_off_what_the_first_began() {
-        let config = Config::new(peer(1));
+        let config = Config::of(peer(1), Profile::Wan);
         let wait = config.long(config.owner_lease_ms);
         let seats = (1..=5).map(|node| Seat { peer: peer(node), weight: 100 }).collect();
         let first = View::first(seats, 2, 64);

@@ -60,7 +60,7 @@ mod subscribers;
 pub mod view;
 mod waiting;
 
-pub use config::Config;
+pub use config::{Config, Profile};
 pub use entry::Entry;
 pub use ids::{Epoch, Job, NodeId, Peer, Position, Slot, Ticket};
 pub use input::{Input, Operation, Outcome};

@@ -1,7 +1,8 @@
-//! Measurements in calm worlds: messages for each invalidation, idle traffic, what a lost message or a cut costs, and how long
-//! single steps take.
+//! Measurements in calm worlds: messages for each invalidation, idle traffic, what a lost message or a cut costs, how long
+//! single steps take, and how long slots are without an owner.
 
 mod cut;
+pub mod failover;
 mod idle;
 pub mod steps;
 mod thrift;
@@ -9,6 +10,8 @@ mod thrift;
 pub use cut::{AfterCut, after_cut, lost_invalidation};
 pub use idle::{Idle, idle};
 pub use thrift::{Thrift, thrift};
+
+use clearwell_cluster::Profile;
 
 use crate::options::Options;
 
@@ -25,6 +28,7 @@ fn calm(nodes: u16, near: u16, keys: u32, slots: u16) -> Options {
         clients: 0,
         tags: 8,
         replicas: 1,
+        profile: Profile::Wan,
         gossip_start: false,
         digest_ms: 0,
         only_source: true,

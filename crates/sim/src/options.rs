@@ -4,7 +4,7 @@ use crate::fault::{self, Fault, Taste};
 use crate::network::Weather;
 use crate::queue::Micros;
 use crate::rng::Rng;
-use clearwell_cluster::Planted;
+use clearwell_cluster::{Planted, Profile};
 
 /// A second.
 pub const SECOND: Micros = 1_000_000;
@@ -37,6 +37,8 @@ pub struct Options {
     pub quiet: Micros,
     /// When all must have converged.
     pub end: Micros,
+    /// The times of all members and near caches.
+    pub profile: Profile,
     /// The links.
     pub weather: Weather,
     /// The most that a clock is wrong.
@@ -123,6 +125,7 @@ impl Options {
             heal,
             quiet: end * 9 / 10,
             end,
+            profile: *Rng::new(seed, 46).pick(&Profile::ALL),
             weather: Weather { bulk_bytes_s, ..Options::weather(&mut rng) },
             drift_ppm,
             think: rng.range(20, 150) * 1000,

@@ -65,7 +65,7 @@ impl World {
 
     pub fn config(node: u64, members: u64) -> Config {
         let seeds = (1..=members).map(NodeId).collect();
-        Config { slots: SLOTS, seeds, ..Config::new(peer(node)) }
+        Config { slots: SLOTS, seeds, ..Config::of(peer(node), Profile::Wan) }
     }
 
     pub fn start(&mut self, node: u64, start: Start, members: u64) {

@@ -4,6 +4,7 @@ macro_rules! print_line {
     ($($text:tt)*) => { $crate::cli::print(format_args!($($text)*)) };
 }
 
+mod failover;
 mod figures;
 mod planted;
 mod scenario;
@@ -64,6 +65,9 @@ pub struct Args {
     /// Times of single steps of a member, and memory for each key and holder.
     #[arg(long)]
     pub bench_steps: bool,
+    /// How long slots are without an owner: owners that die, nodes that join, a lone node that is back.
+    #[arg(long)]
+    pub bench_failover: bool,
     /// The whole story of `--seed`, of this key's number only when it is given.
     #[arg(long, num_args = 0..=1, default_missing_value = "all")]
     pub story: Option<String>,
@@ -137,6 +141,9 @@ pub fn run(args: &Args) -> ExitCode {
     }
     if args.bench_steps {
         return steps::show(args);
+    }
+    if args.bench_failover {
+        return failover::show(args);
     }
     if let Some(name) = args.lean.as_ref().filter(|name| planted::by_name(name).is_none()) {
         return planted::unknown(name);

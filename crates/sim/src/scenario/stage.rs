@@ -1,7 +1,7 @@
 //! The world of a scenario: calm, with the keys where the script wants them.
 
 use clearwell_cluster::view::Seat;
-use clearwell_cluster::{Bytes, NodeId, Peer, Planted, Slot, View, slot};
+use clearwell_cluster::{Bytes, NodeId, Peer, Planted, Profile, Slot, View, slot};
 
 use super::book::{Book, Key, list};
 use super::parse::Scenario;
@@ -30,6 +30,7 @@ pub fn build(scenario: &Scenario, book: &mut Book, heal: Micros, planted: Option
         tags: names.tag_count(),
         slots: SLOTS,
         replicas: book.replicas,
+        profile: Profile::Wan,
         weather: Weather { delay_us: DELAY_US, ..Weather::default() },
         heal,
         quiet: heal,

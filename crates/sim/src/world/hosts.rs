@@ -66,7 +66,8 @@ impl World {
         };
         host.host = Some(Host::new(actor, settings));
         let incarnation = host.peer.incarnation;
-        let first = self.now + mix(self.options.seed ^ index as u64) % 100_000;
+        let first =
+            self.now + mix(self.options.seed ^ index as u64) % (self.options.profile.tick_ms() * 1000);
         self.queue.push(first, Happening::Tick { host: index as u32, incarnation });
         self.see(|_| Some(Seen::Up(index)));
     }
@@ -83,7 +84,7 @@ impl World {
             true => Vec::new(),
             false => nodes.into_iter().take(5).collect(),
         };
-        let usual = Config::new(self.hosts[index].peer);
+        let usual = Config::of(self.hosts[index].peer, options.profile);
         Config {
             seeds: nodes,
             seed: mix(options.seed ^ (index as u64) << 32 ^ self.now),

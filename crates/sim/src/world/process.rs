@@ -54,7 +54,7 @@ impl World {
             self.queue.push(later, Happening::Tick { host, incarnation });
             return;
         }
-        let after = self.hosts[host as usize].clock.truly(100_000);
+        let after = self.hosts[host as usize].clock.truly(self.options.profile.tick_ms() * 1000);
         self.queue.push(self.now + after, Happening::Tick { host, incarnation });
         self.step(host as usize, Input::Tick);
         self.check_owners(host as usize);
