@@ -132,6 +132,13 @@ impl Config {
         if self.has(Planted::NoDriftMargin) { ms } else { ms + ms * self.drift_percent / 200 + 1 }
     }
 
+    /// How much another clock may show at most for a time that lasts so long by this one, in whatever fraction of a millisecond
+    /// both were read.
+    pub fn fastest(&self, ms: u64) -> u64 {
+        let half = self.drift_percent.min(100);
+        (ms + 1) * (200 + half) / (200 - half) + 1
+    }
+
     /// Whether a planted bug is on.
     pub fn has(&self, bug: Planted) -> bool {
         cfg!(feature = "planted") && self.planted == Some(bug)

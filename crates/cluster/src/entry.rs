@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{EventPattern, Version};
+use clearwell_engine::{EventPattern, Millis, Version};
 
+use crate::clock::RemoteClock;
+use crate::meta::{Expiry, Meta};
 use crate::name::{Bytes, Name};
-use crate::{Peer, Position};
+use crate::{Config, Peer, Position};
 
 /// A value and what it stands under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub struct Entry {
     pub dependencies: Arc<[Bytes]>,
     /// Events that make it old. Nobody is told of an interest in them: every owner orders each event.
     pub events: Arc<[EventPattern]>,
+    /// When it expires; `None` is never.
+    pub expiry: Option<Expiry>,
+    /// What else is kept with it.
+    pub meta: Meta,
 }
 
 impl Entry {
@@ -29,7 +35,29 @@ impl Entry {
     pub fn bytes(&self) -> usize {
         const OWN: usize = 64;
         let names = self.tags.iter().chain(self.dependencies.iter()).map(|name| name.len() + 2);
-        OWN + self.key.len() + self.value.as_ref().map_or(0, |value| value.len()) + names.sum::<usize>()
+        let content_type = self.meta.content_type.as_ref().map_or(0, |text| text.len());
+        let value = self.value.as_ref().map_or(0, |value| value.len());
+        OWN + self.key.len() + value + content_type + names.sum::<usize>()
+    }
+
+    /// Whether it has expired at `now`.
+    pub fn is_expired(&self, now: Millis) -> bool {
+        self.expiry.is_some_and(|expiry| now >= expiry.at)
+    }
+
+    /// It came in a message: its expiry is one of this process's clock from now on. While nothing is known of the sender's
+    /// clock, it counts as expired.
+    pub(crate) fn arrive(&mut self, now: Millis, config: &Config, sender: Option<RemoteClock>) {
+        if let Some(expiry) = &mut self.expiry {
+            expiry.at = sender.map_or(now, |clock| clock.here(expiry.at, now, config));
+        }
+    }
+
+    /// A process before this one kept it. Nobody knows for how long it lay on the disk: it counts as expired.
+    pub(crate) fn is_restored(&mut self, now: Millis) {
+        if let Some(expiry) = &mut self.expiry {
+            expiry.at = now;
+        }
     }
 
     /// The names beside its key whose owners must know of whoever serves it.

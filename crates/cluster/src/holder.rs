@@ -18,7 +18,7 @@ use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
 use crate::waiting::Waiting;
-use crate::{Config, Epoch, Peer, Position, Slot, Ticket};
+use crate::{Config, Entry, Epoch, Peer, Position, Slot, Ticket};
 pub use follows::{Followed, Follows};
 pub use interests::{Interest, Interests};
 
@@ -273,6 +273,13 @@ impl Holder {
         out.send.push((To::Peer(owner), Message::Heartbeat(beat)));
     }
 
+    /// An entry that a replica was sent by its owner.
+    pub fn received(&self, now: Millis, config: &Config, owner: Peer, entry: &Entry) -> Entry {
+        let mut entry = entry.clone();
+        entry.arrive(now, config, self.streams.get(&owner).and_then(|held| held.clock));
+        entry
+    }
+
     /// Whether the last heartbeat to an owner was sent longer ago than a pause.
     pub fn is_beat_due(&self, now: Millis, owner: Peer, pause_ms: u64) -> bool {
         self.streams.get(&owner).and_then(|held| held.beaten).is_none_or(|at| now.since(at) >= pause_ms)
@@ -304,7 +311,7 @@ impl Holder {
     }
 
     /// Queues an entry that is to be kept as soon as it may be.
-    pub fn admit(&mut self, now: Millis, entry: crate::Entry, as_of: AsOf, wish: Wish) {
+    pub fn admit(&mut self, now: Millis, entry: Entry, as_of: AsOf, wish: Wish) {
         self.admissions.push(Admission { entry, as_of, wish, born: now, tries: 0 });
     }
 }

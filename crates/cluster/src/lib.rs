@@ -30,6 +30,7 @@
 
 mod admission;
 mod chance;
+mod clock;
 pub mod config;
 pub mod decree;
 pub mod digest;
@@ -44,6 +45,7 @@ mod marks;
 mod member;
 mod membership;
 pub mod message;
+pub mod meta;
 pub mod name;
 mod near;
 pub mod outbox;
@@ -67,6 +69,7 @@ pub use input::{Input, Operation, Outcome};
 pub use level::{Level, Service, Token};
 pub use member::{Member, Start};
 pub use message::Message;
+pub use meta::{Expiry, Meta};
 pub use name::{Bytes, Name};
 pub use near::NearCache;
 pub use outbox::{Apply, Ask, Event, Outbox, Persist, To};

@@ -119,7 +119,8 @@ impl Member {
             match persisted {
                 Persist::Ballot(last) => word = last,
                 Persist::View(last) => view = Some(last),
-                Persist::Journal(entry) => {
+                Persist::Journal(mut entry) => {
+                    entry.is_restored(now);
                     recovered.insert(entry.key.clone(), entry);
                 }
                 Persist::Flushed(key, up_to) => {
@@ -130,7 +131,10 @@ impl Member {
                 Persist::Slots { slots, journal } => {
                     let slot = |key: &Bytes| crate::slot::slot_of(key, config.slots);
                     recovered.retain(|key, _| slots.binary_search(&slot(key)).is_err());
-                    recovered.extend(journal.into_iter().map(|entry| (entry.key.clone(), entry)));
+                    for mut entry in journal {
+                        entry.is_restored(now);
+                        recovered.insert(entry.key.clone(), entry);
+                    }
                 }
             }
         }

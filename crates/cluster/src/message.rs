@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clearwell_engine::Millis;
 
+use crate::clock::RemoteClock;
 use crate::decree::Decree;
 use crate::entry::{AsOf, Entry};
 use crate::input::Operation;
@@ -12,9 +13,10 @@ use crate::part::Part;
 use crate::record::Record;
 use crate::request::{Answer, Request};
 use crate::view::View;
-use crate::{Bytes, Epoch, Peer, Position, Slot, Ticket};
+use crate::{Bytes, Config, Epoch, Peer, Position, Slot, Ticket};
 
-/// A message. Times in it are the sender's own, given back to it unread.
+/// A message. Times in it are the sender's own, given back to it unread; those of [`Expiry`](crate::Expiry) are read by the
+/// sender's clock.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// Membership's own words.
@@ -101,6 +103,8 @@ pub struct Stream {
     pub epoch: Epoch,
     /// Records up to here were dropped while the holder was absent: what they may have touched is in doubt.
     pub lost: Option<Position>,
+    /// The owner's clock when it said this, for whoever is sent entries that expire by it.
+    pub at: Option<Millis>,
 }
 
 /// A holder renews its read lease with one owner, for all keys at once.
@@ -177,6 +181,17 @@ pub struct Reply {
     pub stream: Option<Stream>,
     /// The view in which an owner ordered it.
     pub epoch: Epoch,
+    /// The owner's clock when it answered, where the value of the answer expires.
+    pub at: Option<Millis>,
+}
+
+impl Reply {
+    /// It came, and was asked for at `asked`: an expiry in it is one of this process's clock from now on.
+    pub(crate) fn arrive(&mut self, now: Millis, config: &Config, asked: Millis) {
+        if let Answer::Value { entry: Some(entry), .. } = &mut self.answer {
+            entry.arrive(now, config, self.at.map(|at| RemoteClock::new(asked, at)));
+        }
+    }
 }
 
 /// A part of what slots contain.

@@ -184,9 +184,10 @@ impl NearCache {
         self.routed.insert(wire, Routed { ticket, request, born: self.now });
     }
 
-    fn reply(&mut self, from: Peer, wire: Ticket, reply: Reply, out: &mut Outbox) {
+    fn reply(&mut self, from: Peer, wire: Ticket, mut reply: Reply, out: &mut Outbox) {
         self.notice(from, reply.epoch, out);
         let Some(routed) = self.routed.remove(&wire) else { return };
+        reply.arrive(self.now, &self.config, routed.born);
         if let Some(mut stream) = reply.stream {
             stream.sent = routed.born;
             self.holder.news(self.now, &self.config, from, &stream, out);

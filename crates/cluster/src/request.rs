@@ -1,11 +1,13 @@
 //! What is asked of the cluster, and what it answers.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Effect, EventPattern, Millis, Version};
 
 use crate::entry::Entry;
 use crate::level::{Level, Token};
+use crate::meta::Meta;
 use crate::name::Bytes;
 use crate::record::ScopeOf;
 use crate::{Epoch, Peer, Position};
@@ -43,12 +45,17 @@ pub struct Write {
     pub key: Bytes,
     /// The new value; `None` removes it.
     pub value: Option<Bytes>,
-    /// Its tags (a value that has a source brings its own when it is loaded).
+    /// Its tags. They and what follows up to `meta` count where the value stays in the cluster; one that has a source brings its own
+    /// when it is loaded.
     pub tags: Arc<[Bytes]>,
     /// What it was made from.
     pub dependencies: Arc<[Bytes]>,
     /// Events that make it old.
     pub events: Arc<[EventPattern]>,
+    /// How long it is to live from when its owner orders it; `None` is for ever.
+    pub ttl_ms: Option<NonZeroU64>,
+    /// What else is kept with it.
+    pub meta: Meta,
     /// When it is acknowledged.
     pub strategy: Strategy,
     /// Numbers that only this write has, given on to the source.
@@ -81,6 +88,10 @@ pub struct Fill {
     pub dependencies: Arc<[Bytes]>,
     /// Events that make it old.
     pub events: Arc<[EventPattern]>,
+    /// How long it is to live from when its owner orders it; `None` is for ever.
+    pub ttl_ms: Option<NonZeroU64>,
+    /// What else is kept with it.
+    pub meta: Meta,
     /// What the miss was answered with.
     pub lease: FillLease,
 }
@@ -135,6 +146,13 @@ pub enum Answer {
     Invalidated(Done),
     /// It was not done, or nobody knows.
     Refused(Refusal),
+}
+
+impl Answer {
+    /// Whether it gives a value that expires.
+    pub(crate) fn expires(&self) -> bool {
+        matches!(self, Answer::Value { entry: Some(entry), .. } if entry.expiry.is_some())
+    }
 }
 
 /// How far an acknowledgement goes.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use clearwell_engine::Millis;
 
+use crate::clock::RemoteClock;
 use crate::message::{Records, Stream};
 use crate::name::Name;
 use crate::{Config, Planted, Position, Ticket};
@@ -25,6 +26,8 @@ pub struct Held {
     pub beaten: Option<Millis>,
     /// When it was last needed.
     pub used: Millis,
+    /// What is known of the owner's clock.
+    pub clock: Option<RemoteClock>,
     proven: Option<Millis>,
     lease_until: Millis,
     pending: Option<Pending>,
@@ -72,6 +75,9 @@ impl Held {
     pub fn news(&mut self, now: Millis, config: &Config, stream: &Stream) -> News {
         if stream.subscription < self.subscription {
             return News::Old;
+        }
+        if let Some(word) = stream.at.map(|at| RemoteClock::new(stream.sent, at)) {
+            self.clock = Some(self.clock.map_or(word, |known| known.closer(word, now, config)));
         }
         let as_of = self.watermark;
         let mut news = News::Good;
@@ -202,6 +208,7 @@ mod tests {
             lease_ms: 1000,
             epoch: Epoch(1),
             lost: None,
+            at: None,
         }
     }
 

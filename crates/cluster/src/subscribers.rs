@@ -289,8 +289,10 @@ impl Subscribers {
         let holder = self.subscribe(now, peer, head);
         let lease_ms = if holder.is_stuck(now, config) { lease_ms.min(LEAST_MS) } else { lease_ms };
         holder.lease_until = holder.lease_until.max(now.plus(config.long(lease_ms)));
-        let Subscriber { id: subscription, first, last, lost, .. } = *holder;
-        Stream { subscription, first, last, head, sent, lease_ms, epoch, lost }
+        let &mut Subscriber { id: subscription, first, last, lost, .. } = holder;
+        // Replicas are sent values.
+        let at = (!holder.follows.is_empty()).then_some(now);
+        Stream { subscription, first, last, head, sent, lease_ms, epoch, lost, at }
     }
 
     /// Forgets holders that were not heard of for long and follow nothing.

@@ -23,6 +23,8 @@ fn fill(world: &mut World, node: u64, key: &str, tag: &str, lease: FillLease) ->
         tags: if tag.is_empty() { [].into() } else { [bytes(tag)].into() },
         dependencies: [].into(),
         events: events.into(),
+        ttl_ms: None,
+        meta: Meta::default(),
         lease,
     };
     world.ask_at(node, Request::Fill(fill))

@@ -16,6 +16,9 @@ pub struct Draft<'a> {
     pub packed: Option<Packed<'a>>,
     /// When it expires; `None` is never.
     pub expires: Option<Millis>,
+    /// How long it was to live when that was said, in milliseconds, where it is kept later than that (a copy of another node's entry);
+    /// `None`: from now until it expires.
+    pub ttl_ms: Option<u64>,
     /// How long after that it may still be served while the source fails, in milliseconds.
     pub grace_ms: u64,
     /// Names shared with other entries.

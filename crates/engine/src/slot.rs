@@ -95,6 +95,7 @@ impl Extra {
             && draft.grace_ms == 0
             && draft.load_ms == 0
             && draft.priority == 0
+            && draft.ttl_ms.is_none()
             && draft.packed.is_none();
         (!plain).then(|| {
             Box::new(Extra {
@@ -103,6 +104,7 @@ impl Extra {
                 grace_ms: draft.grace_ms,
                 load_ms: draft.load_ms,
                 priority: draft.priority,
+                ttl_ms: draft.expires.and(draft.ttl_ms).unwrap_or(0),
                 packed: draft.packed.map(|packed| (packed.codec, draft.value.map_or(0, <[u8]>::len))),
                 ..Extra::default()
             })

@@ -68,6 +68,10 @@ impl View<'_> {
     pub fn load_ms(&self) -> u32 {
         self.slot.extra.as_ref().map_or(0, |extra| extra.load_ms)
     }
+    /// How long after its expiry it may still be served while the source fails, in milliseconds.
+    pub fn grace_ms(&self) -> u64 {
+        self.slot.grace_ms()
+    }
     /// The source's order of this value.
     pub fn version(&self) -> Option<Version> {
         self.slot.version()

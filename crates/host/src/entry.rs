@@ -1,6 +1,8 @@
 //! An entry as it travels, and as the engine keeps it.
 
-use clearwell_cluster::{Bytes, Entry};
+use std::num::NonZeroU64;
+
+use clearwell_cluster::{Bytes, Entry, Expiry, Meta};
 use clearwell_engine::{Draft, EventPattern, View};
 
 /// Shows an entry as the engine takes it.
@@ -13,7 +15,13 @@ pub(crate) fn with_draft<R>(entry: &Entry, take: impl FnOnce(&Draft<'_>) -> R) -
         dependencies: &dependencies,
         events: &entry.events,
         version: Some(entry.version),
-        ..Draft::default()
+        expires: entry.expiry.map(|expiry| expiry.at),
+        ttl_ms: entry.expiry.map(|expiry| expiry.ttl_ms.get()),
+        grace_ms: entry.meta.grace_ms,
+        priority: entry.meta.priority,
+        content_type: entry.meta.content_type.as_deref(),
+        load_ms: entry.meta.load_ms,
+        packed: None,
     })
 }
 
@@ -28,5 +36,21 @@ pub(crate) fn of_view(view: &View<'_>) -> Entry {
         tags: view.tags().map(Bytes::from).collect(),
         dependencies: view.dependencies().map(Bytes::from).collect(),
         events,
+        expiry: view.expires().map(|at| Expiry { at, ttl_ms: ttl_ms(view) }),
+        meta: Meta {
+            grace_ms: view.grace_ms(),
+            priority: view.priority(),
+            content_type: view.content_type().map(Into::into),
+            load_ms: view.load_ms(),
+        },
     }
 }
+
+/// How long it was to live. An expiry that came with the value itself has no other time to live than one.
+fn ttl_ms(view: &View<'_>) -> NonZeroU64 {
+    view.ttl_ms().and_then(NonZeroU64::new).unwrap_or(NonZeroU64::MIN)
+}
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;

@@ -58,6 +58,7 @@ impl Journals {
 mod tests {
     use std::sync::Arc;
 
+    use clearwell_cluster::Meta;
     use clearwell_engine::Version;
 
     use super::*;
@@ -69,8 +70,9 @@ mod tests {
         let none: Arc<[clearwell_cluster::Bytes]> = Arc::from([]);
         let version = Version(9);
         let (tags, dependencies) = (Arc::clone(&none), none);
+        let (events, expiry, meta) = (Arc::from([]), None, Meta::default());
         let entry =
-            Entry { key: key.clone(), value: None, version, tags, dependencies, events: Arc::from([]) };
+            Entry { key: key.clone(), value: None, version, tags, dependencies, events, expiry, meta };
         let newer = Entry { version: Version(10), ..entry.clone() };
         let mut journals = Journals::default();
         let mut note = |host: usize, what: Persist| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_cluster::{Bytes, Entry, Epoch, Slot};
+use clearwell_cluster::{Bytes, Entry, Epoch, Meta, Slot};
 use clearwell_engine::{EventPattern, Version};
 
 use crate::events::Events;
@@ -125,6 +125,8 @@ impl Source {
             tags: self.tags_of(write),
             dependencies: Arc::clone(&self.depends[key as usize]),
             events: self.events_of(write),
+            expiry: None,
+            meta: Meta::default(),
         }
     }
 

@@ -94,7 +94,7 @@ fn what_is_missing_from_a_tail_is_what_it_usually_is() {
     let stream = |lost| {
         let (first, last, head, sent) = (Position(1), Position(2), Position(3), Millis(4));
         let (lease_ms, epoch) = (6, Epoch(7));
-        Message::Beat(Stream { subscription: 5, first, last, head, sent, lease_ms, epoch, lost })
+        Message::Beat(Stream { subscription: 5, first, last, head, sent, lease_ms, epoch, lost, at: None })
     };
     let (without, with) = (encoded(&stream(None)), encoded(&stream(Some(Position(9)))));
     assert_eq!(without[HEAD + 1..], [7, 5, 1, 2, 3, 4, 6, 7], "nothing is written for it");

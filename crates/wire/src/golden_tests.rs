@@ -2,6 +2,7 @@
 //! protocol, which another version must be able to read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
-    Answer, Bytes, Entry, Epoch, FillLease, Level, Message, Name, NodeId, Operation, Part, Peer, Position,
-    Record, Refusal, Request, Slot, Ticket, Token, View,
+    Answer, Bytes, Entry, Epoch, Expiry, FillLease, Level, Message, Meta, Name, NodeId, Operation, Part,
+    Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
 use clearwell_engine::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
 
@@ -145,7 +146,7 @@ fn name(text: &str) -> Bytes {
 fn stream() -> Stream {
     let (first, last, head) = (Position(100), Position(298), Position(300));
     let (sent, lease_ms, epoch) = (Millis(1_700_000), 2500, Epoch(7));
-    Stream { subscription: 5, first, last, head, sent, lease_ms, epoch, lost: None }
+    Stream { subscription: 5, first, last, head, sent, lease_ms, epoch, lost: None, at: None }
 }
 
 fn token() -> Token {
@@ -160,13 +161,30 @@ fn entry() -> Entry {
         tags: [name("author:1"), name("blog:2")].into(),
         dependencies: [name("author:1")].into(),
         events: [EventPattern::parse("paid{shop=7,region=e*}").expect("well formed")].into(),
+        expiry: None,
+        meta: Meta::default(),
     }
+}
+
+/// One that expires, with all that can be kept with a value.
+fn expiring() -> Entry {
+    Entry { expiry: Some(Expiry { at: Millis(1_760_000), ttl_ms: ttl_ms() }), meta: meta(), ..entry() }
+}
+
+fn ttl_ms() -> NonZeroU64 {
+    NonZeroU64::new(60_000).expect("a minute")
+}
+
+fn meta() -> Meta {
+    let content_type = Some("text/html".into());
+    Meta { grace_ms: 30_000, priority: 200, content_type, load_ms: 17 }
 }
 
 /// One that says that there is nothing.
 fn nothing() -> Entry {
     let (tags, dependencies, events) = (Arc::default(), Arc::default(), Arc::default());
-    Entry { key: name("gone"), value: None, version: Version(12), tags, dependencies, events }
+    let (expiry, meta) = (None, Meta::default());
+    Entry { key: name("gone"), value: None, version: Version(12), tags, dependencies, events, expiry, meta }
 }
 
 fn event(is_pattern: bool) -> Event {
@@ -210,6 +228,7 @@ fn samples() -> Vec<(String, Message)> {
     streams(&mut add);
     records(&mut add);
     states(&mut add);
+    expiries(&mut add);
     all
 }
 
@@ -255,13 +274,10 @@ fn requests(add: &mut impl FnMut(&str, Message)) {
         ("back", Strategy::Back),
         ("cache only", Strategy::CacheOnly),
     ] {
-        let Entry { key, value, version: _, tags, dependencies, events } = entry();
-        let write = Write { key, value, tags, dependencies, events, strategy, id: 77 };
+        let write = Write { strategy, ..write(None, Meta::default()) };
         request(&format!("write {name}"), Request::Write(write));
     }
-    let Entry { key, value: _, version: _, tags, dependencies, events } = entry();
-    let fill = Fill { key, value: name("{}"), tags, dependencies, events, lease: lease() };
-    request("fill", Request::Fill(fill));
+    request("fill", Request::Fill(fill(None, Meta::default())));
     for (name, cause) in [
         ("removal", Cause::Removal),
         ("command", Cause::Command),
@@ -276,17 +292,25 @@ fn requests(add: &mut impl FnMut(&str, Message)) {
     }
 }
 
+fn write(ttl_ms: Option<NonZeroU64>, meta: Meta) -> Write {
+    let Entry { key, value, tags, dependencies, events, .. } = entry();
+    Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy: Strategy::CacheOnly, id: 77 }
+}
+
+fn fill(ttl_ms: Option<NonZeroU64>, meta: Meta) -> Fill {
+    let Entry { key, tags, dependencies, events, .. } = entry();
+    Fill { key, value: name("{}"), tags, dependencies, events, ttl_ms, meta, lease: lease() }
+}
+
 fn lease() -> FillLease {
     FillLease { owner: peer(1), epoch: Epoch(7), position: Position(300), began: Millis(1_700_000) }
 }
 
 fn answers(add: &mut impl FnMut(&str, Message)) {
     let mut reply = |name: &str, answer, stream| {
-        let (as_of, epoch) = (vec![(peer(1), Position(300))], Epoch(7));
-        add(
-            &format!("reply, {name}"),
-            Message::Reply(Ticket(900), Box::new(Reply { answer, as_of, stream, epoch })),
-        );
+        let as_of = vec![(peer(1), Position(300))];
+        let reply = Reply { answer, as_of, stream, epoch: Epoch(7), at: None };
+        add(&format!("reply, {name}"), Message::Reply(Ticket(900), Box::new(reply)));
     };
     let value = |entry, lease| Answer::Value { entry, token: token(), lease };
     reply("value", value(Some(entry()), None), Some(stream()));
@@ -378,4 +402,22 @@ fn states(add: &mut impl FnMut(&str, Message)) {
     let digests = vec![(Slot(3), 0x0123_4567_89ab_cdef), (Slot(300), u64::MAX)];
     add("digests", Message::Digests(Digests { subscription: 5, at: Position(300), digests }));
     add("differ", Message::Differ(Differ { subscription: 5, slots: vec![Slot(300)] }));
+}
+
+/// What came later stands at the end.
+fn expiries(add: &mut impl FnMut(&str, Message)) {
+    let request = |request| Message::Request(Ticket(900), request);
+    let (ttl_ms, at) = (Some(ttl_ms()), Some(Millis(1_700_500)));
+    add("request, write that expires", request(Request::Write(write(ttl_ms, meta()))));
+    add("request, fill that expires", request(Request::Fill(fill(ttl_ms, meta()))));
+    let answer = Answer::Value { entry: Some(expiring()), token: token(), lease: None };
+    let reply = Reply { answer, as_of: Vec::new(), stream: None, epoch: Epoch(7), at };
+    add("reply, value that expires", Message::Reply(Ticket(900), Box::new(reply)));
+    add("beat with the owner's clock", Message::Beat(Stream { at, ..stream() }));
+    let change = Change::Put { entry: expiring(), as_of: Vec::new() };
+    let (position, slot, cause) = (Position(299), Some(Slot(5)), Cause::Write);
+    let record = Arc::new(Record { position, slot, change, version: None, cause, depth: 0 });
+    let (prev, epoch) = (Position(298), Epoch(7));
+    let records = Records { subscription: 5, prev, records: vec![record], reply: true, epoch };
+    add("records, put that expires", Message::Records(records));
 }

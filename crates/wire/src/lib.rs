@@ -38,6 +38,7 @@ mod frame_tests;
 mod golden_tests;
 mod kind;
 mod known;
+mod meta;
 mod names;
 mod reader;
 mod record;

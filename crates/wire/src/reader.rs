@@ -113,6 +113,13 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).or_else(|_| Self::malformed(at, "a text that is not UTF-8"))
     }
 
+    /// All that is left of an element of a tail, as text.
+    pub fn rest_as_text(&mut self) -> Result<&'a str> {
+        let at = self.at;
+        let bytes = self.raw(self.left())?;
+        std::str::from_utf8(bytes).or_else(|_| Self::malformed(at, "a text that is not UTF-8"))
+    }
+
     /// Elements after their count. Room is made for no more than the bytes that are left, or some few elements, so that a
     /// peer's word alone makes nobody allocate.
     pub fn list<T: Wire>(&mut self) -> Result<Vec<T>> {

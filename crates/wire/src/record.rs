@@ -6,6 +6,7 @@ use clearwell_cluster::record::Change;
 use clearwell_cluster::{Entry, Record};
 
 use crate::error::Result;
+use crate::meta;
 use crate::reader::Reader;
 use crate::tags::{ChangeTag, Tag};
 use crate::wire::Wire;
@@ -34,7 +35,7 @@ impl Wire for Arc<Record> {
 
 impl Wire for Entry {
     fn put(&self, w: &mut Writer<'_>) {
-        let Entry { key, value, version, tags, dependencies, events } = self;
+        let Entry { key, value, version, tags, dependencies, events, expiry, meta } = self;
         w.block(|w| {
             key.put(w);
             value.put(w);
@@ -42,19 +43,16 @@ impl Wire for Entry {
             tags.put(w);
             dependencies.put(w);
             events.put(w);
+            meta::put_tail(expiry.as_ref(), meta, w);
         });
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self> {
         r.block(|r| {
-            Ok(Entry {
-                key: Wire::get(r)?,
-                value: Wire::get(r)?,
-                version: Wire::get(r)?,
-                tags: Wire::get(r)?,
-                dependencies: Wire::get(r)?,
-                events: Wire::get(r)?,
-            })
+            let (key, value, version) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+            let (tags, dependencies, events) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+            let (expiry, meta) = meta::get_tail(r)?;
+            Ok(Entry { key, value, version, tags, dependencies, events, expiry, meta })
         })
     }
 }

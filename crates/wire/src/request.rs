@@ -5,6 +5,7 @@ use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Write};
 use clearwell_cluster::{Answer, FillLease, Request};
 
 use crate::error::Result;
+use crate::meta;
 use crate::reader::Reader;
 use crate::tags::{AnswerTag, RequestTag, Tag};
 use crate::wire::{Wire, layout};
@@ -12,12 +13,82 @@ use crate::writer::Writer;
 
 layout! {
     Read { key, level, token, hold }
-    Write { key, value, tags, dependencies, events, strategy, id }
-    Fill { key, value, tags, dependencies, events, lease }
     FillLease { owner, epoch, position, began }
     Invalidate { scope, effect, cascade, cause, version, wait, depth }
     Done { version, ordered, survives, token }
-    Reply { answer, as_of, stream, epoch }
+}
+
+/// The tag of [`Reply::at`] in the tail of a reply's frame.
+const AT: u64 = 1;
+
+/// A reply is the last of its frame, so its tail is the frame's.
+impl Wire for Reply {
+    fn put(&self, w: &mut Writer<'_>) {
+        let Reply { answer, as_of, stream, epoch, at } = self;
+        answer.put(w);
+        as_of.put(w);
+        stream.put(w);
+        epoch.put(w);
+        if let Some(at) = at {
+            w.tagged(AT, |w| at.put(w));
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        let (answer, as_of, stream, epoch) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+        let mut reply = Reply { answer, as_of, stream, epoch, at: None };
+        r.tail(|tag, r| {
+            match tag {
+                AT => reply.at = Some(Wire::get(r)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(reply)
+    }
+}
+
+/// A request is the last of its frame, so its tail is the frame's. So it is with [`Fill`].
+impl Wire for Write {
+    fn put(&self, w: &mut Writer<'_>) {
+        let Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id } = self;
+        key.put(w);
+        value.put(w);
+        tags.put(w);
+        dependencies.put(w);
+        events.put(w);
+        strategy.put(w);
+        id.put(w);
+        meta::put_tail(ttl_ms.as_ref(), meta, w);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        let (key, value, tags) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+        let (dependencies, events) = (Wire::get(r)?, Wire::get(r)?);
+        let (strategy, id) = (Wire::get(r)?, Wire::get(r)?);
+        let (ttl_ms, meta) = meta::get_tail(r)?;
+        Ok(Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id })
+    }
+}
+
+impl Wire for Fill {
+    fn put(&self, w: &mut Writer<'_>) {
+        let Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease } = self;
+        key.put(w);
+        value.put(w);
+        tags.put(w);
+        dependencies.put(w);
+        events.put(w);
+        lease.put(w);
+        meta::put_tail(ttl_ms.as_ref(), meta, w);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        let (key, value, tags) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+        let (dependencies, events, lease) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+        let (ttl_ms, meta) = meta::get_tail(r)?;
+        Ok(Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease })
+    }
 }
 
 impl Wire for Request {

@@ -28,10 +28,13 @@ layout! {
 /// The tag of [`Stream::lost`], which hardly ever is there.
 pub(crate) const LOST: u64 = 1;
 
+/// The tag of [`Stream::at`].
+const AT: u64 = 2;
+
 /// A block.
 impl Wire for Stream {
     fn put(&self, w: &mut Writer<'_>) {
-        let Stream { subscription, first, last, head, sent, lease_ms, epoch, lost } = self;
+        let Stream { subscription, first, last, head, sent, lease_ms, epoch, lost, at } = self;
         w.block(|w| {
             subscription.put(w);
             first.put(w);
@@ -42,6 +45,9 @@ impl Wire for Stream {
             epoch.put(w);
             if let Some(lost) = lost {
                 w.tagged(LOST, |w| lost.put(w));
+            }
+            if let Some(at) = at {
+                w.tagged(AT, |w| at.put(w));
             }
         });
     }
@@ -57,10 +63,12 @@ impl Wire for Stream {
                 lease_ms: Wire::get(r)?,
                 epoch: Wire::get(r)?,
                 lost: None,
+                at: None,
             };
             r.tail(|tag, r| {
                 match tag {
                     LOST => stream.lost = Some(Position::get(r)?),
+                    AT => stream.at = Some(Wire::get(r)?),
                     _ => return Ok(false),
                 }
                 Ok(true)

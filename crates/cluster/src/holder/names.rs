@@ -268,6 +268,7 @@ mod tests {
             lease_ms: 1000,
             epoch: crate::Epoch(1),
             lost: None,
+            at: None,
         };
         let mut out = Outbox::default();
         holder.news(now, &config, owner, &stream, &mut out);

@@ -14,7 +14,7 @@ use crate::name::Name;
 use crate::outbox::Outbox;
 use crate::request::{Fill, FillLease, Refusal};
 use crate::waiting::Lack;
-use crate::{Entry, Peer, Planted};
+use crate::{Entry, Expiry, Peer, Planted};
 
 /// A fill that waits until its names are known as of when it came.
 #[derive(Debug)]
@@ -98,9 +98,10 @@ impl Member {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         let Some(view) = self.view.clone() else { return };
-        let Fill { key, value, tags, dependencies, events, lease } = fill;
+        let Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease } = fill;
         let version = rank(view.epoch, self.head.next());
-        let entry = Entry { key, value: Some(value), version, tags, dependencies, events };
+        let expiry = ttl_ms.map(|ttl_ms| Expiry::after(self.now, ttl_ms));
+        let entry = Entry { key, value: Some(value), version, tags, dependencies, events, expiry, meta };
         let as_of = self.filled_as_of(&entry, &lease);
         if !self.is_current(&entry, &lease, &as_of) && !self.config.has(Planted::LateFill) {
             return self.refuse(&origin, Refusal::Late, out);

@@ -69,6 +69,7 @@ impl Member {
         self.journal.retain(|key, _| !within(key));
         self.recovered.retain(|entry| !within(&entry.key));
         for entry in journal {
+            let entry = self.received(from.0, &entry);
             self.journal.insert(entry.key.clone(), Unflushed::new(entry, from));
         }
     }

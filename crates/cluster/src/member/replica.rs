@@ -39,13 +39,14 @@ impl Member {
             self.forget_shown(&name, record);
         }
         match &record.change {
-            Change::Put { entry, as_of } => self.keep_put(entry, as_of),
+            Change::Put { entry, as_of } => self.keep_put(self.received(from, entry), as_of),
             Change::Fill { entry, as_of } => {
                 self.drop_ranked(&entry.key, out);
                 self.shown.loaded(entry.key.clone(), entry.version);
-                self.keep_replica(entry, as_of);
+                self.keep_replica(self.received(from, entry), as_of);
             }
             Change::Journal { entry, as_of } => {
+                let entry = self.received(from, entry);
                 out.persist.push(Persist::Journal(entry.clone()));
                 let at = (from, record.position);
                 self.journal.insert(entry.key.clone(), Unflushed::new(entry.clone(), at));
@@ -73,14 +74,19 @@ impl Member {
         }
     }
 
-    fn keep_put(&mut self, entry: &Entry, as_of: &AsOf) {
+    /// An entry as an owner sent it: its expiry is one of this member's clock from now on.
+    pub(super) fn received(&self, from: Peer, entry: &Entry) -> Entry {
+        self.holder.received(self.now, &self.config, from, entry)
+    }
+
+    fn keep_put(&mut self, entry: Entry, as_of: &AsOf) {
         self.shown.put(entry.key.clone(), entry.version);
         self.keep_replica(entry, as_of);
     }
 
-    fn keep_replica(&mut self, entry: &Entry, as_of: &AsOf) {
-        self.edges.note(entry);
-        self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Replica);
+    fn keep_replica(&mut self, entry: Entry, as_of: &AsOf) {
+        self.edges.note(&entry);
+        self.holder.admit(self.now, entry, as_of.clone(), Wish::Replica);
     }
 
     /// Contents that were read before this record may arrive after it.

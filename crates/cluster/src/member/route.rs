@@ -121,12 +121,13 @@ impl Member {
     }
 
     /// An owner's answer.
-    pub(super) fn reply(&mut self, from: Peer, ticket: Ticket, reply: Reply, out: &mut Outbox) {
+    pub(super) fn reply(&mut self, from: Peer, ticket: Ticket, mut reply: Reply, out: &mut Outbox) {
         self.notice(from, reply.epoch, out);
         if self.wide_reply(from, ticket, &reply, out) {
             return;
         }
         let Some(routed) = self.routed.remove(&ticket) else { return };
+        reply.arrive(self.now, &self.config, routed.born);
         if let Some(mut stream) = reply.stream {
             stream.sent = routed.born;
             self.holder.news(self.now, &self.config, from, &stream, out);
@@ -171,7 +172,8 @@ impl Member {
                     let place = Place { head: self.head, sent: Millis(0), lease_ms, epoch };
                     self.subscribers.stream(self.now, &self.config, peer, place)
                 });
-                let reply = Reply { answer, as_of, stream, epoch };
+                let at = answer.expires().then_some(self.now);
+                let reply = Reply { answer, as_of, stream, epoch, at };
                 match peer == self.me {
                     true => self.reply(peer, ticket, reply, out),
                     false => out.send.push((To::Peer(peer), Message::Reply(ticket, Box::new(reply)))),

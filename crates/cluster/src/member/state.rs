@@ -7,7 +7,7 @@ use crate::outbox::{Apply, Outbox, To};
 use crate::part::Part;
 use crate::record::{Change, Record};
 use crate::view::View;
-use crate::{Bytes, Peer, Planted, Position};
+use crate::{Bytes, Entry, Peer, Planted, Position};
 
 impl Member {
     /// A part of slots that this member is to follow.
@@ -15,7 +15,8 @@ impl Member {
         self.notice(from, state.epoch, out);
         let Some(view) = self.view.clone().filter(|view| view.epoch == state.epoch) else { return };
         if !self.has_come_to(from, &state) {
-            // Records before the base are still on their way: what they make old is not known yet.
+            // Records before the base are still on their way: what they make old is not known yet. Or nothing is known of the
+            // owner's clock.
             self.holder.beat(self.now, from, view.epoch, out);
             self.early_states.retain(|(peer, early)| *peer != from || early.part != state.part);
             return self.early_states.push((from, state));
@@ -59,6 +60,7 @@ impl Member {
         self.holder.follows.take(from, &part, base, state.ticket);
         self.holder.admissions.wake_all();
         for entry in state.entries {
+            let entry = self.received(from, &entry);
             self.edges.note(&entry);
             self.shown.put(entry.key.clone(), entry.version);
             match over {
@@ -100,10 +102,12 @@ impl Member {
     }
 
     fn has_come_to(&self, from: Peer, state: &State) -> bool {
-        self.holder
-            .streams
-            .get(&from)
-            .is_some_and(|held| held.subscription == state.subscription && held.watermark >= state.base)
+        let expires = |entry: &Entry| entry.expiry.is_some();
+        self.holder.streams.get(&from).is_some_and(|held| {
+            held.subscription == state.subscription
+                && held.watermark >= state.base
+                && (held.clock.is_some() || !state.entries.iter().any(expires))
+        })
     }
 }
 

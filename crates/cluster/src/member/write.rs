@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::Change;
 use crate::request::{Refusal, Strategy, Write};
-use crate::{Bytes, Entry, Outcome, Position};
+use crate::{Bytes, Entry, Expiry, Outcome, Position};
 
 /// A write that the source is asked for.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ impl Member {
             tags: write.tags,
             dependencies: write.dependencies,
             events: write.events,
+            expiry: write.ttl_ms.map(|ttl_ms| Expiry::after(self.now, ttl_ms)),
+            meta: write.meta,
         };
         let as_of = self.as_of_now(&entry);
         self.put_here(origin, entry, as_of, write.strategy == Strategy::Back, out);

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use clearwell_cluster::entry::Entry;
@@ -48,6 +49,11 @@ pub fn bytes(text: &str) -> Bytes {
 
 pub fn peer(node: u64) -> Peer {
     Peer { node: NodeId(node), incarnation: 1 }
+}
+
+/// What a store has at a key and has not expired.
+fn live<'a>(store: &'a BTreeMap<Bytes, Entry>, key: &Bytes, now: u64) -> Option<&'a Entry> {
+    store.get(key).filter(|entry| !entry.is_expired(Millis(now)))
 }
 
 impl World {
@@ -143,7 +149,7 @@ impl World {
         match ask {
             Ask::Load { key, validate } => {
                 let row = self.source.get(&key);
-                if let Some(entry) = store.get(&key).filter(|_| !validate || row.is_none()) {
+                if let Some(entry) = live(store, &key, self.now).filter(|_| !validate || row.is_none()) {
                     return Outcome::Loaded { entry: Some(entry.clone()), stored: true };
                 }
                 self.loads += 1;
@@ -154,6 +160,8 @@ impl World {
                     tags: tags.clone().into(),
                     dependencies: dependencies.clone().into(),
                     events: Arc::new([]),
+                    expiry: None,
+                    meta: Meta::default(),
                 });
                 Outcome::Loaded { entry, stored: false }
             }
@@ -168,7 +176,8 @@ impl World {
             }
             Ask::Export { slots, .. } => {
                 let within = |key: &&Bytes| slots.contains(&slot::slot_of(key, SLOTS));
-                let entries = store.keys().filter(within).map(|key| store[key].clone()).collect();
+                let within = store.keys().filter(within);
+                let entries = within.filter_map(|key| live(store, key, self.now).cloned()).collect();
                 Outcome::Exported { entries, end: None }
             }
             Ask::Digest { slots } => Outcome::Digested(
@@ -256,7 +265,7 @@ impl World {
     /// A read through a node: from its store when that may be served.
     pub fn read(&mut self, node: u64, key: &str, level: Level) -> Option<String> {
         let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();
-        if let Some(entry) = self.nodes[&peer(node)].store.get(&bytes(key))
+        if let Some(entry) = live(&self.nodes[&peer(node)].store, &bytes(key), self.now)
             && self.serves(node, entry, level)
         {
             return entry.value.as_ref().map(text);
@@ -280,11 +289,23 @@ impl World {
 
     /// Whether a node may serve its own copy at a level.
     pub fn holds(&self, node: u64, key: &str, level: Level) -> bool {
-        let entry = self.nodes[&peer(node)].store.get(&bytes(key));
+        let entry = live(&self.nodes[&peer(node)].store, &bytes(key), self.now);
         entry.is_some_and(|entry| self.serves(node, entry, level))
     }
 
     pub fn write(&mut self, node: u64, key: &str, value: &str, strategy: Strategy) -> Answer {
+        self.write_for(node, key, value, strategy, None)
+    }
+
+    /// The same for a value that is to live for so many milliseconds.
+    pub fn write_for(
+        &mut self,
+        node: u64,
+        key: &str,
+        value: &str,
+        strategy: Strategy,
+        ttl_ms: Option<NonZeroU64>,
+    ) -> Answer {
         self.tickets += 1;
         let write = Write {
             key: bytes(key),
@@ -292,6 +313,8 @@ impl World {
             tags: Arc::new([]),
             dependencies: Arc::new([]),
             events: Arc::new([]),
+            ttl_ms,
+            meta: Meta { priority: 3, content_type: Some("text/plain".into()), ..Meta::default() },
             strategy,
             id: self.tickets,
         };

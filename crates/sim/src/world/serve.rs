@@ -1,7 +1,7 @@
 //! The node around a member: reads are served from memory where the member allows it, all else goes through it.
 
 use clearwell_cluster::request::{Fill, Invalidate, Read, Write};
-use clearwell_cluster::{Bytes, FillLease, Input, Level, Request, Ticket, Token};
+use clearwell_cluster::{Bytes, FillLease, Input, Level, Meta, Request, Ticket, Token};
 use clearwell_engine::{Cause, Effect};
 
 use super::clients::scope_of;
@@ -62,6 +62,8 @@ impl World {
                     tags: self.history.source.tags_of(write),
                     dependencies: [].into(),
                     events: self.history.source.events_of(write),
+                    ttl_ms: None,
+                    meta: Meta::default(),
                     strategy,
                     id: u64::from(write),
                 };
@@ -83,6 +85,8 @@ impl World {
             tags: source.tags_of(write),
             dependencies: [].into(),
             events: source.events_of(write),
+            ttl_ms: None,
+            meta: Meta::default(),
             lease,
         }
     }

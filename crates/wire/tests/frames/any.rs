@@ -1,6 +1,7 @@
 //! Messages by chance: every kind, every variant, numbers of every length.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use clearwell_cluster::decree::{Ballot, Decree};
@@ -14,8 +15,8 @@ use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
-    Answer, Bytes, Entry, Epoch, FillLease, Level, Message, Name, NodeId, Operation, Part, Peer, Position,
-    Record, Refusal, Request, Slot, Ticket, Token, View,
+    Answer, Bytes, Entry, Epoch, Expiry, FillLease, Level, Message, Meta, Name, NodeId, Operation, Part,
+    Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
 use clearwell_engine::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
 use clearwell_wire::Kind;
@@ -170,6 +171,24 @@ impl Any {
             tags: self.list(Any::bytes).into(),
             dependencies: self.list(Any::bytes).into(),
             events: self.events(),
+            expiry: self.maybe(|any| Expiry { at: any.millis(), ttl_ms: any.ttl_ms() }),
+            meta: self.meta(),
+        }
+    }
+
+    fn ttl_ms(&mut self) -> NonZeroU64 {
+        NonZeroU64::MIN.saturating_add(self.number())
+    }
+
+    fn meta(&mut self) -> Meta {
+        if self.0.bool() {
+            return Meta::default();
+        }
+        Meta {
+            grace_ms: self.number(),
+            priority: self.number() as u8,
+            content_type: self.maybe(|any| any.text().into()),
+            load_ms: self.number() as u32,
         }
     }
 
@@ -231,6 +250,7 @@ impl Any {
             lease_ms: self.number(),
             epoch: self.epoch(),
             lost: self.maybe(Any::position),
+            at: self.maybe(Any::millis),
         }
     }
 
@@ -265,7 +285,8 @@ impl Any {
     }
 
     fn request(&mut self) -> Request {
-        let Entry { key, value, version: _, tags, dependencies, events } = self.entry();
+        let Entry { key, value, tags, dependencies, events, meta, .. } = self.entry();
+        let ttl_ms = self.maybe(Any::ttl_ms);
         match self.0.u8(..4) {
             0 => {
                 let level = match self.0.u8(..5) {
@@ -280,11 +301,12 @@ impl Any {
             1 => {
                 let all = [Strategy::Through, Strategy::Invalidate, Strategy::Back, Strategy::CacheOnly];
                 let (strategy, id) = (self.0.choice(all).expect("not empty"), self.number());
-                Request::Write(Write { key, value, tags, dependencies, events, strategy, id })
+                Request::Write(Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id })
             }
             2 => {
                 let value = value.unwrap_or_default();
-                Request::Fill(Fill { key, value, tags, dependencies, events, lease: self.lease() })
+                let lease = self.lease();
+                Request::Fill(Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease })
             }
             _ => Request::Invalidate(Invalidate {
                 scope: Arc::new(self.scope()),
@@ -321,7 +343,8 @@ impl Any {
                 Answer::Refused(self.0.choice(all).expect("not empty"))
             }
         };
-        Reply { answer, as_of: self.as_of(), stream: self.maybe(Any::stream), epoch: self.epoch() }
+        let (as_of, stream, epoch) = (self.as_of(), self.maybe(Any::stream), self.epoch());
+        Reply { answer, as_of, stream, epoch, at: self.maybe(Any::millis) }
     }
 
     fn state(&mut self) -> State {

@@ -7,7 +7,7 @@ use clearwell_cluster::request::{Invalidate, Strategy, Write};
 use clearwell_cluster::slot::{SLOTS, slot_of};
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
-    Ask, Bytes, Config, Epoch, Input, Member, Message, Name, NodeId, Outbox, Outcome, Peer, Position,
+    Ask, Bytes, Config, Epoch, Input, Member, Message, Meta, Name, NodeId, Outbox, Outcome, Peer, Position,
     Request, Start, Ticket, To, View,
 };
 use clearwell_engine::{Cause, Effect, Millis};
@@ -123,7 +123,8 @@ impl Rig {
         let ticket = self.ticket();
         let value = Some(b"value".as_slice().into());
         let (tags, dependencies, events) = ([].into(), [].into(), [].into());
-        let write = Write { key, value, tags, dependencies, events, strategy, id: ticket.0 };
+        let (ttl_ms, meta, id) = (None, Meta::default(), ticket.0);
+        let write = Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id };
         Input::Request(ticket, Request::Write(write))
     }
 
@@ -189,6 +190,7 @@ impl Rig {
             lease_ms: 2500,
             epoch: Epoch(1),
             lost: None,
+            at: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use clearwell_cluster::message::Reply;
 use clearwell_cluster::request::Read;
-use clearwell_cluster::{Answer, Entry, Input, Level, Message, Request, Token};
+use clearwell_cluster::{Answer, Entry, Input, Level, Message, Meta, Request, Token};
 use clearwell_cluster::{Bytes, Epoch, Position, To};
 use clearwell_engine::{Millis, Version};
 
@@ -47,12 +47,15 @@ pub fn hold(rig: &mut Rig, names: usize) {
             tags: [].into(),
             dependencies: [].into(),
             events: [].into(),
+            expiry: None,
+            meta: Meta::default(),
         };
         let reply = Reply {
             answer: Answer::Value { entry: Some(entry), token: Token::default(), lease: None },
             as_of: vec![(OTHER, Position(1))],
             stream: Some(rig.stream()),
             epoch: Epoch(1),
+            at: None,
         };
         rig.step(Input::Message(OTHER, Message::Reply(ticket, Box::new(reply))));
     }

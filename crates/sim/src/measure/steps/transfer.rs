@@ -3,7 +3,7 @@
 use clearwell_cluster::message::{Differ, State, StateTaken, Taking};
 use clearwell_cluster::slot::{SLOTS, slot_of};
 use clearwell_cluster::{
-    Ask, Bytes, Entry, Epoch, Input, Message, Outcome, Part, Position, Slot, Ticket, To,
+    Ask, Bytes, Entry, Epoch, Input, Message, Meta, Outcome, Part, Position, Slot, Ticket, To,
 };
 use clearwell_engine::Version;
 
@@ -39,6 +39,8 @@ fn contents(tag: &Bytes, part: usize) -> Vec<Entry> {
             tags: [].into(),
             dependencies: [].into(),
             events: [].into(),
+            expiry: None,
+            meta: Meta::default(),
         }
     };
     (0..A_PART).map(entry).collect()
