@@ -7,7 +7,7 @@
 //! no batch reads the store, sends or answers before all changes that were decided earlier lie in the store. [`Host::look`] serves a read from memory.
 //!
 //! ```
-//! use clearwell_cluster::{Config, Input, Level, Member, NodeId, Peer, Start, Ticket, Token};
+//! use clearwell_cluster::{Config, Input, Level, Member, Meta, NodeId, Peer, Start, Ticket, Token};
 //! use clearwell_cluster::request::{Answer, Request, Strategy, Write};
 //! use clearwell_engine::Millis;
 //! use clearwell_host::{Actor, Host, Next, Settings};
@@ -27,6 +27,8 @@
 //!     tags: [].into(),
 //!     dependencies: [].into(),
 //!     events: [].into(),
+//!     ttl_ms: None,
+//!     meta: Meta::default(),
 //!     strategy: Strategy::CacheOnly,
 //!     id: 1,
 //! };

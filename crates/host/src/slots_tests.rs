@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use clearwell_cluster::{
-    Apply, Ask, Bytes, Config, Entry, Job, NearCache, NodeId, Outbox, Outcome, Part, Peer, Slot, digest, slot,
+    Apply, Ask, Bytes, Config, Entry, Job, Meta, NearCache, NodeId, Outbox, Outcome, Part, Peer, Slot,
+    digest, slot,
 };
 use clearwell_engine::{EventPattern, Millis, Version};
 
@@ -30,6 +31,8 @@ fn entry(n: usize) -> Entry {
         tags: name("tag"),
         dependencies: name("made from this"),
         events: [pattern].into(),
+        expiry: None,
+        meta: Meta::default(),
     }
 }
 

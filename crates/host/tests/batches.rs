@@ -2,7 +2,7 @@
 
 use clearwell_cluster::request::{Answer, Invalidate, Read, Request, Strategy, Write};
 use clearwell_cluster::{
-    Apply, Ask, Bytes, Config, Input, Level, Member, NodeId, Outcome, Peer, Start, Ticket, Token,
+    Apply, Ask, Bytes, Config, Input, Level, Member, Meta, NodeId, Outcome, Peer, Start, Ticket, Token,
 };
 use clearwell_engine::{Cause, Effect, Millis, Scope, Version};
 use clearwell_host::{Actor, Batch, Host, Next, Settings};
@@ -53,6 +53,8 @@ impl Alone {
             tags: [].into(),
             dependencies: [].into(),
             events: [].into(),
+            ttl_ms: None,
+            meta: Meta::default(),
             strategy: Strategy::CacheOnly,
             id: 1,
         }))
@@ -145,6 +147,8 @@ fn a_load_is_kept_only_when_nothing_came_since_it_was_asked_for() {
             tags: [Bytes::from(&b"t"[..])].into(),
             dependencies: [].into(),
             events: [].into(),
+            expiry: None,
+            meta: Meta::default(),
         });
         alone.step(Input::Done(*job, Outcome::Loaded { entry, stored: false }));
         assert_eq!(alone.look("s1", Level::Weak).is_some(), !late);
