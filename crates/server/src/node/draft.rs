@@ -34,6 +34,7 @@ impl Owned {
             value: self.value.as_deref(),
             packed: self.packed.as_ref().map(|(codec, bytes)| Packed { codec: *codec, bytes }),
             expires: self.expires,
+            ttl_ms: None,
             grace_ms: self.grace_ms,
             tags: &tags,
             dependencies: &dependencies,
