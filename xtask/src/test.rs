@@ -10,7 +10,8 @@ use std::process::Command;
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
 
 /// The crates that are published.
-const PUBLISHED: [&str; 6] = [
+const PUBLISHED: [&str; 7] = [
+    "clearwell-words",
     "clearwell-engine",
     "clearwell-protocol",
     "clearwell-cluster",

@@ -62,9 +62,10 @@ mod subscribers;
 pub mod view;
 mod waiting;
 
+pub use clearwell_words::{Epoch, NodeId, Peer, Position, Slot};
 pub use config::{Config, Profile};
 pub use entry::Entry;
-pub use ids::{Epoch, Job, NodeId, Peer, Position, Slot, Ticket};
+pub use ids::{Job, Ticket};
 pub use input::{Input, Operation, Outcome};
 pub use level::{Level, Service, Token};
 pub use member::{Member, Start};

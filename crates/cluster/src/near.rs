@@ -98,7 +98,9 @@ impl NearCache {
             (Level::Weak, _) => true,
             (Level::Eventual, _) => names().all(|name| self.holder.is_known(view, &name)),
             (Level::Bounded(most), Some(proof)) => proof.leased && self.config.long(proof.age_ms) <= most,
-            (Level::Session, Some(proof)) => token.epoch <= view.epoch && proof.leased && proof.seen,
+            (Level::Session | Level::Causal, Some(proof)) => {
+                token.epoch <= view.epoch && proof.leased && proof.seen
+            }
             _ => false,
         };
         if serve { Service::Serve { age_ms } } else { Service::Ask }

@@ -3,7 +3,8 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, EventPattern, Millis, Version};
+pub use clearwell_words::Strategy;
+use clearwell_words::{Cause, Effect, EventPattern, Millis, Version};
 
 use crate::entry::Entry;
 use crate::level::{Level, Token};
@@ -94,19 +95,6 @@ pub struct Fill {
     pub meta: Meta,
     /// What the miss was answered with.
     pub lease: FillLease,
-}
-
-/// When a write is acknowledged (docs/design.md, 3.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// When the source has it and no live copy is older.
-    Through,
-    /// When the source has it and the invalidation survives the loss of a node.
-    Invalidate,
-    /// When it survives the loss of a node.
-    Back,
-    /// When it survives the loss of a node; there is no source.
-    CacheOnly,
 }
 
 /// An invalidation.

@@ -1,11 +1,7 @@
 //! What a caller gives to be stored.
 
 use crate::codec::Packed;
-use crate::{EventPattern, Millis, Seq};
-
-/// The source's order of a key's values (a change-log position for SQLite, an LSN for PostgreSQL).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Version(pub u64);
+use crate::{EventPattern, Millis, Seq, Version};
 
 /// An entry to be: the value and all that is kept with it.
 #[derive(Debug, Clone, Default)]

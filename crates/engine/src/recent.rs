@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use crate::freshness::Last;
-use crate::{Effect, Seq};
+use crate::{Effect, Event, Seq};
 
 /// The last scopes of one sort, for fills in flight: a fill asks whether one that covers it came after its load
 /// began. Bounded by count and by bytes; what was forgotten is taken to cover everything.
@@ -41,6 +41,14 @@ struct Remembered<T> {
 pub(crate) trait Heap {
     /// Bytes on the heap.
     fn heap_bytes(&self) -> usize;
+}
+
+impl Heap for Event {
+    fn heap_bytes(&self) -> usize {
+        let slots = self.attributes.capacity() * size_of::<(Box<str>, Box<str>)>();
+        let texts: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.name.len() + slots + texts
+    }
 }
 
 impl<T: Heap> Recent<T> {

@@ -49,6 +49,11 @@ impl CommandError {
         CommandError(Cow::Owned(text.into()))
     }
 
+    /// A refusal that says what is wrong: `ERR unknown level 'foo'; ..`.
+    pub fn of(why: impl fmt::Display) -> Self {
+        CommandError::new(format!("ERR {why}"))
+    }
+
     /// `ERR invalid expire time in 'set' command`; the name as in the table.
     pub fn invalid_expire(command: &str) -> Self {
         CommandError::new(format!("ERR invalid expire time in '{command}' command"))

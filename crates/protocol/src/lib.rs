@@ -44,6 +44,7 @@ pub mod table;
 mod value;
 
 pub use args::{Args, OwnedArgs};
+pub use clearwell_words::parse_duration_ms;
 pub use command::{Command, Group, KeyAccess, KeySpec};
 pub use command_id::CommandId;
 pub use decimal::add_floats;
@@ -51,7 +52,7 @@ pub use error::CommandError;
 pub use flags::{Categories, Flags};
 pub use keys::{KeyPositions, keys};
 pub use lookup::{lookup, resolve};
-pub use number::{parse_duration_ms, parse_f64, parse_i64};
+pub use number::{parse_f64, parse_i64};
 pub use parser::{Limits, Parser, Step};
 pub use protocol_error::ProtocolError;
 pub use reader::Reader;

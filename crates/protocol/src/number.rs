@@ -29,19 +29,3 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     text.parse::<f64>().ok().filter(|value| !value.is_nan())
 }
-
-/// A duration such as `250ms`, `2s`, `5m`, `1h` or `1d` in milliseconds. A number without a unit is none: it would be
-/// read as seconds by some and as milliseconds by others.
-pub fn parse_duration_ms(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        b"ms" => 1,
-        b"s" => 1_000,
-        b"m" => 60_000,
-        b"h" => 3_600_000,
-        b"d" => 86_400_000,
-        _ => return None,
-    };
-    u64::try_from(parse_i64(number)?).ok()?.checked_mul(factor)
-}

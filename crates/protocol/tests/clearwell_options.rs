@@ -16,21 +16,6 @@ fn list(words: Option<Args<'_>>) -> Vec<String> {
 }
 
 #[test]
-fn levels_are_read_in_any_case() {
-    assert_eq!(Level::parse(b"Strong"), Ok(Level::Strong));
-    assert_eq!(Level::parse(b"bounded(2s)"), Ok(Level::Bounded(2000)));
-    assert_eq!(Level::parse(b"BOUNDED(500MS)"), Ok(Level::Bounded(500)));
-    assert_eq!(
-        text(Level::parse(b"foo")),
-        "ERR unknown level 'foo'; expected one of strong, session, causal, bounded(<duration>), eventual, weak"
-    );
-    assert_eq!(
-        text(Level::parse(b"bounded(2)")),
-        "ERR invalid duration '2' in level; expected one like 500ms, 2s, 5m or 1h"
-    );
-}
-
-#[test]
 fn cw_get_reads_its_options() {
     let request = args("CW.GET k lease META Level weak STALE");
     let options = CwGetOptions::parse(request.as_args());
@@ -39,6 +24,10 @@ fn cw_get_reads_its_options() {
     assert_eq!(options, Ok(expected));
     let parse = |line: &str| text(CwGetOptions::parse(args(line).as_args()));
     assert_eq!(parse("cw.get k LEVEL"), "ERR LEVEL needs a level after it");
+    assert_eq!(
+        parse("cw.get k LEVEL foo"),
+        "ERR unknown level 'foo'; expected one of strong, session, causal, bounded(<duration>), eventual, weak"
+    );
     assert_eq!(parse("cw.get k LEVEL weak LEVEL weak"), "ERR LEVEL was given twice");
     assert_eq!(parse("cw.get k FOO"), "ERR unknown option 'FOO'; expected one of LEASE, LEVEL, META, STALE");
 }

@@ -118,12 +118,12 @@ async fn writing([a, b, c]: &[Web; 3]) -> Done {
     println!(
         "\n2. write-through: committed, and kept at the node that wrote; the others hear of the commit."
     );
-    let committed = a.update_post(1, "Rain all day.", Strategy::WriteThrough).await?;
+    let committed = a.update_post(1, "Rain all day.", Strategy::Through).await?;
     a.show(1).await?;
     b.learns(1, "Rain all day.", committed).await?;
     c.learns(1, "Rain all day.", committed).await?;
     println!("\n3. write-invalidate: committed, and dropped here too; the next read loads what is there.");
-    let committed = b.update_post(1, "Sun at last.", Strategy::WriteInvalidate).await?;
+    let committed = b.update_post(1, "Sun at last.", Strategy::Invalidate).await?;
     b.show(1).await?;
     c.learns(1, "Sun at last.", committed).await?;
     println!(

@@ -3,53 +3,8 @@
 use std::sync::Arc;
 
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Cause, Effect, Event, EventPattern, Invalidation, Scope, Version};
-pub use clearwell_protocol::options::Coalesce;
-use clearwell_protocol::options::Mode as Written;
-
-/// When an invalidation takes effect, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
-    /// Gone for the next read.
-    Immediate,
-    /// Marked stale: the next read refreshes.
-    Lazy,
-    /// Gone after this many milliseconds; repeats of the same scope meanwhile are one.
-    Delayed(u64),
-    /// Gone when an event arrives that this pattern matches.
-    OnEvent(EventPattern),
-}
-
-impl Mode {
-    /// Reads the form that every surface takes: `immediate`, `lazy`, `delayed:2s`, `on-event:NAME`.
-    ///
-    /// # Errors
-    /// Says what is wrong and what would be right.
-    pub fn parse(text: &str) -> Result<Mode, String> {
-        let refused = |error: clearwell_protocol::CommandError| {
-            let said = error.to_string();
-            said.strip_prefix("ERR ").map_or(said.clone(), str::to_owned)
-        };
-        Written::parse_word(text.as_bytes()).map_err(refused).and_then(Mode::of)
-    }
-
-    /// What was asked for on the wire.
-    ///
-    /// # Errors
-    /// Says what is wrong with an event's name.
-    pub fn of(written: Written<'_>) -> Result<Mode, String> {
-        Ok(match written {
-            Written::Immediate => Mode::Immediate,
-            Written::Lazy => Mode::Lazy,
-            Written::Delayed(ms) => Mode::Delayed(ms),
-            Written::OnEvent(name) => {
-                let name = std::str::from_utf8(name).map_err(|_| "MODE on-event takes UTF-8 text")?;
-                let wrong = |why| format!("malformed event '{name}' in mode on-event: {why}");
-                Mode::OnEvent(EventPattern::parse(name).map_err(wrong)?)
-            }
-        })
-    }
-}
+use clearwell_words::{Cause, Effect, Event, Invalidation, Scope, Version};
+pub use clearwell_words::{Coalesce, Mode};
 
 /// What a client, a write, a feed or an operator asks for.
 #[derive(Debug, Clone)]

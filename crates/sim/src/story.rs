@@ -57,6 +57,7 @@ fn level_text(level: Level) -> String {
     match level {
         Level::Strong => "strong".into(),
         Level::Session => "session".into(),
+        Level::Causal => "causal".into(),
         Level::Bounded(ms) => format!("bounded({ms} ms)"),
         Level::Eventual => "eventual".into(),
         Level::Weak => "weak".into(),

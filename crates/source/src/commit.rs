@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use crate::{Row, Shape, Statement};
 

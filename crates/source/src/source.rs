@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use crate::{
     Altered, Commit, Crowd, Pages, Param, Receipt, Row, Shape, SourceError, Statement, Table, Write,

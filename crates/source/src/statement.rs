@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use crate::{Cell, Kind, Row};
 

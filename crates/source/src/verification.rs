@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use clearwell_engine::{Millis, Version};
+use clearwell_words::{Millis, Version};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 

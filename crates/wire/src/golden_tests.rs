@@ -264,6 +264,7 @@ fn requests(add: &mut impl FnMut(&str, Message)) {
         ("bounded", Level::Bounded(2000)),
         ("eventual", Level::Eventual),
         ("weak", Level::Weak),
+        ("causal", Level::Causal),
     ] {
         let read = Read { key: self::name("post:1"), level, token: token(), hold: true };
         request(&format!("read {name}"), Request::Read(read));

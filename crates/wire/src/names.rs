@@ -161,6 +161,7 @@ impl Wire for Level {
             }
             Level::Eventual => w.byte(LevelTag::Eventual.byte()),
             Level::Weak => w.byte(LevelTag::Weak.byte()),
+            Level::Causal => w.byte(LevelTag::Causal.byte()),
         }
     }
 
@@ -171,6 +172,7 @@ impl Wire for Level {
             LevelTag::Bounded => Level::Bounded(Wire::get(r)?),
             LevelTag::Eventual => Level::Eventual,
             LevelTag::Weak => Level::Weak,
+            LevelTag::Causal => Level::Causal,
         })
     }
 }

@@ -90,6 +90,7 @@ tags!(LevelTag of "level" {
     Bounded = 2 "bounded",
     Eventual = 3 "eventual",
     Weak = 4 "weak",
+    Causal = 5 "causal",
 });
 
 tags!(Strategy is "strategy" {

@@ -109,7 +109,7 @@ impl Member {
         match level {
             _ if self.config.has(Planted::FlushHides) => false,
             Level::Strong => sent,
-            Level::Session | Level::Bounded(_) => sent && unflushed.hides,
+            Level::Session | Level::Causal | Level::Bounded(_) => sent && unflushed.hides,
             Level::Eventual | Level::Weak => false,
         }
     }

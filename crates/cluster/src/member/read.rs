@@ -182,7 +182,7 @@ impl Member {
         };
         names.iter().all(|name| match read.level {
             Level::Bounded(most) => self.proof_age(name).is_some_and(|age| age <= most),
-            Level::Strong | Level::Session => self.proof_age(name).is_some() && seen(name),
+            Level::Strong | Level::Session | Level::Causal => self.proof_age(name).is_some() && seen(name),
             Level::Eventual | Level::Weak => true,
         })
     }

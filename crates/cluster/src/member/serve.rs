@@ -102,7 +102,7 @@ impl Member {
                 own || self.holder.is_known(view, &name)
             }),
             (Level::Bounded(most), Some(proof)) => proof.leased && self.config.long(proof.age_ms) <= most,
-            (Level::Session, Some(proof)) => {
+            (Level::Session | Level::Causal, Some(proof)) => {
                 let known = token.epoch <= view.epoch && proof.leased && proof.seen;
                 // What could still be lost with its owner is shown by nobody: the owner waits, a replica asks.
                 let safe = match owner {

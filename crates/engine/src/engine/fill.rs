@@ -2,7 +2,7 @@
 
 use parking_lot::RwLockWriteGuard;
 
-use crate::event::EventPattern;
+use crate::EventPattern;
 use crate::flight::{Ending, Loaded};
 use crate::freshness::{Last, may_store};
 use crate::history::Parting;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::event::EventPattern;
+use crate::EventPattern;
 use crate::names::Kind;
 use crate::shared::Standing;
 use crate::slot::Slot;

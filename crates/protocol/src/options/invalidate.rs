@@ -1,6 +1,7 @@
 //! CW.INVALIDATE and CW.EVENT.
 
-use super::policy::{Coalesce, Mode};
+use clearwell_words::{Coalesce, Mode};
+
 use super::words::{Words, is, once, shown, unknown_option};
 use crate::args::Args;
 use crate::error::CommandError;
@@ -15,7 +16,7 @@ pub struct InvalidateEvent<'a> {
 }
 
 /// The arguments of CW.INVALIDATE: what is given together is one request.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct InvalidateOptions<'a> {
     /// Keys.
     pub keys: Option<Args<'a>>,
@@ -34,7 +35,7 @@ pub struct InvalidateOptions<'a> {
     /// Whether what depends on the keys is meant too; none takes the server's default.
     pub cascade: Option<bool>,
     /// When it takes effect.
-    pub mode: Option<Mode<'a>>,
+    pub mode: Option<Mode>,
     /// Which time holds when it is held already; none takes the server's default.
     pub coalesce: Option<Coalesce>,
     /// Only tell what would be reached.
@@ -84,10 +85,10 @@ impl<'a> InvalidateOptions<'a> {
             }
             () if is(word, "EVENT") => once(&mut self.event, "EVENT", event(words)?),
             () if is(word, "CASCADE") => once(&mut self.cascade, "CASCADE", cascade(words)?),
-            () if is(word, "MODE") => once(&mut self.mode, "MODE", Mode::parse(words)?),
+            () if is(word, "MODE") => once(&mut self.mode, "MODE", mode(words)?),
             () if is(word, "COALESCE") => {
                 let word = words.value_of("COALESCE", "restart or first")?;
-                once(&mut self.coalesce, "COALESCE", Coalesce::parse(word)?)
+                once(&mut self.coalesce, "COALESCE", Coalesce::parse(word).map_err(CommandError::of)?)
             }
             () if is(word, "EVERYTHING") => {
                 self.everything = true;
@@ -119,6 +120,23 @@ fn cascade(words: &mut Words<'_>) -> Result<bool, CommandError> {
         () if is(word, "NO") => Ok(false),
         () => Err(CommandError::new(format!("ERR CASCADE is yes or no, not '{}'", shown(word)))),
     }
+}
+
+/// Parses the words after MODE. An earlier version wrote `delayed 2s` and `on-event name`, in two words.
+///
+/// # Errors
+/// Names what is wrong and what is expected.
+fn mode(words: &mut Words<'_>) -> Result<Mode, CommandError> {
+    let word = words.value_of("MODE", "immediate, lazy, delayed:2s or on-event:NAME")?;
+    let second = match () {
+        () if is(word, "DELAYED") => Some(words.value_of("MODE delayed", "a time, as in delayed:2s")?),
+        () if is(word, "ON-EVENT") => {
+            Some(words.value_of("MODE on-event", "the event's name, as in on-event:NAME")?)
+        }
+        () => None,
+    };
+    let joined = second.map(|second| [word, b":", second].concat());
+    Mode::parse(joined.as_deref().unwrap_or(word)).map_err(CommandError::of)
 }
 
 /// The arguments of CW.EVENT.

@@ -1,7 +1,8 @@
 //! CW.SET.
 
+use clearwell_words::Strategy;
+
 use super::expire::{Expiry, positive};
-use super::policy::Strategy;
 use super::words::{Words, integer, is, once, unknown_option};
 use crate::args::Args;
 use crate::error::CommandError;
@@ -76,7 +77,8 @@ impl<'a> CwSetOptions<'a> {
                 once(&mut self.priority, "PRIORITY", integer(words.value_of("PRIORITY", "a number")?)?)
             }
             () if is(word, "WRITE") => {
-                once(&mut self.write, "WRITE", Strategy::parse(words.value_of("WRITE", "a strategy")?)?)
+                let strategy = Strategy::parse(words.value_of("WRITE", "a strategy")?);
+                once(&mut self.write, "WRITE", strategy.map_err(CommandError::of)?)
             }
             () if is(word, "TYPE") => {
                 once(&mut self.content_type, "TYPE", words.value_of("TYPE", "a content type")?)

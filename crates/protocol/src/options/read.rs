@@ -1,9 +1,9 @@
 //! CW.GET.
 
-use super::policy::Level;
 use super::words::{Words, is, once, unknown_option};
 use crate::args::Args;
 use crate::error::CommandError;
+use clearwell_words::Level;
 
 /// The arguments of CW.GET.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,8 @@ impl<'a> CwGetOptions<'a> {
                 () if is(word, "META") => options.meta = true,
                 () if is(word, "STALE") => options.stale = true,
                 () if is(word, "LEVEL") => {
-                    let level = Level::parse(words.value_of("LEVEL", "a level")?)?;
+                    let level =
+                        Level::parse(words.value_of("LEVEL", "a level")?).map_err(CommandError::of)?;
                     once(&mut options.level, "LEVEL", level)?;
                 }
                 () => return Err(unknown_option(word, "LEASE, LEVEL, META, STALE")),

@@ -111,7 +111,7 @@ fn start(args: &Args, config: &Config, data: &Path) -> Done<Vec<Arc<Node>>> {
     (0..args.nodes)
         .map(|number| {
             // Only write-back keeps a journal, in a folder of each node's own.
-            if args.strategy != Strategy::WriteBack {
+            if args.strategy != Strategy::Back {
                 return Ok(Node::over(config.clone(), sources.clone(), handle.clone())?);
             }
             let own = data.join(format!("node-{number}"));

@@ -55,7 +55,7 @@ pub struct InvalidateArgs {
 
 /// A mode as it is written.
 fn mode(text: &str) -> Result<String, String> {
-    Mode::parse(text).map(|_| text.to_owned())
+    Mode::parse(text.as_bytes()).map(|_| text.to_owned())
 }
 
 fn attribute(text: &str) -> Result<(String, String), String> {

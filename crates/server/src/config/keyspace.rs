@@ -280,7 +280,7 @@ fn statement(sql: &str, key: &str, pattern: &Pattern, is_postgres: bool) -> Resu
 fn strategy(section: &Section<'_>, has_source: bool, has_store: bool) -> Result<Strategy, ConfigError> {
     let given = section.read("write", words::strategy)?;
     match given {
-        None if has_source => Ok(Strategy::WriteThrough),
+        None if has_source => Ok(Strategy::Through),
         None => Ok(Strategy::CacheOnly),
         Some(Strategy::CacheOnly) => Ok(Strategy::CacheOnly),
         Some(strategy) if !has_source => {

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use clearwell_engine::{Codec, Eviction};
-pub use clearwell_protocol::options::{Coalesce, Level, Strategy};
 pub use clearwell_source::config::{PostgresConfig, SourceConfig, SqliteMode};
+pub use clearwell_words::{Coalesce, Level, Strategy};
 pub use del::Del;
 pub use error::ConfigError;
 pub use hosts::Host;

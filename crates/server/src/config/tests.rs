@@ -428,7 +428,7 @@ fn everything_can_be_said() {
     let source = &config.sources["main"];
     assert_eq!((source.path.as_path(), source.timeout_ms), (Path::new("/var/lib/posts.db"), 500));
     let keyspace = &config.keyspaces[0];
-    assert_eq!((keyspace.write, keyspace.read), (Strategy::WriteInvalidate, Level::Bounded(2000)));
+    assert_eq!((keyspace.write, keyspace.read), (Strategy::Invalidate, Level::Bounded(2000)));
     assert_eq!((keyspace.ttl_ms, keyspace.ttl_jitter, keyspace.early_refresh), (Some(3_600_000), 0.1, 1.0));
     assert_eq!((keyspace.priority, keyspace.feeds.len()), (9, 1));
 }

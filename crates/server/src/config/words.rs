@@ -61,10 +61,10 @@ pub fn level(text: &str) -> Result<Level, String> {
 /// A strategy.
 pub fn strategy(text: &str) -> Result<Strategy, String> {
     Ok(match text {
-        "write-through" => Strategy::WriteThrough,
-        "write-invalidate" => Strategy::WriteInvalidate,
+        "write-through" => Strategy::Through,
+        "write-invalidate" => Strategy::Invalidate,
         "cache-only" => Strategy::CacheOnly,
-        "write-back" => Strategy::WriteBack,
+        "write-back" => Strategy::Back,
         _ => {
             let known = ["write-through", "write-invalidate", "write-back", "cache-only"];
             return Err(format!("unknown strategy \"{text}\"{}", nearest(text, &known)));

@@ -63,7 +63,7 @@ impl Node {
         target: Target,
         put: Option<Put>,
     ) -> Result<bool, WriteError> {
-        let refused = |why: String| WriteError::Strategy(Strategy::WriteBack, why);
+        let refused = |why: String| WriteError::Strategy(Strategy::Back, why);
         let Some(back) = self.back.clone() else { return Err(refused(NO_JOURNAL.into())) };
         let Some(lane) = back.lane(&target.keyspace).cloned() else {
             let name = &target.keyspace.name;
@@ -166,7 +166,7 @@ impl Node {
     }
 
     fn journals(&self) -> Result<&Arc<WriteBack>, WriteError> {
-        self.back.as_ref().ok_or_else(|| WriteError::Strategy(Strategy::WriteBack, NO_JOURNAL.into()))
+        self.back.as_ref().ok_or_else(|| WriteError::Strategy(Strategy::Back, NO_JOURNAL.into()))
     }
 
     /// Flushes what is unflushed now, and answers when the sources have it or have refused it, with how many of each.

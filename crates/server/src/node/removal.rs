@@ -113,7 +113,7 @@ impl Node {
                 let asked = if let Removal::Row(strategy) = removal { strategy } else { None };
                 match (asked.unwrap_or(keyspace.write), &backing.delete) {
                     (_, None) => return Err(no_delete(keyspace)),
-                    (Strategy::WriteBack, Some(_)) => Reach::Journal,
+                    (Strategy::Back, Some(_)) => Reach::Journal,
                     (_, Some(statement)) => Reach::Source(statement.clone()),
                 }
             }

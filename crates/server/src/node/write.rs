@@ -102,7 +102,7 @@ impl Node {
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
         match put.write.or(declared).unwrap_or(Strategy::CacheOnly) {
-            Strategy::WriteBack => match found {
+            Strategy::Back => match found {
                 Some((keyspace, captures)) if backed => {
                     let target = Target { key: key.into(), keyspace: keyspace.clone(), captures };
                     let node = self.clone();
@@ -110,7 +110,7 @@ impl Node {
                         node.write_back(target, Some(put)).await.map(|_existed| Written::Stored)
                     }))
                 }
-                _ => Turn::Now(Err(WriteError::Strategy(Strategy::WriteBack, no_source(key)))),
+                _ => Turn::Now(Err(WriteError::Strategy(Strategy::Back, no_source(key)))),
             },
             Strategy::CacheOnly => {
                 if found.as_ref().is_some_and(|(keyspace, _)| self.is_unflushed(keyspace, key)) {
@@ -183,7 +183,7 @@ impl Node {
             ));
         };
         self.settle(&target).await?;
-        let through = strategy == Strategy::WriteThrough;
+        let through = strategy == Strategy::Through;
         let params = target.keyspace.params(&target.captures, Some(&put.value));
         let read_back =
             through.then(|| (backing.load.clone(), target.keyspace.params(&target.captures, None)));

@@ -239,7 +239,7 @@ fn mode(fields: &Fields<'_>) -> Reply<Mode> {
 }
 
 fn parsed(written: &str) -> Reply<Mode> {
-    Mode::parse(written).map_err(|why| Problem::bad("bad-value", why))
+    Mode::parse(written.as_bytes()).map_err(|why| Problem::bad("bad-value", why))
 }
 
 fn coalesce(fields: &Fields<'_>, mode: &Mode) -> Reply<Option<Coalesce>> {

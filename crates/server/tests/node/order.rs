@@ -104,7 +104,7 @@ async fn what_is_held_has_a_place_only_when_it_takes_effect() {
     node.set(b"a", put, Origin::default()).wait().await.expect("stored");
     let before = next(&node);
     let hold = |mode| Request { mode, ..Request::now(vec![key("a")], Cause::Command) };
-    let held = node.invalidate(hold(Mode::parse("on-event:deployed").expect("a mode")));
+    let held = node.invalidate(hold(Mode::parse(b"on-event:deployed").expect("a mode")));
     assert_eq!((held.held, held.ordered.0, held.seq), (1, 0, Seq(0)));
     node.invalidate(hold(Mode::Delayed(3_600_000)));
     assert_eq!((next(&node), node.held()), (before + 1, 2));

@@ -39,7 +39,7 @@ async fn write_invalidate_commits_and_drops() {
     let (node, source) = Scripted::node();
     source.commit(1, "old", 7);
     read(&node, "post:1").await;
-    let write = Put { write: Some(Strategy::WriteInvalidate), ..put("new") };
+    let write = Put { write: Some(Strategy::Invalidate), ..put("new") };
     assert_eq!(node.set(b"post:1", write, Origin::default()).wait().await, Ok(Written::Stored));
     assert_eq!(node.account().entries, 0);
     assert_eq!(read(&node, "post:1").await.as_deref(), Some("new"));
@@ -66,16 +66,14 @@ async fn what_the_source_refuses_is_nowhere() {
 #[tokio::test]
 async fn strategies_that_cannot_be_done_say_so() {
     let (node, _source) = Scripted::node();
-    let back = node
-        .set(b"post:1", Put { write: Some(Strategy::WriteBack), ..put("x") }, Origin::default())
-        .wait()
-        .await;
-    assert!(matches!(back, Err(WriteError::Strategy(Strategy::WriteBack, _))), "{back:?}");
+    let back =
+        node.set(b"post:1", Put { write: Some(Strategy::Back), ..put("x") }, Origin::default()).wait().await;
+    assert!(matches!(back, Err(WriteError::Strategy(Strategy::Back, _))), "{back:?}");
     let through = node
-        .set(b"plain", Put { write: Some(Strategy::WriteThrough), ..put("x") }, Origin::default())
+        .set(b"plain", Put { write: Some(Strategy::Through), ..put("x") }, Origin::default())
         .wait()
         .await;
-    assert!(matches!(through, Err(WriteError::Strategy(Strategy::WriteThrough, _))), "{through:?}");
+    assert!(matches!(through, Err(WriteError::Strategy(Strategy::Through, _))), "{through:?}");
 }
 
 #[tokio::test]
@@ -113,7 +111,7 @@ async fn every_mode_travels_the_one_road() {
     node.set(b"b", Put { events: vec![event], ..put("b") }, Origin::default()).wait().await.expect("stored");
     node.set(b"c", put("c"), Origin::default()).wait().await.expect("stored");
     let hold = Request {
-        mode: Mode::parse("on-event:deployed").expect("a mode"),
+        mode: Mode::parse(b"on-event:deployed").expect("a mode"),
         ..Request::now(vec![Scope::Key(b"c"[..].into())], Cause::Command)
     };
     assert_eq!(node.invalidate(hold).held, 1);

@@ -247,13 +247,8 @@ impl<'w> Round<'w> {
 
     /// A client writes by some strategy.
     fn write(&mut self) -> Result<(), String> {
-        let strategies = [
-            Strategy::WriteThrough,
-            Strategy::WriteInvalidate,
-            Strategy::WriteBack,
-            Strategy::WriteBack,
-            Strategy::CacheOnly,
-        ];
+        let strategies =
+            [Strategy::Through, Strategy::Invalidate, Strategy::Back, Strategy::Back, Strategy::CacheOnly];
         let strategy = strategies[self.rng.usize(..strategies.len())];
         let (spelling, value) = (self.spelling(), self.value());
         let key = self.table.key(spelling);
@@ -269,7 +264,7 @@ impl<'w> Round<'w> {
         written?;
         self.given.remove(&spelling);
         self.counts.writes += 1;
-        self.pending |= strategy == Strategy::WriteBack;
+        self.pending |= strategy == Strategy::Back;
         let store = self.table.store(TRUTH).unwrap_or_default();
         self.world.database.run(&bound(&store, self.table, spelling, &value))
     }
@@ -277,7 +272,7 @@ impl<'w> Round<'w> {
     /// A client removes a row.
     fn remove(&mut self) -> Result<(), String> {
         let back = self.table.store("").is_some() && self.rng.bool();
-        let strategy = if back { Strategy::WriteBack } else { Strategy::WriteThrough };
+        let strategy = if back { Strategy::Back } else { Strategy::Through };
         let spelling = self.spelling();
         let key = self.table.key(spelling);
         let removed = self.world.remove(&key, Removal::Row(Some(strategy)));

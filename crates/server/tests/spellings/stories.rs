@@ -119,7 +119,7 @@ impl Story {
 
     /// A client writes under each spelling, by each strategy; the others show it, and it stays one row.
     fn writes(&self, world: &World) {
-        for strategy in [Strategy::WriteThrough, Strategy::WriteInvalidate, Strategy::WriteBack] {
+        for strategy in [Strategy::Through, Strategy::Invalidate, Strategy::Back] {
             for key in self.keys() {
                 self.is_kept(world, world.read(&self.keys()[0], Level::Strong).0.as_deref());
                 let value = format!("{strategy} to {key}");
@@ -180,7 +180,7 @@ fn told(world: &World, stories: &[Story]) {
     for story in stories {
         let keys = story.keys();
         let value = format!("kept in the journal of {}", story.table);
-        world.write(&keys[1], &value, Strategy::WriteBack).expect("it is written");
+        world.write(&keys[1], &value, Strategy::Back).expect("it is written");
     }
     world.restart();
     stories.iter().for_each(|story| story.restarts(world));
@@ -228,9 +228,7 @@ fn composite(world: &World) {
     world.database.run("UPDATE m SET v = 'newer' WHERE tenant = 1").expect("it runs");
     world.barrier();
     shown(Level::Eventual, "newer");
-    for (key, strategy) in
-        keys.iter().zip([Strategy::WriteBack, Strategy::WriteThrough, Strategy::WriteInvalidate])
-    {
+    for (key, strategy) in keys.iter().zip([Strategy::Back, Strategy::Through, Strategy::Invalidate]) {
         world.write(key, key, strategy).expect("it is written");
         shown(Level::Eventual, key);
         shown(Level::Strong, key);

@@ -132,12 +132,12 @@ async fn a_flush_that_the_journal_cannot_note_is_not_written_over() {
     while database.row(1).as_deref() != Some("back") {
         tokio::task::yield_now().await;
     }
-    let refused = world.set_by(1, "through", Some(Strategy::WriteThrough)).await;
+    let refused = world.set_by(1, "through", Some(Strategy::Through)).await;
     assert!(matches!(&refused, Err(WriteError::Full(_))), "{refused:?}");
     assert_eq!((database.row(1).as_deref(), world.get(1).await.as_deref()), (Some("back"), Some("back")));
     std::fs::remove_file(filler).expect("it goes");
     flushing.await.expect("no panic").expect("the refused one is parked");
-    world.set_by(1, "through", Some(Strategy::WriteThrough)).await.expect("the journal keeps it now");
+    world.set_by(1, "through", Some(Strategy::Through)).await.expect("the journal keeps it now");
     drop(world);
     let world = database.node_in(small.path(), NEVER);
     assert_eq!(world.get(1).await.as_deref(), Some("through"));

@@ -139,7 +139,7 @@ async fn a_refused_write_through_leaves_the_cache_without_it(database: Database)
     database.sql("INSERT INTO posts (id, content) VALUES (1, 'kept')");
     assert_eq!(world.get_at(1, Some(Level::Strong)).await.as_deref(), Some("kept"));
     let with_nul = "with a \0 in it";
-    for strategy in [Strategy::WriteThrough, Strategy::WriteInvalidate] {
+    for strategy in [Strategy::Through, Strategy::Invalidate] {
         let refused = world.set_by(1, "bad", Some(strategy)).await;
         let Err(WriteError::Source(SourceError::Refused(why))) = &refused else { panic!("{refused:?}") };
         assert!(why.contains("is_good"), "{why}");
@@ -190,9 +190,7 @@ async fn refused_writes_are_bounded_and_what_comes_after_them_waits(database: Da
 
 async fn a_newer_write_supersedes_a_parked_one(database: Database) {
     let world = database.node(NEVER);
-    for (round, strategy) in
-        [Strategy::WriteBack, Strategy::WriteThrough, Strategy::WriteInvalidate].iter().enumerate()
-    {
+    for (round, strategy) in [Strategy::Back, Strategy::Through, Strategy::Invalidate].iter().enumerate() {
         world.set(1, "bad").await.expect("a write");
         world.flush().await;
         assert_eq!(world.parked(), ["post:1"]);
@@ -203,7 +201,7 @@ async fn a_newer_write_supersedes_a_parked_one(database: Database) {
     }
     world.set(1, "bad").await.expect("a write");
     world.flush().await;
-    world.set_by(1, "better", Some(Strategy::WriteThrough)).await.expect("a write");
+    world.set_by(1, "better", Some(Strategy::Through)).await.expect("a write");
     drop(world);
     let again = database.node(NEVER);
     assert_eq!((again.parked(), again.get(1).await.as_deref()), (vec![], Some("better")));
@@ -216,7 +214,7 @@ async fn a_restart_knows_and_flushes_what_was_acknowledged(database: Database) {
     }
     first.flush().await;
     // It waits until no restart would write the older value over it.
-    first.set_by(25, "through", Some(Strategy::WriteThrough)).await.expect("a write");
+    first.set_by(25, "through", Some(Strategy::Through)).await.expect("a write");
     for id in 1..=20 {
         first.set(id, &format!("b{id}")).await.expect("a write");
     }
@@ -258,7 +256,7 @@ async fn nothing_is_lost_while_the_source_is_away_and_writers_are_held_back(mut 
     let status = world.node.write_back_status();
     assert!(status.error.is_some() && status.dirty_bytes <= 1000, "{status:?}");
     // Another strategy's write does not overtake them.
-    let through = world.set_by(1, "through", Some(Strategy::WriteThrough)).await;
+    let through = world.set_by(1, "through", Some(Strategy::Through)).await;
     assert!(matches!(&through, Err(WriteError::Full(why)) if why.contains("not flushed yet")), "{through:?}");
     assert_eq!(world.get(1).await, Some("v".repeat(100)));
     database.unblock();
@@ -278,7 +276,7 @@ async fn strategies_mixed_on_one_key_leave_cache_and_database_agreeing(database:
                 tokio::spawn(async move {
                     let mut rng = fastrand::Rng::with_seed(seed * 4 + writer);
                     for n in 0..6 {
-                        let choice = [Strategy::WriteBack, Strategy::WriteThrough, Strategy::WriteInvalidate];
+                        let choice = [Strategy::Back, Strategy::Through, Strategy::Invalidate];
                         let strategy = *rng.choice(&choice).expect("one");
                         let value = format!("{seed} {writer} {n}");
                         world.set_by(1, &value, Some(strategy)).await.expect("a write");
@@ -292,7 +290,7 @@ async fn strategies_mixed_on_one_key_leave_cache_and_database_agreeing(database:
         }
         // The last word is a write-through: it comes after every acknowledged write-back.
         if seed % 2 == 0 {
-            world.set_by(1, &format!("last {seed}"), Some(Strategy::WriteThrough)).await.expect("a write");
+            world.set_by(1, &format!("last {seed}"), Some(Strategy::Through)).await.expect("a write");
             assert_eq!(database.row(1), Some(format!("last {seed}")));
         }
         world.flush().await;
@@ -338,7 +336,7 @@ async fn a_folder_is_of_one_node_and_a_node_without_one_says_so() {
     let put = Put { value: b"x".to_vec(), ..Put::default() };
     let refused = bare.set(b"post:1", put, Origin::default()).wait().await;
     assert!(
-        matches!(&refused, Err(WriteError::Strategy(Strategy::WriteBack, why)) if why.contains("no journal")),
+        matches!(&refused, Err(WriteError::Strategy(Strategy::Back, why)) if why.contains("no journal")),
         "{refused:?}"
     );
 }

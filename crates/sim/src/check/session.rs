@@ -47,7 +47,7 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
         let client = usize::from(op.client);
         match (op.deed, op.got) {
             (Deed::Read(level), Got::Value(found)) => {
-                if level == Level::Session {
+                if matches!(level, Level::Session | Level::Causal) {
                     judge((history, index), at, op, &found, &known[client], violations);
                 }
                 // A hit in memory brings no token yet: what it showed is not known to the next node that is asked.

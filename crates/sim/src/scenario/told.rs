@@ -42,6 +42,7 @@ fn level_text(level: Level) -> String {
     match level {
         Level::Strong => "strong".into(),
         Level::Session => "session".into(),
+        Level::Causal => "causal".into(),
         Level::Bounded(ms) => format!("not older than {ms} ms"),
         Level::Eventual => "eventual".into(),
         Level::Weak => "weak".into(),

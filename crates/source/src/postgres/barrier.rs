@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 

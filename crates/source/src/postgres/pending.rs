@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

@@ -32,7 +32,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 pub use setup::setup;
 pub use sketch::Sketch;
 use tokio::sync::oneshot;

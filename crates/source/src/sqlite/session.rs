@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connect::{self, Deadline, Identity, Shared};

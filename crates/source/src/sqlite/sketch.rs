@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 

@@ -289,12 +289,13 @@ impl Any {
         let ttl_ms = self.maybe(Any::ttl_ms);
         match self.0.u8(..4) {
             0 => {
-                let level = match self.0.u8(..5) {
+                let level = match self.0.u8(..6) {
                     0 => Level::Strong,
                     1 => Level::Session,
                     2 => Level::Bounded(self.number()),
                     3 => Level::Eventual,
-                    _ => Level::Weak,
+                    4 => Level::Weak,
+                    _ => Level::Causal,
                 };
                 Request::Read(Read { key, level, token: self.token(), hold: self.0.bool() })
             }

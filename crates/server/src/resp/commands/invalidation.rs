@@ -9,16 +9,14 @@ use crate::node::Reached;
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
-use crate::road::{self, Mode, Request};
+use crate::road::{self, Request};
 
 /// CW.INVALIDATE: what is given together is one request.
 pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = InvalidateOptions::parse(args)?;
-    let mode =
-        Mode::of(options.mode.unwrap_or_default()).map_err(|why| CommandError::new(format!("ERR {why}")))?;
     let request = Request {
         cascade: options.cascade.unwrap_or(true),
-        mode,
+        mode: options.mode.clone().unwrap_or_default(),
         coalesce: options.coalesce,
         ..Request::now(scopes(&options)?, Cause::Command)
     };

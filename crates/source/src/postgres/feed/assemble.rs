@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use super::pgoutput::{Malformed, Message, Old, Relation, Tuple, Value};
 use crate::postgres::cell;

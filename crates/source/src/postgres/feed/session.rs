@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 use tokio_postgres::error::SqlState;
 
 use super::assemble::{Assembler, Told};

@@ -1,7 +1,6 @@
 //! Whether some key is matched by two patterns: who follows the one must hear of an invalidation of the other.
 
-use crate::Glob;
-use crate::glob::one;
+use super::{Glob, one};
 
 /// Pairs of places that are looked at; patterns with more are taken to overlap.
 const PAIRS_MOST: usize = 1 << 16;
@@ -11,16 +10,16 @@ enum Piece {
     /// Any bytes, or none.
     Star,
     /// One byte of these.
-    One(Bytes),
+    One(ByteSet),
 }
 
 /// A set of bytes.
 #[derive(Clone, Copy)]
-struct Bytes([u64; 4]);
+struct ByteSet([u64; 4]);
 
-impl Bytes {
-    fn of(takes: impl Fn(u8) -> bool) -> Bytes {
-        let mut bytes = Bytes([0; 4]);
+impl ByteSet {
+    fn of(takes: impl Fn(u8) -> bool) -> ByteSet {
+        let mut bytes = ByteSet([0; 4]);
         for byte in 0..=u8::MAX {
             if takes(byte) {
                 bytes.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
@@ -29,7 +28,7 @@ impl Bytes {
         bytes
     }
 
-    fn meets(&self, other: &Bytes) -> bool {
+    fn meets(&self, other: &ByteSet) -> bool {
         self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
     }
 }
@@ -97,7 +96,7 @@ impl Glob {
         let mut pieces = Vec::new();
         while !rest.is_empty() {
             let piece =
-                if rest[0] == b'*' { Piece::Star } else { Piece::One(Bytes::of(|byte| one(rest, byte).1)) };
+                if rest[0] == b'*' { Piece::Star } else { Piece::One(ByteSet::of(|byte| one(rest, byte).1)) };
             let length = if rest[0] == b'*' { 1 } else { one(rest, 0).0 };
             rest = &rest[length..];
             pieces.push(piece);

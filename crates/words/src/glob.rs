@@ -1,5 +1,7 @@
 //! Redis-style glob patterns over keys: `*`, `?`, `[a-z]`, `[^a]`, `\x`.
 
+mod overlap;
+
 /// A parsed pattern. Matching takes at most (pattern length x key length) steps, whatever the pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Glob(Box<[u8]>);
@@ -53,7 +55,7 @@ impl Glob {
     }
 
     /// A pattern that was made from parts that are well formed.
-    pub(crate) fn unchecked(pattern: Vec<u8>) -> Glob {
+    fn unchecked(pattern: Vec<u8>) -> Glob {
         Glob(pattern.into())
     }
 
@@ -106,7 +108,7 @@ fn matches(pattern: &[u8], key: &[u8]) -> bool {
 }
 
 /// The length of the pattern's first piece (no star), and whether it takes `byte`.
-pub(crate) fn one(pattern: &[u8], byte: u8) -> (usize, bool) {
+fn one(pattern: &[u8], byte: u8) -> (usize, bool) {
     match pattern {
         [b'?', ..] => (1, true),
         [b'\\', literal, ..] => (2, *literal == byte),

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::Glob;
-use crate::recent::Heap;
 
 /// Attribute names and values, sorted by name, no name twice.
 type Attributes = Vec<(Box<str>, Box<str>)>;
@@ -75,14 +74,6 @@ fn check_name(name: &str) -> Result<(), String> {
 
 fn value_glob(attribute: &str, value: &str) -> Result<Glob, String> {
     Glob::new(value.as_bytes()).map_err(|wrong| format!("in the value of attribute {attribute:?}: {wrong}"))
-}
-
-impl Heap for Event {
-    fn heap_bytes(&self) -> usize {
-        let slots = self.attributes.capacity() * size_of::<(Box<str>, Box<str>)>();
-        let texts: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.name.len() + slots + texts
-    }
 }
 
 /// What an entry declares to depend on: an event name, or a glob over names, and globs over attributes.
