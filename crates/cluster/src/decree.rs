@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::message::Stopping;
 use crate::view::View;
 use crate::{Epoch, NodeId, Peer};
 
@@ -40,8 +41,8 @@ pub enum Decree {
     Promise(Epoch, Ballot, Option<(Ballot, Arc<View>)>, Option<Vec<Peer>>),
     /// «Accept this.»
     Accept(Ballot, Arc<View>),
-    /// «I have.»
-    Accepted(Epoch, Ballot),
+    /// «I have, and grant no more leases in the present view; so long may those who lose slots still act.»
+    Accepted(Epoch, Ballot, Vec<Stopping>),
     /// «I have promised this higher one.»
     Refused(Epoch, Ballot),
 }
@@ -51,7 +52,7 @@ impl Decree {
     pub fn epoch(&self) -> Epoch {
         match self {
             Decree::Prepare(epoch, _) | Decree::Promise(epoch, ..) => *epoch,
-            Decree::Accepted(epoch, _) | Decree::Refused(epoch, _) => *epoch,
+            Decree::Accepted(epoch, ..) | Decree::Refused(epoch, _) => *epoch,
             Decree::Accept(_, view) => view.epoch,
         }
     }
@@ -72,7 +73,17 @@ struct Attempt {
     /// To whom any of them granted a lease; `None` when one does not know.
     granted: Option<BTreeSet<Peer>>,
     accepted: Vec<NodeId>,
+    /// The longest that any of those said, of whom all of them spoke.
+    stopping: Vec<Stopping>,
     bringing: Option<Arc<View>>,
+}
+
+/// What a voter says of the leases that it granted.
+pub trait Grants {
+    /// To whom in the present view (`None`: it does not know any more).
+    fn granted(&self) -> Option<Vec<Peer>>;
+    /// How long those who lose something in the next one may still act, when it grants no more.
+    fn left(&self, next: &View) -> Vec<Stopping>;
 }
 
 /// What a message led to.
@@ -85,8 +96,8 @@ pub enum Step {
     /// A majority has promised: say with [`Chooser::bring`] what it is to be. Nobody but these has acted or can act any more
     /// in the present view (`None`: anybody may have).
     Promised(Option<BTreeSet<Peer>>),
-    /// The view is chosen.
-    Chosen(Arc<View>),
+    /// The view is chosen; so long may those who lose something in it still act.
+    Chosen(Arc<View>, Vec<Stopping>),
 }
 
 impl Chooser {
@@ -121,6 +132,7 @@ impl Chooser {
             highest: None,
             granted: Some(BTreeSet::new()),
             accepted: Vec::new(),
+            stopping: Vec::new(),
             bringing: None,
         });
         Decree::Prepare(self.word.epoch, ballot)
@@ -137,26 +149,20 @@ impl Chooser {
         Some(Decree::Accept(attempt.ballot, view))
     }
 
-    /// Takes a message of a voter of the view `now`. `granted` are those to whom this voter has granted leases in it.
-    pub fn step(
-        &mut self,
-        from: NodeId,
-        now: &View,
-        decree: Decree,
-        granted: impl FnOnce() -> Option<Vec<Peer>>,
-    ) -> Step {
+    /// Takes a message of a voter of the view `now`.
+    pub fn step(&mut self, from: NodeId, now: &View, decree: Decree, grants: &impl Grants) -> Step {
         let epoch = decree.epoch();
         if epoch != now.epoch.next() || !now.voters.contains(&from) {
             return Step::Nothing;
         }
         self.advance(epoch);
         match decree {
-            Decree::Prepare(_, ballot) => self.prepare(ballot, granted()),
-            Decree::Accept(ballot, view) => self.accept(ballot, view),
+            Decree::Prepare(_, ballot) => self.prepare(ballot, grants.granted()),
+            Decree::Accept(ballot, view) => self.accept(ballot, view, grants),
             Decree::Promise(_, ballot, accepted, granted) => {
                 self.promise(from, now, ballot, accepted, granted)
             }
-            Decree::Accepted(_, ballot) => self.accepted(from, now, ballot),
+            Decree::Accepted(_, ballot, stopping) => self.accepted(from, now, ballot, &stopping),
             Decree::Refused(_, higher) => {
                 self.word.promised.round = self.word.promised.round.max(higher.round);
                 if self.attempt.as_ref().is_some_and(|attempt| attempt.ballot < higher) {
@@ -181,13 +187,14 @@ impl Chooser {
         Step::Answer(Decree::Promise(self.word.epoch, ballot, self.word.accepted.clone(), granted))
     }
 
-    fn accept(&mut self, ballot: Ballot, view: Arc<View>) -> Step {
+    fn accept(&mut self, ballot: Ballot, view: Arc<View>, grants: &impl Grants) -> Step {
         if ballot < self.word.promised {
             return Step::Answer(Decree::Refused(self.word.epoch, self.word.promised));
         }
         self.word.promised = ballot;
+        let stopping = grants.left(&view);
         self.word.accepted = Some((ballot, view));
-        Step::Answer(Decree::Accepted(self.word.epoch, ballot))
+        Step::Answer(Decree::Accepted(self.word.epoch, ballot, stopping))
     }
 
     fn promise(
@@ -219,18 +226,31 @@ impl Chooser {
         Step::Promised(attempt.granted.clone())
     }
 
-    fn accepted(&mut self, from: NodeId, now: &View, ballot: Ballot) -> Step {
+    fn accepted(&mut self, from: NodeId, now: &View, ballot: Ballot, stopping: &[Stopping]) -> Step {
         let Some(attempt) = self.attempt.as_mut().filter(|a| a.ballot == ballot) else {
             return Step::Nothing;
         };
         let Some(view) = attempt.bringing.clone() else { return Step::Nothing };
         if !attempt.accepted.contains(&from) {
+            match attempt.accepted.is_empty() {
+                true => attempt.stopping = stopping.to_vec(),
+                false => attempt.stopping = longest(&attempt.stopping, stopping),
+            }
             attempt.accepted.push(from);
         }
         if attempt.accepted.len() < now.majority() {
             return Step::Nothing;
         }
+        let stopping = std::mem::take(&mut attempt.stopping);
         self.attempt = None;
-        Step::Chosen(view)
+        Step::Chosen(view, stopping)
     }
+}
+
+/// Of those of whom both speak, what is longer.
+fn longest(some: &[Stopping], others: &[Stopping]) -> Vec<Stopping> {
+    let other = |one: &Stopping| others.iter().find(|other| (other.peer, other.lost) == (one.peer, one.lost));
+    let longer =
+        |one: &Stopping| other(one).map(|other| Stopping { left_ms: one.left_ms.max(other.left_ms), ..*one });
+    some.iter().filter_map(longer).collect()
 }

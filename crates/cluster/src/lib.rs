@@ -60,6 +60,7 @@ pub mod stranded;
 mod stream;
 mod subscribers;
 pub mod view;
+mod voter;
 mod waiting;
 
 pub use clearwell_words::{Epoch, NodeId, Peer, Position, Slot};

@@ -32,7 +32,7 @@ use clearwell_engine::Millis;
 use crate::chance::Chance;
 use crate::decree::Chooser;
 use crate::holder::Holder;
-use crate::lease::{OwnerLease, Voter};
+use crate::lease::OwnerLease;
 use crate::marks::Marks;
 use crate::membership::Membership;
 use crate::message::Message;
@@ -41,6 +41,7 @@ use crate::outbox::{Outbox, Persist, To};
 use crate::shown::Shown;
 use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
+use crate::voter::Voter;
 use crate::waiting::Waiting;
 use crate::{Config, Entry, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
 
@@ -153,7 +154,7 @@ impl Member {
             chooser: Chooser::new(word),
             proposing: propose::Proposing::default(),
             lease: OwnerLease::default(),
-            voter: Voter::default(),
+            voter: Voter::new(now),
             readied: Epoch(0),
             head: Position(0),
             marks: Marks::default(),
@@ -190,9 +191,10 @@ impl Member {
             let known = view.base.seats.iter().chain(&view.next.seats).map(|seat| (seat.peer, seat.weight));
             member.gossip.assume(now, known);
             let mut begun = Outbox::default();
-            member.adopt(view, begins, &mut begun);
+            member.adopt(view, &[], begins, &mut begun);
             if restarted {
                 member.voter.restarts();
+                member.go_on_alone(&mut begun);
             }
             member.begun = begun;
         }
@@ -265,7 +267,7 @@ impl Member {
                 self.notice(from, Epoch(decree.epoch().0.saturating_sub(1)), out);
                 self.decree(from.node, decree, out);
             }
-            Message::View(view) => self.install(view, out),
+            Message::View(view, stopping) => self.install(view, &stopping, out),
             Message::ViewAsk(epoch) => self.tell_view(from, epoch, out),
             Message::LeaseAsk(ask) => self.lease_asked(from, &ask, out),
             Message::LeaseGrant(grant) => self.lease_granted(from, grant, out),

@@ -16,15 +16,15 @@ use crate::view::View;
 use crate::{Bytes, Config, Epoch, Peer, Position, Slot, Ticket};
 
 /// A message. Times in it are the sender's own, given back to it unread; those of [`Expiry`](crate::Expiry) are read by the
-/// sender's clock.
+/// sender's clock. Durations are everybody's.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// Membership's own words.
     Gossip(Arc<[u8]>),
     /// The choice of the next view, among voters.
     Decree(Decree),
-    /// A view that was decided.
-    View(Arc<View>),
+    /// A view that was decided, and how long those who lost slots may still act.
+    View(Arc<View>, Vec<Stopping>),
     /// «I know nothing later than this epoch.»
     ViewAsk(Epoch),
     /// An owner asks a voter for its lease.
@@ -57,6 +57,25 @@ pub enum Message {
     Differ(Differ),
     /// What an operator wants, for the voters.
     Operate(Operation),
+}
+
+/// Who lost a slot and may still act as its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopping {
+    /// Who.
+    pub peer: Peer,
+    /// The view in which it lost something.
+    pub lost: Epoch,
+    /// Whoever counts so long from the message on has surely waited until its lease has ended. The drift margin is
+    /// in it: times on several clocks add up to it.
+    pub left_ms: u64,
+}
+
+impl Stopping {
+    /// One whose lease has surely ended at a time. A millisecond more, because clocks show whole ones.
+    pub fn until(peer: Peer, lost: Epoch, over: Millis, now: Millis) -> Stopping {
+        Stopping { peer, lost, left_ms: over.since(now) + 1 }
+    }
 }
 
 /// Asks for an ownership lease.

@@ -145,7 +145,7 @@ impl NearCache {
 
     fn message(&mut self, from: Peer, message: Message, out: &mut Outbox) {
         match message {
-            Message::View(view) => self.install(view, out),
+            Message::View(view, _) => self.install(view, out),
             Message::Reply(ticket, reply) => self.reply(from, ticket, *reply, out),
             Message::Beat(stream) => {
                 self.notice(from, stream.epoch, out);

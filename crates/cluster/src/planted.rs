@@ -47,11 +47,13 @@ pub enum Planted {
     FlushHides,
     /// A part of a slot that is not confirmed after a fixed time is given up, and its slot begun anew.
     TransferTimeout,
+    /// A voter that helps to choose a view forgets the leases that it granted itself.
+    GrantsForgotten,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 22] = [
+    pub const ALL: [Planted; 23] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -74,5 +76,6 @@ impl Planted {
         Planted::RankCompared,
         Planted::FlushHides,
         Planted::TransferTimeout,
+        Planted::GrantsForgotten,
     ];
 }

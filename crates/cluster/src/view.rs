@@ -75,6 +75,8 @@ pub struct View {
     pub removed: BTreeMap<Peer, Epoch>,
     /// Owners of former views that did nothing from these views on, as long as that may matter.
     pub idle: BTreeMap<Peer, Epoch>,
+    /// Who lost slots in this view or before, each with the view in which it did, as long as it may still act as their owner.
+    pub losers: BTreeSet<(Epoch, Peer)>,
     /// The placement to come.
     pub next: Arc<Placement>,
     /// Slots that only those can go on with who had them last.
@@ -95,9 +97,10 @@ impl View {
         next: Arc<Placement>,
         voters: Vec<NodeId>,
     ) -> View {
-        let (idle, stranded) = (BTreeMap::new(), BTreeMap::new());
+        let (idle, losers, stranded) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let (owners, all_owners) = (Vec::new(), BTreeSet::new());
-        let mut view = View { epoch, slots, base, removed, idle, next, stranded, voters, owners, all_owners };
+        let mut view =
+            View { epoch, slots, base, removed, idle, losers, next, stranded, voters, owners, all_owners };
         view.find_owners();
         view
     }
@@ -106,6 +109,12 @@ impl View {
     #[must_use]
     pub fn with_idle(self, idle: BTreeMap<Peer, Epoch>) -> View {
         View { idle, ..self }
+    }
+
+    /// The same with these losers.
+    #[must_use]
+    pub fn with_losers(self, losers: BTreeSet<(Epoch, Peer)>) -> View {
+        View { losers, ..self }
     }
 
     /// The same with these stranded slots.
@@ -248,16 +257,9 @@ impl View {
     }
 
     /// Who owned a slot in `before` and not any more.
-    pub fn losers(&self, before: &View) -> Vec<Peer> {
-        let mut losers: Vec<Peer> = Vec::new();
-        for (now, was) in self.owners.iter().zip(&before.owners) {
-            if now != was && losers.last() != Some(was) {
-                losers.push(*was);
-            }
-        }
-        losers.sort_unstable();
-        losers.dedup();
-        losers
+    pub fn lost_since<'a>(&'a self, before: &'a View) -> impl Iterator<Item = Peer> + 'a {
+        let changed = self.owners.iter().zip(&before.owners).filter(|(now, was)| now != was);
+        changed.map(|(_, was)| *was).filter(|was| *was != Peer::default())
     }
 
     fn find_owners(&mut self) {
@@ -294,7 +296,7 @@ mod tests {
             assert!(view.followers(slot).all(|peer| peer != dead && peer != view.owner(slot)));
             assert_eq!(view.followers(slot).count(), 1, "a replica to be, while the old one may be gone");
         }
-        assert_eq!(view.losers(&first), [dead]);
+        assert_eq!(view.lost_since(&first).collect::<BTreeSet<Peer>>(), BTreeSet::from([dead]));
         assert!(first.is_settled() && !view.is_settled());
     }
 

@@ -5,7 +5,7 @@ use clearwell_wire::Kind;
 
 /// Whether a message can make its receiver an owner or none.
 pub fn may_change_owner(message: &Message) -> bool {
-    matches!(message, Message::Decree(_) | Message::View(_) | Message::LeaseGrant(_))
+    matches!(message, Message::Decree(_) | Message::View(..) | Message::LeaseGrant(_))
 }
 
 /// Counts by kind.

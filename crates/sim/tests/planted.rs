@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 22] = [
+const FOUND: [Planted; 23] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -36,6 +36,7 @@ const FOUND: [Planted; 22] = [
     Planted::RankCompared,
     Planted::FlushHides,
     Planted::TransferTimeout,
+    Planted::GrantsForgotten,
 ];
 
 #[test]

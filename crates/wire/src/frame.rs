@@ -111,7 +111,10 @@ fn put_body(message: &Message, w: &mut Writer<'_>) {
     match message {
         Message::Gossip(bytes) => bytes.put(w),
         Message::Decree(decree) => decree.put(w),
-        Message::View(view) => view.put(w),
+        Message::View(view, stopping) => {
+            view.put(w);
+            stopping.put(w);
+        }
         Message::ViewAsk(epoch) => epoch.put(w),
         Message::LeaseAsk(ask) => ask.put(w),
         Message::LeaseGrant(grant) => grant.put(w),
@@ -141,7 +144,7 @@ fn body(kind: Kind, r: &mut Reader<'_>) -> Result<Message> {
     Ok(match kind {
         Kind::Gossip => Message::Gossip(Wire::get(r)?),
         Kind::Decree => Message::Decree(Wire::get(r)?),
-        Kind::View => Message::View(Wire::get(r)?),
+        Kind::View => Message::View(Wire::get(r)?, Wire::get(r)?),
         Kind::ViewAsk => Message::ViewAsk(Wire::get(r)?),
         Kind::LeaseAsk => Message::LeaseAsk(LeaseAsk::get(r)?),
         Kind::LeaseGrant => Message::LeaseGrant(LeaseGrant::get(r)?),

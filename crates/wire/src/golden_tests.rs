@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clearwell_cluster::decree::{Ballot, Decree};
 use clearwell_cluster::message::{
     Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, Reply, State,
-    StateTaken, Stream, Taking,
+    StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
 use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
@@ -206,17 +206,22 @@ fn unsettled() -> Arc<View> {
     parts.next = View::first(seats, 0, 8).base;
     parts.removed = BTreeMap::from([(peer(2), Epoch(8))]);
     parts.idle = BTreeMap::from([(peer(3), Epoch(7))]);
+    parts.losers = BTreeSet::from([(Epoch(6), peer(3)), (Epoch(8), peer(2))]);
     let stranded = Stranded { holders: vec![peer(2), peer(3)], emptied: Epoch(6) };
     parts.stranded = BTreeMap::from([(Slot(5), stranded)]);
     Arc::new(View::from_parts(parts).expect("it is one"))
+}
+
+fn stopping() -> Stopping {
+    Stopping { peer: peer(2), lost: Epoch(8), left_ms: 1300 }
 }
 
 fn samples() -> Vec<(String, Message)> {
     let mut all = Vec::new();
     let mut add = |name: &str, message| all.push((name.to_owned(), message));
     add("gossip", Message::Gossip(name(&"g".repeat(200))));
-    add("view", Message::View(view()));
-    add("view, unsettled", Message::View(unsettled()));
+    add("view", Message::View(view(), Vec::new()));
+    add("view, unsettled", Message::View(unsettled(), vec![stopping()]));
     add("view ask", Message::ViewAsk(Epoch(300)));
     add("lease ask", Message::LeaseAsk(LeaseAsk { epoch: Epoch(7), sent: Millis(1_700_000), ready: true }));
     let (epoch, sent, settled) = (Epoch(7), Millis(1_700_000), Epoch(6));
@@ -240,7 +245,7 @@ fn decrees(add: &mut impl FnMut(&str, Message)) {
     let accepted = Some((Ballot { round: 2, node: NodeId(3) }, unsettled()));
     decree("promise with a view", Decree::Promise(epoch, ballot, accepted, Some(vec![peer(1), peer(3)])));
     decree("accept", Decree::Accept(ballot, unsettled()));
-    decree("accepted", Decree::Accepted(epoch, ballot));
+    decree("accepted", Decree::Accepted(epoch, ballot, vec![stopping()]));
     decree("refused", Decree::Refused(epoch, ballot));
 }
 

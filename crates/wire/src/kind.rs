@@ -61,7 +61,7 @@ impl Kind {
         match message {
             Message::Gossip(_) => Kind::Gossip,
             Message::Decree(_) => Kind::Decree,
-            Message::View(_) => Kind::View,
+            Message::View(..) => Kind::View,
             Message::ViewAsk(_) => Kind::ViewAsk,
             Message::LeaseAsk(_) => Kind::LeaseAsk,
             Message::LeaseGrant(_) => Kind::LeaseGrant,

@@ -2,7 +2,7 @@
 
 use clearwell_cluster::message::{
     Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, State, StateTaken,
-    Stream,
+    Stopping, Stream,
 };
 use clearwell_cluster::{Part, Position, Slot};
 
@@ -14,6 +14,7 @@ use crate::writer::Writer;
 layout! {
     LeaseAsk { epoch, sent, ready }
     LeaseGrant { epoch, sent, granted, settled }
+    Stopping { peer, lost, left_ms }
     Heartbeat { sent, subscription, watermark, released, epoch }
     Records { subscription, prev, records, reply, epoch }
     Applied { subscription, watermark }

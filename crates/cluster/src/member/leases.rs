@@ -40,6 +40,7 @@ impl Member {
     }
 
     pub(super) fn lease_asked(&mut self, from: Peer, ask: &LeaseAsk, out: &mut Outbox) {
+        self.voter.hear(from, ask);
         let Some(view) = self.view.clone() else { return };
         self.notice(from, ask.epoch, out);
         if ask.epoch < view.epoch && from != self.me && !self.config.has(Planted::EpochIgnored) {
@@ -96,7 +97,7 @@ impl Member {
 
     pub(super) fn tell_view(&mut self, to: Peer, known: Epoch, out: &mut Outbox) {
         if let Some(view) = self.view.as_ref().filter(|view| view.epoch > known) {
-            out.send.push((To::Peer(to), Message::View(Arc::clone(view))));
+            out.send.push((To::Peer(to), Message::View(Arc::clone(view), self.voter.stopping(self.now))));
         }
     }
 

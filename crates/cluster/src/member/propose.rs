@@ -6,13 +6,17 @@ use std::sync::Arc;
 use clearwell_engine::Millis;
 
 use super::Member;
-use crate::decree::{Decree, Step};
+use crate::decree::{Decree, Grants, Step};
 use crate::membership::Known;
-use crate::message::Message;
+use crate::message::{Message, Stopping};
 use crate::outbox::{Outbox, Persist, To};
 use crate::stranded::{self, Outlook};
 use crate::view::{Placement, Seat, View};
-use crate::{Epoch, NodeId, Operation, Peer};
+use crate::voter::Voter;
+use crate::{Config, Epoch, NodeId, Operation, Peer};
+
+/// How much later a voter proposes for each one before it that is alive.
+const RANK_MS: u64 = 600;
 
 /// What the next view should be. Its placement is only made when it is proposed: among many members that is much work.
 #[derive(Clone)]
@@ -79,11 +83,27 @@ impl Proposing {
     }
 }
 
+/// What this member says of the leases that it granted, at this moment.
+struct Granted<'a> {
+    voter: &'a Voter,
+    now: Millis,
+    config: &'a Config,
+}
+
+impl Grants for Granted<'_> {
+    fn granted(&self) -> Option<Vec<Peer>> {
+        self.voter.granted()
+    }
+
+    fn left(&self, next: &View) -> Vec<Stopping> {
+        self.voter.left(self.now, self.config, next)
+    }
+}
+
 impl Member {
     /// Proposes the next view when one is wanted: the first voter that is alive does so at once, others later.
     pub(super) fn propose(&mut self, out: &mut Outbox) {
         const SOON_MS: u64 = 150;
-        const RANK_MS: u64 = 600;
         let Some(view) = self.view.clone().filter(|view| view.voters.contains(&self.me.node)) else { return };
         let unfinished = self.chooser.accepted_epoch() > view.epoch || self.proposing.stuck;
         if !unfinished && !self.is_wanting(&view) {
@@ -100,10 +120,26 @@ impl Member {
         if !waited || !quiet {
             return;
         }
+        self.attempt(&view, out);
+    }
+
+    /// A process that goes on from its node's disk, and whose node is the only voter, has the next view at hand: nobody else can have
+    /// decided anything, and its folder is locked, so the process before it acts no more. First what that one may have begun to choose,
+    /// then what this one wants.
+    pub(super) fn go_on_alone(&mut self, out: &mut Outbox) {
+        for _ in 0..2 {
+            let Some(view) = self.view.clone().filter(|view| view.voters == [self.me.node]) else { return };
+            if self.chooser.accepted_epoch() > view.epoch || self.is_wanting(&view) {
+                self.attempt(&view, out);
+            }
+        }
+    }
+
+    fn attempt(&mut self, view: &View, out: &mut Outbox) {
         self.proposing.tried = Some(self.now);
         self.proposing.wait_ms = RANK_MS + self.chance.next() % RANK_MS;
-        let prepare = self.chooser.propose(self.me.node, &view);
-        self.tell_voters(&view, &prepare, out);
+        let prepare = self.chooser.propose(self.me.node, view);
+        self.tell_voters(view, &prepare, out);
     }
 
     /// Whether the present view should be followed by another. Where nothing is on its way, only gossip can change that.
@@ -172,12 +208,25 @@ impl Member {
     /// The view after this one. Nobody but `acted` can have acted in this one, when that is known.
     fn successor(&mut self, view: &View, acted: Option<&BTreeSet<Peer>>) -> View {
         let idle = stranded::idle_after(view, acted);
-        let Some(wanted) = self.wanted(view) else { return view.again(idle) };
-        let adopts = wanted.adopts;
-        let to_come = wanted.follow(view).with_idle(idle);
-        let outlook = Outlook { known: self.gossip.known(), forgotten: &self.proposing.forgotten };
-        let stranded = stranded::after(view, &to_come, adopts, &outlook);
-        to_come.with_stranded(stranded)
+        let next = match self.wanted(view) {
+            None => view.again(idle),
+            Some(wanted) => {
+                let adopts = wanted.adopts;
+                let to_come = wanted.follow(view).with_idle(idle);
+                let outlook = Outlook { known: self.gossip.known(), forgotten: &self.proposing.forgotten };
+                let stranded = stranded::after(view, &to_come, adopts, &outlook);
+                to_come.with_stranded(stranded)
+            }
+        };
+        let losers = self.losers(view, &next);
+        next.with_losers(losers)
+    }
+
+    /// Who may act as owner of slots that `next` gives to others: who loses some now, and who lost some before and is not known to have
+    /// stopped. A view bears them for voters that did not follow the ones before it.
+    fn losers(&self, view: &View, next: &View) -> BTreeSet<(Epoch, Peer)> {
+        let now = next.lost_since(view).map(|peer| (next.epoch, peer));
+        now.chain(self.voter.losers()).collect()
     }
 
     /// A message of the choice.
@@ -186,8 +235,8 @@ impl Member {
         if !view.voters.contains(&self.me.node) {
             return;
         }
-        let voter = &self.voter;
-        match self.chooser.step(from, &view, decree, || voter.granted()) {
+        let grants = Granted { voter: &self.voter, now: self.now, config: &self.config };
+        match self.chooser.step(from, &view, decree, &grants) {
             Step::Nothing => {}
             Step::Answer(answer) => {
                 out.persist.push(Persist::Ballot(self.chooser.word().clone()));
@@ -202,15 +251,16 @@ impl Member {
                     self.tell_voters(&view, &accept, out);
                 }
             }
-            Step::Chosen(chosen) => {
+            Step::Chosen(chosen, stopping) => {
                 let mut members = view.members();
                 members.extend(chosen.members());
                 members.sort_unstable();
                 members.dedup();
                 for peer in members.into_iter().filter(|peer| *peer != self.me) {
-                    out.send.push((To::Peer(peer), Message::View(Arc::clone(&chosen))));
+                    let view = Message::View(Arc::clone(&chosen), stopping.clone());
+                    out.send.push((To::Peer(peer), view));
                 }
-                self.install(chosen, out);
+                self.install(chosen, &stopping, out);
             }
         }
     }

@@ -7,6 +7,7 @@ use clearwell_engine::{Cause, Millis};
 
 use super::Member;
 use crate::holder::Followed;
+use crate::message::Stopping;
 use crate::outbox::{Apply, Event, Outbox, Persist};
 use crate::record::Change;
 use crate::view::View;
@@ -35,21 +36,19 @@ pub(super) struct Owned {
 
 impl Member {
     /// A view arrived.
-    pub(super) fn install(&mut self, view: Arc<View>, out: &mut Outbox) {
+    pub(super) fn install(&mut self, view: Arc<View>, stopping: &[Stopping], out: &mut Outbox) {
         if self.view.as_ref().is_none_or(|now| now.epoch < view.epoch) {
-            self.adopt(view, false, out);
+            self.adopt(view, stopping, false, out);
         }
     }
 
-    /// Follows a view. `begins` says that nobody owned anything before it.
-    pub(super) fn adopt(&mut self, view: Arc<View>, begins: bool, out: &mut Outbox) {
+    /// Follows a view. `begins` says that nobody owned anything before it, `stopping` what its sender knows of those who
+    /// did.
+    pub(super) fn adopt(&mut self, view: Arc<View>, stopping: &[Stopping], begins: bool, out: &mut Outbox) {
         let before = self.view.replace(Arc::clone(&view));
         out.persist.push(Persist::View(Arc::clone(&view)));
         out.tell.push(Event::View(view.epoch));
-        match begins {
-            true => self.voter.begin(&view),
-            false => self.voter.learn(self.now, &self.config, before.as_deref(), &view),
-        }
+        self.voter.learn(self.now, &self.config, &view, stopping);
         self.lease.hurry();
         let before = before.map_or(Epoch(0), |before| before.epoch);
         self.leave_slots(&view, before, out);
@@ -135,7 +134,7 @@ impl Member {
             // A place of its own: what was read here before, at the same head, knows nothing of the former owner's records.
             self.head = self.head.next();
         }
-        let quiet = self.now.plus(self.config.long(self.config.read_lease_ms));
+        let quiet = self.now.plus(self.config.long(self.config.read_lease_ms)).min(self.voter.quiet());
         for slot in &ready {
             self.holder.follows.remove(*slot);
             let owned = self.owned.get_mut(slot).expect("listed from it above");

@@ -1,7 +1,7 @@
 //! A view taken apart and put together again, for whoever carries or keeps it: with its rows, so that nobody has to place
 //! slots a second time, and a later version that would place them otherwise does not change a view that was decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Placement, Seat, View};
@@ -18,6 +18,7 @@ pub struct ViewParts {
     pub base: Arc<Placement>,
     pub removed: BTreeMap<Peer, Epoch>,
     pub idle: BTreeMap<Peer, Epoch>,
+    pub losers: BTreeSet<(Epoch, Peer)>,
     pub next: Arc<Placement>,
     pub stranded: BTreeMap<Slot, Stranded>,
     pub voters: Vec<NodeId>,
@@ -37,9 +38,8 @@ pub struct PlacementParts {
 impl View {
     /// Takes it apart.
     pub fn parts(&self) -> ViewParts {
-        let View { epoch, slots, base, removed, idle, next, stranded, voters, owners: _, all_owners: _ } =
-            self.clone();
-        ViewParts { epoch, slots, base, removed, idle, next, stranded, voters }
+        let View { epoch, slots, base, removed, idle, losers, next, stranded, voters, .. } = self.clone();
+        ViewParts { epoch, slots, base, removed, idle, losers, next, stranded, voters }
     }
 
     /// Puts it together.
@@ -47,7 +47,7 @@ impl View {
     /// # Errors
     /// Parts of which no view can be made; the error says what is wrong with them.
     pub fn from_parts(parts: ViewParts) -> Result<View, &'static str> {
-        let ViewParts { epoch, slots, base, removed, idle, next, stranded, voters } = parts;
+        let ViewParts { epoch, slots, base, removed, idle, losers, next, stranded, voters } = parts;
         if slots == 0 || slots > SLOTS {
             return Err("a view of no slots, or of too many");
         }
@@ -57,7 +57,7 @@ impl View {
         if stranded.keys().any(|slot| slot.0 >= slots) {
             return Err("a stranded slot that the view does not have");
         }
-        let view = View::new(epoch, slots, base, removed, next, voters).with_idle(idle);
+        let view = View::new(epoch, slots, base, removed, next, voters).with_idle(idle).with_losers(losers);
         Ok(if stranded.is_empty() { view } else { view.with_stranded(stranded) })
     }
 }

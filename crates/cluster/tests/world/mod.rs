@@ -395,7 +395,7 @@ fn kind(message: &Message) -> &'static str {
     match message {
         Message::Gossip(_) => "gossip",
         Message::Decree(_) => "decree",
-        Message::View(_) | Message::ViewAsk(_) => "view",
+        Message::View(..) | Message::ViewAsk(_) => "view",
         Message::LeaseAsk(_) | Message::LeaseGrant(_) => "lease",
         Message::Request(..) | Message::Reply(..) => "request",
         Message::Heartbeat(_) | Message::Beat(_) => "heartbeat",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::decree::{Ballot, Decree as OfProtocol};
+use clearwell_cluster::message::Stopping;
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::{Placement as Placed, PlacementParts, Seat, ViewParts};
 use clearwell_cluster::{Epoch, NodeId, Operation as Operated, Peer, Slot, View as Viewed};
@@ -23,6 +24,7 @@ pub struct View {
     base: Placement,
     removed: Vec<(Process, u64)>,
     idle: Vec<(Process, u64)>,
+    losers: Vec<(u64, Process)>,
     next: Option<Placement>,
     stranded: Vec<(u16, Vec<Process>, u64)>,
     voters: Vec<u64>,
@@ -42,7 +44,8 @@ pub enum Decree<'a> {
     Prepare(u64, Attempt),
     Promise(u64, Attempt, #[serde(borrow)] Option<(Attempt, &'a [u8])>, Option<Vec<Process>>),
     Accept(Attempt, &'a [u8]),
-    Accepted(u64, Attempt),
+    /// With losers: who, the view, how long.
+    Accepted(u64, Attempt, Vec<(Process, u64, u64)>),
     Refused(u64, Attempt),
 }
 
@@ -74,7 +77,7 @@ fn ballot((round, node): Attempt) -> Ballot {
 
 impl View {
     pub fn of(view: &Viewed) -> View {
-        let ViewParts { epoch, slots, base, removed, idle, next, stranded, voters } = view.parts();
+        let ViewParts { epoch, slots, base, removed, idle, losers, next, stranded, voters } = view.parts();
         let epochs = |all: std::collections::BTreeMap<Peer, Epoch>| {
             all.into_iter().map(|(peer, Epoch(epoch))| (process(peer), epoch)).collect()
         };
@@ -89,6 +92,7 @@ impl View {
             base: Placement::of(&base),
             removed: epochs(removed),
             idle: epochs(idle),
+            losers: losers.into_iter().map(|(Epoch(lost), who)| (lost, process(who))).collect(),
             next: (!is_same).then(|| Placement::of(&next)),
             stranded: stranded.collect(),
             voters: voters.into_iter().map(|NodeId(node)| node).collect(),
@@ -96,7 +100,7 @@ impl View {
     }
 
     pub fn read(self) -> std::result::Result<Viewed, &'static str> {
-        let View { epoch, slots, base, removed, idle, next, stranded, voters } = self;
+        let View { epoch, slots, base, removed, idle, losers, next, stranded, voters } = self;
         let epochs = |all: Vec<(Process, u64)>| {
             all.into_iter().map(|(who, epoch)| (peer(who), Epoch(epoch))).collect()
         };
@@ -115,6 +119,7 @@ impl View {
             base,
             removed: epochs(removed),
             idle: epochs(idle),
+            losers: losers.into_iter().map(|(lost, who)| (Epoch(lost), peer(who))).collect(),
             next,
             stranded: stranded.collect(),
             voters: voters.into_iter().map(NodeId).collect(),
@@ -156,7 +161,10 @@ impl<'a> Decree<'a> {
                 Decree::Promise(epoch.0, attempt(*of), accepted, granted)
             }
             OfProtocol::Accept(of, _) => Decree::Accept(attempt(*of), view),
-            OfProtocol::Accepted(epoch, of) => Decree::Accepted(epoch.0, attempt(*of)),
+            OfProtocol::Accepted(epoch, of, stopping) => {
+                let stopping = stopping.iter().map(|one| (process(one.peer), one.lost.0, one.left_ms));
+                Decree::Accepted(epoch.0, attempt(*of), stopping.collect())
+            }
             OfProtocol::Refused(epoch, of) => Decree::Refused(epoch.0, attempt(*of)),
         }
     }
@@ -171,7 +179,14 @@ impl<'a> Decree<'a> {
                 OfProtocol::Promise(Epoch(epoch), ballot(of), accepted.transpose()?, granted)
             }
             Decree::Accept(of, bytes) => OfProtocol::Accept(ballot(of), view(bytes)?),
-            Decree::Accepted(epoch, of) => OfProtocol::Accepted(Epoch(epoch), ballot(of)),
+            Decree::Accepted(epoch, of, stopping) => {
+                let stopping = stopping.into_iter().map(|(who, lost, left_ms)| Stopping {
+                    peer: peer(who),
+                    lost: Epoch(lost),
+                    left_ms,
+                });
+                OfProtocol::Accepted(Epoch(epoch), ballot(of), stopping.collect())
+            }
             Decree::Refused(epoch, of) => OfProtocol::Refused(Epoch(epoch), ballot(of)),
         })
     }

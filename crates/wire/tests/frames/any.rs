@@ -8,7 +8,7 @@ use clearwell_cluster::decree::{Ballot, Decree};
 use clearwell_cluster::entry::AsOf;
 use clearwell_cluster::message::{
     Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, Reply, State,
-    StateTaken, Stream, Taking,
+    StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
 use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
@@ -30,7 +30,7 @@ impl Any {
         match kind {
             Kind::Gossip => Message::Gossip(self.bytes()),
             Kind::Decree => Message::Decree(self.decree()),
-            Kind::View => Message::View(self.view()),
+            Kind::View => Message::View(self.view(), self.list(Any::stopping)),
             Kind::ViewAsk => Message::ViewAsk(self.epoch()),
             Kind::LeaseAsk => {
                 Message::LeaseAsk(LeaseAsk { epoch: self.epoch(), sent: self.millis(), ready: self.0.bool() })
@@ -375,9 +375,13 @@ impl Any {
                 Decree::Promise(epoch, ballot, accepted, self.maybe(|any| any.list(Any::peer)))
             }
             2 => Decree::Accept(ballot, self.view()),
-            3 => Decree::Accepted(epoch, ballot),
+            3 => Decree::Accepted(epoch, ballot, self.list(Any::stopping)),
             _ => Decree::Refused(epoch, ballot),
         }
+    }
+
+    fn stopping(&mut self) -> Stopping {
+        Stopping { peer: self.peer(), lost: self.epoch(), left_ms: self.number() }
     }
 
     fn ballot(&mut self) -> Ballot {
@@ -397,6 +401,7 @@ impl Any {
             parts.next = View::first(second, self.0.u8(..3), slots).base;
             parts.removed = self.list(|any| (any.peer(), any.epoch())).into_iter().collect();
             parts.idle = self.list(|any| (any.peer(), any.epoch())).into_iter().collect();
+            parts.losers = self.list(|any| (any.epoch(), any.peer())).into_iter().collect();
             let stranded = self.list(|any| {
                 let stranded = Stranded { holders: any.list(Any::peer), emptied: any.epoch() };
                 (Slot(any.0.u16(..slots)), stranded)
