@@ -83,6 +83,8 @@ pub struct Config {
     pub request_ms: u64,
     /// The most records that are kept for one absent holder.
     pub hints_most: usize,
+    /// The most bytes that these may take together.
+    pub hint_bytes_most: usize,
     /// The most marks that the owner's log remembers after their records have gone.
     pub tail_most: usize,
     /// How many bytes of slots' contents go into one message.
@@ -115,6 +117,7 @@ impl Config {
             suspect_ms: profile.suspect_ms(),
             request_ms: 3000,
             hints_most: 100_000,
+            hint_bytes_most: 16 << 20,
             tail_most: 100_000,
             part_bytes: 64 * 1024,
             digest_ms: 10_000,

@@ -1,10 +1,11 @@
 //! A copy holder: a member for what others own, a replica, a client's near cache. One kind.
 
+mod early;
 mod follows;
 mod interests;
 mod names;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Effect, Invalidation, Millis};
@@ -14,11 +15,13 @@ use crate::entry::AsOf;
 use crate::message::{Applied, Heartbeat, Message, Records, Stream};
 use crate::name::Name;
 use crate::outbox::{Apply, Event, Outbox, To};
+use crate::pieces::{PIECE_BYTES, pieces};
 use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
 use crate::waiting::Waiting;
 use crate::{Config, Entry, Epoch, Peer, Position, Slot, Ticket};
+pub use early::Early;
 pub use follows::{Followed, Follows};
 pub use interests::{Interest, Interests};
 
@@ -29,10 +32,11 @@ pub struct Holder {
     pub(crate) names: Interests,
     pub(crate) follows: Follows,
     pub(crate) marks: BTreeMap<Peer, crate::marks::Marks>,
-    pub(crate) early: BTreeMap<Peer, VecDeque<Arc<Record>>>,
+    pub(crate) early: BTreeMap<Peer, Early>,
     pub(crate) missed: BTreeMap<Peer, Position>,
     pub(crate) admissions: Waiting<Admission>,
-    enlisting: BTreeMap<Ticket, (Peer, Vec<Name>)>,
+    /// Questions about names on their way: when each was sent, and about which.
+    enlisting: BTreeMap<(Peer, Ticket), (Millis, Vec<Name>)>,
     tickets: u64,
     wanted: BTreeMap<Peer, BTreeSet<Name>>,
 }
@@ -146,6 +150,8 @@ impl Holder {
         let needed = |peer: &Peer| view.has(*peer) || self.follows.is_needed(*peer);
         self.streams.retain(|peer, _| needed(peer));
         self.early.retain(|peer, _| needed(peer));
+        self.missed.retain(|peer, _| needed(peer));
+        self.enlisting.retain(|(peer, _), _| needed(peer));
         gone
     }
 
@@ -263,14 +269,11 @@ impl Holder {
         // A lost release costs the owner one needless record.
         let released = std::mem::take(&mut held.released);
         held.beaten = Some(now);
-        let beat = Heartbeat {
-            sent: now,
-            subscription: held.subscription,
-            watermark: held.watermark,
-            released,
-            epoch,
-        };
-        out.send.push((To::Peer(owner), Message::Heartbeat(beat)));
+        let (subscription, watermark) = (held.subscription, held.watermark);
+        for released in pieces(released, PIECE_BYTES, |(name, _)| name.bytes_with_place()) {
+            let beat = Heartbeat { sent: now, subscription, watermark, released, epoch };
+            out.send.push((To::Peer(owner), Message::Heartbeat(beat)));
+        }
     }
 
     /// An entry that a replica was sent by its owner.
@@ -288,9 +291,8 @@ impl Holder {
     /// Heartbeats that are due, questions that are due again, and streams that nobody needs.
     pub fn tick(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
         const UNUSED_MS: u64 = 20_000;
-        const ASK_AGAIN_MS: u64 = 500;
         const BEHIND_MS: u64 = 200;
-        for (name, interest) in self.names.asked_until(Millis(now.0.saturating_sub(ASK_AGAIN_MS))) {
+        for (name, interest) in self.names.asked_until(Millis(now.0.saturating_sub(names::ASK_AGAIN_MS))) {
             self.wanted.entry(interest.owner).or_default().insert(name.clone());
         }
         let peers: Vec<Peer> = self.streams.keys().copied().collect();

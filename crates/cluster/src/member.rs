@@ -19,10 +19,12 @@ mod serve;
 mod state;
 mod takeover;
 mod transfer;
+mod trim;
 mod wait;
 mod write;
 
 pub(crate) use serve::all_cover;
+pub use trim::Footprint;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -103,6 +105,8 @@ pub struct Member {
     last_in_slot: BTreeMap<Slot, Position>,
     digested: Option<Millis>,
     ticked: Millis,
+    /// When it was last looked for what can be forgotten.
+    trimmed: Millis,
     view_asked: Option<Millis>,
     recovered: Vec<Entry>,
     /// What beginning led to; part of the first step's outputs.
@@ -182,6 +186,7 @@ impl Member {
             last_in_slot: BTreeMap::new(),
             digested: None,
             ticked: Millis(0),
+            trimmed: Millis(0),
             view_asked: None,
             recovered: recovered.into_values().collect(),
             begun: Outbox::default(),
@@ -257,6 +262,7 @@ impl Member {
             self.ask_for_fills(out);
         }
         self.subscribers.forget(self.now, 120_000);
+        self.trim();
     }
 
     fn message(&mut self, from: Peer, message: Message, out: &mut Outbox) {
@@ -326,7 +332,8 @@ impl Member {
         self.fill_what_is_known(out);
         self.resolve(out);
         for (peer, records) in self.subscribers.drain(view.epoch) {
-            out.send.push((To::Peer(peer), Message::Records(records)));
+            let pieces = records.in_pieces();
+            out.send.extend(pieces.map(|records| (To::Peer(peer), Message::Records(records))));
         }
     }
 

@@ -10,6 +10,7 @@ use crate::entry::{AsOf, Entry};
 use crate::input::Operation;
 use crate::name::Name;
 use crate::part::Part;
+use crate::pieces::{PIECE_BYTES, pieces};
 use crate::record::Record;
 use crate::request::{Answer, Request};
 use crate::view::View;
@@ -156,6 +157,22 @@ pub struct Records {
     pub epoch: Epoch,
 }
 
+impl Records {
+    /// The same in messages of bounded size, each of which follows on the one before it. The last one asks for the holder's word.
+    pub fn in_pieces(self) -> impl Iterator<Item = Records> {
+        let Records { subscription, mut prev, records, reply, epoch } = self;
+        let mut pieces = pieces(records, PIECE_BYTES, |record| record.bytes()).into_iter().peekable();
+        std::iter::from_fn(move || {
+            let records = pieces.next()?;
+            let next = records.last().map_or(prev, |record| record.position);
+            let piece =
+                Records { subscription, prev, records, reply: reply && pieces.peek().is_none(), epoch };
+            prev = next;
+            Some(piece)
+        })
+    }
+}
+
 /// A holder's word that it has applied all up to a place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
@@ -276,4 +293,34 @@ pub struct Differ {
     pub subscription: u64,
     /// The slots.
     pub slots: Vec<Slot>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Change;
+
+    #[test]
+    fn records_in_pieces_follow_on_one_another() {
+        let record = |position: u64| {
+            let change = Change::Intent { key: vec![7u8; 10_000].into() };
+            let (slot, version, cause) = (None, None, clearwell_engine::Cause::Write);
+            Arc::new(Record { position: Position(position), slot, change, version, cause, depth: 0 })
+        };
+        let records: Vec<Arc<Record>> = (3..=100).map(record).collect();
+        let (prev, epoch) = (Position(2), Epoch(1));
+        let all = Records { subscription: 1, prev, records: records.clone(), reply: true, epoch };
+        let pieces: Vec<Records> = all.in_pieces().collect();
+        let mut last = prev;
+        for piece in &pieces {
+            assert!(piece.records.iter().map(|record| record.bytes()).sum::<usize>() <= PIECE_BYTES);
+            assert_eq!(piece.prev, last);
+            last = piece.records.last().map_or(last, |record| record.position);
+        }
+        assert!(pieces.len() > 10 && pieces.iter().rev().skip(1).all(|piece| !piece.reply));
+        assert!(pieces.last().is_some_and(|piece| piece.reply));
+        assert_eq!(pieces.into_iter().flat_map(|piece| piece.records).collect::<Vec<_>>(), records);
+        let none = Records { subscription: 1, prev, records: Vec::new(), reply: true, epoch };
+        assert_eq!(none.clone().in_pieces().collect::<Vec<_>>(), [none]);
+    }
 }

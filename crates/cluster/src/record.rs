@@ -90,6 +90,33 @@ pub enum Change {
 pub type ScopeOf = Arc<Scope>;
 
 impl Record {
+    /// How many bytes it takes on its way, about.
+    pub fn bytes(&self) -> usize {
+        const OWN: usize = 32;
+        const PLACE: usize = 20;
+        OWN + match &self.change {
+            Change::Invalidate { scope, .. } => match &**scope {
+                Scope::Key(name) | Scope::Tag(name) | Scope::Dependents(name) | Scope::Prefix(name) => {
+                    name.len()
+                }
+                Scope::Pattern(glob) => glob.as_bytes().len(),
+                Scope::Event(event) => {
+                    let attributes =
+                        event.attributes.iter().map(|(name, value)| name.len() + value.len() + 2);
+                    event.name.len() + attributes.sum::<usize>()
+                }
+                Scope::Everything => 0,
+            },
+            Change::Intent { key } | Change::Settle { key, .. } | Change::Flushed { key, .. } => {
+                key.len() + PLACE
+            }
+            Change::Put { entry, as_of }
+            | Change::Fill { entry, as_of }
+            | Change::Journal { entry, as_of } => entry.bytes() + PLACE * as_of.len(),
+            Change::Leave { slots } => 3 * slots.len(),
+        }
+    }
+
     /// The key, tag or name that the record makes old; `None` when it makes nothing old, or all that matches its wide scope.
     pub fn makes_old(&self) -> Option<Name> {
         match &self.change {

@@ -106,6 +106,11 @@ impl Shown {
         }
     }
 
+    /// Of how many keys a value was given.
+    pub fn len(&self) -> usize {
+        self.slots.values().map(BTreeMap::len).sum()
+    }
+
     /// Gives up the other slots.
     pub fn retain(&mut self, stays: impl Fn(Slot) -> bool) {
         self.slots.retain(|slot, _| stays(*slot));

@@ -89,6 +89,11 @@ impl Subscribers {
         self.interest.note(name, peer, ticket);
     }
 
+    /// Under how many names holders have copies.
+    pub fn interests(&self) -> usize {
+        self.interest.len()
+    }
+
     /// A holder has given up its copies under this name; an interest that was noted later stays.
     pub fn release(&mut self, name: &Name, peer: Peer, ticket: Ticket, config: &Config) {
         let always = config.has(Planted::ReleaseWithoutTicket);

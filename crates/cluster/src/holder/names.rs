@@ -1,5 +1,7 @@
 //! Names that copies stand under: asking their owners, and what is covered.
 
+use std::collections::BTreeSet;
+
 use clearwell_engine::Millis;
 
 use super::{Cover, Holder, Interest, forget};
@@ -7,9 +9,13 @@ use crate::entry::AsOf;
 use crate::message::{Enlist, Enlisted, Message};
 use crate::name::{Bytes, Name};
 use crate::outbox::{Apply, Outbox, To};
+use crate::pieces::PIECE_BYTES;
 use crate::view::View;
 use crate::waiting::Lack;
 use crate::{Config, Peer, Planted, Position, Ticket};
+
+/// After which time without an answer an owner is asked about a name again.
+pub(super) const ASK_AGAIN_MS: u64 = 500;
 
 impl Holder {
     /// Whether the owner has noted this process's interest in a name, and no record has ended it.
@@ -48,36 +54,68 @@ impl Holder {
         self.wanted.entry(owner).or_default().insert(name);
     }
 
-    /// Sends the questions that have gathered.
+    /// Sends the questions that have gathered, as many as each owner may be asked at once.
     pub fn enlist(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
-        const MOST: usize = 512;
-        for (owner, names) in std::mem::take(&mut self.wanted) {
-            let names: Vec<Name> = names.into_iter().collect();
+        for (owner, mut names) in std::mem::take(&mut self.wanted) {
             if owner == config.me || owner == Peer::default() {
                 continue;
             }
-            for names in names.chunks(MOST) {
-                let ticket = self.ticket();
-                let mut asked = Vec::with_capacity(names.len());
-                for name in names {
-                    if let Some(interest) = self.names.get(name).filter(|interest| interest.owner == owner) {
-                        self.names.put(name.clone(), Interest { ticket, asked: now, ..interest });
-                        asked.push((name.clone(), interest.as_of.0, interest.as_of.1));
-                    }
-                }
-                if asked.is_empty() {
-                    continue;
-                }
-                self.streams.entry(owner).or_default().used = now;
-                let listed = asked.iter().map(|(name, ..)| name.clone()).collect();
-                self.enlisting.insert(ticket, (owner, listed));
-                let enlist = Enlist { ticket, sent: now, names: asked, epoch: view.epoch };
-                out.send.push((To::Peer(owner), Message::Enlist(enlist)));
+            let mut room = self.room_for_questions(now, owner);
+            while room > 0 && !names.is_empty() {
+                room -= usize::from(self.ask_about(now, view, owner, &mut names, out));
+            }
+            if !names.is_empty() {
+                self.wanted.insert(owner, names);
             }
         }
-        while self.enlisting.len() > 256 {
-            self.enlisting.pop_first();
+    }
+
+    /// How many questions more may be on their way to an owner (flow control: names can be a million, and messages are short).
+    fn room_for_questions(&mut self, now: Millis, owner: Peer) -> usize {
+        const MOST: usize = 32;
+        let all = (owner, Ticket(0))..=(owner, Ticket(u64::MAX));
+        let unanswered =
+            |(_, (sent, _)): &(&(Peer, Ticket), &(Millis, Vec<Name>))| now.since(*sent) >= ASK_AGAIN_MS;
+        let lost: Vec<(Peer, Ticket)> =
+            self.enlisting.range(all.clone()).take_while(unanswered).map(|(&question, _)| question).collect();
+        lost.iter().for_each(|question| {
+            self.enlisting.remove(question);
+        });
+        MOST.saturating_sub(self.enlisting.range(all).count())
+    }
+
+    /// Asks an owner about the first of these names, as many as fit into a message. False when it is not asked about any of them.
+    fn ask_about(
+        &mut self,
+        now: Millis,
+        view: &View,
+        owner: Peer,
+        names: &mut BTreeSet<Name>,
+        out: &mut Outbox,
+    ) -> bool {
+        const MOST: usize = 512;
+        let (ticket, mut asked, mut bytes) = (self.ticket(), Vec::new(), 0);
+        while let Some(name) = names.pop_first() {
+            bytes += name.bytes_with_place();
+            if !asked.is_empty() && (bytes > PIECE_BYTES || asked.len() == MOST) {
+                names.insert(name);
+                break;
+            }
+            if let Some(interest) = self.names.get(&name).filter(|interest| interest.owner == owner) {
+                let (peer, place) = interest.as_of;
+                self.names.put(name.clone(), Interest { ticket, asked: now, ..interest });
+                asked.push((name, peer, place));
+            }
         }
+        if asked.is_empty() {
+            return false;
+        }
+        self.streams.entry(owner).or_default().used = now;
+        let listed = asked.iter().map(|(name, ..)| name.clone()).collect();
+        self.enlisting.insert((owner, ticket), (now, listed));
+        let enlist = Enlist { ticket, sent: now, names: asked, epoch: view.epoch };
+        out.send.push((To::Peer(owner), Message::Enlist(enlist)));
+        true
     }
 
     /// The owner's answer to a question about names.
@@ -89,8 +127,8 @@ impl Holder {
         enlisted: &Enlisted,
         out: &mut Outbox,
     ) {
-        let Some((owner, names)) = self.enlisting.remove(&enlisted.ticket) else { return };
-        if owner != from || !self.news(now, config, from, &enlisted.stream, out) {
+        let Some((_, names)) = self.enlisting.remove(&(from, enlisted.ticket)) else { return };
+        if !self.news(now, config, from, &enlisted.stream, out) {
             return;
         }
         for (name, clean) in names.into_iter().zip(&enlisted.clean) {
@@ -127,7 +165,9 @@ impl Holder {
         let name = Name::Key(key.clone());
         if let Some(interest) = self.names.remove(&name) {
             self.admissions.wake(Lack::name(key));
-            self.streams.entry(interest.owner).or_default().released.push((name, interest.ticket));
+            if let Some(held) = self.streams.get_mut(&interest.owner) {
+                held.released.push((name, interest.ticket));
+            }
         }
     }
 
@@ -278,6 +318,28 @@ mod tests {
         holder.news(now, &config, owner, &stream, &mut out);
         assert!(!holder.arrived(owner, ticket, &key, &vec![(owner, Position(20))], &mut out));
         assert!(holder.arrived(owner, ticket, &key, &vec![(owner, Position(55))], &mut out));
+    }
+
+    #[test]
+    fn questions_are_short_and_few_at_once_and_lost_ones_make_room() {
+        let [me, owner] = [1, 2].map(|node| Peer { node: NodeId(node), incarnation: 1 });
+        let view = View::first(vec![Seat { peer: owner, weight: 100 }], 0, 1);
+        let (config, mut holder) = (Config::new(me), Holder::default());
+        for n in 0..5_000u32 {
+            let mut name = vec![7u8; 1_000];
+            name.extend(n.to_be_bytes());
+            holder.want(Millis(1), owner, Name::Tag(name.into()), (owner, Position(7)));
+        }
+        for (now, messages) in [(1, 32), (2, 0), (1 + ASK_AGAIN_MS, 32)] {
+            let mut out = Outbox::default();
+            holder.enlist(Millis(now), &config, &view, &mut out);
+            assert_eq!(out.send.len(), messages, "at {now}");
+            for (_, message) in out.send {
+                let Message::Enlist(enlist) = message else { panic!("{message:?}") };
+                let bytes: usize = enlist.names.iter().map(|(name, ..)| name.bytes_with_place()).sum();
+                assert!(bytes <= PIECE_BYTES && enlist.names.len() > 50, "{bytes}");
+            }
+        }
     }
 
     #[test]

@@ -53,6 +53,17 @@ impl Edges {
         }
     }
 
+    /// Of how many keys that is remembered.
+    pub fn len(&self) -> usize {
+        self.dependencies.len()
+    }
+
+    /// Gives up the other keys.
+    pub fn retain(&mut self, stays: impl Fn(&Bytes) -> bool) {
+        let gone: Vec<Bytes> = self.dependencies.keys().filter(|key| !stays(key)).cloned().collect();
+        gone.into_iter().for_each(|key| self.forget(&Name::Key(key)));
+    }
+
     /// The names that a pattern covers.
     fn covered(&self, scope: &Scope) -> Vec<Bytes> {
         let covers = |name: &&Bytes| match scope {

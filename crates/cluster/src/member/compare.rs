@@ -64,9 +64,9 @@ impl Member {
     }
 
     pub(super) fn compared(&mut self, owner: Peer, theirs: &Digests, own: &[(Slot, u64)], out: &mut Outbox) {
-        let early = self.holder.early.get(&owner).into_iter().flatten().rev();
-        let changed: BTreeSet<Slot> =
-            early.take_while(|record| record.position > theirs.at).filter_map(|record| record.slot).collect();
+        let early = self.holder.early.get(&owner);
+        let since = early.into_iter().flat_map(|early| early.after(theirs.at));
+        let changed: BTreeSet<Slot> = since.filter_map(|record| record.slot).collect();
         let follows =
             |slot: &Slot| !changed.contains(slot) && self.holder.follows_whole(*slot, owner).is_some();
         let differing = theirs

@@ -55,7 +55,8 @@ impl Member {
         let Some(view) = self.view.clone() else { return };
         if let Some(mut records) = self.subscribers.heartbeat(self.now, &self.config, from, beat) {
             records.epoch = view.epoch;
-            out.send.push((To::Peer(from), Message::Records(records)));
+            let pieces = records.in_pieces();
+            out.send.extend(pieces.map(|records| (To::Peer(from), Message::Records(records))));
         }
         self.hears(from);
         let lease_ms = self.read_lease_ms();

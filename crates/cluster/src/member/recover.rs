@@ -28,6 +28,7 @@ impl Member {
         });
         self.intents.retain(|key, _| follows(slot_of(key)));
         self.shown.retain(follows);
+        self.edges.retain(|key| follows(slot_of(key)));
         // A disk counts as long as its node may have to go on with the slot: then nobody else has.
         self.recovered.retain(|entry| {
             let slot = slot_of(&entry.key);

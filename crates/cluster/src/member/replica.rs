@@ -11,9 +11,6 @@ use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::{Entry, Peer, Slot};
 
-/// The most records of an owner that are kept for contents that may arrive later.
-const KEPT_MOST: usize = 8192;
-
 impl Member {
     /// A record that follows on all before it.
     pub(super) fn follow_record(&mut self, from: Peer, record: Arc<Record>, out: &mut Outbox) {
@@ -37,6 +34,9 @@ impl Member {
         }
         if let Some(name) = record.makes_old() {
             self.forget_shown(&name, record);
+            if record.cascades() {
+                self.edges.forget(&name);
+            }
         }
         match &record.change {
             Change::Put { entry, as_of } => self.keep_put(self.received(from, entry), as_of),
@@ -91,12 +91,8 @@ impl Member {
 
     /// Contents that were read before this record may arrive after it.
     fn keep_late(&mut self, from: Peer, record: Arc<Record>) {
-        let kept = self.holder.early.entry(from).or_default();
-        kept.push_back(record);
-        if kept.len() > KEPT_MOST
-            && let Some(dropped) = kept.pop_front()
-        {
-            self.holder.misses(from, dropped.position);
+        if let Some(dropped) = self.holder.early.entry(from).or_default().keep(record) {
+            self.holder.misses(from, dropped);
         }
     }
 }

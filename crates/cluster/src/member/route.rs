@@ -58,12 +58,15 @@ pub(super) struct Routed {
 pub(super) struct Seen {
     tickets: BTreeSet<Ticket>,
     floor: Ticket,
+    /// When the last one came.
+    pub heard: Millis,
 }
 
 impl Seen {
     /// Whether it is new.
-    fn take(&mut self, ticket: Ticket) -> bool {
+    fn take(&mut self, now: Millis, ticket: Ticket) -> bool {
         const MOST: usize = 4096;
+        self.heard = now;
         if ticket <= self.floor || !self.tickets.insert(ticket) {
             return false;
         }
@@ -80,7 +83,7 @@ impl Member {
     /// Takes a request, of this node or of another.
     pub(super) fn request(&mut self, origin: Origin, request: Request, out: &mut Outbox) {
         if let Origin::Remote(peer, ticket) = origin
-            && !self.seen.entry(peer).or_default().take(ticket)
+            && !self.seen.entry(peer).or_default().take(self.now, ticket)
         {
             return;
         }

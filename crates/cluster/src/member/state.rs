@@ -75,8 +75,7 @@ impl Member {
     /// Applies what came for the slots after a part of what they contain was read.
     fn catch_up(&mut self, from: Peer, part: &Part, base: Position, out: &mut Outbox) {
         let kept = self.holder.early.remove(&from).unwrap_or_default();
-        let first = kept.partition_point(|record| record.position <= base);
-        for record in kept.range(first..) {
+        for record in kept.after(base) {
             let Some(slot) = record.slot.filter(|slot| part.slots.binary_search(slot).is_ok()) else {
                 continue;
             };

@@ -45,6 +45,11 @@ impl Interested {
         }
     }
 
+    /// How many names have holders.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Forgets those holders of a name that do not stay.
     pub fn release(&mut self, name: &Name, stays: impl Fn(Peer, Ticket) -> bool) {
         if let Some(holders) = self.0.get_mut(name)

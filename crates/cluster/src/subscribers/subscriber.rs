@@ -8,6 +8,7 @@ use clearwell_engine::Millis;
 use super::following::Following;
 use crate::message::Records;
 use crate::name::Name;
+use crate::pieces::PIECE_BYTES;
 use crate::record::Record;
 use crate::{Config, Epoch, Planted, Position};
 
@@ -30,6 +31,8 @@ pub struct Subscriber {
     pub given_at: Position,
     /// What was sent and is not confirmed, with when it was sent last.
     pub(super) hints: VecDeque<(Millis, Arc<Record>)>,
+    /// How many bytes these take.
+    hint_bytes: usize,
     /// The last record that was dropped from the hints; the holder may have it nevertheless.
     pub(super) dropped: Option<Position>,
     /// What the holder missed up to here cannot be told again.
@@ -67,6 +70,7 @@ impl Subscriber {
             follows: Following::default(),
             given_at: Position(0),
             hints: VecDeque::new(),
+            hint_bytes: 0,
             dropped: None,
             lost: None,
             lost_at: Position(0),
@@ -81,19 +85,29 @@ impl Subscriber {
         now.since(self.heard)
     }
 
+    /// How many bytes of records are kept for it.
+    pub fn hint_bytes(&self) -> usize {
+        self.hint_bytes
+    }
+
     /// Addresses a record to it.
     pub(super) fn push(&mut self, now: Millis, config: &Config, record: &Arc<Record>) {
         let prev = self.last;
         self.last = record.position;
-        if self.hints.len() >= config.hints_most
-            && let Some((_, dropped)) = self.hints.pop_front()
-            && !config.has(Planted::HintDropped)
-        {
-            self.dropped = Some(dropped.position);
+        let bytes = record.bytes();
+        let is_full = |hints: usize, taken: usize| {
+            hints >= config.hints_most || (hints > 0 && taken + bytes > config.hint_bytes_most)
+        };
+        while is_full(self.hints.len(), self.hint_bytes) {
+            let Some(dropped) = self.pop_hint() else { break };
+            if !config.has(Planted::HintDropped) {
+                self.dropped = Some(dropped.position);
+            }
         }
         if self.hints.is_empty() {
             self.moved = now;
         }
+        self.hint_bytes += bytes;
         self.hints.push_back((now, Arc::clone(record)));
         match &mut self.outgoing {
             Some(outgoing) => outgoing.records.push(Arc::clone(record)),
@@ -109,13 +123,19 @@ impl Subscriber {
         }
     }
 
+    fn pop_hint(&mut self) -> Option<Arc<Record>> {
+        let (_, record) = self.hints.pop_front()?;
+        self.hint_bytes -= record.bytes();
+        Some(record)
+    }
+
     /// The holder has applied all up to here.
     pub fn applied(&mut self, now: Millis, watermark: Position) {
         if watermark > self.acked {
             (self.acked, self.moved) = (watermark, now);
         }
         while self.hints.front().is_some_and(|(_, record)| record.position <= watermark) {
-            self.hints.pop_front();
+            self.pop_hint();
         }
         self.dropped = self.dropped.filter(|dropped| *dropped > watermark);
         self.lost = self.lost.filter(|lost| *lost > watermark);
@@ -138,18 +158,24 @@ impl Subscriber {
         (self.lost, self.lost_at, self.moved) = (Some(self.last), self.last, now);
         self.dropped = None;
         self.hints.clear();
+        self.hint_bytes = 0;
         self.follows.lose_all();
     }
 
     /// What was sent a while ago and is still not applied, once more.
     pub fn replay(&mut self, now: Millis, config: &Config, watermark: Position) -> Option<Records> {
         const MOST: usize = 1000;
+        const BYTES_MOST: usize = 16 * PIECE_BYTES;
         let overdue = self.hints.front().is_some_and(|(sent, _)| now.since(*sent) >= IN_FLIGHT_MS);
         if !overdue {
             return None;
         }
-        let mut records = Vec::new();
+        let (mut records, mut bytes) = (Vec::new(), 0);
         for (sent, record) in self.hints.iter_mut().take(MOST) {
+            bytes += record.bytes();
+            if bytes > BYTES_MOST && !records.is_empty() {
+                break;
+            }
             *sent = now;
             let left_out =
                 config.has(Planted::TagNotReplayed) && matches!(record.makes_old(), Some(Name::Tag(_)));
@@ -191,6 +217,18 @@ mod tests {
         holder.applied(Millis(1001), Position(7));
         assert!(!holder.has_dropped() && !holder.is_lost(Millis(9000)));
         assert!(holder.follows.is_synced(Slot(3)));
+    }
+
+    #[test]
+    fn hints_are_few_by_their_bytes_too() {
+        let config = Config { hint_bytes_most: 300, ..Config::new(Peer::default()) };
+        let mut holder = told(&config, 9);
+        let kept: Vec<u64> = holder.hints.iter().map(|(_, record)| record.position.0).collect();
+        assert_eq!(holder.hint_bytes, kept.len() * holder.hints[0].1.bytes());
+        assert!(holder.hint_bytes <= 300 && kept.len() > 2 && kept.last() == Some(&9), "{kept:?}");
+        assert!(holder.has_dropped());
+        holder.applied(Millis(1), Position(9));
+        assert_eq!(holder.hint_bytes, 0);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod memory;
 mod owner;
+#[cfg(test)]
+mod pieces;
 mod rig;
 mod tick;
 mod transfer;

@@ -112,6 +112,12 @@ impl Rig {
         }
     }
 
+    /// How many keys were made, with numbers from 1 on.
+    #[cfg(test)]
+    pub fn keys_made(&self) -> u64 {
+        self.keys_made
+    }
+
     /// A number that was not used yet.
     pub fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
