@@ -18,7 +18,7 @@ pub enum Input {
     Request(Ticket, Request),
     /// The node did what an output asked for.
     Done(Job, Outcome),
-    /// A copy was given up for space, or expired.
+    /// A copy was given up for space, or expired. To be told before the store answers the next question about the key.
     Evicted(Bytes),
     /// An operator asks.
     Operate(Operation),
@@ -49,8 +49,13 @@ pub enum Outcome {
         /// Where they end, when there is more: in this slot, with this key.
         end: Option<(Slot, Bytes)>,
     },
-    /// Of a `Digest`.
-    Digested(Vec<(Slot, u64)>),
+    /// Of a `Digest` or a `DigestOf`.
+    Digested {
+        /// The digest ([`crate::digest`]) of each entry that is there.
+        digests: Vec<(Bytes, u64)>,
+        /// Where they end, when there are more: in this slot, with this key.
+        end: Option<(Slot, Bytes)>,
+    },
 }
 
 /// What an operator asks for. The member that is asked sees to it that a majority of the voters learns of it.

@@ -3,6 +3,7 @@
 mod cascade;
 mod compare;
 mod enlist;
+mod evict;
 mod fence;
 mod fill;
 mod invalidate;
@@ -103,7 +104,7 @@ pub struct Member {
     /// Contents that arrived before records which belong before them.
     early_states: Vec<(Peer, crate::message::State)>,
     last_in_slot: BTreeMap<Slot, Position>,
-    digested: Option<Millis>,
+    comparing: compare::Walk,
     ticked: Millis,
     /// When it was last looked for what can be forgotten.
     trimmed: Millis,
@@ -184,7 +185,7 @@ impl Member {
             transfers: transfer::Transfers::default(),
             early_states: Vec::new(),
             last_in_slot: BTreeMap::new(),
-            digested: None,
+            comparing: compare::Walk::default(),
             ticked: Millis(0),
             trimmed: Millis(0),
             view_asked: None,
@@ -218,7 +219,7 @@ impl Member {
             Input::Message(from, message) => self.message(from, message, out),
             Input::Request(ticket, request) => self.request(route::Origin::Local(ticket), request, out),
             Input::Done(job, outcome) => self.done(job, outcome, out),
-            Input::Evicted(key) => self.holder.evicted(&key),
+            Input::Evicted(key) => self.evicted(&key, out),
             Input::Operate(operation) => self.operate(operation, out),
         }
         self.finish(out);
@@ -303,7 +304,7 @@ impl Member {
             Message::State(state) => self.take_state(from, *state, out),
             Message::StateTaken(taken) => self.state_taken(from, &taken, out),
             Message::Digests(digests) => self.digests(from, digests, out),
-            Message::Differ(differ) => self.differ(from, &differ, out),
+            Message::Differ(differ) => self.differ(from, differ, out),
             Message::Operate(operation) => self.proposing.want(operation),
         }
     }

@@ -52,9 +52,9 @@ pub enum Message {
     State(Box<State>),
     /// The answer: it is stored, or not.
     StateTaken(StateTaken),
-    /// Digests of an owner's slots, for a replica to compare.
+    /// Digests of an owner's entries, for a replica to compare.
     Digests(Digests),
-    /// The slots that differ.
+    /// What differs.
     Differ(Differ),
     /// What an operator wants, for the voters.
     Operate(Operation),
@@ -275,24 +275,44 @@ pub enum Taking {
     Anew,
 }
 
-/// Digests of what slots contain.
+/// Digests of an owner's entries, for a replica to compare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Digests {
     /// The subscription.
     pub subscription: u64,
     /// The place of the log at which they were taken.
     pub at: Position,
-    /// Slot and digest.
-    pub digests: Vec<(Slot, u64)>,
+    /// Of what.
+    pub of: Compared,
 }
 
-/// Slots whose digests differ at the replica.
+/// What is compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Compared {
+    /// A part of what slots contain: for each slot the exclusive or of the digests of its entries.
+    Slots(Part, Vec<(Slot, u64)>),
+    /// Entries, each by its key.
+    Keys(Vec<(Bytes, u64)>),
+}
+
+/// What a replica found to differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Differ {
     /// The subscription.
     pub subscription: u64,
-    /// The slots.
-    pub slots: Vec<Slot>,
+    /// What.
+    pub what: Difference,
+}
+
+/// How a replica differs from its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// It does not have these slots whole.
+    Lacks(Vec<Slot>),
+    /// A part of slots has another digest in each of these: an entry differs, or one of the two alone has it.
+    Slots(Part),
+    /// Both have these keys, and their entries differ.
+    Keys(Vec<Bytes>),
 }
 
 #[cfg(test)]

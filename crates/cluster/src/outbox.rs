@@ -148,10 +148,17 @@ pub enum Ask {
         /// How many bytes are wanted.
         bytes: usize,
     },
-    /// For each slot the digest ([`crate::digest`]) of its entries in the store; 0 for an empty one.
+    /// The digest ([`crate::digest`]) of each entry of a part of slots, slot after slot, by key.
     Digest {
-        /// The slots.
-        slots: Vec<Slot>,
+        /// The part.
+        part: Part,
+        /// Of so many at most.
+        most: usize,
+    },
+    /// The digests of the entries of these keys that are in the store.
+    DigestOf {
+        /// The keys.
+        keys: Vec<Bytes>,
     },
 }
 
@@ -170,6 +177,8 @@ pub enum Event {
     Lost(Vec<Slot>),
     /// Copies of this owner were in doubt, this many of them.
     Doubted(Peer, usize),
-    /// A replica's slot differed from its owner's.
-    Differed(Slot),
+    /// A replica did not have a slot whole that its owner counted as handed over. It is given once more.
+    Lacked(Slot),
+    /// A replica had another entry of a key than its owner. The owner's is given once more.
+    Differed(Bytes),
 }

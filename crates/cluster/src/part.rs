@@ -28,6 +28,25 @@ impl Part {
             && (self.slots.last() != Some(&slot) || !behind(&self.end))
     }
 
+    /// The same stretches of these of its slots alone.
+    #[must_use]
+    pub fn narrowed(&self, stays: impl Fn(Slot) -> bool) -> Part {
+        let slots: Vec<Slot> = self.slots.iter().copied().filter(|slot| stays(*slot)).collect();
+        let after = self.after.clone().filter(|_| slots.first() == self.slots.first());
+        let end = self.end.clone().filter(|_| slots.last() == self.slots.last());
+        Part { slots, after, end }
+    }
+
+    /// The same up to a place, which is in one of its slots.
+    #[must_use]
+    pub fn until(mut self, place: Option<(Slot, Bytes)>) -> Part {
+        if let Some((slot, key)) = place {
+            self.slots.retain(|other| *other <= slot);
+            self.end = Some(key);
+        }
+        self
+    }
+
     /// Whether it is the first part of a slot.
     pub fn begins(&self, slot: Slot) -> bool {
         self.slots.first() != Some(&slot) || self.after.is_none()
@@ -51,6 +70,10 @@ mod tests {
         assert!(!has(2, "a") && !has(2, "k") && has(2, "ka") && has(2, "z"));
         assert!(has(5, "a") && has(5, "p") && !has(5, "pa") && !has(3, "m"));
         assert!(!part.begins(Slot(2)) && part.begins(Slot(5)) && part.ends(Slot(2)) && !part.ends(Slot(5)));
+        let rest = part.narrowed(|slot| slot != Slot(2));
+        assert!(rest.has_in(Slot(5), b"a") && !rest.has_in(Slot(5), b"q") && !rest.has_in(Slot(2), b"z"));
+        let first = part.clone().until(Some((Slot(2), key("m"))));
+        assert!(first.has_in(Slot(2), b"l") && !first.has_in(Slot(2), b"n") && !first.has_in(Slot(5), b"a"));
         let one = Part { slots: vec![Slot(2)], after: None, end: Some(key("p")) };
         assert!(one.has_in(Slot(2), b"a") && !one.has_in(Slot(2), b"q") && one.begins(Slot(2)));
     }

@@ -49,11 +49,15 @@ pub enum Planted {
     TransferTimeout,
     /// A voter that helps to choose a view forgets the leases that it granted itself.
     GrantsForgotten,
+    /// Nobody is told that the memory gave a copy up.
+    EvictionUntold,
+    /// Slots that differ are handed over once more, whatever differs in them.
+    DigestChurn,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 23] = [
+    pub const ALL: [Planted; 25] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -77,5 +81,7 @@ impl Planted {
         Planted::FlushHides,
         Planted::TransferTimeout,
         Planted::GrantsForgotten,
+        Planted::EvictionUntold,
+        Planted::DigestChurn,
     ];
 }

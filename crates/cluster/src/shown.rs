@@ -1,6 +1,6 @@
 //! What holders may have of each key, as its owner knows and those who may go on with its slot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use clearwell_engine::Version;
@@ -21,6 +21,8 @@ pub struct Last {
     /// It may lie here by a version that only the cache gave ([`rank`](crate::entry::rank)). Beside one of the source that says
     /// nothing of which is newer.
     pub ranked: bool,
+    /// It does not lie here any more, but others may have it still.
+    pub evicted: bool,
 }
 
 /// The last values, by slot and key; of slots that a member owns or follows.
@@ -28,12 +30,14 @@ pub struct Last {
 pub struct Shown {
     slots: BTreeMap<Slot, BTreeMap<Bytes, Last>>,
     count: u16,
+    /// Keys whose values were evicted, in that order. Some lie here again.
+    evicted: VecDeque<Bytes>,
 }
 
 impl Shown {
     /// None yet, with so many slots.
     pub fn new(count: u16) -> Shown {
-        Shown { slots: BTreeMap::new(), count }
+        Shown { slots: BTreeMap::new(), count, evicted: VecDeque::new() }
     }
 
     /// What was given last.
@@ -47,18 +51,51 @@ impl Shown {
 
     /// A value that only the cache has, or that may lie here by such a version.
     pub fn put(&mut self, key: Bytes, version: Version) {
-        self.set(key, Last { version, flushed: false, ranked: true });
+        self.set(key, Last { version, flushed: false, ranked: true, evicted: false });
     }
 
     /// A value of the source's.
     pub fn loaded(&mut self, key: Bytes, version: Version) {
-        self.set(key, Last { version, flushed: true, ranked: false });
+        self.set(key, Last { version, flushed: true, ranked: false, evicted: false });
     }
 
     /// The source has, as `version`, what only the cache had. It was shown until now, even if it was taken away meanwhile.
     pub fn flushed(&mut self, key: &Bytes, rank: Version, version: Version) {
-        if self.get(key).is_none_or(|last| last.version == rank) {
-            self.set(key.clone(), Last { version, flushed: true, ranked: true });
+        let last = self.get(key);
+        if last.is_none_or(|last| last.version == rank) {
+            let evicted = last.is_some_and(|last| last.evicted);
+            self.set(key.clone(), Last { version, flushed: true, ranked: true, evicted });
+        }
+    }
+
+    /// It does not lie here any more.
+    pub fn evicted(&mut self, key: &Bytes) {
+        let last = self.slots.get_mut(&slot_of(key, self.count)).and_then(|last| last.get_mut(key));
+        if let Some(last) = last.filter(|last| !last.evicted) {
+            last.evicted = true;
+            self.evicted.push_back(key.clone());
+        }
+    }
+
+    /// The key that was evicted longest ago, when there are more than so many: it is time to forget what was given of it.
+    pub fn overdue(&mut self, most: usize) -> Option<Bytes> {
+        while self.evicted.len() > most {
+            let oldest = self.evicted.pop_front()?;
+            if self.get(&oldest).is_some_and(|last| last.evicted) {
+                return Some(oldest);
+            }
+        }
+        None
+    }
+
+    /// Forgets a key.
+    pub fn remove(&mut self, key: &Bytes) {
+        let slot = slot_of(key, self.count);
+        if let Some(last) = self.slots.get_mut(&slot) {
+            last.remove(key);
+            if last.is_empty() {
+                self.slots.remove(&slot);
+            }
         }
     }
 
@@ -77,13 +114,7 @@ impl Shown {
             _ => None,
         };
         if older_than.is_none_or(|version| self.get(key).is_some_and(|last| last.version < version)) {
-            let slot = slot_of(key, self.count);
-            if let Some(last) = self.slots.get_mut(&slot) {
-                last.remove(key);
-                if last.is_empty() {
-                    self.slots.remove(&slot);
-                }
-            }
+            self.remove(key);
         }
     }
 
@@ -133,6 +164,21 @@ mod tests {
         assert_eq!(keys.each_ref().map(|key| shown.get(key).is_some()), [false, false, false, true]);
         shown.replace(&Part { slots: vec![Slot(0)], after: None, end: None });
         assert!(shown.slots.is_empty());
+    }
+
+    #[test]
+    fn what_was_evicted_longest_ago_is_forgotten_unless_it_is_back() {
+        let mut shown = Shown::new(1);
+        let [a, b, c] = ["a", "b", "c"].map(|key| Bytes::from(key.as_bytes()));
+        for key in [&a, &b, &c, &a] {
+            shown.loaded(key.clone(), Version(1));
+            shown.evicted(key);
+        }
+        shown.loaded(b.clone(), Version(1));
+        assert_eq!(shown.overdue(4), None);
+        assert_eq!(shown.overdue(1), Some(a.clone()), "b has come back");
+        shown.remove(&a);
+        assert_eq!((shown.overdue(1), shown.overdue(0)), (Some(c), None));
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl Subscribers {
         self.interest.note(name, peer, ticket);
     }
 
+    /// Whether any holder may have a copy under this name.
+    pub fn is_interested(&self, name: &Name) -> bool {
+        self.interest.has(name)
+    }
+
     /// Under how many names holders have copies.
     pub fn interests(&self) -> usize {
         self.interest.len()

@@ -246,7 +246,12 @@ fn what_is_written_back_and_flushed_lies_alike_at_its_replica() {
     let versions = [1, 2].map(|node| world.nodes[&peer(node)].store[&bytes("k")].version);
     assert_eq!(versions, [world.source[&bytes("k")].1; 2]);
     world.run(20_000);
-    assert!(world.nodes.values().all(|node| !node.events.iter().any(|e| matches!(e, Event::Differed(_)))));
+    assert!(
+        world
+            .nodes
+            .values()
+            .all(|node| !node.events.iter().any(|e| matches!(e, Event::Differed(_) | Event::Lacked(_))))
+    );
 }
 
 #[test]

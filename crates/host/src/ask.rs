@@ -3,7 +3,7 @@
 use clearwell_cluster::{Ask, Bytes, Entry, Job, Outcome, Part, Slot};
 use clearwell_engine::Millis;
 
-use crate::walks::Export;
+use crate::walks::{Most, Question};
 use crate::{Host, Next};
 
 impl Host {
@@ -21,9 +21,12 @@ impl Host {
             }
             Ask::Export { slots, after, bytes } => {
                 let part = Part { slots, after, end: None };
-                self.export(Export { job, part, bytes }, now)
+                self.question(Question { job, part, most: Most::Bytes(bytes) }, now)
             }
-            Ask::Digest { slots } => self.digest(job, slots, now),
+            Ask::Digest { part, most } => {
+                self.question(Question { job, part, most: Most::Digests(most) }, now)
+            }
+            Ask::DigestOf { keys } => Some(self.digests_of(keys, now)),
             Ask::Commit { .. } | Ask::Flush { .. } | Ask::Fence { .. } => return Next::Ask(job, ask),
         };
         done.map_or(Next::Did { refused: false }, |outcome| Next::Done(job, outcome))

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use clearwell_cluster::{Entry, Input, Outbox};
+use clearwell_cluster::{Bytes, Entry, Input, Outbox};
 use clearwell_engine::{Engine, Millis, View};
 
 use crate::actor::Actor;
@@ -117,6 +117,12 @@ impl Host {
                 self.actor.step(now, Input::Evicted(key), out);
             }
         }
+    }
+
+    /// Gives a copy up, as the store does by itself when it has no room. The deciding part is told before its next input.
+    pub fn evict(&mut self, now: Millis, key: &Bytes) {
+        self.engine.forget(key, now);
+        self.departed.note(key.clone());
     }
 
     /// The deciding part.

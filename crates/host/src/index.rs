@@ -1,6 +1,6 @@
-//! The keys of the store by slot, for as long as slots are handed over.
+//! The keys of the store by slot, for as long as slots are handed over or compared.
 //!
-//! The engine knows no slots, and an index for every entry would cost more than the few minutes in which slots move are worth. So it is
+//! The engine knows no slots, and a node without replicas needs no index of every entry. So it is
 //! made by a walk over the engine when it is first needed, a slice at a time, kept up with every value that is stored meanwhile, and
 //! dropped when it was not needed for a while. It may name keys that are not there any more; it lacks none that are.
 

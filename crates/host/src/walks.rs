@@ -1,87 +1,99 @@
-//! Questions about many entries, which are answered a slice at a time between other work.
+//! Questions about many entries, which are answered as soon as the index is whole: it is made between other work.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
-use clearwell_cluster::{Job, Outcome, Part, Slot, digest, slot};
+use clearwell_cluster::{Bytes, Job, Outcome, Part, Slot, digest};
 use clearwell_engine::Millis;
 
 use crate::Host;
 
-/// Entries that a slice of a digest looks at: well below a millisecond.
-const SLICE: usize = 512;
+/// Keys that one question looks at, there or not: well below a millisecond.
+const LOOKED_AT: usize = 2048;
 
 /// Questions that are not answered yet.
 #[derive(Debug, Default)]
-pub(crate) struct Walks {
-    exports: Vec<Export>,
-    digests: Vec<Digest>,
-}
+pub(crate) struct Walks(VecDeque<Question>);
 
-/// A part of slots that is to be given to a follower, as soon as the index is whole.
+/// What is asked of a part of slots.
 #[derive(Debug)]
-pub(crate) struct Export {
+pub(crate) struct Question {
     pub job: Job,
     pub part: Part,
-    pub bytes: usize,
+    pub most: Most,
 }
 
-/// Digests of slots, as far as the walk has come. An entry that changes meanwhile may be in it as it was or as it is: the member
-/// disregards slots of which a record came since it asked.
-#[derive(Debug)]
-struct Digest {
-    job: Job,
-    slots: Vec<Slot>,
-    sums: BTreeMap<Slot, u64>,
-    cursor: u64,
+/// How much of it is wanted at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Most {
+    /// Entries that take so many bytes.
+    Bytes(usize),
+    /// The digests of so many entries.
+    Digests(usize),
 }
 
 impl Host {
     /// Whether questions wait for [`Host::work`].
     pub fn has_work(&self) -> bool {
-        !self.walks.exports.is_empty() || !self.walks.digests.is_empty()
+        !self.walks.0.is_empty()
     }
 
     /// Goes on for well below a millisecond with what one output could not finish. What is answered now is to be given back as
     /// [`Input::Done`](clearwell_cluster::Input::Done).
     pub fn work(&mut self, now: Millis) -> Vec<(Job, Outcome)> {
-        let mut done = Vec::new();
-        if !self.walks.exports.is_empty() && self.index.go_on(&self.engine, self.slots, now) {
-            let export = self.walks.exports.remove(0);
-            done.push((export.job, self.exported(&export.part, export.bytes, now)));
-        } else if !self.walks.digests.is_empty() {
-            let walk = self.walks.digests.remove(0);
-            done.extend(self.go_on(walk, now));
+        if !self.has_work() || !self.index.go_on(&self.engine, self.slots, now) {
+            return Vec::new();
         }
-        done
+        let question = self.walks.0.pop_front();
+        question.map(|question| (question.job, self.answer(&question, now))).into_iter().collect()
     }
 
     /// What a part contains, if that is known at once.
-    pub(crate) fn export(&mut self, export: Export, now: Millis) -> Option<Outcome> {
-        if self.walks.exports.is_empty() && self.index.go_on(&self.engine, self.slots, now) {
-            return Some(self.exported(&export.part, export.bytes, now));
+    pub(crate) fn question(&mut self, question: Question, now: Millis) -> Option<Outcome> {
+        if self.walks.0.is_empty() && self.index.go_on(&self.engine, self.slots, now) {
+            return Some(self.answer(&question, now));
         }
-        self.walks.exports.push(export);
+        self.walks.0.push_back(question);
         None
     }
 
-    /// The digests of slots, if few entries lie here.
-    pub(crate) fn digest(&mut self, job: Job, slots: Vec<Slot>, now: Millis) -> Option<Outcome> {
-        let sums = slots.iter().map(|&slot| (slot, 0)).collect();
-        self.go_on(Digest { job, slots, sums, cursor: 0 }, now).map(|(_, outcome)| outcome)
+    fn answer(&mut self, question: &Question, now: Millis) -> Outcome {
+        match question.most {
+            Most::Bytes(bytes) => self.exported(&question.part, bytes, now),
+            Most::Digests(most) => self.digested(&question.part, most, now),
+        }
     }
 
-    fn go_on(&mut self, mut walk: Digest, now: Millis) -> Option<(Job, Outcome)> {
-        walk.cursor = self.engine.scan(walk.cursor, SLICE, now, |view| {
-            let slot = slot::slot_of(view.key(), self.slots);
-            if let Some(sum) = walk.sums.get_mut(&slot).filter(|_| !view.stale()) {
-                *sum ^= digest::digest(view.key(), view.version().unwrap_or_default(), view.value());
+    /// The digests of entries of a part, and where they end when there are more. Keys that are not there any more leave the index.
+    fn digested(&mut self, part: &Part, most: usize, now: Millis) -> Outcome {
+        let (mut digests, mut gone) = (Vec::new(), Vec::new());
+        let mut last: Option<&(Slot, Bytes)> = None;
+        let mut end = None;
+        for (looked_at, place) in self.index.keys(part).enumerate() {
+            if looked_at == LOOKED_AT || digests.len() == most {
+                end = last.cloned();
+                break;
             }
-        });
-        if walk.cursor != 0 {
-            self.walks.digests.push(walk);
-            return None;
+            last = Some(place);
+            match self.digest_at(&place.1, now) {
+                Some(digest) => digests.extend(digest.map(|digest| (place.1.clone(), digest))),
+                None => gone.push(place.clone()),
+            }
         }
-        let digests = walk.slots.iter().map(|slot| (*slot, walk.sums.get(slot).copied().unwrap_or(0)));
-        Some((walk.job, Outcome::Digested(digests.collect())))
+        self.index.forget(&gone);
+        Outcome::Digested { digests, end }
+    }
+
+    /// The digests of the entries of these keys.
+    pub(crate) fn digests_of(&self, keys: Vec<Bytes>, now: Millis) -> Outcome {
+        let digest = |key: Bytes| self.digest_at(&key, now).flatten().map(|digest| (key, digest));
+        Outcome::Digested { digests: keys.into_iter().filter_map(digest).collect(), end: None }
+    }
+
+    /// The digest of the entry at a key; `Some(None)` for one that is stale.
+    fn digest_at(&self, key: &[u8], now: Millis) -> Option<Option<u64>> {
+        self.engine.peek(key, now, |view| {
+            let digest = || digest::digest(view.key(), view.version().unwrap_or_default(), view.value());
+            (!view.stale()).then(digest)
+        })
     }
 }

@@ -38,6 +38,8 @@ pub struct Machine {
     pub stopped_until: Micros,
     /// Outputs that it still carries out before it crashes.
     pub fuse: Option<(u8, bool)>,
+    /// Whether its memory was given values since it was last looked whether there is room for them.
+    pub stored: bool,
     /// Whether it is to go on with a question about many entries.
     pub works: bool,
     /// Tickets of requests that wait here.
@@ -58,6 +60,7 @@ impl Machine {
             disk: Disk::default(),
             stopped_until: 0,
             fuse: None,
+            stored: false,
             works: false,
             waiting: Vec::new(),
             leaves: false,

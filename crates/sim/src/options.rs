@@ -83,6 +83,8 @@ pub struct Options {
     pub digest_ms: u64,
     /// As in the members' settings.
     pub part_bytes: usize,
+    /// How many entries a host has room for; 0 for all of them.
+    pub room: u32,
     /// How long a near cache waits for an owner's answer.
     pub near_request_ms: u64,
     /// All keys have a source.
@@ -148,6 +150,7 @@ impl Options {
             tail_most: *rng.pick(&[8, 100, 100_000]),
             digest_ms: *rng.pick(&[2_000, 10_000]),
             part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
+            room: *Rng::new(seed, 10).pick(&[0, 0, 3, 8]),
             near_request_ms: 3_000,
             only_source: false,
             value_bytes: 0,
@@ -189,6 +192,7 @@ impl Options {
         self.statement_us = 2_000;
         self.gossip_start = false;
         self.part_bytes = 65_536;
+        self.room = 0;
         self.drift_ppm = 0;
         self
     }

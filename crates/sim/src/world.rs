@@ -53,6 +53,8 @@ pub struct World {
     clients: Vec<Client>,
     feed: Feed,
     source_rng: Rng,
+    /// What is given up where there is no room.
+    evictions: Rng,
     slow_until: Micros,
     failing_until: Micros,
     pub(crate) traffic: Traffic,
@@ -63,6 +65,8 @@ pub struct World {
     /// By slot, who could acknowledge for it when last asked.
     claimants: Vec<Vec<u32>>,
     claims: Vec<Slot>,
+    /// What owners gave again since all was quiet, and how often.
+    mended: BTreeMap<(usize, audit::Mended), u32>,
     pub(crate) steps: u64,
     healed: bool,
     /// Lines about this key, when somebody wants to read them.
@@ -99,6 +103,7 @@ impl World {
             clients: Vec::new(),
             feed: Feed::default(),
             source_rng: Rng::new(options.seed, 4),
+            evictions: Rng::new(options.seed, 11),
             slow_until: 0,
             failing_until: 0,
             traffic: Traffic::default(),
@@ -107,6 +112,7 @@ impl World {
             asked_in: None,
             claimants: vec![Vec::new(); usize::from(options.slots)],
             claims: Vec::new(),
+            mended: BTreeMap::new(),
             steps: 0,
             healed: false,
             trace: None,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clearwell_cluster::decree::{Ballot, Decree};
 use clearwell_cluster::message::{
-    Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, Reply, State,
-    StateTaken, Stopping, Stream, Taking,
+    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
+    Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
 use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
@@ -406,8 +406,20 @@ fn states(add: &mut impl FnMut(&str, Message)) {
         add(&format!("state taken, {name}"), Message::StateTaken(taken));
     }
     let digests = vec![(Slot(3), 0x0123_4567_89ab_cdef), (Slot(300), u64::MAX)];
-    add("digests", Message::Digests(Digests { subscription: 5, at: Position(300), digests }));
-    add("differ", Message::Differ(Differ { subscription: 5, slots: vec![Slot(300)] }));
+    let keys = vec![(name("post:1"), 0x0123_4567_89ab_cdef)];
+    let part = Part { slots: vec![Slot(3), Slot(300)], after: Some(name("post:0")), end: None };
+    for (name, of) in [("slots", Compared::Slots(part.clone(), digests)), ("keys", Compared::Keys(keys))] {
+        let digests = Digests { subscription: 5, at: Position(300), of };
+        add(&format!("digests, {name}"), Message::Digests(digests));
+    }
+    for (what, difference) in [
+        ("lacks", Difference::Lacks(vec![Slot(300)])),
+        ("slots", Difference::Slots(part)),
+        ("keys", Difference::Keys(vec![name("post:1")])),
+    ] {
+        let differ = Differ { subscription: 5, what: difference };
+        add(&format!("differ, {what}"), Message::Differ(differ));
+    }
 }
 
 /// What came later stands at the end.

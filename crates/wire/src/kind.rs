@@ -24,9 +24,9 @@ pub enum Kind {
     Enlisted,
     State,
     StateTaken,
+    Operate,
     Digests,
     Differ,
-    Operate,
 }
 
 // None is 0: a page of zeros is no message.
@@ -47,9 +47,10 @@ tags!(Kind is "message" {
     Enlisted = 14 "enlisted",
     State = 15 "state",
     StateTaken = 16 "state taken",
-    Digests = 17 "digests",
-    Differ = 18 "differ",
+    // 17 and 18 were digests of whole slots.
     Operate = 19 "operate",
+    Digests = 20 "digests",
+    Differ = 21 "differ",
 });
 
 impl Kind {

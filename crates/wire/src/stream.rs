@@ -1,13 +1,14 @@
 //! What goes between an owner and those who follow it.
 
 use clearwell_cluster::message::{
-    Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, State, StateTaken,
-    Stopping, Stream,
+    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
+    Records, State, StateTaken, Stopping, Stream,
 };
-use clearwell_cluster::{Part, Position, Slot};
+use clearwell_cluster::{Part, Position};
 
 use crate::error::Result;
 use crate::reader::Reader;
+use crate::tags::{ComparedTag, DifferenceTag, Tag};
 use crate::wire::{Wire, layout};
 use crate::writer::Writer;
 
@@ -23,7 +24,8 @@ layout! {
     State { subscription, part, base, entries, as_of, intents, journal, ticket, epoch }
     Part { slots, after, end }
     StateTaken { subscription, ticket, taking }
-    Differ { subscription, slots }
+    Digests { subscription, at, of }
+    Differ { subscription, what }
 }
 
 /// The tag of [`Stream::lost`], which hardly ever is there.
@@ -79,25 +81,68 @@ impl Wire for Stream {
     }
 }
 
-/// Digests are as good as chance: as numbers of variable length they would take ten bytes, not eight.
-impl Wire for Digests {
+impl Wire for Compared {
     fn put(&self, w: &mut Writer<'_>) {
-        let Digests { subscription, at, digests } = self;
-        subscription.put(w);
-        at.put(w);
-        w.number(digests.len() as u64);
-        for (slot, digest) in digests {
-            slot.put(w);
-            Fixed(*digest).put(w);
+        match self {
+            Compared::Slots(part, digests) => {
+                w.byte(ComparedTag::Slots.byte());
+                part.put(w);
+                put_digests(digests, w);
+            }
+            Compared::Keys(digests) => {
+                w.byte(ComparedTag::Keys.byte());
+                put_digests(digests, w);
+            }
         }
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self> {
-        let (subscription, at) = (Wire::get(r)?, Wire::get(r)?);
-        let digests = r.list::<(Slot, Fixed)>()?;
-        let digests = digests.into_iter().map(|(slot, Fixed(digest))| (slot, digest)).collect();
-        Ok(Digests { subscription, at, digests })
+        Ok(match r.tag()? {
+            ComparedTag::Slots => Compared::Slots(Wire::get(r)?, digests(r)?),
+            ComparedTag::Keys => Compared::Keys(digests(r)?),
+        })
     }
+}
+
+impl Wire for Difference {
+    fn put(&self, w: &mut Writer<'_>) {
+        match self {
+            Difference::Lacks(slots) => {
+                w.byte(DifferenceTag::Lacks.byte());
+                slots.put(w);
+            }
+            Difference::Slots(part) => {
+                w.byte(DifferenceTag::Slots.byte());
+                part.put(w);
+            }
+            Difference::Keys(keys) => {
+                w.byte(DifferenceTag::Keys.byte());
+                keys.put(w);
+            }
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        Ok(match r.tag()? {
+            DifferenceTag::Lacks => Difference::Lacks(Wire::get(r)?),
+            DifferenceTag::Slots => Difference::Slots(Wire::get(r)?),
+            DifferenceTag::Keys => Difference::Keys(Wire::get(r)?),
+        })
+    }
+}
+
+/// Digests are as good as chance: as numbers of variable length they would take ten bytes, not eight.
+fn put_digests<T: Wire>(digests: &[(T, u64)], w: &mut Writer<'_>) {
+    w.number(digests.len() as u64);
+    for (of, digest) in digests {
+        of.put(w);
+        Fixed(*digest).put(w);
+    }
+}
+
+fn digests<T: Wire>(r: &mut Reader<'_>) -> Result<Vec<(T, u64)>> {
+    let digests = r.list::<(T, Fixed)>()?;
+    Ok(digests.into_iter().map(|(of, Fixed(digest))| (of, digest)).collect())
 }
 
 /// A number of eight bytes, the low ones first.

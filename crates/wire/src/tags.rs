@@ -104,6 +104,10 @@ tags!(Refusal is "refusal" { NoOwner = 0 "no owner", Busy = 1 "busy", Source = 2
 
 tags!(Taking is "taking" { Stored = 0 "stored", Again = 1 "again", Anew = 2 "anew" });
 
+tags!(ComparedTag of "compared" { Slots = 0 "slots", Keys = 1 "keys" });
+
+tags!(DifferenceTag of "difference" { Lacks = 0 "lacks", Slots = 1 "slots", Keys = 2 "keys" });
+
 tags!(Effect is "effect" { Gone = 0 "gone", Stale = 1 "stale" });
 
 tags!(Cause is "cause" {
@@ -132,6 +136,8 @@ pub(crate) fn tables() -> Vec<(&'static str, &'static [(u8, &'static str)])> {
         of::<Strategy>(),
         of::<Refusal>(),
         of::<Taking>(),
+        of::<ComparedTag>(),
+        of::<DifferenceTag>(),
         of::<Effect>(),
         of::<Cause>(),
     ]

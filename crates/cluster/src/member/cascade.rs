@@ -53,6 +53,11 @@ impl Edges {
         }
     }
 
+    /// Whether it is remembered what a key depends on.
+    pub fn has(&self, key: &Bytes) -> bool {
+        self.dependencies.contains_key(key)
+    }
+
     /// Of how many keys that is remembered.
     pub fn len(&self) -> usize {
         self.dependencies.len()

@@ -1,92 +1,263 @@
-//! Anti-entropy: replicas compare digests of slots with their owner, and a slot that differs is named and given again.
+//! Anti-entropy: replicas compare digests with their owner, and an entry that differs is named and given again.
+//!
+//! An owner walks its slots in parts, one a tick. Where the digests of a part are equal nothing more is sent. Where they are
+//! not, the owner tells those of its entries, and the replica looks its own entries of the same keys up: a key that one of the two alone has
+//! was evicted by the other and is no difference. So no step and no message grows with a slot, whichever of the two has more in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use clearwell_engine::Millis;
 
 use super::Member;
-use super::route::Work;
-use crate::message::{Differ, Digests, Message};
+use super::route::{Origin, Work};
+use crate::message::{Compared, Differ, Difference, Digests, Message};
+use crate::name::Bytes;
 use crate::outbox::{Ask, Event, Outbox, To};
-use crate::{Peer, Position, Slot};
+use crate::part::Part;
+use crate::pieces::{PIECE_BYTES, pieces};
+use crate::{Entry, Peer, Planted, Position, Slot};
+
+/// How many slots and how many entries an owner compares at once.
+const SLOTS_MOST: usize = 256;
+const KEYS_MOST: usize = 1024;
+
+/// How many entries of the same part a replica looks at: if it has more, the part differs anyway.
+const OWN_MOST: usize = 2 * KEYS_MOST;
+
+/// An owner's walk over its slots.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    began: Option<Millis>,
+    /// Where it goes on: in this slot, behind this key. `None`: it is at its end, or waits for the store.
+    next: Option<(Slot, Option<Bytes>)>,
+}
+
+/// The digests that the store gave, and where they end when there are more.
+pub(super) struct Listed {
+    pub digests: Vec<(Bytes, u64)>,
+    pub end: Option<(Slot, Bytes)>,
+}
+
+impl Walk {
+    /// Where to go on at this time, if it is time.
+    fn take(&mut self, now: Millis, every_ms: u64) -> Option<(Slot, Option<Bytes>)> {
+        if self.next.is_some() {
+            return self.next.take();
+        }
+        if self.began.is_some_and(|at| now.since(at) < every_ms) {
+            return None;
+        }
+        self.began = Some(now);
+        Some((Slot(0), None))
+    }
+}
 
 impl Member {
-    /// From time to time asks the store for digests of what others follow.
+    /// Asks the store for digests of the next part of what others follow.
     pub(super) fn compare(&mut self, out: &mut Outbox) {
-        let every = self.config.digest_ms;
-        if every == 0 || self.digested.is_some_and(|at| self.now.since(at) < every) {
+        let every_ms = self.config.digest_ms;
+        if every_ms == 0 || self.now >= self.lease.until() {
             return;
         }
-        self.digested = Some(self.now);
-        let owns = self.now < self.lease.until();
+        let Some((first, after)) = self.comparing.take(self.now, every_ms) else { return };
         let followed = |slot: &Slot| self.subscribers.followers(*slot).next().is_some();
-        let slots: Vec<Slot> = self.owned.keys().copied().filter(|slot| owns && followed(slot)).collect();
-        if !slots.is_empty() {
-            let at = self.head;
-            let job = self.job(Work::Digest { at });
-            out.ask.push((job, Ask::Digest { slots }));
+        let slots = self.owned.range(first..).map(|(slot, _)| *slot).filter(followed);
+        let slots: Vec<Slot> = slots.take(SLOTS_MOST).collect();
+        if slots.is_empty() {
+            return;
         }
+        let after = after.filter(|_| slots[0] == first);
+        let part = Part { slots, after, end: None };
+        let job = self.job(Work::Digest { at: self.head, part: part.clone() });
+        out.ask.push((job, Ask::Digest { part, most: KEYS_MOST }));
     }
 
-    pub(super) fn digested(&mut self, at: Position, digests: &[(Slot, u64)], out: &mut Outbox) {
+    /// The store's digests of a part, as of a place of the log: each follower is told of its slots.
+    pub(super) fn digested(
+        &mut self,
+        at: Position,
+        part: Part,
+        Listed { digests, end }: Listed,
+        out: &mut Outbox,
+    ) {
+        let last = part.slots.last().copied();
+        self.comparing.next = match &end {
+            Some((slot, key)) => Some((*slot, Some(key.clone()))),
+            None => last.and_then(|slot| slot.0.checked_add(1)).map(|slot| (Slot(slot), None)),
+        };
+        let part = part.until(end);
+        let sums = self.sums(&digests);
         for (peer, holder) in self.subscribers.iter() {
-            let quiet = |slot: &Slot| self.last_in_slot.get(slot).is_none_or(|last| *last <= at);
-            let followed = |slot: &Slot| holder.follows.is_synced(*slot);
-            let digests: Vec<(Slot, u64)> =
-                digests.iter().filter(|(slot, _)| followed(slot) && quiet(slot)).copied().collect();
-            if !digests.is_empty() {
-                let message = Digests { subscription: holder.id, at, digests };
-                out.send.push((To::Peer(peer), Message::Digests(message)));
+            let part = part.narrowed(|slot| holder.follows.is_synced(slot) && self.is_quiet(slot, at));
+            if part.slots.is_empty() {
+                continue;
             }
+            let digests = part.slots.iter().map(|slot| (*slot, sums.get(slot).copied().unwrap_or(0)));
+            let of = Compared::Slots(part.clone(), digests.collect());
+            let message = Digests { subscription: holder.id, at, of };
+            out.send.push((To::Peer(peer), Message::Digests(message)));
         }
     }
 
-    /// Digests of an owner's slots: this replica computes its own, if it has applied as much. What it does not have whole
-    /// differs.
-    pub(super) fn digests(&mut self, from: Peer, digests: Digests, out: &mut Outbox) {
+    /// The store's digests of what a follower found to differ, entry by entry.
+    pub(super) fn digested_keys(
+        &mut self,
+        at: Position,
+        to: Peer,
+        part: &Part,
+        digests: Vec<(Bytes, u64)>,
+        out: &mut Outbox,
+    ) {
+        let Some(subscription) = self.subscribers.get(to).map(|holder| holder.id) else { return };
+        let counts = |key: &Bytes| {
+            let slot = self.slot(key);
+            self.is_quiet(slot, at) && part.has_in(slot, key)
+        };
+        const DIGEST: usize = 12;
+        let keys: Vec<(Bytes, u64)> = digests.into_iter().filter(|(key, _)| counts(key)).collect();
+        for keys in pieces(keys, PIECE_BYTES, |(key, _)| key.len() + DIGEST) {
+            let of = Compared::Keys(keys);
+            out.send.push((To::Peer(to), Message::Digests(Digests { subscription, at, of })));
+        }
+    }
+
+    /// Digests of an owner's entries: this replica computes its own, if it has applied as much. A slot that it does not have whole is
+    /// wanted once more.
+    pub(super) fn digests(&mut self, from: Peer, mut digests: Digests, out: &mut Outbox) {
         let same =
             self.holder.streams.get(&from).is_some_and(|held| {
                 held.subscription == digests.subscription && held.watermark >= digests.at
             });
-        let whole = self.holder.admissions.is_empty();
-        if !same || !whole {
+        let is_done = self.holder.admissions.is_empty();
+        if !same || !is_done {
             return;
         }
-        let slots = digests.digests.iter().map(|(slot, _)| *slot);
-        let (slots, missing): (Vec<Slot>, Vec<Slot>) =
-            slots.partition(|slot| self.holder.follows_whole(*slot, from).is_some());
-        if !missing.is_empty() {
-            let differ = Differ { subscription: digests.subscription, slots: missing };
-            out.send.push((To::Peer(from), Message::Differ(differ)));
-        }
-        if !slots.is_empty() {
-            let job = self.job(Work::Compare { owner: from, digests });
-            out.ask.push((job, Ask::Digest { slots }));
-        }
+        let ask = match &mut digests.of {
+            Compared::Keys(keys) => Ask::DigestOf { keys: keys.iter().map(|(key, _)| key.clone()).collect() },
+            Compared::Slots(part, sums) => {
+                let whole = |slot: Slot| self.holder.follows_whole(slot, from).is_some();
+                let lacks: Vec<Slot> = part.slots.iter().copied().filter(|slot| !whole(*slot)).collect();
+                if !lacks.is_empty() {
+                    self.say_differ(from, digests.subscription, Difference::Lacks(lacks), out);
+                }
+                // Where the owner has nothing, nothing can differ.
+                sums.retain(|(slot, sum)| *sum != 0 && whole(*slot));
+                *part = part.narrowed(|slot| sums.iter().any(|(other, _)| *other == slot));
+                if part.slots.is_empty() {
+                    return;
+                }
+                Ask::Digest { part: part.clone(), most: OWN_MOST }
+            }
+        };
+        let job = self.job(Work::Compare { owner: from, digests });
+        out.ask.push((job, ask));
     }
 
-    pub(super) fn compared(&mut self, owner: Peer, theirs: &Digests, own: &[(Slot, u64)], out: &mut Outbox) {
+    /// This replica's own digests, beside those of the owner.
+    pub(super) fn compared(
+        &mut self,
+        owner: Peer,
+        theirs: &Digests,
+        Listed { digests: own, end }: Listed,
+        out: &mut Outbox,
+    ) {
         let early = self.holder.early.get(&owner);
         let since = early.into_iter().flat_map(|early| early.after(theirs.at));
         let changed: BTreeSet<Slot> = since.filter_map(|record| record.slot).collect();
-        let follows =
-            |slot: &Slot| !changed.contains(slot) && self.holder.follows_whole(*slot, owner).is_some();
-        let differing = theirs
-            .digests
-            .iter()
-            .filter(|(slot, digest)| follows(slot) && own.iter().any(|(s, d)| s == slot && d != digest));
-        let slots: Vec<Slot> = differing.map(|(slot, _)| *slot).collect();
-        if !slots.is_empty() {
-            let differ = Differ { subscription: theirs.subscription, slots };
-            out.send.push((To::Peer(owner), Message::Differ(differ)));
+        let counts =
+            |slot: Slot| !changed.contains(&slot) && self.holder.follows_whole(slot, owner).is_some();
+        let what = match &theirs.of {
+            Compared::Slots(part, sums) => {
+                let own = self.sums(&own);
+                let is_cut = |slot: Slot| end.as_ref().is_some_and(|(last, _)| *last <= slot);
+                let differs = |slot: Slot| {
+                    let sum = sums.iter().find(|(other, _)| *other == slot);
+                    is_cut(slot) || sum.map(|(_, sum)| sum) != own.get(&slot)
+                };
+                let part = part.narrowed(|slot| counts(slot) && differs(slot));
+                (!part.slots.is_empty()).then_some(Difference::Slots(part))
+            }
+            Compared::Keys(keys) => {
+                let own: BTreeMap<Bytes, u64> = own.into_iter().collect();
+                let differs = |key: &Bytes, digest: u64| own.get(key).is_some_and(|own| *own != digest);
+                let keys =
+                    keys.iter().filter(|(key, digest)| counts(self.slot(key)) && differs(key, *digest));
+                let keys: Vec<Bytes> = keys.map(|(key, _)| key.clone()).collect();
+                (!keys.is_empty()).then_some(Difference::Keys(keys))
+            }
+        };
+        if let Some(what) = what {
+            self.say_differ(owner, theirs.subscription, what, out);
         }
     }
 
-    pub(super) fn differ(&mut self, from: Peer, differ: &Differ, out: &mut Outbox) {
-        for slot in &differ.slots {
-            if self.is_synced(from, *slot) {
-                // It has all records, so it goes on counting; what it holds is given once more.
-                self.transfers.repair(from, *slot);
-                out.tell.push(Event::Differed(*slot));
+    fn say_differ(&self, owner: Peer, subscription: u64, what: Difference, out: &mut Outbox) {
+        out.send.push((To::Peer(owner), Message::Differ(Differ { subscription, what })));
+    }
+
+    /// What a follower found. It has all records, so it goes on counting.
+    pub(super) fn differ(&mut self, from: Peer, differ: Differ, out: &mut Outbox) {
+        if self.subscribers.get_mut(from, differ.subscription).is_none() || self.now >= self.lease.until() {
+            return;
+        }
+        match differ.what {
+            Difference::Slots(part) if self.config.has(Planted::DigestChurn) => {
+                self.give_again(from, part.slots, out);
+            }
+            Difference::Lacks(slots) => self.give_again(from, slots, out),
+            Difference::Slots(part) => {
+                let part = part.narrowed(|slot| self.owned.contains_key(&slot) && self.is_synced(from, slot));
+                if part.slots.is_empty() {
+                    return;
+                }
+                let job = self.job(Work::DigestKeys { at: self.head, to: from, part: part.clone() });
+                out.ask.push((job, Ask::Digest { part, most: KEYS_MOST }));
+            }
+            Difference::Keys(keys) => {
+                for key in keys.into_iter().take(KEYS_MOST) {
+                    let job = self.job(Work::Mend { at: self.head, key: key.clone() });
+                    out.ask.push((job, Ask::Load { key, validate: false }));
+                }
             }
         }
+    }
+
+    /// Whole slots are handed over once more.
+    fn give_again(&mut self, to: Peer, slots: Vec<Slot>, out: &mut Outbox) {
+        for slot in slots {
+            if self.is_synced(to, slot) {
+                self.transfers.repair(to, slot);
+                out.tell.push(Event::Lacked(slot));
+            }
+        }
+    }
+
+    /// The owner's entry of a key of which a follower has another goes into the log again, as it is: all who have a copy take
+    /// it, or drop theirs, in its place among all that is done with the key.
+    pub(super) fn mend(&mut self, at: Position, key: Bytes, entry: Entry, out: &mut Outbox) {
+        let slot = self.slot(&key);
+        // What is on its way to the source, or changing there, settles it.
+        let is_open = self.intents.contains_key(&key) || self.journal.contains_key(&key);
+        if is_open || !self.owns(self.now, slot) || !self.is_quiet(slot, at) || !self.is_covered(&entry, at) {
+            return;
+        }
+        let mut as_of = vec![(self.me, self.head.next())];
+        as_of.extend(self.names_as_of(&entry, |held| Some(held.watermark)));
+        self.put_here(Origin::Nobody, entry, as_of, false, out);
+        out.tell.push(Event::Differed(key));
+    }
+
+    /// Whether nothing was done in a slot since a place of this member's log.
+    fn is_quiet(&self, slot: Slot, at: Position) -> bool {
+        self.last_in_slot.get(&slot).is_none_or(|last| *last <= at)
+    }
+
+    /// The digests of slots.
+    fn sums(&self, digests: &[(Bytes, u64)]) -> BTreeMap<Slot, u64> {
+        let mut sums = BTreeMap::new();
+        for (key, digest) in digests {
+            *sums.entry(self.slot(key)).or_default() ^= digest;
+        }
+        sums
     }
 }

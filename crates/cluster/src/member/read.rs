@@ -124,7 +124,8 @@ impl Member {
                 (true, false) => self.park(Parked { origin, read, born, names }, out),
                 (true, true) => {
                     // Nobody will ever tell that it is old.
-                    out.apply.push(Apply::Drop(vec![key]));
+                    out.apply.push(Apply::Drop(vec![key.clone()]));
+                    self.evicted(&key, out);
                     self.load(origin, read, born, true, out);
                 }
             };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clearwell_engine::Millis;
 
 use super::Member;
+use super::compare::Listed;
 use super::wait::{Pending, Slots, Then};
 use crate::admission::Wish;
 use crate::entry::AsOf;
@@ -39,10 +40,14 @@ pub(super) enum Work {
     Fence(Vec<Slot>, crate::Epoch),
     /// Reading slots for a follower.
     Export { lane: u64, part: Part, base: Position, as_of: AsOf },
-    /// Digests of own slots for their followers.
-    Digest { at: Position },
+    /// Digests of a part of own slots, for their followers.
+    Digest { at: Position, part: Part },
+    /// The same key by key for one of them, which found a difference.
+    DigestKeys { at: Position, to: Peer, part: Part },
     /// Digests of followed slots, beside those of their owner.
     Compare { owner: Peer, digests: crate::message::Digests },
+    /// Reading an entry of which a follower has another.
+    Mend { at: Position, key: Bytes },
 }
 
 /// A request that another member works on.
@@ -208,9 +213,17 @@ impl Member {
             (Work::Export { lane, part, base, as_of }, Outcome::Exported { entries, end }) => {
                 self.exported(lane, (part, base, as_of), (entries, end), out);
             }
-            (Work::Digest { at }, Outcome::Digested(digests)) => self.digested(at, &digests, out),
-            (Work::Compare { owner, digests }, Outcome::Digested(own)) => {
-                self.compared(owner, &digests, &own, out);
+            (Work::Digest { at, part }, Outcome::Digested { digests, end }) => {
+                self.digested(at, part, Listed { digests, end }, out);
+            }
+            (Work::DigestKeys { at, to, part }, Outcome::Digested { digests, .. }) => {
+                self.digested_keys(at, to, &part, digests, out);
+            }
+            (Work::Compare { owner, digests: theirs }, Outcome::Digested { digests, end }) => {
+                self.compared(owner, &theirs, Listed { digests, end }, out);
+            }
+            (Work::Mend { at, key }, Outcome::Loaded { entry: Some(entry), stored: true }) => {
+                self.mend(at, key, entry, out);
             }
             _ => {}
         }

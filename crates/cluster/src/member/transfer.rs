@@ -259,10 +259,7 @@ impl Member {
         (mut entries, end): (Vec<Entry>, Option<(Slot, Bytes)>),
         out: &mut Outbox,
     ) {
-        if let Some((slot, key)) = end {
-            part.slots.retain(|other| *other <= slot);
-            part.end = Some(key);
-        }
+        part = part.until(end);
         let journal = self.journal_of(&mut part);
         entries.retain(|entry| part.has(&entry.key, self.config.slots) && self.is_covered(entry, base));
         let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };

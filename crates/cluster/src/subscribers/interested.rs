@@ -45,6 +45,11 @@ impl Interested {
         }
     }
 
+    /// Whether a name has holders.
+    pub fn has(&self, name: &Name) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// How many names have holders.
     pub fn len(&self) -> usize {
         self.0.len()

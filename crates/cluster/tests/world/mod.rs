@@ -26,7 +26,6 @@ pub struct Node {
     pub disk: Vec<Persist>,
 }
 
-#[derive(Default)]
 pub struct World {
     pub now: u64,
     pub nodes: BTreeMap<Peer, Node>,
@@ -38,6 +37,7 @@ pub struct World {
     pub drop: Option<fn(&Message) -> bool>,
     pub sent: BTreeMap<&'static str, u64>,
     pub loads: u64,
+    pub config: fn(u64, u64) -> Config,
     queue: BTreeMap<(u64, u64), (Peer, To, Message)>,
     queued: u64,
     tickets: u64,
@@ -45,6 +45,10 @@ pub struct World {
 
 pub fn bytes(text: &str) -> Bytes {
     text.as_bytes().into()
+}
+
+fn digest_of(entry: &Entry) -> (Bytes, u64) {
+    (entry.key.clone(), digest::digest(&entry.key, entry.version, entry.value.as_deref()))
 }
 
 pub fn peer(node: u64) -> Peer {
@@ -56,12 +60,38 @@ fn live<'a>(store: &'a BTreeMap<Bytes, Entry>, key: &Bytes, now: u64) -> Option<
     store.get(key).filter(|entry| !entry.is_expired(Millis(now)))
 }
 
+impl Default for World {
+    fn default() -> World {
+        World {
+            now: 0,
+            nodes: BTreeMap::new(),
+            source: BTreeMap::new(),
+            version: 0,
+            fences: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            drop: None,
+            sent: BTreeMap::new(),
+            loads: 0,
+            config: World::config,
+            queue: BTreeMap::new(),
+            queued: 0,
+            tickets: 0,
+        }
+    }
+}
+
 impl World {
     /// Members 1 to `count` that know one another, with so many replicas.
     pub fn new(count: u64, replicas: u8) -> World {
+        World::of(count, replicas, World::config)
+    }
+
+    /// The same with settings of their own.
+    pub fn of(count: u64, replicas: u8, config: fn(u64, u64) -> Config) -> World {
         let seats = (1..=count).map(|node| Seat { peer: peer(node), weight: 100 }).collect();
         let view = Arc::new(View::first(seats, replicas, SLOTS));
-        let mut world = World { now: 1000, ..World::default() };
+        let mut world = World { now: 1000, config, ..World::default() };
         for node in 1..=count {
             world.start(node, Start { view: Some(Arc::clone(&view)), persisted: Vec::new() }, count);
         }
@@ -75,7 +105,7 @@ impl World {
     }
 
     pub fn start(&mut self, node: u64, start: Start, members: u64) {
-        let member = Member::new(World::config(node, members), start, Millis(self.now));
+        let member = Member::new((self.config)(node, members), start, Millis(self.now));
         self.put(peer(node), Process::Member(Box::new(member)));
     }
 
@@ -180,16 +210,18 @@ impl World {
                 let entries = within.filter_map(|key| live(store, key, self.now).cloned()).collect();
                 Outcome::Exported { entries, end: None }
             }
-            Ask::Digest { slots } => Outcome::Digested(
-                slots
-                    .into_iter()
-                    .map(|slot| {
-                        let entries = store.values().filter(|e| slot::slot_of(&e.key, SLOTS) == slot);
-                        let digest = |e: &Entry| digest::digest(&e.key, e.version, e.value.as_deref());
-                        (slot, entries.fold(0, |all, entry| all ^ digest(entry)))
-                    })
-                    .collect(),
-            ),
+            Ask::Digest { part, most } => {
+                let place = |entry: &&Entry| (slot::slot_of(&entry.key, SLOTS), entry.key.clone());
+                let mut within: Vec<&Entry> =
+                    store.values().filter(|entry| part.has(&entry.key, SLOTS)).collect();
+                within.sort_by_key(place);
+                let end = (within.len() > most).then(|| place(&within[most - 1]));
+                Outcome::Digested { digests: within.into_iter().take(most).map(digest_of).collect(), end }
+            }
+            Ask::DigestOf { keys } => {
+                let digests = keys.iter().filter_map(|key| store.get(key)).map(digest_of).collect();
+                Outcome::Digested { digests, end: None }
+            }
         }
     }
 

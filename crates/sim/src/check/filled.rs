@@ -26,7 +26,7 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
     }
 }
 
-fn covers(history: &History, other: &Op, key: u32, write: WriteId) -> bool {
+pub(super) fn covers(history: &History, other: &Op, key: u32, write: WriteId) -> bool {
     match other.deed {
         Deed::Write(..) => other.key == key,
         Deed::Invalidate(Covered::Key(of), _) => of == key,

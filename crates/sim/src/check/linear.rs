@@ -3,6 +3,7 @@
 
 use clearwell_cluster::Level;
 
+use super::filled::covers;
 use super::order::Place;
 use super::{Index, Violation, by_op, ms};
 use crate::history::{Deed, Found, Got, History, Op};
@@ -15,18 +16,25 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
     // The newest of what had ended for each key, and for each operation what that was when it began.
     let mut newest = vec![0u64; keys];
     let mut floor = vec![0u64; history.ops.len()];
+    // What strong reads had found missing for each key, and for each operation what that was when it began.
+    let mut missing = vec![0u64; keys];
+    let mut gone = vec![0u64; history.ops.len()];
     for &(at, is_end) in &history.moments {
         let op = &history.ops[at as usize];
         let key = op.key as usize;
         if !is_end {
-            floor[at as usize] = newest[key];
+            (floor[at as usize], gone[at as usize]) = (newest[key], missing[key]);
             continue;
+        }
+        if is_miss(history, op) {
+            missing[key] = missing[key].max(floor[at as usize]);
         }
         let Some(order) = ordered(index, op) else { continue };
         newest[key] = newest[key].max(order.least);
         if history.names.class(op.key) != Class::Source {
             judge(history, at, order.most, floor[at as usize], violations);
             unseen(history, index, at, order.most, violations);
+            back(history, at, order.most, gone[at as usize], violations);
         }
     }
     for (op, at) in history.ops.iter().zip(0..) {
@@ -54,6 +62,28 @@ fn judge(history: &History, at: u32, order: u64, floor: u64, violations: &mut Ve
     if order < floor || (is_write && order == floor) {
         let what = if is_write { "a write was ordered before" } else { "a strong read is older than" };
         let text = format!("{what} what was acknowledged before it began: {order:x} after {floor:x}");
+        violations.push(by_op(history, "strong", at, text));
+    }
+}
+
+/// A strong read of a key without a source that found nothing: its value was evicted, or lost with those who had it.
+fn is_miss(history: &History, op: &Op) -> bool {
+    let found = matches!(op.got, Got::Value(Found { version: 0, .. }));
+    found && op.deed == Deed::Read(Level::Strong) && history.names.class(op.key) == Class::Cache
+}
+
+/// What a strong read has found missing does not come back. Copies that were invalidated meanwhile are taken away at one host after
+/// another, and may do so.
+fn back(history: &History, at: u32, order: u64, gone: u64, violations: &mut Vec<Violation>) {
+    let op = &history.ops[at as usize];
+    let (Deed::Read(_), Got::Value(Found { value: Some(value), .. })) = (op.deed, op.got) else { return };
+    let covers = |other: &Op| {
+        matches!(other.deed, Deed::Invalidate(..))
+            && other.begin < op.end
+            && covers(history, other, op.key, value.write)
+    };
+    if order <= gone && !history.ops.iter().any(covers) {
+        let text = format!("a strong read found {order:x}, which another had found missing before it began");
         violations.push(by_op(history, "strong", at, text));
     }
 }
@@ -100,7 +130,7 @@ fn source_read(
 #[cfg(test)]
 mod tests {
     use super::super::small::*;
-    use crate::history::RANKS;
+    use crate::history::{Covered, RANKS};
     use clearwell_cluster::Level::Strong;
 
     #[test]
@@ -112,6 +142,28 @@ mod tests {
         assert_eq!(small.seen_by(), [""; 0]);
         small.read(2, (31, 40), CACHE, Strong, (one, RANKS + 1), 0);
         assert_eq!(small.seen_by(), ["strong"]);
+    }
+
+    #[test]
+    fn what_was_found_missing_does_not_come_back() {
+        let mut small = Small::new();
+        small.read(1, (0, 5), CACHE, Strong, (0, 0), 0);
+        let one = small.put(0, (10, 20), CACHE, 1);
+        small.read(2, (25, 30), CACHE, Strong, (one, RANKS + 1), 0);
+        assert_eq!(small.seen_by(), [""; 0], "it was written after the miss");
+        small.read(1, (40, 50), CACHE, Strong, (0, 0), 0);
+        small.read(2, (61, 70), CACHE, Strong, (one, RANKS + 1), 0);
+        assert_eq!(small.seen_by(), ["strong"]);
+    }
+
+    #[test]
+    fn what_an_invalidation_takes_away_at_one_host_after_another_may_be_seen_meanwhile() {
+        let mut small = Small::new();
+        let one = small.put(0, (10, 20), CACHE, 1);
+        small.invalidated(0, (30, 31), Covered::Class('c'), false);
+        small.read(1, (40, 50), CACHE, Strong, (0, 0), 0);
+        small.read(2, (61, 70), CACHE, Strong, (one, RANKS + 1), 0);
+        assert_eq!(small.seen_by(), [""; 0]);
     }
 
     #[test]

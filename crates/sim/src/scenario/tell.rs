@@ -312,7 +312,14 @@ impl Teller<'_> {
                     format!("{} has missed words of {}, and doubts {copies}", self.host(host), node(peer));
                 self.line(at, true, &text);
             }
-            Event::Differed(_) => self.line(at, true, &format!("{} differs from its owner", self.host(host))),
+            Event::Lacked(_) => self.line(at, true, &format!("{} gives a slot once more", self.host(host))),
+            Event::Differed(_) => {
+                self.line(
+                    at,
+                    true,
+                    &format!("{} gives an entry that a replica has otherwise", self.host(host)),
+                );
+            }
         }
     }
 

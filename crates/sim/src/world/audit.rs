@@ -1,12 +1,20 @@
 //! The end: every host must answer, and what lies in memories is written down for the checkers.
 
-use clearwell_cluster::{Level, Token};
+use clearwell_cluster::{Event, Level, Slot, Token};
 
 use super::World;
 use crate::check::Violation;
 use crate::history::{Deed, Last};
 use crate::host::State;
+use crate::names::{KeyId, number};
 use crate::value::Value;
+
+/// What an owner gave a replica once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mended {
+    Slot(Slot),
+    Key(KeyId),
+}
 
 impl World {
     /// Asks a host for a few keys in the strictest way.
@@ -30,6 +38,24 @@ impl World {
         let Some(host) = &host.host else { return 0 };
         let look = |key: &_| host.look(now, key, Level::Eventual, &Token::default(), |_, age_ms| age_ms);
         keys.filter(|key| look(key).flatten().is_some()).count()
+    }
+
+    /// Where all is well and nobody changes anything, nothing is given again and again.
+    pub(super) fn check_mended(&mut self, host: usize, event: &Event) {
+        let what = match event {
+            Event::Lacked(slot) => Mended::Slot(*slot),
+            Event::Differed(key) => Mended::Key(number(key)),
+            _ => return,
+        };
+        if self.now < self.options.quiet {
+            return;
+        }
+        let times = self.mended.entry((host, what)).or_default();
+        *times += 1;
+        if *times == 2 {
+            let text = format!("host {host} gives {what:?} once more, although nothing was done since");
+            self.violations.push(Violation { checker: "settled", at: self.now, op: None, key: None, text });
+        }
     }
 
     /// All that was to be handed over has been: the placement that was to come is there.

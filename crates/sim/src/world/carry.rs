@@ -26,6 +26,25 @@ impl World {
         {
             self.crash(host);
         }
+        self.evict(host);
+    }
+
+    /// Where there is room for few entries, those that are too many are given up by chance.
+    fn evict(&mut self, host: usize) {
+        let room = self.options.room as usize;
+        let there = &mut self.hosts[host];
+        if room == 0 || !std::mem::take(&mut there.stored) {
+            return;
+        }
+        let now = there.clock.read(self.now);
+        let mut keys = there.live_keys(self.now);
+        while keys.len() > room {
+            let key = keys.swap_remove(self.evictions.below(keys.len() as u64) as usize);
+            if let Some(running) = &mut self.hosts[host].host {
+                running.evict(now, self.history.names.key(key));
+            }
+            self.tell(Some(key), |_| format!("host {host} evicts it"));
+        }
     }
 
     /// False when the process died on the way.
@@ -38,6 +57,7 @@ impl World {
             let names = &self.history.names;
             let sourced = |key: &[u8]| names.class(number(key)) != Class::Cache;
             let there = &mut self.hosts[host];
+            there.stored |= matches!(batch.next_apply(), Some(Apply::Put(_) | Apply::Fill { .. }));
             let now = there.clock.read(self.now);
             let Some(running) = &mut there.host else { return true };
             let Some(next) = running.next(now, batch, &sourced) else {
@@ -103,7 +123,9 @@ impl World {
                 Wanted::Commit { write, once: false, fence }
             }
             Ask::Fence { slots, epoch } => Wanted::Fence { slots, epoch },
-            Ask::Export { .. } | Ask::Digest { .. } => unreachable!("the host answers these itself"),
+            Ask::Export { .. } | Ask::Digest { .. } | Ask::DigestOf { .. } => {
+                unreachable!("the host answers these itself")
+            }
         };
         let incarnation = self.hosts[host].peer.incarnation;
         self.send_statement(Box::new(Statement { host: host as u32, incarnation, job, what }));
@@ -214,11 +236,12 @@ impl World {
     }
 
     fn hear(&mut self, host: usize, event: Event) {
+        self.check_mended(host, &event);
         self.see(|world| {
             let view = world.hosts[host].actor().and_then(Actor::view).cloned();
             Some(Seen::Heard { host, event: event.clone(), view })
         });
-        self.tell(None, |_| match &event {
+        self.tell(None, |world| match &event {
             Event::View(epoch) => format!("host {host} follows view {}", epoch.0),
             Event::Suspect(peer) => format!("host {host} suspects host {}", peer.node.0 - 1),
             Event::Dead(peer) => format!("host {host} takes host {} for dead", peer.node.0 - 1),
@@ -229,7 +252,10 @@ impl World {
             Event::Doubted(peer, count) => {
                 format!("host {host} doubts {count} copies of host {}", peer.node.0 - 1)
             }
-            Event::Differed(slot) => format!("slot {} differs at host {host}", slot.0),
+            Event::Lacked(slot) => format!("somebody does not have slot {} of host {host} whole", slot.0),
+            Event::Differed(key) => {
+                format!("a replica has another {} than host {host}", world.history.names.text(number(key)))
+            }
         });
     }
 

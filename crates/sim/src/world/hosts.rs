@@ -110,6 +110,7 @@ impl World {
         host.state = if keeps_disk { State::Down } else { State::Gone };
         host.host = None;
         host.works = false;
+        host.stored = false;
         let waiting = std::mem::take(&mut host.waiting);
         self.see(|_| Some(Seen::Down(index)));
         self.tell(None, |_| format!("host {index} is down"));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clearwell_cluster::decree::{Ballot, Decree};
 use clearwell_cluster::entry::AsOf;
 use clearwell_cluster::message::{
-    Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, Reply, State,
-    StateTaken, Stopping, Stream, Taking,
+    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
+    Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
 use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
@@ -81,11 +81,19 @@ impl Any {
             Kind::Digests => Message::Digests(Digests {
                 subscription: self.number(),
                 at: self.position(),
-                digests: self.list(|any| (any.slot(), any.number())),
+                of: match self.0.bool() {
+                    true => Compared::Slots(self.part(), self.list(|any| (any.slot(), any.number()))),
+                    false => Compared::Keys(self.list(|any| (any.bytes(), any.number()))),
+                },
             }),
-            Kind::Differ => {
-                Message::Differ(Differ { subscription: self.number(), slots: self.list(Any::slot) })
-            }
+            Kind::Differ => Message::Differ(Differ {
+                subscription: self.number(),
+                what: match self.0.u8(..3) {
+                    0 => Difference::Lacks(self.list(Any::slot)),
+                    1 => Difference::Slots(self.part()),
+                    _ => Difference::Keys(self.list(Any::bytes)),
+                },
+            }),
             Kind::Operate => Message::Operate(match self.0.u8(..4) {
                 0 => Operation::Replicas(self.0.u8(..)),
                 1 => Operation::Weight(self.0.u32(..)),
@@ -348,14 +356,15 @@ impl Any {
         Reply { answer, as_of, stream, epoch, at: self.maybe(Any::millis) }
     }
 
+    fn part(&mut self) -> Part {
+        let slots = self.list(Any::slot);
+        Part { slots, after: self.maybe(Any::bytes), end: self.maybe(Any::bytes) }
+    }
+
     fn state(&mut self) -> State {
         State {
             subscription: self.number(),
-            part: Part {
-                slots: self.list(Any::slot),
-                after: self.maybe(Any::bytes),
-                end: self.maybe(Any::bytes),
-            },
+            part: self.part(),
             base: self.position(),
             entries: self.list(Any::entry),
             as_of: self.as_of(),

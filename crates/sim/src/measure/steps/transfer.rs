@@ -1,6 +1,6 @@
 //! A slot of many entries on its way: what its parts cost its owner and its follower, and what other steps take meanwhile.
 
-use clearwell_cluster::message::{Differ, State, StateTaken, Taking};
+use clearwell_cluster::message::{Differ, Difference, State, StateTaken, Taking};
 use clearwell_cluster::slot::{SLOTS, slot_of};
 use clearwell_cluster::{
     Ask, Bytes, Entry, Epoch, Input, Message, Meta, Outcome, Part, Position, Slot, Ticket, To,
@@ -49,7 +49,7 @@ fn contents(tag: &Bytes, part: usize) -> Vec<Entry> {
 fn gives(parts: usize) -> Vec<Steps> {
     let mut rig = Rig::new();
     let (tag, slot) = tag(&mut rig, true);
-    let differ = Differ { subscription: rig.replica(), slots: vec![slot] };
+    let differ = Differ { subscription: rig.replica(), what: Difference::Lacks(vec![slot]) };
     rig.step(Input::Message(OTHER, Message::Differ(differ)));
     rig.now.0 += 100;
     rig.step(Input::Tick);
