@@ -34,6 +34,8 @@ pub enum Outcome {
         /// Whether it was read from this node's memory, not from the source.
         stored: bool,
     },
+    /// Of a `Flush`: the source refuses this value for good, and it has been parked (a dead letter) where an operator finds it.
+    Parked,
     /// Of a `Commit` or a `Flush`: the source has it, in this order.
     Committed(Version),
     /// The source said no; nothing has changed there and nothing will.

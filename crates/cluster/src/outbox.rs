@@ -177,6 +177,8 @@ pub enum Event {
     Lost(Vec<Slot>),
     /// Copies of this owner were in doubt, this many of them.
     Doubted(Peer, usize),
+    /// A value that was written back was parked, because its source refuses it. Nothing waits for it any more.
+    Parked(Bytes),
     /// A replica did not have a slot whole that its owner counted as handed over. It is given once more.
     Lacked(Slot),
     /// A replica had another entry of a key than its owner. The owner's is given once more.

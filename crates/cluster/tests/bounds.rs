@@ -2,6 +2,7 @@
 
 mod world;
 
+use clearwell_cluster::request::Strategy;
 use clearwell_cluster::*;
 use world::{World, bytes, peer};
 
@@ -55,4 +56,37 @@ fn peers_that_are_gone_leave_nothing() {
     world.run(150_000);
     let Footprint { seen, marks, missed, interests, .. } = world.member(owner).footprint();
     assert!(seen <= 3 && marks <= 3 && missed <= 3 && interests <= 1, "{seen} {marks} {missed} {interests}");
+}
+
+/// A source that refuses one row for good, and is not there for all others at first.
+#[test]
+fn a_row_that_the_source_refuses_is_parked_and_blocks_no_other() {
+    let mut world = World::new(2, 1);
+    world.refuses = |key| if key.starts_with(b"bad") { Some(Outcome::Parked) } else { None };
+    let bad: Vec<String> = (0..80).map(|n| world.name_at(1, &format!("bad{n}:"))).collect();
+    for key in &bad {
+        world.write(1, key, "1", Strategy::Back);
+    }
+    world.write(1, "good", "1", Strategy::Back);
+    world.run(1_000);
+    assert_eq!(world.source.get(&bytes("good")).map(|row| row.0.clone()), Some(bytes("1")));
+    let parked = world.nodes[&peer(1)].events.iter().filter(|event| matches!(event, Event::Parked(_)));
+    assert_eq!(parked.count(), bad.len(), "each once");
+    assert_eq!(world.read(1, &bad[0], Level::Strong), None, "the source has nothing of it");
+    world.write(1, "again", "1", Strategy::Back);
+    world.run(1_000);
+    assert!(world.source.contains_key(&bytes("again")));
+}
+
+#[test]
+fn a_row_that_fails_is_tried_again_ever_more_seldom() {
+    let mut world = World::new(2, 1);
+    world.refuses = |key| if key.starts_with(b"later") { Some(Outcome::Failed) } else { None };
+    let key = world.name_at(1, "later");
+    world.write(1, &key, "1", Strategy::Back);
+    world.run(10_000);
+    assert!((5..12).contains(&world.refused), "{} times in ten seconds", world.refused);
+    world.refuses = |_| None;
+    world.run(7_000);
+    assert_eq!(world.source[&bytes(&key)].0, bytes("1"));
 }

@@ -3,11 +3,11 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Scope, Version};
+use clearwell_engine::{Cause, Effect, Millis, Scope, Version};
 
 use super::Member;
 use super::route::Work;
-use crate::outbox::{Ask, Outbox, Persist};
+use crate::outbox::{Ask, Event, Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::waiting::Lack;
 use crate::{Bytes, Entry, Level, Outcome, Peer, Planted, Position};
@@ -25,12 +25,28 @@ pub(super) struct Unflushed {
     pub unclear: bool,
     /// A commit was told of since it was sent: it may have come after this value, which then hides it.
     pub hides: bool,
+    /// How often the source did not take it, and when it is tried again.
+    failed: u32,
+    again: Millis,
 }
 
 impl Unflushed {
     /// Not on its way to the source.
     pub fn new(entry: Entry, at: (Peer, Position)) -> Unflushed {
-        Unflushed { entry, at, flushing: None, unclear: false, hides: false }
+        Unflushed { entry, at, flushing: None, unclear: false, hides: false, failed: 0, again: Millis(0) }
+    }
+
+    /// The source did not take it: it is tried again after a time that grows.
+    fn put_off(&mut self, now: Millis) {
+        const FIRST_MS: u64 = 100;
+        const MOST_MS: u64 = 6_400;
+        self.again = now.plus((FIRST_MS << self.failed.min(16)).min(MOST_MS));
+        self.failed += 1;
+    }
+
+    /// A newer value takes its place; what is on its way stays so.
+    pub fn replace(&mut self, entry: Entry, at: (Peer, Position)) {
+        (self.entry, self.at, self.failed, self.again) = (entry, at, 0, Millis(0));
     }
 }
 
@@ -52,7 +68,12 @@ impl Member {
             let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
             let own = unflushed.at.0 == self.me;
             let committed = !own || self.is_committed(slot, unflushed.at.1);
-            if unflushed.flushing.is_none() && fenced && committed && self.owns(self.now, slot) {
+            if unflushed.flushing.is_none()
+                && self.now >= unflushed.again
+                && fenced
+                && committed
+                && self.owns(self.now, slot)
+            {
                 ready.push(key.clone());
             }
             if ready.len() >= AT_ONCE {
@@ -82,8 +103,13 @@ impl Member {
         }
         unflushed.flushing = None;
         self.parked.wake(Lack::name(key));
+        if *outcome == Outcome::Parked {
+            return self.flush_parked(key, up_to, out);
+        }
         let hides = unflushed.hides;
-        let Outcome::Committed(version) = *outcome else { return };
+        let Outcome::Committed(version) = *outcome else {
+            return unflushed.put_off(self.now);
+        };
         if !self.owned.contains_key(&slot) {
             return;
         }
@@ -100,6 +126,27 @@ impl Member {
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
             self.append(Some(slot), change, None, Cause::Commit, 0, out);
         }
+    }
+
+    /// The source refuses a value for good. It has been parked, so that it keeps nobody waiting: from now on the source says what there is.
+    fn flush_parked(&mut self, key: &Bytes, up_to: Version, out: &mut Outbox) {
+        let slot = self.slot(key);
+        if !self.owned.contains_key(&slot) {
+            return;
+        }
+        let is_last = self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version == up_to);
+        if is_last {
+            self.journal.remove(key);
+        }
+        out.persist.push(Persist::Flushed(key.clone(), up_to));
+        let change = Change::Flushed { key: key.clone(), up_to, version: up_to };
+        self.append(Some(slot), change, None, Cause::Write, 0, out);
+        if is_last {
+            let scope = Arc::new(Scope::Key((**key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            self.append(Some(slot), change, None, Cause::Write, 0, out);
+        }
+        out.tell.push(Event::Parked(key.clone()));
     }
 
     /// Whether a reader must wait until it is known when the source got the value: others may have committed after it.

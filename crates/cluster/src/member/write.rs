@@ -99,12 +99,13 @@ impl Member {
         if back {
             out.persist.push(Persist::Journal(entry.clone()));
             let at = (self.me, record.position);
-            let unflushed = match self.journal.get(&entry.key) {
-                Some(before) => Unflushed { entry, at, ..before.clone() },
-                None => Unflushed::new(entry, at),
-            };
-            self.has_word_of(&unflushed.entry.key);
-            self.journal.insert(unflushed.entry.key.clone(), unflushed);
+            self.has_word_of(&entry.key);
+            match self.journal.get_mut(&entry.key) {
+                Some(before) => before.replace(entry, at),
+                None => {
+                    self.journal.insert(entry.key.clone(), Unflushed::new(entry, at));
+                }
+            }
         }
         self.acknowledge(origin, true, record.position, Slots::One(slot), None, Some(version));
     }

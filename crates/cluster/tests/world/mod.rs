@@ -38,6 +38,9 @@ pub struct World {
     pub sent: BTreeMap<&'static str, u64>,
     pub loads: u64,
     pub config: fn(u64, u64) -> Config,
+    /// What the source says to a flush of a key, if not that it has it; and how often it did.
+    pub refuses: fn(&[u8]) -> Option<Outcome>,
+    pub refused: u64,
     queue: BTreeMap<(u64, u64), (Peer, To, Message)>,
     queued: u64,
     tickets: u64,
@@ -74,6 +77,8 @@ impl Default for World {
             sent: BTreeMap::new(),
             loads: 0,
             config: World::config,
+            refuses: |_| None,
+            refused: 0,
             queue: BTreeMap::new(),
             queued: 0,
             tickets: 0,
@@ -196,7 +201,13 @@ impl World {
                 Outcome::Loaded { entry, stored: false }
             }
             Ask::Commit { key, value, fence, .. } => self.commit(key, value, fence),
-            Ask::Flush { entry, fence } => self.commit(entry.key, entry.value, fence),
+            Ask::Flush { entry, fence } => match (self.refuses)(&entry.key) {
+                Some(outcome) => {
+                    self.refused += 1;
+                    outcome
+                }
+                None => self.commit(entry.key, entry.value, fence),
+            },
             Ask::Fence { slots, epoch } => {
                 for slot in slots {
                     let fence = self.fences.entry(slot).or_default();

@@ -312,6 +312,7 @@ impl Teller<'_> {
                     format!("{} has missed words of {}, and doubts {copies}", self.host(host), node(peer));
                 self.line(at, true, &text);
             }
+            Event::Parked(_) => self.line(at, true, &format!("{} parks a write", self.host(host))),
             Event::Lacked(_) => self.line(at, true, &format!("{} gives a slot once more", self.host(host))),
             Event::Differed(_) => {
                 self.line(

@@ -252,6 +252,7 @@ impl World {
             Event::Doubted(peer, count) => {
                 format!("host {host} doubts {count} copies of host {}", peer.node.0 - 1)
             }
+            Event::Parked(key) => format!("{} is parked", world.history.names.text(number(key))),
             Event::Lacked(slot) => format!("somebody does not have slot {} of host {host} whole", slot.0),
             Event::Differed(key) => {
                 format!("a replica has another {} than host {host}", world.history.names.text(number(key)))
