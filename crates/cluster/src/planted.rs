@@ -53,11 +53,15 @@ pub enum Planted {
     EvictionUntold,
     /// Slots that differ are handed over once more, whatever differs in them.
     DigestChurn,
+    /// The codec reads entries without their tags.
+    TagsUnread,
+    /// The codec skips what the tail of a stream's word says.
+    TailUnread,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 25] = [
+    pub const ALL: [Planted; 27] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -83,5 +87,7 @@ impl Planted {
         Planted::GrantsForgotten,
         Planted::EvictionUntold,
         Planted::DigestChurn,
+        Planted::TagsUnread,
+        Planted::TailUnread,
     ];
 }

@@ -49,7 +49,7 @@ impl Options {
                 let read = Options { writes_percent: 5, invalidates_percent: 1, ..crowded };
                 Options { weather: late, near: 4, ..read }.with_faults(ISOLATE | PAUSE, 16, 3 * SECOND)
             }
-            Planted::HintDropped => {
+            Planted::HintDropped | Planted::TailUnread => {
                 Options { hints_most: 1, near: 4, ..busy }.with_faults(ISOLATE | CUTS, 16, 3 * SECOND)
             }
             Planted::StateOverRecords => Options { weather: slow_links(), replicas: 2, ..busy }.with_faults(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use clearwell_cluster::Message;
+use clearwell_cluster::{Message, Planted};
 use clearwell_wire::{Decoder, Error, encode};
 
 use crate::queue::Micros;
@@ -75,8 +75,9 @@ pub struct Network {
 
 impl Network {
     /// Links with their own chance.
-    pub fn new(weather: Weather, rng: Rng) -> Network {
-        let (cuts, decoder, spare) = (Vec::new(), Decoder::for_many(), Vec::new());
+    pub fn new(weather: Weather, rng: Rng, planted: Option<Planted>) -> Network {
+        let decoder = Decoder::for_many().with_fault(planted);
+        let (cuts, spare) = (Vec::new(), Vec::new());
         Network { weather, cuts, rng, busy: BTreeMap::new(), decoder, spare }
     }
 
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     fn network(weather: Weather) -> Network {
-        Network::new(weather, Rng::new(1, 1))
+        Network::new(weather, Rng::new(1, 1), None)
     }
 
     #[test]

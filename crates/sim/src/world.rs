@@ -94,7 +94,7 @@ impl World {
     /// The same with keys that somebody chose.
     pub fn with_names(options: Options, mask: Mask, names: Names) -> World {
         let source = Source::new(&names, options.slots, options.value_bytes);
-        let network = Network::new(options.weather, Rng::new(options.seed, 3));
+        let network = Network::new(options.weather, Rng::new(options.seed, 3), options.planted);
         let mut world = World {
             queue: Queue::new(),
             hosts: Vec::new(),

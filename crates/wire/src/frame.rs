@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use clearwell_cluster::Message;
 use clearwell_cluster::message::{
     Applied, Differ, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant, Records, StateTaken, Stream,
 };
+use clearwell_cluster::{Message, Planted};
 
 use crate::error::{Error, Result, Wrong};
 use crate::kind::Kind;
@@ -73,6 +73,13 @@ impl Decoder {
     /// One that remembers records too, for whoever reads in the place of many members, each of whom is told the same.
     pub fn for_many() -> Decoder {
         Decoder { known: Known::with_records() }
+    }
+
+    /// The same with a fault, which works with the feature `planted` alone.
+    #[must_use]
+    pub fn with_fault(mut self, fault: Option<Planted>) -> Decoder {
+        self.known.fault = fault;
+        self
     }
 
     /// Reads one whole frame, as [`decode`] does.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_cluster::{Record, View};
+use clearwell_cluster::{Planted, Record, View};
 
 /// How many views it remembers: the present view, the next one, and those that they came from.
 const VIEWS: usize = 4;
@@ -17,12 +17,19 @@ pub(crate) struct Known {
     views: Vec<(Box<[u8]>, Arc<View>)>,
     /// Empty unless somebody reads what the same owner says to many.
     records: Vec<(Vec<u8>, Option<Arc<Record>>)>,
+    /// The fault that is switched on; does nothing without the feature `planted`.
+    pub fault: Option<Planted>,
 }
 
 impl Known {
     /// Remembers records too.
     pub fn with_records() -> Known {
-        Known { views: Vec::new(), records: vec![(Vec::new(), None); RECORDS] }
+        Known { records: vec![(Vec::new(), None); RECORDS], ..Known::default() }
+    }
+
+    /// Whether a planted fault is on.
+    pub fn has(&self, fault: Planted) -> bool {
+        cfg!(feature = "planted") && self.fault == Some(fault)
     }
 
     /// The view of these bytes, if it was read lately.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::record::Change;
-use clearwell_cluster::{Entry, Record};
+use clearwell_cluster::{Bytes, Entry, Planted, Record};
 
 use crate::error::Result;
 use crate::meta;
@@ -50,11 +50,16 @@ impl Wire for Entry {
     fn get(r: &mut Reader<'_>) -> Result<Self> {
         r.block(|r| {
             let (key, value, version) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
-            let (tags, dependencies, events) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
+            let (tags, dependencies, events) = (tags(r)?, Wire::get(r)?, Wire::get(r)?);
             let (expiry, meta) = meta::get_tail(r)?;
             Ok(Entry { key, value, version, tags, dependencies, events, expiry, meta })
         })
     }
+}
+
+fn tags(r: &mut Reader<'_>) -> Result<Arc<[Bytes]>> {
+    let tags = Wire::get(r)?;
+    Ok(if r.known.has(Planted::TagsUnread) { Arc::default() } else { tags })
 }
 
 impl Wire for Record {

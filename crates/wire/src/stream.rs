@@ -4,7 +4,7 @@ use clearwell_cluster::message::{
     Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
     Records, State, StateTaken, Stopping, Stream,
 };
-use clearwell_cluster::{Part, Position};
+use clearwell_cluster::{Part, Planted, Position};
 
 use crate::error::Result;
 use crate::reader::Reader;
@@ -70,7 +70,10 @@ impl Wire for Stream {
             };
             r.tail(|tag, r| {
                 match tag {
-                    LOST => stream.lost = Some(Position::get(r)?),
+                    LOST => {
+                        let lost = Position::get(r)?;
+                        stream.lost = (!r.known.has(Planted::TailUnread)).then_some(lost);
+                    }
                     AT => stream.at = Some(Wire::get(r)?),
                     _ => return Ok(false),
                 }
