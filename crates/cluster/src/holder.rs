@@ -15,7 +15,7 @@ use crate::entry::AsOf;
 use crate::message::{Applied, Heartbeat, Message, Records, Stream};
 use crate::name::Name;
 use crate::outbox::{Apply, Event, Outbox, To};
-use crate::pieces::{PIECE_BYTES, pieces};
+use crate::pieces::{PIECE_BYTES, name_bytes, pieces};
 use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
@@ -270,7 +270,7 @@ impl Holder {
         let released = std::mem::take(&mut held.released);
         held.beaten = Some(now);
         let (subscription, watermark) = (held.subscription, held.watermark);
-        for released in pieces(released, PIECE_BYTES, |(name, _)| name.bytes_with_place()) {
+        for released in pieces(released, PIECE_BYTES, |(name, _)| name_bytes(name)) {
             let beat = Heartbeat { sent: now, subscription, watermark, released, epoch };
             out.send.push((To::Peer(owner), Message::Heartbeat(beat)));
         }

@@ -1,8 +1,16 @@
 //! Lists that go into messages of bounded size.
 
+use crate::name::Name;
+
 /// The most that the parts of one message take which grow with what there is to say. A message is no longer than it, unless a single
 /// element of it is.
 pub const PIECE_BYTES: usize = 60 * 1024;
+
+/// How many bytes a name takes on its way, about, with a place or a ticket beside it.
+pub fn name_bytes(name: &Name) -> usize {
+    const PLACE: usize = 28;
+    name.bytes().len() + PLACE
+}
 
 /// A list in pieces of at most so many bytes, or of one element. An empty list is one empty piece.
 pub fn pieces<T>(list: Vec<T>, most: usize, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {

@@ -26,12 +26,6 @@ impl Name {
         }
     }
 
-    /// How many bytes it takes on its way, about, with a place or a ticket beside it.
-    pub fn bytes_with_place(&self) -> usize {
-        const PLACE: usize = 28;
-        self.bytes().len() + PLACE
-    }
-
     /// Where it lies. A tag, a key and a dependency of the same bytes lie in one slot, so that one owner orders all of them.
     pub fn slot(&self, slots: u16) -> Slot {
         slot_of(self.bytes(), slots)

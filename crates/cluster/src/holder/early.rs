@@ -47,7 +47,7 @@ impl Early {
 mod tests {
     use super::*;
     use crate::record::Change;
-    use crate::{Bytes, Entry};
+    use crate::{Bytes, Entry, Meta};
 
     #[test]
     fn they_are_few_and_small_together() {
@@ -71,8 +71,8 @@ mod tests {
     fn small() -> Entry {
         let (version, none) = (clearwell_engine::Version(1), Arc::<[Bytes]>::from([]));
         let (key, tags) = (Bytes::from(b"k".as_slice()), Arc::clone(&none));
-        let (expiry, meta) = (None, crate::Meta::default());
-        Entry { key, value: None, version, tags, dependencies: none, events: [].into(), expiry, meta }
+        let (events, expiry, meta) = ([].into(), None, Meta::default());
+        Entry { key, value: None, version, tags, dependencies: none, events, expiry, meta }
     }
 
     fn record(position: Position, change: Change) -> Arc<Record> {

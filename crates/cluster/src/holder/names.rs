@@ -9,7 +9,7 @@ use crate::entry::AsOf;
 use crate::message::{Enlist, Enlisted, Message};
 use crate::name::{Bytes, Name};
 use crate::outbox::{Apply, Outbox, To};
-use crate::pieces::PIECE_BYTES;
+use crate::pieces::{PIECE_BYTES, name_bytes};
 use crate::view::View;
 use crate::waiting::Lack;
 use crate::{Config, Peer, Planted, Position, Ticket};
@@ -96,7 +96,7 @@ impl Holder {
         const MOST: usize = 512;
         let (ticket, mut asked, mut bytes) = (self.ticket(), Vec::new(), 0);
         while let Some(name) = names.pop_first() {
-            bytes += name.bytes_with_place();
+            bytes += name_bytes(&name);
             if !asked.is_empty() && (bytes > PIECE_BYTES || asked.len() == MOST) {
                 names.insert(name);
                 break;
@@ -336,7 +336,7 @@ mod tests {
             assert_eq!(out.send.len(), messages, "at {now}");
             for (_, message) in out.send {
                 let Message::Enlist(enlist) = message else { panic!("{message:?}") };
-                let bytes: usize = enlist.names.iter().map(|(name, ..)| name.bytes_with_place()).sum();
+                let bytes: usize = enlist.names.iter().map(|(name, ..)| name_bytes(name)).sum();
                 assert!(bytes <= PIECE_BYTES && enlist.names.len() > 50, "{bytes}");
             }
         }
