@@ -57,7 +57,7 @@ pub enum News {
 /// What became of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
-    /// They belong to an earlier subscription: nothing may be done with them.
+    /// They belong to another subscription: nothing may be done with them.
     Old,
     /// They follow what was applied.
     Whole,
@@ -103,15 +103,10 @@ impl Held {
 
     /// Judges records before they are applied; the caller applies them and then calls [`Held::applied`].
     pub fn judge(&mut self, config: &Config, records: &Records) -> Continuity {
-        if records.subscription < self.subscription {
+        // A new subscription is learned from the owner's word, which says where it begins and what is in doubt. The first records that
+        // arrive need not be the first that were sent.
+        if records.subscription != self.subscription {
             return Continuity::Old;
-        }
-        if records.subscription > self.subscription {
-            if self.subscription != 0 {
-                // A new subscription must be learned from the owner's word, which also says what is in doubt.
-                return Continuity::Old;
-            }
-            self.begin(records.subscription, records.prev);
         }
         if records.prev <= self.watermark || config.has(Planted::NoGapDetection) {
             Continuity::Whole
@@ -230,6 +225,17 @@ mod tests {
         held.applied(Millis(1160), &config, Position(25));
         assert_eq!(held.proof().unwrap().0, Millis(1100));
         assert_eq!(held.judge(&config, &records(31)), Continuity::Gap);
+    }
+
+    /// The second was taken for the first, and what the first told was never heard (worlds that lean to the choice, seed 43).
+    #[test]
+    fn records_do_not_begin_a_subscription() {
+        let config = Config::new(Peer::default());
+        let mut held = Held::default();
+        assert_eq!(held.judge(&config, &records(11)), Continuity::Old);
+        held.news(Millis(150), &config, &Stream { head: Position(10), ..word(10, 10, 100) });
+        assert_eq!(held.judge(&config, &records(11)), Continuity::Gap);
+        assert_eq!(held.judge(&config, &records(10)), Continuity::Whole);
     }
 
     #[test]
