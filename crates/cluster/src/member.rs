@@ -240,6 +240,11 @@ impl Member {
         now < self.lease.until() && self.owned.get(&slot).is_some_and(|owned| owned.began)
     }
 
+    /// The last view in which a majority of the voters granted it a lease. For checkers.
+    pub fn granted_in(&self) -> Epoch {
+        self.lease.granted_in()
+    }
+
     /// The slots for which it may acknowledge at `now`.
     pub fn claims(&self, now: Millis) -> impl Iterator<Item = Slot> + '_ {
         let leased = now < self.lease.until();

@@ -5,37 +5,54 @@ use std::sync::Arc;
 use clearwell_cluster::decree::Word;
 use clearwell_cluster::{Entry, Persist, View, slot};
 
-/// What lies there, the way a log that is compacted at each start would give it back.
+/// A log that each start reads whole and then writes anew, without what later records took away.
 #[derive(Debug, Default)]
 pub struct Disk {
     ballot: Option<Word>,
     view: Option<Arc<View>>,
-    journal: Vec<Entry>,
+    /// Of the log, what concerns the journal.
+    journal: Vec<Persist>,
 }
 
 impl Disk {
     /// Writes, with an fsync behind it: a crash is before it or after it.
-    /// `slots` is how many slots there are.
-    pub fn write(&mut self, slots: u16, what: Persist) {
+    pub fn write(&mut self, what: Persist) {
         match what {
             Persist::Ballot(word) => self.ballot = Some(word),
             Persist::View(view) => self.view = Some(view),
-            Persist::Journal(entry) => self.journal.push(entry),
-            Persist::Flushed(key, up_to) => {
-                self.journal.retain(|entry| entry.key != key || entry.version > up_to)
-            }
-            Persist::Slots { slots: these, journal } => {
-                self.journal.retain(|entry| !these.contains(&slot::slot_of(&entry.key, slots)));
-                self.journal.extend(journal);
-            }
+            what => self.journal.push(what),
         }
     }
 
-    /// All that a restart finds, in order.
-    pub fn read(&self) -> Vec<Persist> {
+    /// The last word of a voter.
+    pub fn ballot(&self) -> Option<&Word> {
+        self.ballot.as_ref()
+    }
+
+    /// All that a restart finds, in order. `slots` is how many slots there are.
+    pub fn read(&mut self, slots: u16) -> Vec<Persist> {
         let ballot = self.ballot.iter().cloned().map(Persist::Ballot);
         let view = self.view.iter().cloned().map(Persist::View);
-        let journal = self.journal.iter().cloned().map(Persist::Journal);
-        ballot.chain(view).chain(journal).collect()
+        let all = ballot.chain(view).chain(self.journal.iter().cloned()).collect();
+        let journal = compacted(slots, std::mem::take(&mut self.journal));
+        self.journal = journal.into_iter().map(Persist::Journal).collect();
+        all
     }
+}
+
+/// The values that a log leaves.
+fn compacted(slots: u16, log: Vec<Persist>) -> Vec<Entry> {
+    let mut journal: Vec<Entry> = Vec::new();
+    for what in log {
+        match what {
+            Persist::Journal(entry) => journal.push(entry),
+            Persist::Flushed(key, up_to) => journal.retain(|entry| entry.key != key || entry.version > up_to),
+            Persist::Slots { slots: these, journal: theirs } => {
+                journal.retain(|entry| !these.contains(&slot::slot_of(&entry.key, slots)));
+                journal.extend(theirs);
+            }
+            Persist::Ballot(_) | Persist::View(_) => {}
+        }
+    }
+    journal
 }

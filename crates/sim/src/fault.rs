@@ -64,6 +64,17 @@ pub enum What {
     Turn(u16, i32),
     /// A near cache ends and another begins.
     Near(u16),
+    /// A voter crashes just after it has written down its next word on a view to come, and starts again.
+    CrashInChoice {
+        /// Who.
+        host: u16,
+        /// Outputs that are still carried out: its word may be among them.
+        outputs: u8,
+    },
+    /// So many of a hundred messages about views get lost.
+    LostChoices(u8),
+    /// All nodes lose their power, and come back one after another.
+    Outage,
 }
 
 impl fmt::Display for Fault {
@@ -92,6 +103,13 @@ impl fmt::Display for Fault {
             What::Weight(host, weight) => write!(f, "node {host} has weight {weight} from now on"),
             What::Turn(host, ppm) => write!(f, "the clock of host {host} is {ppm} ppm fast from now on"),
             What::Near(host) => write!(f, "near cache {host} ends and another begins"),
+            What::CrashInChoice { host, .. } => {
+                write!(f, "node {host} crashes at its next word on a view, back after {long:.1} s")
+            }
+            What::LostChoices(percent) => {
+                write!(f, "{percent} of a hundred messages about views are lost for {long:.1} s")
+            }
+            What::Outage => write!(f, "all nodes lose their power for {long:.1} s and less"),
         }
     }
 }
@@ -109,15 +127,23 @@ pub struct Taste {
     pub drift_ppm: i32,
 }
 
-/// How many kinds `draw_one` knows.
+/// How many kinds an ordinary seed chooses from.
 pub const KINDS: u32 = 14;
+
+/// [`What::CrashInChoice`]: a kind that only worlds have that lean to it. Among the ordinary ones it would make every seed another world.
+pub const CRASH_IN_CHOICE: u32 = 1 << 14;
+/// [`What::LostChoices`].
+pub const LOST_CHOICES: u32 = 1 << 15;
+/// [`What::Outage`].
+pub const OUTAGE: u32 = 1 << 16;
+const ALL_KINDS: u32 = 17;
 
 /// No two disks are lost within this time.
 const DISKS_APART: Micros = 15_000_000;
 
 /// Draws the faults of a world, in order of time. `hosts` includes near caches, which come after the nodes.
 pub fn draw(rng: &mut Rng, taste: Taste, nodes: u16, hosts: u16, from: Micros, until: Micros) -> Vec<Fault> {
-    let kinds: Vec<u32> = (0..KINDS).filter(|kind| taste.kinds >> kind & 1 == 1).collect();
+    let kinds: Vec<u32> = (0..ALL_KINDS).filter(|kind| taste.kinds >> kind & 1 == 1).collect();
     if kinds.is_empty() {
         return Vec::new();
     }
@@ -141,6 +167,9 @@ pub fn draw(rng: &mut Rng, taste: Taste, nodes: u16, hosts: u16, from: Micros, u
     faults
 }
 
+/// The lowest nodes are voters at first.
+const VOTERS: u16 = 5;
+
 fn draw_one(rng: &mut Rng, kind: u32, taste: Taste, nodes: u16, hosts: u16) -> What {
     let node = rng.below(u64::from(nodes)) as u16;
     let host = rng.below(u64::from(hosts)) as u16;
@@ -158,6 +187,12 @@ fn draw_one(rng: &mut Rng, kind: u32, taste: Taste, nodes: u16, hosts: u16) -> W
         10 => What::Leave(node),
         11 => *rng.pick(&[What::Replicas(1), What::Replicas(2), What::Replicas(0)]),
         12 => What::Weight(node, *rng.pick(&[50, 100, 200])),
+        14 => What::CrashInChoice {
+            host: rng.below(u64::from(nodes.min(VOTERS))) as u16,
+            outputs: rng.below(4) as u8,
+        },
+        15 => What::LostChoices(*rng.pick(&[50, 80])),
+        16 => What::Outage,
         _ => *rng.pick(&[
             What::Turn(host, taste.drift_ppm),
             What::Turn(host, -taste.drift_ppm),
@@ -178,6 +213,17 @@ mod tests {
         assert!(faults.is_sorted_by_key(|fault| fault.at));
         assert!(faults.iter().all(|f| matches!(f.what, What::Pause(_) | What::SlowSource)));
         assert!(faults.iter().any(|f| f.what == What::SlowSource));
+    }
+
+    #[test]
+    fn ordinary_seeds_have_no_faults_that_only_leaning_worlds_have() {
+        let rare = |fault: &Fault| matches!(fault.what, What::CrashInChoice { .. } | What::LostChoices(_));
+        for seed in 0..200 {
+            let options = crate::options::Options::draw(seed, 0, 60, None);
+            assert!(!options.faults.iter().any(rare), "seed {seed}");
+            let faults = options.lean_to(crate::lean::Part::Choice).faults;
+            assert!(faults.iter().any(rare), "seed {seed}");
+        }
     }
 
     /// Each was compared with the one drawn before it alone, which may lie far away: three of five disks were lost within a

@@ -42,6 +42,8 @@ pub struct Machine {
     pub stored: bool,
     /// Whether it is to go on with a question about many entries.
     pub works: bool,
+    /// The next word as a voter is followed by a crash, after so many outputs, and a start after so long.
+    pub choice_fuse: Option<(u8, Micros)>,
     /// Tickets of requests that wait here.
     pub waiting: Vec<u64>,
     /// Whether it was told to leave.
@@ -62,6 +64,7 @@ impl Machine {
             fuse: None,
             stored: false,
             works: false,
+            choice_fuse: None,
             waiting: Vec::new(),
             leaves: false,
         }

@@ -1,5 +1,9 @@
-//! Worlds that lean to a planted bug: what it needs to show comes often in them. A bug that needs a lost message, a full
+//! Worlds that lean to a planted bug, or to a part of the protocol (`part.rs`): what it needs to show comes often in them. A bug that needs a lost message, a full
 //! memory and a cut at once would else wait for thousands of seeds. The promises are the same: without the bug they hold.
+
+mod part;
+
+pub use part::Part;
 
 use clearwell_cluster::Planted;
 
@@ -16,8 +20,10 @@ const ISOLATE: u32 = 1 << 5;
 const SLOW_SOURCE: u32 = 1 << 6;
 const FAILING_SOURCE: u32 = 1 << 7;
 const JOIN: u32 = 1 << 9;
+const LEAVE: u32 = 1 << 10;
 const REPLICAS: u32 = 1 << 11;
 const WEIGHT: u32 = 1 << 12;
+const NEAR: u32 = 1 << 13;
 
 impl Options {
     /// The same seed's world, with more of what the bug that is looked for needs.

@@ -23,7 +23,7 @@ pub mod history;
 mod host;
 pub mod hunt;
 pub mod journals;
-mod lean;
+pub mod lean;
 pub mod many;
 pub mod measure;
 mod names;

@@ -163,7 +163,7 @@ impl Options {
         let kinds = match rng.below(5) {
             0 => (1 << fault::KINDS) - 1,
             1 => 1 << rng.below(u64::from(fault::KINDS)),
-            _ => rng.next() as u32 & rng.next() as u32,
+            _ => rng.next() as u32 & rng.next() as u32 & ((1 << fault::KINDS) - 1),
         };
         let count = *rng.pick(&[0, 2, 4, 8, 16]);
         let longest_us = *rng.pick(&[500_000, 3 * SECOND, 8 * SECOND, 25 * SECOND]);

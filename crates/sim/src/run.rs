@@ -1,5 +1,7 @@
 //! One seed, from its world to the verdict.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::check::{self, Oldest, Violation};
 use crate::history::{Deed, Got, Op};
 use crate::options::Options;
@@ -30,25 +32,35 @@ pub struct Report {
     pub oldest_bounded: Oldest,
 }
 
-/// Runs the world of these options to its end.
+/// Runs the world of these options to its end, or to a panic, which is a violation like others.
 pub fn run(options: Options, mask: Mask) -> Report {
     let mut world = World::new(options, mask);
-    to_the_end(&mut world);
+    let end = world.options.end;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        world.run_until(end);
+        world.finish();
+    }));
+    if let Err(panic) = outcome {
+        let (at, text) = (world.now, said(&*panic));
+        world.violations.push(Violation { checker: "panics", at, op: None, key: None, text });
+    }
     report(world)
+}
+
+/// What a panic said.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }
 
 /// Runs it again and writes down what happened until a time, a line each.
 pub fn tell(options: Options, mask: Mask, trace: Trace, until: Micros) -> Vec<(Micros, String)> {
     let mut world = World::new(options, mask);
     world.trace = Some(trace);
-    world.run_until(world.options.end.min(until));
+    let until = world.options.end.min(until);
+    // What happened before a panic is what somebody wants to read; the panic has told of itself.
+    let _ = catch_unwind(AssertUnwindSafe(|| world.run_until(until)));
     world.trace.map(|trace| trace.lines).unwrap_or_default()
-}
-
-fn to_the_end(world: &mut World) {
-    let end = world.options.end;
-    world.run_until(end);
-    world.finish();
 }
 
 fn report(world: World) -> Report {

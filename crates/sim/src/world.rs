@@ -15,6 +15,7 @@ mod process;
 mod serve;
 mod statements;
 mod trace;
+mod views;
 mod watched;
 
 pub use mask::Mask;
@@ -40,6 +41,7 @@ use crate::value::WriteId;
 use clients::Client;
 use feed::Feed;
 use happening::{Happening, Statement, Wanted};
+use views::Views;
 
 /// A world.
 pub struct World {
@@ -55,10 +57,15 @@ pub struct World {
     source_rng: Rng,
     /// What is given up where there is no room.
     evictions: Rng,
+    choice_rng: Rng,
     slow_until: Micros,
     failing_until: Micros,
+    /// Until then so many of a hundred messages about views get lost.
+    choices_lost_until: Micros,
+    choices_lost_percent: u32,
     pub(crate) traffic: Traffic,
     pub(crate) violations: Vec<Violation>,
+    views: Views,
     hash: u64,
     /// The view of whoever asks for a lease in the step that is going on.
     asked_in: Option<Epoch>,
@@ -104,10 +111,14 @@ impl World {
             feed: Feed::default(),
             source_rng: Rng::new(options.seed, 4),
             evictions: Rng::new(options.seed, 11),
+            choice_rng: Rng::new(options.seed, 12),
             slow_until: 0,
             failing_until: 0,
+            choices_lost_until: 0,
+            choices_lost_percent: 0,
             traffic: Traffic::default(),
             violations: Vec::new(),
+            views: Views::default(),
             hash: options.seed,
             asked_in: None,
             claimants: vec![Vec::new(); usize::from(options.slots)],

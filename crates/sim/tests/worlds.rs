@@ -3,6 +3,7 @@
 use std::env;
 
 use clearwell_cluster::Planted;
+use clearwell_sim::lean::Part;
 use clearwell_sim::many::run_many;
 use clearwell_sim::options::Options;
 use clearwell_sim::run::{Mask, run};
@@ -116,6 +117,31 @@ fn what_was_broken_in_leaning_worlds_stays_mended() {
     for (seed, bug) in once_broken {
         let report = run(Options::draw(seed, 0, 60, None).lean(bug), Mask::default());
         assert_eq!(report.violations.first().map(|violation| &violation.text), None, "{bug:?}, seed {seed}");
+    }
+}
+
+/// Worlds that lean to a part of the protocol are hard on it, and break nothing.
+#[test]
+fn worlds_that_lean_to_a_part_break_no_promise() {
+    for part in Part::ALL {
+        for seed in 0..10 {
+            let report = run(Options::draw(seed, 0, 60, None).lean_to(part), Mask::default());
+            assert_eq!(
+                report.violations.first().map(|violation| &violation.text),
+                None,
+                "{part:?}, seed {seed}"
+            );
+        }
+    }
+}
+
+/// The same in worlds that lean to a part: records that overtook the first ones of their subscription were taken for the first.
+#[test]
+fn what_was_broken_in_worlds_that_lean_to_a_part_stays_mended() {
+    let once_broken = [(43, Part::Choice)];
+    for (seed, part) in once_broken {
+        let report = run(Options::draw(seed, 0, 60, None).lean_to(part), Mask::default());
+        assert_eq!(report.violations.first().map(|violation| &violation.text), None, "{part:?}, seed {seed}");
     }
 }
 

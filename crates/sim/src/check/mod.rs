@@ -33,9 +33,11 @@ pub struct Violation {
     pub text: String,
 }
 
-/// Names of all checkers, those within steps (`owners`) and on the links (`wire`) included.
-pub const NAMES: [&str; 12] = [
+/// Names of all checkers, those within steps (`owners`, `views`, `panics`), on the links (`wire`) and at the end (`settled`) included.
+pub const NAMES: [&str; 15] = [
     "owners",
+    "views",
+    "panics",
     "wire",
     "strong",
     "session",
@@ -47,6 +49,7 @@ pub const NAMES: [&str; 12] = [
     "genuine",
     "converged",
     "answered",
+    "settled",
 ];
 
 /// The oldest value that reads of each of [`BOUNDS_MS`] returned, in microseconds since it was overwritten.

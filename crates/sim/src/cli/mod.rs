@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
 use clap::{Parser, Subcommand};
+use clearwell_cluster::Planted;
+use clearwell_sim::lean::Part;
 use clearwell_sim::options::Options;
 
 /// Runs the coherence protocol of Clearwell in simulated worlds full of faults, and looks for broken promises.
@@ -56,7 +58,7 @@ pub struct Args {
     /// With `--planted`: in how many of all `--seeds` a promise is broken, with the bug and without it.
     #[arg(long)]
     pub share: bool,
-    /// Worlds with more of what this planted bug needs to show, without the bug.
+    /// Worlds with more of what this planted bug needs to show, without the bug; or of what this part of the protocol is for.
     #[arg(long)]
     pub lean: Option<String>,
     /// Messages for each invalidation, idle traffic, and a near cache after a cut.
@@ -108,11 +110,25 @@ impl Args {
     /// The world of a seed.
     fn world(&self, seed: u64) -> Options {
         let drawn = Options::draw(seed, self.nodes, self.seconds, None);
-        let drawn = match self.lean.as_deref().and_then(planted::by_name) {
-            Some(bug) => drawn.lean(bug),
+        let drawn = match self.lean.as_deref().and_then(Leaning::of) {
+            Some(Leaning::Bug(bug)) => drawn.lean(bug),
+            Some(Leaning::Part(part)) => drawn.lean_to(part),
             None => drawn,
         };
         if self.calm { drawn.calm() } else { drawn.crowd_when_large() }
+    }
+}
+
+/// What worlds lean to.
+enum Leaning {
+    Bug(Planted),
+    Part(Part),
+}
+
+impl Leaning {
+    fn of(name: &str) -> Option<Leaning> {
+        let part = Part::ALL.into_iter().find(|part| format!("{part:?}").eq_ignore_ascii_case(name));
+        part.map(Leaning::Part).or(planted::by_name(name).map(Leaning::Bug))
     }
 }
 
@@ -145,8 +161,13 @@ pub fn run(args: &Args) -> ExitCode {
     if args.bench_failover {
         return failover::show(args);
     }
-    if let Some(name) = args.lean.as_ref().filter(|name| planted::by_name(name).is_none()) {
-        return planted::unknown(name);
+    if let Some(name) = args.lean.as_ref().filter(|name| Leaning::of(name).is_none()) {
+        eprintln!(
+            "no part of the protocol and no planted bug {name}; there are {:?} and {:?}",
+            Part::ALL,
+            Planted::ALL
+        );
+        return ExitCode::FAILURE;
     }
     if let Some(name) = &args.planted {
         return planted::hunt_named(args, name);

@@ -86,7 +86,9 @@ impl World {
             self.note_rank(entry.value.as_deref(), entry.version.0);
         }
         self.history.journals.note(host, &self.history.names, self.options.slots, &what);
-        self.hosts[host].disk.write(self.options.slots, what);
+        self.check_persisted(host, &what);
+        self.light_by_choice(host, &what);
+        self.hosts[host].disk.write(what);
     }
 
     /// Whether a planned crash comes now.
@@ -171,7 +173,8 @@ impl World {
         };
         self.traffic.count(from, host, &message, frame.len());
         self.check_grant(from, &message);
-        let [first, second] = match self.is_to_be_lost(from, host, &message) {
+        self.check_decree(from, &message);
+        let [first, second] = match self.is_to_be_lost(from, host, &message) || self.loses_choice(&message) {
             true => [None, None],
             false => self.network.carry(from, host),
         };

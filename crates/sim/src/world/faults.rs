@@ -1,12 +1,13 @@
 //! Faults begin and end.
 
-use clearwell_cluster::{Input, NodeId, Operation, Slot};
+use clearwell_cluster::{Input, Message, NodeId, Operation, Persist, Slot};
 
 use super::{Happening, World};
 use crate::fault::What;
 use crate::host::{State, index_of, node_of};
 use crate::network::Set;
 use crate::options::SECOND;
+use crate::queue::Micros;
 
 impl World {
     pub(super) fn fault_begins(&mut self, at: u32) {
@@ -42,6 +43,15 @@ impl World {
                 }
             }
             What::Near(host) => self.replace_near(usize::from(host)),
+            What::CrashInChoice { host, outputs } => {
+                if let Some(host) = self.hosts.get_mut(usize::from(host)) {
+                    host.choice_fuse = Some((outputs, fault.us));
+                }
+            }
+            What::LostChoices(percent) => {
+                (self.choices_lost_until, self.choices_lost_percent) = (until, u32::from(percent));
+            }
+            What::Outage => self.lose_power(fault.us),
         }
         if matches!(fault.what, What::Cut { .. } | What::Isolate { .. }) {
             self.queue.push(until, Happening::FaultEnds(at));
@@ -69,6 +79,38 @@ impl World {
             }
             false => {}
         }
+    }
+
+    /// All nodes die at once; the disks stay.
+    fn lose_power(&mut self, us: Micros) {
+        for host in (0..self.hosts.len()).filter(|&host| self.is_node(host)).collect::<Vec<_>>() {
+            self.crash(host);
+            let back = self.now + us / 4 + self.choice_rng.below(us);
+            self.queue.push(back, Happening::Start { host: host as u32 });
+        }
+    }
+
+    /// A voter whose time has come crashes a few outputs after it has written down its word: before anybody has heard it, or after.
+    pub(super) fn light_by_choice(&mut self, host: usize, what: &Persist) {
+        if self.hosts[host].choice_fuse.is_none()
+            || !matches!(what, Persist::Ballot(_))
+            || !self.is_node(host)
+        {
+            return;
+        }
+        if let Some((outputs, us)) = self.hosts[host].choice_fuse.take()
+            && self.hosts[host].fuse.is_none()
+        {
+            self.light(host, outputs, true, self.now + us);
+        }
+    }
+
+    /// Whether a message about views gets lost now.
+    pub(super) fn loses_choice(&mut self, message: &Message) -> bool {
+        let is_about_views = matches!(message, Message::Decree(_) | Message::View(..));
+        is_about_views
+            && self.now < self.choices_lost_until
+            && self.choice_rng.percent(self.choices_lost_percent)
     }
 
     /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
@@ -156,13 +198,14 @@ impl World {
         self.tell(None, |_| "-- all is well from now on".into());
         self.healed = true;
         self.network.heal();
-        (self.slow_until, self.failing_until) = (0, 0);
+        (self.slow_until, self.failing_until, self.choices_lost_until) = (0, 0, 0);
         (self.feed.stalled_until, self.feed.gap_until) = (0, 0);
         self.options.source_ppm = 0;
         let now = self.now;
         for index in 0..self.hosts.len() {
             let host = &mut self.hosts[index];
             host.stopped_until = host.stopped_until.min(now);
+            host.choice_fuse = None;
             if host.state == State::Down && host.peer.incarnation > 0 {
                 self.start(index);
             }

@@ -49,6 +49,7 @@ impl World {
     fn start_with(&mut self, index: usize, view: Option<Arc<View>>) {
         let begins_alone = self.options.gossip_start && index == 0 && self.now == 0;
         let config = self.config(index, begins_alone);
+        let slots = self.options.slots;
         let host = &mut self.hosts[index];
         host.peer.incarnation += 1;
         host.state = State::Up;
@@ -60,7 +61,7 @@ impl World {
         let actor = match host.is_near {
             true => Actor::Near(Box::new(NearCache::new(config, now))),
             false => {
-                let start = Start { view, persisted: host.disk.read() };
+                let start = Start { view, persisted: host.disk.read(slots) };
                 Actor::Member(Box::new(Member::new(config, start, now)))
             }
         };

@@ -9,6 +9,7 @@ use crate::host::State;
 impl World {
     /// At most one host may be able to acknowledge for a slot. One that is paused is asked as well: it could, if it went on now.
     pub(super) fn check_owners(&mut self, host: usize) {
+        self.note_acted(host);
         let Some(actor) = self.hosts[host].actor() else { return };
         let now = self.hosts[host].clock.read(self.now);
         let mut claims = std::mem::take(&mut self.claims);

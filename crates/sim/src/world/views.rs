@@ -1,0 +1,154 @@
+//! The agreement on views, looked at where it is made. Other defences hide most of what goes wrong with it, so each rule is
+//! checked by itself: an epoch has one view, a voter's word on its disk never goes back, nothing is said that does not lie there, and who is
+//! called idle has not acted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clearwell_cluster::decree::{Decree, Word};
+use clearwell_cluster::{Epoch, Message, Peer, Persist, View};
+use clearwell_host::Actor;
+
+use super::World;
+use crate::check::Violation;
+
+/// What is known of all views of a world.
+#[derive(Debug, Default)]
+pub struct Views {
+    /// The view of each epoch, by whoever followed it first.
+    chosen: BTreeMap<Epoch, Arc<View>>,
+    /// In which views a majority granted a process a lease, as far as it was seen.
+    acted: BTreeSet<(Peer, Epoch)>,
+}
+
+impl Views {
+    /// What a view says of processes that have acted since.
+    fn wrongly_idle(&self, view: &View) -> Option<(Peer, Epoch)> {
+        view.idle.iter().find_map(|(&peer, &since)| {
+            self.acted.range((peer, since)..(peer, view.epoch)).next().map(|&(_, epoch)| (peer, epoch))
+        })
+    }
+}
+
+impl World {
+    /// A host writes something of the agreement to its disk.
+    pub(super) fn check_persisted(&mut self, host: usize, what: &Persist) {
+        let wrong = match what {
+            Persist::View(view) => self.wrong_view(host, view),
+            Persist::Ballot(word) => {
+                self.hosts[host].disk.ballot().and_then(|before| wrong_word(host, before, word))
+            }
+            Persist::Journal(_) | Persist::Flushed(..) | Persist::Slots { .. } => None,
+        };
+        self.complain_of_views(wrong);
+    }
+
+    fn wrong_view(&mut self, host: usize, view: &Arc<View>) -> Option<String> {
+        let epoch = view.epoch;
+        let first = self.views.chosen.entry(epoch).or_insert_with(|| Arc::clone(view));
+        if !Arc::ptr_eq(first, view) && first != view {
+            return Some(format!("host {host} follows another view {} than others do", epoch.0));
+        }
+        let (peer, acted) = self.views.wrongly_idle(view)?;
+        Some(format!("view {} calls host {} idle, which acted in view {}", epoch.0, peer.node.0 - 1, acted.0))
+    }
+
+    /// A voter says of its word what lies on its disk.
+    pub(super) fn check_decree(&mut self, host: usize, message: &Message) {
+        let Message::Decree(decree) = message else { return };
+        let kept = self.hosts[host].disk.ballot().filter(|word| word.epoch == decree.epoch());
+        let is_kept = match decree {
+            Decree::Promise(_, ballot, accepted, _) => {
+                kept.is_some_and(|word| word.promised >= *ballot && word.accepted == *accepted)
+            }
+            Decree::Accepted(_, ballot, _) => {
+                kept.and_then(|word| word.accepted.as_ref()).is_some_and(|(last, _)| last >= ballot)
+            }
+            Decree::Prepare(..) | Decree::Accept(..) | Decree::Refused(..) => true,
+        };
+        let text = format!("host {host} says {decree:?} and its disk has not got that");
+        self.complain_of_views((!is_kept).then_some(text));
+    }
+
+    /// Notes in which view a host has its lease for slots that it owns. A member may have one for none, when it was taken away and is to
+    /// come back: it does nothing with that.
+    pub(super) fn note_acted(&mut self, host: usize) {
+        let Some(Actor::Member(member)) = self.hosts[host].actor() else { return };
+        let acted = (member.me(), member.granted_in());
+        let owns = |view: &Arc<View>| view.epoch == acted.1 && view.all_owners().contains(&acted.0);
+        if !member.view().is_some_and(owns) || !self.views.acted.insert(acted) {
+            return;
+        }
+        let later = self.views.chosen.range(acted.1.next()..).map(|(_, view)| view);
+        let wrong = later.filter_map(|view| self.views.wrongly_idle(view).map(|_| view.epoch)).next();
+        let text = wrong.map(|epoch| {
+            format!("host {host} acts in view {}, and view {} calls it idle", acted.1.0, epoch.0)
+        });
+        self.complain_of_views(text);
+    }
+
+    fn complain_of_views(&mut self, text: Option<String>) {
+        let complaint = |text| Violation { checker: "views", at: self.now, op: None, key: None, text };
+        self.violations.extend(text.map(complaint));
+    }
+}
+
+/// What is wrong with a word that takes the place of another.
+fn wrong_word(host: usize, before: &Word, now: &Word) -> Option<String> {
+    let accepted = |word: &Word| word.accepted.as_ref().map(|(ballot, _)| *ballot);
+    let goes_back = now.epoch < before.epoch
+        || (now.epoch == before.epoch
+            && (now.promised < before.promised || accepted(now) < accepted(before)));
+    let unpromised = accepted(now).is_some_and(|ballot| ballot > now.promised);
+    let text = match (goes_back, unpromised) {
+        (true, _) => "goes back behind",
+        (false, true) => "accepts more than it promised, after",
+        (false, false) => return None,
+    };
+    Some(format!("the word of voter {host}, {:?}, {text} {:?}", summary(now), summary(before)))
+}
+
+fn summary(word: &Word) -> (Epoch, u64, Option<u64>) {
+    (word.epoch, word.promised.round, word.accepted.as_ref().map(|(ballot, _)| ballot.round))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clearwell_cluster::decree::Ballot;
+    use clearwell_cluster::{NodeId, view::Seat};
+
+    fn view() -> Arc<View> {
+        let seat = |node| Seat { peer: Peer { node: NodeId(node), incarnation: 1 }, weight: 100 };
+        Arc::new(View::first(vec![seat(1), seat(2), seat(3)], 1, 8))
+    }
+
+    fn word(epoch: u64, promised: u64, accepted: Option<u64>) -> Word {
+        let ballot = |round| Ballot { round, node: NodeId(1) };
+        let accepted = accepted.map(|round| (ballot(round), view()));
+        Word { epoch: Epoch(epoch), promised: ballot(promised), accepted }
+    }
+
+    #[test]
+    fn a_word_only_goes_on() {
+        let wrong = |before: Word, now: Word| wrong_word(0, &before, &now).is_some();
+        assert!(!wrong(word(2, 3, Some(3)), word(2, 3, Some(3))));
+        assert!(!wrong(word(2, 3, Some(3)), word(2, 5, Some(3))));
+        assert!(!wrong(word(2, 3, Some(3)), word(3, 1, None)));
+        assert!(wrong(word(2, 3, None), word(2, 2, None)), "a promise is forgotten");
+        assert!(wrong(word(2, 3, Some(3)), word(2, 4, None)), "what was accepted is forgotten");
+        assert!(wrong(word(2, 3, None), word(1, 3, None)), "an epoch comes again");
+        assert!(wrong(word(2, 1, None), word(2, 1, Some(4))), "it accepts what it has not promised");
+    }
+
+    #[test]
+    fn whoever_acted_is_not_idle() {
+        let (mut views, peer) = (Views::default(), Peer { node: NodeId(2), incarnation: 1 });
+        let idle = view().again(BTreeMap::from([(peer, Epoch(1))]));
+        assert_eq!(views.wrongly_idle(&idle), None);
+        views.acted.insert((peer, Epoch(2)));
+        assert_eq!(views.wrongly_idle(&idle), None, "it may act in the view that calls it so");
+        views.acted.insert((peer, Epoch(1)));
+        assert_eq!(views.wrongly_idle(&idle), Some((peer, Epoch(1))));
+    }
+}
