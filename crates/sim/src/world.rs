@@ -72,8 +72,8 @@ pub struct World {
     /// By slot, who could acknowledge for it when last asked.
     claimants: Vec<Vec<u32>>,
     claims: Vec<Slot>,
-    /// What owners gave again since all was quiet, and how often.
-    mended: BTreeMap<(usize, audit::Mended), u32>,
+    /// What owners gave again since all was quiet, and when first.
+    mended: BTreeMap<(usize, audit::Mended), Micros>,
     pub(crate) steps: u64,
     healed: bool,
     /// Lines about this key, when somebody wants to read them.

@@ -7,6 +7,7 @@ use crate::check::Violation;
 use crate::history::{Deed, Last};
 use crate::host::State;
 use crate::names::{KeyId, number};
+use crate::options::SECOND;
 use crate::value::Value;
 
 /// What an owner gave a replica once more.
@@ -50,9 +51,9 @@ impl World {
         if self.now < self.options.quiet {
             return;
         }
-        let times = self.mended.entry((host, what)).or_default();
-        *times += 1;
-        if *times == 2 {
+        // Several replicas may differ in the same round of comparing.
+        let first = *self.mended.entry((host, what)).or_insert(self.now);
+        if self.now - first >= SECOND {
             let text = format!("host {host} gives {what:?} once more, although nothing was done since");
             self.violations.push(Violation { checker: "settled", at: self.now, op: None, key: None, text });
         }
