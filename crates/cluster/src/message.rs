@@ -311,8 +311,8 @@ pub enum Difference {
     Lacks(Vec<Slot>),
     /// A part of slots has another digest in each of these: an entry differs, or one of the two alone has it.
     Slots(Part),
-    /// Both have these keys, and their entries differ.
-    Keys(Vec<Bytes>),
+    /// Both have these keys, and their entries differed as of this place of the owner's log.
+    Keys(Position, Vec<Bytes>),
 }
 
 #[cfg(test)]

@@ -100,10 +100,18 @@ impl Options {
             }
             .with_faults(CRASH | JOIN | REPLICAS | WEIGHT, 8, 8 * SECOND),
             // Owners change while replicas still have what their owners gave up.
-            Planted::EvictionUntold => {
-                Options { nodes: 3, room: 3, near: 0, invalidates_percent: 0, writes_percent: 20, ..crowded }
-                    .with_faults(CRASH, 16, 8 * SECOND)
+            Planted::EvictionUntold => Options {
+                nodes: 3,
+                room: 3,
+                near: 0,
+                clients: 6,
+                think: 100_000,
+                invalidates_percent: 0,
+                writes_percent: 4,
+                hints_most: 100_000,
+                ..busy
             }
+            .with_faults(CRASH, 32, 2 * SECOND),
             Planted::DigestChurn => Options { room: 3, digest_ms: 1_000, ..busy },
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             _ => busy,

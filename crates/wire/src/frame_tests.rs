@@ -63,7 +63,7 @@ fn what_is_wrong_is_told_with_its_place() {
     refused(&frame(Kind::Applied, &[0x80, 0, 1]), 5, Wrong::BadVarint);
     refused(&frame(Kind::LeaseAsk, &[1, 1, 2]), 7, Wrong::OutOfRange { number: 2, most: 1 });
     refused(&frame(Kind::Gossip, &[3, 1, 2]), 5, Wrong::Count { claimed: 3, left: 2 });
-    refused(&frame(Kind::Differ, &[5, 2, 0xff, 0xff, 3]), 7, Wrong::Count { claimed: 65535, left: 0 });
+    refused(&frame(Kind::Differ, &[5, 2, 1, 0xff, 0xff, 3]), 8, Wrong::Count { claimed: 65535, left: 0 });
     refused(&frame(Kind::Request, &[9, 7]), 6, Wrong::Unknown { what: "request", tag: 7 });
     refused(&frame(Kind::View, &[2, 0]), 5, Wrong::EnvelopeVersion(2));
 }

@@ -415,7 +415,7 @@ fn states(add: &mut impl FnMut(&str, Message)) {
     for (what, difference) in [
         ("lacks", Difference::Lacks(vec![Slot(300)])),
         ("slots", Difference::Slots(part)),
-        ("keys", Difference::Keys(vec![name("post:1")])),
+        ("keys", Difference::Keys(Position(300), vec![name("post:1")])),
     ] {
         let differ = Differ { subscription: 5, what: difference };
         add(&format!("differ, {what}"), Message::Differ(differ));

@@ -118,8 +118,9 @@ impl Wire for Difference {
                 w.byte(DifferenceTag::Slots.byte());
                 part.put(w);
             }
-            Difference::Keys(keys) => {
+            Difference::Keys(at, keys) => {
                 w.byte(DifferenceTag::Keys.byte());
+                at.put(w);
                 keys.put(w);
             }
         }
@@ -129,7 +130,7 @@ impl Wire for Difference {
         Ok(match r.tag()? {
             DifferenceTag::Lacks => Difference::Lacks(Wire::get(r)?),
             DifferenceTag::Slots => Difference::Slots(Wire::get(r)?),
-            DifferenceTag::Keys => Difference::Keys(Wire::get(r)?),
+            DifferenceTag::Keys => Difference::Keys(Wire::get(r)?, Wire::get(r)?),
         })
     }
 }

@@ -183,7 +183,7 @@ impl Member {
                 let keys =
                     keys.iter().filter(|(key, digest)| counts(self.slot(key)) && differs(key, *digest));
                 let keys: Vec<Bytes> = keys.map(|(key, _)| key.clone()).collect();
-                (!keys.is_empty()).then_some(Difference::Keys(keys))
+                (!keys.is_empty()).then_some(Difference::Keys(theirs.at, keys))
             }
         };
         if let Some(what) = what {
@@ -213,9 +213,11 @@ impl Member {
                 let job = self.job(Work::DigestKeys { at: self.head, to: from, part: part.clone() });
                 out.ask.push((job, Ask::Digest { part, most: KEYS_MOST }));
             }
-            Difference::Keys(keys) => {
-                for key in keys.into_iter().take(KEYS_MOST) {
-                    let job = self.job(Work::Mend { at: self.head, key: key.clone() });
+            Difference::Keys(at, keys) => {
+                // What was done since, for another follower's word too, was done for this one as well.
+                let keys = keys.into_iter().filter(|key| self.is_quiet(self.slot(key), at));
+                for key in keys.take(KEYS_MOST).collect::<Vec<Bytes>>() {
+                    let job = self.job(Work::Mend { at, key: key.clone() });
                     out.ask.push((job, Ask::Load { key, validate: false }));
                 }
             }

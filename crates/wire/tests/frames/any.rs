@@ -91,7 +91,7 @@ impl Any {
                 what: match self.0.u8(..3) {
                     0 => Difference::Lacks(self.list(Any::slot)),
                     1 => Difference::Slots(self.part()),
-                    _ => Difference::Keys(self.list(Any::bytes)),
+                    _ => Difference::Keys(self.position(), self.list(Any::bytes)),
                 },
             }),
             Kind::Operate => Message::Operate(match self.0.u8(..4) {

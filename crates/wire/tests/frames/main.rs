@@ -187,7 +187,7 @@ fn the_fullest_frames_take_no_more_than_a_constant_times_their_bytes() {
         (Kind::Records, &[1, 1], &[14, 1, 0, 3, 6, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], &[0, 1]),
         (Kind::State, &[1, 0, 0, 0, 1], &[6, 0, 0, 1, 0, 0, 0], &[0, 0, 0, 1, 1]),
         (Kind::Digests, &[1, 1, 1], &[0, 1, 2, 3, 4, 5, 6, 7, 8], &[]),
-        (Kind::Differ, &[1, 2], &[0], &[]),
+        (Kind::Differ, &[1, 2, 1], &[0], &[]),
     ] {
         let count = room / element.len();
         let mut frame = vec![0; HEAD];
