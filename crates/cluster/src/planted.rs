@@ -57,11 +57,15 @@ pub enum Planted {
     TagsUnread,
     /// The codec skips what the tail of a stream's word says.
     TailUnread,
+    /// A view names only those who lost slots in it, and none who lost some before and may still act.
+    LosersForgotten,
+    /// A loser counts as stopped when any process of its node was heard of, in any view.
+    AnyWordStops,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 27] = [
+    pub const ALL: [Planted; 29] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -89,5 +93,7 @@ impl Planted {
         Planted::DigestChurn,
         Planted::TagsUnread,
         Planted::TailUnread,
+        Planted::LosersForgotten,
+        Planted::AnyWordStops,
     ];
 }

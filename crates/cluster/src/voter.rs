@@ -169,8 +169,9 @@ impl Voter {
             // Views bear all who may still act: those who lost something before it have stopped.
             self.settled = self.settled.max(Epoch(lost.0.saturating_sub(1)));
             let later = (lost.next(), Peer::default());
+            let words_of = if config.has(Planted::AnyWordStops) { Epoch(0) } else { lost };
             let has_stopped =
-                |(&(_, peer), &over): (&(_, _), &_)| now >= over || self.has_stopped(peer, lost);
+                |(&(_, peer), &over): (&(_, _), &_)| now >= over || self.has_stopped(peer, words_of);
             if !self.losers.range(..later).all(has_stopped) && !config.has(Planted::FailoverAtOnce) {
                 return;
             }

@@ -113,6 +113,9 @@ impl Options {
             }
             .with_faults(CRASH, 32, 2 * SECOND),
             Planted::DigestChurn => Options { room: 3, digest_ms: 1_000, ..busy },
+            // One owner is cut off and removed, and another view follows before its lease has ended.
+            Planted::LosersForgotten => Options { nodes: busy.nodes.max(5), weather: brisk_links(), ..busy }
+                .with_faults(ISOLATE | WEIGHT, 60, 4 * SECOND),
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             _ => busy,
         }
@@ -133,6 +136,8 @@ fn needs_it(bug: Planted) -> bool {
         Planted::LoadStampedAtEnd
             | Planted::NoGapDetection
             | Planted::FailoverAtOnce
+            | Planted::GrantsForgotten
+            | Planted::AnyWordStops
             | Planted::ReplicaTrusted
             | Planted::TagNotReplayed
             | Planted::ReleaseWithoutTicket

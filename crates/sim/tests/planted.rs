@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 27] = [
+const FOUND: [Planted; 29] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -41,6 +41,8 @@ const FOUND: [Planted; 27] = [
     Planted::DigestChurn,
     Planted::TagsUnread,
     Planted::TailUnread,
+    Planted::LosersForgotten,
+    Planted::AnyWordStops,
 ];
 
 #[test]

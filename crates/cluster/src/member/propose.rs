@@ -13,7 +13,7 @@ use crate::outbox::{Outbox, Persist, To};
 use crate::stranded::{self, Outlook};
 use crate::view::{Placement, Seat, View};
 use crate::voter::Voter;
-use crate::{Config, Epoch, NodeId, Operation, Peer};
+use crate::{Config, Epoch, NodeId, Operation, Peer, Planted};
 
 /// How much later a voter proposes for each one before it that is alive.
 const RANK_MS: u64 = 600;
@@ -226,7 +226,8 @@ impl Member {
     /// stopped. A view bears them for voters that did not follow the ones before it.
     fn losers(&self, view: &View, next: &View) -> BTreeSet<(Epoch, Peer)> {
         let now = next.lost_since(view).map(|peer| (next.epoch, peer));
-        now.chain(self.voter.losers()).collect()
+        let before = self.voter.losers().filter(|_| !self.config.has(Planted::LosersForgotten));
+        now.chain(before).collect()
     }
 
     /// A message of the choice.
