@@ -98,19 +98,19 @@ impl Holder {
             let names: Vec<Name> = std::iter::once(key).chain(admission.entry.names()).collect();
             let replaced = !matches!(admission.wish, Wish::Own(_)) && own.is_replaced(&admission.entry);
             let mut verdict = if replaced { Verdict::Refuse } else { Verdict::Keep };
-            let (mut asks, mut lacks) = (Vec::new(), vec![Lack::Time(late)]);
+            let (mut asks, mut missing) = (Vec::new(), Vec::new());
             for name in &names {
                 match self.judge(config, view, own, name, &admission.as_of) {
                     Verdict::Keep => {}
                     Verdict::Refuse => verdict = Verdict::Refuse,
-                    Verdict::Wait => lacks.push(Lack::name(name.bytes())),
+                    Verdict::Wait => missing.push(Lack::name(name.bytes())),
                     Verdict::Ask(owner, as_of) => {
-                        lacks.push(Lack::name(name.bytes()));
+                        missing.push(Lack::name(name.bytes()));
                         asks.push((owner, name.clone(), as_of));
                     }
                 }
             }
-            if verdict == Verdict::Keep && lacks.len() > 1 {
+            if verdict == Verdict::Keep && !missing.is_empty() {
                 verdict = Verdict::Wait;
             }
             if !asks.is_empty() {
@@ -136,7 +136,11 @@ impl Holder {
                     decided.push((admission.entry, admission.as_of, admission.wish, true));
                 }
                 Verdict::Refuse => decided.push((admission.entry, admission.as_of, admission.wish, false)),
-                Verdict::Wait | Verdict::Ask(..) => self.admissions.put_back(id, admission, lacks),
+                Verdict::Wait | Verdict::Ask(..) => {
+                    // It is found by its key, too: its owner may say something of it meanwhile.
+                    missing.extend([Lack::Time(late), Lack::name(&admission.entry.key)]);
+                    self.admissions.put_back(id, admission, missing);
+                }
             }
         }
         decided

@@ -45,12 +45,9 @@ impl Entry {
         self.expiry.is_some_and(|expiry| now >= expiry.at)
     }
 
-    /// It came in a message: its expiry is one of this process's clock from now on. While nothing is known of the sender's
-    /// clock, it counts as expired.
+    /// It came in a message: its expiry is one of this process's clock from now on.
     pub(crate) fn arrive(&mut self, now: Millis, config: &Config, sender: Option<RemoteClock>) {
-        if let Some(expiry) = &mut self.expiry {
-            expiry.at = sender.map_or(now, |clock| clock.here(expiry.at, now, config));
-        }
+        self.expiry = self.expiry.map(|expiry| expiry.arrive(now, config, sender));
     }
 
     /// A process before this one kept it. Nobody knows for how long it lay on the disk: it counts as expired.

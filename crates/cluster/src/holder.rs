@@ -11,6 +11,8 @@ use std::sync::Arc;
 use clearwell_engine::{Cause, Effect, Invalidation, Millis};
 
 use crate::admission::{Admission, Wish};
+use crate::clock::RemoteClock;
+use crate::digest::digest;
 use crate::entry::AsOf;
 use crate::message::{Applied, Heartbeat, Message, Records, Stream};
 use crate::name::Name;
@@ -19,8 +21,8 @@ use crate::pieces::{PIECE_BYTES, name_bytes, pieces};
 use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
-use crate::waiting::Waiting;
-use crate::{Config, Entry, Epoch, Peer, Position, Slot, Ticket};
+use crate::waiting::{Lack, Waiting};
+use crate::{Bytes, Config, Entry, Epoch, Expiry, Peer, Position, Slot, Ticket};
 pub use early::Early;
 pub use follows::{Followed, Follows};
 pub use interests::{Interest, Interests};
@@ -241,9 +243,9 @@ impl Holder {
                 }
                 None => continue,
             }
-            // A newer value than the change behind the record stays where it lies, and nobody tells of it any more.
+            // A newer value than the change behind the record stays where it lies, or the same, and nobody tells of it any more.
             if let Name::Key(key) = &name
-                && record.version.is_some()
+                && (record.version.is_some() || record.keeps_value())
                 && !self.follows.contains(name.slot(config.slots))
             {
                 untold = Some(Apply::Drop(vec![key.clone()]));
@@ -279,8 +281,27 @@ impl Holder {
     /// An entry that a replica was sent by its owner.
     pub fn received(&self, now: Millis, config: &Config, owner: Peer, entry: &Entry) -> Entry {
         let mut entry = entry.clone();
-        entry.arrive(now, config, self.streams.get(&owner).and_then(|held| held.clock));
+        entry.arrive(now, config, self.clock_of(owner));
         entry
+    }
+
+    /// What is known of an owner's clock.
+    pub fn clock_of(&self, owner: Peer) -> Option<RemoteClock> {
+        self.streams.get(&owner).and_then(|held| held.clock)
+    }
+
+    /// Its owner touched an entry that may wait here to be kept: the same is current as of the touch, and has its expiry.
+    pub fn touch_waiting(&mut self, at: (Peer, Position), key: &Bytes, of: u64, expiry: Option<Expiry>) {
+        let (owner, position) = at;
+        self.admissions.change(Lack::name(key), |admission| {
+            let Admission { entry, as_of, wish, .. } = admission;
+            let place = as_of.iter_mut().find(|(peer, _)| *peer == owner);
+            let is_it = |entry: &Entry| digest(&entry.key, entry.version, entry.value.as_deref()) == of;
+            if let Some((_, place)) = place.filter(|_| *wish == Wish::Replica && is_it(entry)) {
+                entry.expiry = expiry;
+                *place = position.max(*place);
+            }
+        });
     }
 
     /// Whether the last heartbeat to an owner was sent longer ago than a pause.
@@ -314,7 +335,8 @@ impl Holder {
 
     /// Queues an entry that is to be kept as soon as it may be.
     pub fn admit(&mut self, now: Millis, entry: Entry, as_of: AsOf, wish: Wish) {
-        self.admissions.push(Admission { entry, as_of, wish, born: now, tries: 0 });
+        let key = Lack::name(&entry.key);
+        self.admissions.push_about(Admission { entry, as_of, wish, born: now, tries: 0 }, key);
     }
 }
 
@@ -336,6 +358,7 @@ pub(crate) fn forget(name: &Name, out: &mut Outbox) {
 pub fn invalidation(record: &Record) -> Option<Invalidation> {
     let (scope, effect, cascade) = match &record.change {
         Change::Invalidate { scope, effect, cascade } => ((**scope).clone(), *effect, *cascade),
+        Change::Touch { .. } => return None,
         _ => (record.makes_old()?.scope(), Effect::Gone, true),
     };
     Some(Invalidation { scope, effect, cascade, version: record.version, cause: record.cause })

@@ -27,7 +27,7 @@ pub enum Input {
 /// What came of an [`Ask`](crate::outbox::Ask).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Of a `Load`: the entry (or that there is none), and whether the store had it.
+    /// Of a `Load` or a `Find`: the entry (or that there is none), and whether the store had it.
     Loaded {
         /// The entry.
         entry: Option<Entry>,

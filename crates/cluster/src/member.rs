@@ -19,6 +19,7 @@ mod route;
 mod serve;
 mod state;
 mod takeover;
+mod touch;
 mod transfer;
 mod trim;
 mod wait;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use clearwell_engine::Millis;
 
+use crate::Config;
+use crate::clock::RemoteClock;
+
 /// An entry's metadata: the same at its owner, its replicas and whoever holds a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meta {
@@ -31,5 +34,11 @@ impl Expiry {
     /// A time to live that begins at `now`.
     pub fn after(now: Millis, ttl_ms: NonZeroU64) -> Expiry {
         Expiry { at: now.plus(ttl_ms.get()), ttl_ms }
+    }
+
+    /// It came in a message: it is one of this process's clock from now on. While nothing is known of the sender's clock, it
+    /// counts as past.
+    pub(crate) fn arrive(self, now: Millis, config: &Config, sender: Option<RemoteClock>) -> Expiry {
+        Expiry { at: sender.map_or(now, |clock| clock.here(self.at, now, config)), ..self }
     }
 }

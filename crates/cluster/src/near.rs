@@ -137,7 +137,9 @@ impl NearCache {
                     }
                     Refusal::NoOwner
                 }
-                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) => Refusal::Unknown,
+                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) | Request::Touch(_) => {
+                    Refusal::Unknown
+                }
             };
             out.answer.push((routed.ticket, Answer::Refused(refusal)));
         }
@@ -169,6 +171,7 @@ impl NearCache {
             Request::Read(read) => read.key.clone(),
             Request::Write(write) => write.key.clone(),
             Request::Fill(fill) => fill.key.clone(),
+            Request::Touch(touch) => touch.key.clone(),
             Request::Invalidate(invalidate) => match Name::of(&invalidate.scope) {
                 Some(name) => name.bytes().clone(),
                 None => return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner))),

@@ -6,6 +6,7 @@ use clearwell_engine::{Invalidation, Version};
 
 use crate::entry::Entry;
 use crate::message::Message;
+use crate::meta::Expiry;
 use crate::part::Part;
 use crate::request::Answer;
 use crate::view::View;
@@ -95,6 +96,13 @@ pub enum Apply {
         /// The entry.
         entry: Entry,
     },
+    /// Change when the entry of a key expires, if there is one. One that has expired here, where less was known of the time, may be gone.
+    Touch {
+        /// The key.
+        key: Bytes,
+        /// When it expires from now on; `None` is never.
+        expiry: Option<Expiry>,
+    },
     /// Give up the copies of these keys: nobody tells of their changes any more.
     Drop(Vec<Bytes>),
     /// Forget all entries of these slots.
@@ -112,6 +120,11 @@ pub enum Ask {
         key: Bytes,
         /// The source must be asked whether what the store has is current.
         validate: bool,
+    },
+    /// Look a key up in the store, and nowhere else; answered like a load.
+    Find {
+        /// The key.
+        key: Bytes,
     },
     /// Write a key to its source.
     Commit {

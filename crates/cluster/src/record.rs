@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clearwell_engine::{Cause, Effect, Scope, Version};
 
 use crate::entry::{AsOf, Entry};
+use crate::meta::Expiry;
 use crate::name::{Bytes, Name};
 use crate::{Peer, Position, Slot};
 
@@ -70,6 +71,16 @@ pub enum Change {
         /// As of when, for the owners of its tags and dependencies.
         as_of: AsOf,
     },
+    /// An entry expires at another time, and is the same otherwise. Replicas follow, other holders drop theirs, which would go on
+    /// by the time that they know.
+    Touch {
+        /// The key.
+        key: Bytes,
+        /// The digest ([`crate::digest`]) of the entry that is meant.
+        of: u64,
+        /// When it expires from now on; `None` is never.
+        expiry: Option<Expiry>,
+    },
     /// Journal entries of a key up to a version have reached the source.
     Flushed {
         /// The key.
@@ -121,12 +132,17 @@ impl Record {
     pub fn makes_old(&self) -> Option<Name> {
         match &self.change {
             Change::Invalidate { scope, .. } => Name::of(scope),
-            Change::Intent { key } => Some(Name::Key(key.clone())),
+            Change::Intent { key } | Change::Touch { key, .. } => Some(Name::Key(key.clone())),
             Change::Put { entry, .. } | Change::Journal { entry, .. } => Some(Name::Key(entry.key.clone())),
             // What was made from the key while its write was under way may be as old as the key was.
             Change::Settle { key, .. } => Some(Name::Dependents(key.clone())),
             Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => None,
         }
+    }
+
+    /// Whether the value that it makes old counts on: it is the same, with another end.
+    pub fn keeps_value(&self) -> bool {
+        matches!(self.change, Change::Touch { .. })
     }
 
     /// Whether it concerns what every holder may hold.
@@ -154,7 +170,9 @@ impl Record {
             Change::Intent { .. } | Change::Put { .. } | Change::Journal { .. } | Change::Settle { .. } => {
                 true
             }
-            Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => false,
+            Change::Fill { .. } | Change::Touch { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
+                false
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Request {
     Fill(Fill),
     /// Take values away for freshness.
     Invalidate(Invalidate),
+    /// Change when an entry expires.
+    Touch(Touch),
 }
 
 /// A read.
@@ -95,6 +97,16 @@ pub struct Fill {
     pub meta: Meta,
     /// What the miss was answered with.
     pub lease: FillLease,
+}
+
+/// A change of an entry's expiry, its value untouched. It is acknowledged when it survives the loss of a node, without a version when
+/// there was no such entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Touch {
+    /// The key.
+    pub key: Bytes,
+    /// How long it is to live from when its owner orders this; `None` is for ever.
+    pub ttl_ms: Option<NonZeroU64>,
 }
 
 /// An invalidation.

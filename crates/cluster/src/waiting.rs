@@ -65,6 +65,12 @@ impl<T> Waiting<T> {
         self.woken.insert(self.made);
     }
 
+    /// A new one, to be looked at in this step, that is found under this until then.
+    pub fn push_about(&mut self, what: T, lack: Lack) {
+        self.push_lacking(what, vec![lack]);
+        self.woken.insert(self.made);
+    }
+
     /// A new one that waits until any of these comes.
     pub fn push_lacking(&mut self, what: T, lacks: Vec<Lack>) {
         self.made += 1;
@@ -90,6 +96,15 @@ impl<T> Waiting<T> {
     /// Takes all that are to be looked at, in their order.
     pub fn take_woken(&mut self) -> Vec<(u64, T)> {
         std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Changes all that lack this.
+    pub fn change(&mut self, lack: Lack, mut change: impl FnMut(&mut T)) {
+        for (_, id) in self.by_lack.range((lack, 0)..=(lack, u64::MAX)) {
+            if let Some((what, _)) = self.all.get_mut(id) {
+                change(what);
+            }
+        }
     }
 
     /// Whether any lacks this.

@@ -1,7 +1,7 @@
 //! Changes of the store.
 
-use clearwell_cluster::{Apply, Bytes, Entry, Job, Part, Slot};
-use clearwell_engine::{Filled, Millis};
+use clearwell_cluster::{Apply, Bytes, Entry, Expiry, Job, Part, Slot};
+use clearwell_engine::{Change, Filled, Millis};
 
 use crate::Host;
 use crate::entry::with_draft;
@@ -18,6 +18,7 @@ impl Host {
             }
             Apply::Put(entry) => return Some(!self.put(entry, now)),
             Apply::Fill { job, entry } => return Some(!self.fill(*job, entry, now)),
+            Apply::Touch { key, expiry } => self.touch(key, *expiry, now),
             Apply::Drop(keys) => keys.iter().for_each(|key| {
                 self.engine.forget(key, now);
             }),
@@ -52,6 +53,12 @@ impl Host {
             self.index.stored(&entry.key, self.slots);
         }
         filled == Filled::Stored
+    }
+
+    /// What has expired here already stays so: it may be swept.
+    fn touch(&mut self, key: &Bytes, expiry: Option<Expiry>, now: Millis) {
+        let changed = self.engine.update(key, now, |_| (Change::Expires(expiry.map(|expiry| expiry.at)), ()));
+        changed.expect("a time needs no room");
     }
 
     /// Gives up the entries of a part of slots; `None`: there are more.

@@ -19,6 +19,7 @@ impl Host {
                 }
                 Some(Outcome::Loaded { entry, stored: true })
             }
+            Ask::Find { key } => Some(Outcome::Loaded { entry: self.live(now, &key), stored: true }),
             Ask::Export { slots, after, bytes } => {
                 let part = Part { slots, after, end: None };
                 self.question(Question { job, part, most: Most::Bytes(bytes) }, now)

@@ -12,7 +12,7 @@ use clearwell_cluster::message::{
     Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
-use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
+use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Touch, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
@@ -432,10 +432,17 @@ fn expiries(add: &mut impl FnMut(&str, Message)) {
     let reply = Reply { answer, as_of: Vec::new(), stream: None, epoch: Epoch(7), at };
     add("reply, value that expires", Message::Reply(Ticket(900), Box::new(reply)));
     add("beat with the owner's clock", Message::Beat(Stream { at, ..stream() }));
-    let change = Change::Put { entry: expiring(), as_of: Vec::new() };
-    let (position, slot, cause) = (Position(299), Some(Slot(5)), Cause::Write);
-    let record = Arc::new(Record { position, slot, change, version: None, cause, depth: 0 });
-    let (prev, epoch) = (Position(298), Epoch(7));
-    let records = Records { subscription: 5, prev, records: vec![record], reply: true, epoch };
-    add("records, put that expires", Message::Records(records));
+    let mut record = |name: &str, change| {
+        let (position, slot, cause) = (Position(299), Some(Slot(5)), Cause::Write);
+        let record = Arc::new(Record { position, slot, change, version: None, cause, depth: 0 });
+        let (prev, epoch) = (Position(298), Epoch(7));
+        let records = Records { subscription: 5, prev, records: vec![record], reply: true, epoch };
+        add(&format!("records, {name}"), Message::Records(records));
+    };
+    record("put that expires", Change::Put { entry: expiring(), as_of: Vec::new() });
+    let (key, of, expiry) = (name("post:1"), 0x0123_4567_89ab_cdef, expiring().expiry);
+    record("touch", Change::Touch { key: key.clone(), of, expiry });
+    record("touch for ever", Change::Touch { key: key.clone(), of, expiry: None });
+    add("request, touch", request(Request::Touch(Touch { key: key.clone(), ttl_ms })));
+    add("request, touch for ever", request(Request::Touch(Touch { key, ttl_ms: None })));
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::meta;
 use crate::reader::Reader;
 use crate::tags::{ChangeTag, Tag};
-use crate::wire::Wire;
+use crate::wire::{Fixed, Wire};
 use crate::writer::Writer;
 
 /// What lies in the log of an owner is one record, whomever it is told.
@@ -128,6 +128,12 @@ impl Wire for Change {
                 up_to.put(w);
                 version.put(w);
             }
+            Change::Touch { key, of, expiry } => {
+                w.byte(ChangeTag::Touch.byte());
+                key.put(w);
+                Fixed(*of).put(w);
+                expiry.put(w);
+            }
             Change::Leave { slots } => {
                 w.byte(ChangeTag::Leave.byte());
                 slots.put(w);
@@ -147,6 +153,10 @@ impl Wire for Change {
             ChangeTag::Journal => Change::Journal { entry: Wire::get(r)?, as_of: Wire::get(r)? },
             ChangeTag::Flushed => {
                 Change::Flushed { key: Wire::get(r)?, up_to: Wire::get(r)?, version: Wire::get(r)? }
+            }
+            ChangeTag::Touch => {
+                let (key, Fixed(of)) = (Wire::get(r)?, Wire::get(r)?);
+                Change::Touch { key, of, expiry: Wire::get(r)? }
             }
             ChangeTag::Leave => Change::Leave { slots: Wire::get(r)? },
         })

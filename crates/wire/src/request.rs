@@ -1,7 +1,7 @@
 //! Requests and their answers.
 
 use clearwell_cluster::message::Reply;
-use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Write};
+use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Touch, Write};
 use clearwell_cluster::{Answer, FillLease, Request};
 
 use crate::error::Result;
@@ -15,6 +15,7 @@ layout! {
     Read { key, level, token, hold }
     FillLease { owner, epoch, position, began }
     Invalidate { scope, effect, cascade, cause, version, wait, depth }
+    Touch { key, ttl_ms }
     Done { version, ordered, survives, token }
 }
 
@@ -110,6 +111,10 @@ impl Wire for Request {
                 w.byte(RequestTag::Invalidate.byte());
                 invalidate.put(w);
             }
+            Request::Touch(touch) => {
+                w.byte(RequestTag::Touch.byte());
+                touch.put(w);
+            }
         }
     }
 
@@ -119,6 +124,7 @@ impl Wire for Request {
             RequestTag::Write => Request::Write(Wire::get(r)?),
             RequestTag::Fill => Request::Fill(Wire::get(r)?),
             RequestTag::Invalidate => Request::Invalidate(Wire::get(r)?),
+            RequestTag::Touch => Request::Touch(Wire::get(r)?),
         })
     }
 }

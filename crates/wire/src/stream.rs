@@ -9,7 +9,7 @@ use clearwell_cluster::{Part, Planted, Position};
 use crate::error::Result;
 use crate::reader::Reader;
 use crate::tags::{ComparedTag, DifferenceTag, Tag};
-use crate::wire::{Wire, layout};
+use crate::wire::{Fixed, Wire, layout};
 use crate::writer::Writer;
 
 layout! {
@@ -147,19 +147,4 @@ fn put_digests<T: Wire>(digests: &[(T, u64)], w: &mut Writer<'_>) {
 fn digests<T: Wire>(r: &mut Reader<'_>) -> Result<Vec<(T, u64)>> {
     let digests = r.list::<(T, Fixed)>()?;
     Ok(digests.into_iter().map(|(of, Fixed(digest))| (of, digest)).collect())
-}
-
-/// A number of eight bytes, the low ones first.
-struct Fixed(u64);
-
-impl Wire for Fixed {
-    fn put(&self, w: &mut Writer<'_>) {
-        w.raw(&self.0.to_le_bytes());
-    }
-
-    fn get(r: &mut Reader<'_>) -> Result<Self> {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(r.raw(8)?);
-        Ok(Fixed(u64::from_le_bytes(bytes)))
-    }
 }

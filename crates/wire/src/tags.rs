@@ -78,9 +78,16 @@ tags!(ChangeTag of "record" {
     Journal = 5 "journal",
     Flushed = 6 "flushed",
     Leave = 7 "leave",
+    Touch = 8 "touch",
 });
 
-tags!(RequestTag of "request" { Read = 0 "read", Write = 1 "write", Fill = 2 "fill", Invalidate = 3 "invalidate" });
+tags!(RequestTag of "request" {
+    Read = 0 "read",
+    Write = 1 "write",
+    Fill = 2 "fill",
+    Invalidate = 3 "invalidate",
+    Touch = 4 "touch",
+});
 
 tags!(AnswerTag of "answer" { Value = 0 "value", Written = 1 "written", Invalidated = 2 "invalidated", Refused = 3 "refused" });
 

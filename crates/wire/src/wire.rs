@@ -67,6 +67,21 @@ macro_rules! number {
 
 number!(u64, u32, u16, u8);
 
+/// A number of eight bytes, the low ones first: a digest is as good as chance, and would take ten of variable length.
+pub(crate) struct Fixed(pub u64);
+
+impl Wire for Fixed {
+    fn put(&self, w: &mut Writer<'_>) {
+        w.raw(&self.0.to_le_bytes());
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(r.raw(8)?);
+        Ok(Fixed(u64::from_le_bytes(bytes)))
+    }
+}
+
 impl Wire for bool {
     fn put(&self, w: &mut Writer<'_>) {
         w.byte(u8::from(*self));

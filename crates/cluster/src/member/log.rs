@@ -44,6 +44,9 @@ impl Member {
                 }));
                 out.apply.push(Apply::Put(entry.clone()));
             }
+            Change::Touch { key, expiry, .. } => {
+                out.apply.push(Apply::Touch { key: key.clone(), expiry: *expiry });
+            }
             _ => out.apply.extend(invalidation(&record).map(Apply::Invalidate)),
         }
         self.subscribers.address(self.now, &self.config, &record, &old);

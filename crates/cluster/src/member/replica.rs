@@ -32,7 +32,7 @@ impl Member {
         if self.owned.get(&slot).is_some_and(|owned| owned.began) {
             return;
         }
-        if let Some(name) = record.makes_old() {
+        if let Some(name) = record.makes_old().filter(|_| !record.keeps_value()) {
             self.forget_shown(&name, record);
             if record.cascades() {
                 self.edges.forget(&name);
@@ -70,6 +70,7 @@ impl Member {
                     }
                 }
             }
+            Change::Touch { .. } => self.follow_touch(from, record, out),
             Change::Invalidate { .. } | Change::Leave { .. } => {}
         }
     }

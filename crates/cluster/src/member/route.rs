@@ -34,6 +34,8 @@ pub(super) enum Work {
     Load(super::read::Begun),
     /// Writing a key to the source.
     Commit { origin: Origin, key: Bytes, intent: Position, through: bool },
+    /// Looking for an entry that is to be touched.
+    Touch(super::touch::Touching),
     /// Flushing a journal's value.
     Flush { key: Bytes, version: clearwell_engine::Version },
     /// Fencing.
@@ -97,6 +99,7 @@ impl Member {
             Request::Read(read) => &read.key,
             Request::Write(write) => &write.key,
             Request::Fill(fill) => &fill.key,
+            Request::Touch(touch) => &touch.key,
         };
         let slot = self.slot(key);
         let owner = self.view.as_ref().map(|view| view.owner(slot));
@@ -114,6 +117,7 @@ impl Member {
             Request::Read(read) => self.read(origin, read, out),
             Request::Write(write) => self.write(origin, write, out),
             Request::Fill(fill) => self.fill(origin, fill, out),
+            Request::Touch(touch) => self.touch(origin, touch, out),
             Request::Invalidate(_) => {}
         }
     }
@@ -202,6 +206,7 @@ impl Member {
             (Work::Load(begun), Outcome::Loaded { entry, stored }) => {
                 self.loaded(job, super::read::Loaded { begun, entry, stored }, out);
             }
+            (Work::Touch(touching), Outcome::Loaded { entry, .. }) => self.found(touching, entry, out),
             (Work::Load(begun), _) => self.refuse(&begun.origin, Refusal::Source, out),
             (Work::Commit { origin, key, intent, through }, outcome) => {
                 self.committed(super::write::Committing { origin, key, intent, through }, outcome, out);
@@ -244,7 +249,9 @@ impl Member {
                     }
                     Refusal::NoOwner
                 }
-                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) => Refusal::Unknown,
+                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) | Request::Touch(_) => {
+                    Refusal::Unknown
+                }
             };
             self.refuse(&routed.origin, refusal, out);
         }

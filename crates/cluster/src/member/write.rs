@@ -25,18 +25,23 @@ pub(super) struct Committing {
 impl Member {
     /// A write of a key of this member.
     pub(super) fn write(&mut self, origin: Origin, write: Write, out: &mut Outbox) {
-        const WAITING_MOST: usize = 10_000;
         let slot = self.slot(&write.key);
         if !self.owns(self.now, slot) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
-        if self.waiting.len() >= WAITING_MOST {
+        if self.is_busy() {
             return self.refuse(&origin, Refusal::Busy, out);
         }
         match write.strategy {
             Strategy::Through | Strategy::Invalidate => self.write_to_source(origin, write, out),
             Strategy::Back | Strategy::CacheOnly => self.write_here(origin, write, out),
         }
+    }
+
+    /// Whether too much waits for replicas already.
+    pub(super) fn is_busy(&self) -> bool {
+        const WAITING_MOST: usize = 10_000;
+        self.waiting.len() >= WAITING_MOST
     }
 
     /// The intent goes first: copies are gone, and nobody keeps the key, before the source is asked.

@@ -200,6 +200,9 @@ impl World {
                 });
                 Outcome::Loaded { entry, stored: false }
             }
+            Ask::Find { key } => {
+                Outcome::Loaded { entry: live(store, &key, self.now).cloned(), stored: true }
+            }
             Ask::Commit { key, value, fence, .. } => self.commit(key, value, fence),
             Ask::Flush { entry, fence } => match (self.refuses)(&entry.key) {
                 Some(outcome) => {
@@ -395,6 +398,11 @@ impl Node {
             Apply::Invalidate(invalidation) => self.invalidate(&invalidation),
             Apply::Put(entry) | Apply::Fill { entry, .. } => {
                 self.store.insert(entry.key.clone(), entry);
+            }
+            Apply::Touch { key, expiry } => {
+                if let Some(entry) = self.store.get_mut(&key) {
+                    entry.expiry = expiry;
+                }
             }
             Apply::Drop(keys) => keys.iter().for_each(|key| {
                 self.store.remove(key);

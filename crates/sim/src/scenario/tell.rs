@@ -238,6 +238,9 @@ impl Teller<'_> {
                     Request::Write(write) => {
                         format!("given the write of {}", self.book.key_text(number(&write.key)))
                     }
+                    Request::Touch(touch) => {
+                        format!("given a new end of {}", self.book.key_text(number(&touch.key)))
+                    }
                     Request::Invalidate(_) => "given the invalidation".into(),
                 };
                 let text = format!("{what} by {}{fate}", self.host(from));

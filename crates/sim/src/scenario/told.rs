@@ -1,5 +1,7 @@
 //! Sentences for what clients ask and get, and for what records say.
 
+use std::num::NonZeroU64;
+
 use clearwell_cluster::Level;
 use clearwell_cluster::record::{Change, Record};
 use clearwell_cluster::request::Strategy;
@@ -36,6 +38,11 @@ pub fn asked_text(book: &Book, history: &History, op: &Op, lazy: bool) -> String
         }
         Deed::TakeToken { .. } => "takes a token".into(),
     }
+}
+
+/// How long something lives.
+fn for_text(ttl_ms: NonZeroU64) -> String {
+    format!("{} s", ttl_ms.get() as f64 / 1000.0)
 }
 
 fn level_text(level: Level) -> String {
@@ -121,6 +128,10 @@ pub fn record_text(book: &Book, record: &Record) -> Option<String> {
         Change::Journal { entry, .. } => {
             format!("{} is {}, not in the source yet", key(&entry.key), text(entry.value.as_deref()))
         }
+        Change::Touch { key: name, expiry: Some(expiry), .. } => {
+            format!("{} expires after {}", key(name), for_text(expiry.ttl_ms))
+        }
+        Change::Touch { key: name, .. } => format!("{} lives for ever", key(name)),
         Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
             return None;
         }

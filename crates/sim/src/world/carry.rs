@@ -125,7 +125,7 @@ impl World {
                 Wanted::Commit { write, once: false, fence }
             }
             Ask::Fence { slots, epoch } => Wanted::Fence { slots, epoch },
-            Ask::Export { .. } | Ask::Digest { .. } | Ask::DigestOf { .. } => {
+            Ask::Find { .. } | Ask::Export { .. } | Ask::Digest { .. } | Ask::DigestOf { .. } => {
                 unreachable!("the host answers these itself")
             }
         };
@@ -299,6 +299,10 @@ impl World {
                 Some(number(&entry.key)),
                 format!("fills {:x} at {}", entry.version.0, self.history.names.text(number(&entry.key))),
             ),
+            Apply::Touch { key, expiry } => {
+                let end = expiry.map_or("never".into(), |expiry| format!("at {} of its clock", expiry.at.0));
+                (Some(number(key)), format!("lets it expire {end}"))
+            }
             Apply::Drop(keys) => {
                 let of = self.trace.as_ref().and_then(|trace| trace.key);
                 let drops = keys.iter().map(|key| number(key)).find(|&key| of.is_none_or(|of| of == key));

@@ -11,7 +11,7 @@ use clearwell_cluster::message::{
     Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
-use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Write};
+use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Touch, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
@@ -179,9 +179,13 @@ impl Any {
             tags: self.list(Any::bytes).into(),
             dependencies: self.list(Any::bytes).into(),
             events: self.events(),
-            expiry: self.maybe(|any| Expiry { at: any.millis(), ttl_ms: any.ttl_ms() }),
+            expiry: self.expiry(),
             meta: self.meta(),
         }
+    }
+
+    fn expiry(&mut self) -> Option<Expiry> {
+        self.maybe(|any| Expiry { at: any.millis(), ttl_ms: any.ttl_ms() })
     }
 
     fn ttl_ms(&mut self) -> NonZeroU64 {
@@ -263,7 +267,7 @@ impl Any {
     }
 
     fn record(&mut self) -> Record {
-        let change = match self.0.u8(..8) {
+        let change = match self.0.u8(..9) {
             0 => Change::Invalidate {
                 scope: Arc::new(self.scope()),
                 effect: self.effect(),
@@ -275,6 +279,7 @@ impl Any {
             4 => Change::Fill { entry: self.entry(), as_of: self.as_of() },
             5 => Change::Journal { entry: self.entry(), as_of: self.as_of() },
             6 => Change::Flushed { key: self.bytes(), up_to: self.version(), version: self.version() },
+            7 => Change::Touch { key: self.bytes(), of: self.0.u64(..), expiry: self.expiry() },
             _ => Change::Leave { slots: self.list(Any::slot).into() },
         };
         Record {
@@ -295,7 +300,7 @@ impl Any {
     fn request(&mut self) -> Request {
         let Entry { key, value, tags, dependencies, events, meta, .. } = self.entry();
         let ttl_ms = self.maybe(Any::ttl_ms);
-        match self.0.u8(..4) {
+        match self.0.u8(..5) {
             0 => {
                 let level = match self.0.u8(..6) {
                     0 => Level::Strong,
@@ -317,6 +322,7 @@ impl Any {
                 let lease = self.lease();
                 Request::Fill(Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease })
             }
+            3 => Request::Touch(Touch { key, ttl_ms }),
             _ => Request::Invalidate(Invalidate {
                 scope: Arc::new(self.scope()),
                 effect: self.effect(),
