@@ -22,7 +22,7 @@ use crate::record::{Change, Record};
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
 use crate::waiting::{Lack, Waiting};
-use crate::{Bytes, Config, Entry, Epoch, Expiry, Peer, Position, Slot, Ticket};
+use crate::{Bytes, Config, Entry, Epoch, Expiry, Peer, Planted, Position, Slot, Ticket};
 pub use early::Early;
 pub use follows::{Followed, Follows};
 pub use interests::{Interest, Interests};
@@ -282,6 +282,9 @@ impl Holder {
     pub fn received(&self, now: Millis, config: &Config, owner: Peer, entry: &Entry) -> Entry {
         let mut entry = entry.clone();
         entry.arrive(now, config, self.clock_of(owner));
+        if config.has(Planted::TtlLost) {
+            entry.expiry = None;
+        }
         entry
     }
 

@@ -61,11 +61,13 @@ pub enum Planted {
     LosersForgotten,
     /// A loser counts as stopped when any process of its node was heard of, in any view.
     AnyWordStops,
+    /// What a replica is sent loses its time of expiry.
+    TtlLost,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 29] = [
+    pub const ALL: [Planted; 30] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -95,5 +97,6 @@ impl Planted {
         Planted::TailUnread,
         Planted::LosersForgotten,
         Planted::AnyWordStops,
+        Planted::TtlLost,
     ];
 }

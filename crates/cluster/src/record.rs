@@ -118,9 +118,10 @@ impl Record {
                 }
                 Scope::Everything => 0,
             },
-            Change::Intent { key } | Change::Settle { key, .. } | Change::Flushed { key, .. } => {
-                key.len() + PLACE
-            }
+            Change::Intent { key }
+            | Change::Settle { key, .. }
+            | Change::Flushed { key, .. }
+            | Change::Touch { key, .. } => key.len() + PLACE,
             Change::Put { entry, as_of }
             | Change::Fill { entry, as_of }
             | Change::Journal { entry, as_of } => entry.bytes() + PLACE * as_of.len(),

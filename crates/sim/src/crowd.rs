@@ -4,6 +4,7 @@
 //! each cut; and much changes right after it began, so that whoever is cut off has copies that were overwritten elsewhere.
 
 use crate::fault::{Fault, What};
+use crate::lives::Lives;
 use crate::network::Weather;
 use crate::options::{Options, SECOND};
 use crate::queue::Micros;
@@ -52,6 +53,8 @@ impl Options {
             wide_percent: Some(1),
             burst_percent: Some(40),
             statement_us: 2_000,
+            // Copies stay until they are made old: what a bound is worth shows with those.
+            lives: Lives::NONE,
             gossip_start: false,
             replicas: 2,
             ..self

@@ -1,6 +1,7 @@
 //! What clients asked and were told, in true time: all that the checkers look at.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
@@ -38,6 +39,8 @@ pub enum Deed {
     Write(Strategy, WriteId),
     /// An invalidation; whether it was to wait for all copies.
     Invalidate(Covered, bool),
+    /// A change of when the value expires: after so many milliseconds, or never.
+    Touch(Option<NonZeroU64>),
     /// A session took over what another had seen.
     TakeToken {
         /// From whom.

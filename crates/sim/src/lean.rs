@@ -8,6 +8,7 @@ pub use part::Part;
 use clearwell_cluster::Planted;
 
 use crate::fault::{self, Taste};
+use crate::lives::Lives;
 use crate::network::Weather;
 use crate::options::{Options, SECOND};
 use crate::rng::Rng;
@@ -29,10 +30,12 @@ impl Options {
     /// The same seed's world, with more of what the bug that is looked for needs.
     #[must_use]
     pub fn lean(self, to: Planted) -> Options {
+        // What ends by itself hides what should have been taken away.
+        let lasting = Options { lives: Lives::NONE, ..self };
         if !needs_it(to) {
-            return self;
+            return lasting;
         }
-        let busy = Options { keys: 10, clients: 6, think: 20_000, writes_percent: 40, ..self };
+        let busy = Options { keys: 10, clients: 6, think: 20_000, writes_percent: 40, ..lasting };
         // What forty clients write within a round trip has room.
         let crowded = Options { clients: 40, hints_most: busy.hints_most.max(100), ..busy.clone() };
         match to {
@@ -117,6 +120,8 @@ impl Options {
             Planted::LosersForgotten => Options { nodes: busy.nodes.max(5), weather: brisk_links(), ..busy }
                 .with_faults(ISOLATE | WEIGHT, 60, 4 * SECOND),
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
+            // Values that nobody overwrites before their end.
+            Planted::TtlLost => Options { lives: Lives::SHORT, writes_percent: 5, ..busy },
             _ => busy,
         }
     }

@@ -24,6 +24,7 @@ mod host;
 pub mod hunt;
 pub mod journals;
 pub mod lean;
+mod lives;
 pub mod many;
 pub mod measure;
 mod names;

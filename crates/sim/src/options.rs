@@ -1,6 +1,7 @@
 //! What kind of world a seed makes. Not every fault is in each: a world with few kinds lets each do its worst.
 
 use crate::fault::{self, Fault, Taste};
+use crate::lives::Lives;
 use crate::network::Weather;
 use crate::queue::Micros;
 use crate::rng::Rng;
@@ -65,6 +66,8 @@ pub struct Options {
     pub patience: Micros,
     /// How many of a hundred writes go behind the cluster's back.
     pub behind_percent: u32,
+    /// How long values live.
+    pub lives: Lives,
     /// How many in a million statements fail or stay unanswered in ordinary times.
     pub source_ppm: u32,
     /// How long a statement takes at most in ordinary times.
@@ -141,6 +144,7 @@ impl Options {
             burst_percent: None,
             patience: PATIENCE,
             behind_percent: *rng.pick(&[0, 20, 50]),
+            lives: Lives::draw(&mut Rng::new(seed, 10)),
             source_ppm: *rng.pick(&[0, 0, 20_000]),
             statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
             late_statements: rng.percent(25),
@@ -188,6 +192,7 @@ impl Options {
         self.faults.clear();
         self.weather = Weather { delay_us: 200, jitter_us: 300, ..Weather::default() };
         self.source_ppm = 0;
+        self.lives = Lives::NONE;
         self.late_statements = false;
         self.statement_us = 2_000;
         self.gossip_start = false;

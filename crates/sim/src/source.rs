@@ -1,11 +1,13 @@
 //! A model database: rows with a total order of commits, and fences by slot.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use clearwell_cluster::{Bytes, Entry, Epoch, Meta, Slot};
+use clearwell_cluster::{Bytes, Entry, Epoch, Slot};
 use clearwell_engine::{EventPattern, Version};
 
 use crate::events::Events;
+use crate::lives::{Lives, meta_of};
 use crate::names::{KeyId, Names};
 use crate::queue::Micros;
 use crate::rng::mix;
@@ -18,6 +20,8 @@ pub struct Written {
     pub key: KeyId,
     /// Whether it removes the value.
     pub removes: bool,
+    /// How long its value is to live.
+    pub ttl_ms: Option<NonZeroU64>,
 }
 
 /// A commit. Its version is its place in the log, from 1.
@@ -42,6 +46,8 @@ pub struct Source {
     pub log: Vec<Commit>,
     /// All writes; the first is nobody's.
     pub writes: Vec<Written>,
+    /// How long values live.
+    pub lives: Lives,
     newest: Vec<u32>,
     by_write: Vec<u32>,
     fences: Vec<Epoch>,
@@ -60,7 +66,8 @@ impl Source {
         let on = |id| names.depends(id).map_or(Arc::clone(&none), |on| Arc::from([names.key(on).clone()]));
         Source {
             log: Vec::new(),
-            writes: vec![Written { key: 0, removes: false }],
+            writes: vec![Written { key: 0, removes: false, ttl_ms: None }],
+            lives: Lives::NONE,
             newest: vec![0; names.key_count() as usize],
             by_write: vec![0],
             fences: vec![Epoch(0); usize::from(slots)],
@@ -75,7 +82,8 @@ impl Source {
 
     /// Somebody wants to write.
     pub fn intend(&mut self, key: KeyId, removes: bool) -> WriteId {
-        self.writes.push(Written { key, removes });
+        let ttl_ms = self.lives.of(self.writes.len() as WriteId).filter(|_| !removes);
+        self.writes.push(Written { key, removes, ttl_ms });
         self.by_write.push(0);
         (self.writes.len() - 1) as WriteId
     }
@@ -102,6 +110,11 @@ impl Source {
         self.writes.get(write as usize).and_then(|written| self.fixed[written.key as usize])
     }
 
+    /// How long what a write wrote is to live.
+    pub fn ttl_of(&self, write: WriteId) -> Option<NonZeroU64> {
+        self.writes.get(write as usize).and_then(|written| written.ttl_ms)
+    }
+
     /// That tag, as a list of names.
     pub fn tags_of(&self, write: WriteId) -> Arc<[Bytes]> {
         Arc::clone(&self.tags[self.tag_of(write) as usize])
@@ -126,7 +139,7 @@ impl Source {
             dependencies: Arc::clone(&self.depends[key as usize]),
             events: self.events_of(write),
             expiry: None,
-            meta: Meta::default(),
+            meta: meta_of(write),
         }
     }
 

@@ -15,6 +15,8 @@ pub fn line(history: &History, at: u32) -> String {
         Deed::Invalidate(covered, wait) => {
             format!("invalidates {}{}", covered_text(history, covered), if wait { " and waits" } else { "" })
         }
+        Deed::Touch(Some(ttl_ms)) => format!("lets {key} expire after {ttl_ms} ms"),
+        Deed::Touch(None) => format!("lets {key} live for ever"),
         Deed::TakeToken { from } => return format!("client {} takes the token of client {from}", op.client),
     };
     let took = if op.end > op.begin && op.end != u64::MAX {

@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 29] = [
+const FOUND: [Planted; 30] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -43,6 +43,7 @@ const FOUND: [Planted; 29] = [
     Planted::TailUnread,
     Planted::LosersForgotten,
     Planted::AnyWordStops,
+    Planted::TtlLost,
 ];
 
 #[test]

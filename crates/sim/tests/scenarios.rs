@@ -40,6 +40,7 @@ fn each_goes_as_it_must_and_as_recorded() {
         "event",
         "slow-transfer",
         "deaf-follower",
+        "expiry",
     ] {
         assert!(all.iter().any(|(other, _)| other == name), "no scenario {name}");
     }
@@ -78,6 +79,7 @@ fn planted_bugs_spoil_them() {
         (Planted::TagNotReplayed, "tag-across-nodes"),
         (Planted::LateFill, "client-fill"),
         (Planted::TransferTimeout, "slow-transfer"),
+        (Planted::TtlLost, "expiry"),
     ] {
         let (_, scenario) = all.iter().find(|(name, _)| name == wanted).expect("named above");
         let broken = scenario.play(Some(bug)).broken;

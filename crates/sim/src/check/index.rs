@@ -122,7 +122,7 @@ impl Index {
                         Covered::Everything => self.everything.0.push(change),
                     }
                 }
-                Deed::Read(_) | Deed::TakeToken { .. } => {}
+                Deed::Read(_) | Deed::Touch(_) | Deed::TakeToken { .. } => {}
             }
         }
     }

@@ -4,6 +4,7 @@ mod answered;
 mod bounded;
 mod converged;
 mod durable;
+mod expired;
 mod filled;
 mod genuine;
 mod index;
@@ -34,7 +35,7 @@ pub struct Violation {
 }
 
 /// Names of all checkers, those within steps (`owners`, `views`, `panics`), on the links (`wire`) and at the end (`settled`) included.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "owners",
     "views",
     "panics",
@@ -45,6 +46,7 @@ pub const NAMES: [&str; 15] = [
     "age",
     "waited",
     "durable",
+    "expired",
     "filled",
     "genuine",
     "converged",
@@ -76,6 +78,7 @@ pub fn all(history: &History) -> Verdict {
     let oldest_bounded = bounded::check(history, &index, &mut violations);
     waited::check(history, &mut violations);
     durable::check(history, &mut violations);
+    expired::check(history, &mut violations);
     filled::check(history, &mut violations);
     genuine::check(history, &mut violations);
     converged::check(history, &index, &mut violations);

@@ -1,5 +1,7 @@
 //! Small histories by hand, for the checkers' own tests.
 
+use std::num::NonZeroU64;
+
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
 
@@ -96,6 +98,18 @@ impl Small {
     pub fn invalidated(&mut self, client: u16, time: (u64, u64), covered: Covered, wait: bool) {
         let got = Got::Done { version: None, survives: true };
         self.op(client, time.0, time.1, 0, Deed::Invalidate(covered, wait), got);
+    }
+
+    /// An acknowledged touch; without a version when it found nothing.
+    pub fn touched(
+        &mut self,
+        client: u16,
+        time: (u64, u64),
+        key: KeyId,
+        ttl_ms: Option<NonZeroU64>,
+        version: Option<u64>,
+    ) {
+        self.op(client, time.0, time.1, key, Deed::Touch(ttl_ms), Got::Done { version, survives: true });
     }
 
     /// A token is handed over.

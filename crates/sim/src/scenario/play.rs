@@ -153,8 +153,10 @@ impl Play {
         }
         let (key, deed) = match wish {
             Wish::Read(key, level) => (*key, Deed::Read(*level)),
-            Wish::Write(key, text, strategy) => {
+            Wish::Touch(key, ttl_ms) => (*key, Deed::Touch(*ttl_ms)),
+            Wish::Write(key, text, ttl_ms, strategy) => {
                 let write = self.world.history.source.intend(*key, text.is_none());
+                self.world.history.source.writes[write as usize].ttl_ms = *ttl_ms;
                 self.book.texts.extend(text.clone().map(|text| (write, text)));
                 (*key, Deed::Write(*strategy, write))
             }

@@ -1,5 +1,7 @@
 //! What a scenario says: the lines of its script, read.
 
+use std::num::NonZeroU64;
+
 use clearwell_cluster::Level;
 use clearwell_cluster::request::Strategy;
 use clearwell_engine::Event;
@@ -16,8 +18,10 @@ use crate::queue::Micros;
 pub enum Wish {
     /// A read.
     Read(KeyId, Level),
-    /// A write; `None` removes.
-    Write(KeyId, Option<String>, Strategy),
+    /// A write; `None` removes. Then its time to live and its strategy.
+    Write(KeyId, Option<String>, Option<NonZeroU64>, Strategy),
+    /// A touch: how long from now, or for ever.
+    Touch(KeyId, Option<NonZeroU64>),
     /// A value after a miss.
     Fill(KeyId, String),
     /// An invalidation.
@@ -136,7 +140,8 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
             let key = book.key(words)?;
             words.needs("=")?;
             let value = words.value()?;
-            Wish::Write(key, Some(value), strategy(book, key, words)?)
+            let ttl_ms = if words.takes("for") { Some(lifetime(words)?) } else { None };
+            Wish::Write(key, Some(value), ttl_ms, strategy(book, key, words)?)
         }
         "fills" => {
             let key = book.key(words)?;
@@ -151,8 +156,14 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
         }
         "deletes" => {
             let key = book.key(words)?;
-            Wish::Write(key, None, strategy(book, key, words)?)
+            Wish::Write(key, None, None, strategy(book, key, words)?)
         }
+        "expires" => {
+            let key = book.key(words)?;
+            words.needs("after")?;
+            Wish::Touch(key, Some(lifetime(words)?))
+        }
+        "persists" => Wish::Touch(book.key(words)?, None),
         "invalidates" => {
             let covered = covered(book, words)?;
             let lazy = words.takes("lazily");
@@ -164,12 +175,18 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
         }
         other => {
             return Err(format!(
-                "a client `reads`, `writes`, `deletes`, `fills`, `invalidates`, or `takes the token of client b`; it does not `{other}`"
+                "a client `reads`, `writes`, `deletes`, `fills`, `expires`, `persists`, `invalidates`, or `takes the token of client b`; it \
+                 does not `{other}`"
             ));
         }
     };
     words.needs("on")?;
     Ok(Action::Ask { client, at: book.who(words)?, wish, expect: None })
+}
+
+fn lifetime(words: &mut Words<'_>) -> Result<NonZeroU64, Wrong> {
+    NonZeroU64::new(words.duration()? / 1000)
+        .ok_or_else(|| "nothing lives for less than a millisecond".into())
 }
 
 fn level(words: &mut Words<'_>) -> Result<Level, Wrong> {

@@ -27,7 +27,11 @@ pub fn asked_text(book: &Book, history: &History, op: &Op, lazy: bool) -> String
         Deed::Read(level) => format!("reads {}, {}", book.key_text(op.key), level_text(level)),
         Deed::Write(strategy, write) => match book.texts.get(&write) {
             Some(text) => {
-                format!("writes {} = \"{text}\", {}", book.key_text(op.key), strategy_text(strategy))
+                let ttl = history
+                    .source
+                    .ttl_of(write)
+                    .map_or(String::new(), |ttl| format!(" for {}", for_text(ttl)));
+                format!("writes {} = \"{text}\"{ttl}, {}", book.key_text(op.key), strategy_text(strategy))
             }
             None => format!("deletes {}, {}", book.key_text(op.key), strategy_text(strategy)),
         },
@@ -36,6 +40,8 @@ pub fn asked_text(book: &Book, history: &History, op: &Op, lazy: bool) -> String
             let waits = if waits { " and waits for every copy" } else { "" };
             format!("invalidates {}{lazily}{waits}", covered_text(book, covered))
         }
+        Deed::Touch(Some(ttl)) => format!("lets {} expire after {}", book.key_text(op.key), for_text(ttl)),
+        Deed::Touch(None) => format!("lets {} live for ever", book.key_text(op.key)),
         Deed::TakeToken { .. } => "takes a token".into(),
     }
 }
@@ -90,6 +96,7 @@ pub fn answer_text(book: &Book, op: &Op) -> String {
     match op.got {
         Got::Nothing => "no answer".into(),
         Got::Value(found) => found_text(book, op, &found),
+        Got::Done { version: None, .. } if matches!(op.deed, Deed::Touch(_)) => "there is nothing".into(),
         Got::Done { survives: true, .. } => "done".into(),
         Got::Done { survives: false, .. } => "done, but one more loss would undo it".into(),
         Got::Refused { surely: true } => "refused, nothing was done".into(),

@@ -6,6 +6,7 @@ use super::World;
 use crate::check::Violation;
 use crate::history::{Deed, Last};
 use crate::host::State;
+use crate::lives::meta_of;
 use crate::names::{KeyId, number};
 use crate::options::SECOND;
 use crate::value::Value;
@@ -95,6 +96,13 @@ impl World {
                     },
                 );
                 self.history.last.extend(last);
+                let meta = machine.live(self.now, self.history.names.key(key)).map(|entry| entry.meta);
+                let value = last.and_then(|last| last.value);
+                if let Some(value) = value.filter(|value| meta != Some(meta_of(value.write))) {
+                    let text = format!("host {index} has lost what was kept with write {}", value.write);
+                    let key = Some(key);
+                    self.violations.push(Violation { checker: "genuine", at: self.now, op: None, key, text });
+                }
             }
         }
         self.check_settled();

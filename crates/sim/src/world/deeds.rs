@@ -28,6 +28,9 @@ impl World {
         if !writes || !rng.percent(self.writes_percent()) {
             return Some((key, Deed::Read(self.draw_level(rng))));
         }
+        if let Some(ttl_ms) = self.options.lives.draw_touch(rng) {
+            return Some((key, Deed::Touch(ttl_ms)));
+        }
         let class = self.history.names.class(key);
         if class != Class::Cache && rng.percent(self.options.behind_percent) {
             self.commit_behind(key, rng);

@@ -1,7 +1,7 @@
 //! The node around a member: reads are served from memory where the member allows it, all else goes through it.
 
-use clearwell_cluster::request::{Fill, Invalidate, Read, Write};
-use clearwell_cluster::{Bytes, FillLease, Input, Level, Meta, Request, Ticket, Token};
+use clearwell_cluster::request::{Fill, Invalidate, Read, Touch, Write};
+use clearwell_cluster::{Bytes, FillLease, Input, Level, Request, Ticket, Token};
 use clearwell_engine::{Cause, Effect};
 
 use super::clients::scope_of;
@@ -9,6 +9,7 @@ use super::feed::TICKETS;
 use super::{Happening, World};
 use crate::history::{Covered, Deed, Found, Got};
 use crate::host::State;
+use crate::lives::meta_of;
 use crate::names::KeyId;
 use crate::value::{Value, WriteId};
 
@@ -62,8 +63,8 @@ impl World {
                     tags: self.history.source.tags_of(write),
                     dependencies: [].into(),
                     events: self.history.source.events_of(write),
-                    ttl_ms: None,
-                    meta: Meta::default(),
+                    ttl_ms: self.history.source.ttl_of(write),
+                    meta: meta_of(write),
                     strategy,
                     id: u64::from(write),
                 };
@@ -72,6 +73,11 @@ impl World {
             Deed::Invalidate(covered, wait) => {
                 let invalidate = self.invalidate(index, covered, wait);
                 self.request(usize::from(op.host), u64::from(index), Request::Invalidate(invalidate));
+            }
+            Deed::Touch(ttl_ms) => {
+                let key = self.history.names.key(op.key).clone();
+                let touch = Touch { key, ttl_ms };
+                self.request(usize::from(op.host), u64::from(index), Request::Touch(touch));
             }
             Deed::TakeToken { .. } => {}
         }
@@ -85,8 +91,8 @@ impl World {
             tags: source.tags_of(write),
             dependencies: [].into(),
             events: source.events_of(write),
-            ttl_ms: None,
-            meta: Meta::default(),
+            ttl_ms: source.ttl_of(write),
+            meta: meta_of(write),
             lease,
         }
     }

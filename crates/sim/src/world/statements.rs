@@ -1,10 +1,11 @@
 //! Statements at the source: slow, refused, unanswered, or taking effect long after they were given up.
 
-use clearwell_cluster::Outcome;
+use clearwell_cluster::{Expiry, Outcome};
 
 use super::{Happening, Statement, Wanted, World};
 use crate::options::SECOND;
 use crate::seen::Seen;
+use crate::value::Value;
 
 impl World {
     pub(super) fn send_statement(&mut self, statement: Box<Statement>) {
@@ -20,8 +21,12 @@ impl World {
         let outcome = match (statement.what, fails) {
             (Wanted::Load(_), true) => Outcome::Failed,
             (Wanted::Load(key), false) => {
-                let entry = Some(self.history.source.read(key, self.now));
-                Outcome::Loaded { entry, stored: false }
+                let mut entry = self.history.source.read(key, self.now);
+                let write = entry.value.as_deref().map_or(0, |value| Value::decode(value).write);
+                let read_at = self.hosts[statement.host as usize].clock.read(self.now);
+                let ttl_ms = self.history.source.ttl_of(write);
+                entry.expiry = ttl_ms.map(|ttl_ms| Expiry::after(read_at, ttl_ms));
+                Outcome::Loaded { entry: Some(entry), stored: false }
             }
             (Wanted::Fence { .. }, true) => Outcome::Failed,
             (Wanted::Fence { slots, epoch }, false) => {
