@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod mutants;
 mod repo;
 mod setup;
 mod step;
@@ -19,6 +20,8 @@ usage: cargo xtask COMMAND
   setup                          install the tools and clients that the tests drive
   tidy                           check what no compiler checks: file lengths, paths, leftovers, cycles of rooms
   worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
+  mutants [--only NAMES]         mutations of the deciding code, which simulated worlds must find; 20 minutes and more
+          [--seeds N] [--from N] [--cpu SECONDS] [--jobs N] [--json]
   bench compare [--rounds N]     redis-benchmark beside redis-server, CPU per request; writes bench/runs/
   bench before COMMIT [--rounds N]   this node beside itself at another commit; writes bench/runs/
   bench feed [--rounds N]        how soon what psql commits is invisible to a node's readers; writes bench/runs/
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["worlds"] => worlds::run(5),
         ["worlds", "--minutes", minutes] => whole(minutes).and_then(worlds::run),
+        ["mutants", ref words @ ..] => mutants::run(words),
         ["bench", "compare"] => bench::compare(3),
         ["bench", "compare", "--rounds", rounds] => whole(rounds).and_then(bench::compare),
         ["bench", "before", commit] => bench::before(commit, 6),
