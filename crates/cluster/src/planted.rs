@@ -63,11 +63,15 @@ pub enum Planted {
     AnyWordStops,
     /// What a replica is sent loses its time of expiry.
     TtlLost,
+    /// A read of the store does not wait for changes that were decided before it.
+    ApplyLag,
+    /// A copy is judged by what is proven of it once all changes that were decided lie in the store, while they do not.
+    ProofEarly,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 30] = [
+    pub const ALL: [Planted; 32] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -98,5 +102,7 @@ impl Planted {
         Planted::LosersForgotten,
         Planted::AnyWordStops,
         Planted::TtlLost,
+        Planted::ApplyLag,
+        Planted::ProofEarly,
     ];
 }

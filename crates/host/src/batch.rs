@@ -47,7 +47,7 @@ impl Batch {
 /// What carrying out the next output led to.
 #[derive(Debug)]
 pub enum Next {
-    /// Nothing: an earlier batch has changes of the store left, which come first. Carry on with that one.
+    /// Nothing: an earlier batch has something left for the disk or the store, which comes first. Carry on with that one.
     Waits,
     /// The store was changed, or looked at for a question that is answered later ([`Host::work`](crate::Host::work)). `refused` says
     /// that a value was not kept.
@@ -69,10 +69,14 @@ pub enum Next {
     Tell(Event),
 }
 
-/// A batch's place among the changes of the store, which are made in the order of the steps: the batch goes beyond its persists when so
-/// many earlier batches have made theirs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn(pub u64);
+/// A batch's place among those that change disk or store, which they do in the order of the steps: so many earlier ones have to be
+/// through with it.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    after: u64,
+    /// Whether later batches wait for this one.
+    is_open: bool,
+}
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -83,21 +87,23 @@ pub(crate) struct Turns {
 
 impl Turns {
     /// The turn of a batch that was decided just now.
-    pub fn give(&mut self, changes_store: bool) -> Turn {
-        let turn = Turn(self.given);
-        self.given += u64::from(changes_store);
+    pub fn give(&mut self, changes: bool) -> Turn {
+        let turn = Turn { after: self.given, is_open: changes };
+        self.given += u64::from(changes);
         turn
     }
 
     /// Whether all changes before a turn have been made.
-    pub fn has_come(&self, turn: Turn) -> bool {
-        self.done >= turn.0
+    pub fn has_come(&self, turn: &Turn) -> bool {
+        self.done >= turn.after
     }
 
-    /// A batch whose turn it was has made its changes.
-    pub fn end(&mut self, turn: Turn) {
-        debug_assert_eq!(self.done, turn.0, "changes are made in the order of the steps");
-        self.done += 1;
+    /// A batch whose turn it is has made its changes.
+    pub fn end(&mut self, turn: &mut Turn) {
+        if std::mem::take(&mut turn.is_open) {
+            debug_assert_eq!(self.done, turn.after, "changes are made in the order of the steps");
+            self.done += 1;
+        }
     }
 
     /// Whether all changes that were decided have been made.
@@ -113,13 +119,15 @@ mod tests {
     #[test]
     fn a_batch_that_changes_nothing_waits_for_those_before_it_and_for_no_others() {
         let mut turns = Turns::default();
-        let (reads_before, changes, reads, later) =
-            (turns.give(false), turns.give(true), turns.give(false), turns.give(true));
-        assert!(turns.has_come(reads_before) && turns.has_come(changes));
-        assert!(!turns.has_come(reads) && !turns.has_come(later) && !turns.all_are_done());
-        turns.end(changes);
-        assert!(turns.has_come(reads) && turns.has_come(later) && !turns.all_are_done());
-        turns.end(later);
+        let (mut reads_before, mut changes) = (turns.give(false), turns.give(true));
+        let (reads, mut later) = (turns.give(false), turns.give(true));
+        turns.end(&mut reads_before);
+        assert!(turns.has_come(&reads_before) && turns.has_come(&changes));
+        assert!(!turns.has_come(&reads) && !turns.has_come(&later) && !turns.all_are_done());
+        turns.end(&mut changes);
+        turns.end(&mut changes);
+        assert!(turns.has_come(&reads) && turns.has_come(&later) && !turns.all_are_done());
+        turns.end(&mut later);
         assert!(turns.all_are_done());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use clearwell_cluster::{Bytes, Entry, Input, Outbox};
+use clearwell_cluster::{Bytes, Entry, Input, Outbox, Planted};
 use clearwell_engine::{Engine, Millis, View};
 
 use crate::actor::Actor;
@@ -26,12 +26,15 @@ pub struct Settings {
     pub engine: clearwell_engine::Config,
     /// Keys the store's hashes: true randomness in a server, a part of the world's seed in a simulation.
     pub seed: u64,
+    /// The bug that is switched on; does nothing without the feature `planted`.
+    pub planted: Option<Planted>,
 }
 
 impl Settings {
     /// The usual ones for a member or a near cache with these settings.
     pub fn new(config: &clearwell_cluster::Config, seed: u64) -> Settings {
-        Settings { slots: config.slots, engine: clearwell_engine::Config::default(), seed }
+        let engine = clearwell_engine::Config::default();
+        Settings { slots: config.slots, engine, seed, planted: config.planted }
     }
 }
 
@@ -45,6 +48,7 @@ pub struct Host {
     pub(crate) index: Index,
     pub(crate) walks: Walks,
     pub(crate) departed: Arc<Departed>,
+    planted: Option<Planted>,
 }
 
 impl Host {
@@ -61,6 +65,7 @@ impl Host {
             index: Index::default(),
             walks: Walks::default(),
             departed,
+            planted: settings.planted,
         }
     }
 
@@ -77,33 +82,44 @@ impl Host {
         if out.is_empty() {
             return None;
         }
-        let turn = self.turns.give(!out.apply.is_empty());
+        let turn = self.turns.give(!out.persist.is_empty() || !out.apply.is_empty());
         Some(Batch::new(turn, out))
     }
 
     /// Carries out the next output of a batch, or gives it to the caller; `None`: there is nothing left. `sourced` says whether a key
     /// has a source.
     pub fn next(&mut self, now: Millis, batch: &mut Batch, sourced: &dyn Fn(&[u8]) -> bool) -> Option<Next> {
+        if !self.turns.has_come(&batch.turn) && !self.lags(batch) {
+            return Some(Next::Waits);
+        }
         if let Some(what) = batch.persist.next() {
             return Some(Next::Persist(what));
-        }
-        if !self.turns.has_come(batch.turn) {
-            return Some(Next::Waits);
         }
         if let Some(what) = batch.apply.as_slice().first() {
             let Some(refused) = self.apply(what, now) else { return Some(Next::Did { refused: false }) };
             batch.apply.next();
             if batch.apply.as_slice().is_empty() {
-                self.turns.end(batch.turn);
+                self.turns.end(&mut batch.turn);
             }
             return Some(Next::Did { refused });
         }
+        // Where the last of its changes was one of the disk: that lasts only now.
+        self.turns.end(&mut batch.turn);
         if let Some((job, ask)) = batch.ask.next() {
             return Some(self.ask(job, ask, now, sourced));
         }
         let send = batch.send.next().map(|(to, message)| Next::Send(to, message));
         let send = send.or_else(|| batch.answer.next().map(|(ticket, answer)| Next::Answer(ticket, answer)));
         send.or_else(|| batch.tell.next().map(Next::Tell))
+    }
+
+    /// The planted bug by which a batch that changes nothing overtakes the changes that were decided before it.
+    fn lags(&self, batch: &Batch) -> bool {
+        self.has(Planted::ApplyLag) && batch.next_apply().is_none() && batch.persist.as_slice().is_empty()
+    }
+
+    pub(crate) fn has(&self, bug: Planted) -> bool {
+        cfg!(feature = "planted") && self.planted == Some(bug)
     }
 
     /// Tells the deciding part of copies that left by themselves. Only when the store is as it was decided: a value on its way into
