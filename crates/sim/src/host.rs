@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::names::{KeyId, number};
 use crate::queue::Micros;
+use crate::world::Late;
 
 /// Whether a host runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Machine {
     pub works: bool,
     /// The next word as a voter is followed by a crash, after so many outputs, and a start after so long.
     pub choice_fuse: Option<(u8, Micros)>,
+    /// Batches that its threads carry on with later.
+    pub late: Vec<Late>,
     /// Tickets of requests that wait here.
     pub waiting: Vec<u64>,
     /// Whether it was told to leave.
@@ -65,6 +68,7 @@ impl Machine {
             stored: false,
             works: false,
             choice_fuse: None,
+            late: Vec::new(),
             waiting: Vec::new(),
             leaves: false,
         }

@@ -36,6 +36,8 @@ impl Options {
             return lasting;
         }
         let busy = Options { keys: 10, clients: 6, think: 20_000, writes_percent: 40, ..lasting };
+        // Late threads are what two bugs need, and not the others.
+        let busy = Options { lag_us: 0, ..busy };
         // What forty clients write within a round trip has room.
         let crowded = Options { clients: 40, hints_most: busy.hints_most.max(100), ..busy.clone() };
         match to {
@@ -119,6 +121,22 @@ impl Options {
             // One owner is cut off and removed, and another view follows before its lease has ended.
             Planted::LosersForgotten => Options { nodes: busy.nodes.max(5), weather: brisk_links(), ..busy }
                 .with_faults(ISOLATE | WEIGHT, 60, 4 * SECOND),
+            // What a rush of writes changes is on its way when it is read.
+            Planted::ApplyLag => Options { lag_us: 60_000, near: 4, clients: 12, ..busy },
+            // What is not wide ends the interest in a name at once, and nothing is proven without one. Nodes follow one another, so
+            // that a wide record is confirmed by all of them before it is acknowledged; near caches are not waited for.
+            Planted::ProofEarly => Options {
+                nodes: 3,
+                near: 8,
+                homes: 8,
+                only_source: true,
+                lag_us: 100_000,
+                think: 10_000,
+                writes_percent: 1,
+                invalidates_percent: 1,
+                wide_percent: Some(100),
+                ..busy
+            },
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             // Values that nobody overwrites before their end.
             Planted::TtlLost => Options { lives: Lives::SHORT, writes_percent: 5, ..busy },

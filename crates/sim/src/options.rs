@@ -88,6 +88,8 @@ pub struct Options {
     pub part_bytes: usize,
     /// How many entries a host has room for; 0 for all of them.
     pub room: u32,
+    /// How late a thread carries on with what was decided, at most: another one may have been faster.
+    pub lag_us: Micros,
     /// How long a near cache waits for an owner's answer.
     pub near_request_ms: u64,
     /// All keys have a source.
@@ -155,6 +157,7 @@ impl Options {
             digest_ms: *rng.pick(&[2_000, 10_000]),
             part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
             room: *Rng::new(seed, 10).pick(&[0, 0, 3, 8]),
+            lag_us: *Rng::new(seed, 13).pick(&[0, 0, 1_000, 20_000]),
             near_request_ms: 3_000,
             only_source: false,
             value_bytes: 0,
@@ -199,6 +202,7 @@ impl Options {
         self.part_bytes = 65_536;
         self.room = 0;
         self.drift_ppm = 0;
+        self.lag_us = 0;
         self
     }
 }

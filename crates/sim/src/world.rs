@@ -9,6 +9,7 @@ mod feed;
 mod happening;
 mod hooks;
 mod hosts;
+mod late;
 mod mask;
 mod owners;
 mod process;
@@ -18,6 +19,7 @@ mod trace;
 mod views;
 mod watched;
 
+pub use late::Late;
 pub use mask::Mask;
 pub use trace::Trace;
 
@@ -58,6 +60,9 @@ pub struct World {
     /// What is given up where there is no room.
     evictions: Rng,
     choice_rng: Rng,
+    /// How late threads are.
+    lag_rng: Rng,
+    lates: u64,
     slow_until: Micros,
     failing_until: Micros,
     /// Until then so many of a hundred messages about views get lost.
@@ -113,6 +118,8 @@ impl World {
             source_rng: Rng::new(options.seed, 4),
             evictions: Rng::new(options.seed, 11),
             choice_rng: Rng::new(options.seed, 12),
+            lag_rng: Rng::new(options.seed, 14),
+            lates: 0,
             slow_until: 0,
             failing_until: 0,
             choices_lost_until: 0,
@@ -196,6 +203,7 @@ impl World {
             Happening::Tick { host, incarnation } => self.tick(host, incarnation),
             Happening::Done { host, incarnation, job, outcome } => self.done(host, incarnation, job, outcome),
             Happening::Work { host, incarnation } => self.work(host, incarnation),
+            Happening::CarryOn { host, late } => self.late_goes_on(host, late),
             Happening::Submit { host, incarnation, op } => self.submitted(host, incarnation, op),
             Happening::Statement(statement) => self.arrive(*statement),
             Happening::ClientTurn(client) => self.client_turn(client),

@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 30] = [
+const FOUND: [Planted; 32] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -44,6 +44,8 @@ const FOUND: [Planted; 30] = [
     Planted::LosersForgotten,
     Planted::AnyWordStops,
     Planted::TtlLost,
+    Planted::ApplyLag,
+    Planted::ProofEarly,
 ];
 
 #[test]

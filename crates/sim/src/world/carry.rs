@@ -5,6 +5,7 @@ use clearwell_engine::Scope;
 use clearwell_host::{Actor, Batch, Host, Next};
 
 use super::feed::TICKETS;
+use super::late::Carried;
 use super::watched::Watched;
 use super::{Happening, Statement, Wanted, World};
 use crate::check::Violation;
@@ -21,10 +22,8 @@ impl World {
         let Some(running) = there.host.as_mut().filter(|_| there.state == State::Up) else { return };
         let batch = running.step(now, input);
         self.steps += 1;
-        if let Some(mut batch) = batch
-            && !self.carry_out(host, &mut batch)
-        {
-            self.crash(host);
+        if let Some(batch) = batch {
+            self.carry_on(host, batch);
         }
         self.evict(host);
     }
@@ -47,11 +46,14 @@ impl World {
         }
     }
 
-    /// False when the process died on the way.
-    fn carry_out(&mut self, host: usize, batch: &mut Batch) -> bool {
+    /// As far as a thread gets with a batch before another one is faster.
+    pub(super) fn carry_out(&mut self, host: usize, batch: &mut Batch) -> Carried {
         loop {
+            if self.falls_behind(host) {
+                return Carried::Partly;
+            }
             if !batch.is_settled() && self.burns(host) {
-                return false;
+                return Carried::Died;
             }
             let watched = batch.next_apply().and_then(|what| self.before_apply(host, what));
             let names = &self.history.names;
@@ -59,13 +61,13 @@ impl World {
             let there = &mut self.hosts[host];
             there.stored |= matches!(batch.next_apply(), Some(Apply::Put(_) | Apply::Fill { .. }));
             let now = there.clock.read(self.now);
-            let Some(running) = &mut there.host else { return true };
+            let Some(running) = &mut there.host else { return Carried::Whole };
             let Some(next) = running.next(now, batch, &sourced) else {
                 self.work_later(host);
-                return true;
+                return Carried::Whole;
             };
             match next {
-                Next::Waits => unreachable!("each batch is carried out before the next step"),
+                Next::Waits => return Carried::Partly,
                 Next::Did { refused } => {
                     if let Some(watched) = watched {
                         self.see_applied(host, watched, refused);

@@ -200,7 +200,7 @@ impl World {
         self.network.heal();
         (self.slow_until, self.failing_until, self.choices_lost_until) = (0, 0, 0);
         (self.feed.stalled_until, self.feed.gap_until) = (0, 0);
-        self.options.source_ppm = 0;
+        (self.options.source_ppm, self.options.lag_us) = (0, 0);
         let now = self.now;
         for index in 0..self.hosts.len() {
             let host = &mut self.hosts[index];

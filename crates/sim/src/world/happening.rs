@@ -30,6 +30,11 @@ pub(super) enum Happening {
         host: u32,
         incarnation: u32,
     },
+    /// A thread carries on with a batch.
+    CarryOn {
+        host: u32,
+        late: u64,
+    },
     /// A request that its host could not take at once.
     Submit {
         host: u32,

@@ -112,6 +112,7 @@ impl World {
         host.host = None;
         host.works = false;
         host.stored = false;
+        host.late.clear();
         let waiting = std::mem::take(&mut host.waiting);
         self.see(|_| Some(Seen::Down(index)));
         self.tell(None, |_| format!("host {index} is down"));

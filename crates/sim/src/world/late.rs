@@ -1,0 +1,70 @@
+//! Threads that are late: a batch is carried on with after others that were decided later. What may not be overtaken, the host
+//! keeps in order.
+
+use clearwell_cluster::Epoch;
+use clearwell_host::Batch;
+
+use super::{Happening, World};
+
+/// How many of a hundred outputs a thread stops before, in worlds where threads are late.
+const STOPS_PERCENT: u32 = 10;
+
+/// A batch that waits for its thread.
+#[derive(Debug)]
+pub struct Late {
+    number: u64,
+    batch: Batch,
+    /// The view of whoever asked for a lease in the step that it is from.
+    asked_in: Option<Epoch>,
+}
+
+/// How far a batch was carried out.
+pub(super) enum Carried {
+    /// To its end.
+    Whole,
+    /// Its thread goes on later.
+    Partly,
+    /// The process died on the way.
+    Died,
+}
+
+impl World {
+    /// Carries a batch out, or its first part.
+    pub(super) fn carry_on(&mut self, host: usize, mut batch: Batch) {
+        match self.carry_out(host, &mut batch) {
+            Carried::Whole => {}
+            Carried::Died => self.crash(host),
+            Carried::Partly => {
+                self.lates += 1;
+                let late = Late { number: self.lates, batch, asked_in: self.asked_in };
+                let after = 10 + self.lag_rng.below(self.options.lag_us.max(1));
+                let goes_on = Happening::CarryOn { host: host as u32, late: late.number };
+                self.queue.push(self.now + after, goes_on);
+                self.hosts[host].late.push(late);
+            }
+        }
+    }
+
+    /// Whether another thread is faster now. A third of the hosts has too few cores: where all are late, nobody sees what one has not
+    /// done yet.
+    pub(super) fn falls_behind(&mut self, host: usize) -> bool {
+        let is_slow = (host as u64 + self.options.seed).is_multiple_of(3);
+        self.options.lag_us > 0 && is_slow && self.lag_rng.percent(STOPS_PERCENT)
+    }
+
+    /// A late thread goes on, if its process is still there.
+    pub(super) fn late_goes_on(&mut self, host: u32, number: u64) {
+        let machine = &mut self.hosts[host as usize];
+        let Some(at) = machine.late.iter().position(|late| late.number == number) else { return };
+        let incarnation = machine.peer.incarnation;
+        match self.when(host, incarnation) {
+            None => {}
+            Some(Some(later)) => self.queue.push(later, Happening::CarryOn { host, late: number }),
+            Some(None) => {
+                let Late { batch, asked_in, .. } = self.hosts[host as usize].late.remove(at);
+                self.asked_in = asked_in;
+                self.carry_on(host as usize, batch);
+            }
+        }
+    }
+}
