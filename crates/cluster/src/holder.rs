@@ -348,7 +348,7 @@ pub(crate) fn forget(name: &Name, out: &mut Outbox) {
     match name {
         Name::Key(key) => out.apply.push(Apply::Drop(vec![key.clone()])),
         name => out.apply.push(Apply::Invalidate(Invalidation {
-            scope: name.scope(),
+            scope: name.scope().into(),
             effect: Effect::Gone,
             cascade: true,
             version: None,
@@ -360,9 +360,9 @@ pub(crate) fn forget(name: &Name, out: &mut Outbox) {
 /// The engine's statement for a record.
 pub fn invalidation(record: &Record) -> Option<Invalidation> {
     let (scope, effect, cascade) = match &record.change {
-        Change::Invalidate { scope, effect, cascade } => ((**scope).clone(), *effect, *cascade),
+        Change::Invalidate { scope, effect, cascade } => (scope.clone(), *effect, *cascade),
         Change::Touch { .. } => return None,
-        _ => (record.makes_old()?.scope(), Effect::Gone, true),
+        _ => (record.makes_old()?.scope().into(), Effect::Gone, true),
     };
     Some(Invalidation { scope, effect, cascade, version: record.version, cause: record.cause })
 }

@@ -60,7 +60,7 @@ proptest! {
             let (mut out, ticket) = (Outbox::default(), Ticket(n as u64 + 1));
             member.step(now, Input::Request(ticket, invalidate(scope.clone(), cascade, wait)), &mut out);
             let [Apply::Invalidate(applied)] = &out.apply[..] else { panic!("{:?}", out.apply) };
-            prop_assert_eq!((&applied.scope, applied.cascade), (&scope, cascade));
+            prop_assert_eq!((&*applied.scope, applied.cascade), (&scope, cascade));
             let [(answered, Answer::Invalidated(done))] = &out.answer[..] else { panic!("{:?}", out.answer) };
             prop_assert_eq!(*answered, ticket);
             prop_assert_eq!(&done.ordered[..], &[(member.me(), Position(ticket.0))]);

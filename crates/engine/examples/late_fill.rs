@@ -23,7 +23,7 @@ fn main() {
     println!("reader: miss of post:1; reads the old row from the database");
 
     let changed = Invalidation {
-        scope: Scope::Key((*b"post:1").into()),
+        scope: Scope::Key((*b"post:1").into()).into(),
         effect: Effect::Gone,
         cascade: false,
         version: None,

@@ -1,6 +1,7 @@
 //! The last invalidations by their place in the count, for the history of keys.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -17,7 +18,7 @@ pub struct Noted {
     /// Its place in the stream of what happened, if it stands there.
     pub position: Option<u64>,
     /// What it covered.
-    pub scope: Scope,
+    pub scope: Arc<Scope>,
     /// What happened to the covered values.
     pub effect: Effect,
     /// Why it was made.
@@ -61,7 +62,7 @@ impl Ledger {
     /// Notes that a write took its dependents away.
     pub(crate) fn dependents(&self, seq: Seq, key: &[u8], now: Millis) {
         if self.bytes_most > 0 {
-            let (scope, position) = (Scope::Dependents(key.into()), None);
+            let (scope, position) = (Scope::Dependents(key.into()).into(), None);
             let (effect, cause, cascade) = (Effect::Gone, Cause::Write, true);
             self.put(Noted { seq, at: now, position, scope, effect, cause, cascade });
         }
@@ -123,7 +124,7 @@ impl Ring {
 }
 
 fn taken(noted: &Noted) -> usize {
-    let heap = match &noted.scope {
+    let heap = match &*noted.scope {
         Scope::Key(name) | Scope::Tag(name) | Scope::Dependents(name) | Scope::Prefix(name) => name.len(),
         Scope::Pattern(glob) => glob.as_bytes().len(),
         Scope::Event(event) => event.heap_bytes(),
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(ledger.when(Seq(10)), Some(Millis(100)));
         ledger.place(Seq(10), 77);
         let noted = ledger.get(Seq(10)).unwrap();
-        assert_eq!((noted.position, noted.scope), (Some(77), Scope::Dependents((*b"key").into())));
+        assert_eq!((noted.position, noted.scope), (Some(77), Scope::Dependents((*b"key").into()).into()));
         assert!(ledger.memory_bytes() <= 8 * size_of::<Noted>());
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! let began = engine.seq(); // a reader misses, and reads "old" from the database;
 //! let changed = Invalidation {
-//!     scope: Scope::Key(b"post:1".as_slice().into()),
+//!     scope: Scope::Key(b"post:1".as_slice().into()).into(),
 //!     effect: Effect::Gone,
 //!     cascade: true,
 //!     version: None,

@@ -35,8 +35,8 @@ impl Log {
 
     fn order(&self, scope: impl FnOnce() -> Scope, cascade: bool, cause: Cause, now: Millis) {
         let Some(order) = &self.0 else { return };
-        order
-            .order(Invalidation { scope: scope(), effect: Effect::Gone, cascade, version: None, cause }, now);
+        let scope = scope().into();
+        order.order(Invalidation { scope, effect: Effect::Gone, cascade, version: None, cause }, now);
     }
 }
 

@@ -14,7 +14,7 @@ fn fill(engine: &Engine, key: &str, tags: &[&[u8]], dependencies: &[&[u8]], even
 
 fn invalidate(engine: &Engine, scope: Scope, cascade: bool) -> u64 {
     let (effect, cause) = (Effect::Gone, Cause::Commit);
-    engine.apply(&Invalidation { scope, effect, cascade, version: None, cause }, NOW).reached
+    engine.apply(&Invalidation { scope: scope.into(), effect, cascade, version: None, cause }, NOW).reached
 }
 
 fn is_there(engine: &Engine, key: &str) -> bool {

@@ -23,7 +23,7 @@ fn value(engine: &Engine, key: &[u8]) -> Option<Vec<u8>> {
 
 fn invalidate(engine: &Engine, scope: Scope) {
     let (effect, cause) = (Effect::Gone, Cause::Command);
-    engine.apply(&Invalidation { scope, effect, cascade: true, version: None, cause }, NOW);
+    engine.apply(&Invalidation { scope: scope.into(), effect, cascade: true, version: None, cause }, NOW);
 }
 
 /// A slot that is handed over once more brings the same value again: what was made from it is as good as before.

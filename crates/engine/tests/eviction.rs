@@ -225,7 +225,7 @@ fn the_dead_make_room_for_the_living() {
             let draft = Draft { value: Some(b"v"), expires, tags, priority: n, ..Draft::default() };
             engine.put(&[b'a' + n], &draft, NOW).expect("it fits");
         }
-        let scope = Scope::Tag((*b"t").into());
+        let scope = Scope::Tag((*b"t").into()).into();
         let gone = Invalidation {
             scope,
             effect: Effect::Gone,

@@ -39,8 +39,13 @@ fn told(waiting: Waiting) -> Option<Landing> {
 }
 
 fn invalidate(engine: &Engine, scope: Scope) {
-    let invalidation =
-        Invalidation { scope, effect: Effect::Gone, cascade: false, version: None, cause: Cause::Commit };
+    let invalidation = Invalidation {
+        scope: scope.into(),
+        effect: Effect::Gone,
+        cascade: false,
+        version: None,
+        cause: Cause::Commit,
+    };
     engine.apply(&invalidation, NOW);
 }
 
@@ -117,7 +122,7 @@ fn stale_and_nearly_expired_entries_are_refreshed_by_one() {
     assert!(first.is_some() && refreshes(Tolerate::Fresh, Millis(1_950)).1.is_none());
     drop(first);
     let mut lazy = Invalidation {
-        scope: Scope::Key((*b"k").into()),
+        scope: Scope::Key((*b"k").into()).into(),
         effect: Effect::Stale,
         cascade: false,
         version: None,

@@ -131,6 +131,6 @@ fn an_unswept_entry_names_the_invalidation_that_it_fell_to_and_not_the_last() {
         assert_eq!(*at, Some(when));
         let Noted { seq: said, position: stands, scope, .. } = noted;
         assert_eq!((*said, *stands), (seq, Some(position)));
-        assert_eq!(*scope, Scope::Tag((*b"t").into()));
+        assert_eq!(**scope, Scope::Tag((*b"t").into()));
     }
 }

@@ -112,7 +112,7 @@ fn maintenance_gives_back_what_expired_and_what_was_invalidated() {
         "whether or not the wheel has come to it"
     );
     let tag = Invalidation {
-        scope: Scope::Tag((*b"t").into()),
+        scope: Scope::Tag((*b"t").into()).into(),
         effect: Effect::Gone,
         cascade: false,
         version: None,

@@ -15,7 +15,7 @@ struct Book(Mutex<Vec<(Scope, Cause)>>);
 
 impl Order for Book {
     fn order(&self, invalidation: Invalidation, _now: Millis) {
-        self.0.lock().push((invalidation.scope, invalidation.cause));
+        self.0.lock().push(((*invalidation.scope).clone(), invalidation.cause));
     }
 }
 

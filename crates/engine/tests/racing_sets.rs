@@ -61,7 +61,7 @@ fn race(scope: &Scope) -> u64 {
             (0..version % 2_000).for_each(|_| std::hint::spin_loop());
             row.committed.store(version, Ordering::SeqCst);
             let invalidation = Invalidation {
-                scope: scope.clone(),
+                scope: scope.clone().into(),
                 effect: Effect::Gone,
                 cascade: true,
                 version: None,

@@ -67,9 +67,14 @@ fn load(source: &Source, random: &mut fastrand::Rng, store: impl FnOnce(&Draft<'
 /// as everything.
 fn invalidate(engine: &Engine, source: &Source, round: u64) {
     let committed = source.committed.fetch_add(1, SeqCst) + 1;
-    let apply = |scope| {
-        let invalidation =
-            Invalidation { scope, effect: Effect::Gone, cascade: true, version: None, cause: Cause::Commit };
+    let apply = |scope: Scope| {
+        let invalidation = Invalidation {
+            scope: scope.into(),
+            effect: Effect::Gone,
+            cascade: true,
+            version: None,
+            cause: Cause::Commit,
+        };
         engine.apply(&invalidation, Millis(1));
     };
     match round % 5 {

@@ -181,6 +181,6 @@ fn a_change_can_be_seen_before_it_is_made() {
     let mut alone = Alone::new(u64::MAX);
     let write = alone.write("c1", "1");
     let Some(Apply::Invalidate(first)) = write.next_apply() else { panic!("dependents go first") };
-    assert_eq!(first.scope, Scope::Dependents(b"c1"[..].into()));
+    assert_eq!(*first.scope, Scope::Dependents(b"c1"[..].into()));
     assert!(!write.is_settled());
 }

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
-use clearwell_cluster::record::ScopeOf;
-use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Event, EventPattern, Millis};
+use clearwell_words::{Event, EventPattern, Invalidation, Millis, Scope};
 
 use crate::road::{Coalesce, Mode, Request};
 
@@ -15,7 +14,7 @@ pub struct Held {
     items: BTreeMap<u64, Waiting>,
     due: BTreeSet<(Millis, u64)>,
     /// By scope and what is waited for; of a delayed scope there is one.
-    of: HashMap<(ScopeOf, Option<Box<str>>), u64>,
+    of: HashMap<(Arc<Scope>, Option<Box<str>>), u64>,
     /// By the written form of the events that are waited for.
     events: HashMap<Box<str>, (EventPattern, BTreeSet<u64>)>,
     /// Those of the written forms that are more than a name.
@@ -29,7 +28,7 @@ pub struct Waiting {
     /// Its number: what it is cancelled by.
     pub id: u64,
     /// What it will be when it takes effect.
-    pub statement: Invalidate,
+    pub statement: Invalidation,
     /// What it waits for.
     pub until: Until,
     /// When it was asked for first.
@@ -75,7 +74,7 @@ pub struct Holding {
     /// Those that were not held before.
     pub new: Vec<Waiting>,
     /// What is to go on at once.
-    pub go_on: Vec<Invalidate>,
+    pub go_on: Vec<Invalidation>,
 }
 
 impl Held {
@@ -201,7 +200,7 @@ impl Held {
         self.due.insert((due, id));
     }
 
-    fn delay(&mut self, now: Millis, mode: &Mode, statement: Invalidate) -> Waiting {
+    fn delay(&mut self, now: Millis, mode: &Mode, statement: Invalidation) -> Waiting {
         let delay_ms = if let Mode::Delayed(ms) = mode { *ms } else { 0 };
         let due = now.plus(delay_ms);
         let item = self.add(now, Until::Time { due, delay_ms }, None, statement);
@@ -209,7 +208,7 @@ impl Held {
         item
     }
 
-    fn wait(&mut self, now: Millis, pattern: &EventPattern, statement: Invalidate) -> Waiting {
+    fn wait(&mut self, now: Millis, pattern: &EventPattern, statement: Invalidation) -> Waiting {
         let written: Box<str> = pattern.to_string().into();
         let item = self.add(now, Until::Event(written.clone()), Some(written.clone()), statement);
         if !pattern.is_name() {
@@ -224,7 +223,7 @@ impl Held {
         now: Millis,
         until: Until,
         waits_for: Option<Box<str>>,
-        statement: Invalidate,
+        statement: Invalidation,
     ) -> Waiting {
         self.last_id += 1;
         let statement = unversioned(statement);
@@ -258,8 +257,8 @@ impl Held {
 }
 
 /// When it takes effect, newer values than the change that was behind it may be old as well.
-fn unversioned(statement: Invalidate) -> Invalidate {
-    Invalidate { version: None, ..statement }
+fn unversioned(statement: Invalidation) -> Invalidation {
+    Invalidation { version: None, ..statement }
 }
 
 #[cfg(test)]

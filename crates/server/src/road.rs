@@ -1,8 +1,5 @@
 //! The one road of invalidations: the words in which surfaces, writes and feeds (change data capture) ask for one.
 
-use std::sync::Arc;
-
-use clearwell_cluster::request::Invalidate;
 use clearwell_words::{Cause, Effect, Event, Invalidation, Scope, Version};
 pub use clearwell_words::{Coalesce, Mode};
 
@@ -39,13 +36,12 @@ impl Request {
         if self.mode == Mode::Lazy { Effect::Stale } else { Effect::Gone }
     }
 
-    /// Each scope as a [`statement`].
-    pub fn statements(self) -> impl Iterator<Item = Invalidate> {
+    /// Each scope as an invalidation of its own, as it is when it takes effect.
+    pub fn statements(self) -> impl Iterator<Item = Invalidation> {
         let effect = self.effect();
         let Request { scopes, cascade, cause, version, .. } = self;
-        scopes
-            .into_iter()
-            .map(move |scope| statement(Invalidation { scope, effect, cascade, version, cause }))
+        let one = move |scope: Scope| Invalidation { scope: scope.into(), effect, cascade, version, cause };
+        scopes.into_iter().map(one)
     }
 }
 
@@ -56,10 +52,4 @@ impl Request {
 pub fn event(name: &str, attributes: Vec<(Box<str>, Box<str>)>, asked: bool) -> Result<Event, String> {
     let event = if asked { Event::asked(name, attributes) } else { Event::new(name, attributes) };
     event.map_err(|why| format!("malformed event '{name}': {why}"))
-}
-
-/// An invalidation, as the owner of its scope's name is asked for it.
-pub fn statement(invalidation: Invalidation) -> Invalidate {
-    let Invalidation { scope, effect, cascade, version, cause } = invalidation;
-    Invalidate { scope: Arc::new(scope), effect, cascade, cause, version, wait: false, depth: 0 }
 }

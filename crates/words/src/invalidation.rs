@@ -1,12 +1,14 @@
 //! The one statement by which values are taken away for freshness.
 
+use std::sync::Arc;
+
 use crate::{Event, Glob, Version};
 
 /// «What was read before now for this scope is old.»
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalidation {
-    /// What it covers.
-    pub scope: Scope,
+    /// What it covers; shared, because every place that it comes by keeps it for a while.
+    pub scope: Arc<Scope>,
     /// What happens to the covered values.
     pub effect: Effect,
     /// Whether what depends on the covered keys and tags is covered too, transitively.

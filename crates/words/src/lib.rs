@@ -6,7 +6,7 @@
 //! use clearwell_words::{Cause, Effect, Invalidation, Name, Scope, SLOTS};
 //!
 //! let changed = Invalidation {
-//!     scope: Scope::Tag(b"author:1".as_slice().into()),
+//!     scope: Scope::Tag(b"author:1".as_slice().into()).into(),
 //!     effect: Effect::Gone,
 //!     cascade: true,
 //!     version: None,

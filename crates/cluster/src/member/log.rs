@@ -36,7 +36,7 @@ impl Member {
         match &record.change {
             Change::Put { entry, .. } | Change::Journal { entry, .. } => {
                 out.apply.push(Apply::Invalidate(Invalidation {
-                    scope: Scope::Dependents((*entry.key).into()),
+                    scope: Scope::Dependents((*entry.key).into()).into(),
                     effect: Effect::Gone,
                     cascade: true,
                     version: None,

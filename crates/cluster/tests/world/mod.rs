@@ -425,8 +425,8 @@ impl Node {
             Scope::Event(event) => entry.events.iter().any(|pattern| pattern.matches(event)),
             Scope::Everything => true,
         };
-        let mut scopes = vec![invalidation.scope.clone()];
-        if let (true, Scope::Key(name) | Scope::Tag(name)) = (invalidation.cascade, &invalidation.scope) {
+        let mut scopes = vec![(*invalidation.scope).clone()];
+        if let (true, Scope::Key(name) | Scope::Tag(name)) = (invalidation.cascade, &*invalidation.scope) {
             scopes.push(Scope::Dependents(name.clone()));
         }
         while let Some(scope) = scopes.pop() {

@@ -19,7 +19,7 @@ impl Engine {
         let seq = self.shared.counter.next();
         self.shared.invalidations.fetch_add(1, Relaxed);
         self.shared.ledger.note(seq, invalidation, now);
-        let (own, dependents) = match &invalidation.scope {
+        let (own, dependents) = match &*invalidation.scope {
             Scope::Key(key) => self.apply_key(key, seq, invalidation, now),
             Scope::Pattern(glob) => self.apply_swath(Swath::Pattern(glob.clone()), seq, invalidation, now),
             Scope::Prefix(prefix) => self.apply_swath(Swath::Prefix(prefix.clone()), seq, invalidation, now),

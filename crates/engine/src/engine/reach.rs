@@ -21,7 +21,7 @@ impl Engine {
     pub fn would_reach(&self, invalidation: &Invalidation, now: Millis) -> u64 {
         let mut reach = Reach::default();
         if invalidation.cascade
-            && let Scope::Key(name) | Scope::Tag(name) = &invalidation.scope
+            && let Scope::Key(name) | Scope::Tag(name) = &*invalidation.scope
         {
             reach.names.insert(name.clone());
         }
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     fn contains_already(&self, invalidation: &Invalidation, slot: &Slot) -> bool {
-        matches!(&invalidation.scope, Scope::Key(key) if **key == *slot.key())
+        matches!(&*invalidation.scope, Scope::Key(key) if **key == *slot.key())
             && invalidation.version.is_some()
             && slot.version() >= invalidation.version
     }

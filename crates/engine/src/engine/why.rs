@@ -109,7 +109,7 @@ impl Engine {
 }
 
 fn covers_key(noted: &Noted, key: &[u8]) -> bool {
-    match &noted.scope {
+    match &*noted.scope {
         Scope::Key(name) => **name == *key,
         Scope::Pattern(glob) => glob.matches(key),
         Scope::Prefix(prefix) => key.starts_with(prefix),
@@ -120,7 +120,7 @@ fn covers_key(noted: &Noted, key: &[u8]) -> bool {
 
 /// Whether the scope is the name itself.
 fn names(noted: &Noted, mark: &Mark) -> bool {
-    match (&noted.scope, mark.kind()) {
+    match (&*noted.scope, mark.kind()) {
         (Scope::Tag(name), Kind::Tag | Kind::Dependency) => **name == *mark.name(),
         (Scope::Key(name) | Scope::Dependents(name), Kind::Dependency) => **name == *mark.name(),
         _ => false,

@@ -92,7 +92,7 @@ pub fn is_true(story: &Story, truth: &[Plain]) -> Result<(), String> {
 
 pub fn invalidate(engine: &Engine, scope: Scope, now: Millis) -> Seq {
     let (effect, cause) = (Effect::Gone, Cause::Command);
-    engine.apply(&Invalidation { scope, effect, cascade: true, version: None, cause }, now).seq
+    engine.apply(&Invalidation { scope: scope.into(), effect, cascade: true, version: None, cause }, now).seq
 }
 
 pub fn remove(engine: &Engine, key: &[u8], now: Millis) {
@@ -290,7 +290,7 @@ impl World {
         let effect = if self.random.u8(..3) == 0 { Effect::Stale } else { Effect::Gone };
         let cascade = self.random.bool();
         let cause = Cause::Command;
-        let invalidation = Invalidation { scope, effect, cascade, version: None, cause };
+        let invalidation = Invalidation { scope: scope.into(), effect, cascade, version: None, cause };
         let seq = self.engine.apply(&invalidation, Millis(self.now)).seq.0;
         self.ends(None, |_, _| (true, Some(seq)));
     }

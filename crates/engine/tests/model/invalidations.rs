@@ -17,7 +17,7 @@ impl World {
         let cascade = self.random.bool();
         let version = (self.random.u8(..3) == 0).then(|| self.random.u64(..self.versions + 2));
         let invalidation = Invalidation {
-            scope,
+            scope: scope.into(),
             effect: if stale { Effect::Stale } else { Effect::Gone },
             cascade,
             version: version.map(Version),

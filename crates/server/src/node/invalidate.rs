@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use clearwell_cluster::request::Invalidate;
 use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
 
 use super::news::Happened;
@@ -67,7 +66,7 @@ impl Node {
     }
 
     /// Carries out what was asked for at `began`, if a client did.
-    fn timed(&self, began: Option<Instant>, statements: impl IntoIterator<Item = Invalidate>) -> Reached {
+    fn timed(&self, began: Option<Instant>, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
         let reached = self.travel(statements);
         if let Some(began) = began {
             self.tallies.asked(self.clock.now(), nanos(began.elapsed()));
@@ -131,13 +130,13 @@ impl Node {
         let effect = request.effect();
         let reach = |scope: &clearwell_engine::Scope| {
             let (cascade, version, cause) = (request.cascade, request.version, request.cause);
-            let invalidation = Invalidation { scope: scope.clone(), effect, cascade, version, cause };
+            let invalidation = Invalidation { scope: scope.clone().into(), effect, cascade, version, cause };
             self.engine.would_reach(&invalidation, self.clock.tick())
         };
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }
 
-    fn travel(&self, statements: impl IntoIterator<Item = Invalidate>) -> Reached {
+    fn travel(&self, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
         let mut reached = Reached::default();
         for statement in statements {
             // Whoever says that something happened, by whatever surface or feed: what waits for it is released.

@@ -11,7 +11,6 @@ use parking_lot::Mutex;
 
 use super::news::Happened;
 use super::{Node, Reached};
-use crate::road;
 
 /// The log remembers no names: the engine has marks of its own, and these would answer for loads that the member is asked
 /// for and for holders of copies on other nodes. There are none.
@@ -52,9 +51,11 @@ impl Part {
     }
 
     /// What the member wants done for an invalidation, and where it stands in the log.
-    fn ask(&self, now: Millis, statement: Invalidate) -> (Vec<Apply>, Position) {
+    fn ask(&self, now: Millis, invalidation: Invalidation) -> (Vec<Apply>, Position) {
         let ticket = Ticket(self.tickets.fetch_add(1, Relaxed) + 1);
-        let mut out = self.step(now, Input::Request(ticket, Request::Invalidate(statement)));
+        let Invalidation { scope, effect, cascade, version, cause } = invalidation;
+        let asked = Invalidate { scope, effect, cascade, cause, version, wait: false, depth: 0 };
+        let mut out = self.step(now, Input::Request(ticket, Request::Invalidate(asked)));
         let apply = std::mem::take(&mut out.apply);
         let position = acknowledged(&out, ticket);
         said(out);
@@ -66,14 +67,14 @@ impl Part {
 /// key's lock and carries the record out in one step with the value, so that nobody sees the one without the other.
 impl Order for Part {
     fn order(&self, invalidation: Invalidation, now: Millis) {
-        let (apply, _) = self.ask(now, road::statement(invalidation));
+        let (apply, _) = self.ask(now, invalidation);
         debug_assert!(matches!(&apply[..], [Apply::Invalidate(_)]), "{apply:?}");
     }
 }
 
 impl Node {
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
-    pub(super) fn order(&self, statement: Invalidate) -> Reached {
+    pub(super) fn order(&self, statement: Invalidation) -> Reached {
         let now = self.clock.tick();
         let (apply, ordered) = self.part.ask(now, statement);
         let mut reached = Reached { ordered, ..Reached::default() };

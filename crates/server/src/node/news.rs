@@ -124,7 +124,7 @@ impl Item {
     pub fn covered(&self) -> Option<Covered<'_>> {
         let Happened::Invalidated { invalidation, dependents, .. } = &self.happened else { return None };
         let any = Covered::Matching(Glob::beginning(b""));
-        Some(match &invalidation.scope {
+        Some(match &*invalidation.scope {
             _ if *dependents > 0 => any,
             Scope::Key(key) => Covered::Key(key),
             Scope::Pattern(glob) => Covered::Matching(glob.clone()),

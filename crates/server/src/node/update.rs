@@ -73,7 +73,8 @@ impl Node {
 
     fn tell_removed(&self, key: &[u8], now: Millis) {
         let (scope, cause) = (Scope::Key(key.into()), Cause::Removal);
-        let told = Invalidation { scope, effect: Effect::Gone, cascade: true, version: None, cause };
+        let told =
+            Invalidation { scope: scope.into(), effect: Effect::Gone, cascade: true, version: None, cause };
         let dependents = self.engine.dependencies(key, 1, now).dependents.len() as u64;
         self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
     }

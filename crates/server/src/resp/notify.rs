@@ -92,7 +92,7 @@ impl Hear for Ear {
 
     fn happened(&self, item: &Item) {
         if let Happened::Invalidated { invalidation, reached, dependents } = &item.happened
-            && let Scope::Key(key) = &invalidation.scope
+            && let Scope::Key(key) = &*invalidation.scope
             && invalidation.effect == Effect::Gone
             && reached > dependents
         {
@@ -112,7 +112,7 @@ impl Ear {
         };
         let message = told.json();
         let channel = [OWN, channel(&invalidation.scope).as_slice()].concat();
-        match (item.covered(), &invalidation.scope) {
+        match (item.covered(), &*invalidation.scope) {
             (None, _) => {}
             (_, Scope::Everything) => self.channels.publish_wide(&channel, &Glob::beginning(OWN), &message),
             (Some(Covered::Key(_)), _) => {

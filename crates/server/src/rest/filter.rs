@@ -49,7 +49,7 @@ impl Filter {
             return is_open || self.may_want(&waiting.statement.scope);
         }
         let Some((invalidation, _)) = item.invalidation() else { return true };
-        match &invalidation.scope {
+        match &*invalidation.scope {
             _ if is_open => true,
             Scope::Everything => true,
             Scope::Tag(tag) if self.tags.contains(tag) => true,

@@ -53,7 +53,7 @@ async fn a_conditional_removal_is_told_and_reaches_dependents() {
     assert_eq!(node.stamp(b"page"), 0);
     let told = node.news.latest(1).pop().expect("news");
     assert!(told.position > before);
-    assert_eq!(told.invalidation().expect("one").0.scope, Scope::Key(b"base"[..].into()));
+    assert_eq!(*told.invalidation().expect("one").0.scope, Scope::Key(b"base"[..].into()));
     assert_eq!(told.invalidation().expect("one").0.cause, Cause::Removal);
 }
 
