@@ -10,9 +10,9 @@ pub mod writes;
 
 use crate::cargo;
 pub use feed::feed;
-use figures::Figures;
+use figures::Measurements;
 use load::{CASES, Case};
-use server::{Server, Which};
+use server::{RunningServer, Which};
 
 /// Measures this node beside redis-server, `rounds` times in turn, and writes the medians.
 pub fn compare(rounds: usize) -> Result<(), String> {
@@ -33,11 +33,11 @@ pub fn before(commit: &str, rounds: usize) -> Result<(), String> {
 /// is the bottleneck is the server's CPU time per request.
 fn beside(peer: Which, peer_name: &str, command: &str, rounds: usize) -> Result<String, String> {
     cargo::call("build --release --locked --package clearwell")?;
-    let servers = [Server::start(Which::Clearwell)?, Server::start(peer)?];
+    let servers = [RunningServer::start(Which::Clearwell)?, RunningServer::start(peer)?];
     for server in &servers {
         load::fill(server.port)?;
     }
-    let mut figures = Figures::default();
+    let mut figures = Measurements::default();
     for round in 1..=rounds {
         for case in CASES {
             // Who goes first changes from round to round.
@@ -52,7 +52,12 @@ fn beside(peer: Which, peer_name: &str, command: &str, rounds: usize) -> Result<
     Ok(text)
 }
 
-fn measure(server: &Server, case: &Case, round: usize, figures: &mut Figures) -> Result<(), String> {
+fn measure(
+    server: &RunningServer,
+    case: &Case,
+    round: usize,
+    figures: &mut Measurements,
+) -> Result<(), String> {
     let before = server.cpu_ns()?;
     let per_second = load::benchmark(server.port, case)?;
     let cpu_us = (server.cpu_ns()? - before) as f64 / 1000.0 / case.requests as f64;

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 /// The steps run so far.
 #[derive(Default)]
-pub struct Steps {
+pub struct Checklist {
     done: Vec<(String, Duration)>,
 }
 
-impl Steps {
+impl Checklist {
     /// Runs one step; its failure ends the whole.
     pub fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
         println!("==> {name}");

@@ -1,6 +1,6 @@
 //! THE test command: everything that must hold, in one run.
 
-use crate::step::{self, Steps};
+use crate::step::{self, Checklist};
 use crate::worlds::FreshWorlds;
 use crate::{cargo, repo, setup, tidy};
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ const PUBLISHED: [&str; 7] = [
 /// Unit tests run with overflow checks and debug assertions. Everything under a `tests/` folder runs
 /// optimized: model tests of millions of steps, and harnesses around a node as it is shipped.
 pub fn run() -> Result<(), String> {
-    let mut steps = Steps::default();
+    let mut steps = Checklist::default();
     let before = repo::status()?;
     steps.run("set-up", setup::run)?;
     quick(&mut steps)?;
@@ -52,13 +52,13 @@ pub fn run() -> Result<(), String> {
 
 /// What is worth running before each commit: the form, the lints and the tests of the libraries. Needs no set-up.
 pub fn check() -> Result<(), String> {
-    let mut steps = Steps::default();
+    let mut steps = Checklist::default();
     quick(&mut steps)?;
     steps.summary();
     Ok(())
 }
 
-fn quick(steps: &mut Steps) -> Result<(), String> {
+fn quick(steps: &mut Checklist) -> Result<(), String> {
     steps.run("format", || cargo::call("fmt --all --check"))?;
     steps.run("tidy", tidy::run)?;
     steps.run("lints", || cargo::call("clippy --workspace --all-targets --locked -- -D warnings"))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::counter::Counter;
 use crate::graph::{Graph, Name};
-use crate::names::{Kind, Mark, Names};
+use crate::names::{Mark, NameKind, NameTable};
 use crate::{Effect, Seq, TooLarge};
 
 /// How many steps a cascade goes.
@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 4096;
 /// No limit of depth goes beyond this: the walk recurses.
 const DEPTH_MOST: usize = 512;
 
-impl Names {
+impl NameTable {
     /// Notes what the stored (or about to be stored) entry `key` lives by; nearly free when nobody depends on
     /// `key`. Called under the lock of `key`'s shard: by who fills `key`, before the entry enters its marks; and by
     /// who stores a dependent of `key`, after joining, before looking at the marks of the stored `key`.
@@ -26,11 +26,11 @@ impl Names {
             return;
         }
         // What was made from earlier values of `key` may live by edges that go now.
-        self.cascade(&[(Kind::Dependency, key)], counter.next(), Effect::Gone, counter);
+        self.cascade(&[(NameKind::Dependency, key)], counter.next(), Effect::Gone, counter);
         self.link_live(key, held, true);
     }
 
-    /// As [`Names::link`], for a put: the edges of earlier values go. Called after the put's own cascade, under the
+    /// As [`NameTable::link`], for a put: the edges of earlier values go. Called after the put's own cascade, under the
     /// same hold of `key`'s shard, so that nothing that was made from an earlier value is left.
     pub(crate) fn relink(&self, key: &[u8], held: &[Arc<Mark>]) {
         if self.is_live(key) {
@@ -41,8 +41,8 @@ impl Names {
     /// `false` when there would be too many edges. The last dependent may have left meanwhile: then no edges are
     /// needed, and nobody would take them away.
     fn link_live(&self, key: &[u8], held: &[Arc<Mark>], replace: bool) -> bool {
-        let marks = held.iter().filter(|mark| mark.kind() != Kind::AnyDependency);
-        let sources: Vec<(Kind, &[u8])> = marks.map(|mark| (mark.kind(), mark.name())).collect();
+        let marks = held.iter().filter(|mark| mark.kind() != NameKind::AnyDependency);
+        let sources: Vec<(NameKind, &[u8])> = marks.map(|mark| (mark.kind(), mark.name())).collect();
         let mut graph = self.graph.lock();
         if !self.is_live(key) {
             return true;
@@ -68,15 +68,15 @@ impl Names {
     }
 
     /// After edges from these were taken away.
-    fn let_go(&self, graph: &mut Graph, left: BTreeSet<(Kind, Name)>) {
+    fn let_go(&self, graph: &mut Graph, left: BTreeSet<(NameKind, Name)>) {
         let dependencies = self.note_left(graph, left);
         self.prune(graph, dependencies);
     }
 
     /// Tells the marks of names, from which edges were taken away, whether others remain; the dependencies among them.
-    fn note_left(&self, graph: &Graph, left: BTreeSet<(Kind, Name)>) -> Vec<Name> {
+    fn note_left(&self, graph: &Graph, left: BTreeSet<(NameKind, Name)>) -> Vec<Name> {
         left.iter().for_each(|(kind, name)| self.note_linked(graph, *kind, name));
-        left.into_iter().filter(|(kind, _)| *kind == Kind::Dependency).map(|(_, name)| name).collect()
+        left.into_iter().filter(|(kind, _)| *kind == NameKind::Dependency).map(|(_, name)| name).collect()
     }
 
     /// Raises the given names and all dependencies that follow from them; returns the entries reached. One that has
@@ -84,31 +84,33 @@ impl Names {
     /// counts for each.
     ///
     /// `start`: for a key or dependents `[(Dependency, d)]`, for a tag with cascade `[(Tag, t), (Dependency, t)]`,
-    /// for an event all of [`Names::live_events`].
+    /// for an event all of [`NameTable::live_events`].
     ///
-    /// Each name is raised before its edges are read; [`Names::link`] adds edges before marks are looked at. So a
+    /// Each name is raised before its edges are read; [`NameTable::link`] adds edges before marks are looked at. So a
     /// dependent that is stored meanwhile is either reached or refused.
     pub(crate) fn cascade(
         &self,
-        start: &[(Kind, &[u8])],
+        start: &[(NameKind, &[u8])],
         seq: Seq,
         effect: Effect,
         counter: &Counter,
     ) -> u64 {
         let mut reached = 0;
         let mut seen: BTreeSet<Arc<[u8]>> = BTreeSet::new();
-        let mut now: Vec<(Kind, Arc<[u8]>)> =
+        let mut now: Vec<(NameKind, Arc<[u8]>)> =
             start.iter().map(|(kind, name)| (*kind, (*name).into())).collect();
-        seen.extend(now.iter().filter(|(kind, _)| *kind == Kind::Dependency).map(|(_, name)| name.clone()));
+        seen.extend(
+            now.iter().filter(|(kind, _)| *kind == NameKind::Dependency).map(|(_, name)| name.clone()),
+        );
         for _ in 0..=LEVELS {
             let mut next = Vec::new();
             for (kind, name) in &now {
                 let entries = self.raise(*kind, name, seq, effect, counter);
-                let twice = *kind == Kind::Dependency && start.contains(&(Kind::Tag, name));
+                let twice = *kind == NameKind::Dependency && start.contains(&(NameKind::Tag, name));
                 reached += entries.entries - if twice { entries.tagged } else { 0 };
                 for node in self.graph.lock().below(*kind, name) {
                     if seen.len() <= WORK && seen.insert(Arc::clone(node)) {
-                        next.push((Kind::Dependency, Arc::clone(node)));
+                        next.push((NameKind::Dependency, Arc::clone(node)));
                     }
                 }
             }
@@ -120,7 +122,7 @@ impl Names {
             }
             now = next;
         }
-        reached + self.raise(Kind::AnyDependency, b"", seq, effect, counter).entries
+        reached + self.raise(NameKind::AnyDependency, b"", seq, effect, counter).entries
     }
 
     /// Whether `key` may be made from `dependencies`: no cycle, no chain of more than `limit` edges. Asked after
@@ -165,9 +167,9 @@ impl<'g> Walk<'g> {
 
     fn next(&self, name: &[u8]) -> Vec<Arc<[u8]>> {
         if self.key.is_none() {
-            return self.graph.below(Kind::Dependency, name).take(LOOKED_AT).cloned().collect();
+            return self.graph.below(NameKind::Dependency, name).take(LOOKED_AT).cloned().collect();
         }
-        let names = self.graph.above(name).filter(|(kind, _)| *kind == Kind::Dependency);
+        let names = self.graph.above(name).filter(|(kind, _)| *kind == NameKind::Dependency);
         names.map(|(_, name)| Arc::clone(name)).collect()
     }
 

@@ -7,7 +7,7 @@ use crate::names::{Held, enter_all, last_of, leave_all};
 
 /// A store of entries without values, run as the engine is to run one.
 struct Store {
-    names: Names,
+    names: NameTable,
     counter: Counter,
     entries: BTreeMap<Vec<u8>, (Held, Seq)>,
     keys: KeyMarks,
@@ -21,7 +21,7 @@ fn hash(key: &[u8]) -> u64 {
 impl Store {
     fn new(remembered: usize) -> Store {
         Store {
-            names: Names::new(remembered, 0, 1),
+            names: NameTable::new(remembered, 0, 1),
             counter: Counter::default(),
             entries: BTreeMap::new(),
             keys: KeyMarks::new(remembered / 64),
@@ -71,7 +71,7 @@ impl Store {
         Ok(true)
     }
 
-    fn invalidate(&mut self, start: &[(Kind, &[u8])], effect: Effect) -> u64 {
+    fn invalidate(&mut self, start: &[(NameKind, &[u8])], effect: Effect) -> u64 {
         let seq = self.counter.next();
         self.names.cascade(start, seq, effect, &self.counter)
     }
@@ -96,7 +96,8 @@ fn a_cascade_reaches_dependents_of_dependents_and_nothing_else() {
         let names = |name: &'static str| if name.is_empty() { vec![] } else { vec![name.as_bytes()] };
         assert_eq!(store.fill(key.as_bytes(), Seq(0), &names(tags), &names(dependencies)), Ok(true));
     }
-    let reached = store.invalidate(&[(Kind::Tag, b"author"), (Kind::Dependency, b"author")], Effect::Gone);
+    let reached =
+        store.invalidate(&[(NameKind::Tag, b"author"), (NameKind::Dependency, b"author")], Effect::Gone);
     assert_eq!(reached, 3);
     assert_eq!(store.verdict(b"page"), Verdict::Gone);
     assert_eq!(store.verdict(b"other"), Verdict::Fresh);
@@ -143,7 +144,7 @@ fn too_deep_a_cascade_takes_all_that_depends_on_anything() {
         assert!(enter_all(&held, Seq(0)));
         store.entries.insert(vec![n + 1], (held, Seq(0)));
     }
-    store.invalidate(&[(Kind::Dependency, &[0])], Effect::Gone);
+    store.invalidate(&[(NameKind::Dependency, &[0])], Effect::Gone);
     assert!((1..=200u8).all(|n| store.verdict(&[n]) == Verdict::Gone));
     store.check();
 }
@@ -159,7 +160,7 @@ fn an_entry_with_tag_and_dependency_of_one_name_counts_once() {
     ] {
         assert_eq!(store.fill(key, Seq(0), tags, dependencies), Ok(true));
     }
-    let both = |name: &'static [u8]| [(Kind::Tag, name), (Kind::Dependency, name)];
+    let both = |name: &'static [u8]| [(NameKind::Tag, name), (NameKind::Dependency, name)];
     assert_eq!(store.invalidate(&both(b"u"), Effect::Stale), 1);
     assert_eq!(store.invalidate(&both(b"t"), Effect::Stale), 4);
     assert_eq!(store.invalidate(&both(b"t"), Effect::Gone), 4);
@@ -181,9 +182,9 @@ fn a_cascade_goes_through_any_number_of_entries_that_left() {
     }
     assert_eq!(store.fill(b"a", Seq(0), &[b"u"], &[]), Ok(true), "another tag, learned for who stands below");
     store.remove(b"a");
-    assert_eq!(store.invalidate(&[(Kind::Tag, b"u"), (Kind::Dependency, b"u")], Effect::Stale), 1);
+    assert_eq!(store.invalidate(&[(NameKind::Tag, b"u"), (NameKind::Dependency, b"u")], Effect::Stale), 1);
     assert_eq!(store.verdict(b"d"), Verdict::Stale);
-    assert_eq!(store.invalidate(&[(Kind::Tag, b"t"), (Kind::Dependency, b"t")], Effect::Gone), 1);
+    assert_eq!(store.invalidate(&[(NameKind::Tag, b"t"), (NameKind::Dependency, b"t")], Effect::Gone), 1);
     assert_eq!(store.verdict(b"d"), Verdict::Gone);
     store.remove(b"d");
     store.check();
@@ -242,7 +243,7 @@ fn too_many_edges_invalidate_dependents_before_edges_go() {
 fn no_thread_is_served_what_was_invalidated_before_it_asked() {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    let names = Names::new(64, 0, 1);
+    let names = NameTable::new(64, 0, 1);
     let counter = Counter::default();
     let commits: [AtomicU64; 3] = Default::default();
     let applied: [AtomicU64; 3] = Default::default();
@@ -297,7 +298,7 @@ fn no_thread_is_served_what_was_invalidated_before_it_asked() {
                 let tag = random.usize(..commits.len());
                 let commit = commits[tag].fetch_add(1, Ordering::AcqRel) + 1;
                 let seq = counter.next();
-                names.cascade(&[(Kind::Tag, &[tag as u8])], seq, Effect::Gone, counter);
+                names.cascade(&[(NameKind::Tag, &[tag as u8])], seq, Effect::Gone, counter);
                 applied[tag].store(commit, Ordering::Release);
             }
         });
@@ -357,7 +358,7 @@ proptest! {
         let mut store = Store::new(remembered);
         let mut naive = Naive::new();
         // When each name was invalidated last, or the entry of that key by a cascade; never forgotten.
-        let mut last: BTreeMap<(Kind, u8), Seq> = BTreeMap::new();
+        let mut last: BTreeMap<(NameKind, u8), Seq> = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Fill { key, lag, tag, dependencies } => {
@@ -367,8 +368,8 @@ proptest! {
                     let names: Vec<[u8; 1]> = dependencies.iter().map(|name| [*name]).collect();
                     let names: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
                     if store.fill(&[key], began, &tags, &names) == Ok(true) {
-                        let declared = tag.iter().map(|tag| (Kind::Tag, *tag));
-                        let declared = declared.chain(dependencies.iter().map(|name| (Kind::Dependency, *name)));
+                        let declared = tag.iter().map(|tag| (NameKind::Tag, *tag));
+                        let declared = declared.chain(dependencies.iter().map(|name| (NameKind::Dependency, *name)));
                         for name in declared {
                             prop_assert!(last.get(&name).is_none_or(|seq| *seq <= began), "late fill by {name:?}");
                         }
@@ -385,17 +386,17 @@ proptest! {
                         if stale { (Effect::Stale, Verdict::Stale) } else { (Effect::Gone, Verdict::Gone) };
                     if tag {
                         let tag = [name % 3 + 10];
-                        store.invalidate(&[(Kind::Tag, &tag), (Kind::Dependency, &tag)], effect);
-                        last.insert((Kind::Tag, tag[0]), store.counter.now());
-                        last.insert((Kind::Dependency, tag[0]), store.counter.now());
+                        store.invalidate(&[(NameKind::Tag, &tag), (NameKind::Dependency, &tag)], effect);
+                        last.insert((NameKind::Tag, tag[0]), store.counter.now());
+                        last.insert((NameKind::Dependency, tag[0]), store.counter.now());
                         mark_naively(&mut naive, &mut died, None, Some(tag[0]), naive_effect);
                     } else {
-                        store.invalidate(&[(Kind::Dependency, &[name])], effect);
-                        last.insert((Kind::Dependency, name), store.counter.now());
+                        store.invalidate(&[(NameKind::Dependency, &[name])], effect);
+                        last.insert((NameKind::Dependency, name), store.counter.now());
                         mark_naively(&mut naive, &mut died, Some(name), None, naive_effect);
                     }
                     let now = store.counter.now();
-                    last.extend(died.into_iter().map(|key| ((Kind::Dependency, key), now)));
+                    last.extend(died.into_iter().map(|key| ((NameKind::Dependency, key), now)));
                 }
             }
             store.check();

@@ -45,7 +45,7 @@ pub(crate) struct Census {
     wide: bool,
     /// The last SETs that brought new values, up to one that did not.
     new_in_a_row: u32,
-    values: Values,
+    values: SeenValues,
     /// The last invalidation that was counted.
     counted: Seq,
 }
@@ -59,7 +59,7 @@ impl Census {
     /// Begins anew, while so many misses are unresolved: each may yet bring a value from before.
     pub(crate) fn restart(&mut self, unresolved: u64) {
         self.surplus = i64::try_from(unresolved).map_or(i64::MIN, std::ops::Neg::neg);
-        self.values = Values::default();
+        self.values = SeenValues::default();
         // Without what it knew of values, repeated ones would look new: no earlier count may rest on them.
         (self.sets, self.unfilled, self.new_in_a_row) = (0, 0, 0);
     }
@@ -140,13 +140,13 @@ impl Census {
 /// Values that were SET: a Bloom filter. A value that it has never seen may be taken for known, which delays a proof; never the
 /// other way round.
 #[derive(Debug, Default)]
-struct Values([u64; WORDS]);
+struct SeenValues([u64; WORDS]);
 
 const WORDS: usize = 8;
 /// Bits that are set in a full one: one value in four that is new would be taken for known.
 const FULL: u32 = u64::BITS * WORDS as u32 / 2;
 
-impl Values {
+impl SeenValues {
     fn is_full(&self) -> bool {
         self.0.iter().map(|word| word.count_ones()).sum::<u32>() >= FULL
     }
@@ -184,11 +184,11 @@ impl Setters {
 #[derive(Debug, Default)]
 pub(crate) struct WrittenKeys {
     /// Empty until there is one.
-    slots: Vec<Written>,
+    slots: Vec<SeenWrite>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Written {
+struct SeenWrite {
     hash: u64,
     until: Millis,
     /// SETs that no miss explains, less those that misses may explain which were forgotten.
@@ -208,7 +208,7 @@ impl WrittenKeys {
     /// its slot.
     pub(crate) fn note(&mut self, hash: u64, origin: &Origin, forgotten: u64, now: Millis, window_ms: u64) {
         if self.slots.is_empty() {
-            self.slots = vec![Written::default(); SLOTS];
+            self.slots = vec![SeenWrite::default(); SLOTS];
         }
         let slot = &mut self.slots[hash as usize & (SLOTS - 1)];
         let is_other = slot.hash != hash || slot.until <= now;
@@ -217,7 +217,7 @@ impl WrittenKeys {
         }
         if is_other {
             let proofs = -i64::try_from(forgotten).unwrap_or(i64::MAX);
-            *slot = Written { hash, proofs, ..Written::default() };
+            *slot = SeenWrite { hash, proofs, ..SeenWrite::default() };
         }
         slot.proofs = slot.proofs.saturating_add(1);
         slot.until = now.plus(window_ms.saturating_mul(WINDOWS));
@@ -233,11 +233,11 @@ impl WrittenKeys {
     /// Notes that a key is written, by several connections or not.
     pub(crate) fn prove(&mut self, hash: u64, several: bool, now: Millis, window_ms: u64) {
         if self.slots.is_empty() {
-            self.slots = vec![Written::default(); SLOTS];
+            self.slots = vec![SeenWrite::default(); SLOTS];
         }
         let until = now.plus(window_ms.saturating_mul(WINDOWS));
         let setters = Setters { last: 0, several };
-        self.slots[hash as usize & (SLOTS - 1)] = Written { hash, until, proofs: PROOFS, setters };
+        self.slots[hash as usize & (SLOTS - 1)] = SeenWrite { hash, until, proofs: PROOFS, setters };
     }
 
     /// Whether somebody writes the key; then, whether several connections do.
@@ -248,6 +248,6 @@ impl WrittenKeys {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Written>()
+        self.slots.capacity() * size_of::<SeenWrite>()
     }
 }

@@ -23,9 +23,9 @@ pub trait Departures: Send + Sync {
 
 /// Whom the engine tells, if anybody.
 #[derive(Clone, Default)]
-pub(crate) struct Watch(OnceLock<Arc<dyn Departures>>);
+pub(crate) struct DeparturesWatch(OnceLock<Arc<dyn Departures>>);
 
-impl Watch {
+impl DeparturesWatch {
     /// From now on; who is told first stays.
     pub(crate) fn set(&self, departures: Arc<dyn Departures>) {
         let _told_already = self.0.set(departures);
@@ -41,8 +41,8 @@ impl Watch {
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for DeparturesWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.get().is_some() { "Watch(told)" } else { "Watch(none)" })
+        f.write_str(if self.0.get().is_some() { "DeparturesWatch(told)" } else { "DeparturesWatch(none)" })
     }
 }

@@ -22,9 +22,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::flight::Flights;
 use crate::hash::shard_of;
-use crate::order::{Log, Order};
-use crate::shard::{Cell, Shard, Tally};
-use crate::shared::Shared;
+use crate::order::{Order, OutsideOrder};
+use crate::shard::{Shard, ShardCell, Tally};
+use crate::shared::EngineShared;
 use crate::{Departures, Eviction, Millis, Seq};
 use maintain::Broom;
 use offer::Horizon;
@@ -95,11 +95,11 @@ const MEMORY_A_MARK: u64 = 512;
 /// a quarter of the memory, whatever the number of shards.
 #[derive(Debug)]
 pub struct Engine {
-    shared: Shared,
-    cells: Box<[Cell]>,
+    shared: EngineShared,
+    cells: Box<[ShardCell]>,
     broom: Mutex<Broom>,
     horizon: Horizon,
-    log: Log,
+    log: OutsideOrder,
     /// The shard that gives memory back next.
     reclaiming: std::sync::atomic::AtomicUsize,
     classes: u32,
@@ -114,7 +114,7 @@ impl Engine {
         let shards = 1usize << wanted.ilog2();
         let marks = (config.marks / shards).max(1);
         let history = config.history_bytes() / 4 * 3 / shards as u64;
-        let cell = |number: usize| Cell {
+        let cell = |number: usize| ShardCell {
             lock: RwLock::new(Shard::new(number as u64, marks, history, &config)),
             tally: Tally::new(config.classes),
             flights: Arc::new(Flights::default()),
@@ -125,10 +125,10 @@ impl Engine {
             cells,
             broom: Mutex::default(),
             horizon: Horizon::default(),
-            log: Log::default(),
+            log: OutsideOrder::default(),
             reclaiming: std::sync::atomic::AtomicUsize::new(0),
             classes: config.classes.max(1),
-            shared: Shared::new(config, seed, shards),
+            shared: EngineShared::new(config, seed, shards),
         }
     }
 
@@ -136,7 +136,7 @@ impl Engine {
     /// of what depends on the key, and of a key that is removed.
     #[must_use]
     pub fn ordered_by(self, order: Arc<dyn Order>) -> Engine {
-        Engine { log: Log(Some(order)), ..self }
+        Engine { log: OutsideOrder(Some(order)), ..self }
     }
 
     /// The same engine, which tells `departures` of entries that leave by themselves.
@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// The hash of a key, and the shard that it belongs to.
-    fn cell(&self, key: &[u8]) -> (u64, &Cell) {
+    fn cell(&self, key: &[u8]) -> (u64, &ShardCell) {
         let hash = self.shared.hasher.hash(key);
         (hash, &self.cells[shard_of(hash, self.cells.len() - 1)])
     }

@@ -162,11 +162,11 @@ impl Ending {
 #[derive(Debug)]
 struct Flight {
     began: Seq,
-    progress: Mutex<Progress>,
+    progress: Mutex<FlightProgress>,
 }
 
 #[derive(Debug, Default)]
-struct Progress {
+struct FlightProgress {
     ending: Option<Ending>,
     wakers: Vec<Option<Waker>>,
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::names::Kind;
+use crate::names::NameKind;
 
 pub(crate) type Name = Arc<[u8]>;
 
@@ -17,9 +17,9 @@ pub(crate) type Name = Arc<[u8]>;
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     /// From each node to what leads to it.
-    up: BTreeMap<Name, BTreeSet<(Kind, Name)>>,
+    up: BTreeMap<Name, BTreeSet<(NameKind, Name)>>,
     /// By kind, from each name to the nodes that it leads to.
-    down: [BTreeMap<Name, BTreeSet<Name>>; Kind::COUNT],
+    down: [BTreeMap<Name, BTreeSet<Name>>; NameKind::COUNT],
     edges: usize,
     name_bytes: usize,
 }
@@ -32,9 +32,9 @@ impl Graph {
     const EDGE_BYTES: usize = 80;
 
     /// Adds the edges from `sources` to `node`. `false`, and nothing is changed, when there would be too many.
-    pub(crate) fn link(&mut self, node: &[u8], sources: &[(Kind, &[u8])]) -> bool {
+    pub(crate) fn link(&mut self, node: &[u8], sources: &[(NameKind, &[u8])]) -> bool {
         let known = self.up.get(node);
-        let is_new = |(kind, name): &&(Kind, &[u8])| {
+        let is_new = |(kind, name): &&(NameKind, &[u8])| {
             known.is_none_or(|_| !self.down[*kind as usize].get(*name).is_some_and(|to| to.contains(node)))
         };
         let new: Vec<_> = sources.iter().filter(is_new).collect();
@@ -64,7 +64,7 @@ impl Graph {
     }
 
     /// Takes a node's edges away; what led to it.
-    pub(crate) fn unlink(&mut self, node: &[u8]) -> BTreeSet<(Kind, Name)> {
+    pub(crate) fn unlink(&mut self, node: &[u8]) -> BTreeSet<(NameKind, Name)> {
         let Some((node, sources)) = self.up.remove_entry(node) else { return BTreeSet::new() };
         self.name_bytes -= node.len();
         self.edges -= sources.len();
@@ -81,7 +81,7 @@ impl Graph {
     }
 
     /// Whether a name leads to any node.
-    pub(crate) fn leads(&self, kind: Kind, name: &[u8]) -> bool {
+    pub(crate) fn leads(&self, kind: NameKind, name: &[u8]) -> bool {
         self.down[kind as usize].contains_key(name)
     }
 
@@ -95,7 +95,7 @@ impl Graph {
             if held(&name) || seen.len() > most {
                 return BTreeSet::new();
             }
-            for node in self.below(Kind::Dependency, &name) {
+            for node in self.below(NameKind::Dependency, &name) {
                 if seen.insert(Arc::clone(node)) {
                     open.push(Arc::clone(node));
                 }
@@ -105,20 +105,20 @@ impl Graph {
     }
 
     /// The nodes that a name leads to.
-    pub(crate) fn below(&self, kind: Kind, name: &[u8]) -> impl Iterator<Item = &Name> {
+    pub(crate) fn below(&self, kind: NameKind, name: &[u8]) -> impl Iterator<Item = &Name> {
         self.down[kind as usize].get(name).into_iter().flatten()
     }
 
     /// What leads to a node.
-    pub(crate) fn above(&self, node: &[u8]) -> impl Iterator<Item = (Kind, &Name)> {
+    pub(crate) fn above(&self, node: &[u8]) -> impl Iterator<Item = (NameKind, &Name)> {
         self.up.get(node).into_iter().flatten().map(|(kind, name)| (*kind, name))
     }
 
     /// At most so many nodes after a name, in order, with the dependencies that lead to each.
     pub(crate) fn nodes_after(&self, after: &[u8], most: usize) -> Vec<(Name, Vec<Name>)> {
         let after = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
-        let leads = |sources: &BTreeSet<(Kind, Name)>| {
-            let names = sources.iter().filter(|(kind, _)| *kind == Kind::Dependency);
+        let leads = |sources: &BTreeSet<(NameKind, Name)>| {
+            let names = sources.iter().filter(|(kind, _)| *kind == NameKind::Dependency);
             names.map(|(_, name)| Arc::clone(name)).collect()
         };
         let nodes = self.up.range::<[u8], _>(after).take(most);
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn more_edges_than_allowed_are_refused_whole() {
         let names: Vec<[u8; 1]> = (0..65).map(|n| [n]).collect();
-        let sources: Vec<(Kind, &[u8])> = names.iter().map(|name| (Kind::Tag, &name[..])).collect();
+        let sources: Vec<(NameKind, &[u8])> = names.iter().map(|name| (NameKind::Tag, &name[..])).collect();
         let mut graph = Graph::default();
         assert!(graph.link(b"x", &sources[..64]));
         assert!(!graph.link(b"x", &sources[64..]));
@@ -181,12 +181,12 @@ mod tests {
             steps in prop::collection::vec((any::<bool>(), 0u8..5, prop::collection::vec((0u8..3, 0u8..5), 0..5)), 0..80),
         ) {
             let mut graph = Graph::default();
-            let mut naive: BTreeSet<(Kind, u8, u8)> = BTreeSet::new();
-            let kinds = [Kind::Tag, Kind::Dependency, Kind::Event];
+            let mut naive: BTreeSet<(NameKind, u8, u8)> = BTreeSet::new();
+            let kinds = [NameKind::Tag, NameKind::Dependency, NameKind::Event];
             for (link, node, sources) in steps {
                 if link {
-                    let names: Vec<(Kind, [u8; 1])> = sources.iter().map(|(k, n)| (kinds[*k as usize], [*n])).collect();
-                    let sources: Vec<(Kind, &[u8])> = names.iter().map(|(k, n)| (*k, &n[..])).collect();
+                    let names: Vec<(NameKind, [u8; 1])> = sources.iter().map(|(k, n)| (kinds[*k as usize], [*n])).collect();
+                    let sources: Vec<(NameKind, &[u8])> = names.iter().map(|(k, n)| (*k, &n[..])).collect();
                     prop_assert!(graph.link(&[node], &sources));
                     naive.extend(names.iter().map(|(k, n)| (*k, n[0], node)));
                 } else {

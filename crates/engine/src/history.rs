@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 
 use crate::freshness::{Verdict, verdict};
-use crate::names::{Kind, last_of};
+use crate::names::{NameKind, last_of};
 use crate::shard::{Leaving, Shard};
-use crate::shared::Shared;
-use crate::slot::Slot;
+use crate::shared::EngineShared;
+use crate::slot::EntryPlace;
 use crate::{Effect, Millis, Seq};
 
 /// The time of what happened at a time that is forgotten.
@@ -20,7 +20,7 @@ const REFUSED_MS: u64 = 1_000;
 
 /// What a record tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum HistoryEvent {
     Expired,
     Invalidated,
     /// A plain SET was refused that may be newer.
@@ -72,26 +72,26 @@ pub enum Through {
 }
 
 impl Through {
-    pub(crate) fn of(kind: Kind) -> Through {
+    pub(crate) fn of(kind: NameKind) -> Through {
         match kind {
-            Kind::Tag => Through::Tag,
-            Kind::Dependency | Kind::AnyDependency => Through::Dependency,
-            Kind::Event => Through::Event,
+            NameKind::Tag => Through::Tag,
+            NameKind::Dependency | NameKind::AnyDependency => Through::Dependency,
+            NameKind::Event => Through::Event,
         }
     }
 }
 
 /// What made an entry old before anything else did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cover {
+pub(crate) struct Coverage {
     /// The invalidation; `None`: it is forgotten which one.
     pub by: Option<Seq>,
     pub through: Through,
 }
 
-impl Cover {
+impl Coverage {
     /// The earlier of two; one that is not known may be the earlier one.
-    pub(crate) fn first(self, other: Cover) -> Cover {
+    pub(crate) fn first(self, other: Coverage) -> Coverage {
         if other.by < self.by { other } else { self }
     }
 }
@@ -101,7 +101,7 @@ impl Cover {
 pub(crate) struct Parting {
     /// What it counts as.
     pub why: Leaving,
-    pub what: What,
+    pub what: HistoryEvent,
     /// The invalidation that takes it away, if one does just now.
     pub by: Option<Seq>,
     pub now: Millis,
@@ -110,10 +110,10 @@ pub(crate) struct Parting {
 impl Parting {
     pub(crate) fn new(why: Leaving, now: Millis) -> Parting {
         let what = match why {
-            Leaving::Evicted => What::Evicted,
-            Leaving::Expired => What::Expired,
-            Leaving::Invalidated => What::Invalidated,
-            Leaving::Removed => What::Removed,
+            Leaving::Evicted => HistoryEvent::Evicted,
+            Leaving::Expired => HistoryEvent::Expired,
+            Leaving::Invalidated => HistoryEvent::Invalidated,
+            Leaving::Removed => HistoryEvent::Removed,
         };
         Parting { why, what, by: None, now }
     }
@@ -121,7 +121,7 @@ impl Parting {
 
 /// One line of the history.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Record {
+pub(crate) struct HistoryLine {
     pub hash: u64,
     /// When it happened, or [`UNKNOWN`].
     pub at: Millis,
@@ -137,7 +137,7 @@ pub(crate) struct Record {
     pub reads: u32,
     /// How often its value was replaced; of refused fills, how many they were.
     pub writes: u16,
-    pub what: What,
+    pub what: HistoryEvent,
     pub through: Through,
     /// How its first and its last value came.
     pub made: Made,
@@ -146,21 +146,21 @@ pub(crate) struct Record {
 
 /// The ring of one shard.
 #[derive(Debug)]
-pub(crate) struct History {
-    records: VecDeque<Record>,
+pub(crate) struct ShardHistory {
+    records: VecDeque<HistoryLine>,
     most: usize,
     /// When the newest of the forgotten records was written down.
     forgotten: Option<Millis>,
 }
 
-impl History {
+impl ShardHistory {
     /// An empty one, which takes at most so many bytes.
-    pub(crate) fn new(bytes: u64) -> History {
-        let most = (bytes / size_of::<Record>() as u64) as usize;
-        History { records: VecDeque::new(), most, forgotten: None }
+    pub(crate) fn new(bytes: u64) -> ShardHistory {
+        let most = (bytes / size_of::<HistoryLine>() as u64) as usize;
+        ShardHistory { records: VecDeque::new(), most, forgotten: None }
     }
 
-    pub(crate) fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, record: HistoryLine) {
         if self.most == 0 {
             self.forget(record.noted);
             return;
@@ -185,18 +185,23 @@ impl History {
     /// Writes down that a fill was refused; one more of the same, as the last line says, is counted there for a while.
     pub(crate) fn refused(&mut self, hash: u64, by: Seq, through: Through, now: Millis) {
         if let Some(last) = self.records.back_mut()
-            && (last.hash, last.what, last.by, last.through) == (hash, What::Refused, by, through)
+            && (last.hash, last.what, last.by, last.through) == (hash, HistoryEvent::Refused, by, through)
             && now.since(last.at) < REFUSED_MS
         {
             last.writes = last.writes.saturating_add(1);
             (last.written, last.noted) = (now, now);
             return;
         }
-        self.push(Record { writes: 1, through, by, ..Record::blank(hash, What::Refused, now) });
+        self.push(HistoryLine {
+            writes: 1,
+            through,
+            by,
+            ..HistoryLine::blank(hash, HistoryEvent::Refused, now)
+        });
     }
 
     /// What is written down of a key, in the order of writing.
-    pub(crate) fn of(&self, hash: u64) -> impl Iterator<Item = &Record> {
+    pub(crate) fn of(&self, hash: u64) -> impl Iterator<Item = &HistoryLine> {
         self.records.iter().filter(move |record| record.hash == hash)
     }
 
@@ -207,7 +212,7 @@ impl History {
 
     /// Bytes taken beyond the structure itself.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.records.capacity() * size_of::<Record>()
+        self.records.capacity() * size_of::<HistoryLine>()
     }
 
     /// Recounts; says what differs.
@@ -219,9 +224,9 @@ impl History {
     }
 }
 
-impl Record {
-    fn blank(hash: u64, what: What, now: Millis) -> Record {
-        Record {
+impl HistoryLine {
+    fn blank(hash: u64, what: HistoryEvent, now: Millis) -> HistoryLine {
+        HistoryLine {
             hash,
             at: now,
             noted: now,
@@ -239,8 +244,8 @@ impl Record {
     }
 
     /// A line about an entry.
-    fn of(slot: &Slot, what: What, now: Millis) -> Record {
-        Record {
+    fn of(slot: &EntryPlace, what: HistoryEvent, now: Millis) -> HistoryLine {
+        HistoryLine {
             first: slot.first,
             written: slot.created,
             read_at: slot.accessed_s(),
@@ -248,35 +253,41 @@ impl Record {
             writes: slot.writes,
             made: slot.made,
             rewritten: Made::of(slot.put, slot.negative),
-            ..Record::blank(slot.hash, what, now)
+            ..HistoryLine::blank(slot.hash, what, now)
         }
     }
 
     /// An entry is stale, and it is forgotten since when.
-    pub(crate) fn stale_unknown(slot: &Slot, now: Millis) -> Record {
-        Record { at: UNKNOWN, ..Record::of(slot, What::Staled, now) }
+    pub(crate) fn stale_unknown(slot: &EntryPlace, now: Millis) -> HistoryLine {
+        HistoryLine { at: UNKNOWN, ..HistoryLine::of(slot, HistoryEvent::Staled, now) }
     }
 
     /// What the line says of an entry that still stands: its end, if something has ended it already for its readers.
-    pub(crate) fn standing(slot: &Slot, now: Millis, shared: &Shared) -> (Record, bool) {
-        let stands = What::Staled;
-        let record = Record::ended(slot, stands, None, now, shared);
+    pub(crate) fn standing(slot: &EntryPlace, now: Millis, shared: &EngineShared) -> (HistoryLine, bool) {
+        let stands = HistoryEvent::Staled;
+        let record = HistoryLine::ended(slot, stands, None, now, shared);
         (record, record.what != stands)
     }
 
     /// The line of an entry that leaves: what made it unreadable first, of its time, its marks, and what takes it away now.
-    fn ended(slot: &Slot, what: What, by: Option<Seq>, now: Millis, shared: &Shared) -> Record {
-        let mut record = Record { by: by.unwrap_or_default(), ..Record::of(slot, what, now) };
+    fn ended(
+        slot: &EntryPlace,
+        what: HistoryEvent,
+        by: Option<Seq>,
+        now: Millis,
+        shared: &EngineShared,
+    ) -> HistoryLine {
+        let mut record = HistoryLine { by: by.unwrap_or_default(), ..HistoryLine::of(slot, what, now) };
         // Of everything, the mark is raised before the entries are walked over.
         let earlier = shared.cover(slot, Effect::Gone).filter(|cover| by.is_none() || cover.by != by);
         if let Some(cover) = earlier {
-            (record.at, record.what) = (shared.covered_at(cover, now), What::Invalidated);
+            (record.at, record.what) = (shared.covered_at(cover, now), HistoryEvent::Invalidated);
             (record.by, record.through) = (cover.by.unwrap_or_default(), cover.through);
         }
         if slot.expired(now) && record.at == UNKNOWN {
-            record.what = What::Unclear;
+            record.what = HistoryEvent::Unclear;
         } else if slot.expired(now) && slot.expires <= record.at.0 {
-            (record.at, record.what, record.by) = (Millis(slot.expires), What::Expired, Seq(0));
+            (record.at, record.what, record.by) = (Millis(slot.expires), HistoryEvent::Expired, Seq(0));
             record.through = Through::Key;
         }
         record
@@ -285,10 +296,10 @@ impl Record {
 
 impl Shard {
     /// Writes down how an entry ends.
-    pub(crate) fn note_end(&mut self, place: u32, parting: Parting, shared: &Shared) {
+    pub(crate) fn note_end(&mut self, place: u32, parting: Parting, shared: &EngineShared) {
         let Parting { what, by, now, .. } = parting;
         let slot = &self.slab[place];
-        let record = Record::ended(slot, what, by, now, shared);
+        let record = HistoryLine::ended(slot, what, by, now, shared);
         match stale_names(slot, now, shared) {
             Some(stale) if stale.at == UNKNOWN || record.at == UNKNOWN => self.history.forget(now),
             Some(stale) if stale.at < record.at => self.history.push(stale),
@@ -298,31 +309,31 @@ impl Shard {
     }
 
     /// Writes down that an entry was marked stale, which only its marks know as yet, before they are let go.
-    pub(crate) fn note_stale_names(&mut self, place: u32, now: Millis, shared: &Shared) {
+    pub(crate) fn note_stale_names(&mut self, place: u32, now: Millis, shared: &EngineShared) {
         if let Some(stale) = stale_names(&self.slab[place], now, shared) {
             self.history.push(stale);
         }
     }
 
     /// Writes down that an entry was marked stale itself.
-    pub(crate) fn note_stale(&mut self, place: u32, by: Seq, now: Millis, shared: &Shared) {
+    pub(crate) fn note_stale(&mut self, place: u32, by: Seq, now: Millis, shared: &EngineShared) {
         self.note_stale_names(place, now, shared);
         let slot = &self.slab[place];
         if !slot.stale && verdict(slot.began, last_of(slot.held())) == Verdict::Fresh {
-            let record = Record { by, ..Record::of(slot, What::Staled, now) };
+            let record = HistoryLine { by, ..HistoryLine::of(slot, HistoryEvent::Staled, now) };
             self.history.push(record);
         }
     }
 }
 
 /// The line about an entry whose marks say that it is stale, or was before it ended, and which does not say so itself.
-pub(crate) fn stale_names(slot: &Slot, now: Millis, shared: &Shared) -> Option<Record> {
+pub(crate) fn stale_names(slot: &EntryPlace, now: Millis, shared: &EngineShared) -> Option<HistoryLine> {
     if slot.stale || slot.held().is_empty() || last_of(slot.held()).stale <= slot.began {
         return None;
     }
     let cover = shared.cover(slot, Effect::Stale)?;
     let (at, by) = (shared.covered_at(cover, now), cover.by.unwrap_or_default());
-    Some(Record { at, by, through: cover.through, ..Record::of(slot, What::Staled, now) })
+    Some(HistoryLine { at, by, through: cover.through, ..HistoryLine::of(slot, HistoryEvent::Staled, now) })
 }
 
 #[cfg(test)]
@@ -331,14 +342,14 @@ mod tests {
 
     #[test]
     fn a_record_takes_a_cache_line() {
-        assert_eq!(size_of::<Record>(), 64);
+        assert_eq!(size_of::<HistoryLine>(), 64);
     }
 
     #[test]
     fn the_oldest_is_forgotten_and_said_to_be() {
-        let mut history = History::new(3 * 64);
+        let mut history = ShardHistory::new(3 * 64);
         for n in 0..5 {
-            history.push(Record::blank(n % 2, What::Evicted, Millis(n)));
+            history.push(HistoryLine::blank(n % 2, HistoryEvent::Evicted, Millis(n)));
         }
         assert_eq!(history.of(0).map(|record| record.at.0).collect::<Vec<_>>(), [2, 4]);
         assert_eq!(history.forgotten(), Some(Millis(1)));
@@ -348,15 +359,15 @@ mod tests {
 
     #[test]
     fn a_history_without_memory_says_that_it_knows_nothing() {
-        let mut history = History::new(63);
-        history.push(Record::blank(1, What::Evicted, Millis(7)));
+        let mut history = ShardHistory::new(63);
+        history.push(HistoryLine::blank(1, HistoryEvent::Evicted, Millis(7)));
         assert_eq!((history.of(1).count(), history.forgotten()), (0, Some(Millis(7))));
         assert_eq!(history.memory_bytes(), 0);
     }
 
     #[test]
     fn refused_fills_of_one_reason_are_one_line() {
-        let mut history = History::new(1 << 10);
+        let mut history = ShardHistory::new(1 << 10);
         for now in 0..100 {
             history.refused(1, Seq(4), Through::Tag, Millis(now));
         }

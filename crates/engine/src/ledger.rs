@@ -30,12 +30,12 @@ pub struct Noted {
 /// Those that were noted last, in a bounded number of bytes.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    ring: Mutex<Ring>,
+    ring: Mutex<LedgerRing>,
     bytes_most: usize,
 }
 
 #[derive(Debug, Default)]
-struct Ring {
+struct LedgerRing {
     /// By count, oldest first.
     noted: VecDeque<Noted>,
     bytes: usize,
@@ -117,7 +117,7 @@ impl Ledger {
     }
 }
 
-impl Ring {
+impl LedgerRing {
     fn find(&self, seq: Seq) -> Option<usize> {
         self.noted.binary_search_by_key(&seq, |noted| noted.seq).ok()
     }

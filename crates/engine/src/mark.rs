@@ -11,7 +11,7 @@ use crate::{Effect, Seq};
 
 /// What a name is to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum NameKind {
     /// A tag that it carries.
     Tag,
     /// A key or tag that it was made from.
@@ -22,20 +22,20 @@ pub(crate) enum Kind {
     AnyDependency,
 }
 
-impl Kind {
+impl NameKind {
     /// How many kinds there are.
     pub(crate) const COUNT: usize = 4;
 
     /// Whether a name of this kind stays in use while it leads to a node of the graph.
     pub(crate) fn is_held_by_graph(self) -> bool {
-        matches!(self, Kind::Dependency | Kind::Event)
+        matches!(self, NameKind::Dependency | NameKind::Event)
     }
 }
 
 /// A name in use, and the memory of its last invalidation.
 #[derive(Debug)]
 pub(crate) struct Mark {
-    kind: Kind,
+    kind: NameKind,
     hash: u64,
     name: Box<[u8]>,
     gone: AtomicU64,
@@ -56,14 +56,14 @@ struct Members {
 
 /// The entries that an invalidation of one name reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Reached {
+pub(crate) struct MarkReach {
     pub entries: u64,
     /// How many of them the tag of the same name reaches too.
     pub tagged: u64,
 }
 
 impl Mark {
-    pub(crate) fn new(kind: Kind, hash: u64, name: &[u8], last: Last) -> Mark {
+    pub(crate) fn new(kind: NameKind, hash: u64, name: &[u8], last: Last) -> Mark {
         Mark {
             kind,
             hash,
@@ -75,11 +75,11 @@ impl Mark {
     }
 
     /// What it is.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> NameKind {
         self.kind
     }
 
-    /// The name; empty for [`Kind::AnyDependency`].
+    /// The name; empty for [`NameKind::AnyDependency`].
     pub(crate) fn name(&self) -> &[u8] {
         &self.name
     }
@@ -117,16 +117,16 @@ impl Mark {
     }
 
     /// Entries counted in that this mark has not taken away.
-    pub(crate) fn members(&self) -> Reached {
+    pub(crate) fn members(&self) -> MarkReach {
         let members = self.members.lock();
-        Reached { entries: members.alive, tagged: members.tagged }
+        MarkReach { entries: members.alive, tagged: members.tagged }
     }
 
     /// Invalidates; returns how many entries that reached.
     ///
     /// An entry whose load began after `seq` was counted may have entered before this call raises the mark. It is
     /// fresh, but to keep the members countable by one number it is taken too, by a count of its own from `counter`.
-    pub(crate) fn raise(&self, seq: Seq, effect: Effect, counter: &Counter) -> Reached {
+    pub(crate) fn raise(&self, seq: Seq, effect: Effect, counter: &Counter) -> MarkReach {
         let mut members = self.members.lock();
         let last = self.last();
         let covered = match effect {
@@ -134,10 +134,10 @@ impl Mark {
             Effect::Stale => last.newest(),
         };
         if seq <= covered {
-            return Reached::default();
+            return MarkReach::default();
         }
         let seq = if members.alive > 0 && members.newest >= seq { counter.next() } else { seq };
-        let reached = Reached { entries: members.alive, tagged: members.tagged };
+        let reached = MarkReach { entries: members.alive, tagged: members.tagged };
         match effect {
             Effect::Gone => {
                 self.gone.store(seq.0, Ordering::Release);
@@ -170,8 +170,8 @@ pub(crate) fn leave_all(held: &[Arc<Mark>], began: Seq) {
 
 /// Whether the entry that holds these marks, which are in order, has a tag of this dependency's name.
 pub(crate) fn is_tagged(held: &[Arc<Mark>], mark: &Mark) -> bool {
-    let tag = (Kind::Tag, mark.name());
-    mark.kind() == Kind::Dependency
+    let tag = (NameKind::Tag, mark.name());
+    mark.kind() == NameKind::Dependency
         && held.binary_search_by(|other| (other.kind(), other.name()).cmp(&tag)).is_ok()
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use crate::freshness::{Verdict, verdict};
 
     fn mark() -> Mark {
-        Mark::new(Kind::Tag, 0, b"t", Last::default())
+        Mark::new(NameKind::Tag, 0, b"t", Last::default())
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
                 let alive: Vec<&Seq> =
                     entries.iter().filter(|began| verdict(**began, mark.last()) != Verdict::Gone).collect();
                 let tagged = alive.iter().filter(|began| began.0 % 2 == 1).count() as u64;
-                Reached { entries: alive.len() as u64, tagged }
+                MarkReach { entries: alive.len() as u64, tagged }
             };
             for step in steps {
                 match step {

@@ -10,7 +10,7 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use crate::counter::Counter;
 use crate::freshness::Last;
 use crate::graph::Graph;
-pub(crate) use crate::mark::{Kind, Mark, Reached, enter_all, is_tagged, last_of, leave_all};
+pub(crate) use crate::mark::{Mark, MarkReach, NameKind, enter_all, is_tagged, last_of, leave_all};
 use crate::marks::KeyMarks;
 use crate::raises::{Raised, Raises};
 use crate::{Effect, Event, EventPattern, Seq};
@@ -23,11 +23,11 @@ const FILTER: usize = 4096;
 /// Locks are taken in this order: an engine's shard, the graph, a stripe of names, a mark. No method calls back
 /// into the engine but through the closures it is given.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct NameTable {
     secrets: RapidSecrets,
     stripes: Box<[Mutex<Stripe>]>,
     /// Names in use, by kind.
-    counts: [AtomicU64; Kind::COUNT],
+    counts: [AtomicU64; NameKind::COUNT],
     /// Bytes of the marks in use.
     mark_bytes: AtomicUsize,
     /// Dependencies in use whose hash falls on each place: 0 says without a lock that a key has no dependents.
@@ -57,16 +57,16 @@ struct Live {
 /// What an entry names, joined: one mark each, none twice.
 pub(crate) type Held = Box<[Arc<Mark>]>;
 
-impl Names {
+impl NameTable {
     /// No names; remembers at most about `remembered` that were invalidated and are in no use, and in so many bytes when
     /// those in use were.
-    pub(crate) fn new(remembered: usize, history_bytes: u64, seed: u64) -> Names {
+    pub(crate) fn new(remembered: usize, history_bytes: u64, seed: u64) -> NameTable {
         let stripe = || Stripe {
             live: HashTable::new(),
             forgotten: KeyMarks::new(remembered / STRIPES),
             raises: Raises::new(history_bytes / STRIPES as u64),
         };
-        Names {
+        NameTable {
             secrets: RapidSecrets::seed(seed),
             stripes: (0..STRIPES).map(|_| Mutex::new(stripe())).collect(),
             counts: Default::default(),
@@ -76,8 +76,8 @@ impl Names {
         }
     }
 
-    /// The mark of a name, from now on in use by the caller, who gives it back by [`Names::release`].
-    pub(crate) fn join(&self, kind: Kind, name: &[u8]) -> Arc<Mark> {
+    /// The mark of a name, from now on in use by the caller, who gives it back by [`NameTable::release`].
+    pub(crate) fn join(&self, kind: NameKind, name: &[u8]) -> Arc<Mark> {
         let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
         if let Some(live) = stripe.find(hash, kind, name) {
@@ -89,20 +89,20 @@ impl Names {
         stripe.live.insert_unique(hash, live, |live| live.mark.hash());
         self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
         self.mark_bytes.fetch_add(mark.memory_bytes(), Ordering::Relaxed);
-        if kind == Kind::Dependency {
+        if kind == NameKind::Dependency {
             self.depended_on[place(hash)].fetch_add(1, Ordering::Release);
         }
         mark
     }
 
-    /// Joins all that a draft names (with dependencies: [`Kind::AnyDependency`] too), each once.
+    /// Joins all that a draft names (with dependencies: [`NameKind::AnyDependency`] too), each once.
     pub(crate) fn join_all(&self, tags: &[&[u8]], dependencies: &[&[u8]], events: &[EventPattern]) -> Held {
         let events: Vec<String> = events.iter().map(EventPattern::to_string).collect();
-        let mut wanted: Vec<(Kind, &[u8])> = tags.iter().map(|tag| (Kind::Tag, *tag)).collect();
-        wanted.extend(dependencies.iter().map(|name| (Kind::Dependency, *name)));
-        wanted.extend(events.iter().map(|event| (Kind::Event, event.as_bytes())));
+        let mut wanted: Vec<(NameKind, &[u8])> = tags.iter().map(|tag| (NameKind::Tag, *tag)).collect();
+        wanted.extend(dependencies.iter().map(|name| (NameKind::Dependency, *name)));
+        wanted.extend(events.iter().map(|event| (NameKind::Event, event.as_bytes())));
         if !dependencies.is_empty() {
-            wanted.push((Kind::AnyDependency, b""));
+            wanted.push((NameKind::AnyDependency, b""));
         }
         wanted.sort_unstable();
         wanted.dedup();
@@ -112,7 +112,7 @@ impl Names {
     /// Gives back marks that were joined (after [`leave_all`], if the entry had entered).
     pub(crate) fn release(&self, held: Held) {
         for mark in held {
-            if self.release_one(&mark) && mark.kind() == Kind::Dependency {
+            if self.release_one(&mark) && mark.kind() == NameKind::Dependency {
                 self.prune(&mut self.graph.lock(), vec![mark.name().into()]);
             }
         }
@@ -121,21 +121,21 @@ impl Names {
     /// Whether some entry depends on `name`, itself or through nodes of the graph. Takes no lock when none does, as a
     /// rule.
     pub(crate) fn is_live(&self, name: &[u8]) -> bool {
-        let hash = self.hash(Kind::Dependency, name);
+        let hash = self.hash(NameKind::Dependency, name);
         self.depended_on[place(hash)].load(Ordering::Acquire) > 0
-            && self.stripe(hash).lock().find(hash, Kind::Dependency, name).is_some()
+            && self.stripe(hash).lock().find(hash, NameKind::Dependency, name).is_some()
     }
 
     /// Whether some entry names `name` as its dependency.
     pub(crate) fn is_held(&self, name: &[u8]) -> bool {
-        let hash = self.hash(Kind::Dependency, name);
+        let hash = self.hash(NameKind::Dependency, name);
         let mut stripe = self.stripe(hash).lock();
-        stripe.find(hash, Kind::Dependency, name).is_some_and(|live| live.holders > 0)
+        stripe.find(hash, NameKind::Dependency, name).is_some_and(|live| live.holders > 0)
     }
 
     /// Tells a mark whether the graph holds it. Called with the graph's lock after its edges changed; who adds an edge
     /// holds the mark.
-    pub(crate) fn note_linked(&self, graph: &Graph, kind: Kind, name: &[u8]) {
+    pub(crate) fn note_linked(&self, graph: &Graph, kind: NameKind, name: &[u8]) {
         if !kind.is_held_by_graph() {
             return;
         }
@@ -150,12 +150,12 @@ impl Names {
     /// Invalidates a name; returns how many entries that reached.
     pub(crate) fn raise(
         &self,
-        kind: Kind,
+        kind: NameKind,
         name: &[u8],
         seq: Seq,
         effect: Effect,
         counter: &Counter,
-    ) -> Reached {
+    ) -> MarkReach {
         let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
         match stripe.find(hash, kind, name) {
@@ -169,7 +169,7 @@ impl Names {
             }
             None => {
                 stripe.forgotten.raise(hash, Last::at(seq, effect));
-                Reached::default()
+                MarkReach::default()
             }
         }
     }
@@ -180,7 +180,7 @@ impl Names {
     }
 
     /// The names in use of a kind that `wanted` says yes to.
-    pub(crate) fn live(&self, kind: Kind, mut wanted: impl FnMut(&[u8]) -> bool) -> Vec<Arc<Mark>> {
+    pub(crate) fn live(&self, kind: NameKind, mut wanted: impl FnMut(&[u8]) -> bool) -> Vec<Arc<Mark>> {
         let mut found = Vec::new();
         if self.count(kind) == 0 {
             return found;
@@ -197,11 +197,11 @@ impl Names {
     pub(crate) fn live_events(&self, event: &Event) -> Vec<Arc<Mark>> {
         let pattern =
             |name: &[u8]| std::str::from_utf8(name).ok().and_then(|text| EventPattern::parse(text).ok());
-        self.live(Kind::Event, |name| pattern(name).is_some_and(|pattern| pattern.matches(event)))
+        self.live(NameKind::Event, |name| pattern(name).is_some_and(|pattern| pattern.matches(event)))
     }
 
     /// How many names of a kind are in use.
-    pub(crate) fn count(&self, kind: Kind) -> u64 {
+    pub(crate) fn count(&self, kind: NameKind) -> u64 {
         self.counts[kind as usize].load(Ordering::Relaxed)
     }
 
@@ -269,12 +269,12 @@ impl Names {
         stripe.forgotten.raise(hash, mark.last());
         self.counts[kind as usize].fetch_sub(1, Ordering::Relaxed);
         self.mark_bytes.fetch_sub(mark.memory_bytes(), Ordering::Relaxed);
-        if kind == Kind::Dependency {
+        if kind == NameKind::Dependency {
             self.depended_on[place(hash)].fetch_sub(1, Ordering::Release);
         }
     }
 
-    fn hash(&self, kind: Kind, name: &[u8]) -> u64 {
+    fn hash(&self, kind: NameKind, name: &[u8]) -> u64 {
         // The odd constant (2^64 / golden ratio) keeps the kinds of one name apart.
         rapidhash_v3_seeded(name, &self.secrets) ^ (kind as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
@@ -285,7 +285,7 @@ impl Names {
 }
 
 impl Stripe {
-    fn find(&mut self, hash: u64, kind: Kind, name: &[u8]) -> Option<&mut Live> {
+    fn find(&mut self, hash: u64, kind: NameKind, name: &[u8]) -> Option<&mut Live> {
         self.live.find_mut(hash, |live| live.mark.kind() == kind && live.mark.name() == name)
     }
 }

@@ -15,9 +15,9 @@ pub trait Order: Send + Sync {
 
 /// Whom the engine asks, if anybody.
 #[derive(Clone, Default)]
-pub(crate) struct Log(pub Option<Arc<dyn Order>>);
+pub(crate) struct OutsideOrder(pub Option<Arc<dyn Order>>);
 
-impl Log {
+impl OutsideOrder {
     /// What depends on a key is taken away, because the key is written.
     pub(crate) fn dependents(&self, key: &[u8], now: Millis) {
         self.order(|| Scope::Dependents(key.into()), true, Cause::Write, now);
@@ -40,8 +40,8 @@ impl Log {
     }
 }
 
-impl fmt::Debug for Log {
+impl fmt::Debug for OutsideOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Log(outside)" } else { "Log(here)" })
+        f.write_str(if self.0.is_some() { "OutsideOrder(asked)" } else { "OutsideOrder(none)" })
     }
 }

@@ -17,13 +17,13 @@ use crate::{Effect, Event, Seq};
 pub(crate) struct Recent<T> {
     /// The newest that was ever pushed; lets most fills pass without the lock.
     newest: AtomicU64,
-    ring: RwLock<Ring<T>>,
+    ring: RwLock<ScopeRing<T>>,
     count: usize,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Ring<T> {
+struct ScopeRing<T> {
     /// By count, oldest first.
     scopes: VecDeque<Remembered<T>>,
     bytes: usize,
@@ -54,7 +54,7 @@ impl Heap for Event {
 impl<T: Heap> Recent<T> {
     /// Remembers at most `count` scopes in at most `bytes` bytes.
     pub(crate) fn new(count: usize, bytes: usize) -> Recent<T> {
-        let ring = Ring { scopes: VecDeque::new(), bytes: 0, floor: Last::default() };
+        let ring = ScopeRing { scopes: VecDeque::new(), bytes: 0, floor: Last::default() };
         Recent { newest: AtomicU64::new(0), ring: RwLock::new(ring), count, bytes }
     }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Seq;
-use crate::names::{Kind, Mark, Names, Reached, is_tagged};
+use crate::names::{Mark, MarkReach, NameKind, NameTable, is_tagged};
 
 /// Compares the books of `names` with a recount, given every entry's marks and `began`; nothing else may be using
 /// them meanwhile. Says what differs.
 pub(crate) fn check<'e>(
-    names: &Names,
+    names: &NameTable,
     entries: impl Iterator<Item = (&'e [Arc<Mark>], Seq)>,
 ) -> Result<(), String> {
-    let mut counted: BTreeMap<*const Mark, (u64, Reached)> = BTreeMap::new();
+    let mut counted: BTreeMap<*const Mark, (u64, MarkReach)> = BTreeMap::new();
     for (held, began) in entries {
         for mark in held {
             let (holders, alive) = counted.entry(Arc::as_ptr(mark)).or_default();
@@ -24,7 +24,7 @@ pub(crate) fn check<'e>(
         }
     }
     let mut wrong: Vec<String> = Vec::new();
-    let (mut bytes, mut kinds) = (0, [0; Kind::COUNT]);
+    let (mut bytes, mut kinds) = (0, [0; NameKind::COUNT]);
     let graph = names.graph.lock();
     names.each(|mark, holders, linked| {
         bytes += mark.memory_bytes();
@@ -48,11 +48,11 @@ pub(crate) fn check<'e>(
     if !counted.is_empty() {
         wrong.push(format!("{} marks are held that are not in use", counted.len()));
     }
-    let all = [Kind::Tag, Kind::Dependency, Kind::Event, Kind::AnyDependency];
+    let all = [NameKind::Tag, NameKind::Dependency, NameKind::Event, NameKind::AnyDependency];
     if all.iter().any(|kind| names.count(*kind) != kinds[*kind as usize]) {
         wrong.push(format!("names by kind {kinds:?} are not what the books say"));
     }
-    if names.books() != (bytes, kinds[Kind::Dependency as usize]) {
+    if names.books() != (bytes, kinds[NameKind::Dependency as usize]) {
         wrong.push(format!("marks of {bytes} bytes, the books say {:?}", names.books()));
     }
     graph.check()?;

@@ -11,13 +11,13 @@ use crate::departures::Departure;
 use crate::eviction::Evictor;
 use crate::flight::Flights;
 use crate::freshness::{Last, Verdict};
-use crate::history::{History, Made, Parting};
+use crate::history::{Made, Parting, ShardHistory};
 use crate::marks::KeyMarks;
 use crate::names::{enter_all, last_of, leave_all};
 use crate::outstanding::Outstanding;
-use crate::shared::{Shared, Standing};
+use crate::shared::{EngineShared, Standing};
 use crate::slab::Slab;
-use crate::slot::{Extra, NEVER, Slot};
+use crate::slot::{EntryPlace, Extra, NEVER};
 pub(crate) use crate::tally::{Leaving, Tally, count};
 use crate::wheel::Wheel;
 use crate::{Config, Millis, Seq};
@@ -25,7 +25,7 @@ use crate::{Config, Millis, Seq};
 /// A shard with its lock, its books and its flights, on cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct Cell {
+pub(crate) struct ShardCell {
     pub lock: RwLock<Shard>,
     pub tally: Tally,
     pub flights: Arc<Flights>,
@@ -45,7 +45,7 @@ pub(crate) struct Shard {
     pub taken: KeyMarks,
     pub outstanding: Outstanding,
     /// How entries ended that are gone.
-    pub history: History,
+    pub history: ShardHistory,
     /// Entries that expire.
     pub timed: usize,
     pub negative: usize,
@@ -90,7 +90,7 @@ impl Shard {
             marks: KeyMarks::new(marks),
             taken: KeyMarks::new(marks.div_ceil(4)),
             outstanding: Outstanding::new(marks, config.late_fill_window_ms),
-            history: History::new(history_bytes),
+            history: ShardHistory::new(history_bytes),
             timed: 0,
             negative: 0,
             stamps: 0,
@@ -123,7 +123,7 @@ impl Shard {
         began: Seq,
         put: bool,
         now: Millis,
-        shared: &Shared,
+        shared: &EngineShared,
         tally: &Tally,
     ) -> Result<u32, Incoming> {
         let (place, anew) = match self.find(incoming.hash, incoming.key()) {
@@ -150,7 +150,7 @@ impl Shard {
 
     /// Prepares a place whose entry is to be replaced: lets its marks go, and counts it if it was dead already. Whether it
     /// had ended for its readers, so that what replaces it is another entry.
-    fn vacate(&mut self, place: u32, now: Millis, shared: &Shared, tally: &Tally) -> bool {
+    fn vacate(&mut self, place: u32, now: Millis, shared: &EngineShared, tally: &Tally) -> bool {
         let death = self.death(place, now, shared);
         if let Some(why) = death {
             tally.left(why);
@@ -169,7 +169,7 @@ impl Shard {
     }
 
     /// Counts that an entry's value is replaced.
-    fn note_replaced(&mut self, place: u32, now: Millis, shared: &Shared) {
+    fn note_replaced(&mut self, place: u32, now: Millis, shared: &EngineShared) {
         // Most entries name nothing, and only names can have made them stale without their saying so.
         if !self.slab[place].held().is_empty() {
             self.note_stale_names(place, now, shared);
@@ -295,7 +295,7 @@ impl Shard {
     }
 
     /// Why an entry is dead, if it is.
-    pub(crate) fn death(&self, place: u32, now: Millis, shared: &Shared) -> Option<Leaving> {
+    pub(crate) fn death(&self, place: u32, now: Millis, shared: &EngineShared) -> Option<Leaving> {
         let slot = &self.slab[place];
         if slot.over(now) {
             return Some(Leaving::Expired);
@@ -304,7 +304,13 @@ impl Shard {
     }
 
     /// Why an entry was dead already before the invalidation `seq`.
-    pub(crate) fn death_before(&self, place: u32, now: Millis, seq: Seq, shared: &Shared) -> Option<Leaving> {
+    pub(crate) fn death_before(
+        &self,
+        place: u32,
+        now: Millis,
+        seq: Seq,
+        shared: &EngineShared,
+    ) -> Option<Leaving> {
         let slot = &self.slab[place];
         if slot.over(now) {
             return Some(Leaving::Expired);
@@ -313,7 +319,7 @@ impl Shard {
     }
 
     /// Takes an entry out.
-    pub(crate) fn remove(&mut self, place: u32, parting: Parting, shared: &Shared, tally: &Tally) {
+    pub(crate) fn remove(&mut self, place: u32, parting: Parting, shared: &EngineShared, tally: &Tally) {
         tally.left(parting.why);
         self.note_end(place, parting, shared);
         self.tell_departure(place, parting.why, shared);
@@ -335,7 +341,7 @@ impl Shard {
     }
 
     /// Tells of a value that leaves by itself.
-    fn tell_departure(&self, place: u32, why: Leaving, shared: &Shared) {
+    fn tell_departure(&self, place: u32, why: Leaving, shared: &EngineShared) {
         let slot = &self.slab[place];
         let departure = match why {
             Leaving::Expired => Departure::Expired,
@@ -384,7 +390,7 @@ impl Shard {
 
     /// Bytes taken.
     pub(crate) fn bytes(&self) -> u64 {
-        let slots_twice = (self.slab.len() * size_of::<Slot>()) as u64;
+        let slots_twice = (self.slab.len() * size_of::<EntryPlace>()) as u64;
         let beside =
             self.marks.memory_bytes() + self.outstanding.memory_bytes() + self.table.allocation_size();
         self.eviction.weight() - slots_twice
@@ -395,7 +401,7 @@ impl Shard {
     }
 
     /// Tells the engine what changed since it was told last.
-    pub(crate) fn publish(&mut self, shared: &Shared) {
+    pub(crate) fn publish(&mut self, shared: &EngineShared) {
         let bytes = self.bytes();
         shared.shard_bytes.fetch_add(bytes.wrapping_sub(self.published), Relaxed);
         self.published = bytes;
@@ -422,7 +428,7 @@ impl Shard {
 }
 
 /// Counts an entry out of its marks and gives them back.
-fn leave_marks(slot: &mut Slot, shared: &Shared) {
+fn leave_marks(slot: &mut EntryPlace, shared: &EngineShared) {
     let began = slot.began;
     if let Some(extra) = &mut slot.extra {
         let held = std::mem::take(&mut extra.held);

@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 
 use crate::counter::Counter;
-use crate::departures::Watch;
+use crate::departures::DeparturesWatch;
 use crate::freshness::{Last, Verdict, verdict};
 use crate::hash::Hasher;
-use crate::history::{Cover, Through, UNKNOWN};
+use crate::history::{Coverage, Through, UNKNOWN};
 use crate::ledger::Ledger;
-use crate::names::{Names, last_of};
+use crate::names::{NameTable, last_of};
 use crate::raises::Raised;
 use crate::recent::{Heap, Recent};
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 use crate::{Config, Effect, Event, Eviction, Glob, Millis, Seq};
 
 /// How many patterns, and how many events, are remembered for the fills in flight, and in how many bytes.
@@ -25,11 +25,11 @@ const WRITES_A_COUNT: u64 = 256;
 
 /// Counts, names and memories that belong to no one shard.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct EngineShared {
     pub config: Config,
     pub hasher: Hasher,
     pub counter: Counter,
-    pub names: Names,
+    pub names: NameTable,
     pub everything: WideMark,
     pub patterns: Recent<Swath>,
     pub events: Recent<Event>,
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub unswept: AtomicU64,
     pub invalidations: AtomicU64,
     /// Who is told of entries that leave by themselves.
-    pub departures: Watch,
+    pub departures: DeparturesWatch,
     /// Bytes of names, marks, edges and remembered scopes, as counted last.
     rest_bytes: AtomicU64,
     writes: AtomicU64,
@@ -111,12 +111,12 @@ pub enum Standing {
     Fresh,
 }
 
-impl Shared {
-    pub(crate) fn new(config: Config, seed: u64, shards: usize) -> Shared {
-        Shared {
+impl EngineShared {
+    pub(crate) fn new(config: Config, seed: u64, shards: usize) -> EngineShared {
+        EngineShared {
             hasher: Hasher::new(seed),
             counter: Counter::default(),
-            names: Names::new(config.marks, config.history_bytes() / 8, seed),
+            names: NameTable::new(config.marks, config.history_bytes() / 8, seed),
             everything: WideMark::default(),
             patterns: Recent::new(RECENT.0, RECENT.1),
             events: Recent::new(RECENT.0, RECENT.1),
@@ -127,7 +127,7 @@ impl Shared {
             priorities: (0..shards).map(|_| AtomicU16::new(NO_PRIORITY)).collect(),
             unswept: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
-            departures: Watch::default(),
+            departures: DeparturesWatch::default(),
             rest_bytes: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             config,
@@ -135,7 +135,7 @@ impl Shared {
     }
 
     /// The one rule, over all that covers an entry.
-    pub(crate) fn verdict(&self, slot: &Slot) -> Verdict {
+    pub(crate) fn verdict(&self, slot: &EntryPlace) -> Verdict {
         let own = if slot.stale { Verdict::Stale } else { Verdict::Fresh };
         let wide = verdict(slot.began, self.everything.last());
         let held = slot.held();
@@ -145,16 +145,16 @@ impl Shared {
 
     /// The verdict before everything was invalidated as `seq`; an older invalidation of everything has left no
     /// entry that it covers.
-    pub(crate) fn verdict_before(&self, slot: &Slot, seq: Seq) -> Verdict {
+    pub(crate) fn verdict_before(&self, slot: &EntryPlace, seq: Seq) -> Verdict {
         let wide = self.everything.last();
         if wide.gone < seq { self.verdict(slot) } else { verdict(slot.began, last_of(slot.held())) }
     }
 
     /// What made an entry old before anything else did, of what covers it and has not been carried out on it.
-    pub(crate) fn cover(&self, slot: &Slot, effect: Effect) -> Option<Cover> {
+    pub(crate) fn cover(&self, slot: &EntryPlace, effect: Effect) -> Option<Coverage> {
         // An older invalidation of everything has left no entry that it covers.
         let wide = self.everything.last().of(effect);
-        let wide = (wide > slot.began).then_some(Cover { by: Some(wide), through: Through::Key });
+        let wide = (wide > slot.began).then_some(Coverage { by: Some(wide), through: Through::Key });
         let raised = slot.held().iter().filter(|mark| mark.last().of(effect) > slot.began);
         let named = raised.filter_map(|mark| {
             let by = match self.names.first_raise(mark, slot.began, effect) {
@@ -163,18 +163,18 @@ impl Shared {
                 // It was old already by this mark.
                 Raised::Never => return None,
             };
-            Some(Cover { by, through: Through::of(mark.kind()) })
+            Some(Coverage { by, through: Through::of(mark.kind()) })
         });
-        wide.into_iter().chain(named).reduce(Cover::first)
+        wide.into_iter().chain(named).reduce(Coverage::first)
     }
 
     /// When an entry was covered, if that is remembered.
-    pub(crate) fn covered_at(&self, cover: Cover, now: Millis) -> Millis {
+    pub(crate) fn covered_at(&self, cover: Coverage, now: Millis) -> Millis {
         cover.by.and_then(|by| self.ledger.when(by)).map_or(UNKNOWN, |at| at.min(now))
     }
 
     /// What an entry is worth at `now`.
-    pub(crate) fn standing(&self, slot: &Slot, now: Millis) -> Standing {
+    pub(crate) fn standing(&self, slot: &EntryPlace, now: Millis) -> Standing {
         match self.verdict(slot) {
             _ if slot.over(now) => Standing::Dead,
             Verdict::Gone => Standing::Dead,

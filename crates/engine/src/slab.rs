@@ -3,7 +3,7 @@
 use std::ops::{Index, IndexMut};
 
 use crate::memory::allocated;
-use crate::slot::{NONE, Slot, State};
+use crate::slot::{EntryPlace, NONE, State};
 
 const CHUNK_BITS: u32 = 9;
 const CHUNK: usize = 1 << CHUNK_BITS;
@@ -11,7 +11,7 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 /// A growing list of chunks. Growth moves at most the one chunk that is not full.
 #[derive(Debug)]
 pub(crate) struct Slab {
-    chunks: Vec<Vec<Slot>>,
+    chunks: Vec<Vec<EntryPlace>>,
     free: u32,
     taken: usize,
 }
@@ -35,7 +35,7 @@ impl Slab {
     }
 
     /// The entry at `place`, unless it is free or beyond the end.
-    pub(crate) fn get(&self, place: u32) -> Option<&Slot> {
+    pub(crate) fn get(&self, place: u32) -> Option<&EntryPlace> {
         let slot = self.chunks.get(place as usize >> CHUNK_BITS)?.get(place as usize & (CHUNK - 1))?;
         (slot.state != State::Free).then_some(slot)
     }
@@ -57,7 +57,7 @@ impl Slab {
             let first = self.chunks.is_empty();
             self.chunks.push(if first { Vec::new() } else { Vec::with_capacity(CHUNK) });
         }
-        self.chunks.last_mut().expect("a chunk was just pushed or has room").push(Slot::free(NONE));
+        self.chunks.last_mut().expect("a chunk was just pushed or has room").push(EntryPlace::free(NONE));
         Some(place)
     }
 
@@ -66,34 +66,34 @@ impl Slab {
         let free = self.free;
         let slot = &mut self[place];
         let generation = slot.generation.wrapping_add(1);
-        *slot = Slot::free(free);
+        *slot = EntryPlace::free(free);
         slot.generation = generation;
         self.free = place;
         self.taken -= 1;
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &EntryPlace)> {
         (0..self.end()).filter_map(|place| Some((place, self.get(place)?)))
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         let first = self.chunks.first().map_or(0, Vec::capacity);
         let rest = self.chunks.len().saturating_sub(1) as u64;
-        allocated(first * size_of::<Slot>())
-            + rest * allocated(CHUNK * size_of::<Slot>())
-            + allocated(self.chunks.capacity() * size_of::<Vec<Slot>>())
+        allocated(first * size_of::<EntryPlace>())
+            + rest * allocated(CHUNK * size_of::<EntryPlace>())
+            + allocated(self.chunks.capacity() * size_of::<Vec<EntryPlace>>())
     }
 }
 
 impl Index<u32> for Slab {
-    type Output = Slot;
-    fn index(&self, place: u32) -> &Slot {
+    type Output = EntryPlace;
+    fn index(&self, place: u32) -> &EntryPlace {
         &self.chunks[place as usize >> CHUNK_BITS][place as usize & (CHUNK - 1)]
     }
 }
 
 impl IndexMut<u32> for Slab {
-    fn index_mut(&mut self, place: u32) -> &mut Slot {
+    fn index_mut(&mut self, place: u32) -> &mut EntryPlace {
         &mut self.chunks[place as usize >> CHUNK_BITS][place as usize & (CHUNK - 1)]
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use crate::codec::Codec;
 use crate::history::Made;
 use crate::memory::allocated;
-use crate::names::{Held, Kind, Mark};
+use crate::names::{Held, Mark, NameKind};
 use crate::{Draft, Millis, Seq, Version};
 
 /// The expiry of an entry that has none.
@@ -19,7 +19,7 @@ const ACCESS: u32 = 1 << 2;
 
 /// An entry, or a free place for one (with an empty blob).
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct EntryPlace {
     pub hash: u64,
     /// Key, then value, in one allocation.
     pub blob: Box<[u8]>,
@@ -123,7 +123,7 @@ pub(crate) fn bytes_needed(key: &[u8], draft: &Draft<'_>) -> u64 {
     let blob = key.len().saturating_add(draft.value.map_or(0, <[u8]>::len));
     let names: usize =
         draft.tags.iter().chain(draft.dependencies).map(|name| name.len().saturating_add(64)).sum();
-    allocated(blob).saturating_add(names as u64).saturating_add(size_of::<Slot>() as u64)
+    allocated(blob).saturating_add(names as u64).saturating_add(size_of::<EntryPlace>() as u64)
 }
 
 /// Key and value in one allocation.
@@ -135,9 +135,9 @@ pub(crate) fn blob(key: &[u8], value: Option<&[u8]>) -> Box<[u8]> {
     blob.into_boxed_slice()
 }
 
-impl Slot {
-    pub(crate) fn free(next: u32) -> Slot {
-        Slot {
+impl EntryPlace {
+    pub(crate) fn free(next: u32) -> EntryPlace {
+        EntryPlace {
             hash: 0,
             blob: Box::default(),
             extra: None,
@@ -187,7 +187,7 @@ impl Slot {
     }
 
     /// The names of one kind that it lives by.
-    pub(crate) fn names(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn names(&self, kind: NameKind) -> impl Iterator<Item = &[u8]> {
         self.held().iter().filter(move |mark| mark.kind() == kind).map(|mark| mark.name())
     }
 

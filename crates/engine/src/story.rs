@@ -1,6 +1,6 @@
 //! What is known of a key's past, step by step.
 
-use crate::history::{Made, Record, Through, UNKNOWN, What};
+use crate::history::{HistoryEvent, HistoryLine, Made, Through, UNKNOWN};
 use crate::ledger::Noted;
 use crate::shared::Standing;
 use crate::{Cause, Millis};
@@ -77,13 +77,13 @@ impl By {
 }
 
 /// Steps from lines in the order of writing. What was written down about an entry while it stood comes before its end.
-pub(crate) fn steps(lines: &[(Record, bool)], noted: impl Fn(&Record) -> By) -> Vec<Step> {
+pub(crate) fn steps(lines: &[(HistoryLine, bool)], noted: impl Fn(&HistoryLine) -> By) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut waiting: Vec<(Millis, Step)> = Vec::new();
     for (line, ended) in lines {
         match line.what {
-            What::Staled if *ended => waiting.push((line.at, step(line, State::Stale, &noted))),
-            What::Refused => waiting.push((line.at, step(line, State::Refused(line.writes), &noted))),
+            HistoryEvent::Staled if *ended => waiting.push((line.at, step(line, State::Stale, &noted))),
+            HistoryEvent::Refused => waiting.push((line.at, step(line, State::Refused(line.writes), &noted))),
             _ => {
                 let begins = waiting.iter().position(|(at, step)| {
                     *at >= line.first && (*at > line.first || step.state == State::Stale)
@@ -91,7 +91,7 @@ pub(crate) fn steps(lines: &[(Record, bool)], noted: impl Fn(&Record) -> By) -> 
                 let within = waiting.split_off(begins.unwrap_or(waiting.len()));
                 steps.extend(waiting.drain(..).map(|(_, step)| step));
                 // The memory of one that has ended for its readers may be given back later.
-                let over = |at: Millis| at > line.at || at == line.at && line.what == What::Expired;
+                let over = |at: Millis| at > line.at || at == line.at && line.what == HistoryEvent::Expired;
                 let after = |(at, step): &(Millis, Step)| *ended && over(*at) && step.at.is_some();
                 let (after, within) = within.into_iter().partition(after);
                 life(line, *ended, within, &noted, &mut steps);
@@ -105,10 +105,10 @@ pub(crate) fn steps(lines: &[(Record, bool)], noted: impl Fn(&Record) -> By) -> 
 
 /// The steps of one entry.
 fn life(
-    line: &Record,
+    line: &HistoryLine,
     ended: bool,
     within: Vec<(Millis, Step)>,
-    noted: &impl Fn(&Record) -> By,
+    noted: &impl Fn(&HistoryLine) -> By,
     steps: &mut Vec<Step>,
 ) {
     let plain = |at: Millis, state| (at, Step { at: Some(at), state, by: By::Nothing });
@@ -124,20 +124,20 @@ fn life(
     between.sort_by_key(|(at, _)| *at);
     steps.extend(between.into_iter().map(|(_, step)| step));
     let state = match line.what {
-        What::Expired => State::Expired,
-        What::Invalidated => State::Invalidated,
-        What::Doubted => State::Doubted,
-        What::Unclear => State::Unclear,
-        What::Evicted => State::Evicted,
-        What::Removed => State::Removed,
-        What::Staled | What::Refused => return,
+        HistoryEvent::Expired => State::Expired,
+        HistoryEvent::Invalidated => State::Invalidated,
+        HistoryEvent::Doubted => State::Doubted,
+        HistoryEvent::Unclear => State::Unclear,
+        HistoryEvent::Evicted => State::Evicted,
+        HistoryEvent::Removed => State::Removed,
+        HistoryEvent::Staled | HistoryEvent::Refused => return,
     };
     if ended {
         steps.push(step(line, state, noted));
     }
 }
 
-fn step(line: &Record, state: State, noted: &impl Fn(&Record) -> By) -> Step {
+fn step(line: &HistoryLine, state: State, noted: &impl Fn(&HistoryLine) -> By) -> Step {
     let by = match state {
         State::Stale | State::Invalidated | State::Unclear | State::Refused(_) | State::Removed => {
             noted(line)

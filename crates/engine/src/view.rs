@@ -3,14 +3,14 @@
 use std::cell::OnceCell;
 
 use crate::codec::Codec;
-use crate::names::Kind;
-use crate::slot::{NEVER, Slot};
+use crate::names::NameKind;
+use crate::slot::{EntryPlace, NEVER};
 use crate::{Millis, Version};
 
 /// A borrowed look at an entry.
 #[derive(Debug)]
 pub struct View<'a> {
-    pub(crate) slot: &'a Slot,
+    pub(crate) slot: &'a EntryPlace,
     pub(crate) stale: bool,
     /// The plain form of a compressed value, once somebody asked for it.
     plain: OnceCell<Box<[u8]>>,
@@ -20,7 +20,7 @@ pub struct View<'a> {
 pub(crate) const STALE_STAMP: u64 = 1 << 63;
 
 impl<'a> View<'a> {
-    pub(crate) fn new(slot: &'a Slot, stale: bool) -> View<'a> {
+    pub(crate) fn new(slot: &'a EntryPlace, stale: bool) -> View<'a> {
         View { slot, stale, plain: OnceCell::new() }
     }
 }
@@ -86,15 +86,15 @@ impl View<'_> {
     }
     /// Its tags.
     pub fn tags(&self) -> impl Iterator<Item = &[u8]> {
-        self.slot.names(Kind::Tag)
+        self.slot.names(NameKind::Tag)
     }
     /// The keys and tags that it depends on.
     pub fn dependencies(&self) -> impl Iterator<Item = &[u8]> {
-        self.slot.names(Kind::Dependency)
+        self.slot.names(NameKind::Dependency)
     }
     /// The events that it depends on, in their written form.
     pub fn events(&self) -> impl Iterator<Item = &str> {
-        self.slot.names(Kind::Event).filter_map(|name| std::str::from_utf8(name).ok())
+        self.slot.names(NameKind::Event).filter_map(|name| std::str::from_utf8(name).ok())
     }
     /// Whether it is marked stale, or past its expiry and served in grace.
     pub fn stale(&self) -> bool {

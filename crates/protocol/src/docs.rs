@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 use crate::reply::Encoder;
-use crate::syntax::{self, Argument, Kind};
+use crate::syntax::{self, Argument, ArgumentKind};
 
 /// Writes a command's name and what is said about it.
 pub(crate) fn named_entry(encoder: &mut Encoder<'_>, command: &Command) {
@@ -66,10 +66,10 @@ fn entry(encoder: &mut Encoder<'_>, argument: &Argument, command: &Command, keys
 
 fn kind_name(argument: &Argument, command: &Command) -> &'static str {
     match argument.kind {
-        Kind::PureToken => return "pure-token",
-        Kind::OneOf => return "oneof",
-        Kind::Block => return "block",
-        Kind::Value => {}
+        ArgumentKind::PureToken => return "pure-token",
+        ArgumentKind::OneOf => return "oneof",
+        ArgumentKind::Block => return "block",
+        ArgumentKind::Value => {}
     }
     match argument.name.as_str() {
         "key" | "newkey" | "source" | "destination" => "key",

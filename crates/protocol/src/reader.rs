@@ -18,7 +18,7 @@ const RESERVED: usize = 1024;
 /// Parses replies, and remembers how far it came within an incomplete one.
 #[derive(Debug, Default)]
 pub struct Reader {
-    open: Vec<Open>,
+    open: Vec<OpenAggregate>,
     /// Bytes of the input that are parsed into `open`.
     at: usize,
     /// Bytes of the input known to hold no end of the line at `at`; may lie before it.
@@ -27,15 +27,15 @@ pub struct Reader {
 
 /// An aggregate whose elements are arriving.
 #[derive(Debug)]
-struct Open {
-    kind: Kind,
+struct OpenAggregate {
+    kind: ReplyKind,
     /// Elements to come.
     missing: usize,
     items: Vec<Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ReplyKind {
     Array,
     Map,
     Set,
@@ -45,9 +45,9 @@ enum Kind {
 }
 
 /// What stands at the front of the input.
-enum Token {
+enum ReplyToken {
     Value(Value),
-    Opens(Kind, usize),
+    Opens(ReplyKind, usize),
 }
 
 impl Reader {
@@ -66,8 +66,8 @@ impl Reader {
             let Some((token, next)) = self.token(input)? else { return Ok(None) };
             self.at = next;
             let value = match token {
-                Token::Value(value) => Some(value),
-                Token::Opens(kind, missing) => self.open(kind, missing)?,
+                ReplyToken::Value(value) => Some(value),
+                ReplyToken::Opens(kind, missing) => self.open(kind, missing)?,
             };
             if let Some(reply) = value.and_then(|value| self.close(value)) {
                 self.at = 0;
@@ -78,12 +78,12 @@ impl Reader {
     }
 
     /// Opens an aggregate; one without elements is a value already.
-    fn open(&mut self, kind: Kind, missing: usize) -> Result<Option<Value>, ProtocolError> {
+    fn open(&mut self, kind: ReplyKind, missing: usize) -> Result<Option<Value>, ProtocolError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(ProtocolError::TooDeep);
         }
         let items = Vec::with_capacity(missing.min(RESERVED));
-        let open = Open { kind, missing, items };
+        let open = OpenAggregate { kind, missing, items };
         if missing == 0 {
             return Ok(Some(open.into_value()));
         }
@@ -104,7 +104,7 @@ impl Reader {
         Some(value)
     }
 
-    fn token(&mut self, input: &[u8]) -> Result<Option<(Token, usize)>, ProtocolError> {
+    fn token(&mut self, input: &[u8]) -> Result<Option<(ReplyToken, usize)>, ProtocolError> {
         let Some(&kind) = input.get(self.at) else { return Ok(None) };
         if !b"+-:$*_#,(=!%~>|".contains(&kind) {
             return Err(ProtocolError::InvalidReply(kind));
@@ -112,14 +112,14 @@ impl Reader {
         let Some((line, next)) = self.line(input, kind)? else { return Ok(None) };
         let bad = ProtocolError::InvalidReply(kind);
         let token = match kind {
-            b'+' => Token::Value(Value::Simple(line.to_vec())),
-            b'-' => Token::Value(Value::Error(line.to_vec())),
-            b':' => Token::Value(Value::Integer(parse_i64(line).ok_or(bad)?)),
-            b'_' if line.is_empty() => Token::Value(Value::Null),
-            b'#' if line == b"t" => Token::Value(Value::Boolean(true)),
-            b'#' if line == b"f" => Token::Value(Value::Boolean(false)),
-            b',' => Token::Value(Value::Double(parse_double(line).ok_or(bad)?)),
-            b'(' if is_big_number(line) => Token::Value(Value::BigNumber(line.to_vec())),
+            b'+' => ReplyToken::Value(Value::Simple(line.to_vec())),
+            b'-' => ReplyToken::Value(Value::Error(line.to_vec())),
+            b':' => ReplyToken::Value(Value::Integer(parse_i64(line).ok_or(bad)?)),
+            b'_' if line.is_empty() => ReplyToken::Value(Value::Null),
+            b'#' if line == b"t" => ReplyToken::Value(Value::Boolean(true)),
+            b'#' if line == b"f" => ReplyToken::Value(Value::Boolean(false)),
+            b',' => ReplyToken::Value(Value::Double(parse_double(line).ok_or(bad)?)),
+            b'(' if is_big_number(line) => ReplyToken::Value(Value::BigNumber(line.to_vec())),
             b'$' | b'=' | b'!' => return text(kind, line, next, input),
             b'*' | b'~' | b'>' | b'%' | b'|' => opens(kind, line)?,
             _ => return Err(bad),
@@ -145,14 +145,14 @@ impl Reader {
     }
 }
 
-impl Open {
+impl OpenAggregate {
     fn into_value(self) -> Value {
         match self.kind {
-            Kind::Array => Value::Array(self.items),
-            Kind::Set => Value::Set(self.items),
-            Kind::Push => Value::Push(self.items),
-            Kind::Map => Value::Map(pairs(self.items)),
-            Kind::Attributes => {
+            ReplyKind::Array => Value::Array(self.items),
+            ReplyKind::Set => Value::Set(self.items),
+            ReplyKind::Push => Value::Push(self.items),
+            ReplyKind::Map => Value::Map(pairs(self.items)),
+            ReplyKind::Attributes => {
                 let mut items = self.items;
                 let value = items.pop().unwrap_or(Value::Null);
                 Value::Attributed(pairs(items), Box::new(value))
@@ -166,29 +166,34 @@ fn pairs(items: Vec<Value>) -> Vec<(Value, Value)> {
     std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
 }
 
-fn opens(kind: u8, line: &[u8]) -> Result<Token, ProtocolError> {
+fn opens(kind: u8, line: &[u8]) -> Result<ReplyToken, ProtocolError> {
     let bad = ProtocolError::InvalidReply(kind);
     let count = parse_i64(line).ok_or(bad)?;
     if count == -1 && kind == b'*' {
-        return Ok(Token::Value(Value::Null));
+        return Ok(ReplyToken::Value(Value::Null));
     }
     let count = usize::try_from(count).map_err(|_| bad)?;
     let doubled = count.checked_mul(2).ok_or(bad)?;
     Ok(match kind {
-        b'*' => Token::Opens(Kind::Array, count),
-        b'~' => Token::Opens(Kind::Set, count),
-        b'>' => Token::Opens(Kind::Push, count),
-        b'%' => Token::Opens(Kind::Map, doubled),
-        _ => Token::Opens(Kind::Attributes, doubled.checked_add(1).ok_or(bad)?),
+        b'*' => ReplyToken::Opens(ReplyKind::Array, count),
+        b'~' => ReplyToken::Opens(ReplyKind::Set, count),
+        b'>' => ReplyToken::Opens(ReplyKind::Push, count),
+        b'%' => ReplyToken::Opens(ReplyKind::Map, doubled),
+        _ => ReplyToken::Opens(ReplyKind::Attributes, doubled.checked_add(1).ok_or(bad)?),
     })
 }
 
 /// A string with its length before it: bulk, verbatim or error.
-fn text(kind: u8, line: &[u8], start: usize, input: &[u8]) -> Result<Option<(Token, usize)>, ProtocolError> {
+fn text(
+    kind: u8,
+    line: &[u8],
+    start: usize,
+    input: &[u8],
+) -> Result<Option<(ReplyToken, usize)>, ProtocolError> {
     let bad = ProtocolError::InvalidReply(kind);
     let len = parse_i64(line).filter(|&len| len <= MAX_BULK).ok_or(bad)?;
     if len == -1 && kind == b'$' {
-        return Ok(Some((Token::Value(Value::Null), start)));
+        return Ok(Some((ReplyToken::Value(Value::Null), start)));
     }
     let end = start.saturating_add(usize::try_from(len).map_err(|_| bad)?);
     let next = end.saturating_add(2);
@@ -205,7 +210,7 @@ fn text(kind: u8, line: &[u8], start: usize, input: &[u8]) -> Result<Option<(Tok
         (b'!', _) => Value::Error(bytes.to_vec()),
         _ => Value::Bulk(bytes.to_vec()),
     };
-    Ok(Some((Token::Value(value), next)))
+    Ok(Some((ReplyToken::Value(value), next)))
 }
 
 fn parse_double(line: &[u8]) -> Option<f64> {

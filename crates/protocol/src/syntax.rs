@@ -7,7 +7,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Argument {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ArgumentKind,
     /// The word before the value.
     pub token: Option<String>,
     pub optional: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Argument {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Kind {
+pub(crate) enum ArgumentKind {
     #[default]
     Value,
     PureToken,
@@ -71,7 +71,7 @@ fn choices(rest: &mut &[&str]) -> (Vec<Vec<Argument>>, bool) {
 
 fn value_or_token(word: &str) -> Argument {
     let is_token = word.chars().any(|c| c.is_ascii_uppercase());
-    let kind = if is_token { Kind::PureToken } else { Kind::Value };
+    let kind = if is_token { ArgumentKind::PureToken } else { ArgumentKind::Value };
     Argument {
         name: word.to_lowercase(),
         kind,
@@ -82,8 +82,8 @@ fn value_or_token(word: &str) -> Argument {
 
 /// Adds an argument; a word to be typed before a value becomes the value's token.
 fn push(sequence: &mut Vec<Argument>, mut argument: Argument) {
-    let takes_value = argument.kind != Kind::PureToken && !argument.optional;
-    if takes_value && let Some(token) = sequence.pop_if(|last| last.kind == Kind::PureToken) {
+    let takes_value = argument.kind != ArgumentKind::PureToken && !argument.optional;
+    if takes_value && let Some(token) = sequence.pop_if(|last| last.kind == ArgumentKind::PureToken) {
         argument.token = token.token;
     }
     sequence.push(argument);
@@ -121,13 +121,13 @@ fn single(mut sequence: Vec<Argument>) -> Argument {
         return sequence.remove(0);
     }
     let name = joined(&sequence, "-");
-    Argument { name, kind: Kind::Block, children: sequence, ..Argument::default() }
+    Argument { name, kind: ArgumentKind::Block, children: sequence, ..Argument::default() }
 }
 
 fn one_of(choices: Vec<Vec<Argument>>) -> Argument {
     let children: Vec<Argument> = choices.into_iter().map(single).collect();
     let name = joined(&children, "-or-");
-    Argument { name, kind: Kind::OneOf, children, ..Argument::default() }
+    Argument { name, kind: ArgumentKind::OneOf, children, ..Argument::default() }
 }
 
 /// A name for a group, made of its first members' names.

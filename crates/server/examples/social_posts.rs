@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use clearwell::config::{Config, Strategy};
 use clearwell::node::{Answer, Demand, Node, Put, Sources, Written};
-use clearwell::road::Request;
+use clearwell::road::InvalidationRequest;
 use clearwell_engine::{Cause, Origin, Scope};
 use clearwell_source::Source;
 
@@ -139,8 +139,8 @@ async fn an_author_is_renamed([a, b, _]: &[Web; 3]) -> Done {
     for post_id in 1..=3 {
         a.get_post(post_id).await?;
     }
-    let tag = Request::now(vec![Scope::Tag(b"author:1"[..].into())], Cause::Command);
-    let reached = a.node.invalidate(Request { cascade: false, ..tag });
+    let tag = InvalidationRequest::now(vec![Scope::Tag(b"author:1"[..].into())], Cause::Command);
+    let reached = a.node.invalidate(InvalidationRequest { cascade: false, ..tag });
     println!("  A  invalidate tag author:1, {} entries reached", reached.entries);
     a.show(3).await?;
     b.show(1).await
@@ -169,7 +169,7 @@ async fn a_late_fill(web: &Web) -> Done {
     let key = b"page:home";
     let lease = miss(web, key).await?;
     println!("  A  GET page:home  misses; the application begins to render it");
-    web.node.invalidate(Request::now(vec![Scope::Key(key[..].into())], Cause::Command));
+    web.node.invalidate(InvalidationRequest::now(vec![Scope::Key(key[..].into())], Cause::Command));
     println!("  A  invalidate key page:home, before the page is done");
     println!("  A  SET page:home  {}", fill(web, key, &lease)?);
     let lease = miss(web, key).await?;

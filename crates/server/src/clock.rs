@@ -9,21 +9,21 @@ use clearwell_engine::Millis;
 /// A monotonic clock in milliseconds since the node began, and the wall clock for what clients see (EXPIREAT, TIME).
 ///
 /// `now` is a cached tick (a nanosecond instead of twenty). Whoever begins to work moves it: a batch of commands and an HTTP
-/// request by [`Clock::advance`], all that happens aside of them by [`Clock::tick`]. Nobody moves it while nothing is done.
+/// request by [`NodeClock::advance`], all that happens aside of them by [`NodeClock::tick`]. Nobody moves it while nothing is done.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub struct NodeClock {
     began: Instant,
     began_unix_ms: i64,
     tick: Arc<AtomicU64>,
 }
 
-impl Clock {
+impl NodeClock {
     /// A clock that begins now.
-    pub fn new() -> Clock {
+    pub fn new() -> NodeClock {
         let began_unix_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
-        Clock { began: Instant::now(), began_unix_ms, tick: Arc::new(AtomicU64::new(1)) }
+        NodeClock { began: Instant::now(), began_unix_ms, tick: Arc::new(AtomicU64::new(1)) }
     }
 
     /// The time as of the last tick: for work that moved the clock when it began.
@@ -76,8 +76,8 @@ pub fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
 }
 
-impl Default for Clock {
+impl Default for NodeClock {
     fn default() -> Self {
-        Clock::new()
+        NodeClock::new()
     }
 }

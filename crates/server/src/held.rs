@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use clearwell_words::{Event, EventPattern, Invalidation, Millis, Scope};
 
-use crate::road::{Coalesce, Mode, Request};
+use crate::road::{Coalesce, InvalidationRequest, Mode};
 
 /// What is held for a time or an event.
 #[derive(Debug, Default)]
-pub struct Held {
-    items: BTreeMap<u64, Waiting>,
+pub struct HeldInvalidations {
+    items: BTreeMap<u64, HeldInvalidation>,
     due: BTreeSet<(Millis, u64)>,
     /// By scope and what is waited for; of a delayed scope there is one.
     of: HashMap<(Arc<Scope>, Option<Box<str>>), u64>,
@@ -24,7 +24,7 @@ pub struct Held {
 
 /// An invalidation that is held.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct HeldInvalidation {
     /// Its number: what it is cancelled by.
     pub id: u64,
     /// What it will be when it takes effect.
@@ -72,12 +72,12 @@ pub struct Holding {
     /// How many scopes are held.
     pub count: usize,
     /// Those that were not held before.
-    pub new: Vec<Waiting>,
+    pub new: Vec<HeldInvalidation>,
     /// What is to go on at once.
     pub go_on: Vec<Invalidation>,
 }
 
-impl Held {
+impl HeldInvalidations {
     /// The most scopes that are held at once; beyond it a request takes effect immediately, because what cannot be
     /// remembered must not be forgotten.
     pub const MOST: usize = 100_000;
@@ -86,7 +86,7 @@ impl Held {
     pub const RESTARTS: u64 = 10;
 
     /// Holds what its mode says; `preset`: how repeats are taken where the request does not say.
-    pub fn hold(&mut self, now: Millis, request: Request, preset: Coalesce) -> Holding {
+    pub fn hold(&mut self, now: Millis, request: InvalidationRequest, preset: Coalesce) -> Holding {
         let (mode, coalesce) = (request.mode.clone(), request.coalesce.unwrap_or(preset));
         let mut holding = Holding::default();
         for statement in request.statements() {
@@ -101,7 +101,7 @@ impl Held {
             let known = self.of.get(&(statement.scope.clone(), waits_for.clone())).copied();
             match (known, &mode) {
                 (Some(id), _) => self.again(id, now, &mode, coalesce, statement.cascade),
-                (None, _) if self.len() >= Held::MOST => {
+                (None, _) if self.len() >= HeldInvalidations::MOST => {
                     holding.go_on.push(statement);
                     continue;
                 }
@@ -114,7 +114,7 @@ impl Held {
     }
 
     /// What was held for this event.
-    pub fn arrived(&mut self, event: &Event) -> Vec<Waiting> {
+    pub fn arrived(&mut self, event: &Event) -> Vec<HeldInvalidation> {
         let mut found: Vec<Box<str>> = Vec::new();
         found.extend(self.events.get_key_value(&event.name).map(|(name, _)| name.clone()));
         let matches = |written: &str| {
@@ -135,7 +135,7 @@ impl Held {
     }
 
     /// What was held until now.
-    pub fn due(&mut self, now: Millis) -> Vec<Waiting> {
+    pub fn due(&mut self, now: Millis) -> Vec<HeldInvalidation> {
         let mut due = Vec::new();
         while let Some(&(at, id)) = self.due.first()
             && at <= now
@@ -152,19 +152,19 @@ impl Held {
     }
 
     /// What is held, by number, from the first after `after`, at most so many.
-    pub fn list(&self, after: u64, most: usize) -> Vec<Waiting> {
+    pub fn list(&self, after: u64, most: usize) -> Vec<HeldInvalidation> {
         self.items.range(after.saturating_add(1)..).take(most).map(|(_, item)| item.clone()).collect()
     }
 
     /// Takes one back before it took effect; `None`: there is none of that number any more.
-    pub fn cancel(&mut self, id: u64) -> Option<Waiting> {
+    pub fn cancel(&mut self, id: u64) -> Option<HeldInvalidation> {
         self.take(id)
     }
 
     /// Takes all back.
-    pub fn cancel_all(&mut self) -> Vec<Waiting> {
+    pub fn cancel_all(&mut self) -> Vec<HeldInvalidation> {
         let all = std::mem::take(&mut self.items);
-        *self = Held { last_id: self.last_id, ..Held::default() };
+        *self = HeldInvalidations { last_id: self.last_id, ..HeldInvalidations::default() };
         all.into_values().collect()
     }
 
@@ -191,7 +191,7 @@ impl Held {
         *due = match coalesce {
             Coalesce::First => before.min(now.plus(*asked_ms)),
             Coalesce::Restart => {
-                let last = item.since.plus(delay_ms.saturating_mul(Held::RESTARTS));
+                let last = item.since.plus(delay_ms.saturating_mul(HeldInvalidations::RESTARTS));
                 now.plus(*asked_ms).min(last)
             }
         };
@@ -200,7 +200,7 @@ impl Held {
         self.due.insert((due, id));
     }
 
-    fn delay(&mut self, now: Millis, mode: &Mode, statement: Invalidation) -> Waiting {
+    fn delay(&mut self, now: Millis, mode: &Mode, statement: Invalidation) -> HeldInvalidation {
         let delay_ms = if let Mode::Delayed(ms) = mode { *ms } else { 0 };
         let due = now.plus(delay_ms);
         let item = self.add(now, Until::Time { due, delay_ms }, None, statement);
@@ -208,7 +208,7 @@ impl Held {
         item
     }
 
-    fn wait(&mut self, now: Millis, pattern: &EventPattern, statement: Invalidation) -> Waiting {
+    fn wait(&mut self, now: Millis, pattern: &EventPattern, statement: Invalidation) -> HeldInvalidation {
         let written: Box<str> = pattern.to_string().into();
         let item = self.add(now, Until::Event(written.clone()), Some(written.clone()), statement);
         if !pattern.is_name() {
@@ -224,16 +224,16 @@ impl Held {
         until: Until,
         waits_for: Option<Box<str>>,
         statement: Invalidation,
-    ) -> Waiting {
+    ) -> HeldInvalidation {
         self.last_id += 1;
         let statement = unversioned(statement);
         self.of.insert((statement.scope.clone(), waits_for), self.last_id);
-        let item = Waiting { id: self.last_id, statement, until, since: now, asked: 1 };
+        let item = HeldInvalidation { id: self.last_id, statement, until, since: now, asked: 1 };
         self.items.insert(item.id, item.clone());
         item
     }
 
-    fn take(&mut self, id: u64) -> Option<Waiting> {
+    fn take(&mut self, id: u64) -> Option<HeldInvalidation> {
         let item = self.items.remove(&id)?;
         let scope = item.statement.scope.clone();
         match &item.until {

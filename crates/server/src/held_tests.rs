@@ -6,15 +6,22 @@ fn key(name: &str) -> Scope {
     Scope::Key(name.as_bytes().into())
 }
 
-fn hold_as(held: &mut Held, now: u64, scope: Scope, mode: Mode, coalesce: Coalesce) -> (usize, Vec<Scope>) {
-    let request = Request { cascade: false, mode, ..Request::now(vec![scope], Cause::Command) };
-    let request = Request { coalesce: Some(coalesce), ..request };
+fn hold_as(
+    held: &mut HeldInvalidations,
+    now: u64,
+    scope: Scope,
+    mode: Mode,
+    coalesce: Coalesce,
+) -> (usize, Vec<Scope>) {
+    let request =
+        InvalidationRequest { cascade: false, mode, ..InvalidationRequest::now(vec![scope], Cause::Command) };
+    let request = InvalidationRequest { coalesce: Some(coalesce), ..request };
     let holding = held.hold(Millis(now), request, Coalesce::First);
     check(held);
     (holding.count, holding.go_on.into_iter().map(|statement| (*statement.scope).clone()).collect())
 }
 
-fn hold(held: &mut Held, now: u64, scope: Scope, mode: Mode) -> (usize, Vec<Scope>) {
+fn hold(held: &mut HeldInvalidations, now: u64, scope: Scope, mode: Mode) -> (usize, Vec<Scope>) {
     hold_as(held, now, scope, mode, Coalesce::Restart)
 }
 
@@ -22,18 +29,18 @@ fn on(event: &str) -> Mode {
     Mode::OnEvent(EventPattern::parse(event).expect("a good pattern"))
 }
 
-fn scopes(items: Vec<Waiting>) -> Vec<Scope> {
+fn scopes(items: Vec<HeldInvalidation>) -> Vec<Scope> {
     items.into_iter().map(|item| (*item.statement.scope).clone()).collect()
 }
 
-fn arrived(held: &mut Held, event: &str) -> Vec<Scope> {
+fn arrived(held: &mut HeldInvalidations, event: &str) -> Vec<Scope> {
     let found = scopes(held.arrived(&Event::new(event, Vec::new()).expect("a good event")));
     check(held);
     found
 }
 
 /// The indexes name what is held, and nothing else.
-fn check(held: &Held) {
+fn check(held: &HeldInvalidations) {
     assert_eq!(held.of.len(), held.items.len());
     let waiting: usize = held.events.values().map(|(_, ids)| ids.len()).sum();
     assert_eq!(held.due.len() + waiting, held.items.len());
@@ -42,7 +49,7 @@ fn check(held: &Held) {
 
 #[test]
 fn a_repeat_starts_the_timer_anew() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     hold(&mut held, 0, key("a"), Mode::Delayed(100));
     hold(&mut held, 60, key("a"), Mode::Delayed(100));
     assert_eq!(scopes(held.due(Millis(159))), vec![]);
@@ -52,7 +59,7 @@ fn a_repeat_starts_the_timer_anew() {
 
 #[test]
 fn a_stream_of_repeats_does_not_put_it_off_for_ever() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     let mut released = Vec::new();
     for now in 0..2_000 {
         hold(&mut held, now, key("a"), Mode::Delayed(100));
@@ -65,7 +72,7 @@ fn a_stream_of_repeats_does_not_put_it_off_for_ever() {
 
 #[test]
 fn the_first_of_repeats_keeps_its_time_where_that_is_asked_for() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     for (now, name, ms) in [(0, "a", 100), (10, "a", 100), (20, "b", 10), (20, "a", 60)] {
         let (mode, first) = (Mode::Delayed(ms), Coalesce::First);
         assert_eq!(hold_as(&mut held, now, key(name), mode, first), (1, vec![]));
@@ -79,7 +86,7 @@ fn the_first_of_repeats_keeps_its_time_where_that_is_asked_for() {
 
 #[test]
 fn an_event_releases_what_waits_for_its_name() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     for (name, event) in [("a", "deployed"), ("a", "deployed"), ("b", "other")] {
         assert_eq!(hold(&mut held, 0, key(name), on(event)), (1, vec![]));
     }
@@ -89,7 +96,7 @@ fn an_event_releases_what_waits_for_its_name() {
 
 #[test]
 fn an_event_releases_what_waits_for_a_pattern_that_it_is() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     for (name, event) in [("a", "deploy_*"), ("b", "deploy_done{shop=7*}"), ("c", "deploy_done"), ("d", "x")]
     {
         hold(&mut held, 0, key(name), on(event));
@@ -103,7 +110,7 @@ fn an_event_releases_what_waits_for_a_pattern_that_it_is() {
 
 #[test]
 fn what_is_held_is_listed_by_number_and_can_be_taken_back() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     for (name, mode) in [("a", Mode::Delayed(5)), ("b", on("e")), ("c", Mode::Delayed(5)), ("a", on("e"))] {
         hold(&mut held, 0, key(name), mode);
     }
@@ -123,22 +130,27 @@ fn what_is_held_is_listed_by_number_and_can_be_taken_back() {
 
 #[test]
 fn whoever_asks_for_dependents_among_repeats_gets_them() {
-    let mut held = Held::default();
+    let mut held = HeldInvalidations::default();
     hold(&mut held, 0, key("a"), Mode::Delayed(5));
-    let request = Request { mode: Mode::Delayed(5), ..Request::now(vec![key("a")], Cause::Command) };
+    let request = InvalidationRequest {
+        mode: Mode::Delayed(5),
+        ..InvalidationRequest::now(vec![key("a")], Cause::Command)
+    };
     held.hold(Millis(0), request, Coalesce::Restart);
     assert!(held.due(Millis(5)).iter().all(|item| item.statement.cascade));
 }
 
 #[test]
 fn what_cannot_be_held_takes_effect_at_once_and_repeats_are_held_still() {
-    let mut held = Held::default();
-    for n in 0..Held::MOST {
-        let request =
-            Request { mode: Mode::Delayed(5), ..Request::now(vec![key(&n.to_string())], Cause::Command) };
+    let mut held = HeldInvalidations::default();
+    for n in 0..HeldInvalidations::MOST {
+        let request = InvalidationRequest {
+            mode: Mode::Delayed(5),
+            ..InvalidationRequest::now(vec![key(&n.to_string())], Cause::Command)
+        };
         held.hold(Millis(0), request, Coalesce::Restart);
     }
     assert_eq!(hold(&mut held, 0, key("one more"), Mode::Delayed(5)), (0, vec![key("one more")]));
     assert_eq!(hold(&mut held, 3, key("7"), Mode::Delayed(5)), (1, vec![]));
-    assert_eq!(held.due(Millis(5)).len(), Held::MOST - 1);
+    assert_eq!(held.due(Millis(5)).len(), HeldInvalidations::MOST - 1);
 }

@@ -5,7 +5,7 @@ pub use clearwell_words::{Coalesce, Mode};
 
 /// What a client, a write, a feed or an operator asks for.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct InvalidationRequest {
     /// What is to be covered, each scope an invalidation of its own.
     pub scopes: Vec<Scope>,
     /// Whether dependents are covered too.
@@ -20,15 +20,22 @@ pub struct Request {
     pub version: Option<Version>,
 }
 
-impl Request {
+impl InvalidationRequest {
     /// Gone at once, dependents too.
-    pub fn now(scopes: Vec<Scope>, cause: Cause) -> Request {
-        Request { scopes, cascade: true, mode: Mode::Immediate, coalesce: None, cause, version: None }
+    pub fn now(scopes: Vec<Scope>, cause: Cause) -> InvalidationRequest {
+        InvalidationRequest {
+            scopes,
+            cascade: true,
+            mode: Mode::Immediate,
+            coalesce: None,
+            cause,
+            version: None,
+        }
     }
 
     /// An event arrived: what depends on it is gone.
-    pub fn event(event: Event) -> Request {
-        Request::now(vec![Scope::Event(event)], Cause::Event)
+    pub fn event(event: Event) -> InvalidationRequest {
+        InvalidationRequest::now(vec![Scope::Event(event)], Cause::Event)
     }
 
     /// What happens to what is covered, when it happens.
@@ -39,7 +46,7 @@ impl Request {
     /// Each scope as an invalidation of its own, as it is when it takes effect.
     pub fn statements(self) -> impl Iterator<Item = Invalidation> {
         let effect = self.effect();
-        let Request { scopes, cascade, cause, version, .. } = self;
+        let InvalidationRequest { scopes, cascade, cause, version, .. } = self;
         let one = move |scope: Scope| Invalidation { scope: scope.into(), effect, cascade, version, cause };
         scopes.into_iter().map(one)
     }

@@ -14,8 +14,8 @@ use crate::{resp, rest};
 pub struct Running {
     /// The node.
     pub node: Arc<Node>,
-    resp: resp::Serving,
-    http: rest::Serving,
+    resp: resp::RespServing,
+    http: rest::RestServing,
     tasks: Tasks,
 }
 

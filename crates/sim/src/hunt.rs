@@ -8,7 +8,7 @@ use crate::run::{Mask, Report, run};
 
 /// How a planted bug was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundBug {
     /// The bug.
     pub bug: Planted,
     /// The seed, which is clean without the bug; `None` when no seed up to the limit showed it.
@@ -31,15 +31,15 @@ fn broken(report: &Report) -> Option<&Violation> {
 
 /// Looks for a bug in seeds from 0 on, in worlds that lean to it. A seed that fails without the bug as well proves nothing and
 /// is passed over.
-pub fn hunt(bug: Planted, most: u64, nodes: u16, seconds: u64) -> Found {
+pub fn hunt(bug: Planted, most: u64, nodes: u16, seconds: u64) -> FoundBug {
     for seed in 0..most {
         let report = world(bug, seed, nodes, seconds, Some(bug));
         let Some(first) = broken(&report) else { continue };
         if world(bug, seed, nodes, seconds, None).violations.is_empty() {
-            return Found { bug, seed: Some(seed), checker: first.checker, text: first.text.clone() };
+            return FoundBug { bug, seed: Some(seed), checker: first.checker, text: first.text.clone() };
         }
     }
-    Found { bug, seed: None, checker: "", text: String::new() }
+    FoundBug { bug, seed: None, checker: "", text: String::new() }
 }
 
 /// In how many of so many seeds a promise is broken, with the bug and without it.

@@ -6,6 +6,6 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = cli::Args::parse();
+    let args = cli::Arguments::parse();
     cli::run(&args)
 }

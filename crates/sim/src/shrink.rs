@@ -5,7 +5,7 @@ use crate::options::Options;
 use crate::run::{Mask, Report, run};
 
 /// What is left of a failing seed.
-pub struct Small {
+pub struct Shrunk {
     /// What is left out.
     pub mask: Mask,
     /// The world, with its weather improved where that changed nothing.
@@ -17,12 +17,12 @@ pub struct Small {
 }
 
 /// Tries at most `tries` smaller worlds.
-pub fn shrink(options: Options, report: Report, tries: usize) -> Small {
+pub fn shrink(options: Options, report: Report, tries: usize) -> Shrunk {
     let checker = report.violations.first().map_or("", |violation| violation.checker);
     let faults = vec![false; options.faults.len()];
     let clients = vec![false; usize::from(options.clients)];
     let mask = Mask { faults, clients, ops: None };
-    let mut small = Small { mask, options, report, checker, tries };
+    let mut small = Shrunk { mask, options, report, checker, tries };
     small.drop_faults();
     small.improve_weather();
     small.drop_clients();
@@ -30,7 +30,7 @@ pub fn shrink(options: Options, report: Report, tries: usize) -> Small {
     small
 }
 
-impl Small {
+impl Shrunk {
     /// Keeps a smaller world when it fails as well.
     fn attempt(&mut self, options: Options, mask: Mask) -> bool {
         if self.tries == 0 {

@@ -9,7 +9,7 @@ pub const ROWS: usize = 1_000;
 
 /// A part of a listing.
 #[derive(Debug, Default, PartialEq)]
-pub struct Page {
+pub struct RowPage {
     /// Its rows; none: that was all.
     pub rows: Vec<Row>,
     /// How many rows the whole listing has.
@@ -17,10 +17,10 @@ pub struct Page {
 }
 
 /// A listing, as whoever asked for it sees it.
-pub struct Pages(Receiver<Result<Page, SourceError>>);
+pub struct Pages(Receiver<Result<RowPage, SourceError>>);
 
 /// Where a source puts the pages. It waits until the one before was taken.
-pub type Listed = Sender<Result<Page, SourceError>>;
+pub type Listed = Sender<Result<RowPage, SourceError>>;
 
 impl Pages {
     /// A listing, and where its pages are put. The last one is empty.
@@ -41,7 +41,7 @@ impl Pages {
     ///
     /// # Errors
     /// The source refused the statement, or failed.
-    pub async fn next(&mut self) -> Result<Option<Page>, SourceError> {
+    pub async fn next(&mut self) -> Result<Option<RowPage>, SourceError> {
         match self.0.recv().await {
             Some(page) => page.map(|page| (!page.rows.is_empty()).then_some(page)),
             None => Err(SourceError::Unreachable("the source has stopped".into())),

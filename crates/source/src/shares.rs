@@ -49,7 +49,7 @@ pub struct Crowd {
     /// Connections for ordinary work.
     pub size: usize,
     /// Who uses them now.
-    pub holders: Vec<Holder>,
+    pub holders: Vec<ShareHolder>,
     /// What waits for one.
     pub waiting: usize,
     /// What waited in vain, since the start.
@@ -58,7 +58,7 @@ pub struct Crowd {
 
 /// A lane that uses connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct ShareHolder {
     /// The keyspace, or the statement where its keyspace is not known.
     pub name: Arc<str>,
     /// How many it uses.
@@ -70,7 +70,7 @@ pub struct Holder {
 impl Crowd {
     /// Who holds the connections, in words.
     pub fn said(&self) -> String {
-        let one = |holder: &Holder| {
+        let one = |holder: &ShareHolder| {
             let (name, connections, seconds) =
                 (&holder.name, holder.connections, holder.longest.as_secs_f64());
             format!("keyspace {name} holds {connections} of {}, the longest for {seconds:.1} s", self.size)
@@ -85,12 +85,12 @@ impl Crowd {
 /// What waits for a connection and what uses one, by lane.
 pub struct Lanes<W> {
     shares: Shares,
-    all: Vec<Lane<W>>,
+    all: Vec<ShareLane<W>>,
     used: usize,
     gave_up: u64,
 }
 
-struct Lane<W> {
+struct ShareLane<W> {
     key: Arc<str>,
     /// The keyspace, when it is known.
     name: Arc<str>,
@@ -143,7 +143,7 @@ impl<W> Lanes<W> {
     pub fn next(&mut self, now: Instant) -> Option<(W, Instant, Use)> {
         // For what is loaded for nobody nothing is kept free.
         let lanes = self.all.iter().filter(|lane| lane.most.is_none()).count();
-        let may = |lane: &Lane<W>| {
+        let may = |lane: &ShareLane<W>| {
             let (since, _) = lane.waiting.front()?;
             if lane.most.is_some_and(|most| lane.began.len() >= most) {
                 return None;
@@ -187,11 +187,11 @@ impl<W> Lanes<W> {
         Crowd { size: self.shares.size, holders, waiting: self.waiting(), gave_up: self.gave_up }
     }
 
-    fn lane(&mut self, key: &Arc<str>) -> &mut Lane<W> {
+    fn lane(&mut self, key: &Arc<str>) -> &mut ShareLane<W> {
         let known = self.all.iter().position(|lane| lane.key == *key);
         let at = known.unwrap_or_else(|| {
             let (key, name) = (key.clone(), key.clone());
-            self.all.push(Lane { key, name, began: Vec::new(), waiting: VecDeque::new(), most: None });
+            self.all.push(ShareLane { key, name, began: Vec::new(), waiting: VecDeque::new(), most: None });
             self.all.len() - 1
         });
         &mut self.all[at]
@@ -199,9 +199,9 @@ impl<W> Lanes<W> {
 }
 
 /// A lane's part in a crowd; `None` when it uses nothing.
-pub fn holder(name: &Arc<str>, began: &[Instant]) -> Option<Holder> {
+pub fn holder(name: &Arc<str>, began: &[Instant]) -> Option<ShareHolder> {
     let longest = began.iter().min()?.elapsed();
-    Some(Holder { name: name.clone(), connections: began.len(), longest })
+    Some(ShareHolder { name: name.clone(), connections: began.len(), longest })
 }
 
 /// Connections that lanes take turns at.

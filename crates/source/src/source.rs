@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clearwell_words::Version;
 
 use crate::{
-    Altered, Commit, Crowd, Pages, Param, Receipt, Row, Shape, SourceError, Statement, Table, Write,
+    Altered, Commit, Crowd, Pages, Param, Receipt, Row, RowWrite, Shape, SourceError, Statement, Table,
 };
 
 /// The answer of a source, later: a boxed future, because a [`Source`] is called through `dyn`.
@@ -34,7 +34,7 @@ pub trait Source: Send + Sync {
 
     /// Runs one write in a transaction and commits it. Before it answers, the [`Follower`] was handed every commit up to
     /// and including this one, in commit order, and `write.committed` was called right after this one's.
-    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>>;
+    fn write(&self, write: RowWrite) -> Later<Result<Receipt, SourceError>>;
 
     /// Runs writes as [`Source::write`] does, together where that is cheaper, in any order; the results stand in theirs.
     /// A write that is refused leaves the others as they are. Nothing is read back, and rows may not be counted.
@@ -42,7 +42,7 @@ pub trait Source: Send + Sync {
     /// Of one `lane` there is one call at a time. When a call's outcome is not known, or this process was killed in the midst
     /// of it, the next call of the lane has its effect after it. A source that does not begin a write before its answer is
     /// waited for overrides this.
-    fn write_all(&self, lane: &str, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+    fn write_all(&self, lane: &str, writes: Vec<RowWrite>) -> Later<Vec<Result<Receipt, SourceError>>> {
         let _ = lane;
         let writing: Vec<_> = writes.into_iter().map(|write| self.write(write)).collect();
         Box::pin(async move {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clearwell_words::Version;
 
-use crate::{Cell, Kind, Row};
+use crate::{Cell, ColumnKind, Row};
 
 /// A prepared text with named parameters (`:id`), bound, never pasted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub struct Shape {
     /// The columns that it returns, in order; none for a statement that only writes.
     pub columns: Vec<Arc<str>>,
     /// What is known of their values, as far as the source tells.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ColumnKind>,
     /// Its parameters' families ([`Column::family`](crate::Column::family)), by name; none where a parameter has no type of its own.
     pub parameters: Vec<(Arc<str>, Arc<str>)>,
     /// The tables whose rows it reads, views seen through.
@@ -38,7 +38,7 @@ pub struct Param {
 }
 
 /// One write and what is to happen at its place in the commit order.
-pub struct Write {
+pub struct RowWrite {
     /// What to run.
     pub statement: Statement,
     /// Its parameters.

@@ -24,14 +24,14 @@ pub struct Column {
     /// What else decides it: the collation.
     pub collation: Arc<str>,
     /// Whether values of it and of a capture have one written form each.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Which captured values equal only what is written in the same bytes.
     pub exact: Exact,
 }
 
 /// Values with one written form, in a column as in a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Whole numbers.
     Integer,
     /// UUIDs.

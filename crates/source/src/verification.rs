@@ -131,14 +131,14 @@ impl Verification {
     /// effect of a transaction here does not meet what another of its effects makes old.
     pub fn apply(&self, apply: impl FnOnce()) {
         /// Whatever happens in between, loads go on.
-        struct Over<'a>(&'a watch::Sender<bool>);
-        impl Drop for Over<'_> {
+        struct LoadsGoOn<'a>(&'a watch::Sender<bool>);
+        impl Drop for LoadsGoOn<'_> {
             fn drop(&mut self) {
                 self.0.send_replace(false);
             }
         }
         self.applying.send_replace(true);
-        let _over = Over(&self.applying);
+        let _over = LoadsGoOn(&self.applying);
         apply();
     }
 

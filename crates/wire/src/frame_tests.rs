@@ -4,7 +4,7 @@ use clearwell_cluster::message::{Applied, Stream};
 use clearwell_cluster::{Epoch, Message, Operation, Position};
 use clearwell_engine::Millis;
 
-use crate::tags::{Tag, tables};
+use crate::tags::{ByteTag, tables};
 use crate::{Error, HEAD, Kind, LONGEST, Wrong, decode, encode, frame_size};
 
 fn frame(kind: Kind, body: &[u8]) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use clearwell_cluster::Message;
 
-use crate::tags::{Tag, tags};
+use crate::tags::{ByteTag, tags};
 
 /// A kind of message, by which a frame begins after its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +55,7 @@ tags!(Kind is "message" {
 
 impl Kind {
     /// How many there are.
-    pub const COUNT: usize = <Kind as Tag>::ALL.len();
+    pub const COUNT: usize = <Kind as ByteTag>::ALL.len();
 
     /// Which kind a message is.
     pub fn of(message: &Message) -> Kind {
@@ -84,17 +84,17 @@ impl Kind {
 
     /// All of them, in the order of their bytes.
     pub fn all() -> impl Iterator<Item = Kind> {
-        <Kind as Tag>::ALL.iter().filter_map(|&(byte, _)| Kind::from_byte(byte))
+        <Kind as ByteTag>::ALL.iter().filter_map(|&(byte, _)| Kind::from_byte(byte))
     }
 
     /// The kind that a byte stands for.
     pub fn from_byte(byte: u8) -> Option<Kind> {
-        Tag::from_byte(byte)
+        ByteTag::from_byte(byte)
     }
 
     /// The byte that stands for it.
     pub fn byte(self) -> u8 {
-        Tag::byte(&self)
+        ByteTag::byte(&self)
     }
 
     /// Its place among all.
@@ -104,7 +104,7 @@ impl Kind {
 
     /// Its name for people.
     pub fn name(self) -> &'static str {
-        <Kind as Tag>::ALL[self.index()].1
+        <Kind as ByteTag>::ALL[self.index()].1
     }
 }
 

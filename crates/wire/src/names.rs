@@ -8,7 +8,7 @@ use clearwell_engine::{Event, EventPattern, Glob, Millis, Scope, Version};
 
 use crate::error::Result;
 use crate::reader::Reader;
-use crate::tags::{LevelTag, NameTag, ScopeTag, Tag};
+use crate::tags::{ByteTag, LevelTag, NameTag, ScopeTag};
 use crate::wire::{Wire, layout, newtype, shared};
 use crate::writer::Writer;
 

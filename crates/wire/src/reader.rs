@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, Wrong};
 use crate::known::Known;
-use crate::tags::Tag;
+use crate::tags::ByteTag;
 use crate::varint;
 use crate::wire::Wire;
 
@@ -70,14 +70,14 @@ impl<'a> Reader<'a> {
 
     fn long_number(&mut self) -> Result<u64> {
         match varint::read(&self.frame[self.at..self.end]) {
-            varint::Read::Number(number, length) => {
+            varint::VarintRead::Number(number, length) => {
                 self.at += length;
                 Ok(number)
             }
-            varint::Read::Truncated => {
+            varint::VarintRead::Truncated => {
                 Self::wrong(self.at, Wrong::Truncated { wanted: 1, left: self.left() })
             }
-            varint::Read::Bad => Self::wrong(self.at, Wrong::BadVarint),
+            varint::VarintRead::Bad => Self::wrong(self.at, Wrong::BadVarint),
         }
     }
 
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Which variant of something follows.
-    pub fn tag<T: Tag>(&mut self) -> Result<T> {
+    pub fn tag<T: ByteTag>(&mut self) -> Result<T> {
         let at = self.at;
         let tag = self.byte()?;
         #[cfg(test)]

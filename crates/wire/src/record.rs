@@ -8,7 +8,7 @@ use clearwell_cluster::{Bytes, Entry, Planted, Record};
 use crate::error::Result;
 use crate::meta;
 use crate::reader::Reader;
-use crate::tags::{ChangeTag, Tag};
+use crate::tags::{ByteTag, ChangeTag};
 use crate::wire::{Fixed, Wire};
 use crate::writer::Writer;
 

@@ -7,7 +7,7 @@ use clearwell_cluster::{Answer, FillLease, Request};
 use crate::error::Result;
 use crate::meta;
 use crate::reader::Reader;
-use crate::tags::{AnswerTag, RequestTag, Tag};
+use crate::tags::{AnswerTag, ByteTag, RequestTag};
 use crate::wire::{Wire, layout};
 use crate::writer::Writer;
 

@@ -8,7 +8,7 @@ use clearwell_cluster::{Part, Planted, Position};
 
 use crate::error::Result;
 use crate::reader::Reader;
-use crate::tags::{ComparedTag, DifferenceTag, Tag};
+use crate::tags::{ByteTag, ComparedTag, DifferenceTag};
 use crate::wire::{Fixed, Wire, layout};
 use crate::writer::Writer;
 

@@ -7,7 +7,7 @@ use clearwell_cluster::request::Strategy;
 use clearwell_engine::{Cause, Effect};
 
 /// A choice of which a byte tells.
-pub(crate) trait Tag: Sized {
+pub(crate) trait ByteTag: Sized {
     /// What it is a choice of.
     const WHAT: &'static str;
     /// Each byte, and what it stands for.
@@ -25,7 +25,7 @@ macro_rules! tags {
     };
     // A choice whose variants hold nothing is its own tag.
     ($name:ident is $what:literal { $($variant:ident = $byte:literal $text:literal),* $(,)? }) => {
-        impl $crate::tags::Tag for $name {
+        impl $crate::tags::ByteTag for $name {
             const WHAT: &'static str = $what;
             const ALL: &'static [(u8, &'static str)] = &[$(($byte, $text)),*];
 
@@ -47,7 +47,7 @@ macro_rules! plain {
     ($($type:ty),*) => {$(
         impl $crate::wire::Wire for $type {
             fn put(&self, w: &mut $crate::writer::Writer<'_>) {
-                w.byte($crate::tags::Tag::byte(self));
+                w.byte($crate::tags::ByteTag::byte(self));
             }
 
             fn get(r: &mut $crate::reader::Reader<'_>) -> $crate::error::Result<Self> {
@@ -130,7 +130,7 @@ plain!(Strategy, Refusal, Taking, Effect, Cause);
 /// Each choice with its name and its tags.
 #[cfg(test)]
 pub(crate) fn tables() -> Vec<(&'static str, &'static [(u8, &'static str)])> {
-    fn of<T: Tag>() -> (&'static str, &'static [(u8, &'static str)]) {
+    fn of<T: ByteTag>() -> (&'static str, &'static [(u8, &'static str)]) {
         (T::WHAT, T::ALL)
     }
     vec![

@@ -19,7 +19,7 @@ pub fn write(mut number: u64, bytes: &mut [u8; LONGEST]) -> usize {
 
 /// What a read of a number came to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Read {
+pub enum VarintRead {
     /// The number, and how many bytes it took.
     Number(u64, usize),
     /// The bytes end in the middle of it.
@@ -29,17 +29,21 @@ pub enum Read {
 }
 
 /// Reads the number that `bytes` begin with.
-pub fn read(bytes: &[u8]) -> Read {
+pub fn read(bytes: &[u8]) -> VarintRead {
     let mut number = 0u64;
     for (at, &byte) in bytes.iter().take(LONGEST).enumerate() {
         number |= u64::from(byte & 0x7f) << (7 * at);
         if byte < 0x80 {
             let overflows = at == LONGEST - 1 && byte > 1;
             let adds_nothing = at > 0 && byte == 0;
-            return if overflows || adds_nothing { Read::Bad } else { Read::Number(number, at + 1) };
+            return if overflows || adds_nothing {
+                VarintRead::Bad
+            } else {
+                VarintRead::Number(number, at + 1)
+            };
         }
     }
-    if bytes.len() < LONGEST { Read::Truncated } else { Read::Bad }
+    if bytes.len() < LONGEST { VarintRead::Truncated } else { VarintRead::Bad }
 }
 
 #[cfg(test)]
@@ -65,7 +69,7 @@ mod tests {
         ];
         for (number, bytes) in examples {
             assert_eq!(written(number), bytes);
-            assert_eq!(read(bytes), Read::Number(number, bytes.len()));
+            assert_eq!(read(bytes), VarintRead::Number(number, bytes.len()));
         }
     }
 
@@ -74,12 +78,16 @@ mod tests {
         for bits in 0..64 {
             for number in [1u64 << bits, (1 << bits) - 1, u64::MAX >> bits] {
                 let bytes = written(number);
-                assert_eq!(read(&bytes), Read::Number(number, bytes.len()));
-                assert_eq!(read(&bytes[..bytes.len() - 1]), Read::Truncated);
+                assert_eq!(read(&bytes), VarintRead::Number(number, bytes.len()));
+                assert_eq!(read(&bytes[..bytes.len() - 1]), VarintRead::Truncated);
             }
         }
-        assert_eq!(read(&[0x80, 0]), Read::Bad, "a zero of two bytes");
-        assert_eq!(read(&[0xff; 10]), Read::Bad, "no end");
-        assert_eq!(read(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]), Read::Bad, "65 bits");
+        assert_eq!(read(&[0x80, 0]), VarintRead::Bad, "a zero of two bytes");
+        assert_eq!(read(&[0xff; 10]), VarintRead::Bad, "no end");
+        assert_eq!(
+            read(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]),
+            VarintRead::Bad,
+            "65 bits"
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::load::Case;
 use super::server::Which;
 
 /// One measurement.
-struct Figure {
+struct Measurement {
     which: Which,
     case: Case,
     per_second: f64,
@@ -13,7 +13,7 @@ struct Figure {
 
 /// All measurements of a run.
 #[derive(Default)]
-pub struct Figures(Vec<Figure>);
+pub struct Measurements(Vec<Measurement>);
 
 /// The middle of some measurements and how far they spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,10 +26,10 @@ pub struct Summary {
     pub most: f64,
 }
 
-impl Figures {
+impl Measurements {
     /// Adds one measurement.
     pub fn add(&mut self, which: Which, case: &Case, per_second: f64, cpu_us: f64) {
-        self.0.push(Figure { which, case: *case, per_second, cpu_us });
+        self.0.push(Measurement { which, case: *case, per_second, cpu_us });
     }
 
     /// Server CPU microseconds per request.
@@ -42,7 +42,7 @@ impl Figures {
         self.summary(which, case, |figure| figure.per_second)
     }
 
-    fn summary(&self, which: Which, case: &Case, of: impl Fn(&Figure) -> f64) -> Summary {
+    fn summary(&self, which: Which, case: &Case, of: impl Fn(&Measurement) -> f64) -> Summary {
         let mine = self.0.iter().filter(|figure| figure.which == which && figure.case == *case);
         summarize(mine.map(of).collect())
     }

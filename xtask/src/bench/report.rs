@@ -1,6 +1,6 @@
 //! The dated report: the machine, the versions, the commands, medians and spread.
 
-use super::figures::{Figures, Summary};
+use super::figures::{Measurements, Summary};
 use super::load::{CASES, CONNECTIONS, KEYS, VALUE, arguments};
 use super::server::Which;
 use crate::repo;
@@ -14,7 +14,7 @@ pub fn today() -> Result<String, String> {
 }
 
 /// The report as Markdown.
-pub fn text(figures: &Figures, peer: Which, peer_name: &str, command: &str) -> Result<String, String> {
+pub fn text(figures: &Measurements, peer: Which, peer_name: &str, command: &str) -> Result<String, String> {
     let mut text = String::new();
     write_head(&mut text, peer, peer_name, command)?;
     write_table(&mut text, figures, peer);
@@ -78,7 +78,7 @@ fn write_head(text: &mut String, peer: Which, peer_name: &str, command: &str) ->
     Ok(())
 }
 
-fn write_table(text: &mut String, figures: &Figures, peer: Which) {
+fn write_table(text: &mut String, figures: &Measurements, peer: Which) {
     text.push_str(
         "Server CPU in microseconds per request, and requests per second: median (least .. most).\n\n",
     );

@@ -34,7 +34,7 @@ impl Which {
 }
 
 /// A running server.
-pub struct Server {
+pub struct RunningServer {
     /// What it is.
     pub which: Which,
     /// Its RESP port on loopback.
@@ -43,9 +43,9 @@ pub struct Server {
     folder: PathBuf,
 }
 
-impl Server {
+impl RunningServer {
     /// Starts a server and waits until it says that it serves.
-    pub fn start(which: Which) -> Result<Server, String> {
+    pub fn start(which: Which) -> Result<RunningServer, String> {
         let folder = repo::target().join("bench").join(which.name());
         let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
         if folder.exists() {
@@ -83,7 +83,7 @@ impl Server {
         // Whatever it says later is read, so that it never waits for a reader.
         std::thread::spawn(move || lines.for_each(drop));
         match port {
-            Some(port) => Ok(Server { which, port, child, folder }),
+            Some(port) => Ok(RunningServer { which, port, child, folder }),
             None => Err(format!("{} did not serve:\n{}", which.name(), said.join("\n"))),
         }
     }
@@ -103,7 +103,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         // It may have ended by itself, and its folder is only a temporary one.
         let _ = self.child.kill();

@@ -11,14 +11,14 @@ type Case = (String, String);
 
 /// Operations per second, and the 50th and 99th percentile in microseconds, of each round.
 #[derive(Default)]
-struct Figures {
+struct RoundFigures {
     order: Vec<Case>,
     rounds: BTreeMap<Case, Vec<[f64; 3]>>,
 }
 
-impl Figures {
-    fn parse(said: &str) -> Figures {
-        let mut figures = Figures::default();
+impl RoundFigures {
+    fn parse(said: &str) -> RoundFigures {
+        let mut figures = RoundFigures::default();
         for line in said.lines() {
             let [what, writers, figure @ ..] = &line.split('\t').collect::<Vec<_>>()[..] else { continue };
             let figure: Result<Vec<f64>, _> = figure.iter().map(|number| number.parse()).collect();
@@ -43,12 +43,12 @@ pub fn run(rounds: usize) -> Result<(), String> {
     let command = format!("bench --package clearwell --locked --bench writes -- --rounds {rounds}");
     let said = step::output(&mut cargo::cargo(&command))?;
     print!("{said}");
-    let text = text(&Figures::parse(&said), rounds)?;
+    let text = text(&RoundFigures::parse(&said), rounds)?;
     println!("\n{text}");
     report::write(&text, "writes")
 }
 
-fn text(figures: &Figures, rounds: usize) -> Result<String, String> {
+fn text(figures: &RoundFigures, rounds: usize) -> Result<String, String> {
     let mut text = report::head("write latency", "writes", rounds)?;
     text.push_str(
         "- PostgreSQL is private, with wal_level logical; the node follows it. Load, node and database share the machine\n\
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn figures_are_read_in_their_order() {
         let said = "noise\nwrite-back\t64\t100\t5\t7\ndirect\t1\t10\t1\t2\nwrite-back\t64\t300\t5\t9\n";
-        let figures = Figures::parse(said);
+        let figures = RoundFigures::parse(said);
         assert_eq!(figures.order, [("write-back".into(), "64".into()), ("direct".into(), "1".into())]);
         assert_eq!(
             figures.summary("write-back", "64", 0),

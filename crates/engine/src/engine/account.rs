@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::names::Kind;
+use crate::names::NameKind;
 use crate::shard::Tally;
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 use crate::{Account, Engine, Millis, Reads};
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
             invalidated: sum(|tally| &tally.invalidated),
             removed: sum(|tally| &tally.removed),
             invalidations: self.shared.invalidations.load(Relaxed),
-            tags: self.shared.names.count(Kind::Tag),
+            tags: self.shared.names.count(NameKind::Tag),
             ..Account::default()
         };
         for cell in &self.cells {
@@ -53,7 +53,7 @@ impl Engine {
     pub fn memory_of(&self, key: &[u8], now: Millis) -> Option<u64> {
         self.peek(key, now, |view| {
             let timer = if view.expires().is_some() { 16 } else { 0 };
-            view.slot.bytes() + size_of::<Slot>() as u64 + size_of::<u32>() as u64 + 1 + timer
+            view.slot.bytes() + size_of::<EntryPlace>() as u64 + size_of::<u32>() as u64 + 1 + timer
         })
     }
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use crate::freshness::Last;
 use crate::history::Parting;
-use crate::names::Kind;
-use crate::shard::{Cell, Leaving, Shard};
+use crate::names::NameKind;
+use crate::shard::{Leaving, Shard, ShardCell};
 use crate::shared::{Standing, Swath};
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 use crate::{Applied, Cause, Effect, Engine, Invalidation, Millis, Scope, Seq};
 
 /// Places that a walk over all entries visits before it lets others at the shard.
@@ -32,12 +32,17 @@ impl Engine {
     fn apply_named(&self, scope: &Scope, seq: Seq, invalidation: &Invalidation, now: Millis) -> u64 {
         match scope {
             Scope::Key(_) | Scope::Pattern(_) | Scope::Prefix(_) => 0,
-            Scope::Tag(tag) => self.raise(&[(Kind::Tag, tag), (Kind::Dependency, tag)], seq, invalidation),
-            Scope::Dependents(name) => self.raise(&[(Kind::Dependency, name)], seq, invalidation),
+            Scope::Tag(tag) => {
+                self.raise(&[(NameKind::Tag, tag), (NameKind::Dependency, tag)], seq, invalidation)
+            }
+            Scope::Dependents(name) => self.raise(&[(NameKind::Dependency, name)], seq, invalidation),
             Scope::Event(event) => {
                 self.shared.events.push(seq, invalidation.effect, event.clone());
                 let marks = self.shared.names.live_events(event);
-                marks.iter().map(|mark| self.raise(&[(Kind::Event, mark.name())], seq, invalidation)).sum()
+                marks
+                    .iter()
+                    .map(|mark| self.raise(&[(NameKind::Event, mark.name())], seq, invalidation))
+                    .sum()
             }
             Scope::Everything => self.apply_everything(seq, invalidation, now),
         }
@@ -64,13 +69,16 @@ impl Engine {
             shard.marks.raise(hash, Last::at(seq, invalidation.effect));
         }
         self.finish(cell, shard, None, now);
-        let dependents =
-            if invalidation.cascade { self.raise(&[(Kind::Dependency, key)], seq, invalidation) } else { 0 };
+        let dependents = if invalidation.cascade {
+            self.raise(&[(NameKind::Dependency, key)], seq, invalidation)
+        } else {
+            0
+        };
         (u64::from(reached), dependents)
     }
 
     /// Raises the first name; with `cascade` all of them and what follows. Nothing is walked: readers see the marks.
-    fn raise(&self, start: &[(Kind, &[u8])], seq: Seq, invalidation: &Invalidation) -> u64 {
+    fn raise(&self, start: &[(NameKind, &[u8])], seq: Seq, invalidation: &Invalidation) -> u64 {
         let (names, counter) = (&self.shared.names, &self.shared.counter);
         let reached = if invalidation.cascade {
             names.cascade(start, seq, invalidation.effect, counter)
@@ -116,8 +124,9 @@ impl Engine {
         if !invalidation.cascade {
             return 0;
         }
-        let live = self.shared.names.live(Kind::Dependency, |name| covers(name));
-        let start: Vec<(Kind, &[u8])> = live.iter().map(|mark| (Kind::Dependency, mark.name())).collect();
+        let live = self.shared.names.live(NameKind::Dependency, |name| covers(name));
+        let start: Vec<(NameKind, &[u8])> =
+            live.iter().map(|mark| (NameKind::Dependency, mark.name())).collect();
         if start.is_empty() { 0 } else { self.raise(&start, seq, invalidation) }
     }
 
@@ -127,7 +136,7 @@ impl Engine {
         seq: Seq,
         invalidation: &Invalidation,
         now: Millis,
-        covers: impl Fn(&Slot) -> bool,
+        covers: impl Fn(&EntryPlace) -> bool,
     ) -> u64 {
         let mut reached = 0;
         for cell in &self.cells {
@@ -153,7 +162,7 @@ impl Engine {
     /// Does to one entry what the invalidation says; whether that made a difference to a reader.
     fn reach(
         &self,
-        cell: &Cell,
+        cell: &ShardCell,
         shard: &mut Shard,
         place: u32,
         seq: Seq,

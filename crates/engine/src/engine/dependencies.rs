@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::freshness::{Verdict, verdict};
-use crate::names::{Kind, last_of};
+use crate::names::{NameKind, last_of};
 use crate::shared::Standing;
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 use crate::{Dependencies, Dependent, Edges, Engine, Millis, Page, PageFrom};
 
 /// Places of entries that one page looks at, at most.
@@ -26,7 +26,7 @@ impl Engine {
             .unwrap_or_default();
         if self.shared.names.is_live(key) {
             self.each(|slot| {
-                let depends = || slot.names(Kind::Dependency).any(|name| name == key);
+                let depends = || slot.names(NameKind::Dependency).any(|name| name == key);
                 if found.dependents.len() < most && self.visible(slot, now).is_some() && depends() {
                     found.dependents.push(slot.key().into());
                 }
@@ -45,7 +45,7 @@ impl Engine {
         while let Some(name) = open.pop() {
             let below: Vec<Arc<[u8]>> = {
                 let graph = self.shared.names.graph.lock();
-                graph.below(Kind::Dependency, &name).take(most.saturating_add(1)).cloned().collect()
+                graph.below(NameKind::Dependency, &name).take(most.saturating_add(1)).cloned().collect()
             };
             for node in below {
                 if names.len() > most {
@@ -62,7 +62,7 @@ impl Engine {
             if self.visible(slot, now).is_none() {
                 return;
             }
-            for name in slot.names(Kind::Dependency).filter(|name| names.contains(*name)) {
+            for name in slot.names(NameKind::Dependency).filter(|name| names.contains(*name)) {
                 if kept == most {
                     edges.truncated = true;
                     return;
@@ -124,8 +124,8 @@ impl Engine {
     }
 
     /// What is told of an entry that depends on something and is not over.
-    fn dependent(&self, slot: &Slot, now: Millis) -> Option<Dependent> {
-        slot.names(Kind::Dependency).next()?;
+    fn dependent(&self, slot: &EntryPlace, now: Millis) -> Option<Dependent> {
+        slot.names(NameKind::Dependency).next()?;
         if slot.expired(now) {
             return None;
         }
@@ -135,7 +135,7 @@ impl Engine {
         }
         Some(Dependent {
             key: slot.key().into(),
-            depends_on: slot.names(Kind::Dependency).map(Box::from).collect(),
+            depends_on: slot.names(NameKind::Dependency).map(Box::from).collect(),
             created: Some(slot.first),
             updated: Some(slot.created),
             propagating: reached || slot.stale,

@@ -7,9 +7,9 @@ use crate::flight::{Ending, Loaded};
 use crate::freshness::{Last, may_store};
 use crate::history::Parting;
 use crate::names::{enter_all, last_of};
-use crate::shard::{Cell, Incoming, Shard, count};
+use crate::shard::{Incoming, Shard, ShardCell, count};
 use crate::shared::Standing;
-use crate::slot::{Extra, NEVER, Slot, blob, bytes_needed};
+use crate::slot::{EntryPlace, Extra, NEVER, blob, bytes_needed};
 use crate::{Draft, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
 
 impl Engine {
@@ -124,7 +124,7 @@ impl Engine {
     /// now on cascades reach the dependent, but not from before.
     pub(super) fn link_stored(&self, shard: &Shard, hash: u64, key: &[u8], since: Seq) -> Last {
         let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
-        let held = slot.map_or(&[][..], Slot::held);
+        let held = slot.map_or(&[][..], EntryPlace::held);
         self.shared.names.link(key, held, &self.shared.counter);
         self.key_last(shard, hash, key, since).and(shard.taken.last(hash)).and(last_of(held))
     }
@@ -133,7 +133,7 @@ impl Engine {
     pub(super) fn store_fill(
         &self,
         shard: &mut Shard,
-        cell: &Cell,
+        cell: &ShardCell,
         incoming: Incoming,
         began: Seq,
         events: &[EventPattern],
@@ -175,7 +175,7 @@ impl Engine {
     fn refuse(
         &self,
         shard: &mut Shard,
-        cell: &Cell,
+        cell: &ShardCell,
         incoming: Incoming,
         began: Seq,
         now: Millis,
@@ -198,7 +198,7 @@ impl Engine {
     pub(super) fn place(
         &self,
         shard: &mut Shard,
-        cell: &Cell,
+        cell: &ShardCell,
         incoming: Incoming,
         began: Seq,
         put: bool,
@@ -217,7 +217,7 @@ impl Engine {
     /// Ends a change of a shard: tells the books, and makes room if there is too little.
     pub(super) fn finish(
         &self,
-        cell: &Cell,
+        cell: &ShardCell,
         mut shard: RwLockWriteGuard<'_, Shard>,
         stored: Option<u32>,
         now: Millis,
@@ -231,7 +231,7 @@ impl Engine {
     }
 
     /// Takes an entry away under a lock held.
-    pub(super) fn take_away(&self, cell: &Cell, shard: &mut Shard, place: u32, parting: Parting) {
+    pub(super) fn take_away(&self, cell: &ShardCell, shard: &mut Shard, place: u32, parting: Parting) {
         shard.remove(place, parting, &self.shared, &cell.tally);
     }
 }

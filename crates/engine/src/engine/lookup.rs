@@ -2,9 +2,9 @@
 
 use crate::flight::Boarding;
 use crate::freshness::{Last, may_store};
-use crate::shard::{Cell, Shard, count};
+use crate::shard::{Shard, ShardCell, count};
 use crate::shared::Standing;
-use crate::slot::{NEVER, Slot};
+use crate::slot::{EntryPlace, NEVER};
 use crate::{Ask, Engine, FillLease, Lookup, Millis, OnMiss, Reader, Seq, Tolerate, View};
 
 impl Tolerate {
@@ -50,9 +50,9 @@ impl Engine {
 
     fn hit<R>(
         &self,
-        cell: &Cell,
+        cell: &ShardCell,
         shard: &Shard,
-        slot: &Slot,
+        slot: &EntryPlace,
         standing: Standing,
         ask: &Ask,
         read: impl FnOnce(&View<'_>) -> R,
@@ -73,7 +73,7 @@ impl Engine {
         Lookup::Hit { read: read(&View::new(slot, stale)), stale, refresh }
     }
 
-    fn lead_refresh(&self, cell: &Cell, shard: &Shard, slot: &Slot) -> Option<FillLease> {
+    fn lead_refresh(&self, cell: &ShardCell, shard: &Shard, slot: &EntryPlace) -> Option<FillLease> {
         match self.board(cell, shard, slot.hash, slot.key()) {
             Boarding::Lead(lease) => Some(lease),
             Boarding::Wait(_) => None,
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Leads a flight, or joins the one in progress unless its key was invalidated since it began.
-    fn board(&self, cell: &Cell, shard: &Shard, hash: u64, key: &[u8]) -> Boarding {
+    fn board(&self, cell: &ShardCell, shard: &Shard, hash: u64, key: &[u8]) -> Boarding {
         let may_join = |began| may_store(began, self.key_last(shard, hash, key, began));
         cell.flights.board(key, || self.seq(), may_join)
     }
@@ -121,7 +121,7 @@ impl Engine {
 
 /// XFetch: whether this reader is the one who refreshes ahead of the expiry. The longer the load takes, and the
 /// nearer the expiry, the likelier. (Vattani, Chierichetti, Lowenstein, VLDB 2015.)
-fn early(slot: &Slot, ask: &Ask) -> bool {
+fn early(slot: &EntryPlace, ask: &Ask) -> bool {
     let load_ms = slot.extra.as_ref().map_or(0, |extra| extra.load_ms);
     if slot.expires == NEVER || load_ms == 0 || ask.early_refresh.is_nan() || ask.early_refresh <= 0.0 {
         return false;

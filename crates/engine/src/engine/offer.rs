@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::hash::shard_of;
-use crate::history::{Parting, What};
+use crate::history::{HistoryEvent, Parting};
 use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
-use crate::shard::{Cell, Incoming, Leaving, Shard, count};
+use crate::shard::{Incoming, Leaving, Shard, ShardCell, count};
 use crate::shared::Standing;
 use crate::{Draft, Engine, Millis, Offered, Origin, Reader, Seq, View};
 
@@ -37,7 +37,7 @@ impl Engine {
     /// Notes that a reader without a loader missed; the count at that.
     pub(super) fn remember_miss(
         &self,
-        cell: &Cell,
+        cell: &ShardCell,
         hash: u64,
         key: &[u8],
         reader: Reader,
@@ -95,7 +95,12 @@ impl Engine {
                 if let Some(place) = shard.find(hash, key).filter(|_| drop_stored) {
                     self.log.doubt(key, now);
                     let doubted = Parting::new(Leaving::Invalidated, now);
-                    self.take_away(cell, &mut shard, place, Parting { what: What::Doubted, ..doubted });
+                    self.take_away(
+                        cell,
+                        &mut shard,
+                        place,
+                        Parting { what: HistoryEvent::Doubted, ..doubted },
+                    );
                 }
                 self.note_offer_refused(&mut shard, &incoming, offer.invalidated, now);
                 self.discard(incoming);

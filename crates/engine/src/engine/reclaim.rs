@@ -6,7 +6,7 @@ use parking_lot::RwLockWriteGuard;
 
 use crate::eviction::weight;
 use crate::history::Parting;
-use crate::shard::{Cell, Leaving, Shard};
+use crate::shard::{Leaving, Shard, ShardCell};
 use crate::shared::Standing;
 use crate::{Engine, Eviction, Millis};
 
@@ -16,14 +16,14 @@ const ROUNDS: usize = 16;
 /// An entry that was stored just now: it does not leave for itself.
 #[derive(Clone, Copy)]
 struct Stays<'c> {
-    home: &'c Cell,
+    home: &'c ShardCell,
     place: u32,
     generation: u32,
 }
 
 impl Stays<'_> {
     /// Its place, if it still stands in this shard.
-    fn place_in(&self, cell: &Cell, shard: &Shard) -> Option<u32> {
+    fn place_in(&self, cell: &ShardCell, shard: &Shard) -> Option<u32> {
         let there = std::ptr::eq(cell, self.home)
             && shard.slab.get(self.place).is_some_and(|slot| slot.generation == self.generation);
         there.then_some(self.place)
@@ -34,7 +34,7 @@ impl Engine {
     /// Lets entries go until memory and the number of entries are within bounds; `place` was stored just now.
     pub(super) fn make_room(
         &self,
-        home: &Cell,
+        home: &ShardCell,
         mut shard: RwLockWriteGuard<'_, Shard>,
         place: u32,
         now: Millis,
@@ -60,7 +60,7 @@ impl Engine {
     }
 
     /// Evicts from the shard that just stored `stays`, if it holds more than its share for other reasons than that.
-    fn evict_here(&self, cell: &Cell, shard: &mut Shard, stays: u32, now: Millis) {
+    fn evict_here(&self, cell: &ShardCell, shard: &mut Shard, stays: u32, now: Millis) {
         let share = self.share_of_memory();
         if weight(&shard.slab[stays]) > share / 4 {
             return;
@@ -113,12 +113,19 @@ impl Engine {
     }
 
     /// The shard that gives next.
-    fn next_cell(&self) -> &Cell {
+    fn next_cell(&self) -> &ShardCell {
         &self.cells[self.reclaiming.fetch_add(1, Relaxed) & (self.cells.len() - 1)]
     }
 
     /// Evicts what a shard holds beyond `share`, as long as there are too many entries in all.
-    fn evict_surplus(&self, cell: &Cell, shard: &mut Shard, spared: Option<u32>, share: u64, now: Millis) {
+    fn evict_surplus(
+        &self,
+        cell: &ShardCell,
+        shard: &mut Shard,
+        spared: Option<u32>,
+        share: u64,
+        now: Millis,
+    ) {
         while shard.slab.len() as u64 > share && self.shared.over_entries() {
             if !self.evict_claimed(cell, shard, spared, now) {
                 return;
@@ -142,7 +149,7 @@ impl Engine {
     }
 
     /// Evicts one entry of the priority `lowest` from a shard, if it has one.
-    fn evict_of(&self, cell: &Cell, lowest: u8, stays: Stays<'_>, now: Millis) -> bool {
+    fn evict_of(&self, cell: &ShardCell, lowest: u8, stays: Stays<'_>, now: Millis) -> bool {
         if self.shared.priority_of(cell.number) != Some(lowest) {
             return false;
         }
@@ -161,7 +168,7 @@ impl Engine {
     }
 
     /// Evicts one entry if there are too many. It is counted out first, so that of two who see one too many only one evicts.
-    fn evict_claimed(&self, cell: &Cell, shard: &mut Shard, spared: Option<u32>, now: Millis) -> bool {
+    fn evict_claimed(&self, cell: &ShardCell, shard: &mut Shard, spared: Option<u32>, now: Millis) -> bool {
         if !self.shared.claim_entry() {
             return false;
         }
@@ -174,7 +181,7 @@ impl Engine {
         evicted
     }
 
-    fn evict_one(&self, cell: &Cell, shard: &mut Shard, spared: Option<u32>, now: Millis) -> bool {
+    fn evict_one(&self, cell: &ShardCell, shard: &mut Shard, spared: Option<u32>, now: Millis) -> bool {
         let Shard { eviction, slab, .. } = shard;
         let dead = |slot: &_| self.shared.standing(slot, now) == Standing::Dead;
         let Some(place) = eviction.victim(slab, spared, &dead) else { return false };

@@ -3,8 +3,8 @@
 use crate::freshness::Verdict;
 use crate::hash::shard_of;
 use crate::history::Parting;
-use crate::names::Kind;
-use crate::shard::{Cell, Leaving, Shard};
+use crate::names::NameKind;
+use crate::shard::{Leaving, Shard, ShardCell};
 use crate::shared::Standing;
 use crate::{Draft, Engine, EventPattern, Millis, TooLarge, Version};
 
@@ -121,8 +121,8 @@ impl Engine {
             value: view.value()?.to_vec(),
             expires: view.expires(),
             grace_ms: slot.grace_ms(),
-            tags: slot.names(Kind::Tag).map(Box::from).collect(),
-            dependencies: slot.names(Kind::Dependency).map(Box::from).collect(),
+            tags: slot.names(NameKind::Tag).map(Box::from).collect(),
+            dependencies: slot.names(NameKind::Dependency).map(Box::from).collect(),
             events: view.events().filter_map(|event| EventPattern::parse(event).ok()).collect(),
             version: view.version(),
             priority: view.priority(),
@@ -143,14 +143,18 @@ impl Engine {
         shard.find(hash, key) == Some(place) && self.shared.verdict(&shard.slab[place]) == Verdict::Fresh
     }
 
-    fn settle(&self, cell: &Cell, shard: &mut Shard, moved: bool, stored: Option<u32>, now: Millis) {
+    fn settle(&self, cell: &ShardCell, shard: &mut Shard, moved: bool, stored: Option<u32>, now: Millis) {
         if let Some(place) = stored.filter(|_| !moved) {
             self.take_away(cell, shard, place, Parting::new(Leaving::Invalidated, now));
         }
     }
 
     /// The shard of a dependency is one of those that are held already.
-    pub(super) fn held_beside<'s>(&self, hash: u64, beside: Option<(&Cell, &'s Shard)>) -> Option<&'s Shard> {
+    pub(super) fn held_beside<'s>(
+        &self,
+        hash: u64,
+        beside: Option<(&ShardCell, &'s Shard)>,
+    ) -> Option<&'s Shard> {
         let cell = &self.cells[shard_of(hash, self.cells.len() - 1)];
         beside.filter(|(held, _)| std::ptr::eq(*held, cell)).map(|(_, shard)| shard)
     }

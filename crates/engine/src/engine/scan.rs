@@ -1,8 +1,8 @@
 //! Going over the entries.
 
-use crate::names::Kind;
+use crate::names::NameKind;
 use crate::shared::Standing;
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 use crate::{Engine, Millis, View};
 
 /// Places that one call of `scan` looks at, for each entry that it is asked for.
@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// Whether an entry is to be shown, and if so whether as stale.
-    pub(super) fn visible(&self, slot: &Slot, now: Millis) -> Option<bool> {
+    pub(super) fn visible(&self, slot: &EntryPlace, now: Millis) -> Option<bool> {
         match self.shared.standing(slot, now) {
             Standing::Dead | Standing::Grace => None,
             Standing::Stale => Some(true),
@@ -74,7 +74,7 @@ impl Engine {
     /// The tags and dependencies that entries name just now and that `wanted` accepts, each once; `None` when they are more than
     /// `most`.
     pub fn names_in_use(&self, most: usize, wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<Box<[u8]>>> {
-        let live = [Kind::Tag, Kind::Dependency].map(|kind| self.shared.names.live(kind, &wanted));
+        let live = [NameKind::Tag, NameKind::Dependency].map(|kind| self.shared.names.live(kind, &wanted));
         let mut names: Vec<Box<[u8]>> = live.iter().flatten().map(|mark| mark.name().into()).collect();
         names.sort_unstable();
         names.dedup();
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Shows every entry, dead ones too, a slice of a shard at a time.
-    pub(super) fn each(&self, mut visit: impl FnMut(&Slot)) {
+    pub(super) fn each(&self, mut visit: impl FnMut(&EntryPlace)) {
         for cell in &self.cells {
             let mut place = 0;
             loop {

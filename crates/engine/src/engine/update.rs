@@ -3,9 +3,9 @@
 use crate::freshness::Last;
 use crate::hash::shard_of;
 use crate::history::Parting;
-use crate::names::{Kind, enter_all};
-use crate::shard::{Cell, Incoming, Leaving, Shard};
-use crate::shared::{Shared, Standing};
+use crate::names::{NameKind, enter_all};
+use crate::shard::{Incoming, Leaving, Shard, ShardCell};
+use crate::shared::{EngineShared, Standing};
 use crate::slot::{NEVER, blob};
 use crate::{Change, Draft, Effect, Engine, Millis, Seq, TooLarge, View};
 
@@ -28,7 +28,7 @@ impl Engine {
     pub(super) fn store_put(
         &self,
         shard: &mut Shard,
-        cell: &Cell,
+        cell: &ShardCell,
         incoming: Incoming,
         now: Millis,
     ) -> Option<u32> {
@@ -61,7 +61,7 @@ impl Engine {
         let shared = &self.shared;
         if shared.names.is_live(key) {
             shared.ledger.dependents(seq, key, now);
-            shared.names.cascade(&[(Kind::Dependency, key)], seq, Effect::Gone, &shared.counter);
+            shared.names.cascade(&[(NameKind::Dependency, key)], seq, Effect::Gone, &shared.counter);
             self.note_unswept(seq);
         }
     }
@@ -91,7 +91,7 @@ impl Engine {
     /// Carries a change out; the place of what was stored.
     fn change(
         &self,
-        cell: &Cell,
+        cell: &ShardCell,
         shard: &mut Shard,
         key: &[u8],
         seen: Option<u32>,
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// A client's removal, which every load in flight is older than.
-    pub(super) fn remove_key(&self, cell: &Cell, shard: &mut Shard, key: &[u8], now: Millis) {
+    pub(super) fn remove_key(&self, cell: &ShardCell, shard: &mut Shard, key: &[u8], now: Millis) {
         let hash = self.shared.hasher.hash(key);
         self.log.removal(key, now);
         let seq = self.shared.counter.next();
@@ -147,12 +147,12 @@ impl Engine {
     /// A put while the key's shard is held, and perhaps another one beside it.
     pub(super) fn put_held(
         &self,
-        cell: &Cell,
+        cell: &ShardCell,
         shard: &mut Shard,
         key: &[u8],
         draft: &Draft<'_>,
         now: Millis,
-        beside: Option<(&Cell, &Shard)>,
+        beside: Option<(&ShardCell, &Shard)>,
     ) -> Result<Option<u32>, TooLarge> {
         self.check_size(key, draft)?;
         let incoming = self.join(key, self.shared.hasher.hash(key), draft);
@@ -174,9 +174,9 @@ impl Engine {
     /// each other for ever; `false`: it was not to be had.
     fn link_beside(
         &self,
-        held: &Cell,
+        held: &ShardCell,
         shard: &Shard,
-        beside: Option<(&Cell, &Shard)>,
+        beside: Option<(&ShardCell, &Shard)>,
         dependency: &[u8],
     ) -> bool {
         let hash = self.shared.hasher.hash(dependency);
@@ -204,7 +204,7 @@ impl Engine {
 }
 
 /// Takes counts until nothing newer covers what is entered; mostly the first will do.
-pub(super) fn enter_newer(shared: &Shared, mut enter: impl FnMut(Seq) -> bool) -> Seq {
+pub(super) fn enter_newer(shared: &EngineShared, mut enter: impl FnMut(Seq) -> bool) -> Seq {
     loop {
         let seq = shared.counter.next();
         if enter(seq) {

@@ -1,11 +1,11 @@
 //! Why a key is here, stale, or gone.
 
-use crate::history::{Record, Through, UNKNOWN, What, stale_names};
+use crate::history::{HistoryEvent, HistoryLine, Through, UNKNOWN, stale_names};
 use crate::ledger::Noted;
-use crate::names::{Kind, Mark};
+use crate::names::{Mark, NameKind};
 use crate::raises::Raised;
 use crate::shard::{Incoming, Shard};
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 use crate::story::{By, Story, steps};
 use crate::{Effect, Engine, Millis, Scope, Seq};
 
@@ -14,7 +14,7 @@ impl Engine {
     pub fn why(&self, key: &[u8], now: Millis) -> Story {
         let (hash, cell) = self.cell(key);
         let shard = cell.lock.read();
-        let mut lines: Vec<(Record, bool)> = shard.history.of(hash).map(|line| (*line, true)).collect();
+        let mut lines: Vec<(HistoryLine, bool)> = shard.history.of(hash).map(|line| (*line, true)).collect();
         let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
         let mut vague = false;
         if let Some(slot) = slot {
@@ -40,18 +40,18 @@ impl Engine {
     /// What the lines of an entry that stands would say, and whether something is not sure.
     fn standing_lines(
         &self,
-        slot: &Slot,
-        lines: &[(Record, bool)],
+        slot: &EntryPlace,
+        lines: &[(HistoryLine, bool)],
         now: Millis,
-    ) -> (Vec<(Record, bool)>, bool) {
-        let (record, ended) = Record::standing(slot, now, &self.shared);
+    ) -> (Vec<(HistoryLine, bool)>, bool) {
+        let (record, ended) = HistoryLine::standing(slot, now, &self.shared);
         // A fill may have begun before its forerunner was marked stale by a name that it does not have.
-        let is_told = |(line, _): &(Record, bool)| {
-            line.what == What::Staled && line.by > slot.began && line.at >= slot.created
+        let is_told = |(line, _): &(HistoryLine, bool)| {
+            line.what == HistoryEvent::Staled && line.by > slot.began && line.at >= slot.created
         };
         let stale = match slot.stale {
             // One that had ended before may be marked as well: nobody has seen that.
-            true => (!ended).then(|| Record::stale_unknown(slot, now)),
+            true => (!ended).then(|| HistoryLine::stale_unknown(slot, now)),
             false => stale_names(slot, now, &self.shared),
         };
         let stale = stale.filter(|_| !lines.iter().any(is_told));
@@ -60,11 +60,11 @@ impl Engine {
         (told.map(|line| (line, true)).into_iter().chain([(record, ended)]).collect(), unsure)
     }
 
-    fn by(&self, line: &Record) -> By {
+    fn by(&self, line: &HistoryLine) -> By {
         match self.shared.ledger.get(line.by) {
             Some(noted) => By::Invalidation(noted, line.through),
             // A client's removal of this key alone is none.
-            None if line.what == What::Removed && line.by == Seq(0) => By::Nothing,
+            None if line.what == HistoryEvent::Removed && line.by == Seq(0) => By::Nothing,
             None => By::Forgotten(line.through),
         }
     }
@@ -121,8 +121,8 @@ fn covers_key(noted: &Noted, key: &[u8]) -> bool {
 /// Whether the scope is the name itself.
 fn names(noted: &Noted, mark: &Mark) -> bool {
     match (&*noted.scope, mark.kind()) {
-        (Scope::Tag(name), Kind::Tag | Kind::Dependency) => **name == *mark.name(),
-        (Scope::Key(name) | Scope::Dependents(name), Kind::Dependency) => **name == *mark.name(),
+        (Scope::Tag(name), NameKind::Tag | NameKind::Dependency) => **name == *mark.name(),
+        (Scope::Key(name) | Scope::Dependents(name), NameKind::Dependency) => **name == *mark.name(),
         _ => false,
     }
 }

@@ -8,14 +8,14 @@
 use super::ghost::Ghost;
 use super::{Dead, Policy, weight};
 use crate::slab::Slab;
-use crate::slot::{NONE, Slot, State};
+use crate::slot::{EntryPlace, NONE, State};
 
 /// The small queue's share of the bytes: one in this many.
 const SMALL_SHARE: u64 = 10;
 
 /// A doubly linked queue through the slots; new entries at the head.
 #[derive(Debug)]
-struct Queue {
+struct EntryQueue {
     head: u32,
     tail: u32,
     bytes: u64,
@@ -25,18 +25,18 @@ struct Queue {
 /// The two queues and the ghosts of one shard.
 #[derive(Debug)]
 pub(super) struct Adaptive {
-    small: Queue,
-    main: Queue,
+    small: EntryQueue,
+    main: EntryQueue,
     ghost: Ghost,
 }
 
 /// Extra rounds that a priority grants: one for each sixteen.
-fn laps(slot: &Slot) -> u8 {
+fn laps(slot: &EntryPlace) -> u8 {
     slot.priority().div_ceil(16)
 }
 
-impl Queue {
-    const EMPTY: Queue = Queue { head: NONE, tail: NONE, bytes: 0, len: 0 };
+impl EntryQueue {
+    const EMPTY: EntryQueue = EntryQueue { head: NONE, tail: NONE, bytes: 0, len: 0 };
 
     fn push(&mut self, slab: &mut Slab, place: u32) {
         slab[place].set_previous(NONE);
@@ -88,7 +88,7 @@ impl Queue {
 
 impl Default for Adaptive {
     fn default() -> Adaptive {
-        Adaptive { small: Queue::EMPTY, main: Queue::EMPTY, ghost: Ghost::default() }
+        Adaptive { small: EntryQueue::EMPTY, main: EntryQueue::EMPTY, ghost: Ghost::default() }
     }
 }
 
@@ -98,7 +98,7 @@ impl Adaptive {
         self.queue(state).push(slab, place);
     }
 
-    fn queue(&mut self, state: State) -> &mut Queue {
+    fn queue(&mut self, state: State) -> &mut EntryQueue {
         if state == State::Small { &mut self.small } else { &mut self.main }
     }
 

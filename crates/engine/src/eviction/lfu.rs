@@ -4,7 +4,7 @@
 //! entry begins one above the count of the last that left, so what was popular once and is used no more is overtaken in time.
 
 use super::ranking::{Rank, last_use};
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 
 /// Ranks by the number of uses; among equals by the last one.
 #[derive(Debug, Default)]
@@ -25,18 +25,18 @@ pub(super) struct Uses {
 impl Rank for Lfu {
     type Key = Uses;
 
-    fn first(&self, slot: &Slot, tick: u64) -> Uses {
+    fn first(&self, slot: &EntryPlace, tick: u64) -> Uses {
         Uses { count: self.floor + 1, last: tick, reads: slot.access_count() }
     }
 
-    fn now(&self, slot: &Slot, key: Uses, tick: u64) -> Uses {
+    fn now(&self, slot: &EntryPlace, key: Uses, tick: u64) -> Uses {
         let reads = slot.access_count();
         // A place whose entry was given another life counts its reads anew.
         let more = reads.checked_sub(key.reads).unwrap_or(reads);
         Uses { count: key.count + u64::from(more), last: last_use(slot, key.last, tick), reads }
     }
 
-    fn written(&self, slot: &Slot, key: Uses, tick: u64) -> Uses {
+    fn written(&self, slot: &EntryPlace, key: Uses, tick: u64) -> Uses {
         let now = self.now(slot, key, tick);
         Uses { count: now.count + 1, ..now }
     }

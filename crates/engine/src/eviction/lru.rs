@@ -1,7 +1,7 @@
 //! Least recently used.
 
 use super::ranking::{Rank, last_use};
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 
 /// Ranks by the last use: a read, or a write of the value.
 #[derive(Debug, Default)]
@@ -10,11 +10,11 @@ pub(super) struct Lru;
 impl Rank for Lru {
     type Key = u64;
 
-    fn first(&self, _: &Slot, tick: u64) -> u64 {
+    fn first(&self, _: &EntryPlace, tick: u64) -> u64 {
         tick
     }
 
-    fn now(&self, slot: &Slot, key: u64, tick: u64) -> u64 {
+    fn now(&self, slot: &EntryPlace, key: u64, tick: u64) -> u64 {
         last_use(slot, key, tick)
     }
 }

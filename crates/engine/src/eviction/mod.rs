@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::slab::Slab;
-use crate::slot::Slot;
+use crate::slot::EntryPlace;
 
 use adaptive::Adaptive;
 use lfu::Lfu;
@@ -84,7 +84,7 @@ trait Policy: fmt::Debug + Send + Sync {
 }
 
 /// Says whether an entry is dead already.
-pub(crate) type Dead<'d> = &'d dyn Fn(&Slot) -> bool;
+pub(crate) type Dead<'d> = &'d dyn Fn(&EntryPlace) -> bool;
 
 /// So few entries are looked through for a dead one before one that is alive leaves.
 const FEW: usize = 256;
@@ -99,8 +99,8 @@ pub(crate) struct Evictor {
 }
 
 /// Bytes that an entry counts for.
-pub(crate) fn weight(slot: &Slot) -> u64 {
-    slot.bytes() + size_of::<Slot>() as u64
+pub(crate) fn weight(slot: &EntryPlace) -> u64 {
+    slot.bytes() + size_of::<EntryPlace>() as u64
 }
 
 impl Evictor {
@@ -131,7 +131,7 @@ impl Evictor {
 
     /// Notes the use of an entry by a reader.
     #[inline]
-    pub(crate) fn used(&self, slot: &Slot) {
+    pub(crate) fn used(&self, slot: &EntryPlace) {
         if self.ranks {
             slot.note_use(self.uses.fetch_add(1, Relaxed) as u32 + 1);
         }
@@ -159,7 +159,7 @@ impl Evictor {
     }
 
     /// Changes an entry where it stands, and with it what it weighs.
-    pub(crate) fn reweigh(&mut self, slab: &mut Slab, place: u32, change: impl FnOnce(&mut Slot)) {
+    pub(crate) fn reweigh(&mut self, slab: &mut Slab, place: u32, change: impl FnOnce(&mut EntryPlace)) {
         let before = weight(&slab[place]);
         change(&mut slab[place]);
         self.policy.changed(slab, place, before, self.tick());

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use super::{Dead, Policy, weight};
 use crate::memory::allocated;
 use crate::slab::Slab;
-use crate::slot::{Slot, State};
+use crate::slot::{EntryPlace, State};
 
 /// How many entries one eviction looks at whose rank has grown. Fewer entries than that leave in their exact order.
 const LOOKS: usize = 128;
@@ -21,11 +21,11 @@ pub(super) trait Rank: Debug + Default + Send + Sync {
     type Key: Copy + Ord + Debug + Send + Sync;
 
     /// The rank of an entry that is new.
-    fn first(&self, slot: &Slot, tick: u64) -> Self::Key;
+    fn first(&self, slot: &EntryPlace, tick: u64) -> Self::Key;
     /// The rank of an entry as it is now, which was `key` when it was looked at last.
-    fn now(&self, slot: &Slot, key: Self::Key, tick: u64) -> Self::Key;
+    fn now(&self, slot: &EntryPlace, key: Self::Key, tick: u64) -> Self::Key;
     /// The same after it was written again.
-    fn written(&self, slot: &Slot, key: Self::Key, tick: u64) -> Self::Key {
+    fn written(&self, slot: &EntryPlace, key: Self::Key, tick: u64) -> Self::Key {
         self.now(slot, key, tick)
     }
     /// An entry of this rank leaves.
@@ -209,7 +209,7 @@ impl<R: Rank> Policy for Ranked<R> {
 }
 
 /// When an entry was last used, as a whole count: its slot keeps the lower half. `before` is what was known of it.
-pub(super) fn last_use(slot: &Slot, before: u64, tick: u64) -> u64 {
+pub(super) fn last_use(slot: &EntryPlace, before: u64, tick: u64) -> u64 {
     let noted = slot.noted_use();
     if noted == before as u32 {
         return before;

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use clearwell::config::Config;
 use clearwell::keyspace::FeedRules;
 use clearwell_source::{
-    Altered, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Write,
+    Altered, Commit, Follower, Later, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement,
 };
 
 use clearwell_engine::Version;
@@ -73,11 +73,11 @@ impl Source for Shared {
         self.source.load(statement, params)
     }
 
-    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, write: RowWrite) -> Later<Result<Receipt, SourceError>> {
         self.source.write(write)
     }
 
-    fn write_all(&self, lane: &str, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+    fn write_all(&self, lane: &str, writes: Vec<RowWrite>) -> Later<Vec<Result<Receipt, SourceError>>> {
         self.source.write_all(lane, writes)
     }
 

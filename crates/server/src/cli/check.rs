@@ -14,24 +14,24 @@ use crate::keyspace::{FeedRules, Keyspaces};
 
 /// What a check found.
 #[derive(Serialize)]
-struct Found {
+struct CheckFindings {
     file: String,
     sources: usize,
     keyspaces: usize,
     /// Whether the databases were asked.
     connected: bool,
-    mistakes: Vec<Told>,
-    warnings: Vec<Told>,
+    mistakes: Vec<ToldProblem>,
+    warnings: Vec<ToldProblem>,
 }
 
 #[derive(Serialize)]
-struct Told {
+struct ToldProblem {
     /// From 1; null for what has no place in the file.
     line: Option<usize>,
     message: String,
 }
 
-impl Told {
+impl ToldProblem {
     fn shown(&self, file: &str) -> String {
         match self.line {
             Some(line) => format!("{file}:{line}: {}", self.message),
@@ -40,9 +40,9 @@ impl Told {
     }
 }
 
-impl From<ConfigError> for Told {
-    fn from(error: ConfigError) -> Told {
-        Told { line: error.line, message: error.message }
+impl From<ConfigError> for ToldProblem {
+    fn from(error: ConfigError) -> ToldProblem {
+        ToldProblem { line: error.line, message: error.message }
     }
 }
 
@@ -57,22 +57,28 @@ pub fn run(file: Option<&Path>, connect: Option<&Path>, json: bool) -> Result<Ex
         Err(error) if json => {
             let file = error.file.clone();
             let mistakes = vec![error.into()];
-            let found =
-                Found { file, sources: 0, keyspaces: 0, connected: false, mistakes, warnings: Vec::new() };
+            let found = CheckFindings {
+                file,
+                sources: 0,
+                keyspaces: 0,
+                connected: false,
+                mistakes,
+                warnings: Vec::new(),
+            };
             return Ok(print(&found, json));
         }
         Err(error) => return Err(error.to_string()),
     };
-    let mut found = Found {
+    let mut found = CheckFindings {
         file,
         sources: config.sources.len(),
         keyspaces: config.keyspaces.len(),
         connected: connect.is_some(),
         mistakes: Vec::new(),
-        warnings: config.warnings.iter().cloned().map(Told::from).collect(),
+        warnings: config.warnings.iter().cloned().map(ToldProblem::from).collect(),
     };
     match FeedRules::build(&config) {
-        Err(message) => found.mistakes.push(Told { line: None, message }),
+        Err(message) => found.mistakes.push(ToldProblem { line: None, message }),
         Ok(feeds) => {
             if let Some(data) = connect {
                 ask(&config, &feeds, data, &mut found);
@@ -83,10 +89,10 @@ pub fn run(file: Option<&Path>, connect: Option<&Path>, json: bool) -> Result<Ex
 }
 
 /// Asks the databases.
-fn ask(config: &Config, feeds: &FeedRules, data: &Path, found: &mut Found) {
+fn ask(config: &Config, feeds: &FeedRules, data: &Path, found: &mut CheckFindings) {
     let mut sources: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
     for (name, source) in &config.sources {
-        let told = |message: String| Told { line: None, message: format!("source {name}: {message}") };
+        let told = |message: String| ToldProblem { line: None, message: format!("source {name}: {message}") };
         match clearwell_source::inspect(name, source, data, feeds.watched(name)) {
             Ok((source, problems)) => {
                 found.mistakes.extend(problems.into_iter().map(told));
@@ -101,21 +107,21 @@ fn ask(config: &Config, feeds: &FeedRules, data: &Path, found: &mut Found) {
         match built {
             // Its source was told of already.
             Err(_) if !is_open => {}
-            Err(error) => found.mistakes.push(Told { line, message: error.to_string() }),
+            Err(error) => found.mistakes.push(ToldProblem { line, message: error.to_string() }),
             Ok(built) => {
                 if let Some(why) = built.neglected() {
                     let message = format!(
                         "keyspace {} is not followed: {why}; its entries may be old until their ttl ends, unless it says unfollowed = \"ok\"",
                         built.name
                     );
-                    found.warnings.push(Told { line, message });
+                    found.warnings.push(ToldProblem { line, message });
                 }
             }
         }
     }
 }
 
-fn print(found: &Found, json: bool) -> ExitCode {
+fn print(found: &CheckFindings, json: bool) -> ExitCode {
     let code = if found.mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if json {
         println!("{}", serde_json::to_string(found).unwrap_or_default());

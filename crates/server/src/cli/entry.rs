@@ -7,7 +7,7 @@ use clearwell_protocol::Value;
 use serde_json::json;
 
 use super::remote::{Remote, json, object, print, print_json};
-use super::table::{Table, cell};
+use super::table::{TextTable, cell};
 use super::wire::pairs;
 use crate::rest::base64_unless_text;
 
@@ -100,7 +100,7 @@ pub fn get(args: &GetArgs) -> Result<ExitCode, String> {
         known.insert("key".to_owned(), json!(args.key));
         print_json(&known.into())?;
     } else if args.meta {
-        let mut table = Table::new(&["of the value", ""]);
+        let mut table = TextTable::new(&["of the value", ""]);
         known.iter().for_each(|(name, value)| table.row([name.clone(), cell(value)]));
         print(table.text().as_bytes())?;
     } else if let Some(value) = &value {

@@ -11,13 +11,13 @@ use crate::rest::rfc3339;
 #[derive(Debug, Clone, clap::Args)]
 pub struct HeldArgs {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<HeldAction>,
     #[command(flatten)]
     remote: Remote,
 }
 
 #[derive(Debug, Clone, clap::Subcommand)]
-enum Action {
+enum HeldAction {
     /// Takes them back before they take effect
     Cancel {
         /// Their numbers, as the list shows them
@@ -37,7 +37,7 @@ const PAGE: &str = "1000";
 /// # Errors
 /// In words: the node cannot be reached, or refuses.
 pub fn run(args: &HeldArgs) -> Result<ExitCode, String> {
-    let Some(Action::Cancel { ids, all }) = &args.action else {
+    let Some(HeldAction::Cancel { ids, all }) = &args.action else {
         let rows = list(&args.remote)?;
         match args.remote.json {
             true => print_json(&Json::Array(rows))?,

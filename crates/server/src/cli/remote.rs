@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clearwell_protocol::Value;
 use serde_json::{Map, Value as Json};
 
-use super::wire::{Wire, WireError, pairs};
+use super::wire::{RemoteError, RemoteLink, pairs};
 
 /// Which node, and how to print.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,7 +32,10 @@ impl Remote {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub fn run<T>(&self, talk: impl AsyncFnOnce(&mut Wire) -> Result<T, WireError>) -> Result<T, String> {
+    pub fn run<T>(
+        &self,
+        talk: impl AsyncFnOnce(&mut RemoteLink) -> Result<T, RemoteError>,
+    ) -> Result<T, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
         let done = runtime.block_on(async {
@@ -46,8 +49,8 @@ impl Remote {
     ///
     /// # Errors
     /// The node cannot be reached, or refuses the password.
-    pub async fn open(&self) -> Result<Wire, WireError> {
-        Wire::open(&self.addr, self.password.as_deref()).await
+    pub async fn open(&self) -> Result<RemoteLink, RemoteError> {
+        RemoteLink::open(&self.addr, self.password.as_deref()).await
     }
 
     /// One request, and its answer.
@@ -72,12 +75,12 @@ impl Remote {
     }
 
     /// An error, with what to do about it.
-    pub fn explained(&self, error: &WireError) -> String {
+    pub fn explained(&self, error: &RemoteError) -> String {
         let advice = match error {
-            WireError::Connect(..) => {
+            RemoteError::Connect(..) => {
                 "; is a node running? `clearwell serve` starts one, --addr names another"
             }
-            WireError::Refused(why) if why.starts_with("NOAUTH") => {
+            RemoteError::Refused(why) if why.starts_with("NOAUTH") => {
                 "; give --password, or set CLEARWELL_PASSWORD"
             }
             _ => "",
@@ -90,18 +93,18 @@ impl Remote {
 ///
 /// # Errors
 /// Anything else that keeps it from being written.
-pub fn print(bytes: &[u8]) -> Result<Heard, String> {
+pub fn print(bytes: &[u8]) -> Result<Audience, String> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Ok(()) => Ok(Heard::All),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Heard::Enough),
+        Ok(()) => Ok(Audience::All),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Audience::Enough),
         Err(error) => Err(format!("cannot print: {error}")),
     }
 }
 
 /// Whether the reader of the output still reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum Audience {
     /// It does.
     All,
     /// It does not.
@@ -112,7 +115,7 @@ pub enum Heard {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn print_json(json: &Json) -> Result<Heard, String> {
+pub fn print_json(json: &Json) -> Result<Audience, String> {
     print(format!("{json}\n").as_bytes())
 }
 

@@ -6,7 +6,7 @@ use clearwell_protocol::Value;
 use serde_json::{Map, Value as Json};
 
 use super::remote::{Remote, object, print, print_json, text};
-use super::table::{Table, cell};
+use super::table::{TextTable, cell};
 use super::wire::pairs;
 use crate::figures::FIGURES;
 
@@ -60,7 +60,7 @@ fn number(value: Json) -> Json {
 }
 
 fn tables(figures: &Map<String, Json>) -> String {
-    let mut table = Table::new(&["figure", "now", "what it says"]);
+    let mut table = TextTable::new(&["figure", "now", "what it says"]);
     let help = |name: &str| {
         let figure = FIGURES.iter().find(|figure| figure.name == name && figure.label().is_none());
         figure.map_or("", |figure| figure.help).to_owned()
@@ -81,7 +81,7 @@ fn tables(figures: &Map<String, Json>) -> String {
 
 /// A row for each figure of each value of a label; what is 0 is left out, and in what `--json` prints it is not.
 fn of_label(label: &str, all: &Map<String, Json>) -> String {
-    let mut table = Table::new(&[label, "figure", "now"]);
+    let mut table = TextTable::new(&[label, "figure", "now"]);
     for (which, figures) in all {
         let figures = figures.as_object().into_iter().flatten();
         for (name, value) in figures.filter(|(_, value)| value.as_f64() != Some(0.0)) {
@@ -94,7 +94,7 @@ fn of_label(label: &str, all: &Map<String, Json>) -> String {
 /// A row for each value of a label, a column for each of these figures, under a name for people.
 pub fn columns(label: &str, all: &Map<String, Json>, columns: &[(&str, &str)]) -> String {
     let head: Vec<&str> = std::iter::once(label).chain(columns.iter().map(|(title, _)| *title)).collect();
-    let mut table = Table::new(&head);
+    let mut table = TextTable::new(&head);
     for (which, figures) in all {
         let cells = columns.iter().map(|(_, name)| cell(&figures[*name]));
         table.row(std::iter::once(which.clone()).chain(cells));

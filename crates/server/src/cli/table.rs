@@ -3,15 +3,15 @@
 use serde_json::Value as Json;
 
 /// Rows under a head.
-pub struct Table {
+pub struct TextTable {
     rows: Vec<Vec<String>>,
     numbers: Vec<bool>,
 }
 
-impl Table {
+impl TextTable {
     /// With these columns.
-    pub fn new(head: &[&str]) -> Table {
-        Table {
+    pub fn new(head: &[&str]) -> TextTable {
+        TextTable {
             rows: vec![head.iter().map(|&title| title.to_owned()).collect()],
             numbers: vec![true; head.len()],
         }
@@ -99,11 +99,11 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let mut table = Table::new(&["figure", "now"]);
+        let mut table = TextTable::new(&["figure", "now"]);
         table.row(["hits".into(), "12".into()]);
         table.row(["hit_rate".into(), "1,200".into()]);
         assert_eq!(table.text(), "figure      now\nhits         12\nhit_rate  1,200\n");
-        assert_eq!(Table::new(&["a"]).text(), "");
+        assert_eq!(TextTable::new(&["a"]).text(), "");
     }
 
     #[test]

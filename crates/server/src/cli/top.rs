@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json};
 
-use super::remote::{Heard, Remote, print, print_json};
+use super::remote::{Audience, Remote, print, print_json};
 use super::stats::{columns, figures};
-use super::table::{Table, grouped};
-use super::wire::WireError;
+use super::table::{TextTable, grouped};
+use super::wire::RemoteError;
 use crate::figures::human_bytes;
 
 /// Watches a node at work.
@@ -90,7 +90,7 @@ pub fn run(args: &TopArgs) -> Result<ExitCode, String> {
     let done = args.remote.run(async |wire| {
         let watch = watch(args, wire, is_drawn);
         let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .map_err(|error| WireError::Broken(error.to_string()))?;
+            .map_err(|error| RemoteError::Broken(error.to_string()))?;
         tokio::select! {
             done = watch => done,
             _ = tokio::signal::ctrl_c() => Ok(()),
@@ -103,7 +103,11 @@ pub fn run(args: &TopArgs) -> Result<ExitCode, String> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn watch(args: &TopArgs, wire: &mut super::wire::Wire, is_drawn: bool) -> Result<(), WireError> {
+async fn watch(
+    args: &TopArgs,
+    wire: &mut super::wire::RemoteLink,
+    is_drawn: bool,
+) -> Result<(), RemoteError> {
     let mut ticks = tokio::time::interval(Duration::from_secs(args.interval));
     let mut before: Option<Sample> = None;
     loop {
@@ -115,7 +119,7 @@ async fn watch(args: &TopArgs, wire: &mut super::wire::Wire, is_drawn: bool) -> 
             let picture = picture(&args.remote.addr, &now, before.as_ref());
             print(if is_drawn { over(&picture) } else { format!("{picture}\n") }.as_bytes())
         };
-        if args.once || printed.map_err(WireError::Broken)? == Heard::Enough {
+        if args.once || printed.map_err(RemoteError::Broken)? == Audience::Enough {
             return Ok(());
         }
         before = Some(now);
@@ -139,7 +143,7 @@ fn picture(addr: &str, now: &Sample, before: Option<&Sample>) -> String {
         human_bytes(most),
         grouped(now.number("entries") as i64),
     );
-    let mut table = Table::new(&["", "a second", "since the start"]);
+    let mut table = TextTable::new(&["", "a second", "since the start"]);
     for (title, name) in [
         ("operations", "operations_total"),
         ("hits", "hits"),

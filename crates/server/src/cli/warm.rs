@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::remote::{Heard, Remote, json, print, print_json};
-use super::table::{Table, cell, grouped};
-use super::wire::{Wire, WireError};
+use super::remote::{Audience, Remote, json, print, print_json};
+use super::table::{TextTable, cell, grouped};
+use super::wire::{RemoteError, RemoteLink};
 
 /// Loads keys before anybody asks, and shows how far it is. Ctrl-C ends the job.
 ///
@@ -18,7 +18,7 @@ use super::wire::{Wire, WireError};
     .args(["key", "pattern", "tag"]))]
 pub struct WarmArgs {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<WarmAction>,
     /// A key
     #[arg(long, value_name = "KEY")]
     key: Vec<String>,
@@ -42,7 +42,7 @@ pub struct WarmArgs {
 }
 
 #[derive(Debug, Clone, clap::Subcommand)]
-enum Action {
+enum WarmAction {
     /// Lists the jobs that run, and the last that have ended
     List,
     /// Tells how far a job is
@@ -95,12 +95,12 @@ impl WarmArgs {
 pub fn run(args: &WarmArgs) -> Result<ExitCode, String> {
     let remote = &args.remote;
     match &args.action {
-        Some(Action::List) => list(remote),
-        Some(Action::Status { id }) => {
+        Some(WarmAction::List) => list(remote),
+        Some(WarmAction::Status { id }) => {
             let job = remote.ask_json(&["CW.WARM", "STATUS", &id.to_string()])?;
             told(remote, *id, &job)
         }
-        Some(Action::Cancel { id }) => {
+        Some(WarmAction::Cancel { id }) => {
             let cancelled = remote.ask_json(&["CW.WARM", "CANCEL", &id.to_string()])?;
             let was_running = cancelled.as_i64() == Some(1);
             match remote.json {
@@ -124,7 +124,7 @@ fn begin(args: &WarmArgs) -> Result<ExitCode, String> {
         };
         return Ok(ExitCode::SUCCESS);
     }
-    let shown = Shown { quiet: remote.json, over: std::io::stdout().is_terminal() };
+    let shown = ProgressShown { quiet: remote.json, over: std::io::stdout().is_terminal() };
     let job = remote.run(async |wire| watched(wire, &args.words(), &shown).await)?;
     match remote.json {
         true => print_json(&job)?,
@@ -137,7 +137,11 @@ fn begin(args: &WarmArgs) -> Result<ExitCode, String> {
 }
 
 /// Begins a job and looks at it until it has ended; asked to end, it ends the job.
-async fn watched(wire: &mut Wire, words: &[String], shown: &Shown) -> Result<Json, WireError> {
+async fn watched(
+    wire: &mut RemoteLink,
+    words: &[String],
+    shown: &ProgressShown,
+) -> Result<Json, RemoteError> {
     wire.call(&[b"HELLO", b"3"]).await?;
     let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
     let id = cell(&json(&wire.call(&words).await?)).replace(',', "");
@@ -163,14 +167,14 @@ async fn watched(wire: &mut Wire, words: &[String], shown: &Shown) -> Result<Jso
 }
 
 /// How progress is shown.
-struct Shown {
+struct ProgressShown {
     /// Not at all.
     quiet: bool,
     /// In one line, over and over.
     over: bool,
 }
 
-impl Shown {
+impl ProgressShown {
     fn pause(&self) -> Duration {
         if self.over || self.quiet { PAUSE } else { PAUSE_OF_LINES }
     }
@@ -182,8 +186,8 @@ impl Shown {
             (false, false) => format!("{}\n", self.line(job)),
         };
         match print(line.as_bytes()) {
-            Ok(Heard::All) => Ok(()),
-            Ok(Heard::Enough) | Err(_) => Err(()),
+            Ok(Audience::All) => Ok(()),
+            Ok(Audience::Enough) | Err(_) => Err(()),
         }
     }
 
@@ -230,7 +234,7 @@ fn told(remote: &Remote, id: u64, job: &Json) -> Result<ExitCode, String> {
         print_json(job)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(&["figure", "value"]);
+    let mut table = TextTable::new(&["figure", "value"]);
     map.iter().for_each(|(name, value)| table.row([name.clone(), cell(value)]));
     print(table.text().as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -244,7 +248,7 @@ fn list(remote: &Remote) -> Result<ExitCode, String> {
     }
     let columns =
         ["id", "state", "total", "listed", "loaded", "present", "absent", "failed", "rate", "elapsed_ms"];
-    let mut table = Table::new(&[&columns[..], &["what"]].concat());
+    let mut table = TextTable::new(&[&columns[..], &["what"]].concat());
     for job in jobs.as_array().into_iter().flatten().filter_map(Json::as_object) {
         let cells = columns.iter().map(|name| job.get(*name).map_or_else(|| "-".to_owned(), cell));
         table.row(cells.chain([what(job)]));
@@ -283,7 +287,7 @@ mod tests {
         let line = "job 3 running: 1,000 of 4,000 (25 %) looked at, 900 loaded, 90 present, 10 absent, 0 failed, 1.9 s, \
                     waiting: the slot is gone";
         assert_eq!(summary(&job), line);
-        assert_eq!(Shown { quiet: false, over: true }.line(&job), format!("\r\x1b[K{line}"));
+        assert_eq!(ProgressShown { quiet: false, over: true }.line(&job), format!("\r\x1b[K{line}"));
         assert!(summary(&serde_json::json!({"id": 1, "total": 0})).contains("0 of 0 (100 %)"));
     }
 }

@@ -14,7 +14,7 @@ const READ_AT_ONCE: usize = 64 << 10;
 
 /// Why a node could not be talked to.
 #[derive(Debug)]
-pub enum WireError {
+pub enum RemoteError {
     /// No connection: the address and why.
     Connect(String, std::io::Error),
     /// The connection ended or what came over it is no RESP.
@@ -23,17 +23,17 @@ pub enum WireError {
     Refused(String),
 }
 
-impl fmt::Display for WireError {
+impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WireError::Connect(addr, error) => write!(f, "no connection to {addr}: {error}"),
-            WireError::Broken(why) => write!(f, "the connection to the node is broken: {why}"),
-            WireError::Refused(error) => write!(f, "the node answered: {error}"),
+            RemoteError::Connect(addr, error) => write!(f, "no connection to {addr}: {error}"),
+            RemoteError::Broken(why) => write!(f, "the connection to the node is broken: {why}"),
+            RemoteError::Refused(error) => write!(f, "the node answered: {error}"),
         }
     }
 }
 
-impl std::error::Error for WireError {}
+impl std::error::Error for RemoteError {}
 
 /// Appends a request: an array of bulk strings.
 pub fn request(out: &mut Vec<u8>, words: &[&[u8]]) {
@@ -60,24 +60,24 @@ pub fn pairs(answer: Value) -> Vec<(Value, Value)> {
 }
 
 /// A connection to a node.
-pub struct Wire {
+pub struct RemoteLink {
     stream: TcpStream,
     input: Vec<u8>,
     reader: Reader,
 }
 
-impl Wire {
+impl RemoteLink {
     /// Connects, and authenticates when there is a password.
     ///
     /// # Errors
     /// No connection, or the password is refused.
-    pub async fn open(addr: &str, password: Option<&str>) -> Result<Wire, WireError> {
+    pub async fn open(addr: &str, password: Option<&str>) -> Result<RemoteLink, RemoteError> {
         let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(addr)).await;
         let stream = connected
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-            .map_err(|error| WireError::Connect(addr.to_owned(), error))?;
+            .map_err(|error| RemoteError::Connect(addr.to_owned(), error))?;
         let _a_hint_only = stream.set_nodelay(true);
-        let mut wire = Wire { stream, input: Vec::new(), reader: Reader::new() };
+        let mut wire = RemoteLink { stream, input: Vec::new(), reader: Reader::new() };
         if let Some(password) = password {
             wire.call(&[b"AUTH", password.as_bytes()]).await?;
         }
@@ -88,13 +88,13 @@ impl Wire {
     ///
     /// # Errors
     /// Also when the answer is an error.
-    pub async fn call(&mut self, words: &[&[u8]]) -> Result<Value, WireError> {
+    pub async fn call(&mut self, words: &[&[u8]]) -> Result<Value, RemoteError> {
         let mut out = Vec::new();
         request(&mut out, words);
         let mut answer = Value::Null;
         self.exchange(&out, 1, |value| answer = value).await?;
         match answer.as_error() {
-            Some(error) => Err(WireError::Refused(String::from_utf8_lossy(error).into_owned())),
+            Some(error) => Err(RemoteError::Refused(String::from_utf8_lossy(error).into_owned())),
             None => Ok(answer),
         }
     }
@@ -109,15 +109,15 @@ impl Wire {
         out: &[u8],
         count: usize,
         answered: impl FnMut(Value),
-    ) -> Result<(), WireError> {
-        let Wire { stream, input, reader } = self;
+    ) -> Result<(), RemoteError> {
+        let RemoteLink { stream, input, reader } = self;
         let (mut from, mut to) = stream.split();
         let send = async { to.write_all(out).await.map_err(broken) };
         let receive = receive(&mut from, input, reader, count, answered);
         let both = async { tokio::try_join!(send, receive) };
         match tokio::time::timeout(PATIENCE, both).await {
             Ok(done) => done.map(drop),
-            Err(_) => Err(WireError::Broken(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(RemoteError::Broken(format!("no answer within {} s", PATIENCE.as_secs()))),
         }
     }
 }
@@ -128,10 +128,10 @@ async fn receive(
     reader: &mut Reader,
     mut missing: usize,
     mut answered: impl FnMut(Value),
-) -> Result<(), WireError> {
+) -> Result<(), RemoteError> {
     let mut start = 0;
     while missing > 0 {
-        match reader.next(&input[start..]).map_err(|error| WireError::Broken(error.to_string()))? {
+        match reader.next(&input[start..]).map_err(|error| RemoteError::Broken(error.to_string()))? {
             Some((Value::Push(_), length)) => start += length,
             Some((value, length)) => {
                 start += length;
@@ -143,7 +143,7 @@ async fn receive(
                 start = 0;
                 input.reserve(READ_AT_ONCE);
                 if from.read_buf(input).await.map_err(broken)? == 0 {
-                    return Err(WireError::Broken("the node closed it".to_owned()));
+                    return Err(RemoteError::Broken("the node closed it".to_owned()));
                 }
             }
         }
@@ -152,8 +152,8 @@ async fn receive(
     Ok(())
 }
 
-fn broken(error: std::io::Error) -> WireError {
-    WireError::Broken(error.to_string())
+fn broken(error: std::io::Error) -> RemoteError {
+    RemoteError::Broken(error.to_string())
 }
 
 #[cfg(test)]

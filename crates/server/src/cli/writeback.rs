@@ -7,19 +7,19 @@ use clearwell_protocol::Value;
 use serde_json::Value as Json;
 
 use super::remote::{Remote, json, object, print};
-use super::table::{Table, cell};
+use super::table::{TextTable, cell};
 
 /// Tells and decides about write-back writes that the sources do not have yet.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WritebackArgs {
     #[command(subcommand)]
-    what: What,
+    what: ParkedAction,
     #[command(flatten)]
     remote: Remote,
 }
 
 #[derive(Debug, Clone, clap::Subcommand)]
-enum What {
+enum ParkedAction {
     /// Show how much is unflushed, and how that goes
     Status,
     /// List the writes that a source refused
@@ -29,16 +29,16 @@ enum What {
         count: u32,
     },
     /// Write refused writes again
-    Retry(Which),
+    Retry(WhichParked),
     /// Give refused writes up
-    Drop(Which),
+    Drop(WhichParked),
     /// Wait until the sources have what was acknowledged; exits with 1 when they refused some of it
     Flush,
 }
 
 #[derive(Debug, Clone, clap::Args)]
 #[group(required = true, multiple = false)]
-struct Which {
+struct WhichParked {
     /// The keys
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
@@ -47,10 +47,10 @@ struct Which {
     all: bool,
 }
 
-impl What {
+impl ParkedAction {
     /// The request, word by word.
     fn words(&self) -> Vec<String> {
-        let which = |word: &str, which: &Which| {
+        let which = |word: &str, which: &WhichParked| {
             let mut words = vec![word.to_owned()];
             if which.all {
                 words.push("ALL".to_owned());
@@ -61,11 +61,11 @@ impl What {
             words
         };
         let words = match self {
-            What::Status => vec!["STATUS".to_owned()],
-            What::List { count } => vec!["LIST".to_owned(), count.to_string()],
-            What::Retry(keys) => which("RETRY", keys),
-            What::Drop(keys) => which("DROP", keys),
-            What::Flush => vec!["FLUSH".to_owned()],
+            ParkedAction::Status => vec!["STATUS".to_owned()],
+            ParkedAction::List { count } => vec!["LIST".to_owned(), count.to_string()],
+            ParkedAction::Retry(keys) => which("RETRY", keys),
+            ParkedAction::Drop(keys) => which("DROP", keys),
+            ParkedAction::Flush => vec!["FLUSH".to_owned()],
         };
         std::iter::once("CW.WRITEBACK".to_owned()).chain(words).collect()
     }
@@ -73,9 +73,9 @@ impl What {
     /// What the node's answer is called; nothing for those that are maps.
     fn said(&self) -> &'static str {
         match self {
-            What::Status | What::List { .. } | What::Flush => "",
-            What::Retry(_) => "retried",
-            What::Drop(_) => "dropped",
+            ParkedAction::Status | ParkedAction::List { .. } | ParkedAction::Flush => "",
+            ParkedAction::Retry(_) => "retried",
+            ParkedAction::Drop(_) => "dropped",
         }
     }
 }
@@ -88,8 +88,8 @@ pub fn run(args: &WritebackArgs) -> Result<ExitCode, String> {
     let words = args.what.words();
     let answer = args.remote.ask(&words.iter().map(String::as_bytes).collect::<Vec<_>>())?;
     let lines = match (&args.what, answer) {
-        (What::List { .. }, Value::Array(rows)) => rows.into_iter().map(object).collect(),
-        (What::Status | What::Flush, figures) => vec![object(figures)],
+        (ParkedAction::List { .. }, Value::Array(rows)) => rows.into_iter().map(object).collect(),
+        (ParkedAction::Status | ParkedAction::Flush, figures) => vec![object(figures)],
         (what, answer) => vec![[(what.said().to_owned(), json(&answer))].into_iter().collect()],
     };
     let parked = lines.first().and_then(|line: &Told| line.get("parked")?.as_u64()).unwrap_or(0);
@@ -99,7 +99,7 @@ pub fn run(args: &WritebackArgs) -> Result<ExitCode, String> {
     } else {
         print(shown(&args.what, &lines).as_bytes())?;
     }
-    if matches!(args.what, What::Flush) && parked > 0 {
+    if matches!(args.what, ParkedAction::Flush) && parked > 0 {
         let (writes, are) = if parked == 1 { ("write", "is") } else { ("writes", "are") };
         return Err(format!(
             "{parked} {writes} {are} parked: the source refused them; see `clearwell writeback list`, then retry or drop"
@@ -118,14 +118,14 @@ fn said((name, value): (&String, &Json)) -> String {
 }
 
 /// For people: a table of figures, a line for each write, a word for what was done.
-fn shown(what: &What, lines: &[Told]) -> String {
+fn shown(what: &ParkedAction, lines: &[Told]) -> String {
     match (what, lines) {
-        (What::Status, [figures]) => {
-            let mut table = Table::new(&["write-back", "now"]);
+        (ParkedAction::Status, [figures]) => {
+            let mut table = TextTable::new(&["write-back", "now"]);
             figures.iter().for_each(|(name, value)| table.row([name.clone(), cell(value)]));
             table.text()
         }
-        (What::List { .. } | What::Flush, rows) => {
+        (ParkedAction::List { .. } | ParkedAction::Flush, rows) => {
             rows.iter().map(|row| format!("{}\n", line(row))).collect()
         }
         (_, done) => {

@@ -45,14 +45,14 @@ fn is_reached(keyspace: &KeyspaceConfig, keyspaces: &[KeyspaceConfig]) -> bool {
     let feeds =
         keyspaces.iter().filter(|other| other.source == keyspace.source).flat_map(|other| &other.feeds);
     feeds.into_iter().any(|feed| {
-        feed.keys.iter().any(|key| own.has(Kind::Key, key))
-            || feed.tags.iter().any(|tag| own.has(Kind::Tag, tag))
-            || feed.events.iter().any(|event| own.has(Kind::Event, event))
+        feed.keys.iter().any(|key| own.has(TemplateKind::Key, key))
+            || feed.tags.iter().any(|tag| own.has(TemplateKind::Tag, tag))
+            || feed.events.iter().any(|event| own.has(TemplateKind::Event, event))
     })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum TemplateKind {
     Key,
     Tag,
     Event,
@@ -80,22 +80,24 @@ impl Known {
         known
     }
 
-    fn has(&self, kind: Kind, text: &str) -> bool {
+    fn has(&self, kind: TemplateKind, text: &str) -> bool {
         let meets = |names: &[(String, Vec<Step>)]| {
             let steps = Template::parse(text).map(|template| template.steps()).unwrap_or_default();
             names.iter().any(|(_, known)| meet(&steps, known))
         };
         match kind {
-            Kind::Key => meets(&self.keys),
-            Kind::Tag => meets(&self.tags),
-            Kind::Event => event(text).is_some_and(|name| self.events.contains(&name)),
+            TemplateKind::Key => meets(&self.keys),
+            TemplateKind::Tag => meets(&self.tags),
+            TemplateKind::Event => event(text).is_some_and(|name| self.events.contains(&name)),
         }
     }
 
     /// The names of a feed that reach nothing.
     fn lost(&self, feed: &Section<'_>) -> Result<Vec<ConfigError>, ConfigError> {
         let (mut lost, mut reaches, mut nearly) = (Vec::new(), false, None);
-        for (key, kind) in [("keys", Kind::Key), ("tags", Kind::Tag), ("events", Kind::Event)] {
+        for (key, kind) in
+            [("keys", TemplateKind::Key), ("tags", TemplateKind::Tag), ("events", TemplateKind::Event)]
+        {
             for text in feed.texts(key)? {
                 if self.has(kind, text.get_ref()) {
                     reaches = true;
@@ -115,12 +117,16 @@ impl Known {
     }
 
     /// What is wrong with a name that reaches nothing, and whether it nearly is another one.
-    fn told(&self, file: File<'_>, kind: Kind, text: &Spanned<&str>) -> (bool, ConfigError) {
+    fn told(&self, file: File<'_>, kind: TemplateKind, text: &Spanned<&str>) -> (bool, ConfigError) {
         let given = *text.get_ref();
         let (what, names): (_, Vec<&str>) = match kind {
-            Kind::Key => ("keys in [[keyspace.feed]]: no keyspace has such keys as", texts(&self.keys)),
-            Kind::Tag => ("tags in [[keyspace.feed]]: no keyspace carries the tag", texts(&self.tags)),
-            Kind::Event => (
+            TemplateKind::Key => {
+                ("keys in [[keyspace.feed]]: no keyspace has such keys as", texts(&self.keys))
+            }
+            TemplateKind::Tag => {
+                ("tags in [[keyspace.feed]]: no keyspace carries the tag", texts(&self.tags))
+            }
+            TemplateKind::Event => (
                 "events in [[keyspace.feed]]: no keyspace depends on the event",
                 self.events.iter().map(String::as_str).collect(),
             ),
@@ -142,18 +148,18 @@ fn event(text: &str) -> Option<String> {
 }
 
 /// The hint with the nearest name, and whether that is so near that it must have been meant.
-fn near(kind: Kind, given: &str, names: &[&str]) -> (bool, String) {
+fn near(kind: TemplateKind, given: &str, names: &[&str]) -> (bool, String) {
     // What stands in the slots has names of its own in each.
     let bare = |text: &str| match kind {
-        Kind::Key | Kind::Tag => {
+        TemplateKind::Key | TemplateKind::Tag => {
             Template::parse(&untyped(text)).map_or(text.into(), |template| template.bare())
         }
-        Kind::Event => event(text).unwrap_or_else(|| text.into()),
+        TemplateKind::Event => event(text).unwrap_or_else(|| text.into()),
     };
     let wanted = bare(given);
     let steps = |text: &str| Template::parse(&untyped(text)).map(|template| lower(&template.steps()));
     let by_case = names.iter().find(|name| {
-        kind != Kind::Event
+        kind != TemplateKind::Event
             && steps(given).is_ok_and(|one| steps(name).is_ok_and(|other| meet(&one, &other)))
             && bare(name).eq_ignore_ascii_case(&wanted)
     });

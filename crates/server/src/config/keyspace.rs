@@ -84,7 +84,7 @@ pub fn read(
     if ttl_jitter.is_some() && !section.has("ttl") {
         return Err(section.error("ttl_jitter", "ttl_jitter needs ttl, of which it takes a share"));
     }
-    let names = Names { section, pattern, columns: load.is_some() };
+    let names = TemplateReader { section, pattern, columns: load.is_some() };
     Ok(KeyspaceConfig {
         line: section.error("pattern", "").line.unwrap_or(1),
         pattern: section.needed("pattern")?.into(),
@@ -295,13 +295,13 @@ fn strategy(section: &Section<'_>, has_source: bool, has_store: bool) -> Result<
 
 /// Reads templates; their slots are captures, or columns where there is a row. Columns are known only to the database,
 /// which checks them when it is opened.
-struct Names<'a, 't> {
+struct TemplateReader<'a, 't> {
     section: &'a Section<'t>,
     pattern: &'a Pattern,
     columns: bool,
 }
 
-impl Names<'_, '_> {
+impl TemplateReader<'_, '_> {
     fn templates(&self, key: &str) -> Result<Vec<String>, ConfigError> {
         let check = |text: &str| Template::parse(text).map(|t| t.slots().cloned().collect());
         self.read(key, check)

@@ -23,7 +23,7 @@ pub use clearwell_source::config::{PostgresConfig, SourceConfig, SqliteMode};
 pub use clearwell_words::{Coalesce, Level, Strategy};
 pub use del::Del;
 pub use error::ConfigError;
-pub use hosts::Host;
+pub use hosts::HostName;
 pub use near_miss::NearMiss;
 pub use unverified::{Unfollowed, Unverified};
 
@@ -52,7 +52,7 @@ pub struct Config {
     /// The password of the `default` user, when one is asked for.
     pub password: Option<String>,
     /// Hosts under which HTTP may be asked, beside the address that it listens on and loopback.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<HostName>,
     /// Whether a node without a password refuses to listen beyond loopback.
     pub protected_mode: bool,
     /// Sources by name.

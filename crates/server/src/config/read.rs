@@ -11,7 +11,7 @@ use super::error::ConfigError;
 use super::section::{File, Section};
 use super::variables::filled_in;
 use super::{
-    Coalesce, Config, Host, PostgresConfig, SourceConfig, SqliteMode, TOP, followed, keyspace, words,
+    Coalesce, Config, HostName, PostgresConfig, SourceConfig, SqliteMode, TOP, followed, keyspace, words,
 };
 use crate::syntax::Pattern;
 
@@ -84,9 +84,9 @@ fn eviction(text: &str) -> Result<Eviction, String> {
     Eviction::named(text).ok_or_else(|| format!("unknown policy \"{text}\"{}", nearest(text, &known)))
 }
 
-fn hosts(top: &Section<'_>) -> Result<Vec<Host>, ConfigError> {
+fn hosts(top: &Section<'_>) -> Result<Vec<HostName>, ConfigError> {
     let host = |text: toml::Spanned<&str>| {
-        Host::configured(text.get_ref())
+        HostName::configured(text.get_ref())
             .map_err(|wrong| top.file.error(text.span(), format!("hosts: {wrong}")))
     };
     top.texts("hosts")?.into_iter().map(host).collect()

@@ -45,7 +45,7 @@ pub enum Moves {
 
 /// Which answer of REST tells the figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum ToldBy {
     /// `/api/cache/stats`: since the node began, or now.
     Stats,
     /// `/api/cache/metrics`: of the last minute.
@@ -70,7 +70,7 @@ pub type Labelled = Vec<(String, Value)>;
 
 /// How a figure is read from a snapshot.
 #[derive(Clone, Copy)]
-pub enum Read {
+pub enum FigureReader {
     /// One for the node.
     One(fn(&Snapshot) -> Value),
     /// One for each source, keyspace, ...
@@ -97,17 +97,23 @@ pub struct Figure {
     /// How it moves.
     pub moves: Moves,
     /// Which answer of REST tells it.
-    pub told: Told,
+    pub told: ToldBy,
     /// How it is read.
-    pub read: Read,
+    pub read: FigureReader,
     rest: Option<&'static str>,
     prometheus: Option<&'static str>,
     info: Option<(&'static str, &'static str)>,
 }
 
 impl Figure {
-    const fn new(name: &'static str, unit: Unit, moves: Moves, help: &'static str, read: Read) -> Figure {
-        let told = Told::Stats;
+    const fn new(
+        name: &'static str,
+        unit: Unit,
+        moves: Moves,
+        help: &'static str,
+        read: FigureReader,
+    ) -> Figure {
+        let told = ToldBy::Stats;
         Figure { name, unit, help, moves, told, read, rest: None, prometheus: None, info: None }
     }
 
@@ -118,7 +124,7 @@ impl Figure {
         help: &'static str,
         read: fn(&Snapshot) -> Value,
     ) -> Figure {
-        Figure::new(name, unit, Moves::Counter, help, Read::One(read))
+        Figure::new(name, unit, Moves::Counter, help, FigureReader::One(read))
     }
 
     /// A figure of now.
@@ -128,7 +134,7 @@ impl Figure {
         help: &'static str,
         read: fn(&Snapshot) -> Value,
     ) -> Figure {
-        Figure::new(name, unit, Moves::Gauge, help, Read::One(read))
+        Figure::new(name, unit, Moves::Gauge, help, FigureReader::One(read))
     }
 
     /// A figure for each value of a label.
@@ -140,7 +146,7 @@ impl Figure {
         help: &'static str,
         read: fn(&Snapshot) -> Labelled,
     ) -> Figure {
-        Figure::new(name, unit, moves, help, Read::Each(label, read))
+        Figure::new(name, unit, moves, help, FigureReader::Each(label, read))
     }
 
     /// Another name in REST than the table's in camel case.
@@ -163,15 +169,15 @@ impl Figure {
 
     /// Told by `/api/cache/metrics`.
     const fn of_the_window(mut self) -> Figure {
-        self.told = Told::Metrics;
+        self.told = ToldBy::Metrics;
         self
     }
 
     /// The label, for a figure that has several values.
     pub fn label(&self) -> Option<&'static Label> {
         match self.read {
-            Read::One(_) => None,
-            Read::Each(label, _) => Some(label),
+            FigureReader::One(_) => None,
+            FigureReader::Each(label, _) => Some(label),
         }
     }
 

@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use std::fmt;
 
-use super::{FIGURES, Figure, Moves, Read, Snapshot, Unit, Value};
+use super::{FIGURES, Figure, FigureReader, Moves, Snapshot, Unit, Value};
 use crate::metrics::{Counts, Timed};
 
 /// Upper bounds of the latency buckets, in nanoseconds.
@@ -50,14 +50,14 @@ impl Scrape {
             Moves::Gauge => MetricType::Gauge,
         };
         match figure.read {
-            Read::One(read) => {
+            FigureReader::One(read) => {
                 let value = read(&self.0);
                 match value.number() {
                     None => Ok(()),
                     Some(_) => encode(figure, &value, encoder.encode_descriptor(&name, help, None, kind)?),
                 }
             }
-            Read::Each(label, read) => {
+            FigureReader::Each(label, read) => {
                 let mut family = encoder.encode_descriptor(&name, help, None, kind)?;
                 for (which, value) in read(&self.0) {
                     encode(figure, &value, family.encode_family(&[(label.name, which.as_str())])?)?;
@@ -145,7 +145,7 @@ impl Collector for Scrape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{BadInput, Ended, Kind, Metrics};
+    use crate::metrics::{BadInput, Metrics, OperationKind, RequestEnded};
     use crate::node::FeedReport;
     use clearwell_engine::Account;
     use clearwell_source::Verified;
@@ -153,9 +153,9 @@ mod tests {
     #[test]
     fn the_text_has_helps_figures_and_cumulative_buckets() {
         let metrics = Metrics::new();
-        let recorder = metrics.recorder([Kind::Read]);
-        recorder.record(0, 20_000, Ended::Well);
-        recorder.record(0, 700_000, Ended::Failed);
+        let recorder = metrics.recorder([OperationKind::Read]);
+        recorder.record(0, 20_000, RequestEnded::Well);
+        recorder.record(0, 700_000, RequestEnded::Failed);
         metrics.bad_input(BadInput::Framing);
         let account = Account { hits: 7, memory_bytes: 4096, ..Account::default() };
         let figures = Verified { gaps: 2, unverified_ms: 1500, ..Verified::default() };

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use clearwell_protocol::Encoder;
 
-use super::{FIGURES, Label, Read, Snapshot, Value};
+use super::{FIGURES, FigureReader, Label, Snapshot, Value};
 
 /// CW.STATS: a map of all figures; those of a label are maps within.
 pub fn cw_stats(snapshot: &Snapshot, reply: &mut Encoder<'_>) {
@@ -12,7 +12,7 @@ pub fn cw_stats(snapshot: &Snapshot, reply: &mut Encoder<'_>) {
     let single = FIGURES.iter().filter(|figure| figure.label().is_none()).count();
     reply.map(single.saturating_add(labels.len()));
     for figure in FIGURES {
-        if let Read::One(read) = figure.read {
+        if let FigureReader::One(read) = figure.read {
             reply.bulk(figure.name);
             encode(reply, &read(snapshot));
         }
@@ -47,10 +47,10 @@ pub fn info(snapshot: &Snapshot, section: &str, out: &mut String) {
     // Writing to a string cannot fail.
     for figure in FIGURES {
         let (wanted, name) = figure.info_name();
-        if let Read::One(read) = figure.read
+        if let FigureReader::One(read) = figure.read
             && wanted == section
         {
-            let _ = write!(out, "{name}:{}\r\n", Shown(&read(snapshot)));
+            let _ = write!(out, "{name}:{}\r\n", InfoValue(&read(snapshot)));
         }
     }
     for label in labels() {
@@ -61,16 +61,16 @@ pub fn info(snapshot: &Snapshot, section: &str, out: &mut String) {
         }
         for (which, figures) in by_value(label, snapshot, |figure| figure.info_name().1.into_owned()) {
             let fields: Vec<_> =
-                figures.iter().map(|(name, value)| format!("{name}={}", Shown(value))).collect();
+                figures.iter().map(|(name, value)| format!("{name}={}", InfoValue(value))).collect();
             let _ = write!(out, "{}_{which}:{}\r\n", label.name, fields.join(","));
         }
     }
 }
 
 /// A value in a line of INFO.
-struct Shown<'a>(&'a Value);
+struct InfoValue<'a>(&'a Value);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for InfoValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::Whole(number) => write!(f, "{number}"),
@@ -97,7 +97,7 @@ type Named = Vec<(String, Value)>;
 fn by_value(label: &Label, snapshot: &Snapshot, name: fn(&super::Figure) -> String) -> Vec<(String, Named)> {
     let mut all: Vec<(String, Named)> = Vec::new();
     for figure in FIGURES {
-        let Read::Each(own, read) = figure.read else { continue };
+        let FigureReader::Each(own, read) = figure.read else { continue };
         if own != label {
             continue;
         }

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{FIGURES, Figure, Read, Snapshot, Told, Unit, Value};
+use super::{FIGURES, Figure, FigureReader, Snapshot, ToldBy, Unit, Value};
 
 /// What the cache did since the node began.
 pub struct Stats(pub Snapshot);
@@ -14,18 +14,18 @@ pub struct Stats(pub Snapshot);
 /// What operations took in the window, over RESP and REST together.
 pub struct MetricsBody(pub Snapshot);
 
-fn told(told: Told) -> impl Iterator<Item = &'static Figure> {
+fn told(told: ToldBy) -> impl Iterator<Item = &'static Figure> {
     FIGURES.iter().filter(move |figure| figure.told == told)
 }
 
-fn body<S: Serializer>(of: Told, snapshot: &Snapshot, serializer: S) -> Result<S::Ok, S::Error> {
+fn body<S: Serializer>(of: ToldBy, snapshot: &Snapshot, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     let mut labels: Vec<&str> = Vec::new();
     for figure in told(of) {
         match figure.read {
-            Read::One(read) => map.serialize_entry(&figure.rest_name(), &json_of(&read(snapshot)))?,
-            Read::Each(label, _) if labels.contains(&label.plural) => {}
-            Read::Each(label, _) => labels.push(label.plural),
+            FigureReader::One(read) => map.serialize_entry(&figure.rest_name(), &json_of(&read(snapshot)))?,
+            FigureReader::Each(label, _) if labels.contains(&label.plural) => {}
+            FigureReader::Each(label, _) => labels.push(label.plural),
         }
     }
     for plural in labels {
@@ -35,10 +35,10 @@ fn body<S: Serializer>(of: Told, snapshot: &Snapshot, serializer: S) -> Result<S
 }
 
 /// The figures of a label: an object by its values.
-fn labelled(of: Told, plural: &str, snapshot: &Snapshot) -> Json {
+fn labelled(of: ToldBy, plural: &str, snapshot: &Snapshot) -> Json {
     let mut all = Map::new();
     for figure in told(of) {
-        let Read::Each(label, read) = figure.read else { continue };
+        let FigureReader::Each(label, read) = figure.read else { continue };
         if label.plural == plural {
             for (which, value) in read(snapshot) {
                 let one = all.entry(which).or_insert_with(|| json!({}));
@@ -58,7 +58,7 @@ fn json_of(value: &Value) -> Json {
     }
 }
 
-fn schema(of: Told, description: &str) -> RefOr<Schema> {
+fn schema(of: ToldBy, description: &str) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().description(Some(description));
     for figure in told(of).filter(|figure| figure.label().is_none()) {
         object = object.property(figure.rest_name(), property(figure)).required(figure.rest_name());
@@ -100,25 +100,25 @@ fn property(figure: &Figure) -> RefOr<Schema> {
 
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        body(Told::Stats, &self.0, serializer)
+        body(ToldBy::Stats, &self.0, serializer)
     }
 }
 
 impl Serialize for MetricsBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        body(Told::Metrics, &self.0, serializer)
+        body(ToldBy::Metrics, &self.0, serializer)
     }
 }
 
 impl PartialSchema for Stats {
     fn schema() -> RefOr<Schema> {
-        schema(Told::Stats, "What the cache did since the node began.")
+        schema(ToldBy::Stats, "What the cache did since the node began.")
     }
 }
 
 impl PartialSchema for MetricsBody {
     fn schema() -> RefOr<Schema> {
-        schema(Told::Metrics, "What operations took in the window, over RESP and REST together.")
+        schema(ToldBy::Metrics, "What operations took in the window, over RESP and REST together.")
     }
 }
 
@@ -129,7 +129,7 @@ impl ToSchema for MetricsBody {}
 /// The table for whoever shows it: where each figure stands in the answers, and what it says.
 pub fn listed() -> Json {
     let row = |figure: &Figure| {
-        let answer = if figure.told == Told::Stats { "stats" } else { "metrics" };
+        let answer = if figure.told == ToldBy::Stats { "stats" } else { "metrics" };
         json!({
             "name": figure.rest_name(),
             "answer": answer,

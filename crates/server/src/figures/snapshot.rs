@@ -6,10 +6,10 @@ use clearwell_engine::{Account, Eviction, Millis};
 
 use crate::keyspace::ValueFigures;
 use crate::metrics::{
-    BadInput, Counts, Figures, KeyspaceFigures, Kind, Metrics, StageFigures, Surface, Timed,
+    BadInput, Counts, Figures, KeyspaceFigures, Metrics, OperationKind, StageFigures, Surface, Timed,
 };
 use crate::node::{FeedReport, Node};
-use crate::warm::Totals;
+use crate::warm::WarmTotals;
 use crate::writeback::Status;
 
 /// A node's state as far as figures tell it.
@@ -30,7 +30,7 @@ pub struct Snapshot {
     /// Scopes held for a time or an event.
     pub held: u64,
     /// Of the jobs that load keys ahead.
-    pub warming: Totals,
+    pub warming: WarmTotals,
     /// Keys that nearly matched a keyspace: writes refused, writes and reads warned of.
     pub near_misses: (u64, u64),
     /// The stream's last position.
@@ -46,7 +46,7 @@ pub struct Snapshot {
     /// The last minute.
     pub window: Figures,
     /// Operations since the start, by kind.
-    pub kinds: Vec<(Kind, Counts)>,
+    pub kinds: Vec<(OperationKind, Counts)>,
     /// Inputs refused, by what was wrong with them.
     pub refused: Vec<(BadInput, u64)>,
     /// Connections open and accepted.
@@ -104,7 +104,7 @@ impl Snapshot {
             stages: Vec::new(),
             asked: Timed::default(),
             held: 0,
-            warming: Totals::default(),
+            warming: WarmTotals::default(),
             near_misses: (0, 0),
             position: 0,
             max_memory: 0,
@@ -112,7 +112,7 @@ impl Snapshot {
             eviction: Eviction::default(),
             uptime_ms: 0,
             window: metrics.figures(),
-            kinds: Kind::ALL.map(|kind| (kind, metrics.of(kind))).into(),
+            kinds: OperationKind::ALL.map(|kind| (kind, metrics.of(kind))).into(),
             refused: BadInput::ALL.map(|(why, _)| (why, metrics.refused(why))).into(),
             resp: connections(Surface::Resp),
             http: connections(Surface::Rest),

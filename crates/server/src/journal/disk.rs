@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A flat folder of files. Nothing is durable before `sync` (bytes) and `sync_folder` (names).
-pub trait Disk: Send {
+pub trait JournalDisk: Send {
     /// The names of all files.
     fn list(&self) -> io::Result<Vec<String>>;
     /// A whole file.
@@ -115,7 +115,7 @@ impl Folder {
     }
 }
 
-impl Disk for Folder {
+impl JournalDisk for Folder {
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for file in std::fs::read_dir(&self.path)? {

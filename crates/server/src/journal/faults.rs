@@ -7,11 +7,11 @@ use std::sync::Arc;
 use fastrand::Rng;
 use parking_lot::Mutex;
 
-use super::Disk;
+use super::JournalDisk;
 
 /// What happens to one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DiskFault {
     /// EIO: nothing is done (a sync may have done part of it).
     Io,
     /// ENOSPC: as much as half of it is done.
@@ -21,7 +21,7 @@ pub enum Fault {
 }
 
 #[derive(Debug, Clone, Default)]
-struct File {
+struct FaultyFile {
     /// What a reader sees.
     now: Vec<u8>,
     /// What a crash leaves for sure.
@@ -30,12 +30,12 @@ struct File {
 
 #[derive(Debug, Default)]
 struct State {
-    files: BTreeMap<u64, File>,
+    files: BTreeMap<u64, FaultyFile>,
     names: BTreeMap<String, u64>,
     durable_names: BTreeMap<String, u64>,
     next_file: u64,
     /// Operations that change something, from now on, and what becomes of them.
-    faults: BTreeMap<u64, Fault>,
+    faults: BTreeMap<u64, DiskFault>,
     done: u64,
     /// Bytes that all files together may have.
     capacity: Option<usize>,
@@ -47,7 +47,7 @@ pub struct FaultyDisk(Arc<Mutex<State>>);
 
 impl FaultyDisk {
     /// The operation `after` this many that change something fails.
-    pub fn fail(&self, after: u64, fault: Fault) {
+    pub fn fail(&self, after: u64, fault: DiskFault) {
         let mut state = self.0.lock();
         let at = state.done + after;
         state.faults.insert(at, fault);
@@ -100,7 +100,7 @@ impl FaultyDisk {
         for (name, bytes) in files {
             let id = state.next_file;
             state.next_file += 1;
-            state.files.insert(id, File { now: bytes.clone(), durable: bytes.clone() });
+            state.files.insert(id, FaultyFile { now: bytes.clone(), durable: bytes.clone() });
             state.names.insert(name.clone(), id);
         }
         state.durable_names = state.names.clone();
@@ -110,7 +110,7 @@ impl FaultyDisk {
 }
 
 impl State {
-    fn fault(&mut self) -> Option<Fault> {
+    fn fault(&mut self) -> Option<DiskFault> {
         let fault = self.faults.remove(&self.done);
         self.done += 1;
         fault
@@ -118,22 +118,22 @@ impl State {
 
     fn change(&mut self) -> io::Result<()> {
         match self.fault() {
-            None | Some(Fault::Short) => Ok(()),
+            None | Some(DiskFault::Short) => Ok(()),
             Some(fault) => Err(error(fault)),
         }
     }
 
-    fn file(&mut self, name: &str) -> io::Result<&mut File> {
+    fn file(&mut self, name: &str) -> io::Result<&mut FaultyFile> {
         let id = self.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         self.files.get_mut(id).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
-fn error(fault: Fault) -> io::Error {
-    io::Error::from_raw_os_error(if fault == Fault::Full { 28 } else { 5 })
+fn error(fault: DiskFault) -> io::Error {
+    io::Error::from_raw_os_error(if fault == DiskFault::Full { 28 } else { 5 })
 }
 
-impl Disk for FaultyDisk {
+impl JournalDisk for FaultyDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         Ok(self.0.lock().names.keys().cloned().collect())
     }
@@ -151,7 +151,7 @@ impl Disk for FaultyDisk {
         }
         let id = state.next_file;
         state.next_file += 1;
-        state.files.insert(id, File::default());
+        state.files.insert(id, FaultyFile::default());
         state.names.insert(name.to_owned(), id);
         Ok(())
     }
@@ -161,14 +161,14 @@ impl Disk for FaultyDisk {
         let used: usize = state.names.values().map(|id| state.files[id].now.len()).sum();
         let room = state.capacity.map_or(usize::MAX, |most| most.saturating_sub(used));
         let fault = match state.fault() {
-            None if room == 0 => Some(Fault::Full),
+            None if room == 0 => Some(DiskFault::Full),
             fault => fault,
         };
         let taken = if fault.is_some() { bytes.len() / 2 } else { bytes.len().min(room) };
         state.file(name)?.now.extend_from_slice(&bytes[..taken]);
         match fault {
-            Some(Fault::Short) if taken == 0 => Err(io::ErrorKind::Interrupted.into()),
-            None | Some(Fault::Short) => Ok(taken),
+            Some(DiskFault::Short) if taken == 0 => Err(io::ErrorKind::Interrupted.into()),
+            None | Some(DiskFault::Short) => Ok(taken),
             Some(fault) => Err(error(fault)),
         }
     }

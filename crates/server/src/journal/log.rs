@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::disk::Disk;
+use super::disk::JournalDisk;
 use super::frame::{self, Framed, Header};
 use super::recover::{Recovered, Segment, name, recover};
-use super::{Damage, JournalError, Record};
+use super::{Damage, JournalError, JournalRecord};
 
 /// A log over a folder.
 pub struct Log {
-    disk: Box<dyn Disk>,
+    disk: Box<dyn JournalDisk>,
     segments: VecDeque<Segment>,
     /// The salt of the last segment, while it is written to.
     active: Option<u64>,
@@ -23,10 +23,10 @@ pub struct Log {
 impl Log {
     /// Reads what the folder holds. A segment is ended when it has `segment_bytes`.
     pub fn open(
-        mut disk: Box<dyn Disk>,
+        mut disk: Box<dyn JournalDisk>,
         segment_bytes: u64,
         rng: fastrand::Rng,
-    ) -> Result<(Log, Vec<Record>, Vec<Damage>), JournalError> {
+    ) -> Result<(Log, Vec<JournalRecord>, Vec<Damage>), JournalError> {
         let Recovered { records, damage, segments, next } = recover(&mut *disk)?;
         let log = Log {
             disk,

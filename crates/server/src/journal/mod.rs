@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-pub use disk::{Disk, Folder};
-pub use recover::{Damage, Record};
+pub use disk::{Folder, JournalDisk};
+pub use recover::{Damage, JournalRecord};
 
 const SUFFIX: &str = ".journal";
 /// A segment is ended when it has so many bytes.
@@ -85,7 +85,7 @@ pub struct Journal {
 #[derive(Debug)]
 pub struct Contents {
     /// Undamaged records in their order.
-    pub records: Vec<Record>,
+    pub records: Vec<JournalRecord>,
     /// What is wrong with the files.
     pub damage: Vec<Damage>,
 }
@@ -116,7 +116,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub fn over(disk: Box<dyn Disk>, segment_bytes: u64) -> Result<(Journal, Contents), JournalError> {
+    pub fn over(disk: Box<dyn JournalDisk>, segment_bytes: u64) -> Result<(Journal, Contents), JournalError> {
         let (log, records, damage) = log::Log::open(disk, segment_bytes, fastrand::Rng::new())?;
         let figures = Arc::new(Figures::default());
         figures.bytes.store(log.bytes(), std::sync::atomic::Ordering::Relaxed);

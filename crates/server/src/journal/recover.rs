@@ -6,14 +6,14 @@
 use std::fmt;
 use std::io;
 
-use super::disk::Disk;
+use super::disk::JournalDisk;
 use super::frame::{BadHeader, Header};
 use super::scan::{Scan, scan};
 use super::{JournalError, SUFFIX};
 
 /// One record as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct JournalRecord {
     /// Its number.
     pub seq: u64,
     /// What was appended.
@@ -79,7 +79,7 @@ pub struct Segment {
 #[derive(Debug, Default)]
 pub struct Recovered {
     /// Undamaged records in their order.
-    pub records: Vec<Record>,
+    pub records: Vec<JournalRecord>,
     /// What is wrong.
     pub damage: Vec<Damage>,
     pub(super) segments: Vec<Segment>,
@@ -92,7 +92,7 @@ pub fn name(first: u64) -> String {
 }
 
 /// Reads all segments, and makes durable what was read.
-pub fn recover(disk: &mut dyn Disk) -> Result<Recovered, JournalError> {
+pub fn recover(disk: &mut dyn JournalDisk) -> Result<Recovered, JournalError> {
     let failed =
         |what: &str, error: io::Error| JournalError(format!("the journal cannot be read: {what}: {error}"));
     let mut files = Vec::new();
@@ -166,7 +166,7 @@ impl Recovered {
         for record in records {
             missing(self.next, record.seq);
             self.next = record.seq + 1;
-            self.records.push(Record { seq: record.seq, payload: record.payload.to_vec() });
+            self.records.push(JournalRecord { seq: record.seq, payload: record.payload.to_vec() });
         }
         if let Some(until) = until.filter(|until| *until > self.next) {
             missing(self.next, until);

@@ -5,13 +5,13 @@ use std::sync::mpsc::channel;
 
 use fastrand::Rng;
 
-use super::faults::{Fault, FaultyDisk};
+use super::faults::{DiskFault, FaultyDisk};
 use super::log::Log;
-use super::{Damage, Disk, Journal, Record};
+use super::{Damage, Journal, JournalDisk, JournalRecord};
 
 const SEGMENT: u64 = 300;
 
-fn open(disk: &FaultyDisk) -> (Log, Vec<Record>, Vec<Damage>) {
+fn open(disk: &FaultyDisk) -> (Log, Vec<JournalRecord>, Vec<Damage>) {
     Log::open(Box::new(disk.clone()), SEGMENT, Rng::with_seed(1)).expect("the journal opens")
 }
 
@@ -29,7 +29,7 @@ struct Model {
 }
 
 impl Model {
-    fn check(&mut self, seed: u64, records: &[Record], damage: &[Damage]) {
+    fn check(&mut self, seed: u64, records: &[JournalRecord], damage: &[Damage]) {
         assert!(!damage.iter().any(|d| matches!(d, Damage::Lost { .. })), "seed {seed}: {damage:?}");
         let found: BTreeMap<u64, &Vec<u8>> = records.iter().map(|r| (r.seq, &r.payload)).collect();
         assert_eq!(found.len(), records.len(), "seed {seed}: a number twice");
@@ -54,8 +54,10 @@ fn what_was_acknowledged_survives_faults_and_crashes() {
         let (mut log, ..) = open(&disk);
         for _ in 0..rng.usize(5..60) {
             match rng.u32(0..12) {
-                0 => disk
-                    .fail(rng.u64(0..6), *rng.choice(&[Fault::Io, Fault::Full, Fault::Short]).expect("one")),
+                0 => disk.fail(
+                    rng.u64(0..6),
+                    *rng.choice(&[DiskFault::Io, DiskFault::Full, DiskFault::Short]).expect("one"),
+                ),
                 1 => {
                     model.keep = rng.u64(model.keep..=log.next().max(model.keep));
                     // A segment that stays costs space only.
@@ -127,7 +129,7 @@ fn a_full_disk_refuses_writes_keeps_what_it_has_and_goes_on_when_there_is_room()
 }
 
 /// A journal of three segments.
-fn small() -> (BTreeMap<String, Vec<u8>>, Vec<Record>) {
+fn small() -> (BTreeMap<String, Vec<u8>>, Vec<JournalRecord>) {
     let disk = FaultyDisk::default();
     let (mut log, ..) = open(&disk);
     for n in 0..9u8 {
@@ -142,7 +144,7 @@ fn small() -> (BTreeMap<String, Vec<u8>>, Vec<Record>) {
 }
 
 /// No record is altered, and none is missing unless that is told.
-fn judge(files: &BTreeMap<String, Vec<u8>>, whole: &[Record], what: &str) -> Vec<Damage> {
+fn judge(files: &BTreeMap<String, Vec<u8>>, whole: &[JournalRecord], what: &str) -> Vec<Damage> {
     let (_, records, damage) = open(&FaultyDisk::holding(files.iter()));
     for record in &records {
         assert!(whole.contains(record), "{what}: record {} is altered", record.seq);
@@ -226,7 +228,7 @@ fn a_value_that_looks_like_a_record_is_not_taken_for_one() {
     let mut bytes = disk.bytes(&name);
     bytes[super::frame::HEADER + 5] ^= 1;
     let (_, records, _) = open(&FaultyDisk::holding([(&name, &bytes)].into_iter()));
-    assert_eq!(records, [Record { seq: 2, payload: b"true".to_vec() }]);
+    assert_eq!(records, [JournalRecord { seq: 2, payload: b"true".to_vec() }]);
 }
 
 #[test]

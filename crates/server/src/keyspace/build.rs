@@ -9,7 +9,7 @@ use clearwell_source::{Shape, Source, Statement, Verification, nearest};
 use super::cover::Present;
 use super::links::Named;
 use super::spelling::Question;
-use super::{Backing, Change, FeedRules, Keyspace, Keyspaces, Listing, Reach, Standing, Values};
+use super::{Backing, Change, FeedRules, FeedStanding, Keyspace, Keyspaces, Listing, Reach, Values};
 use crate::config::{Config, KeyspaceConfig, Unfollowed};
 use crate::syntax::{EventTemplate, Pattern, Template, VALUE};
 
@@ -156,7 +156,7 @@ impl Builder<'_> {
         };
         let store = change("store", &self.config.store)?;
         let delete = change("delete", &self.config.delete)?;
-        let standing = Standing::new(self.feeds, name, Reach::of(self.config), changes, shape.as_ref());
+        let standing = FeedStanding::new(self.feeds, name, Reach::of(self.config), changes, shape.as_ref());
         if let (Some(why), Unfollowed::Refuse) = (standing.unfollowed(), self.config.unfollowed) {
             return Err(format!("it is not followed, and unfollowed = \"refuse\": {why}"));
         }

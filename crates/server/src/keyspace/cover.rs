@@ -28,7 +28,7 @@ impl<'r> Seen<'r> {
 /// How changes of one table reach the entries of a keyspace, when the names that its configuration declares are not proven to do
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cover {
+pub struct TableCover {
     /// The table, as feeds name it.
     pub table: Arc<str>,
     /// What reaches an entry whose row was read.
@@ -41,18 +41,18 @@ pub struct Cover {
     pub rows: Box<[u8]>,
 }
 
-/// See [`Cover::present`].
+/// See [`TableCover::present`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Present {
     /// A declared name, filled from the row.
     Declared(Template),
     /// The row's own name, as the feed writes it, from columns that were added to `load`.
-    Own(Own),
+    Own(OwnName),
     /// Any change of the table.
     Changes,
 }
 
-/// See [`Cover::absent`].
+/// See [`TableCover::absent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
     /// Nothing: a row of this table makes no difference then.
@@ -65,7 +65,7 @@ pub enum Absent {
 
 /// A row's own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Own {
+pub struct OwnName {
     /// The feed's template.
     pub name: Template,
     /// Its slots, each with the column of the load that holds it.
@@ -74,7 +74,7 @@ pub struct Own {
     pub is_tag: bool,
 }
 
-impl Cover {
+impl TableCover {
     /// The names of a table's tags.
     pub fn tags(source: &str, table: &str) -> (Box<[u8]>, Box<[u8]>) {
         let table = table.to_ascii_lowercase();
@@ -116,7 +116,7 @@ impl Cover {
     }
 }
 
-impl Own {
+impl OwnName {
     fn render(&self, row: &Row) -> Option<Box<[u8]>> {
         let column = |slot: &str| -> Option<&Cell> {
             let (_, column) = self.columns.iter().find(|(known, _)| **known == *slot)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clearwell_engine::{Event, Scope};
 use clearwell_source::{Commit, Row, RowChange, Watched};
 
-use super::cover::{Absent, Cover};
+use super::cover::{Absent, TableCover};
 use super::links::{Links, Named};
 use crate::config::{Config, FeedConfig};
 use crate::syntax::{EventTemplate, Template};
@@ -91,7 +91,7 @@ impl FeedRules {
     }
 
     /// From now on changes of these tables are told by the tags that the covers ask for.
-    pub fn tell_for<'c>(&mut self, covers: impl IntoIterator<Item = (&'c str, &'c Cover)>) {
+    pub fn tell_for<'c>(&mut self, covers: impl IntoIterator<Item = (&'c str, &'c TableCover)>) {
         for (source, cover) in covers {
             let tables = self.by_source.get_mut(source);
             let Some(rules) = tables.and_then(|tables| tables.get_mut(&cover.table.to_ascii_lowercase()))

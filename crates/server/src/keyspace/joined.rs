@@ -1,9 +1,9 @@
 //! A plain `SELECT` with what its database knows of the tables in it.
 
-use crate::syntax::select::{Column as Named, Output, Select, Side};
+use crate::syntax::select::{Output, Select, SelectColumn as Named, Side};
 use std::sync::Arc;
 
-use clearwell_source::{Column, Kind, Shape, Source, SourceError, Table};
+use clearwell_source::{Column, ColumnKind, Shape, Source, SourceError, Table};
 
 /// The statement and its tables.
 pub struct Joined {
@@ -126,7 +126,7 @@ impl Joined {
     }
 
     /// Whether two values of a capture are never one to the load.
-    pub fn tells_apart(&self, capture: &str, kind: Kind) -> bool {
+    pub fn tells_apart(&self, capture: &str, kind: ColumnKind) -> bool {
         let columns = self.select.iter().flat_map(|select| &select.equal).filter_map(|equal| {
             let is = |side: &Side| matches!(side, Side::Parameter(name) if *name == *capture);
             let other = match &equal.sides {
@@ -140,9 +140,9 @@ impl Joined {
         });
         let mut columns = columns;
         match kind {
-            Kind::Other => columns.any(|column| column.exact.texts),
+            ColumnKind::Other => columns.any(|column| column.exact.texts),
             // Each has one written form; only what rounds takes two for one.
-            Kind::Integer | Kind::Uuid => !columns
+            ColumnKind::Integer | ColumnKind::Uuid => !columns
                 .any(|column| ["real", "pg_catalog.float4", "pg_catalog.float8"].contains(&&*column.family)),
         }
     }

@@ -6,7 +6,7 @@ use crate::syntax::{EventTemplate, Pattern, Template};
 
 /// A name of the feed that is one of an entry's, when their slots are filled alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct NameLink {
     /// The table's column and the entry's slot, for each slot.
     pub slots: Vec<(Arc<str>, Arc<str>)>,
     /// The entry's template; `None`: its key, or an event.
@@ -17,7 +17,7 @@ pub struct Link {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
     /// The links.
-    pub all: Vec<Link>,
+    pub all: Vec<NameLink>,
     /// What the feed calls the table's rows, with whether it is a tag; linked ones first.
     pub own: Vec<(Template, bool)>,
 }
@@ -42,17 +42,17 @@ impl Links {
             let before = links.all.len();
             if !is_tag && feed.shape() == entry.pattern.shape() {
                 let slots = feed.slots().cloned().zip(entry.pattern.names().cloned()).collect();
-                links.all.push(Link { slots, name: None });
+                links.all.push(NameLink { slots, name: None });
             }
             let own = if is_tag { entry.tags } else { &[] };
             for name in own.iter().chain(entry.depends_on) {
-                links.all.extend(slots(feed, name).map(|slots| Link { slots, name: Some(name.clone()) }));
+                links.all.extend(slots(feed, name).map(|slots| NameLink { slots, name: Some(name.clone()) }));
             }
             let place = if links.all.len() > before { 0 } else { links.own.len() };
             links.own.insert(place, (feed.clone(), is_tag));
         }
         for (feed, own) in events.iter().flat_map(|feed| entry.events.iter().map(move |own| (feed, own))) {
-            links.all.extend(event_slots(feed, own).map(|slots| Link { slots, name: None }));
+            links.all.extend(event_slots(feed, own).map(|slots| NameLink { slots, name: None }));
         }
         links
     }

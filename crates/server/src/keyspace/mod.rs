@@ -21,11 +21,11 @@ use clearwell_engine::{EventPattern, Scope};
 use clearwell_source::{Cell, Param, Source, Statement, Verification};
 
 pub use build::BuildError;
-pub use cover::{Cover, Present, Seen};
+pub use cover::{Present, Seen, TableCover};
 pub use feed::FeedRules;
 pub use following::{Change, Reach};
 pub use listing::Listing;
-pub use standing::Standing;
+pub use standing::FeedStanding;
 pub use values::{ValueFigures, Values};
 
 use crate::config::{Del, FlushConfig, Level, NearMiss, Strategy, Unfollowed, Unverified};
@@ -87,7 +87,7 @@ impl Keyspaces {
     }
 
     /// What keyspaces need the feeds of their sources to tell besides names, by source.
-    pub fn covers(&self) -> impl Iterator<Item = (&str, &Cover)> {
+    pub fn covers(&self) -> impl Iterator<Item = (&str, &TableCover)> {
         let backings = self.all.iter().filter_map(|keyspace| keyspace.backing.as_ref());
         backings.flat_map(|backing| backing.covers.iter().map(|cover| (&*backing.source_name, cover)))
     }
@@ -178,11 +178,11 @@ pub struct Backing {
     /// Removes one key's row.
     pub delete: Option<Statement>,
     /// What reaches entries where the declared names are not proven to, by table.
-    pub covers: Vec<Cover>,
+    pub covers: Vec<TableCover>,
     /// Whether two of its keys may be one row.
     pub is_ambiguous: bool,
     /// What `load` reads, and whether feeds tell of it.
-    pub standing: Standing,
+    pub standing: FeedStanding,
     /// Whether the source's feed is complete.
     pub verification: Arc<Verification>,
 }

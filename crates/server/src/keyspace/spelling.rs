@@ -5,18 +5,18 @@
 
 use std::sync::Arc;
 
-use clearwell_source::{Kind, Shape, Source, SourceError, Statement, Table};
+use clearwell_source::{ColumnKind, Shape, Source, SourceError, Statement, Table};
 
-use super::cover::{Absent, Cover, Own, Present};
+use super::cover::{Absent, OwnName, Present, TableCover};
 use super::joined::{Joined, Ref};
-use super::links::{Link, Links};
+use super::links::{Links, NameLink};
 use crate::syntax::Pattern;
 
 /// What was found of a keyspace.
 #[derive(Debug, Clone, Default)]
 pub struct Spelling {
     /// What its declared names are not proven to do, by table.
-    pub covers: Vec<Cover>,
+    pub covers: Vec<TableCover>,
     /// Its load with the columns that covers need; `None`: as it is.
     pub load: Option<Statement>,
     /// Whether two of its keys may be one row.
@@ -52,7 +52,7 @@ impl Question<'_> {
         for (table, links) in &self.tables {
             let known = self.source.table(table)?.unwrap_or_default();
             let places = joined.places(&known.id);
-            let proof = Proof { question: self, joined: &joined, places, name: table, table: &known };
+            let proof = TableProof { question: self, joined: &joined, places, name: table, table: &known };
             if links.all.iter().any(|link| proof.is_told(link)) {
                 continue;
             }
@@ -83,7 +83,7 @@ impl Question<'_> {
 }
 
 /// What can be proven of one table.
-struct Proof<'p> {
+struct TableProof<'p> {
     question: &'p Question<'p>,
     joined: &'p Joined,
     /// Where the statement names the table.
@@ -92,10 +92,10 @@ struct Proof<'p> {
     table: &'p Table,
 }
 
-impl Proof<'_> {
+impl TableProof<'_> {
     /// Whether a link reaches each entry that a change of the table can make old, whether its row was there or not: its name is
     /// filled from the key, and the key equals only what is written alike.
-    fn is_told(&self, link: &Link) -> bool {
+    fn is_told(&self, link: &NameLink) -> bool {
         link.slots.iter().all(|(column, slot)| self.is_captured(column, slot))
     }
 
@@ -105,13 +105,13 @@ impl Proof<'_> {
         };
         let Some(column) = self.table.column(column) else { return false };
         // One written form in the key as in the column: there is nothing to spell otherwise.
-        if kind == column.kind && kind != Kind::Other {
+        if kind == column.kind && kind != ColumnKind::Other {
             return true;
         }
         let exact = match kind {
-            Kind::Integer => column.exact.integers,
-            Kind::Uuid => column.exact.uuids,
-            Kind::Other => column.exact.texts,
+            ColumnKind::Integer => column.exact.integers,
+            ColumnKind::Uuid => column.exact.uuids,
+            ColumnKind::Other => column.exact.texts,
         };
         let at = |place: &usize| Ref { place: *place, name: column.name.clone() };
         exact
@@ -120,7 +120,7 @@ impl Proof<'_> {
     }
 
     /// Whether a link reaches an entry whose row was there.
-    fn is_filled(&self, link: &Link) -> bool {
+    fn is_filled(&self, link: &NameLink) -> bool {
         link.slots
             .iter()
             .all(|(column, slot)| self.is_captured(column, slot) || self.is_referred(column, slot))
@@ -136,7 +136,7 @@ impl Proof<'_> {
         let shape = self.question.shape;
         let place = shape.columns.iter().position(|known| **known == *slot);
         let kind = place.and_then(|place| shape.kinds.get(place)).copied().unwrap_or_default();
-        if kind != Kind::Other && kind == column.kind {
+        if kind != ColumnKind::Other && kind == column.kind {
             return true;
         }
         let [place] = self.places[..] else { return false };
@@ -144,19 +144,19 @@ impl Proof<'_> {
         column.exact.texts && origin.is_some_and(|origin| self.joined.is_same(&own, &origin))
     }
 
-    fn cover(&self, links: &Links, added: &mut Vec<String>) -> Cover {
-        let (changes, rows) = Cover::tags(self.question.source_name, self.name);
+    fn cover(&self, links: &Links, added: &mut Vec<String>) -> TableCover {
+        let (changes, rows) = TableCover::tags(self.question.source_name, self.name);
         let declared =
             links.all.iter().filter(|link| self.is_filled(link)).find_map(|link| link.name.clone());
         let present = match declared {
             Some(name) => Present::Declared(name),
             None => self.own(links, added).map_or(Present::Changes, Present::Own),
         };
-        Cover { table: self.name.clone(), present, absent: self.absent(links), changes, rows }
+        TableCover { table: self.name.clone(), present, absent: self.absent(links), changes, rows }
     }
 
     /// The row's own name, where there is but one row of the table to a key.
-    fn own(&self, links: &Links, added: &mut Vec<String>) -> Option<Own> {
+    fn own(&self, links: &Links, added: &mut Vec<String>) -> Option<OwnName> {
         let [place] = self.places[..] else { return None };
         let select = self.joined.select.as_ref()?;
         select.end_of_list?;
@@ -172,7 +172,7 @@ impl Proof<'_> {
             added.push(format!("{}.{} AS {called}", quoted(alias), quoted(own)));
             columns.push((slot.clone(), called.into()));
         }
-        Some(Own { name: name.clone(), columns, is_tag: *is_tag })
+        Some(OwnName { name: name.clone(), columns, is_tag: *is_tag })
     }
 
     /// What a row that is not there depends on.

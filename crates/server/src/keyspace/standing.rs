@@ -11,7 +11,7 @@ use super::following::{Change, Reach, unfollowed};
 
 /// How a load stands to the feeds of its source.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct FeedStanding {
     followed: AtomicBool,
     fed: AtomicBool,
     /// Tables that it reads; `None`: the source cannot tell.
@@ -23,7 +23,7 @@ pub struct Standing {
     changes: Vec<Change>,
 }
 
-impl Standing {
+impl FeedStanding {
     /// Of a load whose entries are reached by `reach`, as the source describes it now.
     pub fn new(
         feeds: &FeedRules,
@@ -31,8 +31,8 @@ impl Standing {
         reach: Reach,
         changes: Vec<Change>,
         shape: Option<&Shape>,
-    ) -> Standing {
-        let standing = Standing { reach, changes, ..Standing::default() };
+    ) -> FeedStanding {
+        let standing = FeedStanding { reach, changes, ..FeedStanding::default() };
         standing.renew(feeds, source, shape);
         standing
     }

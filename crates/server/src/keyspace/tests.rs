@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::Config;
 use clearwell_engine::Version;
-use clearwell_source::{Follower, Later, Receipt, Row, Shape, SourceError, Write};
+use clearwell_source::{Follower, Later, Receipt, Row, RowWrite, Shape, SourceError};
 
 /// A source that knows only what its statements look like.
 struct Shapes(Shape);
@@ -18,7 +18,7 @@ impl Source for Shapes {
     fn load(&self, _: &Statement, _: Vec<Param>) -> Later<Result<Option<Row>, SourceError>> {
         Box::pin(async { Ok(None) })
     }
-    fn write(&self, _: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, _: RowWrite) -> Later<Result<Receipt, SourceError>> {
         Box::pin(async { Ok(Receipt::default()) })
     }
     fn barrier(&self) -> Later<Result<Version, SourceError>> {
@@ -167,8 +167,12 @@ fn the_sample_configuration_fits_its_own_database() {
         assert!(value.starts_with(begins), "{value}");
         for statement in [&backing.store, &backing.delete].into_iter().flatten() {
             let params = keyspace.params(&captures, Some(b"{\"name\":\"N\"}"));
-            let write =
-                Write { statement: statement.clone(), params, read_back: None, committed: Box::new(|_| ()) };
+            let write = RowWrite {
+                statement: statement.clone(),
+                params,
+                read_back: None,
+                committed: Box::new(|_| ()),
+            };
             let done = runtime.block_on(backing.source.write(write));
             // Author 8 still has posts.
             assert_eq!(done.is_err(), key == "author:8" && statement.0.starts_with("DELETE"), "{done:?}");

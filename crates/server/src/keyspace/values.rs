@@ -12,11 +12,11 @@ use crate::syntax::{Invalid, Schema};
 pub struct Values {
     compress: Option<CompressConfig>,
     schema: Option<Schema>,
-    counts: Counts,
+    counts: ValueCounts,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct ValueCounts {
     packed: AtomicU64,
     plain_bytes: AtomicU64,
     packed_bytes: AtomicU64,
@@ -49,7 +49,7 @@ impl Values {
     /// The schema is none.
     pub fn new(compress: Option<CompressConfig>, schema: Option<&SchemaConfig>) -> Result<Values, String> {
         let schema = schema.map(|schema| Schema::compile(&schema.file, &schema.text)).transpose()?;
-        Ok(Values { compress, schema, counts: Counts::default() })
+        Ok(Values { compress, schema, counts: ValueCounts::default() })
     }
 
     /// The compressed form of a value, if it is to be kept so and that pays.

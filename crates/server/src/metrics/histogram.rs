@@ -32,7 +32,7 @@ fn highest(bucket: usize) -> u64 {
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum RequestEnded {
     /// It was answered.
     Well,
     /// It ran and answered an error.
@@ -43,7 +43,7 @@ pub enum Ended {
 
 /// Counters that one thread writes and any thread reads. The writer loads and stores instead of adding atomically:
 /// nobody else writes, and that costs nothing.
-pub(super) struct Written {
+pub(super) struct WrittenCounters {
     count: AtomicU64,
     nanos: AtomicU64,
     failed: AtomicU64,
@@ -51,9 +51,9 @@ pub(super) struct Written {
     buckets: [AtomicU64; BUCKETS],
 }
 
-impl Written {
-    pub(super) fn new() -> Written {
-        Written {
+impl WrittenCounters {
+    pub(super) fn new() -> WrittenCounters {
+        WrittenCounters {
             count: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -64,11 +64,11 @@ impl Written {
 
     /// Only the thread that owns these counters may call this. What was rejected took no time that would say anything.
     #[inline]
-    pub(super) fn record(&self, nanos: u64, ended: Ended) {
+    pub(super) fn record(&self, nanos: u64, ended: RequestEnded) {
         match ended {
-            Ended::Rejected => return bump(&self.rejected, 1),
-            Ended::Failed => bump(&self.failed, 1),
-            Ended::Well => {}
+            RequestEnded::Rejected => return bump(&self.rejected, 1),
+            RequestEnded::Failed => bump(&self.failed, 1),
+            RequestEnded::Well => {}
         }
         bump(&self.buckets[bucket(nanos)], 1);
         bump(&self.count, 1);
@@ -199,9 +199,9 @@ mod tests {
 
         #[test]
         fn quantiles_agree_with_a_sorted_list(mut all in prop::collection::vec(1u64..1 << 40, 1..300), share in 0.0f64..=1.0) {
-            let written = Written::new();
+            let written = WrittenCounters::new();
             for nanos in &all {
-                written.record(*nanos, Ended::Well);
+                written.record(*nanos, RequestEnded::Well);
             }
             let mut counts = Counts::none();
             written.add_to(&mut counts);
@@ -220,17 +220,17 @@ mod tests {
 
     #[test]
     fn counts_tell_what_was_counted_since() {
-        let written = Written::new();
+        let written = WrittenCounters::new();
         let read = || {
             let mut counts = Counts::none();
             written.add_to(&mut counts);
             counts
         };
         assert_eq!(read().by_micros(), []);
-        (0..99).for_each(|_| written.record(1_000, Ended::Well));
+        (0..99).for_each(|_| written.record(1_000, RequestEnded::Well));
         let before = read();
-        written.record(1_000_000, Ended::Failed);
-        written.record(7, Ended::Rejected);
+        written.record(1_000_000, RequestEnded::Failed);
+        written.record(7, RequestEnded::Rejected);
         let all = read();
         assert_eq!((all.count, all.failed, all.rejected), (100, 1, 1));
         assert_eq!((all.quantile_nanos(0.5), all.quantile_nanos(1.0)), (1_007, 1_015_807));

@@ -18,18 +18,18 @@ use std::sync::{Arc, OnceLock};
 use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
-pub use histogram::{Counts, Ended};
+pub use histogram::{Counts, RequestEnded};
 pub use stages::StageFigures;
 pub use tallies::{KeyspaceFigures, NO_KEYSPACE, Tallies, Totals};
-pub use timings::{Recent, Timed, Timings};
+pub use timings::{LastMinute, Timed, Timings};
 pub use window::Figures;
 
-use histogram::Written;
-use window::Ring;
+use histogram::WrittenCounters;
+use window::SecondsRing;
 
 /// What an operation does, as far as latency is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum OperationKind {
     /// Reads values.
     Read,
     /// Changes values.
@@ -40,17 +40,18 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl OperationKind {
     /// Each of them, at the place that its number says.
-    pub const ALL: [Kind; 4] = [Kind::Read, Kind::Write, Kind::Invalidate, Kind::Other];
+    pub const ALL: [OperationKind; 4] =
+        [OperationKind::Read, OperationKind::Write, OperationKind::Invalidate, OperationKind::Other];
 
     /// What figures call it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::Read => "read",
-            Kind::Write => "write",
-            Kind::Invalidate => "invalidate",
-            Kind::Other => "other",
+            OperationKind::Read => "read",
+            OperationKind::Write => "write",
+            OperationKind::Invalidate => "invalidate",
+            OperationKind::Other => "other",
         }
     }
 }
@@ -95,31 +96,31 @@ pub enum Surface {
 
 /// All counters of a process; cheap to clone.
 #[derive(Clone)]
-pub struct Metrics(Arc<Shared>);
+pub struct Metrics(Arc<SharedMetrics>);
 
-struct Shared {
-    shards: Mutex<Vec<Arc<Shard>>>,
-    window: Mutex<Ring<Counts>>,
+struct SharedMetrics {
+    shards: Mutex<Vec<Arc<ThreadOperations>>>,
+    window: Mutex<SecondsRing<Counts>>,
     bad: [AtomicU64; BadInput::ALL.len()],
     open: [AtomicI64; 2],
     accepted: [AtomicU64; 2],
 }
 
 /// One thread's operations.
-struct Shard(Box<[Operation]>);
+struct ThreadOperations(Box<[OperationCounters]>);
 
 /// The counters of an operation, made when it is first recorded: most commands are never asked for.
-struct Operation {
-    kind: Kind,
-    written: OnceLock<Box<Written>>,
+struct OperationCounters {
+    kind: OperationKind,
+    written: OnceLock<Box<WrittenCounters>>,
 }
 
 impl Metrics {
     /// All zero.
     pub fn new() -> Metrics {
-        Metrics(Arc::new(Shared {
+        Metrics(Arc::new(SharedMetrics {
             shards: Mutex::new(Vec::new()),
-            window: Mutex::new(Ring::new(Counts::none())),
+            window: Mutex::new(SecondsRing::new(Counts::none())),
             bad: std::array::from_fn(|_| AtomicU64::new(0)),
             open: [AtomicI64::new(0), AtomicI64::new(0)],
             accepted: [AtomicU64::new(0), AtomicU64::new(0)],
@@ -128,9 +129,9 @@ impl Metrics {
 
     /// Counters for one thread, for operations of these kinds; its place is an operation's number. They go on counting in
     /// the sums after the recorder is dropped, so take one a thread and keep it.
-    pub fn recorder(&self, operations: impl IntoIterator<Item = Kind>) -> Recorder {
-        let operation = |kind| Operation { kind, written: OnceLock::new() };
-        let shard = Arc::new(Shard(operations.into_iter().map(operation).collect()));
+    pub fn recorder(&self, operations: impl IntoIterator<Item = OperationKind>) -> Recorder {
+        let operation = |kind| OperationCounters { kind, written: OnceLock::new() };
+        let shard = Arc::new(ThreadOperations(operations.into_iter().map(operation).collect()));
         self.0.shards.lock().push(shard.clone());
         Recorder { shard }
     }
@@ -184,11 +185,11 @@ impl Metrics {
     }
 
     /// Everything recorded so far of a kind.
-    pub fn of(&self, kind: Kind) -> Counts {
+    pub fn of(&self, kind: OperationKind) -> Counts {
         self.sum(|other| other == kind)
     }
 
-    fn sum(&self, is_wanted: impl Fn(Kind) -> bool) -> Counts {
+    fn sum(&self, is_wanted: impl Fn(OperationKind) -> bool) -> Counts {
         let mut sum = Counts::none();
         for shard in self.0.shards.lock().iter() {
             let wanted = shard.0.iter().filter(|operation| is_wanted(operation.kind));
@@ -209,7 +210,7 @@ impl Default for Metrics {
 /// One thread's counters. Only one thread at a time may record: that is what makes recording cost no more than a few
 /// loads and stores. (A second one would lose counts, and nothing else.)
 pub struct Recorder {
-    shard: Arc<Shard>,
+    shard: Arc<ThreadOperations>,
 }
 
 impl Recorder {
@@ -218,8 +219,8 @@ impl Recorder {
     /// # Panics
     /// The recorder was made for fewer operations.
     #[inline]
-    pub fn record(&self, operation: usize, nanos: u64, ended: Ended) {
-        self.shard.0[operation].written.get_or_init(|| Box::new(Written::new())).record(nanos, ended);
+    pub fn record(&self, operation: usize, nanos: u64, ended: RequestEnded) {
+        self.shard.0[operation].written.get_or_init(|| Box::new(WrittenCounters::new())).record(nanos, ended);
     }
 
     /// Adds what was recorded of an operation to `counts`.
@@ -240,7 +241,7 @@ impl Recorder {
         written.map(|written| written.count()).fold(0, u64::wrapping_add)
     }
 
-    fn written(&self, operation: usize) -> Option<&Written> {
+    fn written(&self, operation: usize) -> Option<&WrittenCounters> {
         self.shard.0.get(operation)?.written.get().map(|written| &**written)
     }
 }
@@ -266,18 +267,19 @@ mod tests {
         let metrics = Metrics::new();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let recorder = metrics.recorder([Kind::Read, Kind::Write, Kind::Read]);
+                let recorder =
+                    metrics.recorder([OperationKind::Read, OperationKind::Write, OperationKind::Read]);
                 scope.spawn(move || {
-                    (0..1000).for_each(|n| recorder.record(n % 2 * 2, 1_000, Ended::Well));
-                    (0..10).for_each(|_| recorder.record(1, 2_000_000, Ended::Failed));
-                    recorder.record(0, 0, Ended::Rejected);
+                    (0..1000).for_each(|n| recorder.record(n % 2 * 2, 1_000, RequestEnded::Well));
+                    (0..10).for_each(|_| recorder.record(1, 2_000_000, RequestEnded::Failed));
+                    recorder.record(0, 0, RequestEnded::Rejected);
                     assert_eq!((recorder.count(), recorder.knows(2)), (1010, true));
                 });
             }
         });
         let total = metrics.total();
         assert_eq!((total.count, total.failed, total.rejected), (4040, 40, 4));
-        assert_eq!(metrics.of(Kind::Read).count, 4000);
+        assert_eq!(metrics.of(OperationKind::Read).count, 4000);
         assert_eq!(total.nanos, 4 * (1000 * 1_000 + 10 * 2_000_000));
     }
 

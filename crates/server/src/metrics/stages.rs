@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use clearwell_engine::Millis;
 
-use super::{Ended, Timed, Timings};
+use super::{RequestEnded, Timed, Timings};
 
 /// The stages of one source's commits.
 #[derive(Default)]
@@ -54,15 +54,15 @@ impl Stages {
         received_to_applied: u64,
         others: impl FnOnce(u64),
     ) {
-        self.received_to_applied.record(now, received_to_applied, Ended::Well);
+        self.received_to_applied.record(now, received_to_applied, RequestEnded::Well);
         if let Some(after_us) = after_us {
             if after_us < 0 {
                 self.clock_ahead.fetch_add(1, Relaxed);
             }
             let commit_to_received = u64::try_from(after_us).unwrap_or(0).saturating_mul(1000);
             let in_all = commit_to_received.saturating_add(received_to_applied);
-            self.commit_to_received.record(now, commit_to_received, Ended::Well);
-            self.commit_to_applied.record(now, in_all, Ended::Well);
+            self.commit_to_received.record(now, commit_to_received, RequestEnded::Well);
+            self.commit_to_applied.record(now, in_all, RequestEnded::Well);
             others(in_all);
         }
         self.applied.fetch_add(1, Release);

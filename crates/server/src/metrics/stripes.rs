@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 const STRIPES: usize = 16;
 
 /// A counter for each class.
-pub struct Stripes(Box<[Box<[Line]>]>);
+pub struct Stripes(Box<[Box<[CounterLine]>]>);
 
 /// As many counters as two threads do not fight for.
 #[derive(Default)]
 #[repr(align(128))]
-struct Line([AtomicU64; PER_LINE]);
+struct CounterLine([AtomicU64; PER_LINE]);
 
 const PER_LINE: usize = 16;
 
@@ -24,7 +24,7 @@ thread_local! {
 impl Stripes {
     /// For so many classes, all zero.
     pub fn new(classes: usize) -> Stripes {
-        let stripe = |_| (0..classes.div_ceil(PER_LINE)).map(|_| Line::default()).collect();
+        let stripe = |_| (0..classes.div_ceil(PER_LINE)).map(|_| CounterLine::default()).collect();
         Stripes((0..STRIPES).map(stripe).collect())
     }
 

@@ -10,23 +10,23 @@ use parking_lot::Mutex;
 
 use super::stages::{StageFigures, Stages};
 use super::stripes::Stripes;
-use super::window::Ring;
-use super::{Ended, Timed, Timings};
+use super::window::SecondsRing;
+use super::{RequestEnded, Timed, Timings};
 
 /// What names the keys of no keyspace among the keyspaces.
 pub const NO_KEYSPACE: &str = "(none)";
 
 /// The counters of a node.
 pub struct Tallies {
-    classes: Box<[Tally]>,
+    classes: Box<[KeyspaceTally]>,
     sources: BTreeMap<Arc<str>, Stages>,
     asked: Timings,
     writes: Stripes,
-    window: Mutex<Ring<Box<[Totals]>>>,
+    window: Mutex<SecondsRing<Box<[Totals]>>>,
 }
 
 /// One keyspace's.
-struct Tally {
+struct KeyspaceTally {
     name: Arc<str>,
     direct: AtomicU64,
     loads: Timings,
@@ -102,19 +102,19 @@ impl Tallies {
         sources: impl IntoIterator<Item = Arc<str>>,
     ) -> Tallies {
         let names = std::iter::once(NO_KEYSPACE.into()).chain(keyspaces);
-        let tally = |name| Tally {
+        let tally = |name| KeyspaceTally {
             name,
             direct: AtomicU64::new(0),
             loads: Timings::default(),
             applied: Timings::default(),
         };
-        let classes: Box<[Tally]> = names.map(tally).collect();
+        let classes: Box<[KeyspaceTally]> = names.map(tally).collect();
         let none = vec![Totals::default(); classes.len()].into();
         Tallies {
             sources: sources.into_iter().map(|name| (name, Stages::default())).collect(),
             asked: Timings::default(),
             writes: Stripes::new(classes.len()),
-            window: Mutex::new(Ring::new(none)),
+            window: Mutex::new(SecondsRing::new(none)),
             classes,
         }
     }
@@ -135,7 +135,7 @@ impl Tallies {
     /// A load ended.
     pub fn loaded(&self, class: u32, now: Millis, nanos: u64, failed: bool) {
         if let Some(tally) = self.classes.get(class as usize) {
-            tally.loads.record(now, nanos, if failed { Ended::Failed } else { Ended::Well });
+            tally.loads.record(now, nanos, if failed { RequestEnded::Failed } else { RequestEnded::Well });
         }
     }
 
@@ -151,14 +151,14 @@ impl Tallies {
         let Some(stages) = self.sources.get(source) else { return };
         stages.applied(now, after_us, received_to_applied, |in_all| {
             for tally in classes.iter().filter_map(|class| self.classes.get(*class as usize)) {
-                tally.applied.record(now, in_all, Ended::Well);
+                tally.applied.record(now, in_all, RequestEnded::Well);
             }
         });
     }
 
     /// An invalidation that a client asked for was applied, so long after it was asked for.
     pub fn asked(&self, now: Millis, nanos: u64) {
-        self.asked.record(now, nanos, Ended::Well);
+        self.asked.record(now, nanos, RequestEnded::Well);
     }
 
     /// Moves the window's end to now, when the engine had counted these reads. To be called about once a second.
@@ -171,7 +171,7 @@ impl Tallies {
     pub fn keyspaces(&self, now: Millis) -> Vec<(Arc<str>, KeyspaceFigures)> {
         let window = self.window.lock();
         let (window_seconds, earlier, later) = window.span();
-        let figures = |(class, tally): (usize, &Tally)| {
+        let figures = |(class, tally): (usize, &KeyspaceTally)| {
             let (earlier, later) = (earlier.get(class).copied(), later.get(class).copied());
             let totals = later.unwrap_or_default();
             let recent = totals.since(&earlier.unwrap_or_default());
@@ -192,7 +192,7 @@ impl Tallies {
     }
 
     fn totals(&self, reads: &[Reads]) -> Box<[Totals]> {
-        let totals = |(class, tally): (usize, &Tally)| Totals {
+        let totals = |(class, tally): (usize, &KeyspaceTally)| Totals {
             reads: reads.get(class).copied().unwrap_or_default(),
             direct: tally.direct.load(Relaxed),
             writes: self.writes.sum(class),

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
-use super::histogram::{Counts, Ended, Written, bucket};
+use super::histogram::{Counts, RequestEnded, WrittenCounters, bucket};
 use super::window::WINDOW_SECONDS;
 
 /// A histogram that is made when something is first recorded.
@@ -14,7 +14,7 @@ use super::window::WINDOW_SECONDS;
 pub struct Timings(Mutex<Option<Box<State>>>);
 
 struct State {
-    all: Written,
+    all: WrittenCounters,
     /// The seconds of the last minute in which something was recorded.
     seconds: VecDeque<Second>,
 }
@@ -33,12 +33,12 @@ pub struct Timed {
     /// All since the start; `None`: none.
     pub all: Option<Counts>,
     /// Those of the last minute.
-    pub recent: Recent,
+    pub recent: LastMinute,
 }
 
 /// The times of the last minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Recent {
+pub struct LastMinute {
     /// How many.
     pub count: u64,
     /// What half of them did not exceed, in milliseconds.
@@ -51,10 +51,10 @@ pub struct Recent {
 
 impl Timings {
     /// One that took `nanos` and ended at `now`.
-    pub fn record(&self, now: Millis, nanos: u64, ended: Ended) {
+    pub fn record(&self, now: Millis, nanos: u64, ended: RequestEnded) {
         let mut state = self.0.lock();
-        let state =
-            state.get_or_insert_with(|| Box::new(State { all: Written::new(), seconds: VecDeque::new() }));
+        let state = state
+            .get_or_insert_with(|| Box::new(State { all: WrittenCounters::new(), seconds: VecDeque::new() }));
         state.all.record(nanos, ended);
         state.forget(now);
         let now = state.seconds.back().map_or(now, |second| second.began.max(now));
@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    fn recent(&self) -> Recent {
+    fn recent(&self) -> LastMinute {
         let mut counts = Counts::none();
         let mut longest = 0;
         for second in &self.seconds {
@@ -95,7 +95,7 @@ impl State {
         }
         // A bucket tells of a little more than was in it.
         let at = |share| counts.quantile_nanos(share).min(longest) as f64 / 1e6;
-        Recent { count: counts.count, p50_ms: at(0.5), p99_ms: at(0.99), max_ms: longest as f64 / 1e6 }
+        LastMinute { count: counts.count, p50_ms: at(0.5), p99_ms: at(0.99), max_ms: longest as f64 / 1e6 }
     }
 }
 
@@ -119,9 +119,9 @@ mod tests {
     fn the_last_minute_is_told_beside_all() {
         let timings = Timings::default();
         assert_eq!(timings.figures(Millis(5)), Timed::default());
-        timings.record(Millis(1_000), 9_000_000, Ended::Failed);
+        timings.record(Millis(1_000), 9_000_000, RequestEnded::Failed);
         for n in 0..99 {
-            timings.record(Millis(30_000 + n), 1_000_000, Ended::Well);
+            timings.record(Millis(30_000 + n), 1_000_000, RequestEnded::Well);
         }
         let early = timings.figures(Millis(31_000));
         assert_eq!((early.recent.count, early.recent.max_ms), (100, 9.0));
@@ -131,6 +131,6 @@ mod tests {
         let all = late.all.expect("something was recorded");
         assert_eq!((all.count, all.failed, all.nanos), (100, 1, 108_000_000));
         let gone = timings.figures(Millis(100_000));
-        assert_eq!((gone.recent, gone.all.map(|all| all.count)), (Recent::default(), Some(100)));
+        assert_eq!((gone.recent, gone.all.map(|all| all.count)), (LastMinute::default(), Some(100)));
     }
 }

@@ -10,7 +10,7 @@ use super::Counts;
 pub const WINDOW_SECONDS: u64 = 60;
 
 /// Sums at the seconds of the last minute, and those of the latest moment.
-pub(super) struct Ring<T> {
+pub(super) struct SecondsRing<T> {
     sums: VecDeque<(Millis, T)>,
     latest: (Millis, T),
 }
@@ -34,11 +34,11 @@ pub struct Figures {
     pub error_rate: f64,
 }
 
-impl<T: Clone> Ring<T> {
+impl<T: Clone> SecondsRing<T> {
     /// Nothing happened yet.
-    pub(super) fn new(none: T) -> Ring<T> {
+    pub(super) fn new(none: T) -> SecondsRing<T> {
         let none = (Millis(0), none);
-        Ring { sums: VecDeque::from([none.clone()]), latest: none }
+        SecondsRing { sums: VecDeque::from([none.clone()]), latest: none }
     }
 
     /// Notes the sums of now: those of a second are kept once, those of the latest moment always, so that a node which has
@@ -65,7 +65,7 @@ impl<T: Clone> Ring<T> {
     }
 }
 
-impl Ring<Counts> {
+impl SecondsRing<Counts> {
     pub(super) fn figures(&self) -> Figures {
         let (window_seconds, earlier, later) = self.span();
         let counts = later.since(earlier);
@@ -89,15 +89,15 @@ impl Ring<Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Ended, Kind, Metrics};
+    use crate::metrics::{Metrics, OperationKind, RequestEnded};
 
     #[test]
     fn the_window_forgets_what_is_older_than_a_minute() {
         let metrics = Metrics::new();
-        let recorder = metrics.recorder(Kind::ALL);
+        let recorder = metrics.recorder(OperationKind::ALL);
         for n in 0..600 {
-            let ended = if n % 2 == 0 { Ended::Well } else { Ended::Failed };
-            recorder.record(Kind::Read as usize, 1_000_000, ended);
+            let ended = if n % 2 == 0 { RequestEnded::Well } else { RequestEnded::Failed };
+            recorder.record(OperationKind::Read as usize, 1_000_000, ended);
         }
         for second in 1..=30u64 {
             metrics.tick(Millis(second * 1000));
@@ -109,7 +109,7 @@ mod tests {
         assert!((1.0..1.04).contains(&figures.p99_latency), "{figures:?}");
 
         for second in 31..=90u64 {
-            recorder.record(Kind::Write as usize, 10_000_000, Ended::Well);
+            recorder.record(OperationKind::Write as usize, 10_000_000, RequestEnded::Well);
             metrics.tick(Millis(second * 1000));
         }
         let figures = metrics.figures();
@@ -119,15 +119,15 @@ mod tests {
     #[test]
     fn a_window_that_has_only_just_begun_has_figures() {
         let metrics = Metrics::new();
-        let recorder = metrics.recorder(Kind::ALL);
-        (0..50).for_each(|_| recorder.record(Kind::Read as usize, 1_000_000, Ended::Well));
+        let recorder = metrics.recorder(OperationKind::ALL);
+        (0..50).for_each(|_| recorder.record(OperationKind::Read as usize, 1_000_000, RequestEnded::Well));
         metrics.tick(Millis(100));
         let figures = metrics.figures();
         assert_eq!(
             (figures.operations, figures.window_seconds, figures.operations_per_second),
             (50, 0.1, 500.0)
         );
-        (0..50).for_each(|_| recorder.record(Kind::Read as usize, 1_000_000, Ended::Well));
+        (0..50).for_each(|_| recorder.record(OperationKind::Read as usize, 1_000_000, RequestEnded::Well));
         metrics.tick(Millis(400));
         let figures = metrics.figures();
         assert_eq!(

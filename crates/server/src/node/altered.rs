@@ -6,7 +6,7 @@ use clearwell_source::Altered;
 use super::Node;
 use super::news::Happened;
 use crate::keyspace::wide;
-use crate::road::Request;
+use crate::road::InvalidationRequest;
 
 /// More names than this are not invalidated one by one: it is cheaper to distrust everything.
 const NAMES_MOST: usize = 256;
@@ -49,7 +49,7 @@ impl Node {
         if scopes.contains(&Scope::Everything) {
             scopes = vec![Scope::Everything];
         }
-        self.invalidate(Request::now(scopes, Cause::Commit));
+        self.invalidate(InvalidationRequest::now(scopes, Cause::Commit));
         self.heard(source, altered.heard, &classes.into_iter().collect::<Vec<_>>());
         let happened = Happened::Altered { source: source.into(), why: altered.why.as_str().into() };
         self.news.tell(self.clock.now(), happened);

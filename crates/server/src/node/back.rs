@@ -11,8 +11,8 @@ use super::load::Target;
 use super::{Answer, Node, Put, WriteError};
 use crate::config::{Level, Strategy};
 use crate::keyspace::{Keyspace, Seen};
-use crate::road::Request;
-use crate::writeback::{self, Flushed, Lane, Outcomes, Pending, Status, WriteBack};
+use crate::road::InvalidationRequest;
+use crate::writeback::{self, Flushed, Lane, Outcomes, PendingWrite, Status, WriteBack};
 
 /// How long a write waits for room, and another strategy's write for the key's earlier ones.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -113,7 +113,7 @@ impl Node {
 
     /// A key's value is not what memory holds, and no commit says so.
     fn disowned(&self, key: &[u8]) -> Seq {
-        self.invalidate(Request::now(vec![Scope::Key(key.into())], Cause::Write)).seq
+        self.invalidate(InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)).seq
     }
 
     /// Waits until the source has the writes that were acknowledged for a key, so that another strategy's write comes after
@@ -187,7 +187,7 @@ impl Node {
     }
 
     /// The first `most` writes that a source refused, by key.
-    pub fn parked(&self, most: usize) -> Vec<Pending> {
+    pub fn parked(&self, most: usize) -> Vec<PendingWrite> {
         self.back.as_ref().map_or_else(Vec::new, |back| back.parked.list(most))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clearwell_engine::{Change, Origin, View};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::removal::Reach;
+use super::removal::RemovalReach;
 use super::{Demand, Node, Put, Removal, Turn, WriteError, Written};
 use crate::config::{Level, Strategy};
 
@@ -112,7 +112,7 @@ impl Node {
             Ok((reach, _)) => reach,
             Err(error) => return Turn::Now(Err(error)),
         };
-        if !matches!(reach, Reach::Memory) {
+        if !matches!(reach, RemovalReach::Memory) {
             let (node, key) = (self.clone(), Box::<[u8]>::from(key));
             return Turn::Later(Box::pin(async move {
                 let _turn = node.once_met(&key, condition).await?;

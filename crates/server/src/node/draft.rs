@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, Names, Seen};
 
 /// An entry to be, owned; the engine borrows it.
 #[derive(Debug, Default)]
-pub(crate) struct Owned {
+pub(crate) struct OwnedDraft {
     pub value: Option<Vec<u8>>,
     /// The value compressed, to be kept so.
     pub packed: Option<(Codec, Vec<u8>)>,
@@ -20,7 +20,7 @@ pub(crate) struct Owned {
     pub load_ms: u32,
 }
 
-impl Owned {
+impl OwnedDraft {
     /// What who waits for its load is told.
     pub fn outcome(&self) -> Outcome {
         self.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value(value.as_slice().into()))
@@ -49,7 +49,7 @@ impl Owned {
 
 impl Node {
     /// What a client gives for a key, completed by the key's keyspace; for writes that look at the old value first.
-    pub(crate) fn draft_of(&self, key: &[u8], put: Put) -> Owned {
+    pub(crate) fn draft_of(&self, key: &[u8], put: Put) -> OwnedDraft {
         match self.keyspaces.find(key) {
             Some((keyspace, captures)) => {
                 self.put_draft(put, Some(keyspace), keyspace.names(key, &captures, Seen::Unread))
@@ -59,9 +59,9 @@ impl Node {
     }
 
     /// What a client put, completed by its keyspace. `names` are those that the keyspace gives this key.
-    pub(super) fn put_draft(&self, put: Put, keyspace: Option<&Keyspace>, names: Names) -> Owned {
+    pub(super) fn put_draft(&self, put: Put, keyspace: Option<&Keyspace>, names: Names) -> OwnedDraft {
         let ttl = || keyspace.and_then(|keyspace| self.expiry(keyspace, keyspace.ttl_ms));
-        Owned {
+        OwnedDraft {
             packed: keyspace.and_then(|keyspace| keyspace.values.pack(&put.value)),
             value: Some(put.value),
             expires: put.expires.unwrap_or_else(ttl),

@@ -7,12 +7,12 @@ use clearwell_source::{Altered, Commit, Follower, Heard};
 
 use super::Node;
 use crate::clock::nanos;
-use crate::road::Request;
+use crate::road::InvalidationRequest;
 
 /// The node as its sources know it: they do not keep it alive.
-pub(super) struct Following(pub Weak<Node>);
+pub(super) struct FollowingNode(pub Weak<Node>);
 
-impl Follower for Following {
+impl Follower for FollowingNode {
     fn committed(&self, source: &str, commit: &Commit) {
         if let Some(node) = self.0.upgrade() {
             node.committed(source, commit);
@@ -53,7 +53,8 @@ impl Node {
         let classes =
             if commit.heard.is_some() { self.classes_of(source, commit, &scopes) } else { Vec::new() };
         let changed = !scopes.is_empty();
-        let request = Request { version: Some(commit.version), ..Request::now(scopes, cause) };
+        let request =
+            InvalidationRequest { version: Some(commit.version), ..InvalidationRequest::now(scopes, cause) };
         match feed.filter(|_| several) {
             Some(feed) => feed.apply(|| {
                 self.invalidate(request);
@@ -94,7 +95,7 @@ impl Node {
     /// Anything may have changed: nothing that was read from a source before now is served again.
     fn lost(&self, source: &str, why: &str) {
         tracing::warn!(source, why, "the feed has a gap: everything is invalidated");
-        self.invalidate(Request::now(vec![Scope::Everything], Cause::Commit));
+        self.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Commit));
         self.gap(source, why);
     }
 }

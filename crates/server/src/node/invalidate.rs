@@ -5,10 +5,10 @@ use std::time::Instant;
 use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
 
 use super::news::Happened;
-use super::{Node, Position};
+use super::{NewsPosition, Node};
 use crate::clock::nanos;
-use crate::held::{Until, Waiting};
-use crate::road::{Mode, Request};
+use crate::held::{HeldInvalidation, Until};
+use crate::road::{InvalidationRequest, Mode};
 
 /// What an invalidation request did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Reached {
     /// Scopes that are held for a time or an event.
     pub held: usize,
     /// The stream's position after it.
-    pub position: Position,
+    pub position: NewsPosition,
     /// The engine's count after it.
     pub seq: Seq,
     /// The place of its last record in its owner's log; 0 when nothing was ordered.
@@ -41,7 +41,7 @@ impl Reached {
 
 impl Node {
     /// Invalidates. When it returns, no read that begins later sees what was covered (unless its mode holds it).
-    pub fn invalidate(&self, request: Request) -> Reached {
+    pub fn invalidate(&self, request: InvalidationRequest) -> Reached {
         match request.mode {
             Mode::Immediate | Mode::Lazy => {
                 let asked = matches!(request.cause, Cause::Command | Cause::Removal | Cause::Event);
@@ -62,7 +62,7 @@ impl Node {
 
     /// An event arrived: it releases what is held for it, and covers what depends on it.
     pub fn event(&self, event: Event) -> Reached {
-        self.timed(Some(Instant::now()), Request::event(event).statements())
+        self.timed(Some(Instant::now()), InvalidationRequest::event(event).statements())
     }
 
     /// Carries out what was asked for at `began`, if a client did.
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// What is held takes effect.
-    fn release(&self, items: Vec<Waiting>) -> Reached {
+    fn release(&self, items: Vec<HeldInvalidation>) -> Reached {
         let mut reached = Reached::default();
         for item in items {
             let statement = item.statement.clone();
@@ -99,9 +99,9 @@ impl Node {
     }
 
     /// What is held, by number, from the first after `after`, at most so many; and how long each waits yet, in milliseconds.
-    pub fn list_held(&self, after: u64, most: usize) -> Vec<(Waiting, Option<u64>)> {
+    pub fn list_held(&self, after: u64, most: usize) -> Vec<(HeldInvalidation, Option<u64>)> {
         let now = self.clock.tick();
-        let left = |item: &Waiting| match item.until {
+        let left = |item: &HeldInvalidation| match item.until {
             Until::Time { due, .. } => Some(due.since(now)),
             Until::Event(_) => None,
         };
@@ -110,7 +110,7 @@ impl Node {
 
     /// Takes what is held back before it takes effect; the numbers of those that were. `None` is all.
     pub fn cancel_held(&self, ids: Option<&[u64]>) -> Vec<u64> {
-        let cancelled: Vec<Waiting> = {
+        let cancelled: Vec<HeldInvalidation> = {
             let mut held = self.held.lock();
             match ids {
                 None => held.cancel_all(),
@@ -126,7 +126,7 @@ impl Node {
     }
 
     /// How many entries the request would reach; nothing is changed. Reads every entry, in slices.
-    pub fn would_reach(&self, request: &Request) -> u64 {
+    pub fn would_reach(&self, request: &InvalidationRequest) -> u64 {
         let effect = request.effect();
         let reach = |scope: &clearwell_engine::Scope| {
             let (cascade, version, cause) = (request.cascade, request.version, request.cause);
@@ -146,7 +146,7 @@ impl Node {
             }
             reached = reached.and(self.order(statement));
         }
-        if reached.position == Position(0) {
+        if reached.position == NewsPosition(0) {
             reached.position = self.news.last();
         }
         reached

@@ -17,18 +17,18 @@ use super::{Node, Reached};
 const TAIL: usize = 0;
 
 /// The member, and the numbers of what it is asked for.
-pub(super) struct Part {
+pub(super) struct OwnMember {
     member: Mutex<Member>,
     tickets: AtomicU64,
 }
 
-impl Part {
+impl OwnMember {
     /// Begins a cluster of one. It is a new one with each process: nothing that an earlier process held is left, and nobody
     /// else remembers it. So its name is the process's, and there is nothing to be found again on a disk.
-    pub fn begin(run_id: u64, now: Millis) -> Part {
+    pub fn begin(run_id: u64, now: Millis) -> OwnMember {
         let me = Peer { node: NodeId(run_id), incarnation: 1 };
         let config = Config { tail_most: TAIL, ..Config::new(me) };
-        let part = Part {
+        let part = OwnMember {
             member: Mutex::new(Member::new(config, Start::default(), now)),
             tickets: AtomicU64::new(0),
         };
@@ -65,7 +65,7 @@ impl Part {
 
 /// A value that only memory holds is written: what depends on it is old from this record on. The engine asks under the
 /// key's lock and carries the record out in one step with the value, so that nobody sees the one without the other.
-impl Order for Part {
+impl Order for OwnMember {
     fn order(&self, invalidation: Invalidation, now: Millis) {
         let (apply, _) = self.ask(now, invalidation);
         debug_assert!(matches!(&apply[..], [Apply::Invalidate(_)]), "{apply:?}");

@@ -36,7 +36,7 @@ use parking_lot::Mutex;
 
 use condition::Turns;
 use keeper::Keeper;
-use member::Part;
+use member::OwnMember;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
@@ -44,20 +44,20 @@ pub use demand::Demand;
 pub use dependencies::{cursor_of, parse_cursor, state_of};
 pub use invalidate::Reached;
 pub use near::NearMisses;
-pub use news::{Covered, Happened, Item, News, Position};
+pub use news::{CoveredKeys, Happened, NewsItem, NewsPosition, NewsStream};
 pub use notices::{Asked, Hear, Notices};
-pub use read::Got;
-pub use refusals::{Refusal, Refusals, Why};
+pub use read::ReadOutcome;
+pub use refusals::{DroppedFill, Refusals, Why};
 pub use removal::Removal;
 pub use start::{Sources, StartError};
 pub use verified::{FeedReport, Neglected};
 pub use why::{KeyStory, WhyStep, cause_of, effect_of, scope_of};
 pub use write::{Put, Written};
 
-use crate::clock::Clock;
+use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
-use crate::held::Held;
+use crate::held::HeldInvalidations;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::metrics::Tallies;
 use crate::warm::Warming;
@@ -70,9 +70,9 @@ pub struct Node {
     /// What keys mean.
     pub keyspaces: Keyspaces,
     /// The clocks.
-    pub clock: Clock,
+    pub clock: NodeClock,
     /// The stream of applied invalidations.
-    pub news: News,
+    pub news: NewsStream,
     /// Fills that were dropped lately.
     pub refusals: Refusals,
     /// What is counted by keyspace and by source.
@@ -92,8 +92,8 @@ pub struct Node {
     rules: FeedRules,
     sources: Sources,
     /// Decides the order of all invalidations.
-    part: Arc<Part>,
-    held: Mutex<Held>,
+    part: Arc<OwnMember>,
+    held: Mutex<HeldInvalidations>,
     keeper: Keeper,
     turns: Turns,
     /// When the silence of the feeds was last listened to.

@@ -9,17 +9,17 @@ use tokio::sync::broadcast;
 
 use super::Notices;
 use super::refusals::Why;
-use crate::held::Waiting;
+use crate::held::HeldInvalidation;
 
 /// A place in this node's stream of what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Position(pub u64);
+pub struct NewsPosition(pub u64);
 
 /// Something that happened.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct NewsItem {
     /// Its place in the stream.
-    pub position: Position,
+    pub position: NewsPosition,
     /// When.
     pub at: Millis,
     /// What.
@@ -39,11 +39,11 @@ pub enum Happened {
         dependents: u64,
     },
     /// An invalidation is held for a time or an event.
-    Held(Box<Waiting>),
+    Held(Box<HeldInvalidation>),
     /// One that was held takes effect: it stands next.
-    Released(Box<Waiting>),
+    Released(Box<HeldInvalidation>),
     /// One that was held was taken back.
-    Cancelled(Box<Waiting>),
+    Cancelled(Box<HeldInvalidation>),
     /// A source's feed is no longer complete.
     Unverified {
         /// The source.
@@ -83,7 +83,7 @@ pub enum Happened {
     },
 }
 
-impl Item {
+impl NewsItem {
     /// The invalidation, if it is one, and how many entries it reached.
     pub fn invalidation(&self) -> Option<(&Invalidation, u64)> {
         match &self.happened {
@@ -100,7 +100,7 @@ impl Item {
     }
 
     /// What became of an invalidation that is or was held, if it is that.
-    pub fn waiting(&self) -> Option<(&'static str, &Waiting)> {
+    pub fn waiting(&self) -> Option<(&'static str, &HeldInvalidation)> {
         match &self.happened {
             Happened::Held(item) => Some(("held", item)),
             Happened::Released(item) => Some(("released", item)),
@@ -111,7 +111,7 @@ impl Item {
 }
 
 /// Keys that an invalidation may cover.
-pub enum Covered<'a> {
+pub enum CoveredKeys<'a> {
     /// This one.
     Key(&'a [u8]),
     /// Those that match. Which entries carry a tag, or depend on a name or an event, is not known of keys that are not in memory:
@@ -119,16 +119,16 @@ pub enum Covered<'a> {
     Matching(Glob),
 }
 
-impl Item {
+impl NewsItem {
     /// The keys that it may cover; `None` when it is no invalidation.
-    pub fn covered(&self) -> Option<Covered<'_>> {
+    pub fn covered(&self) -> Option<CoveredKeys<'_>> {
         let Happened::Invalidated { invalidation, dependents, .. } = &self.happened else { return None };
-        let any = Covered::Matching(Glob::beginning(b""));
+        let any = CoveredKeys::Matching(Glob::beginning(b""));
         Some(match &*invalidation.scope {
             _ if *dependents > 0 => any,
-            Scope::Key(key) => Covered::Key(key),
-            Scope::Pattern(glob) => Covered::Matching(glob.clone()),
-            Scope::Prefix(prefix) => Covered::Matching(Glob::beginning(prefix)),
+            Scope::Key(key) => CoveredKeys::Key(key),
+            Scope::Pattern(glob) => CoveredKeys::Matching(glob.clone()),
+            Scope::Prefix(prefix) => CoveredKeys::Matching(Glob::beginning(prefix)),
             Scope::Tag(_) | Scope::Dependents(_) | Scope::Event(_) | Scope::Everything => any,
         })
     }
@@ -136,32 +136,32 @@ impl Item {
 
 /// A bounded ring of the latest items, and a channel for whoever listens. A listener that falls behind is told
 /// how much it missed and must reset.
-pub struct News {
-    ring: Mutex<Ring>,
-    sender: broadcast::Sender<Arc<Item>>,
+pub struct NewsStream {
+    ring: Mutex<NewsRing>,
+    sender: broadcast::Sender<Arc<NewsItem>>,
     notices: Arc<Notices>,
 }
 
-struct Ring {
-    last: Position,
-    items: VecDeque<Arc<Item>>,
+struct NewsRing {
+    last: NewsPosition,
+    items: VecDeque<Arc<NewsItem>>,
 }
 
 const KEPT: usize = 1024;
 
-impl News {
+impl NewsStream {
     /// Nothing yet. Subscribers of `notices` are told of each item in its place.
-    pub fn new(notices: Arc<Notices>) -> News {
-        let ring = Ring { last: Position(0), items: VecDeque::with_capacity(KEPT) };
-        News { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0, notices }
+    pub fn new(notices: Arc<Notices>) -> NewsStream {
+        let ring = NewsRing { last: NewsPosition(0), items: VecDeque::with_capacity(KEPT) };
+        NewsStream { ring: Mutex::new(ring), sender: broadcast::channel(KEPT).0, notices }
     }
 
     /// Tells what happened, and gives it its position: whoever listens sees positions without a gap, each only after its
     /// effect.
-    pub fn tell(&self, at: Millis, happened: Happened) -> Position {
+    pub fn tell(&self, at: Millis, happened: Happened) -> NewsPosition {
         let mut ring = self.ring.lock();
-        ring.last = Position(ring.last.0.saturating_add(1));
-        let item = Arc::new(Item { position: ring.last, at, happened });
+        ring.last = NewsPosition(ring.last.0.saturating_add(1));
+        let item = Arc::new(NewsItem { position: ring.last, at, happened });
         if ring.items.len() == KEPT {
             ring.items.pop_front();
         }
@@ -172,12 +172,12 @@ impl News {
     }
 
     /// The position of the latest item.
-    pub fn last(&self) -> Position {
+    pub fn last(&self) -> NewsPosition {
         self.ring.lock().last
     }
 
     /// The latest `most` items, newest last.
-    pub fn latest(&self, most: usize) -> Vec<Arc<Item>> {
+    pub fn latest(&self, most: usize) -> Vec<Arc<NewsItem>> {
         let ring = self.ring.lock();
         ring.items.iter().skip(ring.items.len().saturating_sub(most)).cloned().collect()
     }
@@ -186,8 +186,8 @@ impl News {
     /// follows them without a gap.
     pub fn listen(
         &self,
-        after: Option<Position>,
-    ) -> (Option<Vec<Arc<Item>>>, broadcast::Receiver<Arc<Item>>) {
+        after: Option<NewsPosition>,
+    ) -> (Option<Vec<Arc<NewsItem>>>, broadcast::Receiver<Arc<NewsItem>>) {
         let ring = self.ring.lock();
         let receiver = self.sender.subscribe();
         let Some(after) = after else { return (Some(Vec::new()), receiver) };

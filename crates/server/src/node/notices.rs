@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use clearwell_engine::{Departure, Departures};
 use parking_lot::RwLock;
 
-use super::Item;
+use super::NewsItem;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +46,7 @@ pub trait Hear: Send + Sync {
     /// Something was done to a key.
     fn noticed(&self, class: Asked, event: &str, key: &[u8]);
     /// Something happened.
-    fn happened(&self, item: &Item);
+    fn happened(&self, item: &NewsItem);
 }
 
 /// All who are told.
@@ -87,7 +87,7 @@ impl Notices {
 
     /// Something happened.
     #[inline]
-    pub(super) fn happened(&self, item: &Item) {
+    pub(super) fn happened(&self, item: &NewsItem) {
         if self.asks(Asked::NEWS.and(Asked::GENERIC)) {
             self.each(|hearer| hearer.happened(item));
         }

@@ -14,7 +14,7 @@ use crate::keyspace::{Backing, Keyspace};
 
 /// What [`Node::get`] found.
 #[derive(Debug)]
-pub enum Got<R> {
+pub enum ReadOutcome<R> {
     /// In memory (perhaps a negative entry: `view.value()` was `None`): what `seen` made of it.
     Seen(R),
     /// Loaded from the source just now, or served to a level that had to ask the source first.
@@ -34,7 +34,7 @@ impl Node {
         key: &[u8],
         demand: Demand,
         seen: impl FnOnce(&View<'_>, bool) -> R,
-    ) -> Turn<Result<Got<R>, ReadError>> {
+    ) -> Turn<Result<ReadOutcome<R>, ReadError>> {
         let Some((keyspace, captures)) = self.keyspaces.find(key) else {
             return Turn::Now(Ok(self.get_plain(key, 0, demand, seen)));
         };
@@ -58,7 +58,7 @@ impl Node {
             _ => {}
         }
         if let Some(answer) = self.unflushed(keyspace, key, level) {
-            return Turn::Now(Ok(Got::Loaded(answer)));
+            return Turn::Now(Ok(ReadOutcome::Loaded(answer)));
         }
         let way = backing.is_unverified().then(|| self.way(keyspace, backing, key, level));
         match level {
@@ -71,21 +71,25 @@ impl Node {
                     && let Some(answer) = self.outlived(&target, backing, level)
                 {
                     self.probe(target);
-                    return Turn::Now(Ok(Got::Loaded(answer)));
+                    return Turn::Now(Ok(ReadOutcome::Loaded(answer)));
                 }
-                return Turn::Later(Box::pin(async move { node.anew(target, level).await.map(Got::Loaded) }));
+                return Turn::Later(Box::pin(async move {
+                    node.anew(target, level).await.map(ReadOutcome::Loaded)
+                }));
             }
             Level::Bounded(ms) if backing.followed() && backing.source.behind_ms() <= ms => {}
             Level::Strong | Level::Bounded(_) if backing.followed() => {
                 let target = target();
                 return Turn::Later(Box::pin(async move {
-                    node.behind_barrier(target, level, demand).await.map(Got::Loaded)
+                    node.behind_barrier(target, level, demand).await.map(ReadOutcome::Loaded)
                 }));
             }
             Level::Bounded(ms) if self.is_younger(key, ms) => {}
             Level::Strong | Level::Bounded(_) => {
                 let target = target();
-                return Turn::Later(Box::pin(async move { node.anew(target, level).await.map(Got::Loaded) }));
+                return Turn::Later(Box::pin(async move {
+                    node.anew(target, level).await.map(ReadOutcome::Loaded)
+                }));
             }
             Level::Session | Level::Causal | Level::Eventual | Level::Weak => {}
         }
@@ -94,20 +98,26 @@ impl Node {
                 if let Some(lease) = refresh {
                     drop(self.lead(lease, target()));
                 }
-                Turn::Now(Ok(Got::Seen(read)))
+                Turn::Now(Ok(ReadOutcome::Seen(read)))
             }
-            Lookup::Miss { began } => Turn::Now(Ok(Got::Miss(began))),
+            Lookup::Miss { began } => Turn::Now(Ok(ReadOutcome::Miss(began))),
             Lookup::Lead(lease) => {
                 let target = target();
                 let flight = self.lead(lease, target.clone());
-                Turn::Later(Box::pin(async move { node.led(flight, target, level).await.map(Got::Loaded) }))
+                Turn::Later(Box::pin(async move {
+                    node.led(flight, target, level).await.map(ReadOutcome::Loaded)
+                }))
             }
             Lookup::Wait(waiting) => {
                 let target = target();
                 Turn::Later(Box::pin(async move {
                     match waiting.await {
-                        Landing::Abandoned => node.loaded(target, level, demand).await.map(Got::Loaded),
-                        Landing::Landed(loaded) => node.landed(target, level, loaded).await.map(Got::Loaded),
+                        Landing::Abandoned => {
+                            node.loaded(target, level, demand).await.map(ReadOutcome::Loaded)
+                        }
+                        Landing::Landed(loaded) => {
+                            node.landed(target, level, loaded).await.map(ReadOutcome::Loaded)
+                        }
                     }
                 }))
             }
@@ -120,8 +130,8 @@ impl Node {
         let level = demand.level.or_else(|| self.keyspaces.find(key).map(|(keyspace, _)| keyspace.read));
         let level = level.unwrap_or(Level::Strong);
         let answer = move |node: &Node, got| match got {
-            Got::Seen(answer) | Got::Loaded(answer) => answer,
-            Got::Miss(began) => {
+            ReadOutcome::Seen(answer) | ReadOutcome::Loaded(answer) => answer,
+            ReadOutcome::Miss(began) => {
                 Answer { lease: Some(node.lease(began)), level, ..Answer::loaded(node.clock.tick()) }
             }
         };
@@ -144,7 +154,7 @@ impl Node {
         class: u32,
         demand: Demand,
         seen: impl FnOnce(&View<'_>, bool) -> R,
-    ) -> Got<R> {
+    ) -> ReadOutcome<R> {
         let ask = Ask {
             now: self.clock.now(),
             tolerate: tolerated(demand.level.unwrap_or(Level::Eventual), demand),
@@ -154,8 +164,8 @@ impl Node {
             class,
         };
         match self.engine.lookup(key, ask, |view| seen(view, view.stale())) {
-            Lookup::Hit { read, .. } => Got::Seen(read),
-            Lookup::Miss { began } => Got::Miss(began),
+            Lookup::Hit { read, .. } => ReadOutcome::Seen(read),
+            Lookup::Miss { began } => ReadOutcome::Miss(began),
             Lookup::Lead(_) | Lookup::Wait(_) => unreachable!("flights are only begun for OnMiss::Load"),
         }
     }
@@ -204,22 +214,22 @@ impl Node {
         target: Target,
         level: Level,
         demand: Demand,
-    ) -> Later<Result<Got<R>, ReadError>> {
+    ) -> Later<Result<ReadOutcome<R>, ReadError>> {
         Box::pin(async move {
             let Some(backing) = target.backing() else {
-                return self.anew(target, level).await.map(Got::Loaded);
+                return self.anew(target, level).await.map(ReadOutcome::Loaded);
             };
             if let Err(error) = backing.source.barrier().await {
                 return Err(ReadError::Unmet(level, error.to_string()));
             }
             if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
-                return Ok(Got::Loaded(answer));
+                return Ok(ReadOutcome::Loaded(answer));
             }
             let read = match backing.followed() {
                 true => self.loaded(target, level, Demand { stale: false, ..demand }).await,
                 false => self.anew(target, level).await,
             };
-            read.map(Got::Loaded)
+            read.map(ReadOutcome::Loaded)
         })
     }
 
@@ -229,22 +239,24 @@ impl Node {
         target: Target,
         level: Level,
         demand: Demand,
-    ) -> Later<Result<Got<R>, ReadError>> {
+    ) -> Later<Result<ReadOutcome<R>, ReadError>> {
         Box::pin(async move {
             let flushed = self.flushed(&target.keyspace).await;
             match (flushed, level) {
                 (Err(why), Level::Strong | Level::Bounded(_)) => Err(ReadError::Unmet(level, why)),
-                (Err(why), _) => self.graced(&target, level, SourceError::Unreachable(why)).map(Got::Loaded),
+                (Err(why), _) => {
+                    self.graced(&target, level, SourceError::Unreachable(why)).map(ReadOutcome::Loaded)
+                }
                 (Ok(()), Level::Strong | Level::Bounded(_)) => self.behind_flush(target, level, demand).await,
                 (Ok(()), _) => {
                     if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
-                        return Ok(Got::Loaded(answer));
+                        return Ok(ReadOutcome::Loaded(answer));
                     }
                     let read = match target.backing().is_some_and(Backing::is_unverified) {
                         true => self.anew(target, level).await,
                         false => self.loaded(target, level, demand).await,
                     };
-                    read.map(Got::Loaded)
+                    read.map(ReadOutcome::Loaded)
                 }
             }
         })

@@ -46,7 +46,7 @@ impl Why {
 
 /// A fill that was dropped.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct DroppedFill {
     /// Its number, counted since the start.
     pub id: u64,
     /// When, in milliseconds since 1970.
@@ -68,14 +68,14 @@ pub struct Refusals(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     next: u64,
-    refusals: VecDeque<Refusal>,
+    refusals: VecDeque<DroppedFill>,
     second: u64,
     told: u32,
 }
 
 impl Refusals {
     /// The newest `most`, newest first.
-    pub fn latest(&self, most: usize) -> Vec<Refusal> {
+    pub fn latest(&self, most: usize) -> Vec<DroppedFill> {
         self.0.lock().refusals.iter().take(most).cloned().collect()
     }
 
@@ -95,11 +95,11 @@ impl Refusals {
     }
 
     /// Keeps one; whether it is to be told.
-    fn keep(&self, refusal: Refusal, now: Millis) -> bool {
+    fn keep(&self, refusal: DroppedFill, now: Millis) -> bool {
         let mut kept = self.0.lock();
         let id = kept.next;
         kept.next += 1;
-        kept.refusals.push_front(Refusal { id, ..refusal });
+        kept.refusals.push_front(DroppedFill { id, ..refusal });
         kept.refusals.truncate(KEPT);
         if kept.second != now.0 / 1000 {
             (kept.second, kept.told) = (now.0 / 1000, 0);
@@ -113,7 +113,7 @@ impl Node {
     /// A fill of `key` by `client`, called `name`, was dropped.
     pub fn note_refused(&self, key: &[u8], why: Why, client: &str, name: &str) {
         let short: Arc<[u8]> = key[..key.len().min(MOST_BYTES)].into();
-        let refusal = Refusal {
+        let refusal = DroppedFill {
             id: 0,
             at_unix_ms: self.clock.unix_ms(),
             key: short.clone(),

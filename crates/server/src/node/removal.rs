@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, Scope};
-use clearwell_source::{Receipt, Statement, Write};
+use clearwell_source::{Receipt, RowWrite, Statement};
 use tokio::sync::oneshot;
 
 use super::load::Target;
 use super::{Node, Turn, WriteError};
 use crate::config::{Del, Strategy};
 use crate::keyspace::Keyspace;
-use crate::road::Request;
+use crate::road::InvalidationRequest;
 use crate::syntax::Captures;
 
 /// What is to be removed.
@@ -27,7 +27,7 @@ pub enum Removal {
 }
 
 /// Where a removal goes besides memory.
-pub(super) enum Reach {
+pub(super) enum RemovalReach {
     Memory,
     Source(Statement),
     Journal,
@@ -54,10 +54,10 @@ impl Node {
             }
             match reach {
                 Err(error) => return Turn::Now(Err(error)),
-                Ok((Reach::Source(statement), Some((keyspace, captures)))) => {
+                Ok((RemovalReach::Source(statement), Some((keyspace, captures)))) => {
                     in_source.push((target(keyspace, captures, key), statement));
                 }
-                Ok((Reach::Journal, Some((keyspace, captures)))) => {
+                Ok((RemovalReach::Journal, Some((keyspace, captures)))) => {
                     in_journal.push(target(keyspace, captures, key))
                 }
                 Ok((_, found)) => {
@@ -66,7 +66,7 @@ impl Node {
                 }
             }
         }
-        self.invalidate(Request::now(in_memory, Cause::Removal));
+        self.invalidate(InvalidationRequest::now(in_memory, Cause::Removal));
         if in_source.is_empty() && in_journal.is_empty() {
             return Turn::Now(Ok(removed));
         }
@@ -97,24 +97,24 @@ impl Node {
         &self,
         key: &[u8],
         removal: Removal,
-    ) -> Result<(Reach, Option<(&Arc<Keyspace>, Captures)>), WriteError> {
+    ) -> Result<(RemovalReach, Option<(&Arc<Keyspace>, Captures)>), WriteError> {
         let Some((keyspace, captures)) = self.keyspaces.find(key) else {
             // Who asks for a row by name means one.
             if let Removal::Row(_) = removal {
                 self.check_near(key)?;
             }
-            return Ok((Reach::Memory, None));
+            return Ok((RemovalReach::Memory, None));
         };
         let reach = match (&keyspace.backing, removal) {
             // What stands in memory is all there is of it.
-            (None, _) | (_, Removal::Entry) => Reach::Memory,
-            (Some(_), Removal::Declared) if keyspace.del == Del::Invalidate => Reach::Memory,
+            (None, _) | (_, Removal::Entry) => RemovalReach::Memory,
+            (Some(_), Removal::Declared) if keyspace.del == Del::Invalidate => RemovalReach::Memory,
             (Some(backing), _) => {
                 let asked = if let Removal::Row(strategy) = removal { strategy } else { None };
                 match (asked.unwrap_or(keyspace.write), &backing.delete) {
                     (_, None) => return Err(no_delete(keyspace)),
-                    (Strategy::Back, Some(_)) => Reach::Journal,
-                    (_, Some(statement)) => Reach::Source(statement.clone()),
+                    (Strategy::Back, Some(_)) => RemovalReach::Journal,
+                    (_, Some(statement)) => RemovalReach::Source(statement.clone()),
                 }
             }
         };
@@ -135,7 +135,7 @@ impl Node {
                 let _ = told.send(());
             });
         });
-        let written = source.write(Write { statement, params, read_back: None, committed }).await;
+        let written = source.write(RowWrite { statement, params, read_back: None, committed }).await;
         let receipt = written.map_err(WriteError::Source)?;
         // An error: nobody had to be told.
         let _ = superseded.await;

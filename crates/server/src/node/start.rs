@@ -11,14 +11,14 @@ use clearwell_source::Source;
 use parking_lot::Mutex;
 
 use super::condition::Turns;
-use super::follow::Following;
+use super::follow::FollowingNode;
 use super::keeper::Keeper;
-use super::member::Part;
-use super::{NearMisses, News, Node, Notices, Refusals, keeper};
-use crate::clock::Clock;
+use super::member::OwnMember;
+use super::{NearMisses, NewsStream, Node, Notices, Refusals, keeper};
+use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
-use crate::held::Held;
+use crate::held::HeldInvalidations;
 use crate::keyspace::{FeedRules, Keyspaces};
 use crate::metrics::Tallies;
 use crate::warm::Warming;
@@ -111,8 +111,8 @@ impl Node {
         let (data, folder) = data.unzip();
         let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
-        let (clock, run_id) = (Clock::new(), fastrand::u64(..));
-        let part = Arc::new(Part::begin(run_id, clock.now()));
+        let (clock, run_id) = (NodeClock::new(), fastrand::u64(..));
+        let part = Arc::new(OwnMember::begin(run_id, clock.now()));
         let notices = Arc::new(Notices::default());
         let tallies = Tallies::new(
             keyspaces.all.iter().map(|keyspace| keyspace.name.clone()),
@@ -127,7 +127,7 @@ impl Node {
             sources: sources.clone(),
             part,
             clock,
-            news: News::new(notices.clone()),
+            news: NewsStream::new(notices.clone()),
             notices,
             refusals: Refusals::default(),
             near_misses: NearMisses::default(),
@@ -135,7 +135,7 @@ impl Node {
             warming: Warming::default(),
             config: Arc::new(config),
             run_id,
-            held: Mutex::new(Held::default()),
+            held: Mutex::new(HeldInvalidations::default()),
             keeper: Keeper::default(),
             turns: Turns::default(),
             listened: AtomicU64::new(0),
@@ -144,7 +144,7 @@ impl Node {
             tasks,
         });
         for (name, source) in &sources {
-            let followed = source.follow(Arc::new(Following(Arc::downgrade(&node))));
+            let followed = source.follow(Arc::new(FollowingNode(Arc::downgrade(&node))));
             followed.map_err(|error| StartError(format!("source {name}: {error}")))?;
         }
         if let Some(back) = &node.back {

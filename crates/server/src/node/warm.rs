@@ -6,13 +6,13 @@ use std::sync::Arc;
 use clearwell_engine::{Filled, Landing, Lookup, Outcome};
 use clearwell_source::SourceError;
 
-use super::draft::Owned;
+use super::draft::OwnedDraft;
 use super::load::{For, Target};
 use super::{Demand, Node, work};
-use crate::warm::{Asked, Job, Plan, Refused};
+use crate::warm::{AskedWarming, Plan, Refused, WarmingJob};
 
 /// What warming finds of a key before it loads.
-pub(super) enum Found {
+pub(super) enum DueFound {
     /// No keyspace with a source: nothing to load it from.
     WithoutSource,
     /// It is here and fresh; or it is known that there is no such row.
@@ -70,7 +70,7 @@ impl Node {
     ///
     /// # Errors
     /// It cannot be told which keys those are, or too many jobs are running.
-    pub fn warm(self: &Arc<Self>, asked: &Asked) -> Result<Arc<Job>, Refused> {
+    pub fn warm(self: &Arc<Self>, asked: &AskedWarming) -> Result<Arc<WarmingJob>, Refused> {
         let plan = Plan::of(&self.keyspaces, asked).map_err(Refused::Unclear)?;
         let job = self.warming.begin(asked, &plan, self.clock.unix_ms()).map_err(Refused::TooMany)?;
         self.tasks.spawn(work::run(self.clone(), job.clone(), plan));
@@ -78,19 +78,19 @@ impl Node {
     }
 
     /// What is to be done with a key; `refresh`: load it even if it is fresh.
-    pub(super) fn find_due(&self, key: &[u8], refresh: bool) -> Found {
-        let Some((keyspace, captures)) = self.keyspaces.find(key) else { return Found::WithoutSource };
+    pub(super) fn find_due(&self, key: &[u8], refresh: bool) -> DueFound {
+        let Some((keyspace, captures)) = self.keyspaces.find(key) else { return DueFound::WithoutSource };
         if keyspace.backing.is_none() {
-            return Found::WithoutSource;
+            return DueFound::WithoutSource;
         }
         // Newer than what the source has.
         if let Some(has_value) = self.unflushed_value(keyspace, key) {
-            return Found::Fresh { has_value };
+            return DueFound::Fresh { has_value };
         }
         let fresh = |view: &clearwell_engine::View<'_>| (!view.stale()).then(|| view.value().is_some());
         match self.engine.peek(key, self.clock.tick(), fresh).flatten().filter(|_| !refresh) {
-            Some(has_value) => Found::Fresh { has_value },
-            None => Found::Due(Due(Target { key: key.into(), keyspace: keyspace.clone(), captures })),
+            Some(has_value) => DueFound::Fresh { has_value },
+            None => DueFound::Due(Due(Target { key: key.into(), keyspace: keyspace.clone(), captures })),
         }
     }
 
@@ -108,7 +108,7 @@ impl Node {
                     let loaded = self.load(target, For::Nobody).await;
                     let (outcome, owned) = match &loaded {
                         Ok(owned) => (owned.outcome(), owned),
-                        Err(error) => (Outcome::Failed(Arc::new(error.clone())), &Owned::default()),
+                        Err(error) => (Outcome::Failed(Arc::new(error.clone())), &OwnedDraft::default()),
                     };
                     let filled =
                         owned.lend(|draft| self.engine.land(lease, outcome, draft, self.clock.tick()));

@@ -7,8 +7,8 @@ use clearwell_engine::Millis;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Node;
-use super::warm::{Due, Found, Unwarmed};
-use crate::warm::{Fate, Job, Listed, Pace, Part, Plan, State, Width};
+use super::warm::{Due, DueFound, Unwarmed};
+use crate::warm::{Fate, Listed, Pace, Plan, PlanPart, State, WarmingJob, Width};
 
 /// Keys that are looked at before others of this thread have their turn.
 const ROUND: u32 = 64;
@@ -21,9 +21,9 @@ type Loaded = (Box<[u8]>, Result<bool, Unwarmed>, u64);
 const SILENCES_MOST: u32 = 10;
 
 /// Works until it is through, or cancelled: then what is on its way is dropped, and its readers load for themselves.
-pub async fn run(node: Arc<Node>, job: Arc<Job>, plan: Plan) {
+pub async fn run(node: Arc<Node>, job: Arc<WarmingJob>, plan: Plan) {
     let state = tokio::select! {
-        done = Work::new(&node, &job).all(plan) => match done {
+        done = Warmer::new(&node, &job).all(plan) => match done {
             Ok(()) => State::Done,
             Err(why) => {
                 job.note(why);
@@ -35,9 +35,9 @@ pub async fn run(node: Arc<Node>, job: Arc<Job>, plan: Plan) {
     job.end(state, node.clock.unix_ms());
 }
 
-struct Work<'j> {
+struct Warmer<'j> {
     node: &'j Arc<Node>,
-    job: &'j Job,
+    job: &'j WarmingJob,
     refresh: bool,
     pace: Pace,
     width: Width,
@@ -48,27 +48,27 @@ struct Work<'j> {
     silences: u32,
 }
 
-impl<'j> Work<'j> {
-    fn new(node: &'j Arc<Node>, job: &'j Job) -> Work<'j> {
+impl<'j> Warmer<'j> {
+    fn new(node: &'j Arc<Node>, job: &'j WarmingJob) -> Warmer<'j> {
         let asked = job.report().asked;
         let (loads, pace, refresh) = (JoinSet::new(), Pace::new(asked.rate), asked.refresh);
-        Work { node, job, refresh, pace, width: Width::new(), loads, looked: 0, silences: 0 }
+        Warmer { node, job, refresh, pace, width: Width::new(), loads, looked: 0, silences: 0 }
     }
 
     async fn all(mut self, plan: Plan) -> Result<(), String> {
         for part in plan.parts {
             match part {
-                Part::Keys(keys) => {
+                PlanPart::Keys(keys) => {
                     for key in keys {
                         self.key(key).await?;
                     }
                 }
-                Part::Numbers(numbers) => {
+                PlanPart::Numbers(numbers) => {
                     for key in numbers.keys() {
                         self.key(key).await?;
                     }
                 }
-                Part::Listed(listed) => self.listed(&listed).await?,
+                PlanPart::Listed(listed) => self.listed(&listed).await?,
             }
         }
         while !self.loads.is_empty() {
@@ -109,10 +109,10 @@ impl<'j> Work<'j> {
     async fn key(&mut self, key: Box<[u8]>) -> Result<(), String> {
         self.job.listed();
         match self.node.find_due(&key, self.refresh) {
-            Found::WithoutSource => self.job.fate(Fate::WithoutSource),
-            Found::Fresh { has_value: true } => self.job.fate(Fate::Present),
-            Found::Fresh { has_value: false } => self.job.fate(Fate::Absent),
-            Found::Due(due) => return self.load(key, due).await,
+            DueFound::WithoutSource => self.job.fate(Fate::WithoutSource),
+            DueFound::Fresh { has_value: true } => self.job.fate(Fate::Present),
+            DueFound::Fresh { has_value: false } => self.job.fate(Fate::Absent),
+            DueFound::Due(due) => return self.load(key, due).await,
         }
         self.yield_now().await;
         Ok(())

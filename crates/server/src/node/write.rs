@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Origin, Scope, Seq, Version};
-use clearwell_source::{Receipt, Row, Write};
+use clearwell_source::{Receipt, Row, RowWrite};
 use tokio::sync::oneshot;
 
-use super::draft::Owned;
+use super::draft::OwnedDraft;
 use super::load::Target;
 use super::{Asked, Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
 use crate::keyspace::{Names, Seen};
-use crate::road::Request;
+use crate::road::InvalidationRequest;
 
 /// A value that a client gives. Names and times that it leaves out come from the keyspace.
 #[derive(Debug, Clone, Default)]
@@ -204,7 +204,7 @@ impl Node {
                 node.keep_written(&target, row, put, (receipt.version, began), asked);
             }
         });
-        let written = source.write(Write { statement, params, read_back, committed }).await;
+        let written = source.write(RowWrite { statement, params, read_back, committed }).await;
         written.map_err(WriteError::Source)?;
         // An error: nobody had to be told.
         let _ = superseded.await;
@@ -213,8 +213,10 @@ impl Node {
 
     /// Our own commit changed this key: whatever was read before it is old.
     pub(super) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
-        let request =
-            Request { version: Some(version), ..Request::now(vec![Scope::Key(key.into())], Cause::Write) };
+        let request = InvalidationRequest {
+            version: Some(version),
+            ..InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)
+        };
         self.invalidate(request).seq
     }
 
@@ -243,7 +245,7 @@ impl Node {
             condition: None,
         };
         let now = self.clock.tick();
-        let draft = Owned {
+        let draft = OwnedDraft {
             version: Some(version),
             load_ms: u32::try_from(now.since(asked)).unwrap_or(u32::MAX),
             ..self.put_draft(given, Some(&target.keyspace), read.names)

@@ -16,7 +16,7 @@ use super::server::{Server, Worker};
 use super::session::{Replies, Session};
 use super::slowlog;
 use super::step::Step;
-use crate::metrics::Ended;
+use crate::metrics::RequestEnded;
 
 /// Output beyond this leaves before another command runs, so that a client that does not read holds no memory.
 const OUTPUT_MOST: usize = 1 << 20;
@@ -24,7 +24,7 @@ const OUTPUT_MOST: usize = 1 << 20;
 const REQUESTS_A_LOOK: u32 = 16;
 
 /// What has to happen before more can be run.
-pub enum Next {
+pub enum NextStep {
     /// More input, so many bytes at least. The output is complete.
     Input {
         /// Bytes missing.
@@ -54,11 +54,11 @@ pub struct Batch {
     session: Session,
     server: Arc<Server>,
     worker: usize,
-    waiting: Option<Waiting>,
+    waiting: Option<WaitingReply>,
 }
 
 /// What holds for the requests that are run in one go.
-struct Round<'a> {
+struct OneGo<'a> {
     server: &'a Arc<Server>,
     now: Millis,
     /// When the latest command ended.
@@ -68,7 +68,7 @@ struct Round<'a> {
 }
 
 /// A command whose reply comes.
-struct Waiting {
+struct WaitingReply {
     command: &'static Command,
     began: Instant,
     args: Vec<Vec<u8>>,
@@ -90,10 +90,10 @@ impl Batch {
     }
 
     /// Runs what it can. This worker's gate is held throughout, so that an EXEC elsewhere sees none of it half done.
-    pub fn run(&mut self) -> Next {
+    pub fn run(&mut self) -> NextStep {
         let server = self.server.clone();
         let mark = Instant::now();
-        let mut round = Round {
+        let mut round = OneGo {
             server: &server,
             now: server.node.wake(mark),
             mark,
@@ -103,7 +103,7 @@ impl Batch {
         let mut requests = 0u32;
         let next = loop {
             if self.out.len() > OUTPUT_MOST {
-                break Next::Flush;
+                break NextStep::Flush;
             }
             // Nobody else may be moving the clock. The time at which the latest command ended costs no other look at it.
             requests = requests.wrapping_add(1);
@@ -124,11 +124,11 @@ impl Batch {
 
     /// Decodes and runs one request; `None` when the next can follow.
     #[inline]
-    fn run_request(&mut self, round: &mut Round<'_>) -> Option<Next> {
+    fn run_request(&mut self, round: &mut OneGo<'_>) -> Option<NextStep> {
         let input = self.input.get(self.consumed..).unwrap_or(&[]);
         let consumed = match self.parser.next(input, &round.limits) {
             Ok(Parsed::Request { consumed }) => consumed,
-            Ok(Parsed::Incomplete { at_least }) => return Some(Next::Input { at_least }),
+            Ok(Parsed::Incomplete { at_least }) => return Some(NextStep::Input { at_least }),
             Ok(Parsed::Empty { consumed }) => {
                 self.consumed = self.consumed.saturating_add(consumed);
                 return None;
@@ -152,7 +152,7 @@ impl Batch {
         let step = match dispatch::admit(&mut context, args) {
             None => Step::Done,
             Some(command) if round.server.pause.is_on() && dispatch::is_held(&context, command) => {
-                return Some(Next::Paused);
+                return Some(NextStep::Paused);
             }
             Some(command) => {
                 let began = context.mark;
@@ -164,7 +164,7 @@ impl Batch {
                     dispatch::run_or_queue(&mut context, command, args)
                 };
                 if matches!(step, Step::Wait(_)) {
-                    self.waiting = Some(Waiting { command, began, args: slowlog::shortened(args) });
+                    self.waiting = Some(WaitingReply { command, began, args: slowlog::shortened(args) });
                 }
                 step
             }
@@ -177,15 +177,15 @@ impl Batch {
         self.muffle(start);
         let logged_in = self.session.authenticated && !round.limits.authenticated;
         match step {
-            Step::Wait(reply) => Some(Next::Wait(reply)),
-            Step::Close => Some(Next::Close { linger_on: false }),
+            Step::Wait(reply) => Some(NextStep::Wait(reply)),
+            Step::Close => Some(NextStep::Close { linger_on: false }),
             // Other limits hold from here on.
-            Step::Done => logged_in.then_some(Next::Flush),
+            Step::Done => logged_in.then_some(NextStep::Flush),
         }
     }
 
     /// Goes on with an EXEC that waited.
-    fn go_on(&mut self, round: &mut Round<'_>) -> Option<Next> {
+    fn go_on(&mut self, round: &mut OneGo<'_>) -> Option<NextStep> {
         let start = self.out.len();
         let mut context = Context {
             server: round.server,
@@ -202,17 +202,17 @@ impl Batch {
             self.out.truncate(start);
         }
         match step {
-            Step::Wait(reply) => Some(Next::Wait(reply)),
+            Step::Wait(reply) => Some(NextStep::Wait(reply)),
             Step::Done | Step::Close => None,
         }
     }
 
     /// Takes the reply that was waited for.
     pub fn finish(&mut self, reply: &[u8]) {
-        if let Some(Waiting { command, began, args }) = self.waiting.take() {
+        if let Some(WaitingReply { command, began, args }) = self.waiting.take() {
             let nanos = crate::clock::nanos(began.elapsed());
-            let ended = if reply.first() == Some(&b'-') { Ended::Failed } else { Ended::Well };
-            if ended == Ended::Failed {
+            let ended = if reply.first() == Some(&b'-') { RequestEnded::Failed } else { RequestEnded::Well };
+            if ended == RequestEnded::Failed {
                 self.server.note_error(&reply[1..]);
             }
             self.figures().count(command, nanos, ended);
@@ -295,9 +295,9 @@ impl Batch {
 }
 
 /// Tells what broke the protocol, unless it was a browser.
-fn refuse_input(out: &mut Vec<u8>, error: ProtocolError) -> Next {
+fn refuse_input(out: &mut Vec<u8>, error: ProtocolError) -> NextStep {
     if !error.is_silent() {
         Encoder::new(out, Resp::V2).error(error.to_string());
     }
-    Next::Close { linger_on: !error.is_silent() }
+    NextStep::Close { linger_on: !error.is_silent() }
 }

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 
 use super::listeners::Tables;
 use super::notify::NotifyFlags;
-use super::registry::Client;
+use super::registry::ListedClient;
 use crate::metrics::{BadInput, Metrics};
 use crate::node::Notices;
 
@@ -57,7 +57,7 @@ impl Channels {
     ///
     /// # Errors
     /// More names than one connection may listen to.
-    pub fn subscribe(&self, client: &Arc<Client>, names: &[&[u8]]) -> Result<Vec<usize>, CommandError> {
+    pub fn subscribe(&self, client: &Arc<ListedClient>, names: &[&[u8]]) -> Result<Vec<usize>, CommandError> {
         self.change(|tables| tables.subscribe(client, names))
     }
 
@@ -67,19 +67,19 @@ impl Channels {
     /// More names than one connection may listen to.
     pub fn psubscribe(
         &self,
-        client: &Arc<Client>,
+        client: &Arc<ListedClient>,
         globs: &[(&[u8], Glob)],
     ) -> Result<Vec<usize>, CommandError> {
         self.change(|tables| tables.psubscribe(client, globs))
     }
 
     /// Listens to these no longer; answers how many subscriptions are left after each.
-    pub fn unsubscribe(&self, client: &Arc<Client>, names: &[Box<[u8]>], patterns: bool) -> Vec<usize> {
+    pub fn unsubscribe(&self, client: &Arc<ListedClient>, names: &[Box<[u8]>], patterns: bool) -> Vec<usize> {
         self.change(|tables| tables.unsubscribe(client, names, patterns))
     }
 
     /// A connection ended, or was reset.
-    pub fn remove(&self, client: &Arc<Client>) {
+    pub fn remove(&self, client: &Arc<ListedClient>) {
         if client.subscriptions() > 0 {
             self.change(|tables| tables.remove(client));
         }
@@ -167,7 +167,7 @@ impl Channels {
     }
 
     /// Puts a message behind the client's replies; one that does not read is cut off.
-    fn send(&self, client: &Client, pattern: Option<&[u8]>, channel: &[u8], message: &[u8]) {
+    fn send(&self, client: &ListedClient, pattern: Option<&[u8]>, channel: &[u8], message: &[u8]) {
         let resp = if client.activity.resp3.load(Relaxed) { Resp::V3 } else { Resp::V2 };
         let mut frame = Vec::with_capacity(channel.len().saturating_add(message.len()).saturating_add(64));
         let mut encoder = Encoder::new(&mut frame, resp);

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::batch::{Batch, Next};
-use super::registry::{Call, Client};
+use super::batch::{Batch, NextStep};
+use super::registry::{Call, ListedClient};
 use super::server::Server;
 use super::session::Session;
 
@@ -45,7 +45,7 @@ pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
     let Some(client) = server.registry.admit(id, peer, local, fd, server.node.clock.tick(), most) else {
         return turn_away(socket).await;
     };
-    let _present = Present::new(&server, worker, &client);
+    let _present = Presence::new(&server, worker, &client);
     let place = server.pools.join(peer.ip(), "");
     let session = Session::new(client.clone(), !server.settings.asks_password(), place);
     let mut connection = Connection { socket, client, batch: Batch::new(server.clone(), worker, session) };
@@ -77,22 +77,22 @@ async fn linger(socket: &mut TcpStream) {
 }
 
 /// Takes a connection off all lists when its task ends, however it ends.
-struct Present {
+struct Presence {
     server: Arc<Server>,
     worker: usize,
-    client: Arc<Client>,
+    client: Arc<ListedClient>,
     _counted: Connected,
 }
 
-impl Present {
-    fn new(server: &Arc<Server>, worker: usize, client: &Arc<Client>) -> Present {
+impl Presence {
+    fn new(server: &Arc<Server>, worker: usize, client: &Arc<ListedClient>) -> Presence {
         server.workers[worker].connections.fetch_add(1, Relaxed);
         let counted = server.metrics.connected(Surface::Resp);
-        Present { server: server.clone(), worker, client: client.clone(), _counted: counted }
+        Presence { server: server.clone(), worker, client: client.clone(), _counted: counted }
     }
 }
 
-impl Drop for Present {
+impl Drop for Presence {
     fn drop(&mut self) {
         self.server.registry.remove(self.client.id);
         self.server.monitors.remove(self.client.id);
@@ -103,7 +103,7 @@ impl Drop for Present {
 
 struct Connection {
     socket: TcpStream,
-    client: Arc<Client>,
+    client: Arc<ListedClient>,
     batch: Batch,
 }
 
@@ -111,7 +111,7 @@ impl Connection {
     async fn serve(&mut self) -> io::Result<()> {
         loop {
             match self.batch.run() {
-                Next::Input { at_least } => {
+                NextStep::Input { at_least } => {
                     // Behind all replies: they were made before it came, or it came before them and they are newer.
                     if self.client.call() == Some(Call::Mail) {
                         self.client.take_mail(&mut self.batch.out);
@@ -121,20 +121,20 @@ impl Connection {
                         return Ok(());
                     }
                 }
-                Next::Flush => self.flush().await?,
-                Next::Wait(reply) => {
+                NextStep::Flush => self.flush().await?,
+                NextStep::Wait(reply) => {
                     self.flush().await?;
                     let reply = reply.await;
                     self.batch.finish(&reply);
                 }
-                Next::Paused => {
+                NextStep::Paused => {
                     self.flush().await?;
                     self.batch.paused().await;
                     if self.client.call() == Some(Call::Killed) {
                         return Ok(());
                     }
                 }
-                Next::Close { linger_on } => {
+                NextStep::Close { linger_on } => {
                     self.flush().await?;
                     if linger_on {
                         linger(&mut self.socket).await;
@@ -197,15 +197,15 @@ impl Connection {
         let mut read = pin!(socket.read_buf(input));
         let event = std::future::poll_fn(|context| {
             if client.call() == Some(Call::Killed) {
-                return Poll::Ready(Ok(Event::End));
+                return Poll::Ready(Ok(ConnectionEvent::End));
             }
             match read.as_mut().poll(context) {
-                Poll::Ready(bytes) => Poll::Ready(bytes.map(Event::Bytes)),
+                Poll::Ready(bytes) => Poll::Ready(bytes.map(ConnectionEvent::Bytes)),
                 Poll::Pending => {
                     client.park(context.waker());
                     match client.call() {
-                        Some(Call::Killed) => Poll::Ready(Ok(Event::End)),
-                        Some(Call::Mail) => Poll::Ready(Ok(Event::Mail)),
+                        Some(Call::Killed) => Poll::Ready(Ok(ConnectionEvent::End)),
+                        Some(Call::Mail) => Poll::Ready(Ok(ConnectionEvent::Mail)),
                         None => Poll::Pending,
                     }
                 }
@@ -213,8 +213,8 @@ impl Connection {
         })
         .await?;
         match event {
-            Event::End | Event::Bytes(0) => Ok(false),
-            Event::Bytes(bytes) => {
+            ConnectionEvent::End | ConnectionEvent::Bytes(0) => Ok(false),
+            ConnectionEvent::Bytes(bytes) => {
                 add(&self.batch.figures().input_bytes, bytes);
                 // Before the replies to what has just come: it was sent before them.
                 if self.client.call() == Some(Call::Mail) {
@@ -222,7 +222,7 @@ impl Connection {
                 }
                 Ok(true)
             }
-            Event::Mail => {
+            ConnectionEvent::Mail => {
                 self.client.take_mail(&mut self.batch.out);
                 Ok(true)
             }
@@ -230,7 +230,7 @@ impl Connection {
     }
 }
 
-enum Event {
+enum ConnectionEvent {
     Bytes(usize),
     Mail,
     End,

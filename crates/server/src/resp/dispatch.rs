@@ -12,7 +12,7 @@ use super::server::Server;
 use super::session::Session;
 use super::slowlog::{self, Slow};
 use super::step::Step;
-use crate::metrics::{BadInput, Ended};
+use crate::metrics::{BadInput, RequestEnded};
 use crate::node::Node;
 
 /// What a command may use.
@@ -76,7 +76,7 @@ fn refuse(
         queue.broken = true;
     }
     if let Some(command) = command {
-        context.server.workers[context.worker].count(command, 0, Ended::Rejected);
+        context.server.workers[context.worker].count(command, 0, RequestEnded::Rejected);
     }
     if command.is_some_and(|command| command.id == CommandId::Exec) {
         let error = transactions::aborted(context, error);
@@ -149,7 +149,7 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     if failed {
         context.server.note_error(&context.out[start + 1..]);
     }
-    worker.count(command, nanos, if failed { Ended::Failed } else { Ended::Well });
+    worker.count(command, nanos, if failed { RequestEnded::Failed } else { RequestEnded::Well });
     note_slow(context.server, context.session, command, nanos, || slowlog::shortened(args));
     step
 }

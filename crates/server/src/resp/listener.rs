@@ -24,8 +24,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// The pause of the acceptor when the system gives it no socket.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-/// A running surface. Dropping it tells the threads to end; [`Serving::stop`] also waits for them.
-pub struct Serving {
+/// A running surface. Dropping it tells the threads to end; [`RespServing::stop`] also waits for them.
+pub struct RespServing {
     server: Arc<Server>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -40,7 +40,7 @@ pub fn serve(
     listener: std::net::TcpListener,
     workers: usize,
     metrics: &Metrics,
-) -> io::Result<Serving> {
+) -> io::Result<RespServing> {
     let workers = workers.max(1);
     listener.set_nonblocking(true)?;
     let server = Arc::new(Server::new(node, listener.local_addr()?, workers, metrics));
@@ -57,14 +57,14 @@ pub fn serve(
     let (acceptor, runtime) = (server.clone(), runtime()?);
     let thread = std::thread::Builder::new().name("resp-accept".into());
     threads.push(thread.spawn(move || runtime.block_on(accept(acceptor, listener, senders, stopped)))?);
-    Ok(Serving { server, stop, threads })
+    Ok(RespServing { server, stop, threads })
 }
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-impl Serving {
+impl RespServing {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address
@@ -87,7 +87,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for RespServing {
     fn drop(&mut self) {
         self.tell();
     }

@@ -8,7 +8,7 @@ use clearwell_engine::Glob;
 use clearwell_protocol::CommandError;
 
 use super::channels::OWN;
-use super::registry::Client;
+use super::registry::ListedClient;
 
 /// Bytes of names that one connection may listen to, and what a name costs besides its own.
 const NAMES_MOST: usize = 8 << 20;
@@ -18,10 +18,10 @@ const NAME_COST: usize = 64;
 #[derive(Default)]
 pub struct Tables {
     /// By name.
-    pub channels: BTreeMap<Box<[u8]>, Vec<Arc<Client>>>,
+    pub channels: BTreeMap<Box<[u8]>, Vec<Arc<ListedClient>>>,
     /// By pattern.
     pub patterns: BTreeMap<Box<[u8]>, Listened>,
-    of: HashMap<u64, Names>,
+    of: HashMap<u64, Subscriptions>,
     /// Subscriptions, and those of them that may hear of Clearwell's own channels.
     all: usize,
     own: usize,
@@ -32,21 +32,21 @@ pub struct Listened {
     /// The pattern.
     pub glob: Glob,
     /// Who.
-    pub clients: Vec<Arc<Client>>,
+    pub clients: Vec<Arc<ListedClient>>,
     is_own: bool,
 }
 
 /// What one connection listens to.
 #[derive(Default)]
-struct Names {
+struct Subscriptions {
     channels: BTreeSet<Box<[u8]>>,
     patterns: BTreeSet<Box<[u8]>>,
     bytes: usize,
 }
 
-impl Names {
+impl Subscriptions {
     /// Shows others how many they are.
-    fn publish(&self, client: &Client) -> usize {
+    fn publish(&self, client: &ListedClient) -> usize {
         client.listens_to(self.channels.len(), self.patterns.len());
         self.channels.len().saturating_add(self.patterns.len())
     }
@@ -58,7 +58,11 @@ fn cost(name: &[u8]) -> usize {
 
 impl Tables {
     /// Adds names; all or none.
-    pub fn subscribe(&mut self, client: &Arc<Client>, names: &[&[u8]]) -> Result<Vec<usize>, CommandError> {
+    pub fn subscribe(
+        &mut self,
+        client: &Arc<ListedClient>,
+        names: &[&[u8]],
+    ) -> Result<Vec<usize>, CommandError> {
         self.check(client, names.iter().map(|name| cost(name)).sum())?;
         let mut counts = Vec::with_capacity(names.len());
         for name in names {
@@ -77,7 +81,7 @@ impl Tables {
     /// Adds patterns; all or none.
     pub fn psubscribe(
         &mut self,
-        client: &Arc<Client>,
+        client: &Arc<ListedClient>,
         globs: &[(&[u8], Glob)],
     ) -> Result<Vec<usize>, CommandError> {
         self.check(client, globs.iter().map(|(name, _)| cost(name)).sum())?;
@@ -101,7 +105,7 @@ impl Tables {
         Ok(counts)
     }
 
-    fn check(&self, client: &Client, wanted: usize) -> Result<(), CommandError> {
+    fn check(&self, client: &ListedClient, wanted: usize) -> Result<(), CommandError> {
         let held = self.of.get(&client.id).map_or(0, |own| own.bytes);
         if held.saturating_add(wanted) <= NAMES_MOST {
             return Ok(());
@@ -112,7 +116,12 @@ impl Tables {
     }
 
     /// Takes names away.
-    pub fn unsubscribe(&mut self, client: &Arc<Client>, names: &[Box<[u8]>], patterns: bool) -> Vec<usize> {
+    pub fn unsubscribe(
+        &mut self,
+        client: &Arc<ListedClient>,
+        names: &[Box<[u8]>],
+        patterns: bool,
+    ) -> Vec<usize> {
         let mut counts = Vec::with_capacity(names.len());
         for name in names {
             if let Some(own) = self.of.get_mut(&client.id) {
@@ -128,7 +137,7 @@ impl Tables {
     }
 
     /// Takes all away.
-    pub fn remove(&mut self, client: &Client) {
+    pub fn remove(&mut self, client: &ListedClient) {
         let own = self.of.remove(&client.id).unwrap_or_default();
         own.channels.iter().for_each(|name| self.forget(client.id, name, false));
         own.patterns.iter().for_each(|name| self.forget(client.id, name, true));
@@ -156,7 +165,7 @@ impl Tables {
         self.own = self.own.saturating_sub(usize::from(is_own));
     }
 
-    fn shown(&self, client: &Client) -> usize {
+    fn shown(&self, client: &ListedClient) -> usize {
         self.of.get(&client.id).map_or(0, |own| own.publish(client))
     }
 

@@ -9,17 +9,17 @@ pub const EVERY_MS: u64 = 500;
 
 /// Totals at some moments; the latest differences give rates.
 #[derive(Default)]
-pub struct Meter(Mutex<Ring>);
+pub struct Meter(Mutex<MeterRing>);
 
 #[derive(Default)]
-struct Ring {
-    samples: Vec<Sample>,
+struct MeterRing {
+    samples: Vec<MeterSample>,
     next: usize,
 }
 
 /// Totals at a moment.
 #[derive(Clone, Copy, Default)]
-pub struct Sample {
+pub struct MeterSample {
     /// Milliseconds on the node's clock.
     pub at_ms: u64,
     /// Commands run.
@@ -43,7 +43,7 @@ pub struct Rates {
 
 impl Meter {
     /// Takes a sample.
-    pub fn sample(&self, sample: Sample) {
+    pub fn sample(&self, sample: MeterSample) {
         let mut ring = self.0.lock();
         if ring.samples.len() < SAMPLES {
             ring.samples.push(sample);
@@ -55,7 +55,7 @@ impl Meter {
     }
 
     /// The rates between the oldest sample and `newest`, that of now.
-    pub fn rates(&self, newest: Sample) -> Rates {
+    pub fn rates(&self, newest: MeterSample) -> Rates {
         let ring = self.0.lock();
         let oldest = ring.samples.iter().min_by_key(|sample| sample.at_ms);
         let Some(oldest) = oldest else { return Rates::default() };
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn rates_are_those_of_the_latest_samples() {
         let meter = Meter::default();
-        let at = |ms, commands| Sample { at_ms: ms, commands, ..Sample::default() };
+        let at = |ms, commands| MeterSample { at_ms: ms, commands, ..MeterSample::default() };
         assert_eq!(meter.rates(at(50, 5)), Rates::default());
         meter.sample(at(0, 0));
         assert_eq!(meter.rates(at(50, 5)).commands, 100.0, "the first second has rates too");

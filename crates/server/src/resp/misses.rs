@@ -24,12 +24,12 @@ pub struct Past {
 /// one costs a fill that might have been kept, never a stale value. So each hash has one slot, the latest wins, and
 /// the table grows while it is small.
 #[derive(Debug, Default)]
-pub struct Misses {
+pub struct ConnectionMisses {
     slots: Vec<Option<(u64, Past)>>,
     used: usize,
 }
 
-impl Misses {
+impl ConnectionMisses {
     /// Whether nothing is remembered, so that there is no need to hash a key.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_miss_is_answered_once_and_the_latest_counts() {
-        let mut misses = Misses::default();
+        let mut misses = ConnectionMisses::default();
         assert_eq!(misses.set(7), Past::default());
         misses.note(7, Seq(1));
         misses.note(7, Seq(4));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_deletion_after_the_miss_is_known_until_the_next_miss() {
-        let mut misses = Misses::default();
+        let mut misses = ConnectionMisses::default();
         misses.note(7, Seq(1));
         misses.deleted(7);
         assert_eq!(misses.unanswered().collect::<Vec<_>>(), [(7, Seq(1))]);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn it_grows_to_keep_a_pipeline_of_misses_and_stays_bounded() {
-        let mut misses = Misses::default();
+        let mut misses = ConnectionMisses::default();
         let hash = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_right(20);
         (0..100u64).for_each(|n| misses.note(hash(n), Seq(n)));
         let kept = (0..100u64).filter(|&n| misses.set(hash(n)).miss == Some(Seq(n))).count();
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn hashes_that_share_a_slot_are_not_mistaken_for_each_other() {
-        let mut misses = Misses::default();
+        let mut misses = ConnectionMisses::default();
         misses.note(5, Seq(1));
         assert_eq!(misses.set(5 + (MOST as u64) * 4), Past::default());
         assert_eq!(misses.set(5).miss, Some(Seq(1)));

@@ -30,4 +30,4 @@ mod settings;
 mod slowlog;
 mod step;
 
-pub use listener::{Serving, serve};
+pub use listener::{RespServing, serve};

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use clearwell_protocol::{Args, Command, CommandId, Flags};
 use parking_lot::Mutex;
 
-use super::registry::Client;
+use super::registry::ListedClient;
 
 /// Who watches.
 #[derive(Default)]
 pub struct Monitors {
     count: AtomicUsize,
-    clients: Mutex<Vec<Arc<Client>>>,
+    clients: Mutex<Vec<Arc<ListedClient>>>,
 }
 
 impl Monitors {
@@ -24,7 +24,7 @@ impl Monitors {
     }
 
     /// Adds a watcher.
-    pub fn add(&self, client: Arc<Client>) {
+    pub fn add(&self, client: Arc<ListedClient>) {
         let mut clients = self.clients.lock();
         if !clients.iter().any(|known| known.id == client.id) {
             clients.push(client);
@@ -41,7 +41,7 @@ impl Monitors {
 
     /// Shows a command, and tells how many watchers were too slow for it. Those for operators and those that carry passwords
     /// are not shown.
-    pub fn show(&self, command: &Command, args: Args<'_>, from: &Client, unix_us: i64) -> usize {
+    pub fn show(&self, command: &Command, args: Args<'_>, from: &ListedClient, unix_us: i64) -> usize {
         let secret = matches!(command.id, CommandId::Auth | CommandId::Hello);
         if secret || command.flags.has(Flags::ADMIN) {
             return 0;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use clearwell_engine::{Effect, Glob, Scope};
 
 use super::channels::{Channels, OWN};
-use crate::clock::Clock;
-use crate::node::{Asked, Covered, Happened, Hear, Item};
-use crate::rest::Told;
+use crate::clock::NodeClock;
+use crate::node::{Asked, CoveredKeys, Happened, Hear, NewsItem};
+use crate::rest::ToldInvalidation;
 
 /// The letters of `notify-keyspace-events`, in the order in which Redis shows them.
 const LETTERS: &[u8] = b"g$lshzxetdnKEm";
@@ -67,7 +67,7 @@ pub struct Ear {
     /// Where it goes.
     pub channels: Arc<Channels>,
     /// For the times in what is told.
-    pub clock: Clock,
+    pub clock: NodeClock,
 }
 
 impl Hear for Ear {
@@ -90,7 +90,7 @@ impl Hear for Ear {
         }
     }
 
-    fn happened(&self, item: &Item) {
+    fn happened(&self, item: &NewsItem) {
         if let Happened::Invalidated { invalidation, reached, dependents } = &item.happened
             && let Scope::Key(key) = &*invalidation.scope
             && invalidation.effect == Effect::Gone
@@ -106,8 +106,10 @@ impl Hear for Ear {
 
 impl Ear {
     /// An invalidation goes to who follows its key, tag or event, and to who follows keys that it may cover.
-    fn tell_invalidation(&self, item: &Item) {
-        let (Some((invalidation, _)), Some(told)) = (item.invalidation(), Told::of(item, &self.clock)) else {
+    fn tell_invalidation(&self, item: &NewsItem) {
+        let (Some((invalidation, _)), Some(told)) =
+            (item.invalidation(), ToldInvalidation::of(item, &self.clock))
+        else {
             return;
         };
         let message = told.json();
@@ -115,10 +117,10 @@ impl Ear {
         match (item.covered(), &*invalidation.scope) {
             (None, _) => {}
             (_, Scope::Everything) => self.channels.publish_wide(&channel, &Glob::beginning(OWN), &message),
-            (Some(Covered::Key(_)), _) => {
+            (Some(CoveredKeys::Key(_)), _) => {
                 self.channels.publish(&channel, &message);
             }
-            (Some(Covered::Matching(glob)), _) => {
+            (Some(CoveredKeys::Matching(glob)), _) => {
                 let keys = glob.behind(&[OWN, b"key:"].concat());
                 self.channels.publish_wide(&channel, &keys, &message);
             }

@@ -14,7 +14,7 @@ const FILLS: usize = 2;
 const NAME_LONGEST: usize = 64;
 
 /// The connections that come from one address and name the same client library.
-pub struct Pool {
+pub struct ClientPool {
     /// A program whose library tells its name, and so may share connections among its tasks.
     named: bool,
     connections: AtomicUsize,
@@ -24,7 +24,7 @@ pub struct Pool {
     fills: AtomicUsize,
 }
 
-impl Pool {
+impl ClientPool {
     /// Whether what a connection did before, in its own order, was done by one client. Those who name no library and use one
     /// connection for all writes are believed: somebody at a prompt, a script. So is a program while it has one connection
     /// beside those that only look, and has not been seen to fill what it missed: then its tasks may share that one.
@@ -39,7 +39,7 @@ impl Pool {
     }
 }
 
-type Known = HashMap<(IpAddr, String), Weak<Pool>>;
+type Known = HashMap<(IpAddr, String), Weak<ClientPool>>;
 
 /// All pools that have connections.
 #[derive(Default)]
@@ -49,13 +49,13 @@ pub struct Pools {
 
 impl Pools {
     /// The place of a connection among those of its library, which has just been named, or has not.
-    pub fn join(&self, address: IpAddr, library: &str) -> Place {
+    pub fn join(&self, address: IpAddr, library: &str) -> PoolPlace {
         let library: String = library.chars().take(NAME_LONGEST).collect();
         let named = !library.is_empty();
         let mut known = self.known.lock();
         known.retain(|_, pool| pool.strong_count() > 0);
         let pool = known.get(&(address, library.clone())).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let pool = Arc::new(Pool {
+            let pool = Arc::new(ClientPool {
                 named,
                 connections: AtomicUsize::new(0),
                 lookers: AtomicUsize::new(0),
@@ -66,19 +66,19 @@ impl Pools {
             pool
         });
         pool.connections.fetch_add(1, Relaxed);
-        Place { pool, misses: 0, writes: false, missed: false }
+        PoolPlace { pool, misses: 0, writes: false, missed: false }
     }
 }
 
 /// One connection's place in its pool.
-pub struct Place {
-    pool: Arc<Pool>,
+pub struct PoolPlace {
+    pool: Arc<ClientPool>,
     misses: u32,
     writes: bool,
     missed: bool,
 }
 
-impl Place {
+impl PoolPlace {
     /// A plain key was missed.
     pub fn missed(&mut self) {
         self.missed = true;
@@ -127,7 +127,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for PoolPlace {
     fn drop(&mut self) {
         self.pool.connections.fetch_sub(1, Relaxed);
         self.pool.lookers.fetch_sub(usize::from(self.only_looks()), Relaxed);

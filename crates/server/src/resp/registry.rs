@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 const MOST_MAIL: usize = 8 << 20;
 
 /// One connection, as others see it. Its own task keeps the figures fresh, a batch at a time.
-pub struct Client {
+pub struct ListedClient {
     /// Its number, never used twice.
     pub id: u64,
     /// The other end.
@@ -26,7 +26,7 @@ pub struct Client {
     fd: i64,
     since: Millis,
     /// Names that the client gave.
-    pub names: Mutex<Names>,
+    pub names: Mutex<ClientNames>,
     /// What it is doing.
     pub activity: Activity,
     killed: AtomicBool,
@@ -38,7 +38,7 @@ pub struct Client {
 /// What a client says about itself.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
-pub struct Names {
+pub struct ClientNames {
     pub name: String,
     pub lib_name: String,
     pub lib_ver: String,
@@ -75,7 +75,7 @@ pub enum Call {
     Mail,
 }
 
-impl Client {
+impl ListedClient {
     /// Ends the connection as soon as its task can.
     pub fn kill(&self) {
         self.killed.store(true, Relaxed);
@@ -114,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Remembers how to wake the task; it must look at [`Client::call`] again afterwards.
+    /// Remembers how to wake the task; it must look at [`ListedClient::call`] again afterwards.
     #[inline]
     pub fn park(&self, waker: &Waker) {
         let mut slot = self.waker.lock();
@@ -222,7 +222,7 @@ fn command_name(id: u16) -> &'static str {
 #[derive(Default)]
 pub struct Registry {
     next: AtomicU64,
-    clients: Mutex<BTreeMap<u64, Arc<Client>>>,
+    clients: Mutex<BTreeMap<u64, Arc<ListedClient>>>,
     /// Connections that were ever accepted.
     pub received: AtomicU64,
     /// Connections that were turned away because there were too many.
@@ -244,7 +244,7 @@ impl Registry {
         fd: i64,
         now: Millis,
         most: usize,
-    ) -> Option<Arc<Client>> {
+    ) -> Option<Arc<ListedClient>> {
         self.received.fetch_add(1, Relaxed);
         let mut clients = self.clients.lock();
         if clients.len() >= most {
@@ -257,7 +257,7 @@ impl Registry {
             queued: AtomicI64::new(-1),
             ..Activity::default()
         };
-        let client = Arc::new(Client {
+        let client = Arc::new(ListedClient {
             id,
             peer,
             local,
@@ -280,7 +280,7 @@ impl Registry {
     }
 
     /// Everybody, oldest first.
-    pub fn all(&self) -> Vec<Arc<Client>> {
+    pub fn all(&self) -> Vec<Arc<ListedClient>> {
         self.clients.lock().values().cloned().collect()
     }
 

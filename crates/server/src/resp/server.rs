@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::aside::Walks;
 use super::channels::Channels;
 use super::gate::Gates;
-use super::meter::{Meter, Sample};
+use super::meter::{Meter, MeterSample};
 use super::monitor::Monitors;
 use super::notify::Ear;
 use super::pause::Pause;
@@ -21,7 +21,7 @@ use super::refused;
 use super::registry::Registry;
 use super::settings::Settings;
 use super::slowlog::Slowlog;
-use crate::metrics::{Counts, Ended, Kind, Metrics, Recorder};
+use crate::metrics::{Counts, Metrics, OperationKind, Recorder, RequestEnded};
 use crate::node::{Hear, Node};
 
 /// Kinds of errors counted apart; a client can make up no more than this.
@@ -148,9 +148,9 @@ impl Server {
     }
 
     /// The totals now.
-    pub fn sample(&self) -> Sample {
+    pub fn sample(&self) -> MeterSample {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).fold(0u64, u64::wrapping_add);
-        Sample {
+        MeterSample {
             at_ms: self.node.clock.tick().0,
             commands: sum(|worker| worker.recorder.count()),
             input_bytes: sum(|worker| worker.input_bytes.load(Relaxed)),
@@ -162,12 +162,12 @@ impl Server {
 impl Worker {
     /// Counts one command.
     #[inline]
-    pub fn count(&self, command: &Command, nanos: u64, ended: Ended) {
+    pub fn count(&self, command: &Command, nanos: u64, ended: RequestEnded) {
         self.recorder.record(command.id as usize, nanos, ended);
     }
 
     fn new(metrics: &Metrics) -> Worker {
-        let mut kinds = vec![Kind::Other; CommandId::COUNT];
+        let mut kinds = vec![OperationKind::Other; CommandId::COUNT];
         table::all_with_subcommands().for_each(|command| kinds[command.id as usize] = kind(command));
         Worker {
             recorder: metrics.recorder(kinds),
@@ -179,11 +179,11 @@ impl Worker {
 }
 
 /// What kind of operation a command is.
-fn kind(command: &Command) -> Kind {
+fn kind(command: &Command) -> OperationKind {
     match command.id {
-        CommandId::CwInvalidate | CommandId::CwEvent => Kind::Invalidate,
-        _ if command.flags.has(Flags::WRITE) => Kind::Write,
-        _ if command.flags.has(Flags::READONLY) => Kind::Read,
-        _ => Kind::Other,
+        CommandId::CwInvalidate | CommandId::CwEvent => OperationKind::Invalidate,
+        _ if command.flags.has(Flags::WRITE) => OperationKind::Write,
+        _ if command.flags.has(Flags::READONLY) => OperationKind::Read,
+        _ => OperationKind::Other,
     }
 }

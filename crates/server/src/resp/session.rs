@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use clearwell_protocol::{Command, CommandId, OwnedArgs, Resp};
 
-use super::misses::Misses;
-use super::pools::Place;
-use super::registry::{Client, Names, Registry};
+use super::misses::ConnectionMisses;
+use super::pools::PoolPlace;
+use super::registry::{ClientNames, ListedClient, Registry};
 
 /// One connection's state; only its own task has it.
 pub struct Session {
     /// The connection as others see it.
-    pub client: Arc<Client>,
+    pub client: Arc<ListedClient>,
     /// The protocol it speaks.
     pub resp: Resp,
     /// Whether it has logged in, or need not.
@@ -23,15 +23,15 @@ pub struct Session {
     /// Whether its reads are kept from counting as use.
     pub no_touch: bool,
     /// The open transaction.
-    pub queue: Option<Queue>,
+    pub queue: Option<MultiQueue>,
     /// Keys watched, with their stamps then.
     pub watched: Vec<(Box<[u8]>, u64)>,
     /// An EXEC that is being carried out, and waits.
     pub exec: Option<Exec>,
     /// What it did itself with keys without a source.
-    pub misses: Misses,
+    pub misses: ConnectionMisses,
     /// Whether others may speak over it, or over connections like it.
-    pub place: Place,
+    pub place: PoolPlace,
     /// Whether it gets to see all commands.
     pub monitoring: bool,
     /// Its latest command.
@@ -54,7 +54,7 @@ pub enum Replies {
 
 /// Requests queued by MULTI.
 #[derive(Default)]
-pub struct Queue {
+pub struct MultiQueue {
     /// In their order.
     pub requests: Vec<(&'static Command, OwnedArgs)>,
     /// Bytes they hold.
@@ -75,7 +75,7 @@ pub struct Exec {
 
 impl Session {
     /// A connection that has just begun.
-    pub fn new(client: Arc<Client>, authenticated: bool, place: Place) -> Session {
+    pub fn new(client: Arc<ListedClient>, authenticated: bool, place: PoolPlace) -> Session {
         Session {
             client,
             resp: Resp::V2,
@@ -85,7 +85,7 @@ impl Session {
             queue: None,
             watched: Vec::new(),
             exec: None,
-            misses: Misses::default(),
+            misses: ConnectionMisses::default(),
             place,
             monitoring: false,
             latest: None,
@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// As RESET leaves it.
-    pub fn reset(&mut self, authenticated: bool, place: Place) {
+    pub fn reset(&mut self, authenticated: bool, place: PoolPlace) {
         let client = self.client.clone();
         client.names.lock().name.clear();
         client.activity.no_evict.store(false, Relaxed);
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// The names it gave.
-    pub fn names(&self) -> Names {
+    pub fn names(&self) -> ClientNames {
         self.client.names.lock().clone()
     }
 

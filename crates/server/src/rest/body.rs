@@ -13,7 +13,7 @@ use super::problem::{Problem, Reply};
 
 /// What bodies may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct BodyLimits {
     /// Bytes of one body.
     pub body: usize,
     /// Bytes of all bodies that are being read.
@@ -24,18 +24,18 @@ pub struct Limits {
 
 /// Bytes that bodies hold now, of all requests.
 #[derive(Clone, Default)]
-pub struct Held(Arc<AtomicUsize>);
+pub struct HeldBytes(Arc<AtomicUsize>);
 
-/// One body's share of [`Held`], given back when it is dropped.
-pub struct Taken {
+/// One body's share of [`HeldBytes`], given back when it is dropped.
+pub struct BodyShare {
     /// What was sent.
     pub bytes: Vec<u8>,
-    held: Held,
+    held: HeldBytes,
     share: usize,
 }
 
-impl Taken {
-    fn grow(&mut self, chunk: &[u8], limits: Limits) -> Reply<()> {
+impl BodyShare {
+    fn grow(&mut self, chunk: &[u8], limits: BodyLimits) -> Reply<()> {
         if self.bytes.len() + chunk.len() > limits.body {
             return Err(too_large(limits.body));
         }
@@ -48,7 +48,7 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for BodyShare {
     fn drop(&mut self) {
         self.held.0.fetch_sub(self.share, Relaxed);
     }
@@ -59,12 +59,12 @@ fn too_large(most: usize) -> Problem {
 }
 
 /// Reads a whole body.
-pub async fn take(body: Body, held: &Held, limits: Limits) -> Reply<Taken> {
+pub async fn take(body: Body, held: &HeldBytes, limits: BodyLimits) -> Reply<BodyShare> {
     if body.size_hint().lower() > limits.body as u64 {
         return Err(too_large(limits.body));
     }
     let until = Instant::now() + limits.patience;
-    let mut taken = Taken { bytes: Vec::new(), held: held.clone(), share: 0 };
+    let mut taken = BodyShare { bytes: Vec::new(), held: held.clone(), share: 0 };
     let mut chunks = body.into_data_stream();
     loop {
         match timeout_at(until, chunks.next()).await {

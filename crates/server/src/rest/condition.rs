@@ -19,16 +19,16 @@ pub const VIEW: &str = "-view";
 pub const ZSTD: &str = "-zstd";
 
 /// What one of these headers names.
-struct Named {
+struct NamedStamps {
     /// `*`: any entry.
     any: bool,
     /// Entries of this run of the node, by their stamps.
     stamps: Vec<u64>,
 }
 
-impl Named {
+impl NamedStamps {
     /// `None`: there is no such header.
-    fn by(headers: &HeaderMap, name: HeaderName, node: &Node) -> Option<Named> {
+    fn by(headers: &HeaderMap, name: HeaderName, node: &Node) -> Option<NamedStamps> {
         let mut given = headers.get_all(name).into_iter().peekable();
         given.peek()?;
         let run = format!("{:x}-", node.run_id);
@@ -39,7 +39,7 @@ impl Named {
             let form = [VIEW, ZSTD].into_iter().find_map(|form| bare.strip_suffix(form));
             form.unwrap_or(bare).strip_prefix(&run)?.parse().ok()
         };
-        Some(Named { any: words.contains(&"*"), stamps: words.iter().filter_map(stamp).collect() })
+        Some(NamedStamps { any: words.contains(&"*"), stamps: words.iter().filter_map(stamp).collect() })
     }
 
     fn covers(&self, stamp: u64) -> bool {
@@ -49,7 +49,7 @@ impl Named {
 
 /// Whether a reader already has this entry (`If-None-Match`).
 pub fn is_known(headers: &HeaderMap, node: &Node, stamp: u64) -> bool {
-    Named::by(headers, header::IF_NONE_MATCH, node).is_some_and(|named| named.covers(stamp))
+    NamedStamps::by(headers, header::IF_NONE_MATCH, node).is_some_and(|named| named.covers(stamp))
 }
 
 /// What `If-Match` and `If-None-Match` ask of a change, where `stamp` is the entry's just now: the node decides it in the step
@@ -57,8 +57,8 @@ pub fn is_known(headers: &HeaderMap, node: &Node, stamp: u64) -> bool {
 pub fn of_change(headers: &HeaderMap, node: &Node, stamp: u64) -> Option<Condition> {
     /// No entry has it.
     const NEVER: Condition = Condition::Stamp(0);
-    let wanted = Named::by(headers, header::IF_MATCH, node);
-    let unwanted = Named::by(headers, header::IF_NONE_MATCH, node);
+    let wanted = NamedStamps::by(headers, header::IF_MATCH, node);
+    let unwanted = NamedStamps::by(headers, header::IF_NONE_MATCH, node);
     match (wanted, unwanted) {
         (Some(_), Some(unwanted)) if unwanted.any || unwanted.covers(stamp) => Some(NEVER),
         (Some(wanted), _) if wanted.any => Some(Condition::Present),

@@ -17,7 +17,7 @@ use super::invalidate::aside;
 use super::names::{base64_unless_text, text, texts};
 use super::problem::{Problem, Reply};
 use super::query::Asked;
-use super::told::By;
+use super::told::ToldCause;
 use super::words::rfc3339;
 use crate::node::{cursor_of, parse_cursor, state_of};
 
@@ -81,7 +81,7 @@ pub struct Neighbours {
     /// Events after which it is old.
     events: Vec<String>,
     /// The invalidation that made it stale or gone, or that took it away before; null when none did, as far as is remembered.
-    last_invalidation: Option<By>,
+    last_invalidation: Option<ToldCause>,
     /// The state in a sentence; `/api/cache/why` tells of every step.
     why: String,
 }
@@ -186,7 +186,7 @@ impl Site {
             key_base64: base64_unless_text(key),
             state: why.held_as(),
             unverified: self.node.doubt(key).map(|doubt| doubt.why.to_string()),
-            last_invalidation: last.map(|noted| By::of(noted, &self.node.clock)),
+            last_invalidation: last.map(|noted| ToldCause::of(noted, &self.node.clock)),
             dependencies: depends_on.clone(),
             depends_on,
             dependents: texts(dependents.iter().map(|name| &**name)),

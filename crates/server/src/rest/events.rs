@@ -18,8 +18,8 @@ use super::problem::Reply;
 use super::query::Asked;
 use super::serve::stopped;
 use super::sources::FeedNews;
-use super::told::{HeldNews, RefusedNews, Told};
-use crate::node::{Item, Position};
+use super::told::{HeldNews, RefusedNews, ToldInvalidation};
+use crate::node::{NewsItem, NewsPosition};
 
 const PING: Duration = Duration::from_secs(15);
 const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -43,7 +43,7 @@ const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
         ("event" = Option<Vec<String>>, Query, description = "Events to follow, as entries name them: user_updated{user_id=7}"),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen"),
     ),
-    responses((status = 200, description = "A stream without an end", body = Told, content_type = "text/event-stream"))
+    responses((status = 200, description = "A stream without an end", body = ToldInvalidation, content_type = "text/event-stream"))
 )]
 pub async fn events(State(site): State<Arc<Site>>, Extension(query): Asked, headers: HeaderMap) -> Reply {
     let filter = Filter::parse(&query)?;
@@ -54,23 +54,23 @@ pub async fn events(State(site): State<Arc<Site>>, Extension(query): Asked, head
         Some(Some(position)) => site.node.news.listen(Some(position)),
         None => site.node.news.listen(None),
     };
-    let sse = Sse::new(stream(Follower::new(site, filter), missed, receiver))
+    let sse = Sse::new(stream(EventSubscriber::new(site, filter), missed, receiver))
         .keep_alive(KeepAlive::new().interval(PING).text("ping"));
     Ok(([(header::CACHE_CONTROL, "no-store"), (ACCEL, "no")], sse).into_response())
 }
 
 impl Site {
-    fn position_of(&self, id: &str) -> Option<Position> {
+    fn position_of(&self, id: &str) -> Option<NewsPosition> {
         let (run, position) = id.split_once('-')?;
         let same_run = run == format!("{:x}", self.node.run_id);
-        position.parse().ok().filter(|_| same_run).map(Position)
+        position.parse().ok().filter(|_| same_run).map(NewsPosition)
     }
 
-    fn id_of(&self, position: Position) -> String {
+    fn id_of(&self, position: NewsPosition) -> String {
         format!("{:x}-{}", self.node.run_id, position.0)
     }
 
-    fn event_of(&self, item: &Item) -> Event {
+    fn event_of(&self, item: &NewsItem) -> Event {
         let clock = &self.node.clock;
         let (name, data) = if let Some((name, news)) = FeedNews::of(item, clock) {
             (name, serde_json::to_string(&news))
@@ -79,7 +79,7 @@ impl Site {
         } else if let Some(refused) = RefusedNews::of(item, clock) {
             ("refused", serde_json::to_string(&refused))
         } else {
-            ("invalidate", serde_json::to_string(&Told::of(item, clock)))
+            ("invalidate", serde_json::to_string(&ToldInvalidation::of(item, clock)))
         };
         Event::default().id(self.id_of(item.position)).event(name).data(data.unwrap_or_default())
     }
@@ -94,19 +94,19 @@ impl Site {
 const SILENT_MOST: u32 = 128;
 
 /// A subscriber, and how long it has heard nothing.
-struct Follower {
+struct EventSubscriber {
     site: Arc<Site>,
     filter: Filter,
     passed_over: u32,
 }
 
-impl Follower {
-    fn new(site: Arc<Site>, filter: Filter) -> Follower {
-        Follower { site, filter, passed_over: 0 }
+impl EventSubscriber {
+    fn new(site: Arc<Site>, filter: Filter) -> EventSubscriber {
+        EventSubscriber { site, filter, passed_over: 0 }
     }
 
     /// What it is told of an item. An id without data moves a browser's `Last-Event-ID` and nothing else.
-    fn event_of(&mut self, item: &Item) -> Option<Event> {
+    fn event_of(&mut self, item: &NewsItem) -> Option<Event> {
         if self.filter.wants(item) {
             self.passed_over = 0;
             return Some(self.site.event_of(item));
@@ -121,9 +121,9 @@ impl Follower {
 
 /// What a listener gets: what it missed, or a reset; then what comes, until the node stops or the client goes.
 fn stream(
-    follower: Follower,
-    missed: Option<Vec<Arc<Item>>>,
-    receiver: Receiver<Arc<Item>>,
+    follower: EventSubscriber,
+    missed: Option<Vec<Arc<NewsItem>>>,
+    receiver: Receiver<Arc<NewsItem>>,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let (sender, events) = mpsc::channel(16);
     tokio::spawn(follow(follower, missed, receiver, sender));
@@ -131,9 +131,9 @@ fn stream(
 }
 
 async fn follow(
-    mut follower: Follower,
-    missed: Option<Vec<Arc<Item>>>,
-    mut receiver: Receiver<Arc<Item>>,
+    mut follower: EventSubscriber,
+    missed: Option<Vec<Arc<NewsItem>>>,
+    mut receiver: Receiver<Arc<NewsItem>>,
     sender: mpsc::Sender<Result<Event, Infallible>>,
 ) {
     let mut stop = follower.site.stop.clone();
@@ -159,8 +159,8 @@ async fn follow(
 
 /// `None` at the end; what comes, if the subscriber is told of it.
 async fn next(
-    follower: &mut Follower,
-    receiver: &mut Receiver<Arc<Item>>,
+    follower: &mut EventSubscriber,
+    receiver: &mut Receiver<Arc<NewsItem>>,
     stop: &mut watch::Receiver<bool>,
     sender: &mpsc::Sender<Result<Event, Infallible>>,
 ) -> Option<Option<Event>> {

@@ -4,7 +4,7 @@ use clearwell_engine::{EventPattern, Glob, Scope};
 
 use super::problem::{Problem, Reply};
 use super::query::Query;
-use crate::node::{Covered, Happened, Item};
+use crate::node::{CoveredKeys, Happened, NewsItem};
 
 /// Filters that one subscriber may give.
 const MOST: usize = 64;
@@ -40,7 +40,7 @@ impl Filter {
     }
 
     /// Whether the subscriber is told. What is no invalidation, and an invalidation of everything, concerns all.
-    pub fn wants(&self, item: &Item) -> bool {
+    pub fn wants(&self, item: &NewsItem) -> bool {
         let is_open = self.patterns.is_empty() && self.tags.is_empty() && self.events.is_empty();
         if let Happened::Refused { key, .. } = &item.happened {
             return is_open || self.patterns.iter().any(|pattern| pattern.matches(key));
@@ -55,8 +55,8 @@ impl Filter {
             Scope::Tag(tag) if self.tags.contains(tag) => true,
             Scope::Event(event) if self.events.iter().any(|pattern| pattern.matches(event)) => true,
             _ => self.patterns.iter().any(|pattern| match item.covered() {
-                Some(Covered::Key(key)) => pattern.matches(key),
-                Some(Covered::Matching(keys)) => pattern.overlaps(&keys),
+                Some(CoveredKeys::Key(key)) => pattern.matches(key),
+                Some(CoveredKeys::Matching(keys)) => pattern.overlaps(&keys),
                 None => false,
             }),
         }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::names::from_base64;
 use super::problem::{Problem, Reply};
 use super::{Site, host};
-use crate::metrics::{BadInput, Ended, Kind};
+use crate::metrics::{BadInput, OperationKind, RequestEnded};
 
 /// Checks the host, the password and the origin, and counts.
 pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
@@ -32,21 +32,22 @@ pub async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -
     }
     if let Some(kind) = kind {
         let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let ended = if response.status().is_server_error() { Ended::Failed } else { Ended::Well };
+        let ended =
+            if response.status().is_server_error() { RequestEnded::Failed } else { RequestEnded::Well };
         site.recorder.lock().record(kind as usize, nanos, ended);
     }
     response
 }
 
 /// What kind of operation a request is; `None`: one that only watches, which is no operation of the cache.
-fn kind(method: &Method, path: &str) -> Option<Kind> {
+fn kind(method: &Method, path: &str) -> Option<OperationKind> {
     let after = path.strip_prefix("/api/cache/")?;
     Some(match (method, after) {
         (_, "events" | "stats" | "metrics" | "health") => return None,
-        (_, "dependencies") => Kind::Other,
-        (_, "invalidate" | "clear") => Kind::Invalidate,
-        (&Method::GET | &Method::HEAD, _) => Kind::Read,
-        _ => Kind::Write,
+        (_, "dependencies") => OperationKind::Other,
+        (_, "invalidate" | "clear") => OperationKind::Invalidate,
+        (&Method::GET | &Method::HEAD, _) => OperationKind::Read,
+        _ => OperationKind::Write,
     })
 }
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Version, header};
 use super::Site;
 use super::names::text;
 use super::problem::{Problem, Reply};
-use crate::config::Host;
+use crate::config::HostName;
 
 /// How a request arrived; the listener puts it beside each.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ fn bad_target(byte: u8) -> Problem {
 }
 
 /// The one host that a request names; `None` where HTTP/1.0 leaves it out, which no browser does.
-fn named(headers: &HeaderMap, version: Version) -> Reply<Option<Host>> {
+fn named(headers: &HeaderMap, version: Version) -> Reply<Option<HostName>> {
     let mut all = headers.get_all(header::HOST).into_iter();
     match (all.next(), all.next()) {
         (None, _) if version < Version::HTTP_11 => Ok(None),
@@ -58,12 +58,12 @@ fn named(headers: &HeaderMap, version: Version) -> Reply<Option<Host>> {
     }
 }
 
-fn parsed(host: &[u8]) -> Reply<Host> {
-    let split = |host: &str| -> Option<Host> {
+fn parsed(host: &[u8]) -> Reply<HostName> {
+    let split = |host: &str| -> Option<HostName> {
         let colon = host.rfind(':').filter(|colon| !host[*colon..].contains(']'));
         let (name, port) = colon.map_or((host, ""), |colon| (&host[..colon], &host[colon + 1..]));
         let is_port = port.is_empty() || (port.parse::<u16>().is_ok() && !port.starts_with('+'));
-        Host::parse(name).filter(|_| is_port)
+        HostName::parse(name).filter(|_| is_port)
     };
     std::str::from_utf8(host).ok().and_then(split).ok_or_else(|| {
         let detail = format!("{:?} is no host: give a name or an address, and a port if need be", text(host));
@@ -72,18 +72,18 @@ fn parsed(host: &[u8]) -> Reply<Host> {
 }
 
 /// Ports are not compared: a forwarded one is another, and who rebinds a name has no need of it.
-fn is_ours(site: &Site, local: Option<IpAddr>, asked: &Host) -> bool {
-    let is = |address: IpAddr| *asked == Host::Address(address.to_canonical());
+fn is_ours(site: &Site, local: Option<IpAddr>, asked: &HostName) -> bool {
+    let is = |address: IpAddr| *asked == HostName::Address(address.to_canonical());
     asked.is_loopback()
         || is(site.address.ip())
         || local.is_some_and(is)
         || site.node.config.hosts.iter().any(|host| host.covers(asked))
 }
 
-fn misdirected(asked: &Host) -> Problem {
+fn misdirected(asked: &HostName) -> Problem {
     let asked = match asked {
-        Host::Address(address) => address.to_string(),
-        Host::Name(name) | Host::Below(name) => name.clone(),
+        HostName::Address(address) => address.to_string(),
+        HostName::Name(name) | HostName::Below(name) => name.clone(),
     };
     let detail = format!(
         "{asked:?} is not a host of this node: ask its address, or name the host in the configuration: hosts = [{asked:?}]"

@@ -18,7 +18,7 @@ use super::names::unknown;
 use super::problem::{Problem, Reply};
 use super::words::{duration_ms, level};
 use crate::node::Reached;
-use crate::road::{self, Coalesce, Mode, Request};
+use crate::road::{self, Coalesce, InvalidationRequest, Mode};
 
 /// What to invalidate; all that is given together is one request. At least one scope is needed.
 #[derive(ToSchema)]
@@ -99,7 +99,7 @@ const MODES: [&str; 4] = ["immediate", "lazy", "delayed", "on-event"];
 pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Reply {
     needs_json(&headers)?;
     let taken = take(body, &site.held, site.limits).await?;
-    let asked = Asked::parse(&taken.bytes)?;
+    let asked = AskedInvalidation::parse(&taken.bytes)?;
     let dry_run = asked.dry_run;
     let doing = site.clone();
     let reached = aside(move || if dry_run { asked.count(&doing) } else { asked.carry_out(&doing) }).await?;
@@ -123,7 +123,7 @@ pub async fn clear(State(site): State<Arc<Site>>, body: Body) -> Reply {
         return Err(Problem::bad("unknown-field", detail));
     }
     let node = site.node.clone();
-    let everything = Request::now(vec![Scope::Everything], Cause::Removal);
+    let everything = InvalidationRequest::now(vec![Scope::Everything], Cause::Removal);
     let reached = aside(move || node.invalidate(everything)).await?;
     Ok(json(StatusCode::OK, &site.answer(reached, false)))
 }
@@ -134,14 +134,14 @@ pub async fn aside<T: Send + 'static>(walk: impl FnOnce() -> T + Send + 'static)
     tokio::task::spawn_blocking(walk).await.map_err(broken)
 }
 
-struct Asked {
-    request: Request,
+struct AskedInvalidation {
+    request: InvalidationRequest,
     event: Option<Event>,
     dry_run: bool,
 }
 
-impl Asked {
-    fn parse(body: &[u8]) -> Reply<Asked> {
+impl AskedInvalidation {
+    fn parse(body: &[u8]) -> Reply<AskedInvalidation> {
         let fields = Fields::parse::<InvalidateBody>(body)?;
         let mode = mode(&fields)?;
         let mut scopes = scopes(&fields)?;
@@ -159,8 +159,13 @@ impl Asked {
         }
         let cascade = fields.flag("cascade")?.unwrap_or(true);
         let coalesce = coalesce(&fields, &mode)?;
-        let request = Request { cascade, mode, coalesce, ..Request::now(scopes, Cause::Command) };
-        Ok(Asked { request, event, dry_run: fields.flag("dryRun")?.unwrap_or(false) })
+        let request = InvalidationRequest {
+            cascade,
+            mode,
+            coalesce,
+            ..InvalidationRequest::now(scopes, Cause::Command)
+        };
+        Ok(AskedInvalidation { request, event, dry_run: fields.flag("dryRun")?.unwrap_or(false) })
     }
 
     fn count(&self, site: &Site) -> Reached {

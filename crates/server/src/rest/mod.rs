@@ -38,15 +38,15 @@ use axum::routing::{get, post};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use body::{Held, Limits};
+use body::{BodyLimits, HeldBytes};
 use problem::Problem;
 
 pub use names::base64_unless_text;
-pub use serve::{Serving, serve};
-pub use told::Told;
+pub use serve::{RestServing, serve};
+pub use told::ToldInvalidation;
 pub(crate) use words::rfc3339;
 
-use crate::metrics::{Kind, Metrics, Recorder};
+use crate::metrics::{Metrics, OperationKind, Recorder};
 use crate::node::Node;
 
 /// What handlers share.
@@ -56,8 +56,8 @@ struct Site {
     address: SocketAddr,
     metrics: Metrics,
     recorder: Mutex<Recorder>,
-    held: Held,
-    limits: Limits,
+    held: HeldBytes,
+    limits: BodyLimits,
     /// Turns true when the node stops.
     stop: watch::Receiver<bool>,
 }
@@ -70,9 +70,9 @@ const BODY_PATIENCE: Duration = Duration::from_secs(60);
 impl Site {
     fn new(node: Arc<Node>, address: SocketAddr, metrics: Metrics, stop: watch::Receiver<bool>) -> Site {
         let body = usize::try_from(BODY_MOST.min(node.config.max_memory)).unwrap_or(usize::MAX);
-        let limits = Limits { body, bodies: body.saturating_mul(4), patience: BODY_PATIENCE };
-        let recorder = Mutex::new(metrics.recorder(Kind::ALL));
-        Site { node, address, metrics, recorder, held: Held::default(), limits, stop }
+        let limits = BodyLimits { body, bodies: body.saturating_mul(4), patience: BODY_PATIENCE };
+        let recorder = Mutex::new(metrics.recorder(OperationKind::ALL));
+        Site { node, address, metrics, recorder, held: HeldBytes::default(), limits, stop }
     }
 
     /// This node's name in answers.

@@ -26,7 +26,7 @@ use super::{dependencies, entry, events, held, invalidate, stats, store, warm, w
         (name = "figures", description = "What the node did and how fast"),
     )
 )]
-struct Described;
+struct ApiDescription;
 
 static DOCUMENT: LazyLock<openapi::OpenApi> = LazyLock::new(document);
 
@@ -60,7 +60,7 @@ pub fn fields(schema: &str) -> Vec<&'static str> {
 
 /// The document, with the routes that only repeat another's: `PUT`, `HEAD`, and the path for keys that are names.
 fn document() -> openapi::OpenApi {
-    let mut api = Described::openapi();
+    let mut api = ApiDescription::openapi();
     if let Some(entry) = api.paths.paths.get_mut("/api/cache/{key}") {
         entry.put = entry.post.clone().map(|operation| renamed(operation, "putEntry"));
         entry.head = entry.get.clone().map(|operation| renamed(operation, "headEntry"));

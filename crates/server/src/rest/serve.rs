@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::host::Arrived;
-use super::target::Watched;
+use super::target::WatchedStream;
 use super::{Site, router};
 use crate::metrics::{Connected, Metrics, Surface};
 use crate::node::Node;
@@ -37,13 +37,13 @@ const HEAD_MOST: usize = 64 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener at work; stopped when dropped.
-pub struct Serving {
+pub struct RestServing {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Serving {
+impl RestServing {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -53,7 +53,7 @@ impl Serving {
     pub fn stop(self) {}
 }
 
-impl Drop for Serving {
+impl Drop for RestServing {
     fn drop(&mut self) {
         let _already_gone = self.stop.send(true);
         if let Some(thread) = self.thread.take() {
@@ -66,7 +66,7 @@ impl Drop for Serving {
 ///
 /// # Errors
 /// When the thread or its runtime cannot be made.
-pub fn serve(node: Arc<Node>, listener: TcpListener, metrics: Metrics) -> io::Result<Serving> {
+pub fn serve(node: Arc<Node>, listener: TcpListener, metrics: Metrics) -> io::Result<RestServing> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
@@ -80,7 +80,7 @@ pub fn serve(node: Arc<Node>, listener: TcpListener, metrics: Metrics) -> io::Re
         runtime.block_on(accept(listener, site));
         runtime.shutdown_background();
     })?;
-    Ok(Serving { address, stop, thread: Some(thread) })
+    Ok(RestServing { address, stop, thread: Some(thread) })
 }
 
 async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
@@ -131,7 +131,7 @@ async fn talk(stream: TcpStream, app: Router, mut stop: watch::Receiver<bool>, _
     // Who has sent a whole request may close that side; the answer, a load included, is still read.
     http.half_close(true);
     let Ok(local) = stream.local_addr() else { return };
-    let stream = Watched::new(stream);
+    let stream = WatchedStream::new(stream);
     let (refused, app, requests) = (stream.refused(), TowerToHyperService::new(app), AtomicU64::new(0));
     let service = service_fn(move |mut request: Request<Incoming>| {
         let bad_byte = refused.of(requests.fetch_add(1, Relaxed));

@@ -4,8 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words::rfc3339;
-use crate::clock::Clock;
-use crate::node::{FeedReport, Happened, Item};
+use crate::clock::NodeClock;
+use crate::node::{FeedReport, Happened, NewsItem};
 
 /// How a source is followed.
 #[derive(Serialize, ToSchema)]
@@ -62,7 +62,7 @@ impl SourceHealth {
         self.verified
     }
 
-    pub fn of(report: FeedReport, clock: &Clock) -> SourceHealth {
+    pub fn of(report: FeedReport, clock: &NodeClock) -> SourceHealth {
         let verified = report.is_verified();
         let neglected = report.neglected().next();
         let neglected =
@@ -109,7 +109,7 @@ pub struct FeedNews<'a> {
 
 impl FeedNews<'_> {
     /// The event's name and what it tells; `None` for what is no news of a feed.
-    pub fn of<'a>(item: &'a Item, clock: &Clock) -> Option<(&'static str, FeedNews<'a>)> {
+    pub fn of<'a>(item: &'a NewsItem, clock: &NodeClock) -> Option<(&'static str, FeedNews<'a>)> {
         let (name, source, why, after_ms) = match &item.happened {
             Happened::Invalidated { .. }
             | Happened::Refused { .. }

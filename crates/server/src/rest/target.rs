@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 
 /// The requests of one connection whose target holds a byte that it may not hold: their number, from 0, and the byte.
 #[derive(Clone, Default)]
-pub struct Refused(Arc<Mutex<VecDeque<(u64, u8)>>>);
+pub struct BadTargets(Arc<Mutex<VecDeque<(u64, u8)>>>);
 
-impl Refused {
+impl BadTargets {
     /// What is wrong with the target of this request. Asked for in the order of requests.
     pub fn of(&self, request: u64) -> Option<u8> {
         let mut all = self.0.lock();
@@ -33,7 +33,7 @@ struct Scanner {
     /// Requests whose line has begun.
     begun: u64,
     head: Head,
-    refused: Refused,
+    refused: BadTargets,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -180,29 +180,29 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
 }
 
 /// A connection whose incoming bytes are looked at.
-pub struct Watched {
+pub struct WatchedStream {
     stream: TcpStream,
     scanner: Scanner,
 }
 
-impl Watched {
-    pub fn new(stream: TcpStream) -> Watched {
-        Watched { stream, scanner: Scanner::default() }
+impl WatchedStream {
+    pub fn new(stream: TcpStream) -> WatchedStream {
+        WatchedStream { stream, scanner: Scanner::default() }
     }
 
     /// The requests that are to be refused.
-    pub fn refused(&self) -> Refused {
+    pub fn refused(&self) -> BadTargets {
         self.scanner.refused.clone()
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Watched { stream, scanner } = self.get_mut();
+        let WatchedStream { stream, scanner } = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(stream).poll_read(context, buffer))?;
         scanner.scan(&mut buffer.filled_mut()[before..]);
@@ -210,7 +210,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for WatchedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
     }

@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 
 use super::names::{base64_unless_text, text};
 use super::words::rfc3339;
-use crate::clock::Clock;
-use crate::held::{Until, Waiting};
-use crate::node::{Happened, Item, cause_of, effect_of, scope_of};
+use crate::clock::NodeClock;
+use crate::held::{HeldInvalidation, Until};
+use crate::node::{Happened, NewsItem, cause_of, effect_of, scope_of};
 
 /// A fill that was dropped, because it may have been old.
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ pub struct RefusedNews {
 
 impl RefusedNews {
     /// What is told of an item that is a refusal.
-    pub fn of(item: &Item, clock: &Clock) -> Option<RefusedNews> {
+    pub fn of(item: &NewsItem, clock: &NodeClock) -> Option<RefusedNews> {
         let Happened::Refused { key, why, client } = &item.happened else { return None };
         Some(RefusedNews {
             position: item.position.0,
@@ -42,7 +42,7 @@ impl RefusedNews {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Invalidation)]
-pub struct Told {
+pub struct ToldInvalidation {
     /// Its place in the node's stream of events.
     position: u64,
     /// When it was applied (RFC 3339).
@@ -66,12 +66,12 @@ pub struct Told {
     reached: u64,
 }
 
-impl Told {
+impl ToldInvalidation {
     /// What is told of an item that is an invalidation.
-    pub fn of(item: &Item, clock: &Clock) -> Option<Told> {
+    pub fn of(item: &NewsItem, clock: &NodeClock) -> Option<ToldInvalidation> {
         let (what, reached) = item.invalidation()?;
         let (scope, name) = scope_of(&what.scope);
-        Some(Told {
+        Some(ToldInvalidation {
             position: item.position.0,
             at: rfc3339(clock.unix_ms_of(item.at)),
             scope,
@@ -95,7 +95,7 @@ impl Told {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WhyInvalidation)]
-pub struct By {
+pub struct ToldCause {
     /// key, tag, dependents, pattern, prefix, event or everything.
     scope: &'static str,
     /// The key, tag, pattern, prefix or event; empty for everything.
@@ -115,10 +115,10 @@ pub struct By {
     position: Option<u64>,
 }
 
-impl By {
-    pub fn of(noted: &Noted, clock: &Clock) -> By {
+impl ToldCause {
+    pub fn of(noted: &Noted, clock: &NodeClock) -> ToldCause {
         let (scope, name) = scope_of(&noted.scope);
-        By {
+        ToldCause {
             scope,
             name: text(&name).into_owned(),
             name_base64: base64_unless_text(&name),
@@ -160,7 +160,7 @@ pub struct HeldView {
 }
 
 impl HeldView {
-    pub fn of(item: &Waiting, clock: &Clock) -> HeldView {
+    pub fn of(item: &HeldInvalidation, clock: &NodeClock) -> HeldView {
         let (scope, name) = scope_of(&item.statement.scope);
         let due = match item.until {
             Until::Time { due, .. } => Some(rfc3339(clock.unix_ms_of(due))),
@@ -193,7 +193,7 @@ pub struct HeldNews {
 
 impl HeldNews {
     /// The event's name and what it tells; `None` for what is no news of one.
-    pub fn of(item: &Item, clock: &Clock) -> Option<(&'static str, HeldNews)> {
+    pub fn of(item: &NewsItem, clock: &NodeClock) -> Option<(&'static str, HeldNews)> {
         let (name, waiting) = item.waiting()?;
         let (position, at) = (item.position.0, rfc3339(clock.unix_ms_of(item.at)));
         Some((name, HeldNews { position, at, item: HeldView::of(waiting, clock) }))

@@ -15,7 +15,7 @@ use super::entry::json;
 use super::fields::{Fields, whole};
 use super::problem::{Problem, Reply};
 use super::words::rfc3339;
-use crate::warm::{Asked, Job, Numbers, RATE, RATE_MOST, Refused, Report};
+use crate::warm::{AskedWarming, Numbers, RATE, RATE_MOST, Refused, Report, WarmingJob};
 
 /// What to load, and how; what is given together is one job.
 #[derive(ToSchema)]
@@ -182,7 +182,8 @@ pub async fn status(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Re
     )
 )]
 pub async fn cancel(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Reply {
-    let (job, _): (Arc<Job>, bool) = site.node.warming.cancel(number(&id)?).ok_or_else(|| no_job(&id))?;
+    let (job, _): (Arc<WarmingJob>, bool) =
+        site.node.warming.cancel(number(&id)?).ok_or_else(|| no_job(&id))?;
     job.ended().await;
     Ok(json(StatusCode::OK, &WarmJob::from(job.report())))
 }
@@ -200,15 +201,15 @@ fn no_job(id: &str) -> Problem {
 
 const KEYS_MOST: u64 = 1_000_000;
 
-fn asked(body: &[u8]) -> Reply<(Asked, bool)> {
+fn asked(body: &[u8]) -> Reply<(AskedWarming, bool)> {
     let fields = Fields::parse::<WarmBody>(body)?;
     let rate = fields.whole("rate", 1, RATE_MOST.into())?.and_then(|rate| u32::try_from(rate).ok());
-    let mut asked = Asked {
+    let mut asked = AskedWarming {
         keys: fields.names("keys")?,
         tags: fields.names("tags")?,
         rate: rate.unwrap_or(RATE),
         refresh: fields.flag("refresh")?.unwrap_or(false),
-        ..Asked::default()
+        ..AskedWarming::default()
     };
     let pattern = fields.text("pattern")?;
     let counted = fields.raw("from").or(fields.raw("to")).is_some();

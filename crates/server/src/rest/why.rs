@@ -12,7 +12,7 @@ use super::entry::json;
 use super::names::{base64_unless_text, text};
 use super::problem::{Problem, Reply};
 use super::query::Asked;
-use super::told::By;
+use super::told::ToldCause;
 use super::words::rfc3339;
 use crate::node::{KeyStory, WhyStep};
 
@@ -57,7 +57,7 @@ pub struct StepView {
     /// How and why.
     detail: String,
     /// The invalidation behind it; null when there is none, or it is forgotten.
-    by: Option<By>,
+    by: Option<ToldCause>,
 }
 
 /// What became of a key, and why
@@ -91,7 +91,7 @@ impl Site {
             state: step.state,
             times: step.times,
             detail: step.detail,
-            by: step.by.map(|noted| By::of(&noted, clock)),
+            by: step.by.map(|noted| ToldCause::of(&noted, clock)),
         };
         WhyView {
             key: text(key).into_owned(),

@@ -2,7 +2,7 @@
 
 /// A set of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub enum ByteClass {
     /// One byte.
     Byte(u8),
     /// What a whole number begins with.
@@ -19,25 +19,25 @@ pub enum Class {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Exactly one.
-    One(Class),
+    One(ByteClass),
     /// None, one, or more.
-    Many(Class),
+    Many(ByteClass),
 }
 
-impl Class {
+impl ByteClass {
     fn has(self, byte: u8) -> bool {
         match self {
-            Class::Byte(own) => own == byte,
-            Class::Sign => byte == b'-' || byte.is_ascii_digit(),
-            Class::Digit => byte.is_ascii_digit(),
-            Class::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-            Class::Any => true,
+            ByteClass::Byte(own) => own == byte,
+            ByteClass::Sign => byte == b'-' || byte.is_ascii_digit(),
+            ByteClass::Digit => byte.is_ascii_digit(),
+            ByteClass::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            ByteClass::Any => true,
         }
     }
 
-    fn meets(self, other: Class) -> bool {
+    fn meets(self, other: ByteClass) -> bool {
         match (self, other) {
-            (Class::Byte(byte), class) | (class, Class::Byte(byte)) => class.has(byte),
+            (ByteClass::Byte(byte), class) | (class, ByteClass::Byte(byte)) => class.has(byte),
             // All of the others have the digits.
             _ => true,
         }
@@ -46,13 +46,13 @@ impl Class {
 
 /// A literal text.
 pub fn literal(text: &[u8]) -> impl Iterator<Item = Step> + '_ {
-    text.iter().map(|byte| Step::One(Class::Byte(*byte)))
+    text.iter().map(|byte| Step::One(ByteClass::Byte(*byte)))
 }
 
 /// The same steps without regard to case.
 pub fn lower(steps: &[Step]) -> Vec<Step> {
     let lower = |class| match class {
-        Class::Byte(byte) => Class::Byte(byte.to_ascii_lowercase()),
+        ByteClass::Byte(byte) => ByteClass::Byte(byte.to_ascii_lowercase()),
         other => other,
     };
     let one = |step: &Step| match step {
@@ -92,7 +92,7 @@ pub fn meet(one: &[Step], other: &[Step]) -> bool {
 }
 
 /// What a step takes, and which step is next then.
-fn after(step: Step, at: usize) -> (Class, usize) {
+fn after(step: Step, at: usize) -> (ByteClass, usize) {
     match step {
         Step::One(class) => (class, at + 1),
         Step::Many(class) => (class, at),

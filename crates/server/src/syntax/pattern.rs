@@ -8,7 +8,7 @@ use clearwell_source::Cell;
 use clearwell_source::nearest;
 
 use super::Captures;
-use super::meet::{Class, Step, literal};
+use super::meet::{ByteClass, Step, literal};
 
 /// A compiled pattern such as `post:{id:int}` or `user:{name}:profile`.
 ///
@@ -26,13 +26,13 @@ pub struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Capture {
     name: Arc<str>,
-    kind: Kind,
+    kind: CaptureKind,
     until: Box<[u8]>,
 }
 
 /// What a capture takes. Each value has exactly one written form, so that one row has one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CaptureKind {
     /// A signed 64-bit integer without leading zeros or `+`.
     Int,
     /// Any bytes: text if they are UTF-8, else a blob.
@@ -51,8 +51,8 @@ impl Pattern {
         let mut literal = Vec::new();
         for piece in super::template::pieces(text)? {
             match piece {
-                Piece::Literal(bytes) => literal.extend_from_slice(bytes.as_bytes()),
-                Piece::Slot(slot) => {
+                TemplatePiece::Literal(bytes) => literal.extend_from_slice(bytes.as_bytes()),
+                TemplatePiece::Slot(slot) => {
                     let capture = Capture::parse(slot)?;
                     if literal.is_empty() && !pattern.captures.is_empty() {
                         return Err(format!("nothing stands between {{{slot}}} and the capture before it"));
@@ -85,11 +85,11 @@ impl Pattern {
     }
 
     /// The captures, with what is known of their values.
-    pub fn typed(&self) -> impl Iterator<Item = (&Arc<str>, clearwell_source::Kind)> {
+    pub fn typed(&self) -> impl Iterator<Item = (&Arc<str>, clearwell_source::ColumnKind)> {
         let kind = |kind| match kind {
-            Kind::Int => clearwell_source::Kind::Integer,
-            Kind::Uuid => clearwell_source::Kind::Uuid,
-            Kind::Str => clearwell_source::Kind::Other,
+            CaptureKind::Int => clearwell_source::ColumnKind::Integer,
+            CaptureKind::Uuid => clearwell_source::ColumnKind::Uuid,
+            CaptureKind::Str => clearwell_source::ColumnKind::Other,
         };
         self.captures.iter().map(move |capture| (&capture.name, kind(capture.kind)))
     }
@@ -124,8 +124,8 @@ impl Pattern {
         let mut example = String::from_utf8_lossy(&self.prefix).into_owned();
         for capture in &self.captures {
             example.push_str(match capture.kind {
-                Kind::Int | Kind::Str => "1",
-                Kind::Uuid => "00000000-0000-4000-8000-000000000001",
+                CaptureKind::Int | CaptureKind::Str => "1",
+                CaptureKind::Uuid => "00000000-0000-4000-8000-000000000001",
             });
             example.push_str(&String::from_utf8_lossy(&capture.until));
         }
@@ -209,7 +209,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 /// A piece of a pattern or a template as it is written.
-pub(super) enum Piece<'t> {
+pub(super) enum TemplatePiece<'t> {
     Literal(&'t str),
     Slot(&'t str),
 }
@@ -226,9 +226,9 @@ impl Capture {
             return Err("a capture cannot be called \"value\": that is the value being stored".into());
         }
         let kind = match kind {
-            "int" => Kind::Int,
-            "str" => Kind::Str,
-            "uuid" => Kind::Uuid,
+            "int" => CaptureKind::Int,
+            "str" => CaptureKind::Str,
+            "uuid" => CaptureKind::Uuid,
             other => {
                 let hint = nearest(other, &KINDS);
                 return Err(format!("unknown type \"{other}\" in {{{slot}}}{hint}"));
@@ -238,23 +238,23 @@ impl Capture {
     }
 }
 
-impl Kind {
+impl CaptureKind {
     fn accepts(self, bytes: &[u8]) -> bool {
         match self {
-            Kind::Int => integer(bytes).is_some(),
-            Kind::Str => true,
-            Kind::Uuid => is_uuid(bytes),
+            CaptureKind::Int => integer(bytes).is_some(),
+            CaptureKind::Str => true,
+            CaptureKind::Uuid => is_uuid(bytes),
         }
     }
 
     fn steps(self) -> Vec<Step> {
         match self {
-            Kind::Int => vec![Step::One(Class::Sign), Step::Many(Class::Digit)],
-            Kind::Str => vec![Step::One(Class::Any), Step::Many(Class::Any)],
-            Kind::Uuid => {
+            CaptureKind::Int => vec![Step::One(ByteClass::Sign), Step::Many(ByteClass::Digit)],
+            CaptureKind::Str => vec![Step::One(ByteClass::Any), Step::Many(ByteClass::Any)],
+            CaptureKind::Uuid => {
                 let digit = |place: usize| match place {
-                    8 | 13 | 18 | 23 => Class::Byte(b'-'),
-                    _ => Class::Hex,
+                    8 | 13 | 18 | 23 => ByteClass::Byte(b'-'),
+                    _ => ByteClass::Hex,
                 };
                 (0..36).map(|place| Step::One(digit(place))).collect()
             }
@@ -263,9 +263,9 @@ impl Kind {
 
     fn cell(self, bytes: &[u8]) -> Cell {
         match (self, std::str::from_utf8(bytes)) {
-            (Kind::Int, _) => integer(bytes).map_or(Cell::Null, Cell::Integer),
-            (Kind::Str | Kind::Uuid, Ok(text)) => Cell::Text(text.into()),
-            (Kind::Str | Kind::Uuid, Err(_)) => Cell::Blob(bytes.into()),
+            (CaptureKind::Int, _) => integer(bytes).map_or(Cell::Null, Cell::Integer),
+            (CaptureKind::Str | CaptureKind::Uuid, Ok(text)) => Cell::Text(text.into()),
+            (CaptureKind::Str | CaptureKind::Uuid, Err(_)) => Cell::Blob(bytes.into()),
         }
     }
 }

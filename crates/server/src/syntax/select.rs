@@ -3,7 +3,7 @@
 //! It is there to prove things, so it knows the plain form only: tables by their names, joined with `,`, `JOIN` or `LEFT
 //! JOIN`, and conditions that all must hold. Of any other statement nothing is known.
 
-use super::tokens::{Token, tokens};
+use super::tokens::{SqlToken, tokens};
 
 /// A statement of the plain form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct From {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// A table's column as it is, under this name.
-    Column(Column, String),
+    Column(SelectColumn, String),
     /// All columns of all tables, or of one.
     Star(Option<String>),
     /// Anything else.
@@ -44,7 +44,7 @@ pub enum Output {
 
 /// A column, with what it is qualified by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct SelectColumn {
     /// The table's name or alias.
     pub of: Option<String>,
     /// Its own name.
@@ -55,7 +55,7 @@ pub struct Column {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Side {
     /// A column.
-    Column(Column),
+    Column(SelectColumn),
     /// A parameter.
     Parameter(String),
 }
@@ -104,7 +104,7 @@ impl Select {
     pub fn parse(sql: &str) -> Option<Select> {
         let tokens = tokens(sql)?;
         let selects = tokens.iter().filter(|(_, token)| token.is("select")).count();
-        let mut parser = Parser { tokens: &tokens, at: 0 };
+        let mut parser = SelectParser { tokens: &tokens, at: 0 };
         if selects != 1 || !parser.word("select") || tokens.iter().any(|(_, t)| OTHER.iter().any(|w| t.is(w)))
         {
             return None;
@@ -116,11 +116,11 @@ impl Select {
         if !parser.word("from") || list.iter().any(|(_, token)| token.is("distinct")) {
             return None;
         }
-        let outputs = split(list, |token| *token == Token::Symbol(",".into())).map(Output::of).collect();
+        let outputs = split(list, |token| *token == SqlToken::Symbol(",".into())).map(Output::of).collect();
         let (mut tables, mut equal) = (Vec::new(), Vec::new());
         parser.tables(&mut tables, &mut equal)?;
         let is_bare = !parser.word("where") || conditions(parser.until(&TAILS), None, &mut equal);
-        let narrows = |token: &Token| ["having", "offset", "fetch"].iter().any(|word| token.is(word));
+        let narrows = |token: &SqlToken| ["having", "offset", "fetch"].iter().any(|word| token.is(word));
         let is_bare = is_bare && !parser.rest().iter().any(|(_, token)| narrows(token));
         let end_of_list = end_of_list.filter(|_| !distinct);
         Some(Select { tables, outputs, equal, is_bare, end_of_list })
@@ -134,19 +134,19 @@ impl Select {
     }
 }
 
-type Placed = (usize, Token);
+type Placed = (usize, SqlToken);
 
-struct Parser<'t> {
+struct SelectParser<'t> {
     tokens: &'t [Placed],
     at: usize,
 }
 
-impl<'t> Parser<'t> {
+impl<'t> SelectParser<'t> {
     fn rest(&self) -> &'t [Placed] {
         self.tokens.get(self.at..).unwrap_or_default()
     }
 
-    fn peek(&self) -> Option<&'t Token> {
+    fn peek(&self) -> Option<&'t SqlToken> {
         self.rest().first().map(|(_, token)| token)
     }
 
@@ -161,7 +161,7 @@ impl<'t> Parser<'t> {
     }
 
     fn symbol(&mut self, symbol: &str) -> bool {
-        let is = self.peek() == Some(&Token::Symbol(symbol.into()));
+        let is = self.peek() == Some(&SqlToken::Symbol(symbol.into()));
         self.at += usize::from(is);
         is
     }
@@ -178,10 +178,10 @@ impl<'t> Parser<'t> {
         let mut depth = 0_u32;
         while let Some(token) = self.peek() {
             match token {
-                Token::Symbol(symbol) if symbol == "(" => depth += 1,
-                Token::Symbol(symbol) if symbol == ")" => depth = depth.saturating_sub(1),
+                SqlToken::Symbol(symbol) if symbol == "(" => depth += 1,
+                SqlToken::Symbol(symbol) if symbol == ")" => depth = depth.saturating_sub(1),
                 token if depth == 0 && words.iter().any(|word| token.is(word)) => break,
-                Token::Symbol(symbol) if depth == 0 && symbol == "," && words.contains(&",") => break,
+                SqlToken::Symbol(symbol) if depth == 0 && symbol == "," && words.contains(&",") => break,
                 _ => {}
             }
             self.at += 1;
@@ -246,8 +246,8 @@ fn conditions(tokens: &[Placed], only: Option<usize>, equal: &mut Vec<Equal>) ->
     let mut depth = 0_u32;
     for (_, token) in tokens {
         match token {
-            Token::Symbol(symbol) if symbol == "(" => depth += 1,
-            Token::Symbol(symbol) if symbol == ")" => depth = depth.saturating_sub(1),
+            SqlToken::Symbol(symbol) if symbol == "(" => depth += 1,
+            SqlToken::Symbol(symbol) if symbol == ")" => depth = depth.saturating_sub(1),
             token if depth == 0 && ["or", "between", "case", "xor"].iter().any(|word| token.is(word)) => {
                 return false;
             }
@@ -270,14 +270,14 @@ fn conditions(tokens: &[Placed], only: Option<usize>, equal: &mut Vec<Equal>) ->
 /// What stands in the parentheses that enclose all of it.
 fn within(tokens: &[Placed]) -> Option<&[Placed]> {
     let [(_, first), inner @ .., (_, last)] = tokens else { return None };
-    if *first != Token::Symbol("(".into()) || *last != Token::Symbol(")".into()) {
+    if *first != SqlToken::Symbol("(".into()) || *last != SqlToken::Symbol(")".into()) {
         return None;
     }
     let mut depth = 0_i32;
     for (_, token) in inner {
         match token {
-            Token::Symbol(symbol) if symbol == "(" => depth += 1,
-            Token::Symbol(symbol) if symbol == ")" => depth -= 1,
+            SqlToken::Symbol(symbol) if symbol == "(" => depth += 1,
+            SqlToken::Symbol(symbol) if symbol == ")" => depth -= 1,
             _ => {}
         }
         if depth < 0 {
@@ -288,29 +288,30 @@ fn within(tokens: &[Placed]) -> Option<&[Placed]> {
 }
 
 fn sides(tokens: &[Placed]) -> Option<[Side; 2]> {
-    let is_equal = |token: &Token| matches!(token, Token::Symbol(symbol) if symbol == "=" || symbol == "==");
+    let is_equal =
+        |token: &SqlToken| matches!(token, SqlToken::Symbol(symbol) if symbol == "=" || symbol == "==");
     let at = tokens.iter().position(|(_, token)| is_equal(token))?;
     let (left, right) = (&tokens[..at], tokens.get(at + 1..)?);
     Some([side(left)?, side(right)?])
 }
 
 fn side(tokens: &[Placed]) -> Option<Side> {
-    let plain: Vec<&Token> = tokens.iter().map(|(_, token)| token).collect();
+    let plain: Vec<&SqlToken> = tokens.iter().map(|(_, token)| token).collect();
     match plain.as_slice() {
-        [Token::Parameter(name)] => Some(Side::Parameter(name.clone())),
+        [SqlToken::Parameter(name)] => Some(Side::Parameter(name.clone())),
         // With one cast. The database tells the parameter's type, which is that of the cast.
-        [Token::Parameter(name), Token::Symbol(cast), ty] if cast == "::" && ty.name().is_some() => {
+        [SqlToken::Parameter(name), SqlToken::Symbol(cast), ty] if cast == "::" && ty.name().is_some() => {
             Some(Side::Parameter(name.clone()))
         }
         _ => column(&plain).map(Side::Column),
     }
 }
 
-fn column(tokens: &[&Token]) -> Option<Column> {
+fn column(tokens: &[&SqlToken]) -> Option<SelectColumn> {
     match tokens {
-        [name] => Some(Column { of: None, name: name.name()?.into() }),
-        [of, Token::Symbol(dot), name] if dot == "." => {
-            Some(Column { of: Some(of.name()?.into()), name: name.name()?.into() })
+        [name] => Some(SelectColumn { of: None, name: name.name()?.into() }),
+        [of, SqlToken::Symbol(dot), name] if dot == "." => {
+            Some(SelectColumn { of: Some(of.name()?.into()), name: name.name()?.into() })
         }
         _ => None,
     }
@@ -318,11 +319,11 @@ fn column(tokens: &[&Token]) -> Option<Column> {
 
 impl Output {
     fn of(tokens: &[Placed]) -> Output {
-        let tokens: Vec<&Token> = tokens.iter().map(|(_, token)| token).collect();
-        let star = Token::Symbol("*".into());
+        let tokens: Vec<&SqlToken> = tokens.iter().map(|(_, token)| token).collect();
+        let star = SqlToken::Symbol("*".into());
         match tokens.as_slice() {
             [one] if **one == star => return Output::Star(None),
-            [of, dot, one] if **one == star && **dot == Token::Symbol(".".into()) => {
+            [of, dot, one] if **one == star && **dot == SqlToken::Symbol(".".into()) => {
                 return of.name().map_or(Output::Other, |of| Output::Star(Some(of.into())));
             }
             _ => {}
@@ -347,13 +348,13 @@ impl Output {
 
 fn split<'t>(
     tokens: &'t [Placed],
-    mut at: impl FnMut(&Token) -> bool + 't,
+    mut at: impl FnMut(&SqlToken) -> bool + 't,
 ) -> impl Iterator<Item = &'t [Placed]> {
     let mut depth = 0_u32;
     tokens.split(move |(_, token)| {
         match token {
-            Token::Symbol(symbol) if symbol == "(" => depth += 1,
-            Token::Symbol(symbol) if symbol == ")" => depth = depth.saturating_sub(1),
+            SqlToken::Symbol(symbol) if symbol == "(" => depth += 1,
+            SqlToken::Symbol(symbol) if symbol == ")" => depth = depth.saturating_sub(1),
             _ => {}
         }
         depth == 0 && at(token)
@@ -368,8 +369,8 @@ mod tests {
     fn equal(sql: &str) -> Option<Vec<String>> {
         let side = |side: &Side| match side {
             Side::Parameter(name) => format!(":{name}"),
-            Side::Column(Column { of: Some(of), name }) => format!("{of}.{name}"),
-            Side::Column(Column { of: None, name }) => name.clone(),
+            Side::Column(SelectColumn { of: Some(of), name }) => format!("{of}.{name}"),
+            Side::Column(SelectColumn { of: None, name }) => name.clone(),
         };
         let only = |equal: &Equal| equal.only.map_or_else(String::new, |only| format!("?{only}"));
         let text =

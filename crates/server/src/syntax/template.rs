@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use clearwell_source::Cell;
 
-use super::meet::{Class, Step, literal};
-use super::pattern::Piece;
+use super::meet::{ByteClass, Step, literal};
+use super::pattern::TemplatePiece;
 
 /// What stands for a slot in a shape; no UTF-8 text contains it.
 pub const HOLE: &[u8] = b"\xff";
 
 /// A text with slots, such as `author:{author_id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub struct Template(Vec<TemplatePart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(Box<[u8]>),
     Slot(Arc<str>),
 }
@@ -26,9 +26,9 @@ impl Template {
         let mut parts = Vec::new();
         for piece in pieces(text)? {
             parts.push(match piece {
-                Piece::Literal(literal) => Part::Text(literal.as_bytes().into()),
-                Piece::Slot(name) if is_name(name) => Part::Slot(name.into()),
-                Piece::Slot(name) => {
+                TemplatePiece::Literal(literal) => TemplatePart::Text(literal.as_bytes().into()),
+                TemplatePiece::Slot(name) if is_name(name) => TemplatePart::Slot(name.into()),
+                TemplatePiece::Slot(name) => {
                     return Err(format!("\"{name}\" is not a name (letters, digits and _, no digit first)"));
                 }
             });
@@ -42,8 +42,8 @@ impl Template {
     /// The names of the slots.
     pub fn slots(&self) -> impl Iterator<Item = &Arc<str>> {
         self.0.iter().filter_map(|part| match part {
-            Part::Slot(name) => Some(name),
-            Part::Text(_) => None,
+            TemplatePart::Slot(name) => Some(name),
+            TemplatePart::Text(_) => None,
         })
     }
 
@@ -52,8 +52,8 @@ impl Template {
         self.0
             .iter()
             .flat_map(|part| match part {
-                Part::Text(text) => text,
-                Part::Slot(_) => HOLE,
+                TemplatePart::Text(text) => text,
+                TemplatePart::Slot(_) => HOLE,
             })
             .copied()
             .collect()
@@ -62,17 +62,17 @@ impl Template {
     /// The template with `{}` for each slot, to be compared by people's eyes.
     pub fn bare(&self) -> String {
         let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => String::from_utf8_lossy(text),
-            Part::Slot(_) => "{}".into(),
+            TemplatePart::Text(text) => String::from_utf8_lossy(text),
+            TemplatePart::Slot(_) => "{}".into(),
         });
         parts.collect()
     }
 
     /// The texts that it can make.
     pub fn steps(&self) -> Vec<Step> {
-        let steps = |part: &Part| match part {
-            Part::Text(text) => literal(text).collect(),
-            Part::Slot(_) => vec![Step::Many(Class::Any)],
+        let steps = |part: &TemplatePart| match part {
+            TemplatePart::Text(text) => literal(text).collect(),
+            TemplatePart::Slot(_) => vec![Step::Many(ByteClass::Any)],
         };
         self.0.iter().flat_map(steps).collect()
     }
@@ -91,8 +91,8 @@ impl Template {
         let mut name = Vec::new();
         for part in &self.0 {
             match part {
-                Part::Text(text) => name.extend_from_slice(text),
-                Part::Slot(slot) => name.extend_from_slice(&escape(&value(slot)?.to_bytes()?)),
+                TemplatePart::Text(text) => name.extend_from_slice(text),
+                TemplatePart::Slot(slot) => name.extend_from_slice(&escape(&value(slot)?.to_bytes()?)),
             }
         }
         Some(name.into())
@@ -100,13 +100,13 @@ impl Template {
 }
 
 /// Cuts a pattern or template at its braces.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+pub(super) fn pieces(text: &str) -> Result<Vec<TemplatePiece<'_>>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
         let (before, from) = rest.split_at(at);
         if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
-            pieces.push(Piece::Literal(&rest[..=at]));
+            pieces.push(TemplatePiece::Literal(&rest[..=at]));
             rest = after;
             continue;
         }
@@ -117,13 +117,13 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
             return Err("a { is never closed (write {{ for the brace itself)".into());
         };
         if !before.is_empty() {
-            pieces.push(Piece::Literal(before));
+            pieces.push(TemplatePiece::Literal(before));
         }
-        pieces.push(Piece::Slot(&slot[..end]));
+        pieces.push(TemplatePiece::Slot(&slot[..end]));
         rest = &slot[end + 1..];
     }
     if !rest.is_empty() {
-        pieces.push(Piece::Literal(rest));
+        pieces.push(TemplatePiece::Literal(rest));
     }
     Ok(pieces)
 }

@@ -2,7 +2,7 @@
 
 /// A piece of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Token {
+pub enum SqlToken {
     /// A word in lower case, as unquoted names are.
     Word(String),
     /// A quoted name.
@@ -15,16 +15,16 @@ pub enum Token {
     Symbol(String),
 }
 
-impl Token {
+impl SqlToken {
     /// Whether it is this word, unquoted.
     pub fn is(&self, word: &str) -> bool {
-        matches!(self, Token::Word(it) if it == word)
+        matches!(self, SqlToken::Word(it) if it == word)
     }
 
     /// The name that it is.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Token::Word(name) | Token::Quoted(name) => Some(name),
+            SqlToken::Word(name) | SqlToken::Quoted(name) => Some(name),
             _ => None,
         }
     }
@@ -32,8 +32,8 @@ impl Token {
     /// The name as SQL spells it.
     pub fn sql(&self) -> Option<String> {
         match self {
-            Token::Word(name) => Some(name.clone()),
-            Token::Quoted(name) => Some(format!("\"{}\"", name.replace('"', "\"\""))),
+            SqlToken::Word(name) => Some(name.clone()),
+            SqlToken::Quoted(name) => Some(format!("\"{}\"", name.replace('"', "\"\""))),
             _ => None,
         }
     }
@@ -43,7 +43,7 @@ const OPERATORS: &str = "+-*/<>=~!#%^&|?";
 
 /// Cuts a statement, each token with its place. `None`: something stands in it that the databases read differently, such as
 /// an escape or a bracket.
-pub fn tokens(sql: &str) -> Option<Vec<(usize, Token)>> {
+pub fn tokens(sql: &str) -> Option<Vec<(usize, SqlToken)>> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(c) = sql[at..].chars().next() {
@@ -55,28 +55,28 @@ pub fn tokens(sql: &str) -> Option<Vec<(usize, Token)>> {
             '/' if rest.starts_with("/*") => (None, comment(rest)?),
             // E'..', U&'..', B'..': their quotes follow other rules.
             '\'' if at > 0 && sql[..at].ends_with(|c: char| c.is_alphanumeric() || c == '&') => return None,
-            '\'' => (Some(Token::Literal), quoted(rest, '\'')?.1),
+            '\'' => (Some(SqlToken::Literal), quoted(rest, '\'')?.1),
             '"' | '`' => {
                 let (name, length) = quoted(rest, c)?;
-                (Some(Token::Quoted(name)), length)
+                (Some(SqlToken::Quoted(name)), length)
             }
-            ':' if rest.starts_with("::") => (Some(Token::Symbol("::".into())), 2),
+            ':' if rest.starts_with("::") => (Some(SqlToken::Symbol("::".into())), 2),
             ':' => {
                 let name = word(&rest[1..]);
-                (Some(Token::Parameter(name.into())), 1 + name.len())
+                (Some(SqlToken::Parameter(name.into())), 1 + name.len())
             }
             '[' | ']' | '$' | '@' | '{' | '}' | '\\' => return None,
-            c if c.is_ascii_digit() => (Some(Token::Literal), number(rest)),
+            c if c.is_ascii_digit() => (Some(SqlToken::Literal), number(rest)),
             c if c.is_alphabetic() || c == '_' => {
                 let name =
                     &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())];
-                (Some(Token::Word(name.to_lowercase())), name.len())
+                (Some(SqlToken::Word(name.to_lowercase())), name.len())
             }
             c if OPERATORS.contains(c) => {
                 let length = operator(rest);
-                (Some(Token::Symbol(rest[..length].into())), length)
+                (Some(SqlToken::Symbol(rest[..length].into())), length)
             }
-            c => (Some(Token::Symbol(c.into())), c.len_utf8()),
+            c => (Some(SqlToken::Symbol(c.into())), c.len_utf8()),
         };
         tokens.extend(token.map(|token| (at, token)));
         at += length;

@@ -9,7 +9,7 @@ pub const RATE_MOST: u32 = 1_000_000;
 
 /// What a client asks for; what is given together is all meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct AskedWarming {
     /// These keys.
     pub keys: Vec<Box<[u8]>>,
     /// All keys of keyspaces with a source that match.
@@ -24,14 +24,14 @@ pub struct Asked {
     pub refresh: bool,
 }
 
-impl Default for Asked {
-    fn default() -> Asked {
+impl Default for AskedWarming {
+    fn default() -> AskedWarming {
         let (keys, tags) = (Vec::new(), Vec::new());
-        Asked { keys, pattern: None, numbers: None, tags, rate: RATE, refresh: false }
+        AskedWarming { keys, pattern: None, numbers: None, tags, rate: RATE, refresh: false }
     }
 }
 
-impl Asked {
+impl AskedWarming {
     /// Whether it names nothing.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.tags.is_empty() && self.pattern.is_none() && self.numbers.is_none()

@@ -7,18 +7,18 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::Asked;
+use super::AskedWarming;
 
 /// Errors that are kept of a job: the last.
 const ERRORS_MOST: usize = 5;
 
 /// A job that loads keys.
-pub struct Job {
+pub struct WarmingJob {
     /// Names it on this node.
     pub id: u64,
-    asked: Summary,
+    asked: JobSummary,
     began: Instant,
-    progress: Mutex<Progress>,
+    progress: Mutex<JobProgress>,
     /// Turns true when it is to end.
     cancelled: watch::Sender<bool>,
     ended: watch::Sender<bool>,
@@ -26,7 +26,7 @@ pub struct Job {
 
 /// What was asked for, without the keys themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
+pub struct JobSummary {
     /// How many keys were named.
     pub keys: u64,
     /// The pattern.
@@ -85,7 +85,7 @@ pub enum Fate {
 
 /// How far a job is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Progress {
+struct JobProgress {
     ended: Option<(State, Instant, i64)>,
     started_unix_ms: i64,
     total: Option<u64>,
@@ -105,7 +105,7 @@ struct Progress {
 pub struct Report {
     pub id: u64,
     pub state: State,
-    pub asked: Summary,
+    pub asked: JobSummary,
     /// Keys and rows to go through, as far as that is known.
     pub total: Option<u64>,
     /// Those gone through.
@@ -123,21 +123,28 @@ pub struct Report {
     pub elapsed_ms: u64,
 }
 
-impl Job {
+impl WarmingJob {
     /// One that begins now.
-    pub(super) fn new(id: u64, asked: &Asked, total: Option<u64>, unix_ms: i64) -> Job {
+    pub(super) fn new(id: u64, asked: &AskedWarming, total: Option<u64>, unix_ms: i64) -> WarmingJob {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let pattern = asked.pattern.as_ref().map(|glob| text(glob.as_bytes()));
-        let summary = Summary {
+        let summary = JobSummary {
             keys: asked.keys.len() as u64,
             pattern: pattern.or_else(|| asked.numbers.as_ref().map(super::Numbers::shown)),
             tags: asked.tags.iter().map(|tag| text(tag)).collect(),
             rate: asked.rate,
             refresh: asked.refresh,
         };
-        let progress = Progress { total, started_unix_ms: unix_ms, ..Progress::default() };
+        let progress = JobProgress { total, started_unix_ms: unix_ms, ..JobProgress::default() };
         let (cancelled, ended) = (watch::Sender::new(false), watch::Sender::new(false));
-        Job { id, asked: summary, began: Instant::now(), progress: Mutex::new(progress), cancelled, ended }
+        WarmingJob {
+            id,
+            asked: summary,
+            began: Instant::now(),
+            progress: Mutex::new(progress),
+            cancelled,
+            ended,
+        }
     }
 
     /// Asks it to end; what is on its way is dropped. Whether it was running until now: it may have ended before this returns.
@@ -241,7 +248,7 @@ impl Job {
     }
 }
 
-impl Progress {
+impl JobProgress {
     fn note(&mut self, error: String) {
         if self.errors.len() == ERRORS_MOST {
             self.errors.pop_front();

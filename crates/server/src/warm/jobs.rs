@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Asked, Job, Plan, Report, State};
+use super::{AskedWarming, Plan, Report, State, WarmingJob};
 
 /// Jobs that run at once.
 const RUNNING_MOST: usize = 4;
@@ -21,14 +21,14 @@ pub struct Warming(Mutex<Jobs>);
 struct Jobs {
     last: u64,
     closed: bool,
-    all: BTreeMap<u64, Arc<Job>>,
+    all: BTreeMap<u64, Arc<WarmingJob>>,
     /// Of the jobs that are not told of any more.
-    forgotten: Totals,
+    forgotten: WarmTotals,
 }
 
 /// What all jobs did since the node began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct WarmTotals {
     /// Jobs under way.
     pub running: u64,
     /// Keys loaded.
@@ -41,7 +41,7 @@ pub struct Totals {
     pub failed: u64,
 }
 
-impl Totals {
+impl WarmTotals {
     fn add(&mut self, report: &Report) {
         self.running += u64::from(report.state == State::Running);
         self.loaded += report.loaded;
@@ -70,7 +70,12 @@ impl fmt::Display for Refused {
 
 impl Warming {
     /// One more job.
-    pub(crate) fn begin(&self, asked: &Asked, plan: &Plan, unix_ms: i64) -> Result<Arc<Job>, String> {
+    pub(crate) fn begin(
+        &self,
+        asked: &AskedWarming,
+        plan: &Plan,
+        unix_ms: i64,
+    ) -> Result<Arc<WarmingJob>, String> {
         let mut jobs = self.0.lock();
         if jobs.closed {
             return Err("the node stops".into());
@@ -83,7 +88,7 @@ impl Warming {
             ));
         }
         jobs.last += 1;
-        let job = Arc::new(Job::new(jobs.last, asked, plan.total, unix_ms));
+        let job = Arc::new(WarmingJob::new(jobs.last, asked, plan.total, unix_ms));
         jobs.all.insert(job.id, job.clone());
         jobs.forget();
         Ok(job)
@@ -100,8 +105,8 @@ impl Warming {
     }
 
     /// Ends one of them, if it has not ended, and says whether it was running; `None`: there is none of this number.
-    /// [`Job::ended`] tells when it has.
-    pub fn cancel(&self, id: u64) -> Option<(Arc<Job>, bool)> {
+    /// [`WarmingJob::ended`] tells when it has.
+    pub fn cancel(&self, id: u64) -> Option<(Arc<WarmingJob>, bool)> {
         let job = self.0.lock().all.get(&id).cloned()?;
         let was_running = job.cancel();
         Some((job, was_running))
@@ -117,7 +122,7 @@ impl Warming {
     }
 
     /// What all did.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> WarmTotals {
         let jobs = self.0.lock();
         let mut totals = jobs.forgotten;
         jobs.all.values().for_each(|job| totals.add(&job.report()));
@@ -141,8 +146,8 @@ mod tests {
     use super::super::job::Fate;
     use super::*;
 
-    fn begin(warming: &Warming) -> Result<Arc<Job>, String> {
-        warming.begin(&Asked::default(), &Plan::default(), 0)
+    fn begin(warming: &Warming) -> Result<Arc<WarmingJob>, String> {
+        warming.begin(&AskedWarming::default(), &Plan::default(), 0)
     }
 
     #[test]

@@ -8,10 +8,10 @@ mod pace;
 mod plan;
 mod width;
 
-pub use asked::{Asked, Numbers, RATE, RATE_MOST};
+pub use asked::{AskedWarming, Numbers, RATE, RATE_MOST};
 pub(crate) use job::Fate;
-pub use job::{Job, Report, State};
-pub use jobs::{Refused, Totals, Warming};
+pub use job::{Report, State, WarmingJob};
+pub use jobs::{Refused, WarmTotals, Warming};
 pub(crate) use pace::Pace;
-pub(crate) use plan::{Listed, Part, Plan};
+pub(crate) use plan::{Listed, Plan, PlanPart};
 pub(crate) use width::Width;

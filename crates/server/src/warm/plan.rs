@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clearwell_engine::Glob;
 use clearwell_source::{Row, Statement};
 
-use super::Asked;
+use super::AskedWarming;
 use super::asked::Numbers;
 use crate::keyspace::{Keyspace, Keyspaces};
 
@@ -14,13 +14,13 @@ use crate::keyspace::{Keyspace, Keyspaces};
 #[derive(Default)]
 pub struct Plan {
     /// One after the other.
-    pub parts: VecDeque<Part>,
+    pub parts: VecDeque<PlanPart>,
     /// How many keys or rows there are, where no query has to be asked for that.
     pub total: Option<u64>,
 }
 
 /// Keys of one origin.
-pub enum Part {
+pub enum PlanPart {
     /// These.
     Keys(Vec<Box<[u8]>>),
     /// These, counted.
@@ -33,10 +33,10 @@ pub enum Part {
 pub struct Listed {
     /// The keyspace.
     pub keyspace: Arc<Keyspace>,
-    wanted: Wanted,
+    wanted: WantedKeys,
 }
 
-enum Wanted {
+enum WantedKeys {
     Matching(Glob),
     /// Those that carry one of these tags.
     Tagged(Vec<Box<[u8]>>),
@@ -47,29 +47,29 @@ impl Plan {
     ///
     /// # Errors
     /// It cannot be told: what is to be declared, and for which keyspaces.
-    pub fn of(keyspaces: &Keyspaces, asked: &Asked) -> Result<Plan, String> {
+    pub fn of(keyspaces: &Keyspaces, asked: &AskedWarming) -> Result<Plan, String> {
         let mut parts = VecDeque::new();
         if !asked.keys.is_empty() {
-            parts.push_back(Part::Keys(asked.keys.clone()));
+            parts.push_back(PlanPart::Keys(asked.keys.clone()));
         }
-        parts.extend(asked.numbers.clone().map(Part::Numbers));
+        parts.extend(asked.numbers.clone().map(PlanPart::Numbers));
         if let Some(glob) = &asked.pattern {
             matching(keyspaces, glob, &mut parts)?;
         }
         if !asked.tags.is_empty() {
             tagged(keyspaces, &asked.tags, &mut parts)?;
         }
-        let count = |part: &Part| match part {
-            Part::Keys(keys) => Some(keys.len() as u64),
-            Part::Numbers(numbers) => Some(numbers.count),
-            Part::Listed(_) => None,
+        let count = |part: &PlanPart| match part {
+            PlanPart::Keys(keys) => Some(keys.len() as u64),
+            PlanPart::Numbers(numbers) => Some(numbers.count),
+            PlanPart::Listed(_) => None,
         };
         let total = parts.iter().map(count).sum();
         Ok(Plan { parts, total })
     }
 }
 
-fn matching(keyspaces: &Keyspaces, glob: &Glob, parts: &mut VecDeque<Part>) -> Result<(), String> {
+fn matching(keyspaces: &Keyspaces, glob: &Glob, parts: &mut VecDeque<PlanPart>) -> Result<(), String> {
     let shown = String::from_utf8_lossy(glob.as_bytes()).into_owned();
     let meant: Vec<_> = loadable(keyspaces).filter(|keyspace| keyspace.meets(glob)).collect();
     if meant.is_empty() {
@@ -88,16 +88,17 @@ fn matching(keyspaces: &Keyspaces, glob: &Glob, parts: &mut VecDeque<Part>) -> R
     }
     for keyspace in meant {
         parts.push_back(match keyspace.only_key().filter(|_| keyspace.keys.is_none()) {
-            Some(key) => Part::Keys(vec![key.into()]),
-            None => {
-                Part::Listed(Listed { keyspace: keyspace.clone(), wanted: Wanted::Matching(glob.clone()) })
-            }
+            Some(key) => PlanPart::Keys(vec![key.into()]),
+            None => PlanPart::Listed(Listed {
+                keyspace: keyspace.clone(),
+                wanted: WantedKeys::Matching(glob.clone()),
+            }),
         });
     }
     Ok(())
 }
 
-fn tagged(keyspaces: &Keyspaces, tags: &[Box<[u8]>], parts: &mut VecDeque<Part>) -> Result<(), String> {
+fn tagged(keyspaces: &Keyspaces, tags: &[Box<[u8]>], parts: &mut VecDeque<PlanPart>) -> Result<(), String> {
     for tag in tags {
         let shown = String::from_utf8_lossy(tag);
         let mut carriers = loadable(keyspaces).filter(|keyspace| keyspace.can_carry(tag)).peekable();
@@ -122,7 +123,10 @@ fn tagged(keyspaces: &Keyspaces, tags: &[Box<[u8]>], parts: &mut VecDeque<Part>)
     for keyspace in loadable(keyspaces) {
         let own: Vec<_> = tags.iter().filter(|tag| keyspace.can_carry(tag)).cloned().collect();
         if !own.is_empty() {
-            parts.push_back(Part::Listed(Listed { keyspace: keyspace.clone(), wanted: Wanted::Tagged(own) }));
+            parts.push_back(PlanPart::Listed(Listed {
+                keyspace: keyspace.clone(),
+                wanted: WantedKeys::Tagged(own),
+            }));
         }
     }
     Ok(())
@@ -151,8 +155,8 @@ impl Listed {
     pub fn key(&self, keyspaces: &Keyspaces, row: &Row) -> Result<Option<Box<[u8]>>, String> {
         let key = self.keyspace.key_of(row)?;
         let is_meant = match &self.wanted {
-            Wanted::Matching(glob) => glob.matches(&key),
-            Wanted::Tagged(tags) => tags.iter().any(|tag| self.keyspace.carries(row, tag)),
+            WantedKeys::Matching(glob) => glob.matches(&key),
+            WantedKeys::Tagged(tags) => tags.iter().any(|tag| self.keyspace.carries(row, tag)),
         };
         if !is_meant {
             return Ok(None);

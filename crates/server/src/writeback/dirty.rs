@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// The newest unflushed write of a key.
 #[derive(Debug, Clone)]
-pub struct Slot {
+pub struct DirtyWrite {
     /// Which write it is: the record that it was acknowledged by.
     pub write: u64,
     /// The value; `None` for a removal.
@@ -37,7 +37,7 @@ pub struct Taken {
 /// All of them. A key's turn is that of its oldest unflushed write, so that one which is written all the time has turns too.
 #[derive(Debug, Default)]
 pub struct Dirty {
-    by_key: HashMap<Arc<[u8]>, Slot>,
+    by_key: HashMap<Arc<[u8]>, DirtyWrite>,
     order: BTreeMap<u64, Arc<[u8]>>,
     places: BTreeSet<u64>,
     latest: u64,
@@ -66,19 +66,20 @@ impl Dirty {
         if let Some(slot) = self.by_key.get_mut(key) {
             let before = cost(key, slot.value.as_deref());
             self.places.remove(&slot.place);
-            *slot = Slot { write, value, content_type, written: now, place: write, slow: 0, ..*slot };
+            *slot = DirtyWrite { write, value, content_type, written: now, place: write, slow: 0, ..*slot };
             return before;
         }
         let key: Arc<[u8]> = key.into();
         let (since, written) = (now, now);
-        let slot = Slot { write, value, content_type, since, written, first: write, place: write, slow: 0 };
+        let slot =
+            DirtyWrite { write, value, content_type, since, written, first: write, place: write, slow: 0 };
         self.by_key.insert(key.clone(), slot);
         self.order.insert(write, key);
         0
     }
 
     /// The newest unflushed write of a key.
-    pub fn get(&self, key: &[u8]) -> Option<&Slot> {
+    pub fn get(&self, key: &[u8]) -> Option<&DirtyWrite> {
         self.by_key.get(key)
     }
 

@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 use clearwell_engine::Version;
-use clearwell_source::{Receipt, SourceError, Write};
+use clearwell_source::{Receipt, RowWrite, SourceError};
 use tokio::sync::oneshot;
 
 use super::dirty::Taken;
-use super::record::{self, Pending};
+use super::record::{self, PendingWrite};
 use super::{Lane, WriteBack};
 use crate::journal::{Entry, JournalError};
 use crate::keyspace::Backing;
@@ -112,7 +112,12 @@ async fn send(
 }
 
 /// The statement for a write. In the commit's own place the key is invalidated, and the write is over.
-fn write(node: &Arc<dyn Outcomes>, back: &Arc<WriteBack>, lane: &Arc<Lane>, taken: &Taken) -> Option<Write> {
+fn write(
+    node: &Arc<dyn Outcomes>,
+    back: &Arc<WriteBack>,
+    lane: &Arc<Lane>,
+    taken: &Taken,
+) -> Option<RowWrite> {
     let backing = lane.keyspace.backing.as_ref()?;
     let captures = lane.keyspace.capture(&taken.key)?;
     let statement = if taken.value.is_some() { backing.store.clone() } else { backing.delete.clone() }?;
@@ -131,7 +136,7 @@ fn write(node: &Arc<dyn Outcomes>, back: &Arc<WriteBack>, lane: &Arc<Lane>, take
             }
         });
     });
-    Some(Write { statement, params, read_back: None, committed })
+    Some(RowWrite { statement, params, read_back: None, committed })
 }
 
 impl WriteBack {
@@ -174,7 +179,7 @@ async fn park(
     tracing::warn!(key = %taken.key.escape_ascii(), message, "the source refused a write: it is parked");
     let (told, kept) = oneshot::channel();
     let key = Box::from(&*taken.key);
-    let row = Pending { seq: 0, key, value: taken.value, at_unix_ms: node.unix_ms(), message };
+    let row = PendingWrite { seq: 0, key, value: taken.value, at_unix_ms: node.unix_ms(), message };
     back.parked.park(row, Box::new(move |kept| drop(told.send(kept))));
     match kept.await {
         Ok(Ok(())) => {}

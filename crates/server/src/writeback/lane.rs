@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
-use super::dirty::{Dirty, Slot, Taken};
+use super::dirty::{Dirty, DirtyWrite, Taken};
 use super::over::Over;
 use crate::config::FlushConfig;
 use crate::keyspace::Keyspace;
@@ -105,7 +105,7 @@ impl Lane {
     }
 
     /// Looks at a key's unflushed write, if there is one.
-    pub fn look<R>(&self, key: &[u8], look: impl FnOnce(&Slot) -> R) -> Option<R> {
+    pub fn look<R>(&self, key: &[u8], look: impl FnOnce(&DirtyWrite) -> R) -> Option<R> {
         if self.rows() == 0 {
             return None;
         }

@@ -3,7 +3,7 @@
 //!
 //! The journal's thread takes each durable write into its keyspace's [`Lane`], in the journal's order; readers look there
 //! before anywhere else. One flusher a lane hands batches to the source, the newest value of each key, one batch at a time:
-//! so the writes of a key reach the source in their order. What the source refuses is [`Parked`].
+//! so the writes of a key reach the source in their order. What the source refuses is [`DeadLetters`].
 
 mod dirty;
 mod flush;
@@ -20,8 +20,8 @@ use std::sync::atomic::AtomicU64;
 pub use dirty::cost;
 pub use flush::{Outcomes, run};
 pub use lane::Lane;
-pub use parked::Parked;
-pub use record::{Pending, put as put_record};
+pub use parked::DeadLetters;
+pub use record::{PendingWrite, put as put_record};
 pub use status::{Flushed, Status};
 
 use crate::journal::{Contents, Journal, JournalError};
@@ -32,7 +32,7 @@ pub struct WriteBack {
     /// What was acknowledged.
     pub journal: Journal,
     /// What was refused.
-    pub parked: Arc<Parked>,
+    pub parked: Arc<DeadLetters>,
     /// One for each keyspace whose source takes writes.
     pub lanes: Vec<Arc<Lane>>,
     /// Things that were wrong with the journals' files when the node started.
@@ -65,7 +65,7 @@ impl WriteBack {
     /// A journal cannot be read or written.
     pub fn open(data: &Path, keyspaces: &Keyspaces) -> Result<WriteBack, JournalError> {
         let (journal, Contents { records, mut damage }) = Journal::open(&data.join(JOURNAL))?;
-        let (parked, damage_of_parked) = Parked::open(&data.join("parked"))?;
+        let (parked, damage_of_parked) = DeadLetters::open(&data.join("parked"))?;
         damage.extend(damage_of_parked);
         for damage in &damage {
             tracing::error!(%damage, "the journal is not as it was written");
@@ -90,7 +90,7 @@ impl WriteBack {
         Ok(back)
     }
 
-    fn take_in(&self, pending: Pending, keyspaces: &Keyspaces) -> Result<(), JournalError> {
+    fn take_in(&self, pending: PendingWrite, keyspaces: &Keyspaces) -> Result<(), JournalError> {
         let lane = keyspaces.find(&pending.key).and_then(|(keyspace, _)| self.lane(keyspace));
         let can = |lane: &&Arc<Lane>| {
             let backing = lane.keyspace.backing.as_ref();
@@ -103,7 +103,7 @@ impl WriteBack {
         }
         let (told, kept) = std::sync::mpsc::channel();
         let over = record::done(&[(pending.key.clone(), pending.seq)]);
-        let parked = Pending { message: NO_KEYSPACE.into(), ..pending };
+        let parked = PendingWrite { message: NO_KEYSPACE.into(), ..pending };
         self.parked.park(parked, Box::new(move |kept| drop(told.send(kept))));
         kept.recv().unwrap_or_else(|_| Err(JournalError("the journal has stopped".into())))?;
         self.journal.append(over, Box::new(|_| ()));

@@ -9,32 +9,32 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 
 use super::cost;
-use super::record::{self, Pending};
+use super::record::{self, PendingWrite};
 use crate::journal::{Damage, Journal, JournalError};
 
 /// The refused writes, the newest of each key.
-pub struct Parked {
+pub struct DeadLetters {
     journal: Journal,
-    rows: Mutex<BTreeMap<Box<[u8]>, Pending>>,
+    rows: Mutex<BTreeMap<Box<[u8]>, PendingWrite>>,
     /// What `rows` cost.
     bytes: AtomicU64,
 }
 
-fn cost_of(row: &Pending) -> u64 {
+fn cost_of(row: &PendingWrite) -> u64 {
     cost(&row.key, row.value.as_deref()) + row.message.len() as u64
 }
 
 /// What is called when something is kept, or is not.
 pub type Kept = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 
-impl Parked {
+impl DeadLetters {
     /// Opens the folder that they are kept in.
-    pub fn open(folder: &Path) -> Result<(Parked, Vec<Damage>), JournalError> {
+    pub fn open(folder: &Path) -> Result<(DeadLetters, Vec<Damage>), JournalError> {
         let (journal, contents) = Journal::open(folder)?;
         let rows = record::fold(contents.records).0;
         let bytes = AtomicU64::new(rows.iter().map(cost_of).sum());
         let rows = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
-        Ok((Parked { journal, rows: Mutex::new(rows), bytes }, contents.damage))
+        Ok((DeadLetters { journal, rows: Mutex::new(rows), bytes }, contents.damage))
     }
 
     /// How many.
@@ -47,14 +47,14 @@ impl Parked {
         self.bytes.load(Relaxed)
     }
 
-    fn insert(&self, row: Pending) {
+    fn insert(&self, row: PendingWrite) {
         self.bytes.fetch_add(cost_of(&row), Relaxed);
         let older = self.rows.lock().insert(row.key.clone(), row);
         self.bytes.fetch_sub(older.as_ref().map_or(0, cost_of), Relaxed);
     }
 
     /// The first `most` of them, by key.
-    pub fn list(&self, most: usize) -> Vec<Pending> {
+    pub fn list(&self, most: usize) -> Vec<PendingWrite> {
         self.rows.lock().values().take(most).cloned().collect()
     }
 
@@ -68,17 +68,17 @@ impl Parked {
     }
 
     /// One of them.
-    pub fn get(&self, key: &[u8]) -> Option<Pending> {
+    pub fn get(&self, key: &[u8]) -> Option<PendingWrite> {
         self.rows.lock().get(key).cloned()
     }
 
     /// Keeps a write, in place of an older one of its key.
-    pub fn park(self: &Arc<Self>, row: Pending, kept: Kept) {
+    pub fn park(self: &Arc<Self>, row: PendingWrite, kept: Kept) {
         let payload = record::put(&row.key, row.value.as_deref(), row.at_unix_ms, &row.message);
         let parked = self.clone();
         self.journal.append(
             payload,
-            Box::new(move |written| kept(written.map(|seq| parked.insert(Pending { seq, ..row })))),
+            Box::new(move |written| kept(written.map(|seq| parked.insert(PendingWrite { seq, ..row })))),
         );
     }
 

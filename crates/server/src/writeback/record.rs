@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::journal::Record;
+use crate::journal::JournalRecord;
 
 const PUT: u8 = 1;
 const TOMBSTONE: u8 = 2;
@@ -11,7 +11,7 @@ const DONE: u8 = 3;
 
 /// A write that is still to be done, or one that the source refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
+pub struct PendingWrite {
     /// Its place in the journal.
     pub seq: u64,
     /// The key.
@@ -53,20 +53,20 @@ fn text(out: &mut Vec<u8>, text: &[u8]) {
 
 /// What a journal's records leave to be done, oldest first: the newest of each key unless it is over; and how many records
 /// are not of this program's kinds.
-pub fn fold(records: Vec<Record>) -> (Vec<Pending>, u64) {
-    let mut newest: HashMap<Box<[u8]>, Pending> = HashMap::new();
+pub fn fold(records: Vec<JournalRecord>) -> (Vec<PendingWrite>, u64) {
+    let mut newest: HashMap<Box<[u8]>, PendingWrite> = HashMap::new();
     let mut unknown = 0;
-    for Record { seq, payload } in records {
+    for JournalRecord { seq, payload } in records {
         if fold_one(&mut newest, seq, &payload).is_none() {
             unknown += 1;
         }
     }
-    let mut pending: Vec<Pending> = newest.into_values().collect();
+    let mut pending: Vec<PendingWrite> = newest.into_values().collect();
     pending.sort_by_key(|pending| pending.seq);
     (pending, unknown)
 }
 
-fn fold_one(newest: &mut HashMap<Box<[u8]>, Pending>, seq: u64, payload: &[u8]) -> Option<()> {
+fn fold_one(newest: &mut HashMap<Box<[u8]>, PendingWrite>, seq: u64, payload: &[u8]) -> Option<()> {
     let (kind, mut rest) = payload.split_first()?;
     if *kind == DONE {
         while !rest.is_empty() {
@@ -86,7 +86,7 @@ fn fold_one(newest: &mut HashMap<Box<[u8]>, Pending>, seq: u64, payload: &[u8]) 
         TOMBSTONE => None,
         _ => return None,
     };
-    newest.insert(key.clone(), Pending { seq, key, value, at_unix_ms, message });
+    newest.insert(key.clone(), PendingWrite { seq, key, value, at_unix_ms, message });
     Some(())
 }
 
@@ -120,7 +120,7 @@ mod tests {
             vec![77, 1],
             vec![],
         ];
-        let records = (1..).zip(payloads).map(|(seq, payload)| Record { seq, payload }).collect();
+        let records = (1..).zip(payloads).map(|(seq, payload)| JournalRecord { seq, payload }).collect();
         let (left, unknown) = fold(records);
         let left: Vec<_> = left.iter().map(|p| (p.seq, &*p.key, p.value.as_deref(), &*p.message)).collect();
         assert_eq!(left, [(2, &b"b"[..], Some(&b""[..]), "why"), (3, b"a", None, "")]);

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use clearwell_engine::Version;
 use clearwell_source::{
-    Cell, Commit, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table, Write,
+    Cell, Commit, Follower, Later, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement,
+    Table,
 };
 use parking_lot::Mutex;
 
@@ -194,7 +195,7 @@ impl Source for Planted {
         })
     }
 
-    fn write(&self, mut write: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, mut write: RowWrite) -> Later<Result<Receipt, SourceError>> {
         if self.fault == Fault::WriteLost && self.one_in(20) {
             (write.committed)(&Receipt::default());
             return Box::pin(std::future::ready(Ok(Receipt { rows: 1, ..Receipt::default() })));

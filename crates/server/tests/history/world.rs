@@ -63,7 +63,7 @@ pub struct Broken {
 
 pub struct World {
     node: Arc<Node>,
-    serving: resp::Serving,
+    serving: resp::RespServing,
     source: Arc<dyn Source>,
     slot: String,
     url: String,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clearwell::config::Level;
 use clearwell::node::{Answer, Demand, Node, Put, ReadError};
-use clearwell::road::{Mode, Request};
+use clearwell::road::{InvalidationRequest, Mode};
 use clearwell_engine::{Cause, Origin, Scope};
 use clearwell_source::SourceError;
 
@@ -97,8 +97,9 @@ async fn play(seed: u64, falsify: impl Fn(Answer) -> Answer) -> Vec<String> {
                 truth.lazy = false;
             }
             5 => {
-                let request = Request::now(vec![Scope::Key(b"post:1"[..].into())], Cause::Command);
-                node.invalidate(Request { mode: Mode::Lazy, ..request });
+                let request =
+                    InvalidationRequest::now(vec![Scope::Key(b"post:1"[..].into())], Cause::Command);
+                node.invalidate(InvalidationRequest { mode: Mode::Lazy, ..request });
                 (truth.told, truth.lazy) = (truth.committed.len(), true);
             }
             6 => source.fail(rng.bool().then(|| SourceError::Unreachable("down".into()))),

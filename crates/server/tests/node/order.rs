@@ -1,7 +1,7 @@
 //! The one road: whoever takes values away, the cluster's member gives it a place in its log first.
 
 use clearwell::node::{Demand, Node, Put, Removal};
-use clearwell::road::{Mode, Request};
+use clearwell::road::{InvalidationRequest, Mode};
 use clearwell_engine::{Cause, Change, Event, Glob, Origin, Scope, Seq};
 
 use crate::source::Scripted;
@@ -16,7 +16,7 @@ fn deployed() -> Event {
 
 /// The place that the next record gets, and takes.
 fn next(node: &Node) -> u64 {
-    node.invalidate(Request::now(vec![key("probe")], Cause::Command)).ordered.0
+    node.invalidate(InvalidationRequest::now(vec![key("probe")], Cause::Command)).ordered.0
 }
 
 #[tokio::test]
@@ -37,10 +37,10 @@ async fn every_cause_and_every_scope_has_a_place_in_the_log() {
         Scope::Event(deployed()),
         Scope::Everything,
     ] {
-        node.invalidate(Request::now(vec![scope.clone()], Cause::Command));
+        node.invalidate(InvalidationRequest::now(vec![scope.clone()], Cause::Command));
         records(&node, &format!("{scope:?}"), 1);
     }
-    node.invalidate(Request::now(vec![key("a"), key("b"), Scope::Everything], Cause::Command));
+    node.invalidate(InvalidationRequest::now(vec![key("a"), key("b"), Scope::Everything], Cause::Command));
     records(&node, "three scopes", 3);
     let put = Put { value: b"one".to_vec(), ..Put::default() };
     node.set(b"post:1", put, Origin::default()).wait().await.expect("written");
@@ -103,7 +103,8 @@ async fn what_is_held_has_a_place_only_when_it_takes_effect() {
     let put = Put { value: b"held".to_vec(), ..Put::default() };
     node.set(b"a", put, Origin::default()).wait().await.expect("stored");
     let before = next(&node);
-    let hold = |mode| Request { mode, ..Request::now(vec![key("a")], Cause::Command) };
+    let hold =
+        |mode| InvalidationRequest { mode, ..InvalidationRequest::now(vec![key("a")], Cause::Command) };
     let held = node.invalidate(hold(Mode::parse(b"on-event:deployed").expect("a mode")));
     assert_eq!((held.held, held.ordered.0, held.seq), (1, 0, Seq(0)));
     node.invalidate(hold(Mode::Delayed(3_600_000)));
@@ -130,7 +131,7 @@ fn places_are_given_once_each_whoever_asks_at_once() {
                         _ => vec![Scope::Tag(format!("{thread}").into_bytes().into())],
                     };
                     let before = node.seq();
-                    let reached = node.invalidate(Request::now(scopes, Cause::Command));
+                    let reached = node.invalidate(InvalidationRequest::now(scopes, Cause::Command));
                     assert!(reached.seq > before, "applied before it returned");
                     reached.ordered.0
                 };
@@ -154,7 +155,10 @@ fn what_is_delayed_wakes_the_keeper_in_time() {
     let (node, _) = Scripted::node();
     let soonest = (0..10).map(|_| {
         let began = std::time::Instant::now();
-        node.invalidate(Request { mode: Mode::Delayed(5), ..Request::now(vec![key("k")], Cause::Command) });
+        node.invalidate(InvalidationRequest {
+            mode: Mode::Delayed(5),
+            ..InvalidationRequest::now(vec![key("k")], Cause::Command)
+        });
         while node.held() > 0 {
             assert!(began.elapsed().as_secs() < 20, "the delayed invalidation is never released");
             std::thread::park_timeout(std::time::Duration::from_micros(500));

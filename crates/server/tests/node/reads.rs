@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use clearwell::config::Level;
 use clearwell::node::{Answer, Demand, Node, ReadError};
-use clearwell::road::Request;
+use clearwell::road::InvalidationRequest;
 use clearwell_engine::{Cause, Origin, Scope};
 use clearwell_source::SourceError;
 
@@ -24,7 +24,7 @@ fn text(answer: &Answer) -> Option<String> {
 }
 
 fn invalidate(node: &Node, scope: Scope) -> u64 {
-    node.invalidate(Request::now(vec![scope], Cause::Command)).entries
+    node.invalidate(InvalidationRequest::now(vec![scope], Cause::Command)).entries
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use clearwell::config::Config;
 use clearwell::node::Node;
 use clearwell_engine::Version;
 use clearwell_source::{
-    Altered, Cell, Commit, Follower, Heard, Later, Param, Receipt, Row, RowChange, Shape, Source,
-    SourceError, Statement, Write,
+    Altered, Cell, Commit, Follower, Heard, Later, Param, Receipt, Row, RowChange, RowWrite, Shape, Source,
+    SourceError, Statement,
 };
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
@@ -228,7 +228,7 @@ impl Source for Scripted {
         })
     }
 
-    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, write: RowWrite) -> Later<Result<Receipt, SourceError>> {
         self.tell();
         let mut state = self.state.lock();
         if let Some(error) = state.fail.clone() {

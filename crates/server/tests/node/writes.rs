@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clearwell::config::Strategy;
 use clearwell::node::{Demand, Node, Put, Removal, WriteError, Written};
-use clearwell::road::{Mode, Request};
+use clearwell::road::{InvalidationRequest, Mode};
 use clearwell_engine::{Cause, Event, EventPattern, Origin, Scope};
 use clearwell_source::SourceError;
 
@@ -30,7 +30,8 @@ async fn write_through_commits_then_keeps_what_the_source_made_of_it() {
         0,
         "read back in the write's own transaction"
     );
-    let tagged = node.invalidate(Request::now(vec![Scope::Tag(b"author:1"[..].into())], Cause::Command));
+    let tagged =
+        node.invalidate(InvalidationRequest::now(vec![Scope::Tag(b"author:1"[..].into())], Cause::Command));
     assert_eq!(tagged.entries, 1, "tagged from the row that was read back");
 }
 
@@ -92,7 +93,7 @@ async fn a_lease_fills_once_the_race_is_won_and_not_when_it_is_lost() {
     let (node, _source) = Scripted::node();
     let lease = |answer: clearwell::node::Answer| answer.lease.expect("a miss gives a lease");
     let first = lease(node.read(b"plain", Demand::PLAIN).wait().await.expect("an answer"));
-    node.invalidate(Request::now(vec![Scope::Key(b"plain"[..].into())], Cause::Command));
+    node.invalidate(InvalidationRequest::now(vec![Scope::Key(b"plain"[..].into())], Cause::Command));
     assert_eq!(node.fill(b"plain", &first, put("old")), Ok(Written::Refused));
     let second = lease(node.read(b"plain", Demand::PLAIN).wait().await.expect("an answer"));
     assert_eq!(node.fill(b"plain", &second, put("new")), Ok(Written::Stored));
@@ -110,13 +111,15 @@ async fn every_mode_travels_the_one_road() {
         .expect("stored");
     node.set(b"b", Put { events: vec![event], ..put("b") }, Origin::default()).wait().await.expect("stored");
     node.set(b"c", put("c"), Origin::default()).wait().await.expect("stored");
-    let hold = Request {
+    let hold = InvalidationRequest {
         mode: Mode::parse(b"on-event:deployed").expect("a mode"),
-        ..Request::now(vec![Scope::Key(b"c"[..].into())], Cause::Command)
+        ..InvalidationRequest::now(vec![Scope::Key(b"c"[..].into())], Cause::Command)
     };
     assert_eq!(node.invalidate(hold).held, 1);
-    let lazy =
-        Request { mode: Mode::Lazy, ..Request::now(vec![Scope::Tag(b"t"[..].into())], Cause::Command) };
+    let lazy = InvalidationRequest {
+        mode: Mode::Lazy,
+        ..InvalidationRequest::now(vec![Scope::Tag(b"t"[..].into())], Cause::Command)
+    };
     assert_eq!(node.invalidate(lazy).entries, 1);
     assert_eq!(read(&node, "a").await, None, "stale, and the reader does not tolerate it");
     let tolerant = Demand { stale: true, ..Demand::PLAIN };

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clearwell_source::{Param, Receipt, Source, SourceError, Statement, Write};
+use clearwell_source::{Param, Receipt, RowWrite, Source, SourceError, Statement};
 use parking_lot::Mutex;
 
 use crate::support::wait_for;
@@ -17,18 +17,18 @@ const DELETE: &str = "DELETE FROM posts WHERE id = :id";
 /// Ids whose commit was told, in its order.
 type Committed = Arc<Mutex<Vec<i64>>>;
 
-fn write(committed: &Committed, sql: &str, id: i64, params: Vec<Param>) -> Write {
+fn write(committed: &Committed, sql: &str, id: i64, params: Vec<Param>) -> RowWrite {
     let committed = committed.clone();
     let committed = Box::new(move |_: &Receipt| committed.lock().push(id));
-    Write { statement: Statement(sql.into()), params, read_back: None, committed }
+    RowWrite { statement: Statement(sql.into()), params, read_back: None, committed }
 }
 
-fn upsert(committed: &Committed, id: i64, value: &str) -> Write {
+fn upsert(committed: &Committed, id: i64, value: &str) -> RowWrite {
     write(committed, UPSERT, id, vec![int("id", id), string("value", value)])
 }
 
 impl World {
-    fn write_all(&self, writes: Vec<Write>) -> Vec<Result<Receipt, SourceError>> {
+    fn write_all(&self, writes: Vec<RowWrite>) -> Vec<Result<Receipt, SourceError>> {
         self.runtime.block_on(self.source.write_all("lane", writes))
     }
 
@@ -43,7 +43,7 @@ fn a_batch_is_one_commit() {
     let committed = Committed::default();
     let put = (1..=700).map(|id| upsert(&committed, id * 2, &format!("new {id}")));
     let delete = (1..=40).map(|id| write(&committed, DELETE, -id, vec![int("id", id * 2 - 1)]));
-    let mut writes: Vec<Write> = put.chain(delete).collect();
+    let mut writes: Vec<RowWrite> = put.chain(delete).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut writes);
     let receipts = world.write_all(writes);
     let version = receipts[0].as_ref().expect("it is written").version;
@@ -90,7 +90,7 @@ fn each_refusal_is_of_its_own_row() {
     // Only the COMMIT says that two rows are the same twin.
     committed.lock().clear();
     let twin = "INSERT INTO posts (id, content, twin) VALUES (:id, 'x', :twin)";
-    let twins: Vec<Write> = (1001..=1030)
+    let twins: Vec<RowWrite> = (1001..=1030)
         .map(|id| {
             write(&committed, twin, id, vec![int("id", id), int("twin", if id == 1020 { 1003 } else { id })])
         })

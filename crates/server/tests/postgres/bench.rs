@@ -11,7 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use clearwell::config::{Config, Level};
-use clearwell::node::{Demand, Got, Node, Turn};
+use clearwell::node::{Demand, Node, ReadOutcome, Turn};
 use clearwell::tasks::Tasks;
 use clearwell_source::Source;
 
@@ -139,7 +139,7 @@ impl Bench {
     fn sees(&self, key: &str, content: &[u8]) -> bool {
         let demand = Demand { level: Some(Level::Eventual), ..Demand::PLAIN };
         match self.node.get(key.as_bytes(), demand, |view, _| view.value() == Some(content)) {
-            Turn::Now(Ok(Got::Seen(same))) => same,
+            Turn::Now(Ok(ReadOutcome::Seen(same))) => same,
             Turn::Now(_) | Turn::Later(_) => false,
         }
     }

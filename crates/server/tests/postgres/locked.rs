@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clearwell_source::config::PostgresConfig;
-use clearwell_source::{Later, Receipt, Row, Source as _, SourceError, Statement, Write};
+use clearwell_source::{Later, Receipt, Row, RowWrite, Source as _, SourceError, Statement};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{World, int, string, text, watched};
@@ -86,7 +86,7 @@ impl World {
 
     fn begin_update(&self, table: &str, id: i64) -> Later<Result<Receipt, SourceError>> {
         let params = vec![int("id", id), string("value", "new")];
-        self.source.write(Write {
+        self.source.write(RowWrite {
             statement: update(table),
             params,
             read_back: None,
@@ -223,7 +223,7 @@ fn locked_batches_hold_up_no_other_lane() {
     let source = &world.source;
     let _lock = Held::new(&world.database, "UPDATE a SET v = 'held'; UPDATE b SET v = 'held'");
     let batch = |table: &str| {
-        let writes = (1..=5).map(|id| Write {
+        let writes = (1..=5).map(|id| RowWrite {
             statement: update(table),
             params: vec![int("id", id), string("value", "new")],
             read_back: None,

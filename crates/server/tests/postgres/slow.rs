@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use clearwell_source::config::PostgresConfig;
-use clearwell_source::{Source as _, SourceError, Statement, Write};
+use clearwell_source::{RowWrite, Source as _, SourceError, Statement};
 
 use crate::support::{Postgres, wait_for};
 use crate::world::{POSTS, World, int, text, watched};
@@ -194,7 +194,7 @@ fn behind_a_proxy() -> (World, Arc<AtomicU8>) {
 #[test]
 fn a_batch_whose_commit_did_not_arrive_is_known_not_to_be_written() {
     let (world, cut) = behind_a_proxy();
-    let write = |id: i64| Write {
+    let write = |id: i64| RowWrite {
         statement: Statement("UPDATE posts SET author_id = author_id + 1 WHERE id = :id".into()),
         params: vec![int("id", id)],
         read_back: None,

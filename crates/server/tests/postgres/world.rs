@@ -5,7 +5,8 @@ use std::sync::Arc;
 use clearwell_source::config::PostgresConfig;
 use clearwell_source::postgres::{Postgres as Source, setup};
 use clearwell_source::{
-    Altered, Cell, Commit, Follower, Param, Receipt, Row, Source as _, SourceError, Statement, Watched, Write,
+    Altered, Cell, Commit, Follower, Param, Receipt, Row, RowWrite, Source as _, SourceError, Statement,
+    Watched,
 };
 use parking_lot::Mutex;
 
@@ -139,7 +140,7 @@ impl World {
         let read_back = read_back.map(|sql| (Statement(sql.into()), params.clone()));
         let committed =
             Box::new(move |receipt: &Receipt| recorder.told.lock().push(Told::Own(receipt.clone())));
-        self.source.write(Write { statement: Statement(sql.into()), params, read_back, committed })
+        self.source.write(RowWrite { statement: Statement(sql.into()), params, read_back, committed })
     }
 
     pub fn barrier(&self) {

@@ -77,7 +77,7 @@ fn a_name_that_is_invalidated_beside_a_rename_keeps_nothing_old() {
                     1 => Scope::Everything,
                     _ => Scope::Prefix(b"fr"[..].into()),
                 };
-                node.invalidate(clearwell::road::Request::now(vec![scope], Cause::Command));
+                node.invalidate(clearwell::road::InvalidationRequest::now(vec![scope], Cause::Command));
                 both.wait();
             }
         });

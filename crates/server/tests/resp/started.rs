@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use clearwell::config::Config;
 use clearwell::metrics::Metrics;
 use clearwell::node::{Node, Sources};
-use clearwell::resp::{Serving, serve};
+use clearwell::resp::{RespServing, serve};
 use clearwell_protocol::{Limits, Parser, Step};
 
 use crate::support::{Raw, encode};
@@ -14,7 +14,7 @@ use crate::support::{Raw, encode};
 /// A node that serves on a port of its own; stops with the test.
 pub struct Started {
     pub node: Arc<Node>,
-    pub serving: Serving,
+    pub serving: RespServing,
 }
 
 /// One runtime carries the loads of all nodes of this process.

@@ -131,7 +131,7 @@ fn what_cannot_be_resumed_is_reset() {
         assert_eq!(event.data, r#"{"why":"what happened since is forgotten"}"#);
     }
     for key in 0..1100 {
-        world.node.invalidate(clearwell::road::Request::now(
+        world.node.invalidate(clearwell::road::InvalidationRequest::now(
             vec![clearwell_engine::Scope::Key(key.to_string().into_bytes().into())],
             clearwell_engine::Cause::Command,
         ));
@@ -240,7 +240,7 @@ fn a_filtered_listener_resumes_with_what_it_missed() {
     // More than the log keeps goes by without a word for it; the id goes on, so that nothing has to be reset.
     let mut last = String::new();
     for n in 0..1500 {
-        world.node.invalidate(clearwell::road::Request::now(
+        world.node.invalidate(clearwell::road::InvalidationRequest::now(
             vec![clearwell_engine::Scope::Key(format!("post:{n}").into_bytes().into())],
             clearwell_engine::Cause::Command,
         ));

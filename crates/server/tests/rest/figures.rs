@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use clearwell::figures::{FIGURES, Moves, Told, Unit};
-use clearwell::metrics::{Ended, Kind};
+use clearwell::figures::{FIGURES, Moves, ToldBy, Unit};
+use clearwell::metrics::{OperationKind, RequestEnded};
 
 use crate::http::connect;
 use crate::world::World;
@@ -44,10 +44,10 @@ fn metrics_are_of_what_happened() {
     {
         assert!(metrics[name].is_number(), "{name} in {metrics}");
     }
-    let recorder = world.metrics.recorder(Kind::ALL);
+    let recorder = world.metrics.recorder(OperationKind::ALL);
     for n in 0..1000 {
-        let ended = if n < 10 { Ended::Failed } else { Ended::Well };
-        recorder.record(Kind::Read as usize, 2_000_000, ended);
+        let ended = if n < 10 { RequestEnded::Failed } else { RequestEnded::Well };
+        recorder.record(OperationKind::Read as usize, 2_000_000, ended);
     }
     world.metrics.tick(world.node.clock.tick().plus(2000));
     let figures = world.metrics.figures();
@@ -112,8 +112,8 @@ fn every_surface_tells_every_figure() {
     for figure in FIGURES {
         let (name, rest) = (figure.name, figure.rest_name());
         let (answer, schema) = match figure.told {
-            Told::Stats => (&answers[0], schemas[0]),
-            Told::Metrics => (&answers[1], schemas[1]),
+            ToldBy::Stats => (&answers[0], schemas[0]),
+            ToldBy::Metrics => (&answers[1], schemas[1]),
         };
         let help = format!("# HELP clearwell_{} {}", figure.prometheus_name(), figure.help);
         let is_number = figure.unit != Unit::Text;
@@ -135,7 +135,7 @@ fn every_surface_tells_every_figure() {
         let line = line.unwrap_or_else(|| panic!("{in_info} in {info}"));
         let told = &cw[name];
         // What moves while the surfaces are asked one after the other has no common value.
-        if figure.told == Told::Metrics || !matches!(figure.unit, Unit::Count | Unit::Bytes) {
+        if figure.told == ToldBy::Metrics || !matches!(figure.unit, Unit::Count | Unit::Bytes) {
             continue;
         }
         let told: u64 =

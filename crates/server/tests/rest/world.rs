@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clearwell::metrics::Metrics;
 use clearwell::node::Node;
-use clearwell::rest::{Serving, serve};
+use clearwell::rest::{RestServing, serve};
 use tokio::sync::oneshot;
 
 use crate::http::{Answer, call};
@@ -15,7 +15,7 @@ pub struct World {
     pub node: Arc<Node>,
     pub source: Arc<Scripted>,
     pub metrics: Metrics,
-    pub serving: Serving,
+    pub serving: RestServing,
     _tasks: oneshot::Sender<()>,
 }
 

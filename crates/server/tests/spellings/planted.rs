@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clearwell_engine::Version;
 use clearwell_source::{
-    Cell, Commit, Exact, Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
-    Write,
+    Cell, Commit, Exact, Follower, Later, Param, Receipt, Row, RowWrite, Shape, Source, SourceError,
+    Statement, Table,
 };
 
 /// What is wrong.
@@ -69,11 +69,11 @@ impl Source for Planted {
         Box::pin(async move { loading.await.map(|row| planted.forget(row, &params)) })
     }
 
-    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, write: RowWrite) -> Later<Result<Receipt, SourceError>> {
         self.inner.write(write)
     }
 
-    fn write_all(&self, lane: &str, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+    fn write_all(&self, lane: &str, writes: Vec<RowWrite>) -> Later<Vec<Result<Receipt, SourceError>>> {
         self.inner.write_all(lane, writes)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clearwell::config::{Config, Level, Strategy};
 use clearwell::node::{Node, Put, WriteError, Written};
-use clearwell::road::Request;
+use clearwell::road::InvalidationRequest;
 use clearwell::tasks::Tasks;
 use clearwell_engine::{Cause, Origin, Scope};
 use clearwell_source::SourceError;
@@ -80,7 +80,7 @@ async fn readers_see_an_unflushed_write_whatever_happens_to_its_entry(database: 
     world.set(1, "new").await.expect("a write");
     let scopes = [Scope::Tag(b"author:1"[..].into()), Scope::Key(b"post:1"[..].into()), Scope::Everything];
     for scope in scopes {
-        world.node.invalidate(Request::now(vec![scope], Cause::Command));
+        world.node.invalidate(InvalidationRequest::now(vec![scope], Cause::Command));
         for level in LEVELS {
             assert_eq!(world.get_at(1, level).await.as_deref(), Some("new"), "{level:?}");
         }

@@ -1,6 +1,6 @@
 //! When values were overwritten: looked up by halving, not by walking.
 
-use super::order::{Orders, Place};
+use super::order::{KeyOrders, OrderPlace};
 use crate::history::{Covered, Deed, Found, Got, History};
 use crate::names::{Class, KeyId};
 use crate::queue::Micros;
@@ -38,7 +38,7 @@ impl Line {
 /// The index of a history.
 #[derive(Debug)]
 pub struct Index {
-    orders: Orders,
+    orders: KeyOrders,
     /// By key: commits by version, at the time when the cluster knew (commits through it: the commit itself).
     known: Vec<Line>,
     /// By key: commits by version, at their own time.
@@ -65,7 +65,7 @@ impl Index {
         let keys = history.names.key_count() as usize;
         let lines = |count: usize| (0..count).map(|_| Line::default()).collect::<Vec<_>>();
         let mut index = Index {
-            orders: Orders::new(history),
+            orders: KeyOrders::new(history),
             known: lines(keys),
             commits: lines(keys),
             by_time: lines(keys),
@@ -147,7 +147,7 @@ impl Index {
     }
 
     /// The place of a version in its key's order.
-    pub fn order(&self, key: KeyId, version: u64) -> Option<Place> {
+    pub fn order(&self, key: KeyId, version: u64) -> Option<OrderPlace> {
         self.orders.place(key, version)
     }
 

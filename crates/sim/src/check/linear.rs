@@ -4,7 +4,7 @@
 use clearwell_cluster::Level;
 
 use super::filled::covers;
-use super::order::Place;
+use super::order::OrderPlace;
 use super::{Index, Violation, by_op, ms};
 use crate::history::{Deed, Found, Got, History, Op};
 use crate::names::Class;
@@ -47,7 +47,7 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
 }
 
 /// The place in its key's order of what an operation wrote or strongly read.
-fn ordered(index: &Index, op: &Op) -> Option<Place> {
+fn ordered(index: &Index, op: &Op) -> Option<OrderPlace> {
     match (op.deed, op.got) {
         (Deed::Write(..), Got::Done { version: Some(version), .. }) => index.order(op.key, version),
         (Deed::Read(Level::Strong), Got::Value(found)) if found.version != 0 => {

@@ -8,16 +8,16 @@ use crate::names::{Class, KeyId};
 /// Where a version stands in its key's order. What was accepted for write-back hides what others commit until its owner knows
 /// that the source has it: it counts from when the source first got it, and as long as it may hide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct OrderPlace {
     /// Whoever has seen it has seen at least this.
     pub least: u64,
     /// Whoever is shown it is shown at most this.
     pub most: u64,
 }
 
-impl Place {
-    fn of(place: u64) -> Place {
-        Place { least: place, most: place }
+impl OrderPlace {
+    fn of(place: u64) -> OrderPlace {
+        OrderPlace { least: place, most: place }
     }
 }
 
@@ -25,20 +25,20 @@ impl Place {
 #[derive(Debug, Default)]
 struct Line {
     /// Places by the version that an owner gave.
-    ranks: BTreeMap<u64, Place>,
+    ranks: BTreeMap<u64, OrderPlace>,
     /// Places by the source's version.
     commits: BTreeMap<u64, u64>,
 }
 
 /// The orders of all keys.
 #[derive(Debug)]
-pub struct Orders {
+pub struct KeyOrders {
     back: BTreeMap<KeyId, Line>,
 }
 
-impl Orders {
+impl KeyOrders {
     /// Reads a history.
-    pub fn new(history: &History) -> Orders {
+    pub fn new(history: &History) -> KeyOrders {
         let mut accepted: BTreeMap<KeyId, Vec<u64>> = BTreeMap::new();
         for (written, write) in history.source.writes.iter().zip(0..) {
             if let Some(rank) = history.rank_of(write) {
@@ -47,16 +47,16 @@ impl Orders {
         }
         let keys = (0..history.names.key_count()).filter(|key| history.names.class(*key) == Class::Back);
         let line = |key| (key, Line::new(history, key, accepted.get(&key).cloned().unwrap_or_default()));
-        Orders { back: keys.map(line).collect() }
+        KeyOrders { back: keys.map(line).collect() }
     }
 
     /// The place of a version in its key's order: the source's own, or for keys without a source, the owner's.
-    pub fn place(&self, key: KeyId, version: u64) -> Option<Place> {
+    pub fn place(&self, key: KeyId, version: u64) -> Option<OrderPlace> {
         match self.back.get(&key) {
-            Some(_) if version == 0 => Some(Place::of(0)),
+            Some(_) if version == 0 => Some(OrderPlace::of(0)),
             Some(line) if version >= RANKS => line.ranks.get(&version).copied(),
-            Some(line) => line.commits.get(&version).copied().map(Place::of),
-            None => Some(Place::of(version)),
+            Some(line) => line.commits.get(&version).copied().map(OrderPlace::of),
+            None => Some(OrderPlace::of(version)),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Line {
             if let Some(rank) = rank {
                 while let Some(earlier) = waiting.next_if(|waits| *waits < rank) {
                     place += 1;
-                    line.ranks.insert(earlier, Place::of(place));
+                    line.ranks.insert(earlier, OrderPlace::of(place));
                 }
                 waiting.next_if_eq(&rank);
                 for earlier in unknown.drain(..).filter(|earlier| *earlier < rank) {
@@ -83,7 +83,7 @@ impl Line {
             place += 1;
             line.commits.insert(version, place);
             if let Some(rank) = rank {
-                line.ranks.entry(rank).or_insert(Place::of(place)).most = place;
+                line.ranks.entry(rank).or_insert(OrderPlace::of(place)).most = place;
                 if !history.journals.is_known(key, rank) {
                     unknown.push(rank);
                 }
@@ -92,7 +92,7 @@ impl Line {
         // What never got there hides to the end.
         for rank in waiting {
             place += 1;
-            line.ranks.insert(rank, Place::of(place));
+            line.ranks.insert(rank, OrderPlace::of(place));
         }
         for rank in unknown {
             line.ranks.entry(rank).and_modify(|at| at.most = place);
@@ -118,7 +118,7 @@ mod tests {
         let (_, others) = small.commit(4, BACK, Some(5));
         let flushed = small.0.source.commit(second, true, true, 6000).0;
         let (_, last) = small.commit(7, BACK, Some(8));
-        let orders = Orders::new(&small.0);
+        let orders = KeyOrders::new(&small.0);
         let versions = [0, others, RANKS + 1, RANKS + 2, flushed, last];
         let places =
             versions.map(|version| orders.place(BACK, version).map(|place| (place.least, place.most)));
@@ -127,8 +127,8 @@ mod tests {
         let known = Persist::Flushed(small.0.names.key(BACK).clone(), Version(RANKS + 2));
         let History { journals, names, .. } = &mut small.0;
         journals.note(0, names, 8, &known);
-        let known = Orders::new(&small.0).place(BACK, RANKS + 2);
-        assert_eq!(known, Some(Place::of(3)));
-        assert_eq!(orders.place(SOURCE, 7), Some(Place::of(7)));
+        let known = KeyOrders::new(&small.0).place(BACK, RANKS + 2);
+        assert_eq!(known, Some(OrderPlace::of(3)));
+        assert_eq!(orders.place(SOURCE, 7), Some(OrderPlace::of(7)));
     }
 }

@@ -7,13 +7,13 @@ use clearwell_cluster::request::Strategy;
 use clearwell_sim::measure::failover::{Kill, Took, alone_again, joins, kills};
 use serde_json::json;
 
-use super::Args;
+use super::Arguments;
 
 const KILLS: u64 = 200;
 const TIMES: u64 = 50;
 
 /// Measures and prints.
-pub fn show(args: &Args) -> ExitCode {
+pub fn show(args: &Arguments) -> ExitCode {
     if !args.json {
         print_line!(
             "| profile | what | times | median ms | p99 ms | worst ms | refused |\n\
@@ -32,7 +32,7 @@ pub fn show(args: &Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn line(args: &Args, profile: Profile, took: &Took) {
+fn line(args: &Arguments, profile: Profile, took: &Took) {
     let ms = |us: u64| us as f64 / 1000.0;
     let (median, p99, worst) = (ms(took.median), ms(took.p99), ms(took.worst));
     match args.json {

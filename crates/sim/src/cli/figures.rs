@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clearwell_sim::measure::{after_cut, idle, thrift};
 use serde_json::json;
 
-use super::Args;
+use super::Arguments;
 
 /// Measures and prints.
-pub fn show(args: &Args) -> ExitCode {
+pub fn show(args: &Arguments) -> ExitCode {
     let sizes: Vec<u16> = if args.nodes > 0 { vec![args.nodes] } else { vec![10, 100, 1000] };
     if args.nodes == 0 {
         invalidations(args, 40, &(1..=28).collect::<Vec<usize>>());
@@ -21,7 +21,7 @@ pub fn show(args: &Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn invalidations(args: &Args, nodes: u16, readers: &[usize]) {
+fn invalidations(args: &Arguments, nodes: u16, readers: &[usize]) {
     if !args.json {
         print_line!(
             "{nodes} nodes | holders | records | confirmations | others | messages a holder | forwarding"
@@ -51,7 +51,7 @@ fn invalidations(args: &Args, nodes: u16, readers: &[usize]) {
     }
 }
 
-fn idle_traffic(args: &Args, nodes: u16) {
+fn idle_traffic(args: &Arguments, nodes: u16) {
     let seen = idle(nodes);
     match args.json {
         true => print_line!(
@@ -69,7 +69,7 @@ fn idle_traffic(args: &Args, nodes: u16) {
     }
 }
 
-fn cut(args: &Args) {
+fn cut(args: &Arguments) {
     let seen = after_cut(100_000);
     let percent = 100.0 * seen.bytes as f64 / seen.entry_bytes.max(1) as f64;
     match args.json {

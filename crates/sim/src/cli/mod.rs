@@ -24,7 +24,7 @@ use clearwell_sim::options::Options;
 /// Runs the coherence protocol of Clearwell in simulated worlds full of faults, and looks for broken promises.
 #[derive(Debug, Parser)]
 #[command(name = "clearwell-sim", version)]
-pub struct Args {
+pub struct Arguments {
     /// Scenarios instead of seeds.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -106,7 +106,7 @@ pub enum Command {
     },
 }
 
-impl Args {
+impl Arguments {
     /// The world of a seed.
     fn world(&self, seed: u64) -> Options {
         let drawn = Options::draw(seed, self.nodes, self.seconds, None);
@@ -146,7 +146,7 @@ fn print(text: fmt::Arguments<'_>) {
 }
 
 /// Does what was asked for.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &Arguments) -> ExitCode {
     match &args.command {
         Some(Command::Scenario { file }) => return scenario::one(file),
         Some(Command::Scenarios { folder, record }) => return scenario::all(folder, *record),

@@ -6,7 +6,7 @@ use clearwell_cluster::Planted;
 use clearwell_sim::hunt::{hunt, share};
 use serde_json::json;
 
-use super::Args;
+use super::Arguments;
 use super::seeds::bar;
 
 /// The bug of that name.
@@ -21,7 +21,7 @@ pub fn unknown(name: &str) -> ExitCode {
 }
 
 /// Looks for one bug, or for all.
-pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
+pub fn hunt_named(args: &Arguments, name: &str) -> ExitCode {
     if !cfg!(feature = "planted") {
         eprintln!("planted bugs are not compiled in: add `--features planted`");
         return ExitCode::FAILURE;
@@ -59,7 +59,7 @@ pub fn hunt_named(args: &Args, name: &str) -> ExitCode {
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn shares(args: &Args, bugs: &[Planted]) -> ExitCode {
+fn shares(args: &Arguments, bugs: &[Planted]) -> ExitCode {
     print_line!("| planted bug | of {} seeds with it | without it |\n| --- | --- | --- |", args.seeds);
     for &bug in bugs {
         let (with, without) = share(bug, args.seeds, args.nodes, args.seconds);

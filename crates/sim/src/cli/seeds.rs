@@ -10,10 +10,10 @@ use clearwell_sim::shrink::shrink;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::Args;
+use super::Arguments;
 
 /// Runs many seeds and says what they gave.
-pub fn many(args: &Args) -> ExitCode {
+pub fn many(args: &Arguments) -> ExitCode {
     let until = args.minutes.map(|minutes| Duration::from_secs(minutes * 60));
     match until {
         _ if args.json => {}
@@ -54,7 +54,7 @@ fn bar_of_time(time: Duration) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn say(args: &Args, report: &Report, checker: &str, text: &str) {
+fn say(args: &Arguments, report: &Report, checker: &str, text: &str) {
     let (seed, count) = (report.seed, report.violations.len());
     match args.json {
         true => {
@@ -64,7 +64,7 @@ fn say(args: &Args, report: &Report, checker: &str, text: &str) {
     }
 }
 
-fn summary(args: &Args, sum: &Sum, began: Instant) {
+fn summary(args: &Arguments, sum: &Sum, began: Instant) {
     let cpu = cpu_seconds();
     let rate = if cpu > 0.0 { sum.seeds as f64 / cpu } else { 0.0 };
     let oldest_ms = sum.oldest_bounded.map(|us| us as f64 / 1000.0);
@@ -93,7 +93,7 @@ fn summary(args: &Args, sum: &Sum, began: Instant) {
 }
 
 /// Runs one seed; tells its story when it fails or when that is wanted.
-pub fn one(args: &Args, seed: u64) -> ExitCode {
+pub fn one(args: &Arguments, seed: u64) -> ExitCode {
     print_line!("seed {seed}");
     if let Some(key) = &args.story {
         for (at, line) in tell(args.world(seed), Mask::default(), trace(args, key.parse().ok()), u64::MAX) {
@@ -120,7 +120,7 @@ pub fn one(args: &Args, seed: u64) -> ExitCode {
 /// How many smaller worlds are tried.
 const TRIES: usize = 150;
 
-fn story(args: &Args, seed: u64) {
+fn story(args: &Arguments, seed: u64) {
     let options = args.world(seed);
     let report = run(options.clone(), Mask::default());
     let small = shrink(options, report, TRIES);
@@ -143,6 +143,6 @@ fn until(violation: &Violation) -> u64 {
     }
 }
 
-fn trace(args: &Args, key: Option<u32>) -> Trace {
+fn trace(args: &Arguments, key: Option<u32>) -> Trace {
     Trace { key, messages: args.messages, lines: Vec::new() }
 }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clearwell_sim::measure::steps::{Memory, Steps, copies, in_flight, memory, replicated, ticks, transfers};
 use serde_json::json;
 
-use super::Args;
+use super::Arguments;
 
 /// Measures and prints.
-pub fn show(args: &Args) -> ExitCode {
+pub fn show(args: &Arguments) -> ExitCode {
     if !args.json {
         print_line!("| step | times | median us | p99 us |\n| --- | --- | --- | --- |");
     }
@@ -29,7 +29,7 @@ pub fn show(args: &Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn line(args: &Args, steps: &Steps) {
+fn line(args: &Arguments, steps: &Steps) {
     let us = |time: std::time::Duration| time.as_nanos() as f64 / 1000.0;
     let (median, p99) = (us(steps.median), us(steps.p99));
     match args.json {
@@ -41,7 +41,7 @@ fn line(args: &Args, steps: &Steps) {
     }
 }
 
-fn tell_memory(args: &Args, memory: Memory) {
+fn tell_memory(args: &Arguments, memory: Memory) {
     let Memory { keys, holder, owner } = memory;
     match args.json {
         true => print_line!("{}", json!({"keys": keys, "holderBytes": holder, "ownerBytes": owner})),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clearwell_cluster::Slot;
 
-use super::words::{Words, Wrong};
+use super::words::{LineWords, Wrong};
 use crate::events::Events;
 use crate::names::{Class, KeyId};
 use crate::value::WriteId;
@@ -97,7 +97,7 @@ impl Default for Book {
 
 impl Book {
     /// A key by its name.
-    pub fn key(&self, words: &mut Words<'_>) -> Result<KeyId, Wrong> {
+    pub fn key(&self, words: &mut LineWords<'_>) -> Result<KeyId, Wrong> {
         let word = words.next();
         let at = self.keys.iter().position(|key| key.name == word);
         at.map(|at| at as KeyId).ok_or_else(|| {
@@ -107,7 +107,7 @@ impl Book {
     }
 
     /// A tag by its name.
-    pub fn tag(&self, words: &mut Words<'_>) -> Result<u32, Wrong> {
+    pub fn tag(&self, words: &mut LineWords<'_>) -> Result<u32, Wrong> {
         let word = words.next();
         let at = self.tags.iter().position(|tag| tag.name == word);
         at.map(|at| at as u32)
@@ -115,7 +115,7 @@ impl Book {
     }
 
     /// A node's number.
-    pub fn node(&self, words: &mut Words<'_>) -> Result<u32, Wrong> {
+    pub fn node(&self, words: &mut LineWords<'_>) -> Result<u32, Wrong> {
         let node = words.number("a node")?;
         match node >= 1 && node <= self.nodes + self.joining {
             true => Ok(node),
@@ -124,7 +124,7 @@ impl Book {
     }
 
     /// `node 2` or `near cache 1`.
-    pub fn who(&self, words: &mut Words<'_>) -> Result<Who, Wrong> {
+    pub fn who(&self, words: &mut LineWords<'_>) -> Result<Who, Wrong> {
         if words.takes("node") {
             return self.node(words).map(Who::Node);
         }
@@ -139,7 +139,7 @@ impl Book {
     }
 
     /// A client; the first word of it makes it.
-    pub fn client(&mut self, words: &mut Words<'_>) -> u16 {
+    pub fn client(&mut self, words: &mut LineWords<'_>) -> u16 {
         let word = words.next();
         let at = self.clients.iter().position(|client| client == word);
         at.unwrap_or_else(|| {

@@ -1,7 +1,7 @@
 //! What must be: answers, and where things are.
 
 use super::book::{Book, Who};
-use super::words::{Words, Wrong};
+use super::words::{LineWords, Wrong};
 use crate::history::{Deed, Found, Got, Op};
 use crate::names::KeyId;
 use crate::queue::Micros;
@@ -12,7 +12,7 @@ pub struct Answer(Vec<One>);
 
 #[derive(Debug, Clone, PartialEq)]
 enum One {
-    Value(Shape),
+    Value(ValueShape),
     Not(String),
     NotDone,
     Done,
@@ -22,7 +22,7 @@ enum One {
 
 /// What a value must be like.
 #[derive(Debug, Clone, PartialEq)]
-struct Shape {
+struct ValueShape {
     /// `None`: there is none.
     text: Option<String>,
     marked: Option<bool>,
@@ -32,7 +32,7 @@ struct Shape {
 
 impl Answer {
     /// Reads what stands behind `expect`.
-    pub fn read(words: &mut Words<'_>) -> Result<Answer, Wrong> {
+    pub fn read(words: &mut LineWords<'_>) -> Result<Answer, Wrong> {
         let mut all = vec![One::read(words)?];
         while words.takes("or") {
             all.push(One::read(words)?);
@@ -48,7 +48,7 @@ impl Answer {
 }
 
 impl One {
-    fn read(words: &mut Words<'_>) -> Result<One, Wrong> {
+    fn read(words: &mut LineWords<'_>) -> Result<One, Wrong> {
         let marked = match words.peek() {
             "done" => return Ok(One::plain(words, One::Done)),
             "refused" => return Ok(One::plain(words, One::Refused)),
@@ -77,7 +77,7 @@ impl One {
                 ));
             }
         };
-        let mut shape = Shape { text, marked, local: None, read_from: 0 };
+        let mut shape = ValueShape { text, marked, local: None, read_from: 0 };
         loop {
             match () {
                 () if words.takes("from memory") => shape.local = Some(true),
@@ -88,7 +88,7 @@ impl One {
         }
     }
 
-    fn plain(words: &mut Words<'_>, one: One) -> One {
+    fn plain(words: &mut LineWords<'_>, one: One) -> One {
         words.next();
         one
     }
@@ -126,7 +126,7 @@ pub enum State {
 
 impl State {
     /// Reads what stands behind `expect` on a line of its own.
-    pub fn read(book: &Book, words: &mut Words<'_>) -> Result<State, Wrong> {
+    pub fn read(book: &Book, words: &mut LineWords<'_>) -> Result<State, Wrong> {
         if words.takes("no load of") {
             let key = book.key(words)?;
             words.needs("since")?;

@@ -6,7 +6,7 @@ use super::book::{Book, Key, Tag};
 use super::expect::Answer;
 use super::script::{Action, action};
 use super::stage::check_places;
-use super::words::{Words, Wrong};
+use super::words::{LineWords, Wrong};
 use crate::names::Class;
 use crate::queue::Micros;
 
@@ -87,7 +87,7 @@ impl Default for Reader {
 
 impl Reader {
     fn line(&mut self, line: &str, number: usize) -> Result<(), Wrong> {
-        let mut words = Words::of(line)?;
+        let mut words = LineWords::of(line)?;
         if words.takes("at") {
             return self.timed(words, line, number);
         }
@@ -111,7 +111,7 @@ impl Reader {
         words.ends()
     }
 
-    fn timed(&mut self, mut words: Words<'_>, line: &str, number: usize) -> Result<(), Wrong> {
+    fn timed(&mut self, mut words: LineWords<'_>, line: &str, number: usize) -> Result<(), Wrong> {
         if self.book.nodes == 0 {
             return Err("first the cluster: `nodes 3`".into());
         }
@@ -125,7 +125,7 @@ impl Reader {
         Ok(())
     }
 
-    fn setting(&mut self, words: &mut Words<'_>, line: usize) -> Result<(), Wrong> {
+    fn setting(&mut self, words: &mut LineWords<'_>, line: usize) -> Result<(), Wrong> {
         const NODES_MOST: u32 = 30;
         match words.next() {
             "nodes" => {
@@ -168,7 +168,7 @@ impl Reader {
         }
     }
 
-    fn owner(&self, words: &mut Words<'_>) -> Result<Option<u32>, Wrong> {
+    fn owner(&self, words: &mut LineWords<'_>) -> Result<Option<u32>, Wrong> {
         match words.takes("on node") {
             true => self.book.node(words).map(Some),
             false => Ok(None),
@@ -176,7 +176,7 @@ impl Reader {
     }
 
     /// `row page:1 = "text" on node 1, replica node 2, tag t, made from post:1`.
-    fn key(&mut self, words: &mut Words<'_>, line: usize, class: Class) -> Result<(), Wrong> {
+    fn key(&mut self, words: &mut LineWords<'_>, line: usize, class: Class) -> Result<(), Wrong> {
         let name = words.next().to_string();
         if name.is_empty() || self.book.keys.iter().any(|key| key.name == name) {
             return Err(format!("here comes the name of a new key, not `{name}`"));

@@ -8,7 +8,7 @@ use clearwell_cluster::{Entry, Planted};
 use super::book::{Book, Who};
 use super::expect::{Answer, State};
 use super::parse::{Line, Scenario};
-use super::script::{Action, Wish};
+use super::script::{Action, ClientWish};
 use super::stage::build;
 use super::tell::tell;
 use super::told::answer_text;
@@ -145,22 +145,29 @@ impl Play {
         None
     }
 
-    fn ask(&mut self, line: &Line, client: u16, at: Who, wish: &Wish, expect: Option<&(usize, Answer)>) {
+    fn ask(
+        &mut self,
+        line: &Line,
+        client: u16,
+        at: Who,
+        wish: &ClientWish,
+        expect: Option<&(usize, Answer)>,
+    ) {
         if self.world.still_waits(client) {
             let name = &self.book.clients[usize::from(client)];
             self.broken.push(format!("line {}: client {name} still waits for an answer", line.number));
             return;
         }
         let (key, deed) = match wish {
-            Wish::Read(key, level) => (*key, Deed::Read(*level)),
-            Wish::Touch(key, ttl_ms) => (*key, Deed::Touch(*ttl_ms)),
-            Wish::Write(key, text, ttl_ms, strategy) => {
+            ClientWish::Read(key, level) => (*key, Deed::Read(*level)),
+            ClientWish::Touch(key, ttl_ms) => (*key, Deed::Touch(*ttl_ms)),
+            ClientWish::Write(key, text, ttl_ms, strategy) => {
                 let write = self.world.history.source.intend(*key, text.is_none());
                 self.world.history.source.writes[write as usize].ttl_ms = *ttl_ms;
                 self.book.texts.extend(text.clone().map(|text| (write, text)));
                 (*key, Deed::Write(*strategy, write))
             }
-            Wish::Fill(key, text) => {
+            ClientWish::Fill(key, text) => {
                 let Some((of, write)) = self.world.begin_fill(client).filter(|(of, _)| of == key) else {
                     let name = &self.book.clients[usize::from(client)];
                     let key = self.book.key_text(*key);
@@ -170,7 +177,7 @@ impl Play {
                 self.book.texts.insert(write, text.clone());
                 (of, Deed::Write(Strategy::CacheOnly, write))
             }
-            Wish::Invalidate { covered, lazy, waits } => {
+            ClientWish::Invalidate { covered, lazy, waits } => {
                 let next = self.world.history.ops.len() as u32;
                 self.book.lazy.extend(lazy.then_some(next));
                 self.world.lazy = Some(self.book.lazy.clone());

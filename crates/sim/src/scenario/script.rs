@@ -8,14 +8,14 @@ use clearwell_engine::Event;
 
 use super::book::{Book, Who};
 use super::expect::{Answer, State};
-use super::words::{Words, Wrong};
+use super::words::{LineWords, Wrong};
 use crate::history::Covered;
 use crate::names::{Class, KeyId};
 use crate::queue::Micros;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wish {
+pub enum ClientWish {
     /// A read.
     Read(KeyId, Level),
     /// A write; `None` removes. Then its time to live and its strategy.
@@ -45,7 +45,7 @@ pub enum Action {
         /// Whom.
         at: Who,
         /// For what.
-        wish: Wish,
+        wish: ClientWish,
         /// What it may be told, with the line that says so.
         expect: Option<(usize, Answer)>,
     },
@@ -91,7 +91,7 @@ pub enum Action {
 }
 
 /// Reads what stands behind `at 2.0`.
-pub fn action(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
+pub fn action(book: &mut Book, words: &mut LineWords<'_>) -> Result<Action, Wrong> {
     let action = match words.next() {
         "client" => client(book, words)?,
         "psql" => psql(book, words)?,
@@ -129,19 +129,19 @@ pub fn action(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
     Ok(action)
 }
 
-fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
+fn client(book: &mut Book, words: &mut LineWords<'_>) -> Result<Action, Wrong> {
     let client = book.client(words);
     let wish = match words.next() {
         "reads" => {
             let key = book.key(words)?;
-            Wish::Read(key, level(words)?)
+            ClientWish::Read(key, level(words)?)
         }
         "writes" => {
             let key = book.key(words)?;
             words.needs("=")?;
             let value = words.value()?;
             let ttl_ms = if words.takes("for") { Some(lifetime(words)?) } else { None };
-            Wish::Write(key, Some(value), ttl_ms, strategy(book, key, words)?)
+            ClientWish::Write(key, Some(value), ttl_ms, strategy(book, key, words)?)
         }
         "fills" => {
             let key = book.key(words)?;
@@ -152,22 +152,22 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
                 ));
             }
             words.needs("=")?;
-            Wish::Fill(key, words.value()?)
+            ClientWish::Fill(key, words.value()?)
         }
         "deletes" => {
             let key = book.key(words)?;
-            Wish::Write(key, None, None, strategy(book, key, words)?)
+            ClientWish::Write(key, None, None, strategy(book, key, words)?)
         }
         "expires" => {
             let key = book.key(words)?;
             words.needs("after")?;
-            Wish::Touch(key, Some(lifetime(words)?))
+            ClientWish::Touch(key, Some(lifetime(words)?))
         }
-        "persists" => Wish::Touch(book.key(words)?, None),
+        "persists" => ClientWish::Touch(book.key(words)?, None),
         "invalidates" => {
             let covered = covered(book, words)?;
             let lazy = words.takes("lazily");
-            Wish::Invalidate { covered, lazy, waits: words.takes("and waits") }
+            ClientWish::Invalidate { covered, lazy, waits: words.takes("and waits") }
         }
         "takes" => {
             words.needs("the token of client")?;
@@ -184,12 +184,12 @@ fn client(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
     Ok(Action::Ask { client, at: book.who(words)?, wish, expect: None })
 }
 
-fn lifetime(words: &mut Words<'_>) -> Result<NonZeroU64, Wrong> {
+fn lifetime(words: &mut LineWords<'_>) -> Result<NonZeroU64, Wrong> {
     NonZeroU64::new(words.duration()? / 1000)
         .ok_or_else(|| "nothing lives for less than a millisecond".into())
 }
 
-fn level(words: &mut Words<'_>) -> Result<Level, Wrong> {
+fn level(words: &mut LineWords<'_>) -> Result<Level, Wrong> {
     Ok(match words.peek() {
         "on" => Level::Eventual,
         _ if words.takes("strong") => Level::Strong,
@@ -205,7 +205,7 @@ fn level(words: &mut Words<'_>) -> Result<Level, Wrong> {
     })
 }
 
-fn strategy(book: &Book, key: KeyId, words: &mut Words<'_>) -> Result<Strategy, Wrong> {
+fn strategy(book: &Book, key: KeyId, words: &mut LineWords<'_>) -> Result<Strategy, Wrong> {
     let (usual, also) = match book.keys[key as usize].class {
         Class::Source => {
             (("write-through", Strategy::Through), Some(("write-invalidate", Strategy::Invalidate)))
@@ -224,7 +224,7 @@ fn strategy(book: &Book, key: KeyId, words: &mut Words<'_>) -> Result<Strategy, 
     Err(format!("`{}` is no strategy for {key}, which is written {}", words.peek(), allowed.join(" or ")))
 }
 
-fn covered(book: &mut Book, words: &mut Words<'_>) -> Result<Covered, Wrong> {
+fn covered(book: &mut Book, words: &mut LineWords<'_>) -> Result<Covered, Wrong> {
     Ok(match words.peek() {
         "tag" => {
             words.next();
@@ -254,7 +254,7 @@ fn event(text: &str) -> Result<Event, Wrong> {
     Event::new(name, parts.map(attribute).collect::<Result<_, Wrong>>()?)
 }
 
-fn psql(book: &Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
+fn psql(book: &Book, words: &mut LineWords<'_>) -> Result<Action, Wrong> {
     let word = words.next();
     let key = book.key(words)?;
     if book.keys[key as usize].class != Class::Source {
@@ -271,7 +271,7 @@ fn psql(book: &Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
 }
 
 /// `cut node 1 from node 2, node 3 for 5s`, or `cut the way from ... to ... for 5s`.
-fn cut(book: &Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
+fn cut(book: &Book, words: &mut LineWords<'_>) -> Result<Action, Wrong> {
     let one_way = words.takes("the way from");
     let from = several(book, words)?;
     words.needs(if one_way { "to" } else { "from" })?;
@@ -283,7 +283,7 @@ fn cut(book: &Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
     Ok(Action::Cut { from, to, one_way, us: words.duration()? })
 }
 
-fn several(book: &Book, words: &mut Words<'_>) -> Result<Vec<Who>, Wrong> {
+fn several(book: &Book, words: &mut LineWords<'_>) -> Result<Vec<Who>, Wrong> {
     let mut all = vec![book.who(words)?];
     while words.takes(",") || words.takes("and") {
         all.push(book.who(words)?);
@@ -291,7 +291,7 @@ fn several(book: &Book, words: &mut Words<'_>) -> Result<Vec<Who>, Wrong> {
     Ok(all)
 }
 
-fn node(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
+fn node(book: &mut Book, words: &mut LineWords<'_>) -> Result<Action, Wrong> {
     let next = book.nodes + book.joining + 1;
     let node = words.number("a node")?;
     match words.next() {
@@ -306,7 +306,7 @@ fn node(book: &mut Book, words: &mut Words<'_>) -> Result<Action, Wrong> {
     }
 }
 
-fn surroundings(words: &mut Words<'_>) -> Result<Action, Wrong> {
+fn surroundings(words: &mut LineWords<'_>) -> Result<Action, Wrong> {
     if words.takes("source is reached after") {
         return words.duration().map(Action::SlowStatements);
     }

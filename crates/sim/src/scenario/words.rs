@@ -8,13 +8,13 @@ pub type Wrong = String;
 
 /// The words of a line that are not read yet. A value in quotes is one word; a comma is one too.
 #[derive(Debug)]
-pub struct Words<'a> {
+pub struct LineWords<'a> {
     left: Vec<&'a str>,
 }
 
-impl<'a> Words<'a> {
+impl<'a> LineWords<'a> {
     /// The words of a line.
-    pub fn of(line: &'a str) -> Result<Words<'a>, Wrong> {
+    pub fn of(line: &'a str) -> Result<LineWords<'a>, Wrong> {
         let mut left = Vec::new();
         let mut rest = line.trim_start();
         while !rest.is_empty() {
@@ -30,7 +30,7 @@ impl<'a> Words<'a> {
             rest = rest[length..].trim_start();
         }
         left.reverse();
-        Ok(Words { left })
+        Ok(LineWords { left })
     }
 
     /// The next word, which stays.
@@ -125,16 +125,16 @@ mod tests {
 
     #[test]
     fn a_value_in_quotes_is_one_word_and_a_comma_too() {
-        let mut words = Words::of("row a:1 = \"two words\", tag t").expect("it is well formed");
+        let mut words = LineWords::of("row a:1 = \"two words\", tag t").expect("it is well formed");
         assert!(words.takes("row") && !words.takes("= a:1") && words.takes("a:1 ="));
         assert_eq!(words.value(), Ok("two words".into()));
         assert!(words.takes(", tag t") && words.is_empty());
-        assert!(Words::of("row a:1 = \"two").is_err());
+        assert!(LineWords::of("row a:1 = \"two").is_err());
     }
 
     #[test]
     fn times_and_durations() {
-        let word = |text: &'static str| Words::of(text).expect("it is one word");
+        let word = |text: &'static str| LineWords::of(text).expect("it is one word");
         assert_eq!(word("2.5").time(), Ok(2_500_000));
         assert_eq!(word("0.000001").time(), Ok(1));
         assert_eq!((word("5s").duration(), word("20ms").duration()), (Ok(5_000_000), Ok(20_000)));

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::catalog::{self, Look, PRINT};
-use super::link::Limits;
+use super::link::LinkLimits;
 use super::pending::PREFIX;
-use super::{Shared, gone};
+use super::{PostgresShared, gone};
 use crate::SourceError;
 
 type Answer = oneshot::Sender<Result<Version, SourceError>>;
@@ -29,7 +29,7 @@ impl Default for Barriers {
 }
 
 /// Waits until the follower was told of every commit made before now.
-pub async fn wait(shared: &Shared) -> Result<Version, SourceError> {
+pub async fn wait(shared: &PostgresShared) -> Result<Version, SourceError> {
     let (answer, answered) = oneshot::channel();
     shared.barriers.queue.send(answer).map_err(|_| gone())?;
     match tokio::time::timeout(Duration::from_millis(shared.timeout_ms), answered).await {
@@ -40,7 +40,7 @@ pub async fn wait(shared: &Shared) -> Result<Version, SourceError> {
 }
 
 /// Serves barriers until the source is dropped.
-pub async fn serve(shared: Weak<Shared>) {
+pub async fn serve(shared: Weak<PostgresShared>) {
     let Some(mut asked) = shared.upgrade().and_then(|shared| shared.barriers.asked.lock().take()) else {
         return;
     };
@@ -63,7 +63,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Asks where the log ends and waits until the feed is there. Statements end by limits of their own, and with them the connection that
 /// did not answer: a limit around them would leave it in the pool, for the next barrier to wait for in vain.
-async fn pass(shared: &Arc<Shared>) -> Result<Version, SourceError> {
+async fn pass(shared: &Arc<PostgresShared>) -> Result<Version, SourceError> {
     let feed = &shared.feed;
     let limit = Duration::from_millis(shared.timeout_ms);
     let late = |_| SourceError::TooSlow(shared.timeout_ms);
@@ -115,7 +115,7 @@ static END: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-async fn end_of_log(shared: &Shared) -> Result<End, SourceError> {
+async fn end_of_log(shared: &PostgresShared) -> Result<End, SourceError> {
     let seen = shared.catalog.seen();
     let mut parameters = seen.footprint.parameters().to_vec();
     parameters.push(&seen.snapshot);
@@ -132,7 +132,7 @@ async fn end_of_log(shared: &Shared) -> Result<End, SourceError> {
     Ok(End { lsn: u64::try_from(end).unwrap_or(0), flushed: end <= flushed, same_catalog })
 }
 
-async fn mark(shared: &Shared) -> Result<u64, SourceError> {
+async fn mark(shared: &PostgresShared) -> Result<u64, SourceError> {
     let sql = "SELECT (pg_logical_emit_message(true, $1, 'barrier') - '0/0'::pg_lsn)::int8";
     let row = ask(shared, sql, &[&PREFIX]).await?;
     Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
@@ -140,13 +140,13 @@ async fn mark(shared: &Shared) -> Result<u64, SourceError> {
 
 /// Asks the server over a connection of the source's own.
 pub async fn ask(
-    shared: &Shared,
+    shared: &PostgresShared,
     sql: &str,
     params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<tokio_postgres::Row, SourceError> {
     let turn = shared.own.turn().await?;
     let link = turn.link();
-    let asked = link.limited(Limits::of(shared.timeout_ms), async {
+    let asked = link.limited(LinkLimits::of(shared.timeout_ms), async {
         let statement = link.own(sql).await?;
         Ok(link.client.query_one(&statement, params).await?)
     });

@@ -15,13 +15,13 @@ use postgres_protocol::escape::escape_literal;
 
 use super::cell::Bound;
 use super::fate::{self, Xid};
-use super::link::{Fault, Link};
+use super::link::{Link, LinkFault};
 use super::pending::Committed;
-use super::pool::Turn;
+use super::pool::PoolPermit;
 use super::rows::Rows;
-use super::sent::Sent;
-use super::{Shared, error, write};
-use crate::{Param, Receipt, SourceError, Statement, Write};
+use super::sent::SentStatements;
+use super::{PostgresShared, error, write};
+use crate::{Param, Receipt, RowWrite, SourceError, Statement};
 
 /// Into how many parts a refused batch is cut to find the rows that are at fault.
 const PARTS: usize = 8;
@@ -34,7 +34,7 @@ const BACK: &str = "ROLLBACK TO SAVEPOINT clearwell";
 const NOT_TRIED: &str = "it waits behind others of its batch";
 
 /// A write, and its place in the answer.
-struct Item {
+struct BatchItem {
     place: usize,
     statement: Statement,
     params: Vec<Param>,
@@ -44,13 +44,13 @@ struct Item {
 type Told = Result<Receipt, SourceError>;
 
 /// Runs writes in as few transactions as can be: one, unless rows are refused only at the COMMIT or are too slow.
-pub async fn write_all(shared: &Shared, lane: &str, writes: Vec<Write>) -> Vec<Told> {
+pub async fn write_all(shared: &PostgresShared, lane: &str, writes: Vec<RowWrite>) -> Vec<Told> {
     let mut answers: Vec<Told> = vec![Err(SourceError::Unreachable(NOT_TRIED.into())); writes.len()];
-    let item = |(place, write): (usize, Write)| {
-        let Write { statement, params, committed, .. } = write;
-        Item { place, statement, params, committed: Mutex::new(committed) }
+    let item = |(place, write): (usize, RowWrite)| {
+        let RowWrite { statement, params, committed, .. } = write;
+        BatchItem { place, statement, params, committed: Mutex::new(committed) }
     };
-    let mut left = vec![writes.into_iter().enumerate().map(item).collect::<Vec<Item>>()];
+    let mut left = vec![writes.into_iter().enumerate().map(item).collect::<Vec<BatchItem>>()];
     let mut tried_slow = false;
     while let Some(items) = left.pop() {
         if items.is_empty() {
@@ -71,16 +71,16 @@ pub async fn write_all(shared: &Shared, lane: &str, writes: Vec<Write>) -> Vec<T
 
 /// What a transaction leaves to be done.
 #[derive(Default)]
-struct Ended {
+struct BatchEnd {
     /// Its COMMIT was refused: these are tried in smaller ones.
-    again: Vec<Item>,
+    again: Vec<BatchItem>,
     /// The first that was too slow beside others, and has not had its whole time.
-    slow: Option<Item>,
+    slow: Option<BatchItem>,
     /// The source is away.
     stop: bool,
 }
 
-fn parts(items: Vec<Item>) -> Vec<Vec<Item>> {
+fn parts(items: Vec<BatchItem>) -> Vec<Vec<BatchItem>> {
     let size = items.len().div_ceil(PARTS).max(1);
     let mut parts = Vec::new();
     let mut items = items.into_iter().peekable();
@@ -90,13 +90,18 @@ fn parts(items: Vec<Item>) -> Vec<Vec<Item>> {
     parts
 }
 
-async fn transaction(shared: &Shared, lane: &str, items: Vec<Item>, answers: &mut [Told]) -> Ended {
+async fn transaction(
+    shared: &PostgresShared,
+    lane: &str,
+    items: Vec<BatchItem>,
+    answers: &mut [Told],
+) -> BatchEnd {
     let turn = match write::ready(shared, &lane.into()).await {
         Ok(turn) => turn,
         Err(wrong) => return away(&items, &wrong, answers),
     };
     let (number, message) = shared.feed.pending.number();
-    let mut batch = Batch::new(&turn, shared.timeout_ms, items);
+    let mut batch = WriteBatch::new(&turn, shared.timeout_ms, items);
     let begin = format!(
         "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended({}, 0)); {SAVE}",
         escape_literal(&format!("clearwell {} {lane}", shared.feed.config.slot))
@@ -107,7 +112,7 @@ async fn transaction(shared: &Shared, lane: &str, items: Vec<Item>, answers: &mu
         batch.roll_back().await;
         return away(&items, &wrong, answers);
     }
-    let (mut done, mut ended) = (Vec::with_capacity(items.len()), Ended::default());
+    let (mut done, mut ended) = (Vec::with_capacity(items.len()), BatchEnd::default());
     let alone = items.len() == 1;
     for (place, item) in items.into_iter().enumerate() {
         match batch.bad.remove(&place) {
@@ -127,18 +132,18 @@ async fn transaction(shared: &Shared, lane: &str, items: Vec<Item>, answers: &mu
 }
 
 /// The source is away, or did not begin it: nothing of it was done.
-fn away(items: &[Item], wrong: &SourceError, answers: &mut [Told]) -> Ended {
+fn away(items: &[BatchItem], wrong: &SourceError, answers: &mut [Told]) -> BatchEnd {
     items.iter().for_each(|item| answers[item.place] = Err(wrong.clone()));
-    Ended { stop: true, ..Ended::default() }
+    BatchEnd { stop: true, ..BatchEnd::default() }
 }
 
 async fn commit(
-    shared: &Shared,
-    turn: Turn<'_>,
+    shared: &PostgresShared,
+    turn: PoolPermit<'_>,
     (number, xid): (u64, Xid),
-    done: Vec<Item>,
+    done: Vec<BatchItem>,
     answers: &mut [Told],
-    ended: &mut Ended,
+    ended: &mut BatchEnd,
 ) {
     let places: Vec<usize> = done.iter().map(|item| item.place).collect();
     let kept = Arc::new(Mutex::new(done));
@@ -167,7 +172,7 @@ async fn commit(
 }
 
 /// Tells each write of the commit that they share.
-fn committed(kept: &Arc<Mutex<Vec<Item>>>) -> Committed {
+fn committed(kept: &Arc<Mutex<Vec<BatchItem>>>) -> Committed {
     let kept = kept.clone();
     Box::new(move |receipt| {
         for item in std::mem::take(&mut *kept.lock()) {
@@ -177,10 +182,10 @@ fn committed(kept: &Arc<Mutex<Vec<Item>>>) -> Committed {
 }
 
 /// The writes of one transaction.
-struct Batch<'t> {
+struct WriteBatch<'t> {
     link: &'t Link,
     timeout_ms: u64,
-    items: Vec<Item>,
+    items: Vec<BatchItem>,
     /// What was refused or too slow, by its place in `items`.
     bad: BTreeMap<usize, SourceError>,
     /// A statement was too slow: the others have less time.
@@ -189,11 +194,11 @@ struct Batch<'t> {
     xid: OnceLock<Xid>,
 }
 
-impl<'t> Batch<'t> {
-    fn new(turn: &'t Turn<'_>, timeout_ms: u64, mut items: Vec<Item>) -> Batch<'t> {
+impl<'t> WriteBatch<'t> {
+    fn new(turn: &'t PoolPermit<'_>, timeout_ms: u64, mut items: Vec<BatchItem>) -> WriteBatch<'t> {
         // Those of one statement side by side, so that they become one.
         items.sort_by(|one, other| one.statement.0.cmp(&other.statement.0));
-        Batch {
+        WriteBatch {
             link: turn.link(),
             timeout_ms,
             items,
@@ -265,7 +270,7 @@ impl<'t> Batch<'t> {
     ) -> Result<(), SourceError> {
         let limit = Duration::from_millis(self.timeout_ms.saturating_mul(2));
         let work = async {
-            let mut sent = Sent::default();
+            let mut sent = SentStatements::default();
             if let Some(begin) = begin {
                 sent.send(async { run_sql(self.link, begin, self.timeout_ms).await.map_err(not_its_rows) })
                     .await;
@@ -288,13 +293,13 @@ impl<'t> Batch<'t> {
     }
 
     /// One statement, for one write or for many rows of an INSERT.
-    async fn piece(&self, rows: Option<Rows>, items: &[Item]) -> Result<(), SourceError> {
+    async fn piece(&self, rows: Option<Rows>, items: &[BatchItem]) -> Result<(), SourceError> {
         let Some(first) = items.first() else { return Ok(()) };
         let (sql, names) = match &rows {
             Some(rows) if items.len() > 1 => (rows.sql(items.len()).into(), Some(rows.names())),
             _ => (first.statement.0.clone(), None),
         };
-        let told = |fault: Fault, proven| self.told(&sql, &fault, proven);
+        let told = |fault: LinkFault, proven| self.told(&sql, &fault, proven);
         let prepared = self.link.prepared(&sql, false).await.map_err(|wrong| told(wrong.into(), false))?;
         let prepared = prepared.get().expect("it was prepared just now");
         let bound = match names {
@@ -319,24 +324,26 @@ impl<'t> Batch<'t> {
     }
 
     /// `proven`: the statement has run before.
-    fn told(&self, sql: &Arc<str>, fault: &Fault, proven: bool) -> SourceError {
+    fn told(&self, sql: &Arc<str>, fault: &LinkFault, proven: bool) -> SourceError {
         match fault {
-            Fault::Postgres(wrong) if error::is_outdated(wrong) || proven && error::is_unfit(wrong) => {
+            LinkFault::Postgres(wrong) if error::is_outdated(wrong) || proven && error::is_unfit(wrong) => {
                 self.link.forget(sql);
                 not_its_rows(fault.told(self.timeout_ms))
             }
-            Fault::Postgres(wrong) if error::is_passing(wrong) => not_its_rows(fault.told(self.timeout_ms)),
+            LinkFault::Postgres(wrong) if error::is_passing(wrong) => {
+                not_its_rows(fault.told(self.timeout_ms))
+            }
             _ => fault.told(self.timeout_ms),
         }
     }
 }
 
 /// The parameters of all rows, one row after the other.
-fn bind(names: &[Arc<str>], items: &[Item]) -> Result<Vec<Bound>, Fault> {
+fn bind(names: &[Arc<str>], items: &[BatchItem]) -> Result<Vec<Bound>, LinkFault> {
     let each = items.iter().flat_map(|item| names.iter().map(move |name| (item, name)));
-    let value = |(item, name): (&Item, &Arc<str>)| {
+    let value = |(item, name): (&BatchItem, &Arc<str>)| {
         let param = item.params.iter().find(|param| param.name == *name);
-        param.map(|param| Bound(param.value.clone())).ok_or_else(|| Fault::Unbound(name.clone()))
+        param.map(|param| Bound(param.value.clone())).ok_or_else(|| LinkFault::Unbound(name.clone()))
     };
     each.map(value).collect()
 }

@@ -61,12 +61,12 @@ pub fn is_plain(ty: &Type) -> bool {
 }
 
 /// A value of a row.
-pub struct Read(pub Cell);
+pub struct CellText(pub Cell);
 
-impl<'a> FromSql<'a> for Read {
+impl<'a> FromSql<'a> for CellText {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         let text = |raw: &[u8]| Ok::<_, std::str::Utf8Error>(Cell::Text(std::str::from_utf8(raw)?.into()));
-        Ok(Read(match *ty {
+        Ok(CellText(match *ty {
             Type::BOOL => Cell::Text(if raw == [0] { "false" } else { "true" }.into()),
             Type::INT2 => Cell::Integer(i16::from_be_bytes(raw.try_into()?).into()),
             Type::INT4 => Cell::Integer(i32::from_be_bytes(raw.try_into()?).into()),
@@ -81,7 +81,7 @@ impl<'a> FromSql<'a> for Read {
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Read(Cell::Null))
+        Ok(CellText(Cell::Null))
     }
 
     fn accepts(ty: &Type) -> bool {
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_the_feed_tells_is_what_a_load_returns() {
-        let read = |ty, raw: &[u8]| Read::from_sql(&ty, raw).map(|read| read.0).unwrap();
+        let read = |ty, raw: &[u8]| CellText::from_sql(&ty, raw).map(|read| read.0).unwrap();
         assert_eq!(read(Type::INT4, &[0, 0, 0, 7]), told(23, "7"));
         assert_eq!(read(Type::INT2, &[0xff, 0xff]), told(21, "-1"));
         assert_eq!(read(Type::INT8, &7_i64.to_be_bytes()), told(20, "7"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_postgres::config::SslMode;
 
 use super::feed::wire;
-use super::tls::{Mode, Tls};
+use super::tls::{Tls, TlsMode};
 use crate::SourceError;
 use crate::config::address::decoded;
 
@@ -31,9 +31,9 @@ impl Database {
         let mut config: tokio_postgres::Config =
             url.parse().map_err(|error: tokio_postgres::Error| wrong(told(&error)))?;
         config.ssl_mode(match &mode {
-            Mode::Disable => SslMode::Disable,
-            Mode::Prefer => SslMode::Prefer,
-            Mode::Require | Mode::VerifyFull(_) => SslMode::Require,
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
+            TlsMode::Require | TlsMode::VerifyFull(_) => SslMode::Require,
         });
         let tls = Tls::new(&mode).map_err(wrong)?;
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
@@ -74,8 +74,8 @@ fn told(error: &tokio_postgres::Error) -> String {
 }
 
 /// Takes what is said of TLS out of a url.
-fn split(url: &str) -> Result<(String, Mode), String> {
-    let Some((address, query)) = url.split_once('?') else { return Ok((url.into(), Mode::Prefer)) };
+fn split(url: &str) -> Result<(String, TlsMode), String> {
+    let Some((address, query)) = url.split_once('?') else { return Ok((url.into(), TlsMode::Prefer)) };
     let (mut mode, mut root, mut rest) = (None, None, Vec::new());
     for pair in query.split('&') {
         match pair.split_once('=') {
@@ -85,14 +85,14 @@ fn split(url: &str) -> Result<(String, Mode), String> {
         }
     }
     let mode = match (mode.unwrap_or("prefer"), root) {
-        ("verify-full", Some(root)) => Mode::VerifyFull(root.into()),
+        ("verify-full", Some(root)) => TlsMode::VerifyFull(root.into()),
         ("verify-full", None) => {
             return Err("sslmode=verify-full needs sslrootcert=FILE, the certificates to trust".into());
         }
         (_, Some(_)) => return Err("sslrootcert is looked at with sslmode=verify-full only".into()),
-        ("disable", None) => Mode::Disable,
-        ("prefer", None) => Mode::Prefer,
-        ("require", None) => Mode::Require,
+        ("disable", None) => TlsMode::Disable,
+        ("prefer", None) => TlsMode::Prefer,
+        ("require", None) => TlsMode::Require,
         (other, None) => {
             return Err(format!("sslmode={other} is not one of disable, prefer, require, verify-full"));
         }
@@ -114,13 +114,13 @@ mod tests {
     #[test]
     fn what_a_url_says_of_tls_is_taken_out_of_it() {
         let parts = |url: &str| split(url).expect("it is well-formed");
-        assert_eq!(parts("postgres://h/d"), ("postgres://h/d".into(), Mode::Prefer));
+        assert_eq!(parts("postgres://h/d"), ("postgres://h/d".into(), TlsMode::Prefer));
         let url = "postgres://h/d?sslmode=verify-full&connect_timeout=3&sslrootcert=%2Fa%20b.pem";
         assert_eq!(
             parts(url),
-            ("postgres://h/d?connect_timeout=3".into(), Mode::VerifyFull("/a b.pem".into()))
+            ("postgres://h/d?connect_timeout=3".into(), TlsMode::VerifyFull("/a b.pem".into()))
         );
-        assert_eq!(parts("postgres://h?sslmode=disable"), ("postgres://h".into(), Mode::Disable));
+        assert_eq!(parts("postgres://h?sslmode=disable"), ("postgres://h".into(), TlsMode::Disable));
         for (url, why) in [
             ("postgres://h?sslmode=verify-ca", "not one of"),
             ("postgres://h?sslmode=verify-full", "needs sslrootcert"),

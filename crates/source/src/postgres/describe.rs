@@ -50,7 +50,7 @@ WHERE p.provolatile <> 'i' AND to_jsonb(p) ->> 'prosqlbody' IS NULL
 ORDER BY 1";
 
 /// A statement described.
-pub struct Described {
+pub struct DescribedStatement {
     /// What it looks like.
     pub shape: Shape,
     /// What it rests on in the catalog; nothing for one that writes.
@@ -60,7 +60,11 @@ pub struct Described {
 }
 
 /// Describes a statement without running it: it becomes a view for a moment, in a transaction that is rolled back.
-pub async fn describe(link: &Link, statement: &Statement, watched: &[Watched]) -> Result<Described, Error> {
+pub async fn describe(
+    link: &Link,
+    statement: &Statement,
+    watched: &[Watched],
+) -> Result<DescribedStatement, Error> {
     within(link, statement, watched, "", None).await
 }
 
@@ -72,7 +76,7 @@ pub async fn within(
     watched: &[Watched],
     settings: &str,
     publication: Option<&str>,
-) -> Result<Described, Error> {
+) -> Result<DescribedStatement, Error> {
     link.client.batch_execute(&format!("BEGIN; {settings}")).await?;
     let described = probed(link, statement, watched, publication).await;
     link.client.batch_execute("ROLLBACK").await?;
@@ -84,7 +88,7 @@ async fn probed(
     statement: &Statement,
     watched: &[Watched],
     publication: Option<&str>,
-) -> Result<Described, Error> {
+) -> Result<DescribedStatement, Error> {
     let text = Text::parse(&statement.0);
     let prepared = link.client.prepare(&text.sql).await?;
     let columns: Vec<Arc<str>> = prepared.columns().iter().map(|column| column.name().into()).collect();
@@ -109,7 +113,7 @@ async fn probed(
     };
     let print = footprint.print(link).await?;
     let shape = Shape { columns, kinds, parameters, reads, ..Shape::default() };
-    Ok(Described { shape, footprint, print })
+    Ok(DescribedStatement { shape, footprint, print })
 }
 
 /// What can be prepared and is no view is no plain SELECT.
@@ -171,7 +175,7 @@ async fn change(
     params: &[Type],
     columns: Vec<Arc<str>>,
     watched: &[Watched],
-) -> Result<Described, Error> {
+) -> Result<DescribedStatement, Error> {
     // What was tried before it may have failed.
     link.client.batch_execute("ROLLBACK; BEGIN").await?;
     let sql = without_parameters(link, text, params).await?;
@@ -182,7 +186,7 @@ async fn change(
         Err(wrong) => return Err(wrong),
     };
     let shape = Shape { columns, writes: true, written, ..Shape::default() };
-    Ok(Described { shape, footprint: Footprint::default(), print: String::new() })
+    Ok(DescribedStatement { shape, footprint: Footprint::default(), print: String::new() })
 }
 
 async fn written(

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::link::{Fault, Link};
+use super::link::{Link, LinkFault};
 use super::pending::PREFIX;
-use super::{Shared, barrier, write};
+use super::{PostgresShared, barrier, write};
 use crate::{Receipt, SourceError};
 
 /// Puts a message into the transaction, which comes out of the log where the commit stands; answers the transaction's number.
@@ -23,19 +23,19 @@ const AGAIN: Duration = Duration::from_millis(20);
 pub struct Xid(String);
 
 /// Prepares [`mark`].
-pub async fn prepare(link: &Link) -> Result<(), Fault> {
+pub async fn prepare(link: &Link) -> Result<(), LinkFault> {
     Ok(link.own(MARK).await.map(drop)?)
 }
 
 /// Marks the transaction that is open on a connection.
-pub async fn mark(link: &Link, message: &str) -> Result<Xid, Fault> {
+pub async fn mark(link: &Link, message: &str) -> Result<Xid, LinkFault> {
     let statement = link.own(MARK).await?;
     Ok(Xid(link.client.query_one(&statement, &[&PREFIX, &message]).await?.try_get(0)?))
 }
 
 /// Waits until the feed tells of the write, or it is known that it never will.
 pub async fn wait(
-    shared: &Shared,
+    shared: &PostgresShared,
     number: u64,
     xid: &Xid,
     told: &mut oneshot::Receiver<Receipt>,
@@ -52,7 +52,7 @@ pub async fn wait(
 
 /// Ends when the feed will not tell of the transaction any more. A server that crashed gives numbers again which no record on its disk
 /// has: so *aborted* is true of the transaction that had the number first, and *committed* may be said of another one.
-async fn untold(shared: &Shared, xid: &Xid) -> &'static str {
+async fn untold(shared: &PostgresShared, xid: &Xid) -> &'static str {
     loop {
         let status = barrier::ask(shared, STATUS, &[&xid.0]).await;
         match status.ok().and_then(|row| row.get::<_, Option<String>>(0)).as_deref() {

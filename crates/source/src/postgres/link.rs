@@ -40,28 +40,28 @@ type Known<P> = Mutex<HashMap<Arc<str>, Arc<OnceCell<P>>>>;
 
 /// How long a statement may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct LinkLimits {
     /// Past it, the server is asked to end it.
     pub soft: Duration,
     /// Past it, nobody waits.
     pub hard: Duration,
 }
 
-impl Limits {
+impl LinkLimits {
     /// For a timeout: the last fifth of it is for the server to end what it was asked for.
-    pub fn of(timeout_ms: u64) -> Limits {
+    pub fn of(timeout_ms: u64) -> LinkLimits {
         let hard = Duration::from_millis(timeout_ms);
-        Limits { soft: hard * 4 / 5, hard }
+        LinkLimits { soft: hard * 4 / 5, hard }
     }
 
     /// Half of it, where somebody else is asked afterwards.
-    pub fn half(self) -> Limits {
-        Limits { soft: self.soft / 2, hard: self.hard / 2 }
+    pub fn half(self) -> LinkLimits {
+        LinkLimits { soft: self.soft / 2, hard: self.hard / 2 }
     }
 }
 
 /// What a statement failed by.
-pub enum Fault {
+pub enum LinkFault {
     /// PostgreSQL or the connection.
     Postgres(Error),
     /// The statement names a parameter that nobody gave.
@@ -72,38 +72,38 @@ pub enum Fault {
     Late,
 }
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Fault {
-        Fault::Postgres(error)
+impl From<Error> for LinkFault {
+    fn from(error: Error) -> LinkFault {
+        LinkFault::Postgres(error)
     }
 }
 
-impl Fault {
+impl LinkFault {
     /// The fault as who asked is told.
     pub fn told(&self, timeout_ms: u64) -> SourceError {
         match self {
-            Fault::Postgres(wrong) => error::told(wrong, timeout_ms),
-            Fault::Unbound(name) => SourceError::Refused(format!("nothing is bound to :{name}")),
-            Fault::Apart => SourceError::Refused("it cannot be asked for many keys at once".into()),
-            Fault::Late => SourceError::TooSlow(timeout_ms),
+            LinkFault::Postgres(wrong) => error::told(wrong, timeout_ms),
+            LinkFault::Unbound(name) => SourceError::Refused(format!("nothing is bound to :{name}")),
+            LinkFault::Apart => SourceError::Refused("it cannot be asked for many keys at once".into()),
+            LinkFault::Late => SourceError::TooSlow(timeout_ms),
         }
     }
 
     /// Whether it took too long.
     pub fn is_late(&self) -> bool {
         match self {
-            Fault::Postgres(wrong) => wrong.code() == Some(&SqlState::QUERY_CANCELED),
-            Fault::Late => true,
-            Fault::Unbound(_) | Fault::Apart => false,
+            LinkFault::Postgres(wrong) => wrong.code() == Some(&SqlState::QUERY_CANCELED),
+            LinkFault::Late => true,
+            LinkFault::Unbound(_) | LinkFault::Apart => false,
         }
     }
 
     /// Whether it concerns those parameters alone, not the connection or the statement as it was prepared.
     pub fn is_for_one(&self) -> bool {
         match self {
-            Fault::Postgres(wrong) => !error::is_broken(wrong) && !error::is_outdated(wrong),
-            Fault::Unbound(_) => true,
-            Fault::Apart | Fault::Late => false,
+            LinkFault::Postgres(wrong) => !error::is_broken(wrong) && !error::is_outdated(wrong),
+            LinkFault::Unbound(_) => true,
+            LinkFault::Apart | LinkFault::Late => false,
         }
     }
 }
@@ -152,9 +152,9 @@ impl Link {
     /// the wish on twice (to the process and to its group), or late, and would end the next statement.
     pub async fn limited<T>(
         &self,
-        limits: Limits,
-        work: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
+        limits: LinkLimits,
+        work: impl Future<Output = Result<T, LinkFault>>,
+    ) -> Result<T, LinkFault> {
         let mut work = std::pin::pin!(work);
         if let Ok(done) = tokio::time::timeout(limits.soft, &mut work).await {
             return done;
@@ -167,7 +167,7 @@ impl Link {
         // Whether the wish arrives shows in the answer.
         let (done, _) =
             tokio::join!(tokio::time::timeout(left, &mut work), tokio::time::timeout(left, ending));
-        done.unwrap_or(Err(Fault::Late))
+        done.unwrap_or(Err(LinkFault::Late))
     }
 
     /// The statement, prepared once a connection. One that `reads` has every column in a form that is read here.
@@ -195,15 +195,15 @@ impl Link {
     }
 
     /// The first row of a statement that reads.
-    pub async fn first_row(&self, statement: &Arc<str>, params: &[Param]) -> Result<Option<Row>, Fault> {
+    pub async fn first_row(&self, statement: &Arc<str>, params: &[Param]) -> Result<Option<Row>, LinkFault> {
         let once = async || {
             let cell = self.prepared(statement, true).await?;
             let prepared = cell.get().expect("it was prepared just now");
-            prepared.first_row(&self.client, prepared.bind(params)?).await.map_err(Fault::Postgres)
+            prepared.first_row(&self.client, prepared.bind(params)?).await.map_err(LinkFault::Postgres)
         };
         match once().await {
             // It may be the plan that is wrong, since a column has another type: prepared anew it tells the truth.
-            Err(Fault::Postgres(wrong)) if error::is_unfit(&wrong) => {
+            Err(LinkFault::Postgres(wrong)) if error::is_unfit(&wrong) => {
                 self.forget(statement);
                 once().await
             }
@@ -216,20 +216,20 @@ impl Link {
         &self,
         statement: &Arc<str>,
         params: &[&[Param]],
-    ) -> Result<Vec<Result<Option<Row>, Fault>>, Fault> {
+    ) -> Result<Vec<Result<Option<Row>, LinkFault>>, LinkFault> {
         let cell = self.many.lock().entry(statement.clone()).or_default().clone();
         let prepare = async {
             let single = self.prepared(statement, true).await?;
             let single = single.get().expect("it was prepared just now");
             Many::prepare(&self.client, statement, single).await
         };
-        let many = cell.get_or_try_init(|| prepare).await?.as_ref().ok_or(Fault::Apart)?;
+        let many = cell.get_or_try_init(|| prepare).await?.as_ref().ok_or(LinkFault::Apart)?;
         many.rows(&self.client, params).await
     }
 
     /// How far a standby of this server has come; a later statement sees at least all commits before it. 0: it is none, or
     /// none any more.
-    pub async fn replayed(&self, system: &str) -> Result<u64, Fault> {
+    pub async fn replayed(&self, system: &str) -> Result<u64, LinkFault> {
         let own = async {
             let sql = "SELECT system_identifier::text FROM pg_control_system()";
             self.client.query_one(sql, &[]).await?.try_get(0)

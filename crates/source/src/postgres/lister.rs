@@ -7,7 +7,7 @@ use super::error;
 use super::link::Link;
 use super::prepared::{Prepared, aliases, bare, read, readable};
 use super::text::Text;
-use crate::pages::{Listed, Page, ROWS};
+use crate::pages::{Listed, ROWS, RowPage};
 use crate::{SourceError, Statement};
 
 /// How long the server may take to be told that nobody waits any more.
@@ -64,7 +64,7 @@ async fn list(link: &Link, statement: &Statement, out: &Listed) -> Result<(), to
         let rows = client.query(&format!("FETCH FORWARD {ROWS} FROM clearwell_keys"), &[]).await?;
         let rows = rows.iter().map(|row| read(row, 0, &prepared.columns)).collect::<Result<Vec<_>, _>>()?;
         let is_last = rows.is_empty();
-        if out.send(Ok(Page { rows, total })).await.is_err() || is_last {
+        if out.send(Ok(RowPage { rows, total })).await.is_err() || is_last {
             return Ok(());
         }
     }

@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
-use super::feed::Feed;
-use super::link::{Fault, Limits, Link};
+use super::feed::LogFeed;
+use super::link::{Link, LinkFault, LinkLimits};
 use super::pool::Pool;
-use super::queue::{Next, Queue};
+use super::queue::{LoadQueue, NextWork};
 use super::{error, gone};
 use crate::shares::Shares;
 use crate::{Crowd, Param, Row, SourceError};
@@ -19,25 +19,25 @@ use crate::{Crowd, Param, Row, SourceError};
 /// A bounded set of connections for loads, and what waits for them.
 pub struct Loads {
     pool: Pool,
-    limits: Limits,
-    queue: Mutex<Queue<Waiting>>,
+    limits: LinkLimits,
+    queue: Mutex<LoadQueue<WaitingLoad>>,
     pushed: Notify,
     /// Of a standby: the feed of its primary. Then each answer says how far the standby had come.
-    primary: Option<Arc<Feed>>,
+    primary: Option<Arc<LogFeed>>,
 }
 
 /// What a load found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Loaded {
+pub struct LoadedRow {
     /// The row.
     pub row: Option<Row>,
     /// Of a standby: all commits before this place in the log were visible to the load.
     pub replayed: Option<u64>,
 }
 
-type Answer = Result<Loaded, SourceError>;
+type Answer = Result<LoadedRow, SourceError>;
 
-struct Waiting {
+struct WaitingLoad {
     params: Vec<Param>,
     answer: oneshot::Sender<Answer>,
     /// When a connection was first had for it.
@@ -45,7 +45,7 @@ struct Waiting {
 }
 
 /// How a group went.
-enum Outcome {
+enum GroupOutcome {
     /// An answer for each.
     Answered(Vec<Result<Option<Row>, SourceError>>, Option<u64>),
     /// The same for all.
@@ -56,8 +56,8 @@ enum Outcome {
 
 impl Loads {
     /// Loads over a pool; nothing is loaded before [`Loads::serve`].
-    pub fn new(pool: Pool, shares: Shares, limits: Limits, primary: Option<Arc<Feed>>) -> Loads {
-        Loads { pool, limits, queue: Mutex::new(Queue::new(shares)), pushed: Notify::new(), primary }
+    pub fn new(pool: Pool, shares: Shares, limits: LinkLimits, primary: Option<Arc<LogFeed>>) -> Loads {
+        Loads { pool, limits, queue: Mutex::new(LoadQueue::new(shares)), pushed: Notify::new(), primary }
     }
 
     /// Says which keyspace a statement belongs to.
@@ -102,7 +102,7 @@ impl Loads {
     pub async fn load(&self, statement: &Arc<str>, params: Vec<Param>, until: Instant) -> Answer {
         let (answer, answered) = oneshot::channel();
         let (since, begun) = (Instant::now(), Arc::<OnceLock<Instant>>::default());
-        self.queue.lock().push(statement, Waiting { params, answer, begun: begun.clone() }, since);
+        self.queue.lock().push(statement, WaitingLoad { params, answer, begun: begun.clone() }, since);
         self.pushed.notify_one();
         match tokio::time::timeout_at(until.min(since + self.limits.hard).into(), answered).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(gone())),
@@ -132,42 +132,42 @@ impl Loads {
                 (queue.next(Instant::now()), queue.has_waiting())
             };
             match next {
-                Next::Run(statement, group, began) => {
+                NextWork::Run(statement, group, began) => {
                     if more {
                         self.pushed.notify_one();
                     }
                     self.group(&statement, group, began).await;
                 }
-                Next::Hold(until) => {
+                NextWork::Hold(until) => {
                     // Both lead to another look.
                     let _ = tokio::time::timeout_at(until.into(), self.pushed.notified()).await;
                 }
-                Next::Idle => self.pushed.notified().await,
+                NextWork::Idle => self.pushed.notified().await,
             }
         }
     }
 
-    async fn group(&self, statement: &Arc<str>, mut group: Vec<Waiting>, began: Instant) {
+    async fn group(&self, statement: &Arc<str>, mut group: Vec<WaitingLoad>, began: Instant) {
         group.retain(|waiting| !waiting.answer.is_closed());
         group.iter().for_each(|waiting| {
             waiting.begun.get_or_init(|| began);
         });
         let count = group.len();
         let outcome = match count {
-            0 => Outcome::Answered(Vec::new(), None),
+            0 => GroupOutcome::Answered(Vec::new(), None),
             _ => self.retried(statement, &group).await,
         };
         match outcome {
-            Outcome::TooMany => return self.queue.lock().apart(statement, began, group, Instant::now()),
-            Outcome::Failed(error) => {
+            GroupOutcome::TooMany => return self.queue.lock().apart(statement, began, group, Instant::now()),
+            GroupOutcome::Failed(error) => {
                 for waiting in group {
                     // Some have stopped to wait, here and below.
                     let _ = waiting.answer.send(Err(error.clone()));
                 }
             }
-            Outcome::Answered(rows, replayed) => {
+            GroupOutcome::Answered(rows, replayed) => {
                 for (waiting, row) in group.into_iter().zip(rows) {
-                    let _ = waiting.answer.send(row.map(|row| Loaded { row, replayed }));
+                    let _ = waiting.answer.send(row.map(|row| LoadedRow { row, replayed }));
                 }
             }
         }
@@ -176,25 +176,27 @@ impl Loads {
 
     /// A load changes nothing: when its statement went out of date it is tried again, and when its connection broke as
     /// often as there are connections that may have broken with it.
-    async fn retried(&self, statement: &Arc<str>, group: &[Waiting]) -> Outcome {
+    async fn retried(&self, statement: &Arc<str>, group: &[WaitingLoad]) -> GroupOutcome {
         let mut outdated = false;
         let mut broken = 0;
         loop {
             let turn = match self.pool.turn().await {
                 Ok(turn) => turn,
-                Err(error) => return Outcome::Failed(error),
+                Err(error) => return GroupOutcome::Failed(error),
             };
             let fault = match self.once(turn.shared_link(), statement, group).await {
                 Ok(outcome) => return outcome,
                 Err(fault) => fault,
             };
             match &fault {
-                Fault::Postgres(wrong) if !outdated && error::is_outdated(wrong) => {
+                LinkFault::Postgres(wrong) if !outdated && error::is_outdated(wrong) => {
                     outdated = true;
                     turn.link().forget(statement);
                 }
-                Fault::Postgres(wrong) if broken < self.pool.size() && error::is_broken(wrong) => broken += 1,
-                fault => return Outcome::Failed(fault.told(self.limits.hard_ms())),
+                LinkFault::Postgres(wrong) if broken < self.pool.size() && error::is_broken(wrong) => {
+                    broken += 1
+                }
+                fault => return GroupOutcome::Failed(fault.told(self.limits.hard_ms())),
             }
         }
     }
@@ -204,8 +206,8 @@ impl Loads {
         &self,
         link: &Arc<Link>,
         statement: &Arc<str>,
-        group: &[Waiting],
-    ) -> Result<Outcome, Fault> {
+        group: &[WaitingLoad],
+    ) -> Result<GroupOutcome, LinkFault> {
         // Before the load: what it sees is then as new, or newer.
         let replayed = match &self.primary {
             Some(feed) => Some(link.limited(self.limits, link.replayed(&feed.system())).await?),
@@ -217,18 +219,18 @@ impl Loads {
                 Ok(rows) => {
                     let rows =
                         rows.into_iter().map(|row| row.map_err(|fault| fault.told(self.limits.hard_ms())));
-                    return Ok(Outcome::Answered(rows.collect(), replayed));
+                    return Ok(GroupOutcome::Answered(rows.collect(), replayed));
                 }
-                Err(fault) if fault.is_late() => return Ok(Outcome::TooMany),
-                Err(Fault::Postgres(wrong)) if error::is_broken(&wrong) || error::is_outdated(&wrong) => {
-                    return Err(Fault::Postgres(wrong));
+                Err(fault) if fault.is_late() => return Ok(GroupOutcome::TooMany),
+                Err(LinkFault::Postgres(wrong)) if error::is_broken(&wrong) || error::is_outdated(&wrong) => {
+                    return Err(LinkFault::Postgres(wrong));
                 }
                 // Something is wrong with one of them, or with the statement: each is told what.
                 Err(_) => {}
             }
         }
         let rows = link.limited(self.limits, self.each(link, statement, group)).await?;
-        Ok(Outcome::Answered(rows, replayed))
+        Ok(GroupOutcome::Answered(rows, replayed))
     }
 
     /// Each by a statement of its own, on the way together.
@@ -236,8 +238,8 @@ impl Loads {
         &self,
         link: &Arc<Link>,
         statement: &Arc<str>,
-        group: &[Waiting],
-    ) -> Result<Vec<Result<Option<Row>, SourceError>>, Fault> {
+        group: &[WaitingLoad],
+    ) -> Result<Vec<Result<Option<Row>, SourceError>>, LinkFault> {
         if let [alone] = group {
             return match link.first_row(statement, &alone.params).await {
                 Err(fault) if fault.is_for_one() => Ok(vec![Err(fault.told(self.limits.hard_ms()))]),
@@ -262,10 +264,10 @@ impl Loads {
     }
 }
 
-impl Limits {
+impl LinkLimits {
     /// Together they get a part of the time, so that enough is left for each alone.
-    fn quarter(self) -> Limits {
-        Limits { soft: self.soft / 4, hard: self.hard }
+    fn quarter(self) -> LinkLimits {
+        LinkLimits { soft: self.soft / 4, hard: self.hard }
     }
 
     fn too_slow(self) -> SourceError {

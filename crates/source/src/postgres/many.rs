@@ -10,7 +10,7 @@ use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error};
 
-use super::link::Fault;
+use super::link::LinkFault;
 use super::prepared::{Prepared, aliases, bare, bound, read, readable};
 use super::text::Text;
 use crate::{Cell, Param, Row};
@@ -49,15 +49,15 @@ impl Many {
         &self,
         client: &Client,
         params: &[&[Param]],
-    ) -> Result<Vec<Result<Option<Row>, Fault>>, Fault> {
-        let mut rows: Vec<Result<Option<Row>, Fault>> = Vec::with_capacity(params.len());
-        let mut values: Vec<Values<'_>> = self
+    ) -> Result<Vec<Result<Option<Row>, LinkFault>>, LinkFault> {
+        let mut rows: Vec<Result<Option<Row>, LinkFault>> = Vec::with_capacity(params.len());
+        let mut values: Vec<ParameterValues<'_>> = self
             .hex
             .iter()
-            .map(|hex| Values { hex: *hex, cells: Vec::with_capacity(params.len()) })
+            .map(|hex| ParameterValues { hex: *hex, cells: Vec::with_capacity(params.len()) })
             .collect();
         for params in params {
-            let cells: Result<Vec<&Cell>, Fault> =
+            let cells: Result<Vec<&Cell>, LinkFault> =
                 self.names.iter().map(|name| bound(params, name)).collect();
             // One that lacks a parameter keeps its place, with values that nobody looks at.
             for (at, values) in values.iter_mut().enumerate() {
@@ -105,12 +105,12 @@ fn type_name(ty: &Type) -> String {
 
 /// One parameter's values, one a key, as an array of texts; of bytes in hexadecimal.
 #[derive(Debug)]
-struct Values<'c> {
+struct ParameterValues<'c> {
     hex: bool,
     cells: Vec<Option<&'c Cell>>,
 }
 
-impl ToSql for Values<'_> {
+impl ToSql for ParameterValues<'_> {
     fn to_sql(
         &self,
         _: &Type,

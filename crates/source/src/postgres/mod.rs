@@ -43,13 +43,13 @@ pub use text::parameters;
 
 use super::shares::{Bulkhead, Shares};
 use super::{
-    Crowd, Follower, Later, Pages, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
-    Watched, Write,
+    Crowd, Follower, Later, Pages, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement,
+    Table, Watched,
 };
 use crate::config::PostgresConfig;
 use database::Database;
-use feed::Feed;
-use link::Limits;
+use feed::LogFeed;
+use link::LinkLimits;
 use loads::Loads;
 use pool::Pool;
 use replicas::Replicas;
@@ -59,14 +59,14 @@ const RESERVE: usize = 16;
 
 /// A PostgreSQL database.
 pub struct Postgres {
-    shared: Arc<Shared>,
+    shared: Arc<PostgresShared>,
     runtime: Handle,
     /// Dropped with the source: then its thread ends, and its connections with it.
     _alive: tokio::sync::oneshot::Sender<()>,
 }
 
 /// What the tasks of a source share.
-struct Shared {
+struct PostgresShared {
     name: String,
     timeout_ms: u64,
     watched: Vec<Watched>,
@@ -81,7 +81,7 @@ struct Shared {
     database: Database,
     /// For what is not asked by clients: descriptions, barriers, the heartbeat.
     own: Pool,
-    feed: Arc<Feed>,
+    feed: Arc<LogFeed>,
     barriers: barrier::Barriers,
     catalog: catalog::Catalog,
 }
@@ -97,15 +97,16 @@ impl Postgres {
         let database = Database::of(&config.url, timeout_ms)?;
         let shares = Shares { size: usize::from(config.connections), reserve: RESERVE };
         let pool = || Pool::shared(database.clone(), timeout_ms, shares);
-        let limits = Limits::of(timeout_ms);
-        let feed = Arc::new(Feed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms));
+        let limits = LinkLimits::of(timeout_ms);
+        let feed =
+            Arc::new(LogFeed::new(name, config.clone(), database.clone(), watched.clone(), timeout_ms));
         let replica = |url: &String| {
             let beside = Database::of(url, timeout_ms)?.sharing(&database);
             let pool = Pool::shared(beside, timeout_ms, shares);
             Ok(Arc::new(Loads::new(pool, shares, limits.half(), Some(feed.clone()))))
         };
         let replicas = config.replicas.iter().map(replica).collect::<Result<_, SourceError>>()?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PostgresShared {
             name: name.into(),
             timeout_ms,
             watched,
@@ -137,7 +138,10 @@ impl Postgres {
 
     /// Runs `work` on the source's thread and waits for it, for callers that are not async themselves. It may be of several statements,
     /// each of which has the timeout to itself.
-    fn blocking<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, SourceError>
+    fn blocking<T: Send + 'static, F>(
+        &self,
+        work: impl FnOnce(Arc<PostgresShared>) -> F,
+    ) -> Result<T, SourceError>
     where
         F: Future<Output = Result<T, SourceError>> + Send + 'static,
     {
@@ -160,7 +164,7 @@ impl Postgres {
     /// Runs `work` on the source's thread to its end, whether its caller still waits or not.
     fn later<T: Send + 'static, F>(
         &self,
-        work: impl FnOnce(Arc<Shared>) -> F,
+        work: impl FnOnce(Arc<PostgresShared>) -> F,
     ) -> Later<Result<T, SourceError>>
     where
         F: Future<Output = Result<T, SourceError>> + Send + 'static,
@@ -203,7 +207,7 @@ fn thread(name: &str, main: impl Future<Output = ()> + Send + 'static) -> Result
     Ok(handle)
 }
 
-impl Drop for Shared {
+impl Drop for PostgresShared {
     fn drop(&mut self) {
         self.feed.close();
     }
@@ -239,13 +243,14 @@ impl Source for Postgres {
         })
     }
 
-    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, write: RowWrite) -> Later<Result<Receipt, SourceError>> {
         self.later(|shared| async move { write::write(&shared, write).await })
     }
 
-    fn write_all(&self, lane: &str, writes: Vec<Write>) -> Later<Vec<Result<Receipt, SourceError>>> {
+    fn write_all(&self, lane: &str, writes: Vec<RowWrite>) -> Later<Vec<Result<Receipt, SourceError>>> {
         let (lane, count) = (lane.to_owned(), writes.len());
-        let work = |shared: Arc<Shared>| async move { Ok(batch::write_all(&shared, &lane, writes).await) };
+        let work =
+            |shared: Arc<PostgresShared>| async move { Ok(batch::write_all(&shared, &lane, writes).await) };
         let written = self.later(work);
         Box::pin(async move { written.await.unwrap_or_else(|wrong| vec![Err(wrong); count]) })
     }

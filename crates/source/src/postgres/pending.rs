@@ -16,7 +16,7 @@ pub type Committed = Box<dyn FnOnce(&Receipt) + Send>;
 
 /// This source's writes that the feed has not told of yet. Each puts a message with its number into its transaction:
 /// that is how the feed knows it again, whatever it changed, and even when it changed nothing.
-pub struct Pending {
+pub struct UntoldWrites {
     /// Tells this process's numbers from others'.
     run: u64,
     state: Mutex<State>,
@@ -25,10 +25,10 @@ pub struct Pending {
 #[derive(Default)]
 struct State {
     last: u64,
-    waiting: HashMap<u64, Waiting>,
+    waiting: HashMap<u64, WaitingWrite>,
 }
 
-struct Waiting {
+struct WaitingWrite {
     receipt: Receipt,
     committed: Committed,
     told: oneshot::Sender<Receipt>,
@@ -36,10 +36,10 @@ struct Waiting {
     answered: bool,
 }
 
-impl Pending {
+impl UntoldWrites {
     /// None yet; `run` is a number that no other process has.
-    pub fn new(run: u64) -> Pending {
-        Pending { run, state: Mutex::default() }
+    pub fn new(run: u64) -> UntoldWrites {
+        UntoldWrites { run, state: Mutex::default() }
     }
 
     /// A number for a write and the message that carries it.
@@ -59,7 +59,7 @@ impl Pending {
     /// Before the COMMIT is sent: from now on the feed may meet it. Answers what the feed will answer.
     pub fn expect(&self, number: u64, receipt: Receipt, committed: Committed) -> oneshot::Receiver<Receipt> {
         let (told, answer) = oneshot::channel();
-        let waiting = Waiting { receipt, committed, told, answered: false };
+        let waiting = WaitingWrite { receipt, committed, told, answered: false };
         self.state.lock().waiting.insert(number, waiting);
         answer
     }
@@ -90,7 +90,7 @@ impl Pending {
         let (lost, left) = std::mem::take(&mut state.waiting).into_iter().partition(|(_, w)| w.answered);
         state.waiting = left;
         drop(state);
-        let lost: HashMap<u64, Waiting> = lost;
+        let lost: HashMap<u64, WaitingWrite> = lost;
         for mut waiting in lost.into_values() {
             waiting.receipt.row = None;
             waiting.tell(version);
@@ -98,7 +98,7 @@ impl Pending {
     }
 }
 
-impl Waiting {
+impl WaitingWrite {
     fn tell(mut self, version: Version) {
         self.receipt.version = version;
         (self.committed)(&self.receipt);
@@ -115,10 +115,10 @@ mod tests {
 
     #[test]
     fn a_write_is_known_by_its_message_and_told_once() {
-        let pending = Pending::new(7);
+        let pending = UntoldWrites::new(7);
         let (number, message) = pending.number();
         assert_eq!(pending.number_in(message.as_bytes()), Some(number));
-        assert_eq!(Pending::new(8).number_in(message.as_bytes()), None);
+        assert_eq!(UntoldWrites::new(8).number_in(message.as_bytes()), None);
         assert_eq!(pending.number_in(b"write 7"), None);
         let seen = Arc::new(AtomicU64::new(0));
         let count = seen.clone();
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn after_a_gap_only_what_was_committed_is_told() {
-        let pending = Pending::new(7);
+        let pending = UntoldWrites::new(7);
         let none = || Box::new(|_: &Receipt| ()) as Committed;
         let row = Some(crate::Row::default());
         let mut committed = pending.expect(1, Receipt { row, ..Receipt::default() }, none());

@@ -23,12 +23,12 @@ pub struct Pool {
     depth: usize,
     /// The first so many are kept; those behind them are closed when they are not needed.
     kept: usize,
-    places: Vec<Mutex<Place>>,
+    places: Vec<Mutex<ConnectionPlace>>,
     free: Semaphore,
 }
 
 #[derive(Default)]
-struct Place {
+struct ConnectionPlace {
     link: Option<Arc<Link>>,
     failed: Option<Failed>,
     /// Nobody has used it since [`Pool::trim`] last looked.
@@ -42,14 +42,14 @@ struct Failed {
 }
 
 /// The right to use one connection.
-pub struct Turn<'p> {
+pub struct PoolPermit<'p> {
     user: User,
     _permit: SemaphorePermit<'p>,
     /// Its lane's part of the pool.
     _share: Option<Entered>,
 }
 
-impl Turn<'_> {
+impl PoolPermit<'_> {
     /// The connection.
     pub fn link(&self) -> &Link {
         &self.user.0
@@ -89,7 +89,7 @@ impl Pool {
     }
 
     /// A connection with room for one more; waits for it, but not for a server that was away a moment ago.
-    pub async fn turn(&self) -> Result<Turn<'_>, SourceError> {
+    pub async fn turn(&self) -> Result<PoolPermit<'_>, SourceError> {
         let permit = self.free.acquire().await.expect("the semaphore is never closed");
         loop {
             let now = Instant::now();
@@ -112,13 +112,13 @@ impl Pool {
                 continue;
             };
             let user = self.enter(&mut *place.lock().await).await?;
-            return Ok(Turn { user, _permit: permit, _share: None });
+            return Ok(PoolPermit { user, _permit: permit, _share: None });
         }
     }
 
     /// The same, with a lane's right to it, which ends with the turn.
-    pub async fn turn_of(&self, share: Entered) -> Result<Turn<'_>, SourceError> {
-        Ok(Turn { _share: Some(share), ..self.turn().await? })
+    pub async fn turn_of(&self, share: Entered) -> Result<PoolPermit<'_>, SourceError> {
+        Ok(PoolPermit { _share: Some(share), ..self.turn().await? })
     }
 
     /// How many connections there are at most.
@@ -126,7 +126,7 @@ impl Pool {
         self.places.len()
     }
 
-    async fn enter(&self, place: &mut Place) -> Result<User, SourceError> {
+    async fn enter(&self, place: &mut ConnectionPlace) -> Result<User, SourceError> {
         place.idle = false;
         if let Some(link) = place.link.take_if(|link| link.is_open()) {
             let user = link.enter();
@@ -141,7 +141,7 @@ impl Pool {
         let why = match tokio::time::timeout(limit, connect).await {
             Ok(Ok(link)) => {
                 let link = Arc::new(link);
-                *place = Place { link: Some(link.clone()), ..Place::default() };
+                *place = ConnectionPlace { link: Some(link.clone()), ..ConnectionPlace::default() };
                 return Ok(link.enter());
             }
             Ok(Err(wrong)) => unreachable(error::told(&wrong, self.timeout_ms)),

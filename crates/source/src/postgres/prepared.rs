@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
-use super::cell::{Bound, Read, is_plain};
-use super::link::Fault;
+use super::cell::{Bound, CellText, is_plain};
+use super::link::LinkFault;
 use super::text::Text;
 use crate::{Cell, Param, Row};
 
@@ -25,7 +25,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Prepares a statement of the configuration. One that `reads` has every column in a form that [`Read`] knows.
+    /// Prepares a statement of the configuration. One that `reads` has every column in a form that [`CellText`] knows.
     pub async fn prepare(client: &Client, statement: &str, reads: bool) -> Result<Prepared, Error> {
         let text = Text::parse(statement);
         let statement = client.prepare(&text.sql).await?;
@@ -60,7 +60,7 @@ impl Prepared {
     }
 
     /// The parameters in the statement's order.
-    pub fn bind(&self, params: &[Param]) -> Result<Vec<Bound>, Fault> {
+    pub fn bind(&self, params: &[Param]) -> Result<Vec<Bound>, LinkFault> {
         let value = |name: &Arc<str>| bound(params, name).map(|cell| Bound(cell.clone()));
         self.names.iter().map(value).collect()
     }
@@ -75,14 +75,14 @@ impl Prepared {
 }
 
 /// The value that is bound to a name.
-pub fn bound<'p>(params: &'p [Param], name: &Arc<str>) -> Result<&'p Cell, Fault> {
+pub fn bound<'p>(params: &'p [Param], name: &Arc<str>) -> Result<&'p Cell, LinkFault> {
     let param = params.iter().find(|param| param.name == *name);
-    param.map(|param| &param.value).ok_or_else(|| Fault::Unbound(name.clone()))
+    param.map(|param| &param.value).ok_or_else(|| LinkFault::Unbound(name.clone()))
 }
 
 /// Columns of a row from `first` on.
 pub fn read(row: &tokio_postgres::Row, first: usize, columns: &[Arc<str>]) -> Result<Row, Error> {
-    let cell = |(at, name): (usize, &Arc<str>)| Ok((name.clone(), row.try_get::<_, Read>(first + at)?.0));
+    let cell = |(at, name): (usize, &Arc<str>)| Ok((name.clone(), row.try_get::<_, CellText>(first + at)?.0));
     columns.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Row)
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::shares::{Crowd, Holder, PATIENCE, Shares, Want, holder};
+use crate::shares::{Crowd, PATIENCE, ShareHolder, Shares, Want, holder};
 
 /// So many loads go together at most.
 pub const TOGETHER_MAX: usize = 256;
@@ -17,13 +17,13 @@ const HOLD: Duration = Duration::from_millis(1);
 const QUICK: Duration = Duration::from_millis(25);
 
 /// Loads that no connection has taken yet, by statement. Each statement, and so each keyspace, has its share of the connections.
-pub struct Queue<W> {
+pub struct LoadQueue<W> {
     shares: Shares,
-    lanes: Vec<Lane<W>>,
+    lanes: Vec<LoadLane<W>>,
     gave_up: u64,
 }
 
-struct Lane<W> {
+struct LoadLane<W> {
     statement: Arc<str>,
     /// The keyspace, when it is known.
     name: Arc<str>,
@@ -40,7 +40,7 @@ struct Lane<W> {
 
 /// What a free connection does next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next<W> {
+pub enum NextWork<W> {
     /// These loads of one statement; the moment names them when they have ended.
     Run(Arc<str>, Vec<W>, Instant),
     /// Nothing before this time, unless something happens.
@@ -49,10 +49,10 @@ pub enum Next<W> {
     Idle,
 }
 
-impl<W> Queue<W> {
+impl<W> LoadQueue<W> {
     /// An empty one, for so many connections.
-    pub fn new(shares: Shares) -> Queue<W> {
-        Queue { shares, lanes: Vec::new(), gave_up: 0 }
+    pub fn new(shares: Shares) -> LoadQueue<W> {
+        LoadQueue { shares, lanes: Vec::new(), gave_up: 0 }
     }
 
     /// One more load.
@@ -62,7 +62,7 @@ impl<W> Queue<W> {
 
     /// What to do with a free connection. Loads of a statement that nobody runs go at once; else they wait for those on
     /// their way, unless they are many or wait for long, and for their share. The longest wait goes first.
-    pub fn next(&mut self, now: Instant) -> Next<W> {
+    pub fn next(&mut self, now: Instant) -> NextWork<W> {
         // For what is loaded for nobody nothing is kept free.
         let lanes = self.lanes.iter().filter(|lane| lane.most.is_none()).count();
         let used = self.lanes.iter().map(|lane| lane.running.len()).sum();
@@ -94,9 +94,9 @@ impl<W> Queue<W> {
                 lane.running.push(now);
                 let count = lane.waiting.len().min(lane.limit);
                 let loads = lane.waiting.drain(..count).map(|(_, load)| load).collect();
-                Next::Run(lane.statement.clone(), loads, now)
+                NextWork::Run(lane.statement.clone(), loads, now)
             }
-            None => soonest.map_or(Next::Idle, Next::Hold),
+            None => soonest.map_or(NextWork::Idle, NextWork::Hold),
         }
     }
 
@@ -111,7 +111,7 @@ impl<W> Queue<W> {
 
     /// Who uses the connections.
     pub fn crowd(&self) -> Crowd {
-        let holders: Vec<Holder> =
+        let holders: Vec<ShareHolder> =
             self.lanes.iter().filter_map(|lane| holder(&lane.name, &lane.running)).collect();
         let waiting = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
         Crowd { size: self.shares.size, holders, waiting, gave_up: self.gave_up }
@@ -159,10 +159,10 @@ impl<W> Queue<W> {
         }
     }
 
-    fn lane(&mut self, statement: &Arc<str>) -> &mut Lane<W> {
+    fn lane(&mut self, statement: &Arc<str>) -> &mut LoadLane<W> {
         let known = self.lanes.iter().position(|lane| lane.statement == *statement);
         let at = known.unwrap_or_else(|| {
-            self.lanes.push(Lane {
+            self.lanes.push(LoadLane {
                 statement: statement.clone(),
                 name: statement.clone(),
                 waiting: VecDeque::new(),
@@ -177,7 +177,7 @@ impl<W> Queue<W> {
     }
 }
 
-impl<W> Lane<W> {
+impl<W> LoadLane<W> {
     fn end(&mut self, began: Instant) {
         if let Some(at) = self.running.iter().position(|other| *other == began) {
             self.running.swap_remove(at);
@@ -191,9 +191,9 @@ mod tests {
 
     const SHARES: Shares = Shares { size: 8, reserve: 2 };
 
-    fn run(next: Next<u32>) -> Vec<u32> {
+    fn run(next: NextWork<u32>) -> Vec<u32> {
         match next {
-            Next::Run(_, loads, _) => loads,
+            NextWork::Run(_, loads, _) => loads,
             other => panic!("{other:?}"),
         }
     }
@@ -202,13 +202,13 @@ mod tests {
     fn what_waits_while_one_is_on_its_way_goes_together() {
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         let start = Instant::now();
-        let mut queue = Queue::new(SHARES);
-        assert_eq!(queue.next(start), Next::Idle);
+        let mut queue = LoadQueue::new(SHARES);
+        assert_eq!(queue.next(start), NextWork::Idle);
         queue.push(&a, 1, start);
         assert_eq!(run(queue.next(start)), [1]);
         queue.push(&a, 2, start);
         queue.push(&a, 3, start);
-        assert_eq!(queue.next(start), Next::Hold(start + HOLD));
+        assert_eq!(queue.next(start), NextWork::Hold(start + HOLD));
         // Another statement does not wait for this one.
         queue.push(&b, 4, start);
         assert_eq!(run(queue.next(start)), [4]);
@@ -228,14 +228,14 @@ mod tests {
     fn what_nobody_waits_for_uses_one_connection_in_four() {
         let (readers, warming): (Arc<str>, Arc<str>) = ("load".into(), "warming".into());
         let start = Instant::now();
-        let mut queue = Queue::new(Shares { size: 4, reserve: 2 });
+        let mut queue = LoadQueue::new(Shares { size: 4, reserve: 2 });
         queue.label(&readers, "post:{id}");
         queue.label_aside(&warming, "post:{id} (warming)");
         queue.push(&warming, 1, start);
         assert_eq!(run(queue.next(start)), [1]);
         queue.push(&warming, 2, start);
         let late = start + Duration::from_secs(1);
-        assert_eq!(queue.next(late), Next::Idle, "it waits for its own connection");
+        assert_eq!(queue.next(late), NextWork::Idle, "it waits for its own connection");
         for n in 10..13 {
             queue.push(&readers, n, late);
             assert_eq!(run(queue.next(late + HOLD)), [n]);
@@ -248,8 +248,8 @@ mod tests {
     fn slow_statements_are_spread() {
         let a: Arc<str> = "a".into();
         let start = Instant::now();
-        let mut queue = Queue::new(SHARES);
-        let push = |queue: &mut Queue<u32>, count| (0..count).for_each(|n| queue.push(&a, n, start));
+        let mut queue = LoadQueue::new(SHARES);
+        let push = |queue: &mut LoadQueue<u32>, count| (0..count).for_each(|n| queue.push(&a, n, start));
         push(&mut queue, 100);
         let loads = run(queue.next(start));
         queue.apart(&a, start, loads, start);
@@ -272,7 +272,7 @@ mod tests {
     fn a_statement_never_has_all_connections() {
         let (a, b, c): (Arc<str>, Arc<str>, Arc<str>) = ("a".into(), "b".into(), "c".into());
         let start = Instant::now();
-        let mut queue = Queue::new(Shares { size: 2, reserve: 1 });
+        let mut queue = LoadQueue::new(Shares { size: 2, reserve: 1 });
         for statement in [&a, &b, &c] {
             queue.label(statement, &format!("{statement}:{{id}}"));
         }
@@ -280,11 +280,11 @@ mod tests {
         assert_eq!(run(queue.next(start)), [1]);
         queue.push(&a, 2, start);
         let late = start + Duration::from_secs(1);
-        assert_eq!(queue.next(late), Next::Idle, "the other is for who has none");
+        assert_eq!(queue.next(late), NextWork::Idle, "the other is for who has none");
         queue.push(&b, 3, late);
         assert_eq!(run(queue.next(late)), [3]);
         queue.push(&c, 4, late);
-        assert_eq!(queue.next(late), Next::Hold(late + PATIENCE));
+        assert_eq!(queue.next(late), NextWork::Hold(late + PATIENCE));
         assert_eq!(run(queue.next(late + PATIENCE)), [4], "the reserve");
         let crowd = queue.take_back(&a, |load| *load == 2).expect("it waited");
         assert_eq!((crowd.size, crowd.holders.len(), crowd.waiting, crowd.gave_up), (2, 3, 0, 1));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::loads::{Loaded, Loads};
+use super::loads::{LoadedRow, Loads};
 use crate::{Param, Row, SourceError};
 
 /// A standby that was behind is not asked for this long.
@@ -79,7 +79,7 @@ impl Replicas {
             .find(rested)?;
         let answer = replica.loads.load(statement, params.to_vec(), until).await;
         let rest = match answer {
-            Ok(Loaded { row, replayed: Some(replayed) }) if replayed >= needed => return Some(row),
+            Ok(LoadedRow { row, replayed: Some(replayed) }) if replayed >= needed => return Some(row),
             Ok(_) => REST_BEHIND,
             // What is wrong with the statement is the primary's to say.
             Err(SourceError::Refused(_)) => return None,

@@ -8,21 +8,21 @@ use crate::SourceError;
 
 /// Statements on their way, in their order.
 #[derive(Default)]
-pub struct Sent<'l>(Vec<Running<'l>>);
+pub struct SentStatements<'l>(Vec<RunningStatement<'l>>);
 
-enum Running<'l> {
+enum RunningStatement<'l> {
     Sent(Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send + 'l>>),
     Answered(Result<(), SourceError>),
 }
 
-impl<'l> Sent<'l> {
+impl<'l> SentStatements<'l> {
     /// The first poll sends it; one that has to be prepared first is waited for that long by those behind it.
     pub async fn send(&mut self, work: impl Future<Output = Result<(), SourceError>> + Send + 'l) {
         let mut work: Pin<Box<dyn Future<Output = _> + Send + 'l>> = Box::pin(work);
         let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         self.0.push(match polled {
-            Poll::Ready(done) => Running::Answered(done),
-            Poll::Pending => Running::Sent(work),
+            Poll::Ready(done) => RunningStatement::Answered(done),
+            Poll::Pending => RunningStatement::Sent(work),
         });
     }
 
@@ -30,8 +30,8 @@ impl<'l> Sent<'l> {
     pub async fn answered(self) -> Result<(), SourceError> {
         for running in self.0 {
             match running {
-                Running::Answered(done) => done?,
-                Running::Sent(work) => work.await?,
+                RunningStatement::Answered(done) => done?,
+                RunningStatement::Sent(work) => work.await?,
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use tokio_postgres::Error;
 use tokio_postgres::types::Type;
 
 use super::link::Link;
-use crate::{Column, Exact, Kind, Table};
+use crate::{Column, ColumnKind, Exact, Table};
 
 /// Columns of a table: number, name, the type without its domains, and the collation when equal texts may differ under it.
 const COLUMNS: &str = "
@@ -60,7 +60,7 @@ pub async fn table(link: &Link, name: &str) -> Result<Table, Error> {
 fn column(name: &str, base: u32, ty: &str, collation: &str) -> Column {
     let known = Type::from_oid(base);
     let family = known.as_ref().map_or_else(|| ty.into(), family);
-    let kind = known.as_ref().map_or(Kind::Other, kind);
+    let kind = known.as_ref().map_or(ColumnKind::Other, kind);
     let exact = match &*family {
         "integer" => Exact { integers: true, ..Exact::default() },
         // Bytes are bound as they are, whatever they look like.
@@ -81,11 +81,11 @@ pub fn family(ty: &Type) -> Arc<str> {
     }
 }
 
-/// See [`Kind`].
-pub fn kind(ty: &Type) -> Kind {
+/// See [`ColumnKind`].
+pub fn kind(ty: &Type) -> ColumnKind {
     match *ty {
-        Type::INT2 | Type::INT4 | Type::INT8 => Kind::Integer,
-        Type::UUID => Kind::Uuid,
-        _ => Kind::Other,
+        Type::INT2 | Type::INT4 | Type::INT8 => ColumnKind::Integer,
+        Type::UUID => ColumnKind::Uuid,
+        _ => ColumnKind::Other,
     }
 }

@@ -16,7 +16,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 
 /// What a url asks for, in libpq's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
+pub enum TlsMode {
     /// Never.
     Disable,
     /// If the server offers it; nobody is kept from listening who can change what is sent.
@@ -34,14 +34,14 @@ pub struct Tls(Arc<ClientConfig>);
 impl Tls {
     /// # Errors
     /// In words: the certificates to trust cannot be read.
-    pub fn new(mode: &Mode) -> Result<Tls, String> {
+    pub fn new(mode: &TlsMode) -> Result<Tls, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
         let config = match mode {
-            Mode::VerifyFull(file) => builder.with_root_certificates(roots(file)?).with_no_client_auth(),
-            Mode::Disable | Mode::Prefer | Mode::Require => builder
+            TlsMode::VerifyFull(file) => builder.with_root_certificates(roots(file)?).with_no_client_auth(),
+            TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
                 .with_no_client_auth(),
@@ -146,22 +146,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Secret<S> {
 }
 
 /// The next connection's TLS.
-pub struct Next {
+pub struct NextTls {
     tls: Tls,
     host: String,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
     type Stream = Secret<S>;
-    type TlsConnect = Next;
+    type TlsConnect = NextTls;
     type Error = io::Error;
 
-    fn make_tls_connect(&mut self, host: &str) -> io::Result<Next> {
-        Ok(Next { tls: self.clone(), host: host.into() })
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<NextTls> {
+        Ok(NextTls { tls: self.clone(), host: host.into() })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Next {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for NextTls {
     type Stream = Secret<S>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Secret<S>>> + Send>>;

@@ -5,17 +5,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::fate::{self, Xid};
-use super::link::{Fault, Link};
-use super::pool::Turn;
-use super::{Shared, error};
-use crate::{Receipt, Row, SourceError, Write};
+use super::link::{Link, LinkFault};
+use super::pool::PoolPermit;
+use super::{PostgresShared, error};
+use crate::{Receipt, Row, RowWrite, SourceError};
 
 /// Writes. Whatever the answer, the write's `committed` is called if and only if its commit is told of.
-pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError> {
+pub async fn write(shared: &PostgresShared, write: RowWrite) -> Result<Receipt, SourceError> {
     let (number, message) = shared.feed.pending.number();
-    let Write { statement, params, read_back, committed } = write;
+    let RowWrite { statement, params, read_back, committed } = write;
     let (turn, xid, receipt) = begun(shared, &statement.0, &params, read_back.as_ref(), &message).await?;
-    let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
+    let run = RunningWrite { link: turn.link(), timeout_ms: shared.timeout_ms };
     let mut told = shared.feed.pending.expect(number, receipt, committed);
     let outcome = run.apart(run.commit()).await.map_err(|fault| fault.told(shared.timeout_ms));
     match &outcome {
@@ -36,22 +36,22 @@ pub async fn write(shared: &Shared, write: Write) -> Result<Receipt, SourceError
 /// Everything but the COMMIT. When the connection breaks on the way, or what was prepared no longer fits its tables, nothing was
 /// written: it is tried once more.
 async fn begun<'s>(
-    shared: &'s Shared,
+    shared: &'s PostgresShared,
     statement: &std::sync::Arc<str>,
     params: &[crate::Param],
     read_back: Option<&(crate::Statement, Vec<crate::Param>)>,
     message: &str,
-) -> Result<(Turn<'s>, Xid, Receipt), SourceError> {
+) -> Result<(PoolPermit<'s>, Xid, Receipt), SourceError> {
     let lane = shared.labels.lock().get(statement).unwrap_or(statement).clone();
     let mut again = true;
     loop {
         let turn = ready(shared, &lane).await?;
-        let run = Running { link: turn.link(), timeout_ms: shared.timeout_ms };
+        let run = RunningWrite { link: turn.link(), timeout_ms: shared.timeout_ms };
         match run.apart(run.begin(statement, params, read_back, message)).await {
             Ok((xid, receipt)) => return Ok((turn, xid, receipt)),
             Err(wrong) => {
                 run.roll_back().await;
-                if let Fault::Postgres(wrong) = &wrong
+                if let LinkFault::Postgres(wrong) = &wrong
                     && error::is_unfit(wrong)
                 {
                     turn.link().forget(statement);
@@ -67,13 +67,16 @@ async fn begun<'s>(
 }
 
 /// Whether a new connection, or a statement prepared anew, may do what failed.
-fn may_do_better(fault: &Fault, timeout_ms: u64) -> bool {
-    let is_unfit = matches!(fault, Fault::Postgres(wrong) if error::is_unfit(wrong));
+fn may_do_better(fault: &LinkFault, timeout_ms: u64) -> bool {
+    let is_unfit = matches!(fault, LinkFault::Postgres(wrong) if error::is_unfit(wrong));
     is_unfit || matches!(fault.told(timeout_ms), SourceError::Unreachable(_))
 }
 
 /// A connection for a write of a lane, when one may begin.
-pub async fn ready<'s>(shared: &'s Shared, lane: &std::sync::Arc<str>) -> Result<Turn<'s>, SourceError> {
+pub async fn ready<'s>(
+    shared: &'s PostgresShared,
+    lane: &std::sync::Arc<str>,
+) -> Result<PoolPermit<'s>, SourceError> {
     let limit = Duration::from_millis(shared.timeout_ms);
     // Without a feed nobody could say when the write is visible: it is not begun.
     match tokio::time::timeout(limit, shared.feed.verified()).await {
@@ -91,7 +94,7 @@ pub async fn ready<'s>(shared: &'s Shared, lane: &std::sync::Arc<str>) -> Result
 
 /// Waits for the feed; a write that it does not tell of in time may or may not have been committed.
 pub async fn wait(
-    shared: &Shared,
+    shared: &PostgresShared,
     number: u64,
     told: &mut oneshot::Receiver<Receipt>,
 ) -> Result<Receipt, SourceError> {
@@ -112,19 +115,19 @@ pub async fn wait(
     }
 }
 
-struct Running<'l> {
+struct RunningWrite<'l> {
     link: &'l Link,
     timeout_ms: u64,
 }
 
-impl Running<'_> {
+impl RunningWrite<'_> {
     /// The server ends a statement at the timeout; one that is not even ended is not waited for.
-    async fn apart<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    async fn apart<T>(&self, work: impl Future<Output = Result<T, LinkFault>>) -> Result<T, LinkFault> {
         let limit = Duration::from_millis(self.timeout_ms.saturating_mul(2));
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             // The next statement on it would wait behind this one.
             self.link.discard();
-            Err(Fault::Late)
+            Err(LinkFault::Late)
         })
     }
 
@@ -135,7 +138,7 @@ impl Running<'_> {
         params: &[crate::Param],
         read_back: Option<&(crate::Statement, Vec<crate::Param>)>,
         message: &str,
-    ) -> Result<(Xid, Receipt), Fault> {
+    ) -> Result<(Xid, Receipt), LinkFault> {
         let client = &self.link.client;
         let change = self.link.prepared(statement, false).await?;
         let change = change.get().expect("it was prepared just now");
@@ -167,7 +170,7 @@ impl Running<'_> {
         Ok((marked?, Receipt { rows, row, ..Receipt::default() }))
     }
 
-    async fn commit(&self) -> Result<(), Fault> {
+    async fn commit(&self) -> Result<(), LinkFault> {
         Ok(self.link.client.batch_execute("COMMIT").await?)
     }
 

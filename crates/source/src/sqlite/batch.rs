@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::convert::Fault;
-use super::log::{MOST_AT_ONCE, Read};
+use super::convert::SqliteFault;
+use super::log::{LogRead, MOST_AT_ONCE};
 use super::session::{Ran, version};
-use super::writer::{Pending, Writer};
+use super::writer::{QueuedWrite, WriterThread};
 use crate::{Commit, Heard, RowChange, SourceError};
 
 /// The most writes in one transaction.
@@ -16,33 +16,33 @@ const SHARE: u64 = 8;
 
 /// The writes of one transaction, with what became of each.
 #[derive(Default)]
-pub struct Batch {
-    done: Vec<(Pending, Ran)>,
-    refused: Vec<(Pending, SourceError)>,
+pub struct SqliteBatch {
+    done: Vec<(QueuedWrite, Ran)>,
+    refused: Vec<(QueuedWrite, SourceError)>,
 }
 
 /// What others committed before the transaction began, and where the log ended then.
 type Foreign = (Vec<RowChange>, i64, Heard);
 
-impl Batch {
+impl SqliteBatch {
     /// Runs the writes that wait. They stay waiting when somebody else holds the lock.
-    pub fn run(writer: &mut Writer) {
+    pub fn run(writer: &mut WriterThread) {
         if writer.pending.is_empty() {
             return;
         }
-        match Batch::begin(writer) {
+        match SqliteBatch::begin(writer) {
             Ok(Some(foreign)) => {
-                let mut batch = Batch::default();
+                let mut batch = SqliteBatch::default();
                 let intact = batch.fill(writer, foreign.1);
                 batch.finish(writer, foreign, intact);
             }
-            Ok(None) | Err(Fault::Busy(_)) => {}
+            Ok(None) | Err(SqliteFault::Busy(_)) => {}
             Err(fault) => writer.close(&fault.told(0).to_string()),
         }
     }
 
     /// Begins the transaction. `None`: the news have to be looked at first.
-    fn begin(writer: &mut Writer) -> Result<Option<Foreign>, Fault> {
+    fn begin(writer: &mut WriterThread) -> Result<Option<Foreign>, SqliteFault> {
         let Some(session) = &mut writer.session else { return Ok(None) };
         session.check_file()?;
         if !session.begin()? {
@@ -50,11 +50,11 @@ impl Batch {
         }
         let after = session.log.last;
         match session.log.read(&session.connection, after, MOST_AT_ONCE) {
-            Ok(Read::Changes(news, last)) => {
+            Ok(LogRead::Changes(news, last)) => {
                 let heard = writer.heard(&news);
                 Ok(Some((news.changes, last, heard)))
             }
-            Ok(Read::Gap(why, last)) => {
+            Ok(LogRead::Gap(why, last)) => {
                 session.rollback();
                 session.log.last = last;
                 writer.tell_lost(&why);
@@ -71,7 +71,7 @@ impl Batch {
     ///
     /// SQLite takes the whole transaction back when it ends a statement that is too slow. So that a slow write does not take its
     /// neighbours down, only the first of a batch may use all its time; another one that is slow gets a batch of its own.
-    fn fill(&mut self, writer: &mut Writer, mut last: i64) -> bool {
+    fn fill(&mut self, writer: &mut WriterThread, mut last: i64) -> bool {
         for _ in 0..MOST {
             let Some(pending) = writer.pending.pop_front() else { break };
             let now = writer.shared.now_ms();
@@ -100,8 +100,8 @@ impl Batch {
                     let message = "the write ended the transaction that it ran in".into();
                     self.refused.push((pending, SourceError::Refused(message)));
                 }
-                Err(Fault::Interrupted) if limit_ms < pending.deadline_ms => {
-                    writer.pending.push_front(Pending { alone: true, ..pending });
+                Err(SqliteFault::Interrupted) if limit_ms < pending.deadline_ms => {
+                    writer.pending.push_front(QueuedWrite { alone: true, ..pending });
                 }
                 Err(fault) => self.refused.push((pending, fault.told(writer.shared.timeout_ms))),
             }
@@ -115,16 +115,16 @@ impl Batch {
         true
     }
 
-    fn finish(self, writer: &mut Writer, foreign: Foreign, intact: bool) {
+    fn finish(self, writer: &mut WriterThread, foreign: Foreign, intact: bool) {
         let committed = match &writer.session {
             Some(session) if intact => session.commit(),
-            _ => Err(Fault::Busy("the transaction was ended by another write in it".into())),
+            _ => Err(SqliteFault::Busy("the transaction was ended by another write in it".into())),
         };
         writer.tell_foreign(foreign.0, foreign.1, foreign.2);
         match committed {
             Ok(()) => tell(writer, self.done),
             // Nothing of it was done: those that are not at fault have another turn.
-            Err(Fault::Busy(_)) => {
+            Err(SqliteFault::Busy(_)) => {
                 if let Some(session) = &writer.session {
                     session.rollback();
                 }
@@ -141,7 +141,7 @@ impl Batch {
 }
 
 /// Tells of commits in their order, and answers when all of them were told.
-fn tell(writer: &mut Writer, done: Vec<(Pending, Ran)>) {
+fn tell(writer: &mut WriterThread, done: Vec<(QueuedWrite, Ran)>) {
     // They were committed just now, and here.
     let heard = Some(Heard { received: Instant::now(), after_us: Some(0) });
     let mut answers = Vec::with_capacity(done.len());
@@ -159,7 +159,7 @@ fn tell(writer: &mut Writer, done: Vec<(Pending, Ran)>) {
 }
 
 /// The commit failed, and whether it is on the disk nobody can say: the file is opened anew and everything distrusted.
-fn fail(writer: &mut Writer, done: Vec<(Pending, Ran)>, fault: Fault) {
+fn fail(writer: &mut WriterThread, done: Vec<(QueuedWrite, Ran)>, fault: SqliteFault) {
     let error = fault.told(writer.shared.timeout_ms);
     writer.close(&format!("a commit failed: {error}"));
     for (pending, _) in done {

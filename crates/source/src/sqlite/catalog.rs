@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::connect::Shared;
-use super::convert::Fault;
+use super::connect::SqliteShared;
+use super::convert::SqliteFault;
 use super::describe;
 use crate::{Altered, AlteredLoad, Shape, Statement, Watched};
 
@@ -36,16 +36,16 @@ impl Catalog {
     }
 
     /// Notes the definitions of watched tables, when their feed begins.
-    pub fn begin(&self, connection: &Connection, watched: &[Watched]) -> Result<(), Fault> {
-        let schema = Schema::read(connection)?;
+    pub fn begin(&self, connection: &Connection, watched: &[Watched]) -> Result<(), SqliteFault> {
+        let schema = SchemaText::read(connection)?;
         let print = |watched: &Watched| (watched.table.clone(), schema.print(&watched.table));
         self.state.lock().tables = watched.iter().map(print).collect();
         Ok(())
     }
 
     /// Compares the schema as it is now with what was known of it. What changed is kept until it is told.
-    pub fn look(&self, connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> {
-        let schema = Schema::read(connection)?;
+    pub fn look(&self, connection: &Connection, shared: &Arc<SqliteShared>) -> Result<(), SqliteFault> {
+        let schema = SchemaText::read(connection)?;
         let loads: Vec<_> = self.state.lock().loads.clone().into_iter().collect();
         for (sql, before) in loads {
             let print = schema.print(&sql);
@@ -56,7 +56,7 @@ impl Catalog {
             let shape = match describe::shape(shared, &load) {
                 Ok(shape) => Some(shape),
                 // Whoever reads next is told why.
-                Err(Fault::Refused(_)) => None,
+                Err(SqliteFault::Refused(_)) => None,
                 Err(other) => return Err(other),
             };
             let mut state = self.state.lock();
@@ -99,16 +99,16 @@ impl State {
 }
 
 /// All tables and views: kind, name and definition.
-pub struct Schema(Vec<[String; 3]>);
+pub struct SchemaText(Vec<[String; 3]>);
 
-impl Schema {
+impl SchemaText {
     /// As it is now.
-    pub fn read(connection: &Connection) -> Result<Schema, Fault> {
+    pub fn read(connection: &Connection) -> Result<SchemaText, SqliteFault> {
         let all = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE type IN ('table', 'view')
                    AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'clearwell\\_%' ESCAPE '\\'";
         let mut statement = connection.prepare(all)?;
         let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
-        Ok(Schema(rows.collect::<rusqlite::Result<_>>()?))
+        Ok(SchemaText(rows.collect::<rusqlite::Result<_>>()?))
     }
 
     /// All that a text may rest on: whatever it names, and what the views among that name. A name that stands in it for

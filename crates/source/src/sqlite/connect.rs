@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 
 use super::catalog::Catalog;
-use super::convert::Fault;
+use super::convert::SqliteFault;
 use crate::config::{BEHIND_MOST_MS, SourceConfig, SqliteMode};
 use crate::{SourceError, Watched};
 
@@ -19,7 +19,7 @@ use crate::{SourceError, Watched};
 const QUIET_POLL_MS: u64 = 250;
 
 /// What all threads of one source know.
-pub struct Shared {
+pub struct SqliteShared {
     pub name: Arc<str>,
     pub path: PathBuf,
     pub mode: SqliteMode,
@@ -34,7 +34,7 @@ pub struct Shared {
     pub generation: AtomicU64,
     /// Why the database is not open; `None` while it is.
     pub problem: Mutex<Option<String>>,
-    /// The last moment up to which every commit was told, in milliseconds of [`Shared::now_ms`].
+    /// The last moment up to which every commit was told, in milliseconds of [`SqliteShared::now_ms`].
     pub complete_ms: AtomicU64,
     began: Instant,
 }
@@ -43,20 +43,20 @@ fn quiet_poll(behind_most_ms: Option<u64>) -> Duration {
     Duration::from_millis((behind_most_ms.unwrap_or(BEHIND_MOST_MS) / 2).min(QUIET_POLL_MS))
 }
 
-impl Shared {
+impl SqliteShared {
     pub fn new(
         name: &str,
         config: &SourceConfig,
         data: &Path,
         poll: Duration,
         watched: Vec<Watched>,
-    ) -> Shared {
+    ) -> SqliteShared {
         let path = match config.mode {
             // Shared by this process's connections to this very name.
             SqliteMode::Memory => format!("file:/clearwell-{:016x}?vfs=memdb", fastrand::u64(..)).into(),
             _ => data.join(&config.path),
         };
-        Shared {
+        SqliteShared {
             name: name.into(),
             path,
             mode: config.mode,
@@ -93,7 +93,7 @@ impl Shared {
     }
 }
 
-/// A moment after which a connection's running statement is ended; of [`Shared::now_ms`].
+/// A moment after which a connection's running statement is ended; of [`SqliteShared::now_ms`].
 #[derive(Clone)]
 pub struct Deadline(Arc<AtomicU64>);
 
@@ -113,14 +113,14 @@ impl Deadline {
 pub const STEPS_PER_LOOK: i32 = 1000;
 
 /// Opens the file, which must exist.
-pub fn open(shared: &Arc<Shared>) -> Result<(Connection, Deadline), Fault> {
+pub fn open(shared: &Arc<SqliteShared>) -> Result<(Connection, Deadline), SqliteFault> {
     connect(shared, OpenFlags::empty())
 }
 
-fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadline), Fault> {
-    let named = |error| match Fault::from(error) {
-        Fault::Broken(message) => Fault::Broken(format!("{}: {message}", shared.path.display())),
-        Fault::Busy(message) => Fault::Busy(format!("{}: {message}", shared.path.display())),
+fn connect(shared: &Arc<SqliteShared>, flags: OpenFlags) -> Result<(Connection, Deadline), SqliteFault> {
+    let named = |error| match SqliteFault::from(error) {
+        SqliteFault::Broken(message) => SqliteFault::Broken(format!("{}: {message}", shared.path.display())),
+        SqliteFault::Busy(message) => SqliteFault::Busy(format!("{}: {message}", shared.path.display())),
         other => other,
     };
     let access = match shared.mode {
@@ -154,7 +154,7 @@ fn connect(shared: &Arc<Shared>, flags: OpenFlags) -> Result<(Connection, Deadli
 }
 
 /// Whether the file is there, or can be made: in words why not. The data folder itself is made when it is missing.
-fn find(shared: &Shared, data: &Path, seed: Option<&str>) -> Result<(), String> {
+fn find(shared: &SqliteShared, data: &Path, seed: Option<&str>) -> Result<(), String> {
     let path = shared.path.display();
     has_folder(&shared.path, data)?;
     if shared.mode == SqliteMode::Create {
@@ -182,8 +182,12 @@ pub fn has_folder(path: &Path, data: &Path) -> Result<(), String> {
 
 /// Makes the database when it is new and runs its seed, all of it or nothing. New is a database without any table. One in
 /// memory lives as long as a connection to it, such as the one that this answers.
-pub fn create(shared: &Arc<Shared>, data: &Path, seed: Option<&str>) -> Result<Connection, SourceError> {
-    let told = |fault: Fault| fault.told(shared.timeout_ms);
+pub fn create(
+    shared: &Arc<SqliteShared>,
+    data: &Path,
+    seed: Option<&str>,
+) -> Result<Connection, SourceError> {
+    let told = |fault: SqliteFault| fault.told(shared.timeout_ms);
     if shared.mode != SqliteMode::Memory {
         find(shared, data, seed).map_err(SourceError::Unreachable)?;
     }
@@ -209,11 +213,14 @@ pub fn create(shared: &Arc<Shared>, data: &Path, seed: Option<&str>) -> Result<C
 }
 
 /// Tries again while somebody holds a lock, as long as the source's timeout allows. For use when a node starts.
-pub fn retried<T>(shared: &Shared, mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, SourceError> {
+pub fn retried<T>(
+    shared: &SqliteShared,
+    mut attempt: impl FnMut() -> Result<T, SqliteFault>,
+) -> Result<T, SourceError> {
     let deadline_ms = shared.deadline_ms();
     loop {
         match attempt() {
-            Err(Fault::Busy(_)) if shared.now_ms() < deadline_ms => {
+            Err(SqliteFault::Busy(_)) if shared.now_ms() < deadline_ms => {
                 std::thread::sleep(Duration::from_millis(1))
             }
             done => return done.map_err(|fault| fault.told(shared.timeout_ms)),
@@ -226,13 +233,13 @@ pub fn retried<T>(shared: &Shared, mut attempt: impl FnMut() -> Result<T, Fault>
 pub struct Identity(u64, u64);
 
 /// The identity of the file that has the source's name now.
-pub fn identity(shared: &Shared) -> Result<Identity, Fault> {
+pub fn identity(shared: &SqliteShared) -> Result<Identity, SqliteFault> {
     let path = &shared.path;
     if shared.mode == SqliteMode::Memory {
         return Ok(Identity(0, 0));
     }
     match std::fs::metadata(path) {
         Ok(file) => Ok(Identity(file.dev(), file.ino())),
-        Err(error) => Err(Fault::Broken(format!("{}: {error}", path.display()))),
+        Err(error) => Err(SqliteFault::Broken(format!("{}: {error}", path.display()))),
     }
 }

@@ -53,7 +53,7 @@ pub fn first_row(statement: &mut Statement<'_>) -> rusqlite::Result<Option<Row>>
 
 /// What an error of SQLite means to the source.
 #[derive(Debug)]
-pub enum Fault {
+pub enum SqliteFault {
     /// Somebody else holds a lock: worth another try.
     Busy(String),
     /// The deadline's progress handler ended it.
@@ -65,20 +65,20 @@ pub enum Fault {
     Broken(String),
 }
 
-impl Fault {
+impl SqliteFault {
     /// The error that a caller is told, given its time limit.
     pub fn told(self, timeout_ms: u64) -> SourceError {
         match self {
-            Fault::Busy(message) => SourceError::Unreachable(format!("{message}, for {timeout_ms} ms")),
-            Fault::Broken(message) => SourceError::Unreachable(message),
-            Fault::Interrupted => SourceError::TooSlow(timeout_ms),
-            Fault::Refused(message) => SourceError::Refused(message),
+            SqliteFault::Busy(message) => SourceError::Unreachable(format!("{message}, for {timeout_ms} ms")),
+            SqliteFault::Broken(message) => SourceError::Unreachable(message),
+            SqliteFault::Interrupted => SourceError::TooSlow(timeout_ms),
+            SqliteFault::Refused(message) => SourceError::Refused(message),
         }
     }
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Fault {
+impl From<rusqlite::Error> for SqliteFault {
+    fn from(error: rusqlite::Error) -> SqliteFault {
         let message = match &error {
             rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
             rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -86,10 +86,10 @@ impl From<rusqlite::Error> for Fault {
         };
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => {
-                Fault::Busy(format!("{message}: another process holds its lock"))
+                SqliteFault::Busy(format!("{message}: another process holds its lock"))
             }
-            Some(ErrorCode::DatabaseLocked) => Fault::Busy(message),
-            Some(ErrorCode::OperationInterrupted) => Fault::Interrupted,
+            Some(ErrorCode::DatabaseLocked) => SqliteFault::Busy(message),
+            Some(ErrorCode::OperationInterrupted) => SqliteFault::Interrupted,
             Some(
                 ErrorCode::CannotOpen
                 | ErrorCode::SystemIoFailure
@@ -103,8 +103,8 @@ impl From<rusqlite::Error> for Fault {
                 | ErrorCode::NoLargeFileSupport
                 | ErrorCode::InternalMalfunction
                 | ErrorCode::NotFound,
-            ) => Fault::Broken(message),
-            _ => Fault::Refused(message),
+            ) => SqliteFault::Broken(message),
+            _ => SqliteFault::Refused(message),
         }
     }
 }

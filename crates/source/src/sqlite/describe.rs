@@ -6,18 +6,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::catalog::{Described, Schema};
+use super::catalog::{Described, SchemaText};
 use super::clock::is_unsteady;
-use super::connect::{self, Shared};
-use super::convert::Fault;
+use super::connect::{self, SqliteShared};
+use super::convert::SqliteFault;
 use super::table;
 use crate::{Shape, Statement};
 
 /// Prepares a statement and notes what SQLite asks leave for, and what it rests on.
-pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described, Fault> {
+pub fn describe(shared: &Arc<SqliteShared>, statement: &Statement) -> Result<Described, SqliteFault> {
     let (mut connection, _) = connect::open(shared)?;
     // Before it: what changes between the two is noticed as changed since.
-    let print = Schema::read(&connection)?.print(&statement.0);
+    let print = SchemaText::read(&connection)?.print(&statement.0);
     let touched = Arc::new(Mutex::new((BTreeSet::new(), false)));
     let written = Arc::new(Mutex::new(BTreeSet::new()));
     let writing = written.clone();
@@ -64,7 +64,7 @@ pub fn describe(shared: &Arc<Shared>, statement: &Statement) -> Result<Described
         }
     }
     let called = std::mem::take(&mut *called.lock());
-    let texts = || Schema::views(&print).chain([&*statement.0]);
+    let texts = || SchemaText::views(&print).chain([&*statement.0]);
     let unsteady = called.into_iter().filter(|function| is_unsteady(function, texts()));
     reads.extend(unsteady.map(|function| format!("the function {function}()").into()));
     let written = std::mem::take(&mut *written.lock()).into_iter().collect();
@@ -77,6 +77,6 @@ fn is_internal(table: &str) -> bool {
 }
 
 /// The same, without what it rests on.
-pub fn shape(shared: &Arc<Shared>, statement: &Statement) -> Result<Shape, Fault> {
+pub fn shape(shared: &Arc<SqliteShared>, statement: &Statement) -> Result<Shape, SqliteFault> {
     describe(shared, statement).map(|described| described.shape)
 }

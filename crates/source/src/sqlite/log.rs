@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::convert::{Fault, cell};
+use super::convert::{SqliteFault, cell};
 use super::triggers;
 use crate::{Row, RowChange};
 
 /// The place in the log up to which everything was read, and how rows are read.
-pub struct Log {
+pub struct LogReader {
     /// The id of the last row that was read, or after which reading begins.
     pub last: i64,
     select: String,
@@ -23,16 +23,16 @@ type Names = Arc<[Arc<str>]>;
 
 /// What was read.
 #[derive(Debug)]
-pub enum Read {
+pub enum LogRead {
     /// The log goes on without a gap up to this id.
-    Changes(News, i64),
+    Changes(LogNews, i64),
     /// Rows are missing, or there are too many; reading can go on after this id.
     Gap(String, i64),
 }
 
 /// What is behind a place in the log.
 #[derive(Debug, Default)]
-pub struct News {
+pub struct LogNews {
     /// The changes, in order.
     pub changes: Vec<RowChange>,
     /// When the first of them was written, in microseconds since 1970; `None` where some do not say.
@@ -46,9 +46,9 @@ pub const MOST_AT_ONCE: i64 = 50_000;
 pub const TAIL: i64 = 10_000;
 const PRUNED_AT_ONCE: i64 = 1_000;
 
-impl Log {
+impl LogReader {
     /// A log that is read from its present end on. The log has room for `width` columns.
-    pub fn at_end(connection: &Connection, width: usize) -> Result<Log, Fault> {
+    pub fn at_end(connection: &Connection, width: usize) -> Result<LogReader, SqliteFault> {
         let names = |side: char| (0..width).map(move |place| format!(", {side}{place}"));
         let columns: String = names('o').chain(names('n')).collect();
         let at = if triggers::has_times(connection)? { "at" } else { "NULL" };
@@ -56,25 +56,31 @@ impl Log {
             "SELECT id, op, tbl, columns, {at}{columns} FROM clearwell_changes WHERE id > ?1 ORDER BY id"
         );
         let (columns, tables) = (HashMap::new(), HashMap::new());
-        Ok(Log { last: end(connection)?, select, width, columns, tables })
+        Ok(LogReader { last: end(connection)?, select, width, columns, tables })
     }
 
     /// No log: of a file that is only read, and followed by no feed.
-    pub fn none() -> Log {
-        Log { last: 0, select: String::new(), width: 0, columns: HashMap::new(), tables: HashMap::new() }
+    pub fn none() -> LogReader {
+        LogReader {
+            last: 0,
+            select: String::new(),
+            width: 0,
+            columns: HashMap::new(),
+            tables: HashMap::new(),
+        }
     }
 
-    /// Reads what is behind `after`, unless it is more than `most`. Does not move [`Log::last`]: that is for when it was told.
-    pub fn read(&mut self, connection: &Connection, after: i64, most: i64) -> Result<Read, Fault> {
+    /// Reads what is behind `after`, unless it is more than `most`. Does not move [`LogReader::last`]: that is for when it was told.
+    pub fn read(&mut self, connection: &Connection, after: i64, most: i64) -> Result<LogRead, SqliteFault> {
         let end = end(connection)?;
         if end < after {
-            return Ok(Read::Gap(
+            return Ok(LogRead::Gap(
                 format!("the change log ends at {end}, before {after}: it is another database"),
                 end,
             ));
         }
         if end - after > most {
-            return Ok(Read::Gap(format!("{} changes at once", end - after), end));
+            return Ok(LogRead::Gap(format!("{} changes at once", end - after), end));
         }
         let mut folded = Folded::default();
         let mut first = f64::INFINITY;
@@ -84,7 +90,7 @@ impl Log {
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
             if id != last + 1 {
-                return Ok(Read::Gap(
+                return Ok(LogRead::Gap(
                     format!("the change log lacks {} to {}", last + 1, id - 1),
                     end.max(id),
                 ));
@@ -97,13 +103,13 @@ impl Log {
             }
         }
         if last < end {
-            return Ok(Read::Gap(format!("the change log lacks {} to {end}", last + 1), end));
+            return Ok(LogRead::Gap(format!("the change log lacks {} to {end}", last + 1), end));
         }
-        Ok(Read::Changes(News { changes: folded.finish(), first_us: unix_us(first) }, last))
+        Ok(LogRead::Changes(LogNews { changes: folded.finish(), first_us: unix_us(first) }, last))
     }
 
     /// One row of the log; `None` for a marker.
-    fn change(&mut self, row: &rusqlite::Row<'_>) -> Result<Option<(char, RowChange)>, Fault> {
+    fn change(&mut self, row: &rusqlite::Row<'_>) -> Result<Option<(char, RowChange)>, SqliteFault> {
         let op = row.get_ref(1)?.as_str().ok().and_then(|op| op.chars().next()).unwrap_or(MARKER);
         if op == MARKER {
             return Ok(None);
@@ -123,7 +129,7 @@ impl Log {
             let columns = names.iter().enumerate();
             let column =
                 |(place, name): (usize, &Arc<str>)| Ok((name.clone(), cell(row.get_ref(first + place)?)));
-            Ok::<_, Fault>(Row(columns.map(column).collect::<rusqlite::Result<_>>()?))
+            Ok::<_, SqliteFault>(Row(columns.map(column).collect::<rusqlite::Result<_>>()?))
         };
         let old = if op == 'I' { None } else { Some(side(5)?) };
         let new = if matches!(op, 'I' | 'U') { Some(side(5 + self.width)?) } else { None };
@@ -143,19 +149,19 @@ fn unix_us(julian_day: f64) -> Option<i64> {
 const MARKER: char = 'M';
 
 /// Gives a commit that changed no watched table a place in the log.
-pub fn mark(connection: &Connection) -> Result<i64, Fault> {
+pub fn mark(connection: &Connection) -> Result<i64, SqliteFault> {
     connection.prepare_cached("INSERT INTO clearwell_changes (op) VALUES ('M')")?.execute([])?;
     Ok(connection.last_insert_rowid())
 }
 
 /// The highest id that the log ever gave out.
-fn end(connection: &Connection) -> Result<i64, Fault> {
+fn end(connection: &Connection) -> Result<i64, SqliteFault> {
     let end = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'clearwell_changes'), 0)";
     Ok(connection.prepare_cached(end)?.query_row([], |row| row.get(0))?)
 }
 
 /// Deletes some of the rows that nobody needs any longer. Answers whether there may be more of them.
-pub fn prune(connection: &Connection, last: i64) -> Result<bool, Fault> {
+pub fn prune(connection: &Connection, last: i64) -> Result<bool, SqliteFault> {
     let sql = "DELETE FROM clearwell_changes
                WHERE id <= min(?1, (SELECT min(id) + ?2 - 1 FROM clearwell_changes))";
     let pruned = connection.prepare_cached(sql)?.execute([last - TAIL, PRUNED_AT_ONCE])?;

@@ -37,14 +37,14 @@ pub use setup::setup;
 pub use sketch::Sketch;
 use tokio::sync::oneshot;
 
-use self::connect::Shared;
-use self::reader::{Load, Queue};
-use self::session::Session;
-use self::writer::{Answer, Job, Pending, Writer};
+use self::connect::SqliteShared;
+use self::reader::{Load, ReaderQueue};
+use self::session::LogSession;
+use self::writer::{Answer, QueuedWrite, WriterJob, WriterThread};
 use super::shares::Shares;
 use super::{
-    Crowd, Follower, Later, Pages, Param, Receipt, Row, Shape, Source, SourceError, Statement, Table,
-    Watched, Write,
+    Crowd, Follower, Later, Pages, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement,
+    Table, Watched,
 };
 use crate::config::{SourceConfig, SqliteMode};
 
@@ -54,10 +54,10 @@ const READERS: Shares = Shares { size: 3, reserve: 6 };
 /// An SQLite database as a source. Its threads end some time after it is dropped; a [`Follower`] that owns the source keeps
 /// both alive for ever, so it should hold it weakly.
 pub struct Sqlite {
-    shared: Arc<Shared>,
+    shared: Arc<SqliteShared>,
     /// The file's watch tells of who writes to it as long as this is there.
-    jobs: Arc<Sender<Job>>,
-    loads: Arc<Queue>,
+    jobs: Arc<Sender<WriterJob>>,
+    loads: Arc<ReaderQueue>,
 }
 
 impl Sqlite {
@@ -71,24 +71,24 @@ impl Sqlite {
         feed_poll_ms: u64,
     ) -> Result<Sqlite, SourceError> {
         let poll = Duration::from_millis(feed_poll_ms.max(1));
-        let shared = Shared::new(name, config, data, poll, watched);
+        let shared = SqliteShared::new(name, config, data, poll, watched);
         Sqlite::begin(Arc::new(shared), data, config.seed.as_deref())
     }
 
-    fn begin(shared: Arc<Shared>, data: &Path, seed: Option<&str>) -> Result<Sqlite, SourceError> {
+    fn begin(shared: Arc<SqliteShared>, data: &Path, seed: Option<&str>) -> Result<Sqlite, SourceError> {
         let made = connect::create(&shared, data, seed)?;
         let anchor = (shared.mode == SqliteMode::Memory).then_some(made);
         let name = &*shared.name.clone();
         let session = connect::retried(&shared, || {
-            let session = Session::open(&shared)?;
+            let session = LogSession::open(&shared)?;
             shared.catalog.begin(&session.connection, &shared.watched)?;
             Ok(session)
         })?;
         let (jobs, taken) = channel();
         let jobs = Arc::new(jobs);
-        let writer = Writer::new(shared.clone(), taken, Arc::downgrade(&jobs), session, anchor);
+        let writer = WriterThread::new(shared.clone(), taken, Arc::downgrade(&jobs), session, anchor);
         thread("writer", name, move || writer.run())?;
-        let loads = Arc::new(Queue::new(READERS));
+        let loads = Arc::new(ReaderQueue::new(READERS));
         let source = Sqlite { shared, jobs, loads };
         for number in 0..READERS.size + READERS.reserve {
             let (shared, loads, reserve) =
@@ -98,7 +98,10 @@ impl Sqlite {
         Ok(source)
     }
 
-    fn ask<T: Send + 'static>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Later<Result<T, SourceError>> {
+    fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(Answer<T>) -> WriterJob,
+    ) -> Later<Result<T, SourceError>> {
         let (answer, answered) = oneshot::channel();
         // A thread that is gone drops the answer, which is an answer.
         let _ = self.jobs.send(job(answer));
@@ -124,7 +127,7 @@ fn stopped() -> SourceError {
 impl Source for Sqlite {
     fn follow(&self, follower: Arc<dyn Follower>) -> Result<(), SourceError> {
         let (told, answer) = sync_channel(1);
-        self.jobs.send(Job::Follow(follower, told)).map_err(|_| stopped())?;
+        self.jobs.send(WriterJob::Follow(follower, told)).map_err(|_| stopped())?;
         answer.recv().map_err(|_| stopped())?
     }
 
@@ -156,14 +159,14 @@ impl Source for Sqlite {
         Some(self.loads.crowd())
     }
 
-    fn write(&self, write: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, write: RowWrite) -> Later<Result<Receipt, SourceError>> {
         let deadline_ms = self.shared.deadline_ms();
-        self.ask(|answer| Job::Write(Pending { write, answer, deadline_ms, alone: false }))
+        self.ask(|answer| WriterJob::Write(QueuedWrite { write, answer, deadline_ms, alone: false }))
     }
 
     fn barrier(&self) -> Later<Result<Version, SourceError>> {
         let deadline_ms = self.shared.deadline_ms();
-        self.ask(|answer| Job::Barrier(answer, deadline_ms))
+        self.ask(|answer| WriterJob::Barrier(answer, deadline_ms))
     }
 
     fn describe(&self, statement: &Statement) -> Result<Option<Shape>, SourceError> {

@@ -8,8 +8,8 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::connect::{self, Deadline, Shared};
-use super::convert::{Fault, bind, first_row};
+use super::connect::{self, Deadline, SqliteShared};
+use super::convert::{SqliteFault, bind, first_row};
 use crate::shares::{Lanes, Shares, Use};
 use crate::{Crowd, Param, Row, SourceError, Statement};
 
@@ -24,7 +24,7 @@ pub struct Load {
 /// Loads by their statement, and so by their keyspace, each with its share of the threads: a long query holds up its own keyspace.
 /// Because each load has its deadline from when it was asked, whatever runs ends no later than what waits behind it: nobody waits
 /// for longer than the timeout.
-pub struct Queue {
+pub struct ReaderQueue {
     state: Mutex<State>,
     /// For ordinary threads: something may be ready.
     ready: Condvar,
@@ -38,7 +38,7 @@ struct State {
 }
 
 /// A load that is run.
-struct Taken {
+struct RunningLoad {
     load: Load,
     /// When it was asked.
     since: Instant,
@@ -48,11 +48,11 @@ struct Taken {
 /// The most loads that may wait.
 const WAITING_MOST: usize = 8192;
 
-impl Queue {
+impl ReaderQueue {
     /// An empty one, for so many threads.
-    pub fn new(shares: Shares) -> Queue {
+    pub fn new(shares: Shares) -> ReaderQueue {
         let state = State { lanes: Lanes::new(shares), closed: false };
-        Queue { state: Mutex::new(state), ready: Condvar::new(), pressed: Condvar::new() }
+        ReaderQueue { state: Mutex::new(state), ready: Condvar::new(), pressed: Condvar::new() }
     }
 
     /// Says which keyspace a statement belongs to.
@@ -101,7 +101,7 @@ impl Queue {
     }
 
     /// What to do next. The reserve does what is pressing, while the ordinary threads are all used.
-    fn take(&self, reserve: bool) -> Option<Taken> {
+    fn take(&self, reserve: bool) -> Option<RunningLoad> {
         let mut state = self.state.lock();
         loop {
             let mine = !reserve || state.lanes.is_full();
@@ -109,7 +109,7 @@ impl Queue {
             if let Some((load, since, its)) = next {
                 // The reserve sleeps while an ordinary thread is free; now none may be.
                 self.press(&state);
-                return Some(Taken { load, since, its });
+                return Some(RunningLoad { load, since, its });
             }
             if state.closed && state.lanes.waiting() == 0 {
                 return None;
@@ -135,7 +135,7 @@ impl Queue {
     }
 
     /// Why a load was not answered in time: most of that passed before it was begun.
-    fn busy(&self, shared: &Shared, waited_ms: u64) -> SourceError {
+    fn busy(&self, shared: &SqliteShared, waited_ms: u64) -> SourceError {
         let why = self.state.lock().lanes.in_vain().said();
         let left = format!("then too little was left of {} ms; {why}", shared.timeout_ms);
         SourceError::Busy {
@@ -146,15 +146,17 @@ impl Queue {
 }
 
 /// Works until the queue is closed.
-pub fn run(shared: &Arc<Shared>, queue: &Queue, reserve: bool) {
+pub fn run(shared: &Arc<SqliteShared>, queue: &ReaderQueue, reserve: bool) {
     let mut open: Option<(u64, Connection, Deadline)> = None;
-    while let Some(Taken { load, since, its }) = queue.take(reserve) {
+    while let Some(RunningLoad { load, since, its }) = queue.take(reserve) {
         if !load.answer.is_closed() {
             let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
             let answer = answer(shared, &mut open, &load).map_err(|fault| match fault {
-                Fault::Interrupted if waited_ms > shared.timeout_ms / 2 => queue.busy(shared, waited_ms),
+                SqliteFault::Interrupted if waited_ms > shared.timeout_ms / 2 => {
+                    queue.busy(shared, waited_ms)
+                }
                 fault => {
-                    if matches!(fault, Fault::Broken(_)) {
+                    if matches!(fault, SqliteFault::Broken(_)) {
                         open = None;
                     }
                     fault.told(shared.timeout_ms)
@@ -167,18 +169,18 @@ pub fn run(shared: &Arc<Shared>, queue: &Queue, reserve: bool) {
 }
 
 fn answer(
-    shared: &Arc<Shared>,
+    shared: &Arc<SqliteShared>,
     open: &mut Option<(u64, Connection, Deadline)>,
     load: &Load,
-) -> Result<Option<Row>, Fault> {
-    let mut why = Fault::Interrupted;
+) -> Result<Option<Row>, SqliteFault> {
+    let mut why = SqliteFault::Interrupted;
     loop {
         if shared.now_ms() >= load.deadline_ms {
             return Err(why);
         }
         match attempt(shared, open, load) {
             // Who asked is told of the lock, and not that the source was slow.
-            Err(busy @ Fault::Busy(_)) if shared.now_ms() < load.deadline_ms => {
+            Err(busy @ SqliteFault::Busy(_)) if shared.now_ms() < load.deadline_ms => {
                 why = busy;
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
@@ -188,10 +190,10 @@ fn answer(
 }
 
 fn attempt(
-    shared: &Arc<Shared>,
+    shared: &Arc<SqliteShared>,
     open: &mut Option<(u64, Connection, Deadline)>,
     load: &Load,
-) -> Result<Option<Row>, Fault> {
+) -> Result<Option<Row>, SqliteFault> {
     let generation = shared.generation.load(Ordering::SeqCst);
     if open.as_ref().is_none_or(|(of, ..)| *of != generation) {
         *open = None;
@@ -199,7 +201,7 @@ fn attempt(
         connection.pragma_update(None, "query_only", true)?;
         *open = Some((generation, connection, deadline));
     }
-    let Some((_, connection, deadline)) = open else { return Err(Fault::Broken("not open".into())) };
+    let Some((_, connection, deadline)) = open else { return Err(SqliteFault::Broken("not open".into())) };
     deadline.set(load.deadline_ms);
     let read = (|| {
         let mut statement = connection.prepare_cached(&load.statement.0)?;

@@ -5,49 +5,49 @@ use std::sync::Arc;
 use clearwell_words::Version;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::connect::{self, Deadline, Identity, Shared};
-use super::convert::{Fault, bind, first_row};
-use super::log::{self, Log, MOST_AT_ONCE, Read};
+use super::connect::{self, Deadline, Identity, SqliteShared};
+use super::convert::{SqliteFault, bind, first_row};
+use super::log::{self, LogRead, LogReader, MOST_AT_ONCE};
 use super::triggers::Times;
 use super::{setup, triggers};
-use crate::{Receipt, RowChange, Write};
+use crate::{Receipt, RowChange, RowWrite};
 
 /// An open file with its change log.
-pub struct Session {
+pub struct LogSession {
     pub connection: Connection,
     pub deadline: Deadline,
-    pub log: Log,
-    shared: Arc<Shared>,
+    pub log: LogReader,
+    shared: Arc<SqliteShared>,
     identity: Identity,
     data_version: i64,
     schema_version: i64,
 }
 
-impl Session {
+impl LogSession {
     /// Opens the file and makes its triggers; the feed begins at the log's present end.
-    pub fn open(shared: &Arc<Shared>) -> Result<Session, Fault> {
+    pub fn open(shared: &Arc<SqliteShared>) -> Result<LogSession, SqliteFault> {
         let identity = connect::identity(shared)?;
         let (connection, deadline) = connect::open(shared)?;
         let data_version = data_version(&connection)?;
         let log = installed(&connection, shared)?.1;
         let schema_version = triggers::schema_version(&connection)?;
         if connect::identity(shared)? != identity {
-            return Err(Fault::Busy(format!("{} is being replaced", shared.path.display())));
+            return Err(SqliteFault::Busy(format!("{} is being replaced", shared.path.display())));
         }
         let shared = shared.clone();
-        Ok(Session { connection, deadline, log, shared, identity, data_version, schema_version })
+        Ok(LogSession { connection, deadline, log, shared, identity, data_version, schema_version })
     }
 
     /// Whether the path still leads to the file that is open.
-    pub fn check_file(&self) -> Result<(), Fault> {
+    pub fn check_file(&self) -> Result<(), SqliteFault> {
         if connect::identity(&self.shared)? == self.identity {
             return Ok(());
         }
-        Err(Fault::Broken(format!("{} was replaced by another file", self.shared.path.display())))
+        Err(SqliteFault::Broken(format!("{} was replaced by another file", self.shared.path.display())))
     }
 
     /// What others committed since the last call; `None` when nobody did.
-    pub fn news(&mut self) -> Result<Option<Read>, Fault> {
+    pub fn news(&mut self) -> Result<Option<LogRead>, SqliteFault> {
         if !self.shared.has_log() {
             return Ok(None);
         }
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// Makes the triggers anew when somebody changed the schema and they were lost or changed.
-    fn mend(&mut self) -> Result<Option<Read>, Fault> {
+    fn mend(&mut self) -> Result<Option<LogRead>, SqliteFault> {
         let version = triggers::schema_version(&self.connection)?;
         if version == self.schema_version {
             return Ok(None);
@@ -78,11 +78,11 @@ impl Session {
         self.schema_version = triggers::schema_version(&self.connection)?;
         let before = std::mem::replace(&mut self.log, log);
         let end = std::mem::replace(&mut self.log.last, before.last);
-        Ok(changed.then(|| Read::Gap("the tables or triggers were changed".into(), end)))
+        Ok(changed.then(|| LogRead::Gap("the tables or triggers were changed".into(), end)))
     }
 
     /// Begins a transaction that writes. `false`: the schema was changed, look at the news first.
-    pub fn begin(&self) -> Result<bool, Fault> {
+    pub fn begin(&self) -> Result<bool, SqliteFault> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         if triggers::schema_version(&self.connection)? == self.schema_version {
             return Ok(true);
@@ -91,7 +91,7 @@ impl Session {
         Ok(false)
     }
 
-    pub fn commit(&self) -> Result<(), Fault> {
+    pub fn commit(&self) -> Result<(), SqliteFault> {
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Session {
 
     /// Runs one write within the transaction; one that fails leaves nothing behind. The log was read up to `after`; the
     /// receipt's version is where it ends now.
-    pub fn run(&mut self, write: &Write, after: i64) -> Result<Ran, Fault> {
+    pub fn run(&mut self, write: &RowWrite, after: i64) -> Result<Ran, SqliteFault> {
         self.connection.prepare_cached("SAVEPOINT clearwell_write")?.execute([])?;
         let done = self.run_inside(write, after);
         if self.connection.is_autocommit() {
@@ -122,7 +122,7 @@ impl Session {
         done
     }
 
-    fn run_inside(&mut self, write: &Write, after: i64) -> Result<Ran, Fault> {
+    fn run_inside(&mut self, write: &RowWrite, after: i64) -> Result<Ran, SqliteFault> {
         let rows = self.execute(write)?;
         let row = write.read_back.as_ref().map(|(statement, params)| {
             let mut statement = self.connection.prepare_cached(&statement.0)?;
@@ -132,21 +132,21 @@ impl Session {
         let row = row.transpose()?.flatten();
         self.deadline.clear();
         let (changes, last) = match self.log.read(&self.connection, after, i64::MAX)? {
-            Read::Changes(news, last) if last > after => (news.changes, last),
-            Read::Changes(..) => (Vec::new(), log::mark(&self.connection)?),
-            Read::Gap(why, _) => {
-                return Err(Fault::Refused(format!("the write disturbs the change log: {why}")));
+            LogRead::Changes(news, last) if last > after => (news.changes, last),
+            LogRead::Changes(..) => (Vec::new(), log::mark(&self.connection)?),
+            LogRead::Gap(why, _) => {
+                return Err(SqliteFault::Refused(format!("the write disturbs the change log: {why}")));
             }
         };
         Ok(Ran { last, changes, receipt: Receipt { version: version(last), rows, row } })
     }
 
     /// Runs the statement to its end; answers how many rows it changed itself, without triggers and cascades.
-    fn execute(&self, write: &Write) -> Result<u64, Fault> {
+    fn execute(&self, write: &RowWrite) -> Result<u64, SqliteFault> {
         let mut statement = self.connection.prepare_cached(&write.statement.0)?;
         if statement.readonly() {
             // SQLite counts COMMIT and ROLLBACK among these: they would end the transaction of all others.
-            return Err(Fault::Refused("the statement does not write".into()));
+            return Err(SqliteFault::Refused("the statement does not write".into()));
         }
         bind(&mut statement, &write.params)?;
         let mut rows = statement.raw_query();
@@ -168,13 +168,13 @@ pub fn version(id: i64) -> Version {
     Version(u64::try_from(id).unwrap_or(0))
 }
 
-fn data_version(connection: &Connection) -> Result<i64, Fault> {
+fn data_version(connection: &Connection) -> Result<i64, SqliteFault> {
     let version =
         connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0)).optional()?;
-    version.ok_or_else(|| Fault::Broken("SQLite tells no data_version".into()))
+    version.ok_or_else(|| SqliteFault::Broken("SQLite tells no data_version".into()))
 }
 
-fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fault> {
+fn installed(connection: &Connection, shared: &SqliteShared) -> Result<(bool, LogReader), SqliteFault> {
     connection.execute_batch(if shared.is_read_only() { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
     let install = || match shared.is_read_only() {
         true => found(connection, shared),
@@ -182,8 +182,8 @@ fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fa
     };
     let done = install().and_then(|changed| {
         let log = match shared.has_log() {
-            true => Log::at_end(connection, triggers::width(connection)?)?,
-            false => Log::none(),
+            true => LogReader::at_end(connection, triggers::width(connection)?)?,
+            false => LogReader::none(),
         };
         connection.execute_batch("COMMIT")?;
         Ok((changed, log))
@@ -195,10 +195,10 @@ fn installed(connection: &Connection, shared: &Shared) -> Result<(bool, Log), Fa
 }
 
 /// Whether somebody else has made what the feed needs. Nothing tells whether it was there all the time.
-fn found(connection: &Connection, shared: &Shared) -> Result<bool, Fault> {
+fn found(connection: &Connection, shared: &SqliteShared) -> Result<bool, SqliteFault> {
     if shared.has_log() && !setup::lacking(connection, &shared.watched, Times::AsTheyAre)?.is_empty() {
         let path = shared.path.display();
-        return Err(Fault::Refused(format!("{path}: {}", setup::LACKS)));
+        return Err(SqliteFault::Refused(format!("{path}: {}", setup::LACKS)));
     }
     Ok(true)
 }

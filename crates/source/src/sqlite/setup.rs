@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::connect::{self, Shared};
-use super::convert::Fault;
+use super::connect::{self, SqliteShared};
+use super::convert::SqliteFault;
 use super::triggers::{self, Times};
 use crate::config::{SourceConfig, SqliteMode};
 use crate::{SourceError, Watched};
@@ -24,7 +24,7 @@ pub fn setup(
     watched: Vec<Watched>,
     run: bool,
 ) -> Result<Vec<String>, SourceError> {
-    let shared = Arc::new(Shared::new(name, config, data, Duration::from_millis(1), watched));
+    let shared = Arc::new(SqliteShared::new(name, config, data, Duration::from_millis(1), watched));
     match config.mode {
         // It begins with the node, which makes them.
         SqliteMode::Memory => return Ok(Vec::new()),
@@ -47,7 +47,7 @@ pub fn setup(
     missing(&shared, run).map_err(|fault| fault.told(shared.timeout_ms))
 }
 
-fn missing(shared: &Shared, run: bool) -> Result<Vec<String>, Fault> {
+fn missing(shared: &SqliteShared, run: bool) -> Result<Vec<String>, SqliteFault> {
     let access = if run { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let connection = Connection::open_with_flags(&shared.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_millis(shared.timeout_ms))?;
@@ -64,7 +64,11 @@ fn missing(shared: &Shared, run: bool) -> Result<Vec<String>, Fault> {
 pub const LACKS: &str = "it lacks triggers that record its changes, and mode=ro does not make them: run what `clearwell feed init` prints";
 
 /// The statements that a database lacks, found in a copy of its schema: nothing of it is locked or changed.
-pub fn lacking(connection: &Connection, watched: &[Watched], times: Times) -> Result<Vec<String>, Fault> {
+pub fn lacking(
+    connection: &Connection,
+    watched: &[Watched],
+    times: Times,
+) -> Result<Vec<String>, SqliteFault> {
     let copy = Connection::open_in_memory()?;
     let tables_first =
         "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'

@@ -8,15 +8,15 @@ use clearwell_words::Version;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::connect::{self, Shared};
+use super::connect::{self, SqliteShared};
 use super::triggers::Times;
 use super::{describe, setup, triggers};
 use crate::config::{SourceConfig, SqliteMode};
-use crate::{Follower, Later, Param, Receipt, Row, Shape, Source, SourceError, Statement, Watched, Write};
+use crate::{Follower, Later, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement, Watched};
 
 /// Describes statements as the database would: as the file is, or, where there is none yet, as the seed makes it.
 pub struct Sketch {
-    shared: Arc<Shared>,
+    shared: Arc<SqliteShared>,
     /// A database in memory lives as long as a connection to it.
     _anchor: Mutex<Connection>,
 }
@@ -36,7 +36,7 @@ impl Sketch {
             if is_made || config.mode == SqliteMode::Memory { SqliteMode::Memory } else { SqliteMode::Read };
         let config_seed = if mode == SqliteMode::Memory { config.seed.as_deref() } else { None };
         let looked = SourceConfig { mode, ..config.clone() };
-        let shared = Arc::new(Shared::new(name, &looked, data, Duration::from_millis(1), watched));
+        let shared = Arc::new(SqliteShared::new(name, &looked, data, Duration::from_millis(1), watched));
         if is_made {
             connect::has_folder(&data.join(&config.path), data).map_err(SourceError::Unreachable)?;
         }
@@ -65,7 +65,7 @@ impl Source for Sketch {
         Box::pin(async { Err(only_looked_at()) })
     }
 
-    fn write(&self, _: Write) -> Later<Result<Receipt, SourceError>> {
+    fn write(&self, _: RowWrite) -> Later<Result<Receipt, SourceError>> {
         Box::pin(async { Err(only_looked_at()) })
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::connect::{self, Shared};
-use super::convert::Fault;
-use crate::{Column, Exact, Kind, Table};
+use super::connect::{self, SqliteShared};
+use super::convert::SqliteFault;
+use crate::{Column, ColumnKind, Exact, Table};
 
 /// Looks a table up, by any spelling of its name.
-pub fn table(shared: &Arc<Shared>, name: &str) -> Result<Table, Fault> {
+pub fn table(shared: &Arc<SqliteShared>, name: &str) -> Result<Table, SqliteFault> {
     let (connection, _) = connect::open(shared)?;
     let Some(name) = named(&connection, name)? else { return Ok(Table::default()) };
     let mut columns = Vec::new();
@@ -32,7 +32,7 @@ pub fn table(shared: &Arc<Shared>, name: &str) -> Result<Table, Fault> {
     let mut unique = unique(&connection, &name, &columns)?;
     // A rowid of its own has no index. Of several columns the index is listed.
     if let [alone] = &key[..]
-        && columns.iter().any(|column| column.name == *alone && column.kind == Kind::Integer)
+        && columns.iter().any(|column| column.name == *alone && column.kind == ColumnKind::Integer)
         && !unique.contains(&key)
     {
         unique.push(key);
@@ -41,7 +41,7 @@ pub fn table(shared: &Arc<Shared>, name: &str) -> Result<Table, Fault> {
 }
 
 /// The name of a table as the database spells it; `None`: there is no such table.
-fn named(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
+fn named(connection: &Connection, name: &str) -> Result<Option<String>, SqliteFault> {
     let plain = |name: &str| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => name.to_owned(),
@@ -54,7 +54,11 @@ fn named(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
 }
 
 /// Sets of columns that an index keeps unique by the columns' own equality.
-fn unique(connection: &Connection, table: &str, columns: &[Column]) -> Result<Vec<Vec<Arc<str>>>, Fault> {
+fn unique(
+    connection: &Connection,
+    table: &str,
+    columns: &[Column],
+) -> Result<Vec<Vec<Arc<str>>>, SqliteFault> {
     let indexes = "SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND NOT partial";
     let indexes: Vec<String> =
         connection.prepare(indexes)?.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -98,10 +102,10 @@ fn affinity(declared: &str) -> Affinity {
 }
 
 /// What is known of a result's column that is a table's column of this declared type.
-pub fn kind(declared: Option<&str>) -> Kind {
+pub fn kind(declared: Option<&str>) -> ColumnKind {
     match declared.map(affinity) {
-        Some(Affinity::Integer | Affinity::Numeric) => Kind::Integer,
-        _ => Kind::Other,
+        Some(Affinity::Integer | Affinity::Numeric) => ColumnKind::Integer,
+        _ => ColumnKind::Other,
     }
 }
 
@@ -116,8 +120,8 @@ fn of(name: &str, affinity: Affinity, collation: &str) -> Column {
         Affinity::Text | Affinity::Blob | Affinity::Real => Exact::default(),
     };
     let kind = match affinity {
-        Affinity::Integer | Affinity::Numeric => Kind::Integer,
-        Affinity::Text | Affinity::Blob | Affinity::Real => Kind::Other,
+        Affinity::Integer | Affinity::Numeric => ColumnKind::Integer,
+        Affinity::Text | Affinity::Blob | Affinity::Real => ColumnKind::Other,
     };
     Column {
         name: name.into(),

@@ -159,10 +159,10 @@ impl World {
         wait(self.source.write(self.prepared(sql)))
     }
 
-    fn prepared(&self, sql: &str) -> Write {
+    fn prepared(&self, sql: &str) -> RowWrite {
         let record = self.record.clone();
         let committed = Box::new(move |receipt: &Receipt| record.tell(Told::Closure(receipt.version)));
-        Write { statement: Statement(sql.into()), params: Vec::new(), read_back: None, committed }
+        RowWrite { statement: Statement(sql.into()), params: Vec::new(), read_back: None, committed }
     }
 
     fn load(&self, sql: &str) -> Result<Option<Row>, SourceError> {

@@ -7,13 +7,17 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::convert::Fault;
+use super::convert::SqliteFault;
 use crate::Watched;
 use crate::nearest;
 
 /// Makes or mends what the feed needs, within the transaction that the caller has begun. Answers the statements that had
 /// to be run: if there are any, changes since the last reading may be missing from the log.
-pub fn install(connection: &Connection, watched: &[Watched], times: Times) -> Result<Vec<String>, Fault> {
+pub fn install(
+    connection: &Connection,
+    watched: &[Watched],
+    times: Times,
+) -> Result<Vec<String>, SqliteFault> {
     let mut run = Run { connection, done: Vec::new() };
     for (name, columns) in
         [("clearwell_changes", LOG), ("clearwell_feeds", "tbl TEXT PRIMARY KEY, columns TEXT NOT NULL")]
@@ -31,7 +35,7 @@ pub fn install(connection: &Connection, watched: &[Watched], times: Times) -> Re
         let columns = columns(connection, &table, watched)?;
         widen(&mut run, columns.len())?;
         record(&mut run, &table, &columns)?;
-        for (name, sql) in Writer::new(connection, &table, &columns)?.triggers() {
+        for (name, sql) in TriggerWriter::new(connection, &table, &columns)?.triggers() {
             put_trigger(&mut run, &name, &sql)?;
         }
     }
@@ -59,7 +63,7 @@ pub fn has_times(connection: &Connection) -> rusqlite::Result<bool> {
 
 /// Gives a log from before there were times room for them. SQLite adds no column with such a default to a table, so that it is
 /// made anew, with the rows that it has and the ids that it gave out; nothing else of the schema is touched.
-fn keep_times(run: &mut Run<'_>) -> Result<(), Fault> {
+fn keep_times(run: &mut Run<'_>) -> Result<(), SqliteFault> {
     if has_times(run.connection)? {
         return Ok(());
     }
@@ -91,7 +95,7 @@ struct Run<'c> {
 }
 
 impl Run<'_> {
-    fn run(&mut self, sql: String) -> Result<(), Fault> {
+    fn run(&mut self, sql: String) -> Result<(), SqliteFault> {
         self.connection.execute_batch(&sql)?;
         self.done.push(sql);
         Ok(())
@@ -108,13 +112,13 @@ fn texts(connection: &Connection, sql: &str, table: &str) -> rusqlite::Result<Ve
 }
 
 /// The columns to record: ours and those that other nodes recorded, as far as the table has them.
-fn columns(connection: &Connection, table: &str, watched: &Watched) -> Result<Vec<String>, Fault> {
+fn columns(connection: &Connection, table: &str, watched: &Watched) -> Result<Vec<String>, SqliteFault> {
     let existing = texts(connection, "SELECT name FROM pragma_table_xinfo(?1)", table)?;
     for column in &watched.columns {
         if !existing.iter().any(|name| name.eq_ignore_ascii_case(column)) {
             let known: Vec<&str> = existing.iter().map(String::as_str).collect();
             let hint = nearest(column, &known);
-            return Err(Fault::Refused(format!(
+            return Err(SqliteFault::Refused(format!(
                 "the feed on {table} uses the column {column}, which it does not have{hint}"
             )));
         }
@@ -132,27 +136,27 @@ fn columns(connection: &Connection, table: &str, watched: &Watched) -> Result<Ve
 }
 
 /// A table's name as the database spells it: nodes that spell it differently share one set of triggers.
-fn table(connection: &Connection, table: &str) -> Result<String, Fault> {
+fn table(connection: &Connection, table: &str) -> Result<String, SqliteFault> {
     let found = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
     let found: Option<(String, String)> =
         connection.query_row(found, [table], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     match found {
         Some((name, kind)) if kind == "table" => Ok(name),
         Some((_, kind)) => {
-            Err(Fault::Refused(format!("{table} is a {kind}: a feed needs the tables behind it")))
+            Err(SqliteFault::Refused(format!("{table} is a {kind}: a feed needs the tables behind it")))
         }
         None => {
             let all = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
                        AND name NOT LIKE 'clearwell%' AND name <> ?1";
             let known = texts(connection, all, table)?;
             let hint = nearest(table, &known.iter().map(String::as_str).collect::<Vec<_>>());
-            Err(Fault::Refused(format!("a feed names the table {table}, which does not exist{hint}")))
+            Err(SqliteFault::Refused(format!("a feed names the table {table}, which does not exist{hint}")))
         }
     }
 }
 
 /// Gives the log room for this many columns: `o0` and so on for the old values, `n0` and so on for the new.
-fn widen(run: &mut Run<'_>, columns: usize) -> Result<(), Fault> {
+fn widen(run: &mut Run<'_>, columns: usize) -> Result<(), SqliteFault> {
     for place in width(run.connection)?..columns {
         run.run(format!("ALTER TABLE clearwell_changes ADD COLUMN o{place}"))?;
         run.run(format!("ALTER TABLE clearwell_changes ADD COLUMN n{place}"))?;
@@ -167,7 +171,7 @@ pub fn width(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(count as usize)
 }
 
-fn record(run: &mut Run<'_>, table: &str, columns: &[String]) -> Result<(), Fault> {
+fn record(run: &mut Run<'_>, table: &str, columns: &[String]) -> Result<(), SqliteFault> {
     let json = json(columns);
     let found = "SELECT columns FROM clearwell_feeds WHERE tbl = ?1";
     let found: Option<String> = run.connection.query_row(found, [table], |row| row.get(0)).optional()?;
@@ -177,7 +181,7 @@ fn record(run: &mut Run<'_>, table: &str, columns: &[String]) -> Result<(), Faul
     run.run(format!("INSERT OR REPLACE INTO clearwell_feeds VALUES ({}, {})", literal(table), literal(&json)))
 }
 
-fn put_trigger(run: &mut Run<'_>, name: &str, sql: &str) -> Result<(), Fault> {
+fn put_trigger(run: &mut Run<'_>, name: &str, sql: &str) -> Result<(), SqliteFault> {
     let found = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1";
     let found: Option<String> = run.connection.query_row(found, [name], |row| row.get(0)).optional()?;
     if found.as_deref() == Some(sql) {
@@ -202,15 +206,19 @@ fn literal(text: &str) -> String {
 }
 
 /// Writes a table's triggers.
-struct Writer<'t> {
+struct TriggerWriter<'t> {
     table: &'t str,
     columns: &'t [String],
     /// Each set of columns that no two rows may share.
     unique: Vec<Vec<String>>,
 }
 
-impl<'t> Writer<'t> {
-    fn new(connection: &Connection, table: &'t str, columns: &'t [String]) -> Result<Writer<'t>, Fault> {
+impl<'t> TriggerWriter<'t> {
+    fn new(
+        connection: &Connection,
+        table: &'t str,
+        columns: &'t [String],
+    ) -> Result<TriggerWriter<'t>, SqliteFault> {
         let key = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
         let mut unique = vec![texts(connection, key, table)?];
         let has_rowid = "SELECT 'rowid' FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE AND NOT wr";
@@ -232,7 +240,7 @@ impl<'t> Writer<'t> {
         unique.retain(|columns| !columns.is_empty());
         unique.sort();
         unique.dedup();
-        Ok(Writer { table, columns, unique })
+        Ok(TriggerWriter { table, columns, unique })
     }
 
     fn triggers(&self) -> Vec<(String, String)> {

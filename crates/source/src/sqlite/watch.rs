@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Watch {
     alive: Arc<AtomicBool>,
     #[cfg(target_os = "linux")]
-    _folder: linux::Folder,
+    _folder: linux::WatchedFolder,
 }
 
 impl Watch {
@@ -41,12 +41,12 @@ mod linux {
     use super::*;
 
     /// The watch on a folder. Taken away, it ends the thread that reads from it.
-    pub struct Folder {
+    pub struct WatchedFolder {
         inotify: Arc<OwnedFd>,
         number: i32,
     }
 
-    impl Drop for Folder {
+    impl Drop for WatchedFolder {
         fn drop(&mut self) {
             // The folder itself may be gone, and the watch with it.
             let _gone = inotify::remove_watch(&self.inotify, self.number);
@@ -66,7 +66,8 @@ mod linux {
             | WatchFlags::ONLYDIR;
         let number = inotify::add_watch(&inotify, folder, what).ok()?;
         let alive = Arc::new(AtomicBool::new(true));
-        let watch = Watch { alive: alive.clone(), _folder: Folder { inotify: inotify.clone(), number } };
+        let watch =
+            Watch { alive: alive.clone(), _folder: WatchedFolder { inotify: inotify.clone(), number } };
         let run = move || {
             listen(&inotify, &name, pause, &stirred);
             alive.store(false, Ordering::Release);

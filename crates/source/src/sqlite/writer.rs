@@ -10,18 +10,18 @@ use clearwell_words::Version;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::batch::Batch;
-use super::connect::Shared;
-use super::convert::Fault;
-use super::log::{self, News, Read, TAIL};
-use super::session::{Session, version};
+use super::batch::SqliteBatch;
+use super::connect::SqliteShared;
+use super::convert::SqliteFault;
+use super::log::{self, LogNews, LogRead, TAIL};
+use super::session::{LogSession, version};
 use super::watch::Watch;
-use crate::{Commit, Follower, Heard, Receipt, RowChange, SourceError, Write};
+use crate::{Commit, Follower, Heard, Receipt, RowChange, RowWrite, SourceError};
 
 /// What the thread is asked for.
-pub enum Job {
+pub enum WriterJob {
     Follow(Arc<dyn Follower>, SyncSender<Result<(), SourceError>>),
-    Write(Pending),
+    Write(QueuedWrite),
     Barrier(Answer<Version>, u64),
     /// Somebody writes to the file.
     Look,
@@ -30,9 +30,9 @@ pub enum Job {
 /// Where an answer goes.
 pub type Answer<T> = oneshot::Sender<Result<T, SourceError>>;
 
-/// A write that waits for its turn until a moment of [`Shared::now_ms`].
-pub struct Pending {
-    pub write: Write,
+/// A write that waits for its turn until a moment of [`SqliteShared::now_ms`].
+pub struct QueuedWrite {
+    pub write: RowWrite,
     pub answer: Answer<Receipt>,
     pub deadline_ms: u64,
     /// Whether it was too slow to share a transaction.
@@ -40,18 +40,18 @@ pub struct Pending {
 }
 
 /// The thread's state.
-pub struct Writer {
-    pub shared: Arc<Shared>,
-    jobs: Receiver<Job>,
+pub struct WriterThread {
+    pub shared: Arc<SqliteShared>,
+    jobs: Receiver<WriterJob>,
     /// Where the file's watch sends its word.
-    bell: Weak<Sender<Job>>,
+    bell: Weak<Sender<WriterJob>>,
     /// `None` where the system tells nothing, and while nothing is open.
     watch: Option<Watch>,
     /// Until when what was written to the file may still have to become a commit that can be seen.
     stirred_until_ms: u64,
     follower: Option<Arc<dyn Follower>>,
-    pub session: Option<Session>,
-    pub pending: VecDeque<Pending>,
+    pub session: Option<LogSession>,
+    pub pending: VecDeque<QueuedWrite>,
     barriers: Vec<(Answer<Version>, u64)>,
     pruned: i64,
     /// A database in memory lives as long as a connection to it.
@@ -70,15 +70,15 @@ const JOBS_AT_ONCE: usize = 256;
 /// wrote; one whose disk takes longer is seen at the next look all the same.
 const STIRRED_MS: u64 = 1_000;
 
-impl Writer {
+impl WriterThread {
     pub fn new(
-        shared: Arc<Shared>,
-        jobs: Receiver<Job>,
-        bell: Weak<Sender<Job>>,
-        session: Session,
+        shared: Arc<SqliteShared>,
+        jobs: Receiver<WriterJob>,
+        bell: Weak<Sender<WriterJob>>,
+        session: LogSession,
         anchor: Option<Connection>,
-    ) -> Writer {
-        let mut writer = Writer {
+    ) -> WriterThread {
+        let mut writer = WriterThread {
             shared,
             jobs,
             bell,
@@ -101,7 +101,7 @@ impl Writer {
         let bell = self.bell.clone();
         let ring = move || {
             // A source that is gone needs no word, and a thread that has ended takes none.
-            let _gone = bell.upgrade().map(|jobs| jobs.send(Job::Look));
+            let _gone = bell.upgrade().map(|jobs| jobs.send(WriterJob::Look));
         };
         self.watch = Watch::begin(&self.shared.path, self.shared.poll, ring);
         // What was written before is not told.
@@ -136,12 +136,12 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, job: Job) {
+    fn take(&mut self, job: WriterJob) {
         match job {
-            Job::Write(pending) => self.pending.push_back(pending),
-            Job::Barrier(answer, deadline_ms) => self.barriers.push((answer, deadline_ms)),
-            Job::Look => self.stirred_until_ms = self.shared.now_ms().saturating_add(STIRRED_MS),
-            Job::Follow(follower, told) => {
+            WriterJob::Write(pending) => self.pending.push_back(pending),
+            WriterJob::Barrier(answer, deadline_ms) => self.barriers.push((answer, deadline_ms)),
+            WriterJob::Look => self.stirred_until_ms = self.shared.now_ms().saturating_add(STIRRED_MS),
+            WriterJob::Follow(follower, told) => {
                 let polled = self.poll().map_err(|fault| fault.told(self.shared.timeout_ms));
                 if polled.is_ok() {
                     self.follower = Some(follower);
@@ -157,10 +157,10 @@ impl Writer {
         self.answer_barriers(&polled);
         match polled {
             Ok(()) => {
-                Batch::run(self);
+                SqliteBatch::run(self);
                 self.prune();
             }
-            Err(Fault::Busy(_)) => {}
+            Err(SqliteFault::Busy(_)) => {}
             Err(fault) => {
                 let error = fault.told(self.shared.timeout_ms);
                 for pending in self.pending.drain(..) {
@@ -171,16 +171,19 @@ impl Writer {
         self.give_up_late();
     }
 
-    fn answer_barriers(&mut self, polled: &Result<(), Fault>) {
+    fn answer_barriers(&mut self, polled: &Result<(), SqliteFault>) {
         let now = self.shared.now_ms();
         let answer = match (polled, &self.session) {
             (Ok(()), Some(session)) => Ok(version(session.log.last)),
-            (Err(Fault::Busy(message) | Fault::Refused(message) | Fault::Broken(message)), _) => {
-                Err(SourceError::Unreachable(message.clone()))
-            }
+            (
+                Err(
+                    SqliteFault::Busy(message) | SqliteFault::Refused(message) | SqliteFault::Broken(message),
+                ),
+                _,
+            ) => Err(SourceError::Unreachable(message.clone())),
             _ => Err(SourceError::Unreachable("the database is not open".into())),
         };
-        let retry = matches!(polled, Err(Fault::Busy(_)));
+        let retry = matches!(polled, Err(SqliteFault::Busy(_)));
         for (barrier, deadline_ms) in std::mem::take(&mut self.barriers) {
             if retry && now < deadline_ms {
                 self.barriers.push((barrier, deadline_ms));
@@ -196,23 +199,23 @@ impl Writer {
         while self.pending.front().is_some_and(|pending| pending.deadline_ms <= now) {
             let Some(pending) = self.pending.pop_front() else { return };
             let message = "database is locked: another process holds its lock".to_owned();
-            let _gone = pending.answer.send(Err(Fault::Busy(message).told(self.shared.timeout_ms)));
+            let _gone = pending.answer.send(Err(SqliteFault::Busy(message).told(self.shared.timeout_ms)));
         }
     }
 
     /// Tells what others committed. Afterwards everything that was committed before the call has been told.
-    fn poll(&mut self) -> Result<(), Fault> {
+    fn poll(&mut self) -> Result<(), SqliteFault> {
         let began = self.shared.now_ms();
         let polled = self.poll_session();
         match &polled {
             Ok(()) => self.shared.complete_ms.store(began, Ordering::Relaxed),
-            Err(Fault::Broken(why) | Fault::Refused(why)) => self.close(&why.clone()),
-            Err(Fault::Busy(_) | Fault::Interrupted) => {}
+            Err(SqliteFault::Broken(why) | SqliteFault::Refused(why)) => self.close(&why.clone()),
+            Err(SqliteFault::Busy(_) | SqliteFault::Interrupted) => {}
         }
         polled
     }
 
-    fn poll_session(&mut self) -> Result<(), Fault> {
+    fn poll_session(&mut self) -> Result<(), SqliteFault> {
         let Some(session) = &mut self.session else { return self.reopen() };
         session.check_file()?;
         let news = session.news()?;
@@ -220,11 +223,11 @@ impl Writer {
         let Some(session) = &mut self.session else { return Ok(()) };
         match news {
             None => {}
-            Some(Read::Changes(news, last)) => {
+            Some(LogRead::Changes(news, last)) => {
                 let heard = self.heard(&news);
                 self.tell_foreign(news.changes, last, heard);
             }
-            Some(Read::Gap(why, last)) => {
+            Some(LogRead::Gap(why, last)) => {
                 session.log.last = last;
                 self.tell_lost(&why);
             }
@@ -232,13 +235,13 @@ impl Writer {
         Ok(())
     }
 
-    fn reopen(&mut self) -> Result<(), Fault> {
+    fn reopen(&mut self) -> Result<(), SqliteFault> {
         let now = self.shared.now_ms();
         if now < self.reopen.0 {
-            return Err(Fault::Broken(self.reopen.1.clone()));
+            return Err(SqliteFault::Broken(self.reopen.1.clone()));
         }
         let session = self.open_anew().inspect_err(|fault| {
-            if let Fault::Broken(why) | Fault::Refused(why) = fault {
+            if let SqliteFault::Broken(why) | SqliteFault::Refused(why) = fault {
                 self.reopen = (now + REOPEN_MS, why.clone());
             }
         })?;
@@ -258,8 +261,8 @@ impl Writer {
         Ok(())
     }
 
-    fn open_anew(&self) -> Result<Session, Fault> {
-        let session = Session::open(&self.shared)?;
+    fn open_anew(&self) -> Result<LogSession, SqliteFault> {
+        let session = LogSession::open(&self.shared)?;
         self.shared.catalog.look(&session.connection, &self.shared)?;
         Ok(session)
     }
@@ -290,7 +293,7 @@ impl Writer {
 
     /// When what was read just now was committed. A row tells when it was written; what the last look did not find was
     /// committed after that. So a long transaction does not count as late, and of several the first one's time is told.
-    pub fn heard(&self, news: &News) -> Heard {
+    pub fn heard(&self, news: &LogNews) -> Heard {
         let since_look_ms =
             self.shared.now_ms().saturating_sub(self.shared.complete_ms.load(Ordering::Relaxed));
         let most_us = i64::try_from(since_look_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
@@ -327,7 +330,7 @@ impl Writer {
             Ok(true) => {}
             Ok(false) => self.pruned = session.log.last - TAIL,
             // Somebody else writes; there will be a better moment.
-            Err(Fault::Busy(_)) => {}
+            Err(SqliteFault::Busy(_)) => {}
             Err(fault) => {
                 tracing::warn!(source = &*self.shared.name, ?fault, "the change log cannot be pruned");
                 self.pruned = session.log.last;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::session::Plan;
+use super::session::ReplayPlan;
 use super::trace::SIZE_MOST;
 use super::workload::Mix;
 
@@ -76,9 +76,9 @@ const REQUESTS: u64 = 1_000_000;
 
 impl ReplayArgs {
     /// How the requests are carried out; `run` names the run.
-    pub fn plan(&self, run: u64) -> Plan {
+    pub fn plan(&self, run: u64) -> ReplayPlan {
         let endless = self.file.is_none() && self.duration.is_none();
-        Plan {
+        ReplayPlan {
             pipeline: usize::from(self.pipeline),
             requests: self.requests.or(endless.then_some(REQUESTS)),
             slow_fills: self.slow_fills.unwrap_or(if self.race { 0.2 } else { 0.0 }),

@@ -6,7 +6,7 @@
 
 /// The counts of a key's own writes and of its group's changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Version {
+pub struct WriteCounts {
     /// Writes of the key.
     pub key: u32,
     /// Changes of its group.
@@ -42,7 +42,7 @@ pub fn group_of(key: u32) -> u32 {
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Counts {
+struct CheckedCounts {
     committed: u32,
     acknowledged: u32,
 }
@@ -51,8 +51,8 @@ struct Counts {
 /// order in which commits, sends and replies happened.
 #[derive(Debug, Default)]
 pub struct Checker {
-    keys: Vec<Counts>,
-    groups: Vec<Counts>,
+    keys: Vec<CheckedCounts>,
+    groups: Vec<CheckedCounts>,
 }
 
 impl Checker {
@@ -60,16 +60,16 @@ impl Checker {
     pub fn add(&mut self) -> u32 {
         let key = u32::try_from(self.keys.len())
             .expect("a trace of four thousand million keys does not fit into memory");
-        self.keys.push(Counts::default());
+        self.keys.push(CheckedCounts::default());
         if group_of(key) as usize == self.groups.len() {
-            self.groups.push(Counts::default());
+            self.groups.push(CheckedCounts::default());
         }
         key
     }
 
     /// The row as the database holds it now.
-    pub fn row(&self, key: u32) -> Version {
-        Version { key: self.key(key).committed, group: self.group(key).committed }
+    pub fn row(&self, key: u32) -> WriteCounts {
+        WriteCounts { key: self.key(key).committed, group: self.group(key).committed }
     }
 
     /// Commits a write of the key.
@@ -96,12 +96,12 @@ impl Checker {
     }
 
     /// The oldest row that a read of `key` sent now may find.
-    pub fn oldest(&self, key: u32) -> Version {
-        Version { key: self.key(key).acknowledged, group: self.group(key).acknowledged }
+    pub fn oldest(&self, key: u32) -> WriteCounts {
+        WriteCounts { key: self.key(key).acknowledged, group: self.group(key).acknowledged }
     }
 
     /// Judges what a read found; `oldest` was taken when it was sent.
-    pub fn judge(&self, key: u32, oldest: Version, found: Version) -> Finding {
+    pub fn judge(&self, key: u32, oldest: WriteCounts, found: WriteCounts) -> Finding {
         let row = self.row(key);
         match () {
             () if found.key > row.key || found.group > row.group => Finding::Impossible,
@@ -110,11 +110,11 @@ impl Checker {
         }
     }
 
-    fn key(&self, key: u32) -> Counts {
+    fn key(&self, key: u32) -> CheckedCounts {
         self.keys[key as usize]
     }
 
-    fn group(&self, key: u32) -> Counts {
+    fn group(&self, key: u32) -> CheckedCounts {
         self.groups[group_of(key) as usize]
     }
 }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_row_that_was_never_committed_is_impossible() {
         let checker = with_keys(1);
-        let invented = Version { key: 1, group: 0 };
+        let invented = WriteCounts { key: 1, group: 0 };
         assert_eq!(checker.judge(0, checker.oldest(0), invented), Finding::Impossible);
     }
 }

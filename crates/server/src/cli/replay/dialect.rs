@@ -4,7 +4,7 @@ use clearwell_protocol::Value;
 
 use super::checker::group_of;
 use super::keys::Keys;
-use crate::cli::wire::{Wire, WireError, request};
+use crate::cli::wire::{RemoteError, RemoteLink, request};
 
 /// Which commands the server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ const TAGGED: u32 = 4;
 
 /// Bytes of the requests of one batch, with how many they are, and scratch space for their words.
 #[derive(Default)]
-pub struct Batch {
+pub struct RequestBatch {
     /// What is sent.
     pub bytes: Vec<u8>,
     name: Vec<u8>,
@@ -32,10 +32,10 @@ impl Dialect {
     ///
     /// # Errors
     /// The server refuses, or the connection ends.
-    pub async fn prepare(wire: &mut Wire, prefix: &str) -> Result<Dialect, WireError> {
+    pub async fn prepare(wire: &mut RemoteLink, prefix: &str) -> Result<Dialect, RemoteError> {
         match wire.call(&[b"CW.INVALIDATE", b"PREFIX", prefix.as_bytes()]).await {
             Ok(_) => Ok(Dialect::Clearwell),
-            Err(WireError::Refused(error)) if error.contains("unknown command") => {
+            Err(RemoteError::Refused(error)) if error.contains("unknown command") => {
                 empty(wire, prefix).await?;
                 Ok(Dialect::Redis)
             }
@@ -57,7 +57,7 @@ impl Dialect {
     }
 
     /// Reads a key; `leased` asks for a fill lease on a miss.
-    pub fn read(self, batch: &mut Batch, keys: &Keys, key: u32, leased: bool) {
+    pub fn read(self, batch: &mut RequestBatch, keys: &Keys, key: u32, leased: bool) {
         keys.name(key, &mut batch.name);
         match leased {
             true => request(&mut batch.bytes, &[b"CW.GET", &batch.name, b"LEASE"]),
@@ -66,7 +66,7 @@ impl Dialect {
     }
 
     /// Fills a key; with a lease the entry gets its group's tag.
-    pub fn fill(self, batch: &mut Batch, keys: &Keys, key: u32, lease: Option<&[u8]>, value: &[u8]) {
+    pub fn fill(self, batch: &mut RequestBatch, keys: &Keys, key: u32, lease: Option<&[u8]>, value: &[u8]) {
         keys.name(key, &mut batch.name);
         let Some(lease) = lease else { return request(&mut batch.bytes, &[b"SET", &batch.name, value]) };
         let mut tag = Vec::new();
@@ -75,7 +75,7 @@ impl Dialect {
     }
 
     /// Invalidates a key after a write of it. `plainly`: by DEL, as any client would.
-    pub fn write(self, batch: &mut Batch, keys: &Keys, key: u32, plainly: bool) {
+    pub fn write(self, batch: &mut RequestBatch, keys: &Keys, key: u32, plainly: bool) {
         keys.name(key, &mut batch.name);
         match self == Dialect::Clearwell && !plainly {
             true => request(&mut batch.bytes, &[b"CW.INVALIDATE", b"KEYS", b"1", &batch.name]),
@@ -84,7 +84,7 @@ impl Dialect {
     }
 
     /// Invalidates a group: by its tag, or by a pattern, or key by key.
-    pub fn change(self, batch: &mut Batch, keys: &Keys, group: u32, by_pattern: bool) {
+    pub fn change(self, batch: &mut RequestBatch, keys: &Keys, group: u32, by_pattern: bool) {
         keys.group_name(group, &mut batch.name);
         if self.tags(group) {
             request(&mut batch.bytes, &[b"CW.INVALIDATE", b"TAGS", b"1", &batch.name]);
@@ -96,7 +96,7 @@ impl Dialect {
         }
     }
 
-    fn change_by_keys(self, batch: &mut Batch, keys: &Keys, group: u32) {
+    fn change_by_keys(self, batch: &mut RequestBatch, keys: &Keys, group: u32) {
         let mut count = 0;
         for key in keys.of_group(group) {
             if batch.names.len() == count {
@@ -129,7 +129,7 @@ fn glob_of(text: &[u8]) -> Vec<u8> {
 }
 
 /// Removes every key under the prefix, with what any Redis server has.
-async fn empty(wire: &mut Wire, prefix: &str) -> Result<(), WireError> {
+async fn empty(wire: &mut RemoteLink, prefix: &str) -> Result<(), RemoteError> {
     let pattern = glob_of(prefix.as_bytes());
     let mut cursor = b"0".to_vec();
     loop {
@@ -150,20 +150,20 @@ async fn empty(wire: &mut Wire, prefix: &str) -> Result<(), WireError> {
     }
 }
 
-fn strange(command: &str) -> WireError {
-    WireError::Broken(format!("the answer to {command} is none that a Redis server gives"))
+fn strange(command: &str) -> RemoteError {
+    RemoteError::Broken(format!("the answer to {command} is none that a Redis server gives"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sent(write: impl FnOnce(&mut Batch, &Keys)) -> String {
+    fn sent(write: impl FnOnce(&mut RequestBatch, &Keys)) -> String {
         let mut keys = Keys::new("p*:");
         for n in 0..40_u8 {
             keys.number(&[b'A' + n], 8);
         }
-        let mut batch = Batch::default();
+        let mut batch = RequestBatch::default();
         write(&mut batch, &keys);
         let words = batch.bytes.split(|&byte| byte == b'\n').skip(1).skip(1).step_by(2);
         words

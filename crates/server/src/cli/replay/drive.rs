@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinSet, LocalSet};
 
-use super::dialect::Batch;
+use super::dialect::RequestBatch;
 use super::fills::Fills;
-use super::session::Session;
-use crate::cli::wire::Wire;
+use super::session::ReplaySession;
+use crate::cli::wire::RemoteLink;
 
 /// Runs the requests over `wires`, then reads every key once more. Returns the session, and how long the requests took.
 ///
@@ -18,11 +18,11 @@ use crate::cli::wire::Wire;
 /// In words: a connection broke, or the trace cannot be read on.
 pub fn drive(
     runtime: &tokio::runtime::Runtime,
-    mut wires: Vec<Wire>,
-    session: Session,
+    mut wires: Vec<RemoteLink>,
+    session: ReplaySession,
     duration: Option<Duration>,
-    watch: &mut dyn FnMut(&Session),
-) -> Result<(Session, Duration), String> {
+    watch: &mut dyn FnMut(&ReplaySession),
+) -> Result<(ReplaySession, Duration), String> {
     let session = Rc::new(RefCell::new(session));
     let local = LocalSet::new();
     let began = Instant::now();
@@ -39,11 +39,11 @@ pub fn drive(
 const GLANCE: Duration = Duration::from_millis(50);
 
 async fn round(
-    wires: Vec<Wire>,
-    session: &Rc<RefCell<Session>>,
+    wires: Vec<RemoteLink>,
+    session: &Rc<RefCell<ReplaySession>>,
     deadline: Option<Instant>,
-    watch: &mut dyn FnMut(&Session),
-) -> Result<Vec<Wire>, String> {
+    watch: &mut dyn FnMut(&ReplaySession),
+) -> Result<Vec<RemoteLink>, String> {
     let mut tasks = JoinSet::new();
     for wire in wires {
         tasks.spawn_local(run(wire, session.clone()));
@@ -67,9 +67,9 @@ async fn round(
 }
 
 /// One connection, until there is nothing left to send.
-async fn run(mut wire: Wire, session: Rc<RefCell<Session>>) -> Result<Wire, String> {
+async fn run(mut wire: RemoteLink, session: Rc<RefCell<ReplaySession>>) -> Result<RemoteLink, String> {
     let mut own = Fills::default();
-    let mut batch = Batch::default();
+    let mut batch = RequestBatch::default();
     let mut sent = Vec::new();
     loop {
         batch.bytes.clear();

@@ -27,12 +27,12 @@ use clearwell_protocol::Value;
 pub use args::ReplayArgs;
 use dialect::Dialect;
 use report::Report;
-use session::Session;
-use trace::Trace;
+use session::ReplaySession;
+use trace::TraceReader;
 use workload::{Keyed, Workload};
 use zipf::Zipf;
 
-use super::wire::{Wire, pairs};
+use super::wire::{RemoteLink, pairs};
 
 /// Runs `clearwell replay`.
 ///
@@ -41,9 +41,10 @@ use super::wire::{Wire, pairs};
 pub fn run(args: &ReplayArgs) -> Result<ExitCode, String> {
     let mix = args.mix()?;
     let (keyed, what) = match &args.file {
-        Some(file) => {
-            (Keyed::Trace(Trace::open(file).map_err(|error| error.to_string())?), file.display().to_string())
-        }
+        Some(file) => (
+            Keyed::Trace(TraceReader::open(file).map_err(|error| error.to_string())?),
+            file.display().to_string(),
+        ),
         None => {
             let what = format!("a Zipf workload (s = {}, {} keys)", args.zipf, args.keys);
             (Keyed::Zipf(Zipf::new(args.keys, args.zipf)), what)
@@ -60,7 +61,7 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode, String> {
     let (mut control, dialect, wires) =
         runtime.block_on(connect(args, &addr)).map_err(|error| error.to_string())?;
     let before = runtime.block_on(refused(&mut control, dialect));
-    let session = Session::new(args.plan(fastrand::u64(..)), dialect, workload, &args.prefix);
+    let session = ReplaySession::new(args.plan(fastrand::u64(..)), dialect, workload, &args.prefix);
     let mut progress = progress::Progress::new(args.json, &session);
     let driven = drive::drive(&runtime, wires, session, args.duration, &mut |session| progress.show(session));
     progress.clear();
@@ -78,19 +79,19 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode, String> {
 async fn connect(
     args: &ReplayArgs,
     addr: &str,
-) -> Result<(Wire, Dialect, Vec<Wire>), super::wire::WireError> {
+) -> Result<(RemoteLink, Dialect, Vec<RemoteLink>), super::wire::RemoteError> {
     let password = args.password.as_deref();
-    let mut control = Wire::open(addr, password).await?;
+    let mut control = RemoteLink::open(addr, password).await?;
     let dialect = Dialect::prepare(&mut control, &args.prefix).await?;
     let mut wires = Vec::new();
     for _ in 0..args.connections {
-        wires.push(Wire::open(addr, password).await?);
+        wires.push(RemoteLink::open(addr, password).await?);
     }
     Ok((control, dialect, wires))
 }
 
 /// How many fills the server has refused so far, by its own count.
-async fn refused(wire: &mut Wire, dialect: Dialect) -> Option<u64> {
+async fn refused(wire: &mut RemoteLink, dialect: Dialect) -> Option<u64> {
     if dialect == Dialect::Redis {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::session::Session;
+use super::session::ReplaySession;
 
 /// A bar on the terminal; nothing with `--json` or where no terminal is.
 pub struct Progress {
@@ -12,7 +12,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar over the requests that were asked for, or over the bytes of the trace.
-    pub fn new(quiet: bool, session: &Session) -> Progress {
+    pub fn new(quiet: bool, session: &ReplaySession) -> Progress {
         let by_bytes = session.plan.requests.is_none() && session.progress().is_some();
         let length = match by_bytes {
             true => session.progress().map(|(_, length)| length),
@@ -31,7 +31,7 @@ impl Progress {
     }
 
     /// Shows how far it is.
-    pub fn show(&mut self, session: &Session) {
+    pub fn show(&mut self, session: &ReplaySession) {
         let tally = &session.tally;
         let at = if self.by_bytes { session.progress().map(|(read, _)| read) } else { Some(tally.requests) };
         self.bar.set_position(at.unwrap_or(0));

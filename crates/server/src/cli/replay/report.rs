@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
-use super::tally::{Tally, Timed};
+use super::tally::{ReplayTally, TimedCommand};
 
 /// A finished replay.
 pub struct Report<'a> {
@@ -18,7 +18,7 @@ pub struct Report<'a> {
     /// In whose words.
     pub dialect: Dialect,
     /// What was counted.
-    pub tally: &'a Tally,
+    pub tally: &'a ReplayTally,
     /// How long the requests took.
     pub took: Duration,
     /// Fills that the server refused, by its own count; `None` where it does not count them.
@@ -90,7 +90,7 @@ impl Report<'_> {
             write!(out, "{name:>10}").expect("a String takes all text");
         }
         out.push_str("       max\n");
-        for timed in Timed::ALL {
+        for timed in TimedCommand::ALL {
             let latency = self.tally.latency(timed);
             if latency.is_empty() {
                 continue;
@@ -128,7 +128,7 @@ impl Report<'_> {
     /// For programs: one object. Latencies in microseconds.
     pub fn json(&self) -> Value {
         let tally = self.tally;
-        let latency: serde_json::Map<String, Value> = Timed::ALL
+        let latency: serde_json::Map<String, Value> = TimedCommand::ALL
             .into_iter()
             .map(|timed| (timed.name().to_owned(), quantiles(tally.latency(timed))))
             .collect();
@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_stale_read_makes_the_report_unclean_in_table_and_json() {
-        let mut tally = Tally::new();
-        tally.took(Timed::Read, Duration::from_micros(100));
+        let mut tally = ReplayTally::new();
+        tally.took(TimedCommand::Read, Duration::from_micros(100));
         tally.stale_reads = 2;
         let report = Report {
             what: "a test".to_owned(),

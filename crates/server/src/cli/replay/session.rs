@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use clearwell_protocol::Value;
 
-use super::checker::{Checker, Commit, Finding, Version, group_of};
-use super::dialect::{Batch, Dialect};
-use super::fills::{Fill, Fills};
+use super::checker::{Checker, Commit, Finding, WriteCounts, group_of};
+use super::dialect::{Dialect, RequestBatch};
+use super::fills::{Fills, RowFill};
 use super::keys::Keys;
-use super::tally::{Tally, Timed};
+use super::tally::{ReplayTally, TimedCommand};
 use super::trace::TraceError;
 use super::value;
-use super::workload::{Kind, Workload};
+use super::workload::{RequestKind, Workload};
 use crate::cli::wire::pairs;
 
 /// How the requests are carried out.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ReplayPlan {
     /// Requests that a connection sends before it waits for their answers.
     pub pipeline: usize,
     /// Requests in all; `None`: to the end of the trace.
@@ -36,11 +36,11 @@ pub struct Plan {
 
 /// A request that waits for its answer.
 #[derive(Debug)]
-pub enum Sent {
+pub enum SentRequest {
     /// A read of a key; the oldest row that it may find; whether it asked for a lease.
-    Read { key: u32, oldest: Version, leased: bool },
+    Read { key: u32, oldest: WriteCounts, leased: bool },
     /// A read at the end, which is not filled.
-    Sweep { key: u32, oldest: Version },
+    Sweep { key: u32, oldest: WriteCounts },
     /// A fill; whether it had a lease.
     Fill { leased: bool },
     /// The invalidation of a commit.
@@ -48,11 +48,11 @@ pub enum Sent {
 }
 
 /// What the connections share.
-pub struct Session {
+pub struct ReplaySession {
     /// How.
-    pub plan: Plan,
+    pub plan: ReplayPlan,
     /// The counts.
-    pub tally: Tally,
+    pub tally: ReplayTally,
     dialect: Dialect,
     workload: Workload,
     random: fastrand::Rng,
@@ -67,13 +67,13 @@ pub struct Session {
 /// One group change in so many goes by a pattern: it walks over the whole cache.
 const PATTERNS: u32 = 512;
 
-impl Session {
+impl ReplaySession {
     /// A replay that begins.
-    pub fn new(plan: Plan, dialect: Dialect, workload: Workload, prefix: &str) -> Session {
-        Session {
+    pub fn new(plan: ReplayPlan, dialect: Dialect, workload: Workload, prefix: &str) -> ReplaySession {
+        ReplaySession {
             random: fastrand::Rng::with_seed(plan.seed ^ 0x5eed),
             plan,
-            tally: Tally::new(),
+            tally: ReplayTally::new(),
             dialect,
             workload,
             keys: Keys::new(prefix),
@@ -107,8 +107,8 @@ impl Session {
     pub fn plan_batch(
         &mut self,
         own: &mut Fills,
-        batch: &mut Batch,
-        sent: &mut Vec<Sent>,
+        batch: &mut RequestBatch,
+        sent: &mut Vec<SentRequest>,
     ) -> Result<(), TraceError> {
         while sent.len() < self.plan.pipeline {
             let so_far = if self.ended { u64::MAX } else { self.tally.requests };
@@ -127,7 +127,7 @@ impl Session {
         Ok(())
     }
 
-    fn plan_request(&mut self, batch: &mut Batch) -> Result<Option<Sent>, TraceError> {
+    fn plan_request(&mut self, batch: &mut RequestBatch) -> Result<Option<SentRequest>, TraceError> {
         self.ended |= self.plan.requests.is_some_and(|most| self.tally.requests >= most);
         if self.ended {
             return Ok(None);
@@ -143,27 +143,27 @@ impl Session {
             self.checker.add();
         }
         Ok(Some(match kind {
-            Kind::Read => self.plan_read(batch, key),
-            Kind::Write => self.plan_write(batch, key),
-            Kind::Change => self.plan_change(batch, group_of(key)),
+            RequestKind::Read => self.plan_read(batch, key),
+            RequestKind::Write => self.plan_write(batch, key),
+            RequestKind::Change => self.plan_change(batch, group_of(key)),
         }))
     }
 
-    fn plan_read(&mut self, batch: &mut Batch, key: u32) -> Sent {
+    fn plan_read(&mut self, batch: &mut RequestBatch, key: u32) -> SentRequest {
         let leased = self.dialect.tags(group_of(key));
         self.dialect.read(batch, &self.keys, key, leased);
-        Sent::Read { key, oldest: self.checker.oldest(key), leased }
+        SentRequest::Read { key, oldest: self.checker.oldest(key), leased }
     }
 
-    fn plan_write(&mut self, batch: &mut Batch, key: u32) -> Sent {
+    fn plan_write(&mut self, batch: &mut RequestBatch, key: u32) -> SentRequest {
         self.tally.writes += 1;
         let commit = self.checker.write(key);
         let plainly = self.random.bool();
         self.dialect.write(batch, &self.keys, key, plainly);
-        Sent::Invalidation(commit)
+        SentRequest::Invalidation(commit)
     }
 
-    fn plan_change(&mut self, batch: &mut Batch, group: u32) -> Sent {
+    fn plan_change(&mut self, batch: &mut RequestBatch, group: u32) -> SentRequest {
         let by_pattern = self.random.u32(0..PATTERNS) == 0;
         match () {
             () if self.dialect.tags(group) => self.tally.tag_changes += 1,
@@ -172,31 +172,31 @@ impl Session {
         }
         let commit = self.checker.change(group);
         self.dialect.change(batch, &self.keys, group, by_pattern);
-        Sent::Invalidation(commit)
+        SentRequest::Invalidation(commit)
     }
 
-    fn plan_fill(&mut self, batch: &mut Batch, fill: Fill) -> Sent {
+    fn plan_fill(&mut self, batch: &mut RequestBatch, fill: RowFill) -> SentRequest {
         self.tally.fills += 1;
         self.scratch.clear();
         value::write(&mut self.scratch, self.plan.run, fill.key, fill.version, self.keys.size(fill.key));
         self.dialect.fill(batch, &self.keys, fill.key, fill.lease.as_deref(), &self.scratch);
-        Sent::Fill { leased: fill.lease.is_some() }
+        SentRequest::Fill { leased: fill.lease.is_some() }
     }
 
-    fn plan_sweep(&mut self, batch: &mut Batch) -> Option<Sent> {
+    fn plan_sweep(&mut self, batch: &mut RequestBatch) -> Option<SentRequest> {
         let key = self.swept.filter(|&key| key < self.keys.len())?;
         self.swept = Some(key + 1);
         self.dialect.read(batch, &self.keys, key, false);
-        Some(Sent::Sweep { key, oldest: self.checker.oldest(key) })
+        Some(SentRequest::Sweep { key, oldest: self.checker.oldest(key) })
     }
 
     /// Takes the answer to what was sent.
-    pub fn answered(&mut self, own: &mut Fills, sent: Sent, answer: Value, time: Duration) {
+    pub fn answered(&mut self, own: &mut Fills, sent: SentRequest, answer: Value, time: Duration) {
         let timed = match sent {
-            Sent::Read { .. } => Some(Timed::Read),
-            Sent::Fill { .. } => Some(Timed::Fill),
-            Sent::Invalidation(_) => Some(Timed::Invalidation),
-            Sent::Sweep { .. } => None,
+            SentRequest::Read { .. } => Some(TimedCommand::Read),
+            SentRequest::Fill { .. } => Some(TimedCommand::Fill),
+            SentRequest::Invalidation(_) => Some(TimedCommand::Invalidation),
+            SentRequest::Sweep { .. } => None,
         };
         if let Some(timed) = timed {
             self.tally.took(timed, time);
@@ -205,15 +205,17 @@ impl Session {
             return self.tally.error(|| String::from_utf8_lossy(error).into_owned());
         }
         match sent {
-            Sent::Read { key, oldest, leased } => self.read(own, key, oldest, leased, answer),
-            Sent::Sweep { key, oldest } => self.sweep(key, oldest, &answer),
-            Sent::Fill { leased: true } if answer == Value::Integer(0) => self.tally.leased_refused += 1,
-            Sent::Fill { .. } => {}
-            Sent::Invalidation(commit) => self.checker.acknowledge(commit),
+            SentRequest::Read { key, oldest, leased } => self.read(own, key, oldest, leased, answer),
+            SentRequest::Sweep { key, oldest } => self.sweep(key, oldest, &answer),
+            SentRequest::Fill { leased: true } if answer == Value::Integer(0) => {
+                self.tally.leased_refused += 1
+            }
+            SentRequest::Fill { .. } => {}
+            SentRequest::Invalidation(commit) => self.checker.acknowledge(commit),
         }
     }
 
-    fn read(&mut self, own: &mut Fills, key: u32, oldest: Version, leased: bool, answer: Value) {
+    fn read(&mut self, own: &mut Fills, key: u32, oldest: WriteCounts, leased: bool, answer: Value) {
         let (value, lease) = if leased { known(answer) } else { (answer, None) };
         if let Some(value) = value.as_bytes() {
             self.tally.hits += 1;
@@ -223,7 +225,7 @@ impl Session {
             return;
         }
         self.tally.misses += 1;
-        let fill = Fill { key, version: self.checker.row(key), lease };
+        let fill = RowFill { key, version: self.checker.row(key), lease };
         let fills = if self.plan.pool { &mut self.pool } else { own };
         if self.plan.slow_fills > 0.0 && self.random.f64() < self.plan.slow_fills {
             self.tally.fills_held += 1;
@@ -233,7 +235,7 @@ impl Session {
         }
     }
 
-    fn sweep(&mut self, key: u32, oldest: Version, answer: &Value) {
+    fn sweep(&mut self, key: u32, oldest: WriteCounts, answer: &Value) {
         self.tally.swept += 1;
         let Some(value) = answer.as_bytes() else { return };
         self.tally.swept_hits += 1;
@@ -242,7 +244,7 @@ impl Session {
         }
     }
 
-    fn judge(&mut self, key: u32, oldest: Version, value: &[u8]) -> Option<Finding> {
+    fn judge(&mut self, key: u32, oldest: WriteCounts, value: &[u8]) -> Option<Finding> {
         let Some((_, _, found)) =
             value::read(value).filter(|(run, of, _)| (*run, *of) == (self.plan.run, key))
         else {

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 /// Commands whose latency is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timed {
+pub enum TimedCommand {
     /// GET, CW.GET.
     Read,
     /// SET, CW.SET.
@@ -15,23 +15,23 @@ pub enum Timed {
     Invalidation,
 }
 
-impl Timed {
+impl TimedCommand {
     /// All of them, in the order of reports.
-    pub const ALL: [Timed; 3] = [Timed::Read, Timed::Fill, Timed::Invalidation];
+    pub const ALL: [TimedCommand; 3] = [TimedCommand::Read, TimedCommand::Fill, TimedCommand::Invalidation];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
-            Timed::Read => "read",
-            Timed::Fill => "fill",
-            Timed::Invalidation => "invalidation",
+            TimedCommand::Read => "read",
+            TimedCommand::Fill => "fill",
+            TimedCommand::Invalidation => "invalidation",
         }
     }
 }
 
 /// The counts of a replay.
 #[allow(missing_docs)]
-pub struct Tally {
+pub struct ReplayTally {
     pub requests: u64,
     pub hits: u64,
     pub misses: u64,
@@ -59,12 +59,12 @@ pub struct Tally {
 /// A latency beyond this counts as this.
 const SLOWEST: Duration = Duration::from_secs(60);
 
-impl Tally {
+impl ReplayTally {
     /// Nothing yet.
-    pub fn new() -> Tally {
+    pub fn new() -> ReplayTally {
         let most = u64::try_from(SLOWEST.as_nanos()).unwrap_or(u64::MAX);
         let histogram = || Histogram::new_with_bounds(1, most, 3).expect("the bounds are right and constant");
-        Tally {
+        ReplayTally {
             requests: 0,
             hits: 0,
             misses: 0,
@@ -87,13 +87,13 @@ impl Tally {
     }
 
     /// One answer took this long.
-    pub fn took(&mut self, timed: Timed, time: Duration) {
+    pub fn took(&mut self, timed: TimedCommand, time: Duration) {
         self.latency[timed as usize]
             .saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1));
     }
 
     /// The latencies of one kind of command, in nanoseconds.
-    pub fn latency(&self, timed: Timed) -> &Histogram<u64> {
+    pub fn latency(&self, timed: TimedCommand) -> &Histogram<u64> {
         &self.latency[timed as usize]
     }
 

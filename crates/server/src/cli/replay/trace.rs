@@ -40,7 +40,7 @@ impl std::error::Error for TraceError {}
 type Line<'a> = (&'a [u8], Option<usize>);
 
 /// A trace being read. Never holds more of it than one buffer and one line.
-pub struct Trace {
+pub struct TraceReader {
     name: String,
     lines: Box<dyn BufRead>,
     line: Vec<u8>,
@@ -49,20 +49,20 @@ pub struct Trace {
     length: u64,
 }
 
-impl Trace {
+impl TraceReader {
     /// Opens a file; zstd is recognised by its first bytes, whatever the name.
     ///
     /// # Errors
     /// The file cannot be opened, or begins like zstd and is not.
-    pub fn open(path: &Path) -> Result<Trace, TraceError> {
+    pub fn open(path: &Path) -> Result<TraceReader, TraceError> {
         let name = path.display().to_string();
         let failed = |error| TraceError::File(name.clone(), error);
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        Trace::new(name.clone(), length, file)
+        TraceReader::new(name.clone(), length, file)
     }
 
-    fn new(name: String, length: u64, input: impl Read + 'static) -> Result<Trace, TraceError> {
+    fn new(name: String, length: u64, input: impl Read + 'static) -> Result<TraceReader, TraceError> {
         let read = Arc::new(AtomicU64::new(0));
         let mut input = BufReader::with_capacity(1 << 16, Counted { input, read: read.clone() });
         let failed = |error| TraceError::File(name.clone(), error);
@@ -72,7 +72,7 @@ impl Trace {
         } else {
             Box::new(input)
         };
-        Ok(Trace { name, lines, line: Vec::new(), number: 0, read, length })
+        Ok(TraceReader { name, lines, line: Vec::new(), number: 0, read, length })
     }
 
     /// The next request; `None` at the end. Empty lines and those that begin with `#` are skipped.
@@ -174,8 +174,8 @@ impl<R: Read> Read for Frames<R> {
 mod tests {
     use super::*;
 
-    fn trace(bytes: &[u8]) -> Result<Trace, TraceError> {
-        Trace::new("test".to_owned(), bytes.len() as u64, std::io::Cursor::new(bytes.to_vec()))
+    fn trace(bytes: &[u8]) -> Result<TraceReader, TraceError> {
+        TraceReader::new("test".to_owned(), bytes.len() as u64, std::io::Cursor::new(bytes.to_vec()))
     }
 
     fn all(bytes: &[u8]) -> Result<Requests, String> {

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::checker::Version;
+use super::checker::WriteCounts;
 
 /// Appends a value of `size` bytes, or of as many as its head needs.
-pub fn write(out: &mut Vec<u8>, run: u64, key: u32, version: Version, size: usize) {
+pub fn write(out: &mut Vec<u8>, run: u64, key: u32, version: WriteCounts, size: usize) {
     let began = out.len();
     write!(out, "{run:x}.{key}.{}.{};", version.key, version.group).expect("a Vec takes all bytes");
     let length = out.len() - began;
@@ -13,12 +13,12 @@ pub fn write(out: &mut Vec<u8>, run: u64, key: u32, version: Version, size: usiz
 }
 
 /// What a value says of itself: the run, the key, the version. `None`: no replay wrote it.
-pub fn read(value: &[u8]) -> Option<(u64, u32, Version)> {
+pub fn read(value: &[u8]) -> Option<(u64, u32, WriteCounts)> {
     let head = &value[..value.iter().take(64).position(|&byte| byte == b';')?];
     let mut words = std::str::from_utf8(head).ok()?.split('.');
     let run = u64::from_str_radix(words.next()?, 16).ok()?;
     let key = words.next()?.parse().ok()?;
-    let version = Version { key: words.next()?.parse().ok()?, group: words.next()?.parse().ok()? };
+    let version = WriteCounts { key: words.next()?.parse().ok()?, group: words.next()?.parse().ok()? };
     words.next().is_none().then_some((run, key, version))
 }
 
@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn a_value_says_what_was_written_and_has_the_size_asked_for() {
-        let version = Version { key: 12, group: 3 };
+        let version = WriteCounts { key: 12, group: 3 };
         for size in [0, 5, 24, 1_000] {
             let mut out = Vec::new();
             write(&mut out, 0xfeed, 77, version, size);

@@ -3,20 +3,20 @@
 
 use std::io::Write;
 
-use super::trace::{Trace, TraceError};
+use super::trace::{TraceError, TraceReader};
 use super::zipf::Zipf;
 
 /// Where keys come from.
 pub enum Keyed {
     /// From a file.
-    Trace(Trace),
+    Trace(TraceReader),
     /// Made up: ranks of a Zipf distribution.
     Zipf(Zipf),
 }
 
 /// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RequestKind {
     /// Reads the key, and fills it on a miss.
     Read,
     /// Commits a write of the key to the database, and invalidates it.
@@ -27,13 +27,13 @@ pub enum Kind {
 
 /// One request.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Request<'a> {
+pub struct ReplayRequest<'a> {
     /// The key, as the trace writes it.
     pub key: &'a [u8],
     /// The size of its value in bytes.
     pub size: usize,
     /// What is done.
-    pub kind: Kind,
+    pub kind: RequestKind,
 }
 
 /// Shares of the requests, from 0 to 1.
@@ -65,12 +65,12 @@ impl Workload {
     ///
     /// # Errors
     /// The trace cannot be read on.
-    pub fn next(&mut self) -> Result<Option<Request<'_>>, TraceError> {
+    pub fn next(&mut self) -> Result<Option<ReplayRequest<'_>>, TraceError> {
         let roll = self.random.f64();
         let kind = match () {
-            () if roll < self.mix.writes => Kind::Write,
-            () if roll < self.mix.writes + self.mix.changes => Kind::Change,
-            () => Kind::Read,
+            () if roll < self.mix.writes => RequestKind::Write,
+            () if roll < self.mix.writes + self.mix.changes => RequestKind::Change,
+            () => RequestKind::Read,
         };
         let (key, size) = match &mut self.keyed {
             Keyed::Trace(trace) => match trace.next()? {
@@ -83,7 +83,7 @@ impl Workload {
                 (&self.rank[..], self.size)
             }
         };
-        Ok(Some(Request { key, size, kind }))
+        Ok(Some(ReplayRequest { key, size, kind }))
     }
 
     /// Bytes of the trace read so far, and its length; `None` without a trace.

@@ -6,7 +6,7 @@ use clearwell_protocol::options::{KillOptions, ListOptions, PauseOptions, ReplyM
 use clearwell_protocol::{Args, CommandError};
 
 use crate::resp::dispatch::Context;
-use crate::resp::registry::Client;
+use crate::resp::registry::ListedClient;
 use crate::resp::session::Replies;
 use crate::resp::step::{Outcome, Step};
 
@@ -68,7 +68,7 @@ pub fn setinfo(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 pub fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = ListOptions::parse(args)?;
     context.session.publish(context.now.0);
-    let wanted = |client: &Client| match &options {
+    let wanted = |client: &ListedClient| match &options {
         ListOptions::All => true,
         ListOptions::Kind(kind) => *kind == client.kind(),
         ListOptions::Ids(ids) => ids.iter().any(|&id| u64::try_from(id) == Ok(client.id)),

@@ -4,7 +4,7 @@ use clearwell_engine::{Dependent, PageFrom};
 use clearwell_protocol::options::Words;
 use clearwell_protocol::{Args, CommandError, Encoder};
 
-use crate::clock::Clock;
+use crate::clock::NodeClock;
 use crate::node::{cursor_of, parse_cursor, state_of};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
@@ -91,7 +91,7 @@ fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-fn tell(reply: &mut Encoder<'_>, row: &Dependent, clock: &Clock) {
+fn tell(reply: &mut Encoder<'_>, row: &Dependent, clock: &NodeClock) {
     reply.map(5);
     reply.bulk("key");
     reply.bulk(&row.key);

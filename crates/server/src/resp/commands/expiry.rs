@@ -75,7 +75,7 @@ fn seconds(ms: i64) -> i64 {
 
 /// What GETEX makes of the deadline.
 #[derive(Clone, Copy)]
-enum Deadline {
+enum DeadlineChange {
     Never,
     At(Millis),
     Past,
@@ -86,11 +86,11 @@ pub fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = GetExOptions::parse(args)?;
     let change = match options.change {
         GetExChange::Keep => return read::get(context, args),
-        GetExChange::Persist => Deadline::Never,
+        GetExChange::Persist => DeadlineChange::Never,
         GetExChange::Set(time) => {
             match time.expiry("getex").and_then(|expiry| deadline(context, expiry, "getex")) {
-                Ok(at) if at <= context.now => Deadline::Past,
-                Ok(at) => Deadline::At(at),
+                Ok(at) if at <= context.now => DeadlineChange::Past,
+                Ok(at) => DeadlineChange::At(at),
                 // As in Redis, what is not there has no time that could be wrong.
                 Err(_)
                     if !context.node().keyspaces.has_source(options.key)
@@ -120,7 +120,7 @@ fn extend(
     node: &Node,
     key: &[u8],
     now: Millis,
-    change: Deadline,
+    change: DeadlineChange,
     show: impl FnOnce(&[u8]),
 ) -> Result<bool, WriteError> {
     node.update(key, now, |view| {
@@ -128,10 +128,10 @@ fn extend(
         show(value);
         let change = match change {
             // Nothing is changed by taking away what is not there: who watches the key is not to be told of a change.
-            Deadline::Never if view.is_some_and(|view| view.expires().is_none()) => Change::Keep,
-            Deadline::Never => Change::Expires(None),
-            Deadline::At(at) => Change::Expires(Some(at)),
-            Deadline::Past => Change::Remove,
+            DeadlineChange::Never if view.is_some_and(|view| view.expires().is_none()) => Change::Keep,
+            DeadlineChange::Never => Change::Expires(None),
+            DeadlineChange::At(at) => Change::Expires(Some(at)),
+            DeadlineChange::Past => Change::Remove,
         };
         (change, true)
     })
@@ -141,7 +141,7 @@ fn extend(
 fn extended(
     node: std::sync::Arc<Node>,
     key: Box<[u8]>,
-    change: Deadline,
+    change: DeadlineChange,
     reply: clearwell_source::Later<Vec<u8>>,
 ) -> clearwell_source::Later<Vec<u8>> {
     Box::pin(async move {

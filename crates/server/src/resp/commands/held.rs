@@ -3,8 +3,8 @@
 use clearwell_protocol::options::Words;
 use clearwell_protocol::{Args, CommandError, Encoder};
 
-use crate::clock::Clock;
-use crate::held::{Until, Waiting};
+use crate::clock::NodeClock;
+use crate::held::{HeldInvalidation, Until};
 use crate::node::{cause_of, scope_of};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
@@ -39,7 +39,7 @@ pub fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-fn tell(reply: &mut Encoder<'_>, item: &Waiting, left_ms: Option<u64>, clock: &Clock) {
+fn tell(reply: &mut Encoder<'_>, item: &HeldInvalidation, left_ms: Option<u64>, clock: &NodeClock) {
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let (scope, name) = scope_of(&item.statement.scope);
     reply.map(10);

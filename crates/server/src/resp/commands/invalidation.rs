@@ -9,16 +9,16 @@ use crate::node::Reached;
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
-use crate::road::{self, Request};
+use crate::road::{self, InvalidationRequest};
 
 /// CW.INVALIDATE: what is given together is one request.
 pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = InvalidateOptions::parse(args)?;
-    let request = Request {
+    let request = InvalidationRequest {
         cascade: options.cascade.unwrap_or(true),
         mode: options.mode.clone().unwrap_or_default(),
         coalesce: options.coalesce,
-        ..Request::now(scopes(&options)?, Cause::Command)
+        ..InvalidationRequest::now(scopes(&options)?, Cause::Command)
     };
     if options.dry_run {
         return Ok(aside(context, move |node, reply| {

@@ -10,9 +10,9 @@ use super::read::encoded;
 use crate::node::{Removal, Turn};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
-use crate::resp::misses::Misses;
+use crate::resp::misses::ConnectionMisses;
 use crate::resp::step::{self, Outcome, Step};
-use crate::road::Request;
+use crate::road::InvalidationRequest;
 
 /// DEL, UNLINK and CW.DEL. The reply counts keys, not what depends on them and goes with them.
 pub fn remove(context: &mut Context<'_>, args: Args<'_>, removal: Removal) -> Outcome {
@@ -76,9 +76,9 @@ pub fn dbsize(context: &mut Context<'_>) -> Outcome {
 /// connection missed before is forgotten: it orders its own commands, and a SET that it sends now is meant.
 pub fn flush(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush(args)?;
-    context.session.misses = Misses::default();
+    context.session.misses = ConnectionMisses::default();
     Ok(aside(context, |node, reply| {
-        node.invalidate(Request::now(vec![Scope::Everything], Cause::Removal));
+        node.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Removal));
         reply.ok();
     }))
 }

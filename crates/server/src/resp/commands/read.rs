@@ -5,7 +5,7 @@ use clearwell_protocol::options::Words;
 use clearwell_protocol::{Args, CommandError, Encoder, Resp, parse_i64};
 use clearwell_source::Later;
 
-use crate::node::{Answer, Demand, Got, ReadError, Turn};
+use crate::node::{Answer, Demand, ReadError, ReadOutcome, Turn};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
 
@@ -76,15 +76,15 @@ where
     let out = &mut *context.out;
     let seen = |view: &View<'_>, _stale: bool| encode(&mut Encoder::new(out, resp), view.value());
     match context.server.node.get(key, demand, seen) {
-        Turn::Now(Ok(Got::Seen(()))) => Ok(Step::Done),
-        Turn::Now(Ok(Got::Miss(began))) => {
+        Turn::Now(Ok(ReadOutcome::Seen(()))) => Ok(Step::Done),
+        Turn::Now(Ok(ReadOutcome::Miss(began))) => {
             if demand.remember {
                 note_miss(context, key, began);
             }
             encode(&mut context.reply(), None);
             Ok(Step::Done)
         }
-        Turn::Now(Ok(Got::Loaded(answer))) => {
+        Turn::Now(Ok(ReadOutcome::Loaded(answer))) => {
             encode(&mut context.reply(), answer.value.as_deref());
             Ok(Step::Done)
         }
@@ -117,10 +117,10 @@ fn peeked(context: &mut Context<'_>, key: &[u8], encode: &impl Fn(&mut Encoder<'
 }
 
 /// A value that was waited for. What is served from memory is never waited for, so only a load brings one.
-fn value_of(got: &Got<()>) -> Option<&[u8]> {
+fn value_of(got: &ReadOutcome<()>) -> Option<&[u8]> {
     match got {
-        Got::Loaded(Answer { value, .. }) => value.as_deref(),
-        Got::Seen(()) | Got::Miss(_) => None,
+        ReadOutcome::Loaded(Answer { value, .. }) => value.as_deref(),
+        ReadOutcome::Seen(()) | ReadOutcome::Miss(_) => None,
     }
 }
 
@@ -131,7 +131,7 @@ pub fn encoded(resp: Resp, write: impl FnOnce(&mut Encoder<'_>)) -> Vec<u8> {
     bytes
 }
 
-type Loading = Later<Result<Got<()>, ReadError>>;
+type Loading = Later<Result<ReadOutcome<()>, ReadError>>;
 
 /// MGET. What is in memory is read at once; what has to be loaded is loaded side by side. A key that cannot be read has its error in
 /// its own place, as EXEC has them: its neighbours have their values, and it is not taken for a row that is not there. When no
@@ -141,17 +141,17 @@ pub fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     context.reply().array(args.len() - 1);
     // Where in the output each value that has to be waited for belongs.
     let mut loading: Vec<(usize, Loading)> = Vec::new();
-    let mut failed = Failed::default();
+    let mut failed = FailedKeys::default();
     for key in args.from(1).iter() {
         let out = &mut *context.out;
         let seen = |view: &View<'_>, _| Encoder::new(out, resp).bulk_or_null(view.value());
         match context.server.node.get(key, demand, seen) {
-            Turn::Now(Ok(Got::Seen(()))) => {}
-            Turn::Now(Ok(Got::Miss(began))) => {
+            Turn::Now(Ok(ReadOutcome::Seen(()))) => {}
+            Turn::Now(Ok(ReadOutcome::Miss(began))) => {
                 note_miss(context, key, began);
                 context.reply().null();
             }
-            Turn::Now(Ok(Got::Loaded(answer))) => context.reply().bulk_or_null(answer.value),
+            Turn::Now(Ok(ReadOutcome::Loaded(answer))) => context.reply().bulk_or_null(answer.value),
             Turn::Now(Err(error)) => {
                 let error = failed.note(&error);
                 context.reply().error(error);
@@ -180,12 +180,12 @@ pub fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// The keys of a request that could not be read.
 #[derive(Default)]
-struct Failed {
+struct FailedKeys {
     count: usize,
     first: Option<CommandError>,
 }
 
-impl Failed {
+impl FailedKeys {
     fn note(&mut self, error: &ReadError) -> CommandError {
         let error = step::read_error(error);
         self.count += 1;
@@ -203,7 +203,12 @@ const TOO_MUCH: CommandError =
     CommandError::literal("ERR the reply would be larger than 512 MiB; ask for fewer keys at a time");
 
 /// Puts what was loaded between what was there.
-fn interleave(there: &[u8], places: &[usize], loaded: &[Result<Got<()>, ReadError>], resp: Resp) -> Vec<u8> {
+fn interleave(
+    there: &[u8],
+    places: &[usize],
+    loaded: &[Result<ReadOutcome<()>, ReadError>],
+    resp: Resp,
+) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(there.len());
     let mut copied = 0;
     for (&place, got) in places.iter().zip(loaded) {
@@ -223,7 +228,7 @@ fn interleave(there: &[u8], places: &[usize], loaded: &[Result<Got<()>, ReadErro
 pub fn exists(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let resp = context.session.resp;
     let mut found = 0i64;
-    let mut loading: Vec<Later<Result<Got<bool>, ReadError>>> = Vec::new();
+    let mut loading: Vec<Later<Result<ReadOutcome<bool>, ReadError>>> = Vec::new();
     for key in args.from(1).iter() {
         match context.node().get(key, LOOK, |view, _| view.value().is_some()) {
             Turn::Now(Ok(got)) => found += i64::from(is_there(&got)),
@@ -247,11 +252,11 @@ pub fn exists(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     })))
 }
 
-fn is_there(got: &Got<bool>) -> bool {
+fn is_there(got: &ReadOutcome<bool>) -> bool {
     match got {
-        Got::Seen(there) => *there,
-        Got::Loaded(answer) => answer.value.is_some(),
-        Got::Miss(_) => false,
+        ReadOutcome::Seen(there) => *there,
+        ReadOutcome::Loaded(answer) => answer.value.is_some(),
+        ReadOutcome::Miss(_) => false,
     }
 }
 

@@ -12,7 +12,7 @@ use clearwell_protocol::{Args, Command, CommandError, CommandId, keys};
 
 use crate::node::Node;
 use crate::resp::dispatch::{self, Context};
-use crate::resp::session::{Exec, Queue};
+use crate::resp::session::{Exec, MultiQueue};
 use crate::resp::step::{Outcome, Step};
 
 /// Commands that MULTI does not queue.
@@ -38,7 +38,7 @@ pub fn multi(context: &mut Context<'_>) -> Outcome {
     if context.session.queue.is_some() {
         return Err(CommandError::literal("ERR MULTI calls can not be nested"));
     }
-    context.session.queue = Some(Queue::default());
+    context.session.queue = Some(MultiQueue::default());
     context.reply().ok();
     Ok(Step::Done)
 }
@@ -51,7 +51,7 @@ pub fn queue(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         queue.bytes = queue.bytes.saturating_add(owned.memory_bytes());
         if queue.bytes > most {
             // What is queued is let go at once; EXEC will answer EXECABORT.
-            *queue = Queue { broken: true, ..Queue::default() };
+            *queue = MultiQueue { broken: true, ..MultiQueue::default() };
             context.reply().error("ERR the transaction is larger than client-query-buffer-limit allows");
             return Step::Done;
         }
@@ -147,7 +147,7 @@ fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) {
 }
 
 /// Runs what needs no source and keeps the rest for [`go_on`].
-fn begin_mixed(context: &mut Context<'_>, queue: Queue) {
+fn begin_mixed(context: &mut Context<'_>, queue: MultiQueue) {
     let mut exec = Exec { replies: Vec::new(), left: VecDeque::new(), waiting: 0 };
     for (place, (command, args)) in queue.requests.into_iter().enumerate() {
         let start = context.out.len();

@@ -7,7 +7,7 @@ use clearwell_protocol::{Args, CommandError, Encoder, parse_i64};
 use super::read::encoded;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
-use crate::warm::{Asked, RATE, RATE_MOST, Refused, Report};
+use crate::warm::{AskedWarming, RATE, RATE_MOST, Refused, Report};
 
 /// CW.WARM KEYS, PATTERN, TAGS: the job's number; with WAIT, how it ended.
 pub fn begin(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -28,7 +28,7 @@ pub fn begin(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     })))
 }
 
-fn asked(options: &WarmOptions<'_>) -> Result<Asked, CommandError> {
+fn asked(options: &WarmOptions<'_>) -> Result<AskedWarming, CommandError> {
     let names = |names: Option<Args<'_>>| -> Vec<Box<[u8]>> {
         names.map_or_else(Vec::new, |n| n.iter().map(Box::from).collect())
     };
@@ -42,7 +42,7 @@ fn asked(options: &WarmOptions<'_>) -> Result<Asked, CommandError> {
             })?
         }
     };
-    let asked = Asked {
+    let asked = AskedWarming {
         keys: names(options.keys),
         pattern,
         numbers: None,

@@ -33,7 +33,7 @@ pub fn why(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-fn tell(reply: &mut Encoder<'_>, step: &WhyStep, clock: &crate::clock::Clock) {
+fn tell(reply: &mut Encoder<'_>, step: &WhyStep, clock: &crate::clock::NodeClock) {
     reply.map(5);
     reply.bulk("at_ms");
     match step.at_ms {
@@ -56,7 +56,7 @@ fn tell(reply: &mut Encoder<'_>, step: &WhyStep, clock: &crate::clock::Clock) {
     }
 }
 
-fn by(reply: &mut Encoder<'_>, noted: &Noted, clock: &crate::clock::Clock) {
+fn by(reply: &mut Encoder<'_>, noted: &Noted, clock: &crate::clock::NodeClock) {
     let (scope, name) = scope_of(&noted.scope);
     reply.map(6);
     reply.bulk("scope");

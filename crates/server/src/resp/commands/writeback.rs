@@ -7,7 +7,7 @@ use super::read::encoded;
 use crate::node::WriteError;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Outcome, Step};
-use crate::writeback::Pending;
+use crate::writeback::PendingWrite;
 
 /// Refused writes that LIST tells when it is not asked for a number.
 const LISTED: i64 = 100;
@@ -40,7 +40,7 @@ pub fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-fn tell(reply: &mut Encoder<'_>, row: &Pending) {
+fn tell(reply: &mut Encoder<'_>, row: &PendingWrite) {
     reply.map(5);
     reply.bulk("key");
     reply.bulk(&row.key);

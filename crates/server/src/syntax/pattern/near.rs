@@ -1,18 +1,18 @@
 //! Keys that a pattern does not match and that look as if it should: `post:01` beside `post:{id:int}`.
 
-use super::{Capture, Kind, Pattern, find, integer, is_uuid};
+use super::{Capture, CaptureKind, Pattern, find, integer, is_uuid};
 
 /// Bytes of a key that a message shows.
 const SHOWN: usize = 80;
 
 /// What is wrong with such a key.
-struct Fault<'k> {
+struct KeyFault<'k> {
     capture: &'k Capture,
     bytes: &'k [u8],
-    what: What,
+    what: NearFault,
 }
 
-enum What {
+enum NearFault {
     /// It is not of the capture's type.
     Type,
     /// What stands behind it is not what the pattern has there.
@@ -34,8 +34,8 @@ impl Pattern {
                 .then(|| self.told(key, "upper and lower case differ", Some(self.prefix.to_vec())));
         };
         // Behind a letter anything may follow: `postage` is no near miss of `post{id:int}`, but `post01` is.
-        let is_number =
-            first.kind == Kind::Int && rest.first().is_some_and(|b| b.is_ascii_digit() || b"+-".contains(b));
+        let is_number = first.kind == CaptureKind::Int
+            && rest.first().is_some_and(|b| b.is_ascii_digit() || b"+-".contains(b));
         if separator.is_ascii_alphanumeric() && !is_number {
             return None;
         }
@@ -45,14 +45,14 @@ impl Pattern {
         };
         let (name, shown) = (&fault.capture.name, fault.bytes.escape_ascii());
         let wrong = match (fault.what, fault.capture.kind) {
-            (What::Type, _) if fault.bytes.is_empty() => format!("{name} is empty"),
-            (What::Type, Kind::Int) => {
+            (NearFault::Type, _) if fault.bytes.is_empty() => format!("{name} is empty"),
+            (NearFault::Type, CaptureKind::Int) => {
                 format!("{name} is \"{shown}\", and an integer is written without leading zeros, + or spaces")
             }
-            (What::Type, _) => {
+            (NearFault::Type, _) => {
                 format!("{name} is \"{shown}\", and a UUID is written in lower case with hyphens")
             }
-            (What::Behind, _) => {
+            (NearFault::Behind, _) => {
                 format!("\"{}\" is to stand behind {name}", fault.capture.until.escape_ascii())
             }
         };
@@ -68,7 +68,7 @@ impl Pattern {
     }
 
     /// The first fault in what stands behind the prefix; `Some(None)` when there is none, `None` when the shape is another.
-    fn fault<'k>(&'k self, mut rest: &'k [u8], separator: u8) -> Option<Option<Fault<'k>>> {
+    fn fault<'k>(&'k self, mut rest: &'k [u8], separator: u8) -> Option<Option<KeyFault<'k>>> {
         let mut first = None;
         for (place, capture) in self.captures.iter().enumerate() {
             let last = place + 1 == self.captures.len();
@@ -76,13 +76,13 @@ impl Pattern {
                 let begins = behind(rest, &capture.until)?;
                 let bytes = &rest[..begins];
                 is_one_part(bytes, separator, capture.kind).then_some(())?;
-                let fault = Fault { capture, bytes, what: What::Behind };
+                let fault = KeyFault { capture, bytes, what: NearFault::Behind };
                 return Some(Some(first.unwrap_or(fault)));
             };
             let (bytes, tail) = rest.split_at(end);
             if bytes.is_empty() || !capture.kind.accepts(bytes) {
                 is_one_part(bytes, separator, capture.kind).then_some(())?;
-                first.get_or_insert(Fault { capture, bytes, what: What::Type });
+                first.get_or_insert(KeyFault { capture, bytes, what: NearFault::Type });
             }
             rest = &tail[capture.until.len()..];
         }
@@ -99,12 +99,12 @@ impl Pattern {
             let trimmed = bytes.strip_prefix(&[separator][..]).unwrap_or(bytes);
             let trimmed = trimmed.strip_suffix(&[separator][..]).unwrap_or(trimmed).trim_ascii();
             match capture.kind {
-                Kind::Int => {
+                CaptureKind::Int => {
                     let number: i64 = std::str::from_utf8(trimmed).ok()?.parse().ok()?;
                     right.extend_from_slice(number.to_string().as_bytes());
                 }
-                Kind::Uuid => right.extend_from_slice(&trimmed.to_ascii_lowercase()),
-                Kind::Str => right.extend_from_slice(bytes),
+                CaptureKind::Uuid => right.extend_from_slice(&trimmed.to_ascii_lowercase()),
+                CaptureKind::Str => right.extend_from_slice(bytes),
             }
             right.extend_from_slice(&capture.until);
             rest = tail.get(capture.until.len()..).unwrap_or(&[]);
@@ -132,11 +132,11 @@ fn behind(rest: &[u8], until: &[u8]) -> Option<usize> {
 }
 
 /// Whether a capture's bytes have no separator inside: with one the key is of another shape, perhaps a plain one by intent.
-fn is_one_part(bytes: &[u8], separator: u8, kind: Kind) -> bool {
+fn is_one_part(bytes: &[u8], separator: u8, kind: CaptureKind) -> bool {
     let inner = bytes.strip_prefix(&[separator][..]).unwrap_or(bytes);
     let inner = inner.strip_suffix(&[separator][..]).unwrap_or(inner);
-    kind == Kind::Uuid && is_uuid(&inner.to_ascii_lowercase())
-        || kind == Kind::Int && integer(inner).is_some()
+    kind == CaptureKind::Uuid && is_uuid(&inner.to_ascii_lowercase())
+        || kind == CaptureKind::Int && integer(inner).is_some()
         || separator.is_ascii_alphanumeric()
         || !inner.contains(&separator)
 }

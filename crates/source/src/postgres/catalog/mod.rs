@@ -14,11 +14,11 @@ use tokio_postgres::error::SqlState;
 
 pub use footprint::{Footprint, PRINT};
 
-use super::describe::{self, Described};
+use super::describe::{self, DescribedStatement};
 use super::feed::watch::same;
 use super::feed::{Alteration, setup};
-use super::link::{Fault, Limits, Link};
-use super::{Shared, error};
+use super::link::{Link, LinkFault, LinkLimits};
+use super::{PostgresShared, error};
 use crate::{Altered, AlteredLoad, Shape, SourceError, Statement};
 
 /// What was described, and what the catalog was like then.
@@ -107,7 +107,7 @@ impl Catalog {
         self.state.lock().known.values().any(|known| known.unsure)
     }
 
-    fn subjects(&self, shared: &Shared) -> Vec<Subject> {
+    fn subjects(&self, shared: &PostgresShared) -> Vec<Subject> {
         let tables = shared.watched.iter().map(|watched| Subject::Table(watched.table.clone()));
         let loads = self.state.lock();
         let loads = loads.known.keys().filter(|subject| matches!(subject, Subject::Load(_))).cloned();
@@ -125,14 +125,14 @@ impl Subject {
 }
 
 /// Finds out what has changed and tells the follower of it, from the feed's thread.
-pub async fn look(shared: &Shared) -> Result<Look, SourceError> {
+pub async fn look(shared: &PostgresShared) -> Result<Look, SourceError> {
     let turn = shared.own.turn().await?;
     let link = turn.link();
     let mut finder = Finder::default();
-    let looking = link.limited(Limits::of(shared.timeout_ms), finder.find(shared, link));
+    let looking = link.limited(LinkLimits::of(shared.timeout_ms), finder.find(shared, link));
     let found = looking.await.map_err(|fault| fault.told(shared.timeout_ms))?;
     drop(turn);
-    let Found { seen, lsn, setup } = match found {
+    let FoundCatalog { seen, lsn, setup } = match found {
         Ok(found) => found,
         Err(problem) => {
             shared.feed.doubt(problem);
@@ -169,7 +169,7 @@ struct Changes {
     loads: Vec<AlteredLoad>,
 }
 
-struct Found {
+struct FoundCatalog {
     seen: Seen,
     /// All that was seen was committed before this place in the log.
     lsn: u64,
@@ -181,7 +181,11 @@ const SNAPSHOT: &str = "SELECT pg_current_snapshot()::text, current_schemas(fals
 
 impl Finder {
     /// Looks until nothing changes any more between two looks. The error is why the feed does not cover what it must.
-    async fn find(&mut self, shared: &Shared, link: &Link) -> Result<Result<Found, String>, Fault> {
+    async fn find(
+        &mut self,
+        shared: &PostgresShared,
+        link: &Link,
+    ) -> Result<Result<FoundCatalog, String>, LinkFault> {
         for _ in 0..ROUNDS {
             link.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
             let round = self.round(shared, link).await;
@@ -197,11 +201,15 @@ impl Finder {
                 self.renew(shared, link, subject, print).await?;
             }
         }
-        Err(Fault::Late)
+        Err(LinkFault::Late)
     }
 
     /// One look at one moment: which subjects are no longer what they were, and all of it.
-    async fn round(&self, shared: &Shared, link: &Link) -> Result<(Vec<(Subject, String)>, Found), Fault> {
+    async fn round(
+        &self,
+        shared: &PostgresShared,
+        link: &Link,
+    ) -> Result<(Vec<(Subject, String)>, FoundCatalog), LinkFault> {
         let snapshot = link.client.query_one(SNAPSHOT, &[]).await?;
         let mut changed = Vec::new();
         let mut footprints = Vec::new();
@@ -230,18 +238,18 @@ impl Finder {
         };
         let lsn = u64::try_from(snapshot.try_get::<_, i64>(2)?).unwrap_or(0);
         let setup = setup::look(&link.client, &shared.feed.config, &shared.watched).await?;
-        Ok((changed, Found { seen, lsn, setup }))
+        Ok((changed, FoundCatalog { seen, lsn, setup }))
     }
 
     /// Describes a subject anew. What PostgreSQL refuses now rests on what it did until now: that must change before it can be
     /// described again.
     async fn renew(
         &mut self,
-        shared: &Shared,
+        shared: &PostgresShared,
         link: &Link,
         subject: Subject,
         print: String,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LinkFault> {
         let publication = match &subject {
             Subject::Table(_) => Some(&*shared.feed.config.publication),
             Subject::Load(_) => None,
@@ -250,7 +258,7 @@ impl Finder {
             describe::within(link, &subject.statement(), &shared.watched, LOCK, publication).await;
         let mut state = shared.catalog.state.lock();
         let (known, shape) = match described {
-            Ok(Described { shape, footprint, print }) => {
+            Ok(DescribedStatement { shape, footprint, print }) => {
                 (Known { footprint, print, unsure: false }, Some(shape))
             }
             Err(wrong) if wrong.as_db_error().is_some() && !error::is_broken(&wrong) => {

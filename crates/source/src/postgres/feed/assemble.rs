@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clearwell_words::Version;
 
-use super::pgoutput::{Malformed, Message, Old, Relation, Tuple, Value};
+use super::pgoutput::{LogMessage, LogValue, Malformed, Old, Relation, Tuple};
 use crate::postgres::cell;
 use crate::postgres::pending::PREFIX;
 use crate::{Cell, Commit, Row, RowChange, Watched};
@@ -15,7 +15,7 @@ const CHANGES_MAX: usize = 1_000_000;
 
 /// A whole transaction.
 #[derive(Debug, PartialEq)]
-pub struct Told {
+pub struct ToldTransaction {
     /// What to tell the follower; `own` and `heard` are left to whoever knows.
     pub commit: Commit,
     /// The transaction's number, its lower half.
@@ -40,7 +40,7 @@ pub struct Assembler {
     relations: HashMap<u32, Known>,
     /// The type beneath each domain: a load returns values of that type.
     domains: HashMap<u32, u32>,
-    open: Option<Told>,
+    open: Option<ToldTransaction>,
 }
 
 /// A table of the log as far as it matters here.
@@ -98,11 +98,11 @@ impl Assembler {
     }
 
     /// One message; at a transaction's last, the transaction.
-    pub fn take(&mut self, message: Message<'_>) -> Result<Option<Told>, Malformed> {
+    pub fn take(&mut self, message: LogMessage<'_>) -> Result<Option<ToldTransaction>, Malformed> {
         match message {
-            Message::Begin { commit_lsn, at_us, xid } => {
+            LogMessage::Begin { commit_lsn, at_us, xid } => {
                 let version = Version(commit_lsn);
-                self.open = Some(Told {
+                self.open = Some(ToldTransaction {
                     commit: Commit { version, own: false, changes: Vec::new(), heard: None },
                     xid,
                     at_us,
@@ -112,37 +112,37 @@ impl Assembler {
                     end_lsn: 0,
                 });
             }
-            Message::Commit { end_lsn } => {
+            LogMessage::Commit { end_lsn } => {
                 let told = self.open.take().ok_or(Malformed)?;
-                return Ok(Some(Told { end_lsn, ..told }));
+                return Ok(Some(ToldTransaction { end_lsn, ..told }));
             }
-            Message::Relation(relation) => {
+            LogMessage::Relation(relation) => {
                 let known = self.meet(&relation);
                 self.relations.insert(relation.id, known);
             }
-            Message::Insert { relation, new } => {
+            LogMessage::Insert { relation, new } => {
                 self.change(relation, |picks, _| Ok((None, Some(full(picks, &new, None)?))))?;
             }
-            Message::Update { relation, old, new } => {
+            LogMessage::Update { relation, old, new } => {
                 self.change(relation, |picks, all_keys| updated(picks, all_keys, old.as_ref(), &new))?;
             }
-            Message::Delete { relation, old } => {
+            LogMessage::Delete { relation, old } => {
                 self.change(relation, |picks, all_keys| {
                     Ok((Some(full(picks, before(&old, all_keys)?, None)?), None))
                 })?;
             }
-            Message::Truncate { relations } => {
+            LogMessage::Truncate { relations } => {
                 for relation in relations {
                     self.truncate(relation)?;
                 }
             }
             // A message outside of a transaction is of no interest: ours are inside.
-            Message::Told { prefix, content } if prefix == PREFIX.as_bytes() => {
+            LogMessage::Told { prefix, content } if prefix == PREFIX.as_bytes() => {
                 if let Some(open) = &mut self.open {
                     open.marks.push(content.into());
                 }
             }
-            Message::Told { .. } | Message::Other => {}
+            LogMessage::Told { .. } | LogMessage::Other => {}
         }
         Ok(None)
     }
@@ -239,13 +239,13 @@ fn full(picks: &[Pick], tuple: &Tuple<'_>, old: Option<&Tuple<'_>>) -> Result<Ro
     let value = |pick: &Pick| {
         let told = tuple.get(pick.place).ok_or(Unknown)?;
         let told = match (told, old) {
-            (Value::Unchanged, Some(old)) => old.get(pick.place).ok_or(Unknown)?,
+            (LogValue::Unchanged, Some(old)) => old.get(pick.place).ok_or(Unknown)?,
             _ => told,
         };
         let cell = match told {
-            Value::Null => Cell::Null,
-            Value::Text(text) => cell::told(pick.type_oid, text),
-            Value::Unchanged => return Err(Unknown),
+            LogValue::Null => Cell::Null,
+            LogValue::Text(text) => cell::told(pick.type_oid, text),
+            LogValue::Unchanged => return Err(Unknown),
         };
         Ok((pick.name.clone(), cell))
     };

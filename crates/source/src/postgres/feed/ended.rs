@@ -17,7 +17,7 @@ const ANSWER: Duration = Duration::from_millis(300);
 /// What readers see. One answer does for many transactions when the feed is behind.
 #[derive(Default)]
 pub struct Readers {
-    ended: Ended,
+    ended: EndedTransactions,
     /// Where to ask; `None`: to be connected.
     link: Option<Link>,
 }
@@ -32,7 +32,7 @@ impl Readers {
             Some(link) => link,
             None => Link::connect(database).await?,
         };
-        if let Ok(Ok(ended)) = tokio::time::timeout(ANSWER, Ended::look(&link)).await {
+        if let Ok(Ok(ended)) = tokio::time::timeout(ANSWER, EndedTransactions::look(&link)).await {
             (self.ended, self.link) = (ended, Some(link));
         }
         Ok(self.ended.contains(xid))
@@ -47,7 +47,7 @@ pub async fn settle(link: &Link, most: Duration) -> Result<(), Error> {
     // A number of its own: a snapshot does not name those that are younger than the last that has ended.
     let row = link.client.query_one("SELECT pg_current_xact_id()::text::int8", &[]).await?;
     let number = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
-    while !Ended::look(link).await?.all_before(number) && began.elapsed() < most {
+    while !EndedTransactions::look(link).await?.all_before(number) && began.elapsed() < most {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Ok(())
@@ -55,26 +55,26 @@ pub async fn settle(link: &Link, most: Duration) -> Result<(), Error> {
 
 /// Which transactions had ended when the server was asked: those before `next` that are not in `open`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Ended {
+struct EndedTransactions {
     next: u64,
     open: Vec<u64>,
 }
 
-impl Ended {
+impl EndedTransactions {
     /// Asks the server.
-    async fn look(link: &Link) -> Result<Ended, Error> {
+    async fn look(link: &Link) -> Result<EndedTransactions, Error> {
         let statement = link.own("SELECT pg_current_snapshot()::text").await?;
         let row = link.client.query_one(&statement, &[]).await?;
         // What cannot be read proves nothing: the server is asked again.
-        Ok(Ended::parse(row.get(0)).unwrap_or_default())
+        Ok(EndedTransactions::parse(row.get(0)).unwrap_or_default())
     }
 
     /// Reads `xmin:xmax:xip,xip`.
-    fn parse(snapshot: &str) -> Option<Ended> {
+    fn parse(snapshot: &str) -> Option<EndedTransactions> {
         let mut parts = snapshot.split(':').skip(1);
         let next = parts.next()?.parse().ok()?;
         let open = parts.next()?.split(',').filter(|xid| !xid.is_empty());
-        Some(Ended { next, open: open.map(|xid| xid.parse().ok()).collect::<Option<_>>()? })
+        Some(EndedTransactions { next, open: open.map(|xid| xid.parse().ok()).collect::<Option<_>>()? })
     }
 
     /// Whether all that began before the one of this number had ended.
@@ -99,31 +99,31 @@ impl Ended {
 
 #[cfg(test)]
 mod tests {
-    use super::Ended;
+    use super::EndedTransactions;
 
     #[test]
     fn what_is_open_or_younger_has_not_ended() {
-        let ended = Ended::parse("100:105:100,103").unwrap();
+        let ended = EndedTransactions::parse("100:105:100,103").unwrap();
         assert_eq!(
             [99, 100, 101, 103, 104, 105].map(|xid| ended.contains(xid)),
             [true, false, true, false, true, false]
         );
-        assert_eq!(Ended::parse("100:100:"), Some(Ended { next: 100, open: vec![] }));
-        assert!(!Ended::default().contains(3));
+        assert_eq!(EndedTransactions::parse("100:100:"), Some(EndedTransactions { next: 100, open: vec![] }));
+        assert!(!EndedTransactions::default().contains(3));
         assert_eq!([100, 101, 105, 106].map(|number| ended.all_before(number)), [true, false, false, false]);
-        assert!(Ended::parse("100:105:").unwrap().all_before(105));
-        assert_eq!(Ended::parse("100"), None);
+        assert!(EndedTransactions::parse("100:105:").unwrap().all_before(105));
+        assert_eq!(EndedTransactions::parse("100"), None);
     }
 
     #[test]
     fn numbers_go_round() {
         let round = 1u64 << 32;
-        let ended = Ended { next: round + 5, open: vec![round - 1, round + 3] };
+        let ended = EndedTransactions { next: round + 5, open: vec![round - 1, round + 3] };
         assert_eq!(
             [u32::MAX, u32::MAX - 1, 3, 4, 5].map(|xid| ended.contains(xid)),
             [false, true, false, true, false]
         );
-        let ended = Ended { next: round - 5, open: vec![] };
+        let ended = EndedTransactions { next: round - 5, open: vec![] };
         assert!(ended.contains(u32::MAX - 10) && !ended.contains(2));
     }
 }

@@ -23,12 +23,12 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch as value};
 
 use super::database::Database;
-use super::pending::Pending;
+use super::pending::UntoldWrites;
 use crate::config::PostgresConfig;
 use crate::{Altered, Follower, SourceError, Watched};
 
 /// What the feed's thread shares with those who wait for it.
-pub struct Feed {
+pub struct LogFeed {
     name: String,
     /// How it was configured.
     pub config: PostgresConfig,
@@ -37,7 +37,7 @@ pub struct Feed {
     watched: Vec<Watched>,
     timeout_ms: u64,
     /// Writes that it will tell of.
-    pub pending: Pending,
+    pub pending: UntoldWrites,
     /// All commits before it were told.
     position: value::Sender<u64>,
     /// No commit behind it was told, or is being told: at least `position`, ahead of the follower.
@@ -59,7 +59,7 @@ pub struct Feed {
     complete_ms: AtomicU64,
 }
 
-impl Feed {
+impl LogFeed {
     /// A feed that has not begun.
     pub fn new(
         name: &str,
@@ -67,14 +67,14 @@ impl Feed {
         database: Database,
         watched: Vec<Watched>,
         timeout_ms: u64,
-    ) -> Feed {
-        Feed {
+    ) -> LogFeed {
+        LogFeed {
             name: name.into(),
             config,
             database,
             watched,
             timeout_ms,
-            pending: Pending::new(fastrand::u64(..)),
+            pending: UntoldWrites::new(fastrand::u64(..)),
             position: value::Sender::new(0),
             told: AtomicU64::new(0),
             system: Mutex::default(),
@@ -200,7 +200,7 @@ pub struct Alteration {
 const START_WITHIN: Duration = Duration::from_secs(15);
 
 /// Begins to follow; answers when the stream stands. What is committed from then on is told.
-pub fn start(feed: Arc<Feed>, follower: Arc<dyn Follower>) -> Result<(), SourceError> {
+pub fn start(feed: Arc<LogFeed>, follower: Arc<dyn Follower>) -> Result<(), SourceError> {
     let (ready, begun) = mpsc::channel();
     let name = format!("feed {}", feed.name);
     super::thread(&name, async move {

@@ -7,7 +7,7 @@ use std::fmt;
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Message<'a> {
+pub enum LogMessage<'a> {
     Begin {
         commit_lsn: u64,
         /// Microseconds since 1970, by the server's clock.
@@ -49,13 +49,13 @@ pub struct Relation<'a> {
     pub id: u32,
     pub schema: &'a str,
     pub name: &'a str,
-    pub columns: Vec<Column<'a>>,
+    pub columns: Vec<LogColumn<'a>>,
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Column<'a> {
+pub struct LogColumn<'a> {
     pub name: &'a str,
     pub type_oid: u32,
     /// Whether it is part of the replica identity.
@@ -72,11 +72,11 @@ pub enum Old<'a> {
 }
 
 /// The values of a row, in the order of its columns.
-pub type Tuple<'a> = Vec<Value<'a>>;
+pub type Tuple<'a> = Vec<LogValue<'a>>;
 
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum LogValue<'a> {
     /// NULL.
     Null,
     /// As it was; too large to be told again.
@@ -99,25 +99,25 @@ impl fmt::Display for Malformed {
 const YEAR_2000_US: i64 = 946_684_800_000_000;
 
 /// Reads a message.
-pub fn read(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
-    let mut input = Input(bytes);
+pub fn read(bytes: &[u8]) -> Result<LogMessage<'_>, Malformed> {
+    let mut input = LogInput(bytes);
     match input.byte()? {
         b'B' => {
             let commit_lsn = input.long()?;
             let since_2000 = input.long()?.cast_signed();
             let at_us = since_2000.saturating_add(YEAR_2000_US);
-            Ok(Message::Begin { commit_lsn, at_us, xid: input.int()? })
+            Ok(LogMessage::Begin { commit_lsn, at_us, xid: input.int()? })
         }
         b'C' => {
             let _flags = input.byte()?;
             let _commit_lsn = input.long()?;
-            Ok(Message::Commit { end_lsn: input.long()? })
+            Ok(LogMessage::Commit { end_lsn: input.long()? })
         }
-        b'R' => relation(&mut input).map(Message::Relation),
+        b'R' => relation(&mut input).map(LogMessage::Relation),
         b'I' => {
             let relation = input.int()?;
             match input.byte()? {
-                b'N' => Ok(Message::Insert { relation, new: tuple(&mut input)? }),
+                b'N' => Ok(LogMessage::Insert { relation, new: tuple(&mut input)? }),
                 _ => Err(Malformed),
             }
         }
@@ -125,32 +125,32 @@ pub fn read(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
         b'D' => {
             let relation = input.int()?;
             let kind = input.byte()?;
-            Ok(Message::Delete { relation, old: old(kind, &mut input)? })
+            Ok(LogMessage::Delete { relation, old: old(kind, &mut input)? })
         }
         b'T' => {
             let count = input.int()?;
             let _options = input.byte()?;
-            Ok(Message::Truncate { relations: (0..count).map(|_| input.int()).collect::<Result<_, _>>()? })
+            Ok(LogMessage::Truncate { relations: (0..count).map(|_| input.int()).collect::<Result<_, _>>()? })
         }
         b'M' => {
             let _flags = input.byte()?;
             let _lsn = input.long()?;
             let prefix = input.string()?;
             let length = input.int()?;
-            Ok(Message::Told { prefix, content: input.take(length)? })
+            Ok(LogMessage::Told { prefix, content: input.take(length)? })
         }
-        b'O' | b'Y' => Ok(Message::Other),
+        b'O' | b'Y' => Ok(LogMessage::Other),
         _ => Err(Malformed),
     }
 }
 
-fn relation<'a>(input: &mut Input<'a>) -> Result<Relation<'a>, Malformed> {
+fn relation<'a>(input: &mut LogInput<'a>) -> Result<Relation<'a>, Malformed> {
     let (id, schema, name) = (input.int()?, input.text()?, input.text()?);
     let _identity = input.byte()?;
     let count = input.short()?;
     let column = |_| {
         let key = input.byte()? & 1 == 1;
-        let column = Column { key, name: input.text()?, type_oid: input.int()? };
+        let column = LogColumn { key, name: input.text()?, type_oid: input.int()? };
         let _modifier = input.int()?;
         Ok(column)
     };
@@ -158,7 +158,7 @@ fn relation<'a>(input: &mut Input<'a>) -> Result<Relation<'a>, Malformed> {
     Ok(Relation { id, schema, name, columns })
 }
 
-fn update<'a>(input: &mut Input<'a>) -> Result<Message<'a>, Malformed> {
+fn update<'a>(input: &mut LogInput<'a>) -> Result<LogMessage<'a>, Malformed> {
     let relation = input.int()?;
     let mut kind = input.byte()?;
     let mut before = None;
@@ -167,12 +167,12 @@ fn update<'a>(input: &mut Input<'a>) -> Result<Message<'a>, Malformed> {
         kind = input.byte()?;
     }
     match kind {
-        b'N' => Ok(Message::Update { relation, old: before, new: tuple(input)? }),
+        b'N' => Ok(LogMessage::Update { relation, old: before, new: tuple(input)? }),
         _ => Err(Malformed),
     }
 }
 
-fn old<'a>(kind: u8, input: &mut Input<'a>) -> Result<Old<'a>, Malformed> {
+fn old<'a>(kind: u8, input: &mut LogInput<'a>) -> Result<Old<'a>, Malformed> {
     match kind {
         b'K' => Ok(Old::Key(tuple(input)?)),
         b'O' => Ok(Old::Full(tuple(input)?)),
@@ -180,23 +180,23 @@ fn old<'a>(kind: u8, input: &mut Input<'a>) -> Result<Old<'a>, Malformed> {
     }
 }
 
-fn tuple<'a>(input: &mut Input<'a>) -> Result<Tuple<'a>, Malformed> {
+fn tuple<'a>(input: &mut LogInput<'a>) -> Result<Tuple<'a>, Malformed> {
     let count = input.short()?;
     let value = |_| match input.byte()? {
-        b'n' => Ok(Value::Null),
-        b'u' => Ok(Value::Unchanged),
+        b'n' => Ok(LogValue::Null),
+        b'u' => Ok(LogValue::Unchanged),
         b't' => {
             let length = input.int()?;
-            Ok(Value::Text(std::str::from_utf8(input.take(length)?).map_err(|_| Malformed)?))
+            Ok(LogValue::Text(std::str::from_utf8(input.take(length)?).map_err(|_| Malformed)?))
         }
         _ => Err(Malformed),
     };
     (0..count).map(value).collect()
 }
 
-struct Input<'a>(&'a [u8]);
+struct LogInput<'a>(&'a [u8]);
 
-impl<'a> Input<'a> {
+impl<'a> LogInput<'a> {
     fn take(&mut self, length: u32) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(length as usize).ok_or(Malformed)?;
         self.0 = rest;
@@ -245,32 +245,32 @@ mod tests {
     fn messages_are_read() {
         assert_eq!(
             read(b"B\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x07\0\0\0\x01"),
-            Ok(Message::Begin { commit_lsn: 5, at_us: 946_684_800_000_007, xid: 1 })
+            Ok(LogMessage::Begin { commit_lsn: 5, at_us: 946_684_800_000_007, xid: 1 })
         );
         let commit = b"C\0\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x09tttttttt";
-        assert_eq!(read(commit), Ok(Message::Commit { end_lsn: 9 }));
+        assert_eq!(read(commit), Ok(LogMessage::Commit { end_lsn: 9 }));
         let relation = b"R\0\0\0\x07public\0posts\0d\0\x02\x01id\0\0\0\0\x17\xff\xff\xff\xff\0a\0\0\0\0\x19\xff\xff\xff\xff";
-        let Ok(Message::Relation(relation)) = read(relation) else { panic!("a relation") };
+        let Ok(LogMessage::Relation(relation)) = read(relation) else { panic!("a relation") };
         assert_eq!((relation.id, relation.schema, relation.name), (7, "public", "posts"));
         let columns: Vec<_> = relation.columns.iter().map(|c| (c.name, c.type_oid, c.key)).collect();
         assert_eq!(columns, [("id", 23, true), ("a", 25, false)]);
-        assert_eq!(read(b"T\0\0\0\x01\0\0\0\0\x07"), Ok(Message::Truncate { relations: vec![7] }));
-        let told = Message::Told { prefix: b"p", content: b"ab" };
+        assert_eq!(read(b"T\0\0\0\x01\0\0\0\0\x07"), Ok(LogMessage::Truncate { relations: vec![7] }));
+        let told = LogMessage::Told { prefix: b"p", content: b"ab" };
         assert_eq!(read(b"M\x01\0\0\0\0\0\0\0\x05p\0\0\0\0\x02ab"), Ok(told));
     }
 
     #[test]
     fn rows_are_read() {
-        let new = vec![Value::Text("1"), Value::Null, Value::Unchanged];
+        let new = vec![LogValue::Text("1"), LogValue::Null, LogValue::Unchanged];
         let bytes = b"I\0\0\0\x07N\0\x03t\0\0\0\x011nu";
-        assert_eq!(read(bytes), Ok(Message::Insert { relation: 7, new: new.clone() }));
-        let update = Message::Update { relation: 7, old: None, new: new.clone() };
+        assert_eq!(read(bytes), Ok(LogMessage::Insert { relation: 7, new: new.clone() }));
+        let update = LogMessage::Update { relation: 7, old: None, new: new.clone() };
         assert_eq!(read(b"U\0\0\0\x07N\0\x03t\0\0\0\x011nu"), Ok(update));
-        let old = Some(Old::Key(vec![Value::Text("2")]));
-        let update = Message::Update { relation: 7, old, new };
+        let old = Some(Old::Key(vec![LogValue::Text("2")]));
+        let update = LogMessage::Update { relation: 7, old, new };
         assert_eq!(read(b"U\0\0\0\x07K\0\x01t\0\0\0\x012N\0\x03t\0\0\0\x011nu"), Ok(update));
-        let old = Old::Full(vec![Value::Null]);
-        assert_eq!(read(b"D\0\0\0\x07O\0\x01n"), Ok(Message::Delete { relation: 7, old }));
+        let old = Old::Full(vec![LogValue::Null]);
+        assert_eq!(read(b"D\0\0\0\x07O\0\x01n"), Ok(LogMessage::Delete { relation: 7, old }));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Error, Row};
 
-use super::setup::{Problem, Table};
+use super::setup::{PublishedTable, SetupProblem};
 
 /// A publication as the server has it.
 pub struct Publication {
@@ -38,7 +38,7 @@ SELECT n.pnnspid FROM pg_publication_namespace n JOIN pg_publication p ON p.oid 
 
 impl Publication {
     /// Looks at the publication of this name, whose watched tables are `tables`.
-    pub async fn look(client: &Client, name: &str, tables: &[Table]) -> Result<Publication, Error> {
+    pub async fn look(client: &Client, name: &str, tables: &[PublishedTable]) -> Result<Publication, Error> {
         let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
         let row = client.query_one(PUBLICATION, &[&name, &oids]).await?;
         let Some(all_tables) = row.try_get(1)? else {
@@ -63,7 +63,7 @@ impl Publication {
 
     /// What it leaves out of tables that it tells of. To be mended before anything else: with a column list, an update of a table
     /// that tells its whole old rows fails.
-    pub fn in_part(&self, tables: &[Table]) -> Vec<Problem> {
+    pub fn in_part(&self, tables: &[PublishedTable]) -> Vec<SetupProblem> {
         let Some(there) = &self.there else { return Vec::new() };
         let name = &self.name;
         let cut = tables.iter().filter(|table| match table.is_partitioned() {
@@ -71,7 +71,7 @@ impl Publication {
             true => table.is_member && (table.filtered || table.narrowed) && there.via_root,
             false => table.is_member && (table.narrowed || table.filtered && !there.covers_schema_of(table)),
         });
-        let problem = |table: &Table| Problem {
+        let problem = |table: &PublishedTable| SetupProblem {
             what: format!("the publication {name} leaves out rows or columns of {}", table.name),
             sql: vec![
                 format!("ALTER PUBLICATION {name} DROP TABLE ONLY {}", table.sql),
@@ -83,7 +83,7 @@ impl Publication {
     }
 
     /// What it does not tell of at all.
-    pub fn missing(&self, tables: &[Table]) -> Vec<Problem> {
+    pub fn missing(&self, tables: &[PublishedTable]) -> Vec<SetupProblem> {
         let name = &self.name;
         let Some(there) = &self.there else {
             let mut roots: Vec<&str> = Vec::new();
@@ -96,24 +96,24 @@ impl Publication {
             }
             let list =
                 if roots.is_empty() { String::new() } else { format!(" FOR TABLE {}", roots.join(", ")) };
-            return vec![Problem {
+            return vec![SetupProblem {
                 what: format!("there is no publication {name}"),
                 sql: vec![format!("CREATE PUBLICATION {name}{list}")],
-                ..Problem::default()
+                ..SetupProblem::default()
             }];
         };
-        let mut problems: Vec<Problem> = there.options(self).into_iter().collect();
+        let mut problems: Vec<SetupProblem> = there.options(self).into_iter().collect();
         let mut added: Vec<u32> = Vec::new();
         for table in tables.iter().filter(|table| !table.is_partitioned() && table.is_publishable()) {
             if there.covers(table) || table.is_told_under(&added) {
                 continue;
             }
             // A partitioned table brings its partitions, those to come as well; heirs are tables of their own.
-            let whole = |root: &&Table| root.is_partitioned() && root.place == table.place;
+            let whole = |root: &&PublishedTable| root.is_partitioned() && root.place == table.place;
             let root = tables.iter().find(whole).filter(|root| table.ancestors.contains(&root.oid));
             let (what, only) = root.map_or((table, "ONLY "), |root| (root, ""));
             added.push(what.oid);
-            problems.push(Problem {
+            problems.push(SetupProblem {
                 what: format!("the publication {name} does not cover {}", what.name),
                 sql: vec![format!("ALTER PUBLICATION {name} ADD TABLE {only}{}", what.sql)],
                 ..self.problem(Some(what))
@@ -123,26 +123,26 @@ impl Publication {
     }
 
     /// A problem with who has to mend it.
-    fn problem(&self, table: Option<&Table>) -> Problem {
+    fn problem(&self, table: Option<&PublishedTable>) -> SetupProblem {
         let owner = self.there.as_ref().and_then(|there| there.owner.clone());
         let role = match (owner, table.and_then(|table| table.owner.clone())) {
             (Some(one), Some(other)) if one != other => Some("a superuser".to_owned()),
             (one, other) => one.or(other),
         };
-        Problem { role, ..Problem::default() }
+        SetupProblem { role, ..SetupProblem::default() }
     }
 }
 
 impl There {
-    fn covers_schema_of(&self, table: &Table) -> bool {
+    fn covers_schema_of(&self, table: &PublishedTable) -> bool {
         self.all_tables || table.schemas.iter().any(|schema| self.schemas.contains(schema))
     }
 
-    fn covers(&self, table: &Table) -> bool {
+    fn covers(&self, table: &PublishedTable) -> bool {
         table.is_covered || self.covers_schema_of(table)
     }
 
-    fn options(&self, publication: &Publication) -> Option<Problem> {
+    fn options(&self, publication: &Publication) -> Option<SetupProblem> {
         let name = &publication.name;
         let what =
             format!("the publication {name} does not tell of every change, of partitions as themselves");
@@ -160,11 +160,11 @@ impl There {
                 let why = format!(
                     "{what}, and cannot while it has rows or columns of {foreign} only: name another one in the source's `publication`"
                 );
-                return Some(Problem { what: why, ..Problem::default() });
+                return Some(SetupProblem { what: why, ..SetupProblem::default() });
             }
             _ => (options.join(", "), "ALTER PUBLICATION"),
         };
-        Some(Problem {
+        Some(SetupProblem {
             what,
             sql: vec![format!("{sql} {name} SET ({options})")],
             ..publication.problem(None)

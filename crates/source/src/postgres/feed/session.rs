@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use clearwell_words::Version;
 use tokio_postgres::error::SqlState;
 
-use super::assemble::{Assembler, Told};
+use super::assemble::{Assembler, ToldTransaction};
 use super::ended::{self, Readers};
-use super::pgoutput::{self, Message};
+use super::pgoutput::{self, LogMessage};
 use super::setup::{self, Setup};
-use super::wire::{Frame, Wire, WireError, lsn};
-use super::{Feed, START_WITHIN};
+use super::wire::{Frame, ReplicationLink, WireError, lsn};
+use super::{LogFeed, START_WITHIN};
 use crate::postgres::error;
 use crate::postgres::link::Link;
 use crate::postgres::pending::PREFIX;
@@ -53,10 +53,10 @@ impl From<tokio_postgres::Error> for Stop {
 
 /// What is remembered from one stream to the next.
 struct Loop {
-    feed: Arc<Feed>,
+    feed: Arc<LogFeed>,
     follower: Arc<dyn Follower>,
     /// Where the last stream was; `None`: the next one begins anew.
-    place: Option<Place>,
+    place: Option<LogPlace>,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
     readers: Readers,
@@ -74,7 +74,7 @@ struct Behind {
     left: u8,
 }
 
-struct Place {
+struct LogPlace {
     applied: u64,
     server: String,
 }
@@ -91,7 +91,11 @@ const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
 /// Follows for ever. `ready` is told when the first stream stands, or why it never will.
-pub async fn run(feed: Arc<Feed>, follower: Arc<dyn Follower>, ready: mpsc::Sender<Result<(), SourceError>>) {
+pub async fn run(
+    feed: Arc<LogFeed>,
+    follower: Arc<dyn Follower>,
+    ready: mpsc::Sender<Result<(), SourceError>>,
+) {
     let started = Instant::now();
     let (readers, ready) = (Readers::default(), Some(ready));
     let mut state = Loop { feed, follower, place: None, lost: false, readers, behind: None, ready };
@@ -151,7 +155,7 @@ impl Loop {
         }
     }
 
-    async fn begin(&mut self) -> Result<(Wire, Link, Assembler), Stop> {
+    async fn begin(&mut self) -> Result<(ReplicationLink, Link, Assembler), Stop> {
         let feed = self.feed.clone();
         let link = Link::connect(&feed.database).await?;
         link.client.batch_execute("SET statement_timeout = '10s'").await?;
@@ -166,7 +170,7 @@ impl Loop {
             );
         }
         let from = self.from(&link, &setup).await?;
-        let mut wire = Wire::connect(&feed.database).await?;
+        let mut wire = ReplicationLink::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
         if self.place.is_none() {
             ended::settle(&link, SETTLE).await?;
@@ -184,7 +188,7 @@ impl Loop {
         *feed.tables.lock() = setup.tables.clone();
         *feed.doubt.lock() = None;
         self.readers = Readers::default();
-        self.place = Some(Place { applied: from, server: setup.server });
+        self.place = Some(LogPlace { applied: from, server: setup.server });
         feed.position.send_replace(from);
         feed.set_problem(Some("the feed catches up with the log".into()));
         Ok((wire, link, Assembler::new(setup.tables).with_domains(setup.domains)))
@@ -229,7 +233,7 @@ impl Loop {
     }
 
     /// Reads until something ends it.
-    async fn stream(&mut self, mut wire: Wire, link: Link, mut assembler: Assembler) -> Stop {
+    async fn stream(&mut self, mut wire: ReplicationLink, link: Link, mut assembler: Assembler) -> Stop {
         let feed = self.feed.clone();
         let mut timer = tokio::time::interval(Duration::from_millis(200));
         let mut heard = Instant::now();
@@ -302,7 +306,7 @@ impl Loop {
     async fn frames(
         &mut self,
         first: Frame,
-        wire: &mut Wire,
+        wire: &mut ReplicationLink,
         link: &Link,
         assembler: &mut Assembler,
     ) -> Result<(), Stop> {
@@ -317,7 +321,7 @@ impl Loop {
     async fn frame(
         &mut self,
         frame: Frame,
-        wire: &mut Wire,
+        wire: &mut ReplicationLink,
         link: &Link,
         assembler: &mut Assembler,
     ) -> Result<(), Stop> {
@@ -336,7 +340,7 @@ impl Loop {
                 let received = wire.read_at();
                 let unreadable = |wrong: pgoutput::Malformed| Stop::Gap(wrong.to_string());
                 let message = pgoutput::read(&bytes).map_err(unreadable)?;
-                if let Message::Relation(relation) = &message
+                if let LogMessage::Relation(relation) = &message
                     && !assembler.knows(relation.id)
                 {
                     // It may have come to be in this very commit, which the catalog does not show before it has ended.
@@ -374,7 +378,7 @@ impl Loop {
     }
 
     /// Waits until readers see a transaction as ended.
-    async fn wait_for_end(&mut self, xid: u32, wire: &mut Wire) -> Result<(), Stop> {
+    async fn wait_for_end(&mut self, xid: u32, wire: &mut ReplicationLink) -> Result<(), Stop> {
         while !self.readers.see(xid, &self.feed.database).await? {
             tokio::time::sleep(Duration::from_millis(1)).await;
             // The server ends a connection on which it hears nothing.
@@ -396,9 +400,9 @@ impl Loop {
     }
 
     /// All effects of a transaction at once, then the writes of ours that it is; only then the position moves.
-    fn tell(&mut self, told: Told, received: Instant) {
+    fn tell(&mut self, told: ToldTransaction, received: Instant) {
         let feed = &self.feed;
-        let Told { mut commit, marks, truncated, doubt, end_lsn, at_us, xid: _ } = told;
+        let ToldTransaction { mut commit, marks, truncated, doubt, end_lsn, at_us, xid: _ } = told;
         let heard = Some(Heard::of(Some(at_us), received));
         let ours: Vec<u64> = marks.iter().filter_map(|mark| feed.pending.number_in(mark)).collect();
         commit.own = !ours.is_empty();

@@ -19,13 +19,13 @@ use crate::{SourceError, Watched, nearest};
 /// A database as the feed finds it.
 pub struct Setup {
     /// What stands in the way, with what to do about it; the feed begins only when there is none.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SetupProblem>,
     /// Watched tables, their partitions and heirs, by number.
     pub tables: HashMap<u32, Arc<Watched>>,
     /// The type beneath each domain, by number.
     pub domains: HashMap<u32, u32>,
     /// The slot, if there is one.
-    pub slot: Option<Slot>,
+    pub slot: Option<ReplicationSlot>,
     /// The end of the log.
     pub here: u64,
     /// Whether nothing keeps a slot that nobody reads from filling the server's disk.
@@ -36,7 +36,7 @@ pub struct Setup {
 
 /// Something that keeps the feed from being complete.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Problem {
+pub struct SetupProblem {
     /// What is wrong.
     pub what: String,
     /// The statements that mend it, in their order; none when no statement could.
@@ -47,16 +47,16 @@ pub struct Problem {
     pub role: Option<String>,
 }
 
-impl Problem {
+impl SetupProblem {
     /// One that no statement mends.
-    fn told(what: String) -> Problem {
-        Problem { what, ..Problem::default() }
+    fn told(what: String) -> SetupProblem {
+        SetupProblem { what, ..SetupProblem::default() }
     }
 }
 
 /// A replication slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
+pub struct ReplicationSlot {
     /// What was confirmed to the server.
     pub confirmed: u64,
     /// Whether the log that it needs is gone.
@@ -66,7 +66,7 @@ pub struct Slot {
 }
 
 /// One table, its identity, and what the publication says of it.
-pub(super) struct Table {
+pub(super) struct PublishedTable {
     pub place: usize,
     pub oid: u32,
     /// As messages call it.
@@ -153,7 +153,7 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
     let server = client.query_one(SERVER, &[]).await?;
     let names: Vec<&str> = watched.iter().map(|watched| &*watched.table).collect();
     let rows = client.query(TABLES, &[&names, &config.publication]).await?;
-    let tables: Vec<Table> = rows.iter().map(Table::of).collect::<Result<_, _>>()?;
+    let tables: Vec<PublishedTable> = rows.iter().map(PublishedTable::of).collect::<Result<_, _>>()?;
     let domains = client.query(DOMAINS, &[]).await?;
     let domains = domains.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let domains = domains.collect::<Result<_, Error>>()?;
@@ -161,26 +161,26 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
     let publication = Publication::look(client, &config.publication, &tables).await?;
     let mut problems = Vec::new();
     if server.try_get::<_, &str>(0)? != "logical" {
-        problems.push(Problem {
+        problems.push(SetupProblem {
             sql: vec!["ALTER SYSTEM SET wal_level = 'logical'".into()],
             restart: true,
-            ..Problem::told("wal_level is not logical: the log does not say which rows changed".into())
+            ..SetupProblem::told("wal_level is not logical: the log does not say which rows changed".into())
         });
     }
     if !server.try_get::<_, bool>(4)? {
         let user: &str = server.try_get(5)?;
-        problems.push(Problem {
+        problems.push(SetupProblem {
             sql: vec![format!("ALTER ROLE {user} REPLICATION")],
             role: Some("a superuser".into()),
-            ..Problem::told(format!("the role {user} may not read the log"))
+            ..SetupProblem::told(format!("the role {user} may not read the log"))
         });
     }
     problems.extend(publication.in_part(&tables));
     for (place, watched) in watched.iter().enumerate() {
-        let family: Vec<&Table> = tables.iter().filter(|table| table.place == place + 1).collect();
+        let family: Vec<&PublishedTable> = tables.iter().filter(|table| table.place == place + 1).collect();
         if family.is_empty() {
             let hint = nearest_table(client, &watched.table).await?;
-            problems.push(Problem::told(format!("there is no table {}{hint}", watched.table)));
+            problems.push(SetupProblem::told(format!("there is no table {}{hint}", watched.table)));
         }
         family_problems(watched, &family, &mut problems);
     }
@@ -196,14 +196,14 @@ pub async fn look(client: &Client, config: &PostgresConfig, watched: &[Watched])
         && !row.try_get::<_, bool>(3)?
     {
         let what = format!("the slot {} is another program's or another database's", config.slot);
-        problems.push(Problem::told(what));
+        problems.push(SetupProblem::told(what));
     }
     let family = tables.iter().filter_map(|table| {
         let watched = watched.get(table.place.checked_sub(1)?)?;
         Some((table.oid, Arc::new(watched.clone())))
     });
     let slot = slot.map(|row| {
-        Ok::<_, Error>(Slot {
+        Ok::<_, Error>(ReplicationSlot {
             confirmed: unsigned(&row, 0)?,
             lost: row.try_get(1)?,
             held: unsigned(&row, 2)?,
@@ -237,9 +237,9 @@ fn unsigned(row: &Row, column: usize) -> Result<u64, Error> {
     row.try_get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
-impl Table {
-    fn of(row: &Row) -> Result<Table, Error> {
-        Ok(Table {
+impl PublishedTable {
+    fn of(row: &Row) -> Result<PublishedTable, Error> {
+        Ok(PublishedTable {
             place: usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0),
             oid: row.try_get(1)?,
             name: row.try_get(2)?,
@@ -280,13 +280,13 @@ impl Table {
     }
 }
 
-fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Problem>) {
+fn family_problems(watched: &Watched, family: &[&PublishedTable], problems: &mut Vec<SetupProblem>) {
     for table in family {
         let (name, written) = (&table.name, &table.sql);
         let mut told = |what: String, sql: String| {
             let sql = if sql.is_empty() { Vec::new() } else { vec![sql] };
             let role = table.owner.clone().filter(|_| !sql.is_empty());
-            problems.push(Problem { what, sql, restart: false, role });
+            problems.push(SetupProblem { what, sql, restart: false, role });
         };
         if !table.is(b'r', table.kind) && !table.is_partitioned() {
             told(format!("{name} is not a table: the log tells of tables only"), String::new());
@@ -327,7 +327,7 @@ fn family_problems(watched: &Watched, family: &[&Table], problems: &mut Vec<Prob
     }
 }
 
-impl std::fmt::Display for Problem {
+impl std::fmt::Display for SetupProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.what)?;
         if self.sql.is_empty() {
@@ -402,7 +402,7 @@ fn is_right(sql: &str) -> bool {
 }
 
 /// Where a slot stands, for messages.
-impl std::fmt::Display for Slot {
+impl std::fmt::Display for ReplicationSlot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "confirmed up to {}, holding back {} bytes", lsn(self.confirmed), self.held)
     }

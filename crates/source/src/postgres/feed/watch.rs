@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::super::link::Limits;
-use super::super::{Shared, barrier};
+use super::super::link::LinkLimits;
+use super::super::{PostgresShared, barrier};
 use super::setup::{self, Setup};
 use crate::{SourceError, Watched};
 
@@ -17,7 +17,7 @@ const LOOK: u64 = 5;
 const TRIM: u64 = 100;
 
 /// Runs until the source is dropped.
-pub async fn heartbeat(shared: Weak<Shared>) {
+pub async fn heartbeat(shared: Weak<PostgresShared>) {
     let mut timer = tokio::time::interval(BEAT);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for beat in 0_u64.. {
@@ -46,17 +46,17 @@ pub async fn heartbeat(shared: Weak<Shared>) {
     }
 }
 
-async fn look(shared: &Shared) -> Result<Setup, SourceError> {
+async fn look(shared: &PostgresShared) -> Result<Setup, SourceError> {
     let turn = shared.own.turn().await?;
     let link = turn.link();
-    let looking = link.limited(Limits::of(shared.timeout_ms), async {
+    let looking = link.limited(LinkLimits::of(shared.timeout_ms), async {
         Ok(setup::look(&link.client, &shared.feed.config, &shared.watched).await?)
     });
     looking.await.map_err(|fault| fault.told(shared.timeout_ms))
 }
 
 /// Why the feed must begin anew; `None` when all is as it was.
-fn judge(shared: &Shared, setup: &Setup) -> Option<String> {
+fn judge(shared: &PostgresShared, setup: &Setup) -> Option<String> {
     if let Some(problem) = setup.problem() {
         return Some(problem);
     }

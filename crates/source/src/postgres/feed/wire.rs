@@ -40,12 +40,12 @@ fn protocol(message: &str) -> WireError {
     WireError { code: None, message: format!("the server speaks otherwise than expected: {message}") }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
 
 /// A connection in replication mode.
-pub struct Wire {
-    stream: Box<dyn Stream>,
+pub struct ReplicationLink {
+    stream: Box<dyn ByteStream>,
     inbox: BytesMut,
     read_at: Instant,
 }
@@ -58,9 +58,9 @@ pub enum Frame {
     Alive { end: u64, answer: bool },
 }
 
-impl Wire {
+impl ReplicationLink {
     /// Connects to the first host that answers.
-    pub async fn connect(database: &Database) -> Result<Wire, WireError> {
+    pub async fn connect(database: &Database) -> Result<ReplicationLink, WireError> {
         let config = &database.config;
         let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
         let mut last = protocol("the url names no host");
@@ -68,7 +68,7 @@ impl Wire {
             let ports = config.get_ports();
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
             let connected = tokio::time::timeout(limit, async {
-                let mut wire = Wire {
+                let mut wire = ReplicationLink {
                     stream: open(database, host, port).await?,
                     inbox: BytesMut::new(),
                     read_at: Instant::now(),
@@ -261,7 +261,7 @@ impl Wire {
     }
 }
 
-async fn open(database: &Database, host: &Host, port: u16) -> Result<Box<dyn Stream>, WireError> {
+async fn open(database: &Database, host: &Host, port: u16) -> Result<Box<dyn ByteStream>, WireError> {
     match host {
         Host::Tcp(name) => {
             let mut stream = tokio::net::TcpStream::connect((name.as_str(), port)).await?;

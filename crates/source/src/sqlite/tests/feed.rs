@@ -208,7 +208,7 @@ fn the_delay_of_a_foreign_commit_is_short() {
 fn a_quiet_file_is_looked_at_when_somebody_writes_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let poll = Duration::from_millis(5);
-    let mut shared = Shared::new("main", &config(2_000), folder.path(), poll, watched());
+    let mut shared = SqliteShared::new("main", &config(2_000), folder.path(), poll, watched());
     shared.quiet_poll = Duration::from_secs(3_600);
     let shared = Arc::new(shared);
     let source = Sqlite::begin(shared.clone(), folder.path(), Some(SEED)).unwrap();
