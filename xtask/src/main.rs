@@ -18,7 +18,8 @@ usage: cargo xtask COMMAND
   check                          format, tidy, lints and the libraries' own tests: before each commit
   test                           set up, then check and test everything: what CI runs
   setup                          install the tools and clients that the tests drive
-  tidy                           check what no compiler checks: file lengths, paths, leftovers, cycles of rooms
+  tidy                           check what no compiler checks: file lengths, paths, leftovers, cycles of rooms, names
+  names                          the names of types that mean more than one thing, and where
   worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
   mutants [--only NAMES]         mutations of the deciding code, which simulated worlds must find; 20 minutes and more
           [--seeds N] [--from N] [--cpu SECONDS] [--jobs N] [--json]
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
+        ["names"] => tidy::names(),
         ["worlds"] => worlds::run(5),
         ["worlds", "--minutes", minutes] => whole(minutes).and_then(worlds::run),
         ["mutants", ref words @ ..] => mutants::run(words),

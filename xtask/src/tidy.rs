@@ -1,11 +1,15 @@
-//! What no compiler checks: file lengths, addresses, paths and leftovers; which room of the server knows which.
+//! What no compiler checks: file lengths, addresses, paths and leftovers; which room of the server knows which, and what
+//! types are called.
 
 mod code;
 mod cycles;
+mod glossary;
 mod links;
 mod map;
+mod names;
 
 use crate::repo;
+use names::TypeNames;
 use std::path::Path;
 
 /// The most lines of a source file before its tests.
@@ -47,7 +51,16 @@ pub fn run() -> Result<(), String> {
         &mut wrong,
     );
     cycles::check(&files, read, &mut wrong);
+    let names = TypeNames::of(&files, read);
+    names.check(&mut wrong);
+    glossary::check(&read(Path::new("docs/glossary.md")), &names, &mut wrong);
     if wrong.is_empty() { Ok(()) } else { Err(format!("untidy:\n  {}", wrong.join("\n  "))) }
+}
+
+/// Prints the names of types that mean more than one thing, and how many in a hundred they are.
+pub fn names() -> Result<(), String> {
+    println!("{}", TypeNames::of(&repo::files()?, read).table());
+    Ok(())
 }
 
 /// The text of a file; of one that is not there, none.
