@@ -207,7 +207,8 @@ impl Member {
         }
     }
 
-    /// Sends a part again whose word has not come in time; not to somebody who is not heard at all.
+    /// Sends a part again whose word has not come in time; seldom to somebody who is not heard: a follower that nothing has reached yet
+    /// does not know whom to follow, and says nothing.
     fn hurry_lane(&mut self, id: u64, out: &mut Outbox) {
         let (owned, subscribers) = (&self.owned, &self.subscribers);
         let wanted = |transfers: &Transfers, to: Peer, slot: Slot| {
@@ -229,11 +230,10 @@ impl Member {
         let is_heard =
             subscribers.get(lane.to).is_some_and(|holder| holder.silent_ms(now) <= 2 * heartbeat_ms);
         lane.moved = now;
-        if is_heard {
-            let took_ms = self.transfers.took_ms.get(&lane.to).copied().unwrap_or(0);
-            lane.patience_ms = (lane.patience_ms * 2).min(PATIENCE_MOST * patience_ms(took_ms));
-            self.export_part(id, out);
-        }
+        let took_ms = self.transfers.took_ms.get(&lane.to).copied().unwrap_or(0);
+        let longest = PATIENCE_MOST * patience_ms(took_ms);
+        lane.patience_ms = if is_heard { (lane.patience_ms * 2).min(longest) } else { longest };
+        self.export_part(id, out);
     }
 
     /// Asks the store for the next part of a lane.
