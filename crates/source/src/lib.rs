@@ -11,7 +11,7 @@
 //! use std::sync::{Arc, mpsc};
 //!
 //! use clearwell_source::config::{SourceConfig, SqliteMode};
-//! use clearwell_source::{Cell, Commit, Follower, Param, Statement, Watched, Write, open};
+//! use clearwell_source::{Cell, Commit, Follower, Param, RowWrite, Statement, Watched, open};
 //!
 //! struct Told(mpsc::Sender<Commit>);
 //!
@@ -39,7 +39,7 @@
 //!
 //! let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 //! let id = || vec![Param { name: "id".into(), value: Cell::Integer(1) }];
-//! let write = Write {
+//! let write = RowWrite {
 //!     statement: Statement("UPDATE posts SET content = 'Sun.' WHERE id = :id".into()),
 //!     params: id(),
 //!     read_back: None,
