@@ -10,6 +10,9 @@ use clearwell_cluster::{Planted, Profile};
 /// A second.
 pub const SECOND: Micros = 1_000_000;
 
+/// What a world needs at least to be well again after its faults: failovers, transfers that were waited for long, a last comparison.
+const HEALING: Micros = 24 * SECOND;
+
 /// How long a client waits for an answer, where nothing else is said.
 pub const PATIENCE: Micros = 12 * SECOND;
 
@@ -114,8 +117,8 @@ impl Options {
         } as u16;
         let nodes = if nodes == 0 { drawn } else { nodes };
         let near = rng.below(5) as u16;
-        let end = seconds * SECOND;
-        let heal = end * 6 / 10;
+        let heal = seconds * SECOND * 6 / 10;
+        let end = (seconds * SECOND).max(heal + HEALING);
         let drift_ppm = *rng.pick(&[0, 500, 5_000, 30_000, 49_000]);
         let taste = Options::taste(&mut rng, drift_ppm);
         let bulk_bytes_s = *Rng::new(seed, 9).pick(&[0, 0, 20_000, 2_000]);
@@ -130,7 +133,7 @@ impl Options {
             slots: *rng.pick(&[8, 16, 32]),
             replicas: *rng.pick(&[1, 1, 1, 2]),
             heal,
-            quiet: end * 9 / 10,
+            quiet: heal + (end - heal) * 3 / 4,
             end,
             profile: *Rng::new(seed, 46).pick(&Profile::ALL),
             weather: Weather { bulk_bytes_s, ..Options::weather(&mut rng) },

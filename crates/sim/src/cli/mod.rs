@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Nodes at the start; the seed decides (3 to 30) when left out. From 100 on, a tenth of them crash and the rest is cut in two, three times.
     #[arg(long, default_value_t = 0)]
     pub nodes: u16,
-    /// Simulated seconds: faults for six tenths of them, then healing.
+    /// Simulated seconds: faults for six tenths of them, then healing, for which at least 24 s are given.
     #[arg(long, default_value_t = 60)]
     pub seconds: u64,
     /// Threads.

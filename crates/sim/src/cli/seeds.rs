@@ -123,8 +123,12 @@ const TRIES: usize = 150;
 fn story(args: &Arguments, seed: u64) {
     let options = args.world(seed);
     let report = run(options.clone(), Mask::default());
-    let small = shrink(options, report, TRIES);
-    let Some(violation) = small.report.violations.first() else { return };
+    let style = ProgressStyle::with_template("{bar:30} {pos} of at most {len} smaller worlds");
+    let bar =
+        ProgressBar::new(TRIES as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let small = shrink(options, report, TRIES, &mut || bar.inc(1));
+    bar.finish_and_clear();
+    let Some(violation) = small.violation() else { return };
     print_line!("{} nodes, {} near caches; what has to go wrong:", small.options.nodes, small.options.near);
     small.faults().for_each(|fault| print_line!("  {fault}"));
     let lines = tell(small.options.clone(), small.mask.clone(), trace(args, violation.key), until(violation));
