@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::{Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
-use clearwell_engine::{Cause, Effect, Millis, Scope};
+use clearwell_words::{Cause, Effect, Millis, Scope};
 
 fn main() {
     let me = Peer { node: NodeId(7), incarnation: 1 };

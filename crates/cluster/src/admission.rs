@@ -1,6 +1,6 @@
 //! The one rule between nodes: whether a value that arrived may be kept as a copy.
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::entry::{AsOf, Entry};
 use crate::holder::{Followed, Holder, Interest};

@@ -1,7 +1,7 @@
 //! The clock of another process, as far as it can be told from here: times of expiry travel by the clock of whoever sends
 //! them, and clocks have no common beginning.
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::Config;
 

@@ -1,6 +1,6 @@
 //! Digests by which an owner and a replica compare a slot without sending it.
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use crate::map::hash64;
 

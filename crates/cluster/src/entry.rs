@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{EventPattern, Millis, Version};
+use clearwell_words::{EventPattern, Millis, Version};
 
 use crate::clock::RemoteClock;
 use crate::meta::{Expiry, Meta};

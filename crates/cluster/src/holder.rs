@@ -8,7 +8,7 @@ mod names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Invalidation, Millis};
+use clearwell_words::{Cause, Effect, Invalidation, Millis};
 
 use crate::admission::{Admission, Wish};
 use crate::clock::RemoteClock;
@@ -357,7 +357,7 @@ pub(crate) fn forget(name: &Name, out: &mut Outbox) {
     }
 }
 
-/// The engine's statement for a record.
+/// What a record takes away from a store.
 pub fn invalidation(record: &Record) -> Option<Invalidation> {
     let (scope, effect, cascade) = match &record.change {
         Change::Invalidate { scope, effect, cascade } => (scope.clone(), *effect, *cascade),

@@ -1,6 +1,6 @@
 //! What comes into a member.
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use crate::entry::Entry;
 use crate::message::Message;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::message::LeaseGrant;
 use crate::view::View;

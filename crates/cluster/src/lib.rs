@@ -8,7 +8,7 @@
 //! ```
 //! use clearwell_cluster::request::Invalidate;
 //! use clearwell_cluster::{Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
-//! use clearwell_engine::{Cause, Effect, Millis, Scope};
+//! use clearwell_words::{Cause, Effect, Millis, Scope};
 //!
 //! let me = Peer { node: NodeId(1), incarnation: 1 };
 //! let (mut member, mut out) = (Member::new(Config::new(me), Start::default(), Millis(1)), Outbox::default());
@@ -53,6 +53,7 @@ pub mod part;
 pub mod pieces;
 mod placement;
 mod planted;
+mod proof;
 pub mod record;
 pub mod request;
 mod shown;

@@ -86,7 +86,7 @@ mod tests {
             slot: None,
             change: crate::record::Change::Leave { slots: [].into() },
             version: None,
-            cause: clearwell_engine::Cause::Write,
+            cause: clearwell_words::Cause::Write,
             depth: 0,
         };
         marks.note(&nothing, &[], &config);
@@ -100,13 +100,13 @@ mod tests {
         let config = Config { tail_most: 0, ..Config::new(Peer::default()) };
         let mut marks = Marks::default();
         let scope = std::sync::Arc::new(tag(1).scope());
-        let effect = clearwell_engine::Effect::Gone;
+        let effect = clearwell_words::Effect::Gone;
         let record = Record {
             position: Position(7),
             slot: None,
             change: crate::record::Change::Invalidate { scope, effect, cascade: false },
             version: None,
-            cause: clearwell_engine::Cause::Command,
+            cause: clearwell_words::Cause::Command,
             depth: 0,
         };
         let old: Vec<Name> = record.old_names().collect();

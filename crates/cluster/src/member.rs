@@ -25,13 +25,12 @@ mod trim;
 mod wait;
 mod write;
 
-pub(crate) use serve::all_cover;
 pub use trim::Footprint;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::chance::Chance;
 use crate::decree::Chooser;

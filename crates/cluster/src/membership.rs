@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 use foca::{Foca, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer};
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::clock::RemoteClock;
 use crate::decree::Decree;
@@ -324,7 +324,7 @@ mod tests {
     fn records_in_pieces_follow_on_one_another() {
         let record = |position: u64| {
             let change = Change::Intent { key: vec![7u8; 10_000].into() };
-            let (slot, version, cause) = (None, None, clearwell_engine::Cause::Write);
+            let (slot, version, cause) = (None, None, clearwell_words::Cause::Write);
             Arc::new(Record { position: Position(position), slot, change, version, cause, depth: 0 })
         };
         let records: Vec<Arc<Record>> = (3..=100).map(record).collect();

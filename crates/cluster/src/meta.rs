@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::Config;
 use crate::clock::RemoteClock;

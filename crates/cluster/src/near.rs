@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::admission::{OwnsNothing, Wish};
 use crate::holder::Holder;
 use crate::level::{Level, Service, Token};
-use crate::member::all_cover;
 use crate::message::{Message, Reply};
 use crate::name::{Bytes, Name};
 use crate::outbox::{Outbox, To};
+use crate::proof::{Proof, names, service};
 use crate::request::{Answer, Refusal, Request};
 use crate::view::View;
 use crate::{Config, Epoch, Input, Peer, Ticket};
@@ -86,24 +86,11 @@ impl NearCache {
         let Some(view) = &self.view else {
             return if level == Level::Weak { Service::Serve { age_ms: None } } else { Service::Ask };
         };
-        let names = || {
-            let tags = tags.iter().cloned().map(Name::Tag);
-            let dependencies = dependencies.iter().cloned().map(Name::Dependents);
-            std::iter::once(Name::Key(key.clone())).chain(tags).chain(dependencies)
-        };
-        let covers = names().map(|name| self.holder.covered(&self.config, view, &name));
-        let proof = all_cover(covers, now, token);
-        let age_ms = proof.filter(|proof| proof.leased).map(|proof| proof.age_ms);
-        let serve = match (level, proof) {
-            (Level::Weak, _) => true,
-            (Level::Eventual, _) => names().all(|name| self.holder.is_known(view, &name)),
-            (Level::Bounded(most), Some(proof)) => proof.leased && self.config.long(proof.age_ms) <= most,
-            (Level::Session | Level::Causal, Some(proof)) => {
-                token.epoch <= view.epoch && proof.leased && proof.seen
-            }
-            _ => false,
-        };
-        if serve { Service::Serve { age_ms } } else { Service::Ask }
+        let covers =
+            names(key, tags, dependencies).map(|name| self.holder.covered(&self.config, view, &name));
+        let proof = Proof::of(covers, now, token);
+        let is_told = || names(key, tags, dependencies).all(|name| self.holder.is_known(view, &name));
+        service((level, token), (proof, view.epoch), &self.config, is_told, || true)
     }
 
     /// What a session has seen that was served the copy of `key` here.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Invalidation, Version};
+use clearwell_words::{Invalidation, Version};
 
 use crate::entry::Entry;
 use crate::message::Message;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Scope, Version};
+use clearwell_words::{Cause, Effect, Scope, Version};
 
 use crate::entry::{AsOf, Entry};
 use crate::meta::Expiry;
@@ -97,7 +97,7 @@ pub enum Change {
     },
 }
 
-/// The engine's scope, shared.
+/// A scope that many records share.
 pub type ScopeOf = Arc<Scope>;
 
 impl Record {

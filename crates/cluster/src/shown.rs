@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-use clearwell_engine::Version;
+use clearwell_words::Version;
 
 use crate::Slot;
 use crate::name::Bytes;

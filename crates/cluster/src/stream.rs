@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::clock::RemoteClock;
 use crate::message::{Records, Stream};

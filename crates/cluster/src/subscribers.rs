@@ -8,7 +8,7 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::message::{Heartbeat, Records, Stream};
 use crate::name::Name;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::map::hash64;
 use crate::{Bytes, Peer, Position, Slot};

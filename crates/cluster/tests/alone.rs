@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::*;
-use clearwell_engine::{Cause, Effect, Event, Glob, Millis, Scope};
+use clearwell_words::{Cause, Effect, Event, Glob, Millis, Scope};
 use proptest::prelude::*;
 
 fn alone(now: Millis) -> Member {

@@ -4,7 +4,7 @@ mod world;
 
 use clearwell_cluster::request::{Fill, FillLease, Strategy};
 use clearwell_cluster::*;
-use clearwell_engine::{Event, EventPattern, Scope};
+use clearwell_words::{Event, EventPattern, Scope};
 use world::{World, bytes, peer};
 
 fn miss(world: &mut World, node: u64, key: &str) -> FillLease {

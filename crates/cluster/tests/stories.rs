@@ -4,7 +4,7 @@ mod world;
 
 use clearwell_cluster::request::Strategy;
 use clearwell_cluster::*;
-use clearwell_engine::Scope;
+use clearwell_words::Scope;
 use world::{World, bytes, peer};
 
 const BOUND: Level = Level::Bounded(2000);
@@ -42,9 +42,9 @@ fn a_lost_invalidation_is_noticed_at_the_next_heartbeat() {
             Ticket(9999),
             Request::Invalidate(request::Invalidate {
                 scope: std::sync::Arc::new(Scope::Key((*bytes("k")).into())),
-                effect: clearwell_engine::Effect::Gone,
+                effect: clearwell_words::Effect::Gone,
                 cascade: true,
-                cause: clearwell_engine::Cause::Command,
+                cause: clearwell_words::Cause::Command,
                 version: None,
                 wait: false,
                 depth: 0,

@@ -2,7 +2,7 @@
 
 use clearwell_cluster::message::{Applied, Stream};
 use clearwell_cluster::{Epoch, Message, Operation, Position};
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::tags::{ByteTag, tables};
 use crate::{Error, HEAD, Kind, LONGEST, Wrong, decode, encode, frame_size};

@@ -19,7 +19,7 @@ use clearwell_cluster::{
     Answer, Bytes, Entry, Epoch, Expiry, FillLease, Level, Message, Meta, Name, NodeId, Operation, Part,
     Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
-use clearwell_engine::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
 
 use crate::{Decoder, Kind, encode, tags};
 

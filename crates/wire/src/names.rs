@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use clearwell_cluster::{Bytes, Epoch, Level, Name, NodeId, Peer, Position, Slot, Ticket, Token};
-use clearwell_engine::{Event, EventPattern, Glob, Millis, Scope, Version};
+use clearwell_words::{Event, EventPattern, Glob, Millis, Scope, Version};
 
 use crate::error::Result;
 use crate::reader::Reader;

@@ -4,7 +4,7 @@
 use clearwell_cluster::Refusal;
 use clearwell_cluster::message::Taking;
 use clearwell_cluster::request::Strategy;
-use clearwell_engine::{Cause, Effect};
+use clearwell_words::{Cause, Effect};
 
 /// A choice of which a byte tells.
 pub(crate) trait ByteTag: Sized {

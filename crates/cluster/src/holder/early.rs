@@ -69,14 +69,14 @@ mod tests {
     }
 
     fn small() -> Entry {
-        let (version, none) = (clearwell_engine::Version(1), Arc::<[Bytes]>::from([]));
+        let (version, none) = (clearwell_words::Version(1), Arc::<[Bytes]>::from([]));
         let (key, tags) = (Bytes::from(b"k".as_slice()), Arc::clone(&none));
         let (events, expiry, meta) = ([].into(), None, Meta::default());
         Entry { key, value: None, version, tags, dependencies: none, events, expiry, meta }
     }
 
     fn record(position: Position, change: Change) -> Arc<Record> {
-        let (slot, version, cause) = (None, None, clearwell_engine::Cause::Write);
+        let (slot, version, cause) = (None, None, clearwell_words::Cause::Write);
         Arc::new(Record { position, slot, change, version, cause, depth: 0 })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::map::Map;
 use crate::name::Name;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::{Cover, Holder, Interest, forget};
 use crate::entry::AsOf;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_engine::{Cause, Effect, Scope};
+use clearwell_words::{Cause, Effect, Scope};
 
 use super::Member;
 use super::invalidate::everything;

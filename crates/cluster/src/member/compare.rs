@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::Member;
 use super::route::{Origin, Work};

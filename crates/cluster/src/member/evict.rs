@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Scope};
+use clearwell_words::{Cause, Effect, Scope};
 
 use super::Member;
 use crate::name::{Bytes, Name};

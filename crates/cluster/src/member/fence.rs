@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clearwell_engine::Cause;
+use clearwell_words::Cause;
 
 use super::Member;
 use super::route::Work;

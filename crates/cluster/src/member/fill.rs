@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::Member;
 use super::route::Origin;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_engine::{Millis, Scope};
+use clearwell_words::{Millis, Scope};
 
 use super::Member;
 use super::route::Origin;

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Millis, Scope, Version};
 
 use super::Member;
 use super::route::Work;

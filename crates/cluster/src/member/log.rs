@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
+use clearwell_words::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::Member;
 use crate::holder::invalidation;

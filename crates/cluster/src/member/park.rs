@@ -1,7 +1,7 @@
 //! Reads that wait for news: the store has a value, but whoever orders its tags or dependencies was not heard of lately
 //! enough for the reader; or this member is the owner and has not begun yet.
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::Member;
 use super::route::Origin;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::Member;
 use crate::decree::{Decree, Grants, Step};

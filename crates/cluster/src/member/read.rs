@@ -1,6 +1,6 @@
 //! Reads at the owner.
 
-use clearwell_engine::{Cause, Effect, Millis, Scope};
+use clearwell_words::{Cause, Effect, Millis, Scope};
 
 use super::Member;
 use super::park::Parked;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::Member;
 use super::compare::Listed;
@@ -37,7 +37,7 @@ pub(super) enum Work {
     /// Looking for an entry that is to be touched.
     Touch(super::touch::Touching),
     /// Flushing a journal's value.
-    Flush { key: Bytes, version: clearwell_engine::Version },
+    Flush { key: Bytes, version: clearwell_words::Version },
     /// Fencing.
     Fence(Vec<Slot>, crate::Epoch),
     /// Reading slots for a follower.
@@ -265,7 +265,7 @@ impl Member {
         position: Position,
         slots: Slots,
         copies: Option<Vec<Unheard>>,
-        version: Option<clearwell_engine::Version>,
+        version: Option<clearwell_words::Version>,
     ) {
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
         let token = Token::at(epoch, self.me, position);

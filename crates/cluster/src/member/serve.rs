@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_engine::{Cause, Effect, Millis, Scope};
+use clearwell_words::{Cause, Effect, Millis, Scope};
 
 use super::Member;
 use super::takeover::Owned;
@@ -12,6 +12,7 @@ use crate::level::{Level, Service, Token};
 use crate::marks::Marks;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
+use crate::proof::{Proof, names, service};
 use crate::record::Change;
 use crate::shown::Shown;
 use crate::{Entry, Peer, Position, Slot};
@@ -47,30 +48,6 @@ pub(super) fn is_open(intents: &BTreeMap<Bytes, BTreeSet<(Peer, Position)>>, nam
     matches!(name, Name::Key(key) | Name::Dependents(key) if intents.contains_key(key))
 }
 
-/// The strictest of several covers, or that one is missing.
-pub(crate) fn all_cover(
-    covers: impl Iterator<Item = Option<Cover>>,
-    now: Millis,
-    token: &Token,
-) -> Option<Proof> {
-    let mut proof = Proof { age_ms: 0, leased: true, seen: true };
-    for cover in covers {
-        let cover = cover?;
-        proof.age_ms = proof.age_ms.max(now.since(cover.proven));
-        proof.leased &= now < cover.until;
-        proof.seen &= token.seen.get(&cover.owner).is_none_or(|seen| *seen <= cover.watermark);
-    }
-    Some(proof)
-}
-
-/// What can be proven of a copy.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Proof {
-    pub age_ms: u64,
-    pub leased: bool,
-    pub seen: bool,
-}
-
 impl Member {
     /// Whether the copy of `key` that lies in this node's store, with these tags and dependencies, may be served as it is.
     /// `now` as of the last step or later.
@@ -86,37 +63,23 @@ impl Member {
         let Some(view) = &self.view else {
             return if level == Level::Weak { Service::Serve { age_ms: None } } else { Service::Ask };
         };
-        let names = || {
-            let tags = tags.iter().cloned().map(Name::Tag);
-            let dependencies = dependencies.iter().cloned().map(Name::Dependents);
-            std::iter::once(Name::Key(key.clone())).chain(tags).chain(dependencies)
-        };
-        let proof = all_cover(names().map(|name| self.cover_at(now, &name)), now, token);
-        let age_ms = proof.filter(|proof| proof.leased).map(|proof| proof.age_ms);
-        let slot = self.slot(key);
-        let owner = view.owner(slot) == self.me;
-        let serve = match (level, proof) {
-            (Level::Weak, _) => true,
-            (Level::Eventual, _) => names().all(|name| {
+        let covers = names(key, tags, dependencies).map(|name| self.cover_at(now, &name));
+        let proof = Proof::of(covers, now, token);
+        let is_told = || {
+            names(key, tags, dependencies).all(|name| {
                 let own = self.owned.get(&name.slot(view.slots)).is_some_and(|owned| owned.began);
                 own || self.holder.is_known(view, &name)
-            }),
-            (Level::Bounded(most), Some(proof)) => proof.leased && self.config.long(proof.age_ms) <= most,
-            (Level::Session | Level::Causal, Some(proof)) => {
-                let known = token.epoch <= view.epoch && proof.leased && proof.seen;
-                // What could still be lost with its owner is shown by nobody: the owner waits, a replica asks.
-                let safe = match owner {
-                    true => {
-                        let last = self.marks.last(&Name::Key(key.clone()));
-                        self.is_committed(slot, last)
-                    }
-                    false => !self.holder.follows.contains(slot),
-                };
-                known && safe
-            }
-            _ => false,
+            })
         };
-        if serve { Service::Serve { age_ms } } else { Service::Ask }
+        // What could still be lost with its owner is shown by nobody: the owner waits, a replica asks.
+        let is_safe = || {
+            let slot = self.slot(key);
+            match view.owner(slot) == self.me {
+                true => self.is_committed(slot, self.marks.last(&Name::Key(key.clone()))),
+                false => !self.holder.follows.contains(slot),
+            }
+        };
+        service((level, token), (proof, view.epoch), &self.config, is_told, is_safe)
     }
 
     /// What a session has seen that was served the copy of `key` here.

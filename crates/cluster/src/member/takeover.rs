@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use clearwell_engine::{Cause, Millis};
+use clearwell_words::{Cause, Millis};
 
 use super::Member;
 use crate::holder::Followed;

@@ -3,7 +3,7 @@
 //! A touch is ordered in the owner's log as every change is: what began before it is not kept after it, copies go, replicas follow. Only the
 //! value stays, so nothing that was made from it is old.
 
-use clearwell_engine::Cause;
+use clearwell_words::Cause;
 
 use super::Member;
 use super::route::{Origin, Work};

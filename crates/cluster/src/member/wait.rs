@@ -1,6 +1,6 @@
 //! What waits until others have a record.
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::Member;
 use super::route::{Origin, Work};

@@ -1,6 +1,6 @@
 //! Writes at the owner.
 
-use clearwell_engine::Cause;
+use clearwell_words::Cause;
 
 use super::Member;
 use super::journal::Unflushed;

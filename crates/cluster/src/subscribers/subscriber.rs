@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use super::following::Following;
 use crate::message::Records;
@@ -200,7 +200,7 @@ mod tests {
         holder.follows.sync(Slot(3));
         for position in (1..=records).map(Position) {
             let change = Change::Intent { key: Bytes::from(b"k".as_slice()) };
-            let (slot, version, cause) = (Some(Slot(3)), None, clearwell_engine::Cause::Write);
+            let (slot, version, cause) = (Some(Slot(3)), None, clearwell_words::Cause::Write);
             let record = Record { position, slot, change, version, cause, depth: 0 };
             holder.push(Millis(0), config, &Arc::new(record));
         }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use clearwell_engine::Millis;
+use clearwell_words::Millis;
 
 use crate::map::Map;
 use crate::name::Name;

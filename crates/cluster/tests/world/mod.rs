@@ -10,7 +10,7 @@ use clearwell_cluster::entry::Entry;
 use clearwell_cluster::request::{Invalidate, Read, Strategy, Write};
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::*;
-use clearwell_engine::{Cause, Effect, Invalidation, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Invalidation, Millis, Scope, Version};
 
 pub const SLOTS: u16 = 64;
 
