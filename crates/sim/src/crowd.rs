@@ -3,6 +3,8 @@
 //! Most nodes only carry the load of being many. What is asked is asked at few hosts, so that copies lie there, on both sides of
 //! each cut; and much changes right after it began, so that whoever is cut off has copies that were overwritten elsewhere.
 
+use clearwell_cluster::Profile;
+
 use crate::fault::{Fault, What};
 use crate::lives::Lives;
 use crate::network::Weather;
@@ -57,6 +59,10 @@ impl Options {
             lives: Lives::NONE,
             gossip_start: false,
             replicas: 2,
+            // A bound of 2 s is tried by copies that may live longer: the read lease of `lan` ends before.
+            profile: Profile::Wan,
+            // Late threads do not keep up with so many clients.
+            lag_us: 0,
             ..self
         }
     }
