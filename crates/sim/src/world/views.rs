@@ -56,18 +56,21 @@ impl World {
     /// A voter says of its word what lies on its disk.
     pub(super) fn check_decree(&mut self, host: usize, message: &Message) {
         let Message::Decree(decree) = message else { return };
-        let kept = self.hosts[host].disk.ballot().filter(|word| word.epoch == decree.epoch());
+        // A thread that is late says what later words have followed on the disk already.
+        let word = self.hosts[host].disk.ballot();
+        let is_past = word.is_some_and(|word| word.epoch > decree.epoch());
+        let kept = word.filter(|word| word.epoch == decree.epoch());
+        let last = |word: &Word| word.accepted.as_ref().map(|(last, _)| *last);
         let is_kept = match decree {
-            Decree::Promise(_, ballot, accepted, _) => {
-                kept.is_some_and(|word| word.promised >= *ballot && word.accepted == *accepted)
-            }
-            Decree::Accepted(_, ballot, _) => {
-                kept.and_then(|word| word.accepted.as_ref()).is_some_and(|(last, _)| last >= ballot)
-            }
+            Decree::Promise(_, ballot, accepted, _) => kept.is_some_and(|word| {
+                let is_followed = last(word).is_some_and(|last| last >= *ballot);
+                word.promised >= *ballot && (word.accepted == *accepted || is_followed)
+            }),
+            Decree::Accepted(_, ballot, _) => kept.and_then(last).is_some_and(|last| last >= *ballot),
             Decree::Prepare(..) | Decree::Accept(..) | Decree::Refused(..) => true,
         };
         let text = format!("host {host} says {decree:?} and its disk has not got that");
-        self.complain_of_views((!is_kept).then_some(text));
+        self.complain_of_views((!is_kept && !is_past).then_some(text));
     }
 
     /// Notes in which view a host has its lease for slots that it owns. A member may have one for none, when it was taken away and is to
