@@ -1,5 +1,5 @@
 //! One host: the cache engine, the protocol's member (or a client's near cache) and the loads that run, as one synchronous step. The
-//! simulator and the server drive the same code.
+//! simulator drives it; the server is to be its second driver.
 //!
 //! [`Host::step`] lets the member decide and gives a [`Batch`]: what the decision leads to. [`Host::next`] carries the batch out, one
 //! output at a time: what concerns the store it does itself, the rest (disk, source, network, clients) it gives to its driver. A
