@@ -5,17 +5,20 @@
 //! was evicted by the other and is no difference. So no step and no message grows with a slot, whichever of the two has more in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use clearwell_words::Millis;
+use clearwell_words::{Cause, Effect, Millis, Scope};
 
 use super::Member;
 use super::route::{Origin, Work};
+use crate::entry::rank_epoch;
 use crate::message::{Compared, Differ, Difference, Digests, Message};
 use crate::name::Bytes;
 use crate::outbox::{Ask, Event, Outbox, To};
 use crate::part::Part;
 use crate::pieces::{PIECE_BYTES, pieces};
-use crate::{Entry, Peer, Planted, Position, Slot};
+use crate::record::Change;
+use crate::{Entry, Epoch, Peer, Planted, Position, Slot};
 
 /// How many slots and how many entries an owner compares at once.
 const SLOTS_MOST: usize = 256;
@@ -234,8 +237,8 @@ impl Member {
         }
     }
 
-    /// The owner's entry of a key of which a follower has another goes into the log again, as it is: all who have a copy take
-    /// it, or drop theirs, in its place among all that is done with the key.
+    /// A follower has another entry of a key than its owner. A value that only the cache has goes into the log again, as it is: all who
+    /// have a copy take it, or drop theirs, in its place among all that is done with the key. A row is taken away: the next read loads it.
     pub(super) fn mend(&mut self, at: Position, key: Bytes, entry: Entry, out: &mut Outbox) {
         let slot = self.slot(&key);
         // What is on its way to the source, or changing there, settles it.
@@ -243,9 +246,16 @@ impl Member {
         if is_open || !self.owns(self.now, slot) || !self.is_quiet(slot, at) || !self.is_covered(&entry, at) {
             return;
         }
-        let mut as_of = vec![(self.me, self.head.next())];
-        as_of.extend(self.names_as_of(&entry, |held| Some(held.watermark)));
-        self.put_here(Origin::Nobody, entry, as_of, false, out);
+        if rank_epoch(entry.version) == Epoch(0) {
+            // The source knows the row. A value from before would refuse the loads in flight, which may be newer.
+            let scope = Arc::new(Scope::Key((*key).into()));
+            let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
+            self.append(Some(slot), change, None, Cause::Command, 0, out);
+        } else {
+            let mut as_of = vec![(self.me, self.head.next())];
+            as_of.extend(self.names_as_of(&entry, |held| Some(held.watermark)));
+            self.put_here(Origin::Nobody, entry, as_of, false, out);
+        }
         out.tell.push(Event::Differed(key));
     }
 
