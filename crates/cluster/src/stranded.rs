@@ -12,12 +12,29 @@ use crate::view::{Placement, View};
 use crate::{Epoch, NodeId, Peer, Slot};
 
 /// A slot that is not owned as the placement says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stranded {
-    /// The last who had it, or those of them who are back; the first is its owner.
-    pub holders: Vec<Peer>,
+    /// All who may have everything of it that was acknowledged, in the order in which they own it.
+    pub row: Vec<Peer>,
+    /// Those of them without whom it goes on, each with the first view without it. They count again when all others are gone and no
+    /// owner has acted since.
+    pub gone: BTreeMap<Peer, Epoch>,
     /// The view in which it began empty; 0 for never. What is older than that counts for nothing.
     pub emptied: Epoch,
+}
+
+impl Stranded {
+    /// Who goes on with it, or has to be back for that; the first is its owner.
+    pub fn holders(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.row.iter().copied().filter(|peer| !self.gone.contains_key(peer))
+    }
+
+    /// Those of the row without whom it goes on, this `row` and nobody else being what is left of it.
+    fn of(row: Vec<Peer>, gone: &BTreeMap<Peer, Epoch>, emptied: Epoch) -> Stranded {
+        let gone =
+            gone.iter().filter(|(peer, _)| row.contains(peer)).map(|(&peer, &at)| (peer, at)).collect();
+        Stranded { row, gone, emptied }
+    }
 }
 
 /// What is known when the next view is made.
@@ -78,7 +95,10 @@ pub fn idle_after(view: &View, acted: Option<&BTreeSet<Peer>>) -> BTreeMap<Peer,
     (0..view.slots).map(Slot).for_each(|slot| {
         owners.insert(view.owner(slot));
     });
-    let former = view.idle.iter().filter(|(peer, _)| view.is_removed(**peer) && !owners.contains(peer));
+    let may_matter = |peer: &Peer| {
+        view.is_removed(*peer) || view.stranded.values().any(|stranded| stranded.gone.contains_key(peer))
+    };
+    let former = view.idle.iter().filter(|(peer, _)| may_matter(peer) && !owners.contains(peer));
     let mut idle: BTreeMap<Peer, Epoch> = former.map(|(&peer, &since)| (peer, since)).collect();
     if let Some(acted) = acted {
         let still = owners.iter().filter(|owner| !acted.contains(owner));
@@ -97,44 +117,51 @@ pub fn after(view: &View, to_come: &View, adopts: bool, outlook: &Outlook<'_>) -
     }
     for slot in (0..view.slots).map(Slot) {
         let stays =
-            |old: &&Stranded| !adopts || old.holders.first().is_none_or(|&peer| outlook.is_dead(peer));
+            |old: &&Stranded| !adopts || old.holders().next().is_none_or(|peer| outlook.is_dead(peer));
         let old = view.stranded.get(&slot).filter(stays);
         if old.is_none() && to_come.base.row(slot).any(|peer| !to_come.is_removed(peer)) {
             continue;
         }
-        let last = match old {
-            Some(old) => old.holders.clone(),
-            None => keepers(to_come.base.row(slot), &to_come.removed, &to_come.idle, to_come.epoch),
+        let mut last = match old {
+            Some(old) => old.clone(),
+            None => Stranded::of(to_come.base.row(slot).collect(), &to_come.removed, Epoch(0)),
         };
-        let emptied = old.map_or(Epoch(0), |old| old.emptied);
-        stranded.insert(slot, go_on(slot, last, emptied, to_come.epoch, &to_come.next, outlook));
+        for peer in last.row.iter().filter(|peer| outlook.is_dead(**peer)) {
+            last.gone.entry(*peer).or_insert(to_come.epoch);
+        }
+        let row = keepers(last.row.iter().copied(), &last.gone, &to_come.idle, to_come.epoch);
+        let last = Stranded::of(row, &last.gone, last.emptied);
+        stranded.insert(slot, go_on(slot, last, to_come.epoch, &to_come.next, outlook));
     }
     stranded
 }
 
-fn go_on(
-    slot: Slot,
-    last: Vec<Peer>,
-    emptied: Epoch,
-    now: Epoch,
-    next: &Placement,
-    outlook: &Outlook<'_>,
-) -> Stranded {
-    let alive: Vec<Peer> = last.iter().copied().filter(|&peer| !outlook.is_dead(peer)).collect();
-    if !alive.is_empty() {
-        return Stranded { holders: alive, emptied };
+/// Those who answer go on: first who never went, then who is back with its memory, then who is back with its disk. All others stay in the
+/// row: those who go on may be gone again before they have acted.
+fn go_on(slot: Slot, last: Stranded, now: Epoch, next: &Placement, outlook: &Outlook<'_>) -> Stranded {
+    let Stranded { mut row, mut gone, emptied } = last;
+    row.retain(|peer| !outlook.is_forgotten(peer.node));
+    if row.is_empty() {
+        let row: Vec<Peer> = next.row(slot).take(1).collect();
+        let emptied = if row.is_empty() { emptied } else { now };
+        return Stranded { row, gone: BTreeMap::new(), emptied };
     }
-    let kept: Vec<Peer> = last.into_iter().filter(|peer| !outlook.is_forgotten(peer.node)).collect();
-    let back: Vec<Peer> = kept.iter().filter_map(|peer| outlook.process(peer.node)).collect();
-    match (back.is_empty(), kept.is_empty()) {
-        (false, _) => Stranded { holders: back, emptied },
-        (true, false) => Stranded { holders: kept, emptied },
-        (true, true) => {
-            let holders: Vec<Peer> = next.row(slot).take(1).collect();
-            let emptied = if holders.is_empty() { emptied } else { now };
-            Stranded { holders, emptied }
+    let is_back = |peer: &Peer| !outlook.is_dead(*peer);
+    if row.iter().all(|peer| gone.contains_key(peer)) {
+        if row.iter().any(is_back) {
+            gone.retain(|peer, _| outlook.is_dead(*peer));
+        } else {
+            for peer in &mut row {
+                *peer = outlook.process(peer.node).unwrap_or(*peer);
+            }
+            match row.iter().any(is_back) {
+                true => gone.retain(|peer, _| outlook.is_dead(*peer)),
+                // Each of them is waited for.
+                false => gone.clear(),
+            }
         }
     }
+    Stranded::of(row, &gone, emptied)
 }
 
 #[cfg(test)]
@@ -145,7 +172,7 @@ mod tests {
         Peer { node: NodeId(node), incarnation: 1 }
     }
 
-    fn of(removed: &[(u64, u64)], idle: &[(u64, u64)]) -> Vec<u64> {
+    fn kept(removed: &[(u64, u64)], idle: &[(u64, u64)]) -> Vec<u64> {
         let map =
             |list: &[(u64, u64)]| list.iter().map(|&(node, epoch)| (peer(node), Epoch(epoch))).collect();
         let row = [1, 2, 3].map(peer).into_iter();
@@ -154,15 +181,65 @@ mod tests {
 
     #[test]
     fn who_was_removed_counts_until_somebody_after_it_has_acted() {
-        assert_eq!(of(&[], &[]), [1, 2, 3]);
-        assert_eq!(of(&[(1, 5)], &[]), [2, 3]);
-        assert_eq!(of(&[(1, 5)], &[(2, 5)]), [1, 2, 3]);
-        assert_eq!(of(&[(1, 9)], &[]), [1, 2, 3], "nobody knows yet what 2 does in view 9");
-        assert_eq!(of(&[(1, 9), (3, 8)], &[]), [1, 2]);
-        assert_eq!(of(&[(1, 5), (2, 6), (3, 7)], &[]), [3]);
-        assert_eq!(of(&[(1, 5), (2, 6), (3, 7)], &[(3, 6)]), [2, 3]);
-        assert_eq!(of(&[(1, 5), (2, 6), (3, 7)], &[(3, 6), (2, 5)]), [1, 2, 3]);
-        assert_eq!(of(&[(1, 5), (2, 6), (3, 7)], &[(3, 7), (2, 5)]), [3], "the last has acted in view 6");
-        assert_eq!(of(&[(3, 5), (2, 6), (1, 6)], &[(1, 5)]), [1, 2, 3]);
+        assert_eq!(kept(&[], &[]), [1, 2, 3]);
+        assert_eq!(kept(&[(1, 5)], &[]), [2, 3]);
+        assert_eq!(kept(&[(1, 5)], &[(2, 5)]), [1, 2, 3]);
+        assert_eq!(kept(&[(1, 9)], &[]), [1, 2, 3], "nobody knows yet what 2 does in view 9");
+        assert_eq!(kept(&[(1, 9), (3, 8)], &[]), [1, 2]);
+        assert_eq!(kept(&[(1, 5), (2, 6), (3, 7)], &[]), [3]);
+        assert_eq!(kept(&[(1, 5), (2, 6), (3, 7)], &[(3, 6)]), [2, 3]);
+        assert_eq!(kept(&[(1, 5), (2, 6), (3, 7)], &[(3, 6), (2, 5)]), [1, 2, 3]);
+        assert_eq!(kept(&[(1, 5), (2, 6), (3, 7)], &[(3, 7), (2, 5)]), [3], "the last has acted in view 6");
+        assert_eq!(kept(&[(3, 5), (2, 6), (1, 6)], &[(1, 5)]), [1, 2, 3]);
+    }
+
+    /// A view in which slot 0 is stranded like this, and `idle` since these views.
+    fn view(epoch: u64, stranded: Stranded, idle: &[(u64, u64)]) -> View {
+        let seats = vec![crate::view::Seat { peer: peer(9), weight: 100 }];
+        let base = std::sync::Arc::new(Placement::new(seats, 1, 1));
+        let next = std::sync::Arc::clone(&base);
+        let idle = idle.iter().map(|&(node, since)| (peer(node), Epoch(since))).collect();
+        let view = View::new(Epoch(epoch), 1, base, BTreeMap::new(), next, vec![NodeId(9)]);
+        view.with_idle(idle).with_stranded(BTreeMap::from([(Slot(0), stranded)]))
+    }
+
+    /// What becomes of slot 0 after `view`, when these nodes answer, with these idle owners, and these nodes forgotten.
+    fn next(
+        view: &View,
+        alive: &[u64],
+        idle: &[(u64, u64)],
+        forgotten: &[u64],
+    ) -> (Vec<u64>, Vec<u64>, Epoch) {
+        let known = [1, 2, 3, 9].map(|node| {
+            let alive = alive.contains(&node);
+            (NodeId(node), Known { peer: peer(node), weight: 100, leaving: false, alive })
+        });
+        let known = BTreeMap::from(known);
+        let forgotten = forgotten.iter().map(|&node| NodeId(node)).collect();
+        let outlook = Outlook { known: &known, forgotten: &forgotten };
+        let to_come = self::view(view.epoch.0 + 1, Stranded::default(), idle);
+        let after = after(view, &to_come, false, &outlook);
+        let stranded = &after[&Slot(0)];
+        let nodes = |peers: &mut dyn Iterator<Item = Peer>| peers.map(|peer| peer.node.0).collect();
+        (nodes(&mut stranded.holders()), nodes(&mut stranded.row.iter().copied()), stranded.emptied)
+    }
+
+    #[test]
+    fn who_was_left_out_counts_again_when_who_was_back_is_gone_before_it_acted() {
+        let row = |gone: &[(u64, u64)]| Stranded {
+            row: [1, 2].map(peer).to_vec(),
+            gone: gone.iter().map(|&(node, at)| (peer(node), Epoch(at))).collect(),
+            emptied: Epoch(0),
+        };
+        let never = Epoch(0);
+        assert_eq!(next(&view(9, row(&[]), &[]), &[1], &[], &[]), (vec![1], vec![1, 2], never));
+        assert_eq!(next(&view(9, row(&[]), &[]), &[], &[], &[]), (vec![1, 2], vec![1, 2], never));
+        let one = view(10, row(&[(2, 10)]), &[(1, 9)]);
+        assert_eq!(next(&one, &[1], &[(1, 9)], &[]), (vec![1], vec![1, 2], never), "1 is there, and idle");
+        assert_eq!(next(&one, &[1], &[], &[]), (vec![1], vec![1], never), "1 has acted, so 2 is behind");
+        assert_eq!(next(&one, &[2], &[(1, 9)], &[]), (vec![2], vec![1, 2], never));
+        assert_eq!(next(&one, &[2], &[], &[]), (vec![1], vec![1], never), "only 1 has what it did");
+        assert_eq!(next(&one, &[], &[(1, 9)], &[1]), (vec![2], vec![2], never), "2 is still to come");
+        assert_eq!(next(&one, &[], &[], &[1]), (vec![9], vec![9], Epoch(11)), "nobody else has it");
     }
 }

@@ -49,6 +49,8 @@ pub struct Subscribers {
     holders: BTreeMap<Peer, Subscriber>,
     interest: Interested,
     following: BTreeMap<Slot, BTreeSet<Peer>>,
+    /// Slots that a holder followed until the view of this epoch, in which it was not heard yet: it may believe that it is told of them.
+    unaware: BTreeMap<Peer, BTreeMap<Slot, Epoch>>,
     told: Told,
     /// Something is to be sent.
     outgoing: bool,
@@ -107,17 +109,31 @@ impl Subscribers {
 
     /// A holder is to follow a slot from now on, or has to be given it anew.
     pub fn follow(&mut self, now: Millis, peer: Peer, slot: Slot, head: Position) {
+        if let Some(slots) = self.unaware.get_mut(&peer) {
+            slots.remove(&slot);
+        }
         self.following.entry(slot).or_default().insert(peer);
         self.subscribe(now, peer, head).follows.add(slot);
     }
 
-    /// A holder follows a slot no more.
-    pub fn unfollow(&mut self, peer: Peer, slot: Slot) {
-        if let Some(peers) = self.following.get_mut(&slot) {
-            peers.remove(&peer);
+    /// A holder follows a slot no more, by the view of this epoch. Its copies may stand under names of the slot because it follows it, so it is
+    /// told of them until it is heard in that view or a later one: whoever knows the view asks about such names anew.
+    pub fn unfollow(&mut self, peer: Peer, slot: Slot, epoch: Epoch) {
+        if self.following.get_mut(&slot).is_some_and(|peers| peers.remove(&peer)) {
+            self.unaware.entry(peer).or_default().insert(slot, epoch);
         }
         if let Some(holder) = self.holders.get_mut(&peer) {
             holder.follows.remove(slot);
+        }
+    }
+
+    /// A holder follows the view of this epoch.
+    fn is_in_view(&mut self, peer: Peer, epoch: Epoch) {
+        if let Some(slots) = self.unaware.get_mut(&peer) {
+            slots.retain(|_, since| *since > epoch);
+            if slots.is_empty() {
+                self.unaware.remove(&peer);
+            }
         }
     }
 
@@ -152,6 +168,8 @@ impl Subscribers {
         }
         if let Some(slot) = record.slot {
             peers.extend(self.followers(slot));
+            let unaware = self.unaware.iter().filter(|(_, slots)| slots.contains_key(&slot));
+            peers.extend(unaware.map(|(peer, _)| peer));
         }
         self.outgoing |= !peers.is_empty();
         self.note_told(now, config, record, &peers);
@@ -225,8 +243,18 @@ impl Subscribers {
         self.holders.get(&peer).is_none_or(|holder| holder.acked >= position)
     }
 
-    /// A new owner tells of these slots from now on.
+    /// A new owner tells of these slots from now on; all holders are told so.
     pub fn leave(&mut self, slots: &[Slot], count: u16) {
+        for slot in slots {
+            for peer in self.following.remove(slot).unwrap_or_default() {
+                if let Some(holder) = self.holders.get_mut(&peer) {
+                    holder.follows.remove(*slot);
+                }
+            }
+            for unaware in self.unaware.values_mut() {
+                unaware.remove(slot);
+            }
+        }
         self.interest.retain(|name| slots.binary_search(&name.slot(count)).is_err(), |_| true);
     }
 
@@ -265,6 +293,7 @@ impl Subscribers {
             self.release(name, from, *ticket, config);
         }
         self.renew_forgotten(now, from, beat);
+        self.is_in_view(from, beat.epoch);
         let holder = self.get_mut(from, beat.subscription)?;
         holder.heard = now;
         holder.applied(now, beat.watermark);
@@ -323,6 +352,7 @@ impl Subscribers {
         }
         if !gone.is_empty() {
             self.interest.retain(|_| true, |peer| !gone.contains(&peer));
+            self.unaware.retain(|peer, _| !gone.contains(peer));
         }
     }
 }

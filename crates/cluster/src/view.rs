@@ -176,15 +176,16 @@ impl View {
     pub fn holders(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
         let stranded = self.stranded.get(&slot);
         let base = stranded.is_none().then(|| self.base.row(slot).filter(|&peer| !self.is_removed(peer)));
-        let last = stranded.into_iter().flat_map(|stranded| stranded.holders.iter().copied());
+        let last = stranded.into_iter().flat_map(Stranded::holders);
         last.chain(base.into_iter().flatten())
     }
 
     /// Whether a node's process may have to go on with a slot: it may have all that was acknowledged.
     pub fn may_go_on(&self, slot: Slot, mut is_it: impl FnMut(Peer) -> bool) -> bool {
-        match self.removed.is_empty() || self.stranded.contains_key(&slot) {
-            true => self.holders(slot).any(is_it),
-            false => keepers(self.base.row(slot), &self.removed, &self.idle, self.epoch)
+        match self.stranded.get(&slot) {
+            Some(stranded) => stranded.row.iter().copied().any(is_it),
+            None if self.removed.is_empty() => self.holders(slot).any(is_it),
+            None => keepers(self.base.row(slot), &self.removed, &self.idle, self.epoch)
                 .into_iter()
                 .any(&mut is_it),
         }
@@ -194,7 +195,8 @@ impl View {
     pub fn concerns(&self, slot: Slot, peer: Peer) -> bool {
         self.owner(slot) == peer
             || self.followers(slot).any(|follower| follower == peer)
-            || (self.is_removed(peer) && self.may_go_on(slot, |other| other == peer))
+            || ((self.is_removed(peer) || self.stranded.contains_key(&slot))
+                && self.may_go_on(slot, |other| other == peer))
     }
 
     /// All owners, each once.
@@ -225,7 +227,7 @@ impl View {
     pub fn has(&self, peer: Peer) -> bool {
         (self.base.has(peer) && !self.is_removed(peer))
             || self.next.has(peer)
-            || self.stranded.values().any(|stranded| stranded.holders.contains(&peer))
+            || self.stranded.values().any(|stranded| stranded.row.contains(&peer))
     }
 
     /// Whether a member that leaves must wait: it belongs to this view or is one of its voters.
@@ -236,7 +238,7 @@ impl View {
     /// All members, each once, sorted.
     pub fn members(&self) -> Vec<Peer> {
         let base = self.base.seats.iter().map(|seat| seat.peer).filter(|&peer| !self.is_removed(peer));
-        let stranded = self.stranded.values().flat_map(|stranded| stranded.holders.iter().copied());
+        let stranded = self.stranded.values().flat_map(|stranded| stranded.row.iter().copied());
         let mut members: Vec<Peer> =
             base.chain(self.next.seats.iter().map(|seat| seat.peer)).chain(stranded).collect();
         members.sort_unstable();

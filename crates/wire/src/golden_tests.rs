@@ -207,7 +207,8 @@ fn unsettled() -> Arc<View> {
     parts.removed = BTreeMap::from([(peer(2), Epoch(8))]);
     parts.idle = BTreeMap::from([(peer(3), Epoch(7))]);
     parts.losers = BTreeSet::from([(Epoch(6), peer(3)), (Epoch(8), peer(2))]);
-    let stranded = Stranded { holders: vec![peer(2), peer(3)], emptied: Epoch(6) };
+    let gone = BTreeMap::from([(peer(3), Epoch(7))]);
+    let stranded = Stranded { row: vec![peer(2), peer(3)], gone, emptied: Epoch(6) };
     parts.stranded = BTreeMap::from([(Slot(5), stranded)]);
     Arc::new(View::from_parts(parts).expect("it is one"))
 }

@@ -201,7 +201,9 @@ impl Member {
         if view.stranded.is_empty() {
             return None;
         }
-        let to_come = wanted.clone().follow(view);
+        // Whether owners have acted is asked when the next view is made; nothing is wanted because of it.
+        let idle = stranded::idle_after(view, Some(&BTreeSet::new()));
+        let to_come = wanted.clone().follow(view).with_idle(idle);
         (stranded::after(view, &to_come, adopts, &outlook) != view.stranded).then_some(wanted)
     }
 

@@ -76,8 +76,6 @@ impl Member {
         }
         for slot in &left {
             self.owned.remove(slot);
-            let followers: Vec<Peer> = self.subscribers.followers(*slot).collect();
-            followers.into_iter().for_each(|peer| self.subscribers.unfollow(peer, *slot));
         }
         self.subscribers.leave(&left, self.config.slots);
         let slots: Arc<[Slot]> = left.as_slice().into();
@@ -193,7 +191,7 @@ impl Member {
             let now: Vec<Peer> = self.subscribers.followers(slot).collect();
             let wanted: Vec<Peer> = view.followers(slot).collect();
             for peer in now.iter().filter(|peer| !wanted.contains(peer)) {
-                self.subscribers.unfollow(*peer, slot);
+                self.subscribers.unfollow(*peer, slot, view.epoch);
             }
             for peer in wanted.iter().filter(|peer| owned.began && !now.contains(peer)) {
                 self.subscribers.follow(self.now, *peer, slot, self.head);

@@ -101,9 +101,10 @@ mod tests {
     fn view() -> View {
         let seat = |node| Seat { peer: Peer { node: NodeId(node), incarnation: 1 }, weight: 100 };
         let first = View::first(vec![seat(1), seat(2), seat(3)], 1, 16);
-        let holders = vec![seat(2).peer];
+        let row = vec![seat(2).peer, seat(3).peer];
+        let gone = BTreeMap::from([(seat(3).peer, Epoch(1))]);
         let next = first.again(BTreeMap::from([(seat(3).peer, Epoch(1))]));
-        next.with_stranded(BTreeMap::from([(Slot(3), Stranded { holders, emptied: Epoch(2) })]))
+        next.with_stranded(BTreeMap::from([(Slot(3), Stranded { row, gone, emptied: Epoch(2) })]))
     }
 
     #[test]

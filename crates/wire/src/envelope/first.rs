@@ -26,8 +26,17 @@ pub struct View {
     idle: Vec<(Process, u64)>,
     losers: Vec<(u64, Process)>,
     next: Option<Placement>,
-    stranded: Vec<(u16, Vec<Process>, u64)>,
+    stranded: Vec<Row>,
     voters: Vec<u64>,
+}
+
+/// A stranded slot: who may have it, those of them who are gone, and the view in which it began empty.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    slot: u16,
+    row: Vec<Process>,
+    gone: Vec<(Process, u64)>,
+    emptied: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,8 +91,11 @@ impl View {
             all.into_iter().map(|(peer, Epoch(epoch))| (process(peer), epoch)).collect()
         };
         let stranded =
-            stranded.into_iter().map(|(Slot(slot), Stranded { holders, emptied: Epoch(emptied) })| {
-                (slot, holders.into_iter().map(process).collect(), emptied)
+            stranded.into_iter().map(|(Slot(slot), Stranded { row, gone, emptied: Epoch(emptied) })| Row {
+                slot,
+                row: row.into_iter().map(process).collect(),
+                gone: epochs(gone),
+                emptied,
             });
         let is_same = Arc::ptr_eq(&base, &next) || base == next;
         View {
@@ -104,9 +116,9 @@ impl View {
         let epochs = |all: Vec<(Process, u64)>| {
             all.into_iter().map(|(who, epoch)| (peer(who), Epoch(epoch))).collect()
         };
-        let stranded = stranded.into_iter().map(|(slot, holders, emptied)| {
-            let holders = holders.into_iter().map(peer).collect();
-            (Slot(slot), Stranded { holders, emptied: Epoch(emptied) })
+        let stranded = stranded.into_iter().map(|Row { slot, row, gone, emptied }| {
+            let row = row.into_iter().map(peer).collect();
+            (Slot(slot), Stranded { row, gone: epochs(gone), emptied: Epoch(emptied) })
         });
         let base = Arc::new(base.read(slots)?);
         let next = match next {

@@ -418,7 +418,8 @@ impl Any {
             parts.idle = self.list(|any| (any.peer(), any.epoch())).into_iter().collect();
             parts.losers = self.list(|any| (any.epoch(), any.peer())).into_iter().collect();
             let stranded = self.list(|any| {
-                let stranded = Stranded { holders: any.list(Any::peer), emptied: any.epoch() };
+                let gone = any.list(|any| (any.peer(), any.epoch())).into_iter().collect();
+                let stranded = Stranded { row: any.list(Any::peer), gone, emptied: any.epoch() };
                 (Slot(any.0.u16(..slots)), stranded)
             });
             parts.stranded = stranded.into_iter().collect();
