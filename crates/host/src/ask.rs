@@ -3,18 +3,19 @@
 use clearwell_cluster::{Ask, Bytes, Entry, Job, Outcome, Part, Slot};
 use clearwell_engine::Millis;
 
+use crate::index::Index;
 use crate::walks::{Most, Question};
 use crate::{Host, Next};
 
 impl Host {
-    pub(crate) fn ask(&mut self, job: Job, ask: Ask, now: Millis, sourced: &dyn Fn(&[u8]) -> bool) -> Next {
+    pub(crate) fn ask(&self, job: Job, ask: Ask, now: Millis, sourced: &dyn Fn(&[u8]) -> bool) -> Next {
         let done = match ask {
             Ask::Load { key, validate } => {
                 let sourced = sourced(&key);
                 let entry = if validate && sourced { None } else { self.live(now, &key) };
                 if sourced && entry.is_none() {
                     // Counted before the source is asked: whatever is invalidated from now on is newer than its answer.
-                    self.loads.begin(job, self.engine.seq());
+                    self.loads.lock().begin(job, self.engine.seq());
                     return Next::Ask(job, Ask::Load { key, validate });
                 }
                 Some(Outcome::Loaded { entry, stored: true })
@@ -33,11 +34,11 @@ impl Host {
         done.map_or(Next::Did { refused: false }, |outcome| Next::Done(job, outcome))
     }
 
-    /// Entries of a part, until they take so many bytes; and where they end when there are more.
-    pub(crate) fn exported(&self, part: &Part, bytes: usize, now: Millis) -> Outcome {
+    /// Entries of a part in the index, until they take so many bytes; and where they end when there are more.
+    pub(crate) fn exported(&self, index: &Index, part: &Part, bytes: usize, now: Millis) -> Outcome {
         let (mut entries, mut left): (Vec<Entry>, usize) = (Vec::new(), bytes);
         let mut last: Option<(Slot, Bytes)> = None;
-        for (slot, key) in self.index.keys(part) {
+        for (slot, key) in index.keys(part) {
             let Some(entry) = self.live(now, key) else { continue };
             if left == 0 && !entries.is_empty() {
                 return Outcome::Exported { entries, end: last };

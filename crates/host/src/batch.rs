@@ -3,6 +3,9 @@
 use std::vec::IntoIter;
 
 use clearwell_cluster::{Answer, Apply, Ask, Event, Job, Message, Outbox, Outcome, Persist, Ticket, To};
+use clearwell_engine::{Applied, Invalidation};
+
+use crate::turns::{Changes, Turn};
 
 /// The outputs of one step. [`Host::next`](crate::Host::next) takes them out one by one, in the order of [`Outbox`].
 #[derive(Debug)]
@@ -34,6 +37,21 @@ impl Batch {
         self.apply.as_slice().first().filter(|_| self.persist.as_slice().is_empty())
     }
 
+    /// What carrying out its next output changes.
+    pub(crate) fn what_is_next(&self) -> Changes {
+        match self.persist.as_slice().is_empty() && self.apply.as_slice().is_empty() {
+            true => Changes::Nothing,
+            false => self.turn.changes(),
+        }
+    }
+
+    /// Whether what comes next is true however far earlier batches are: the answer of one that took away, to whoever asked for that; news.
+    pub(crate) fn answers_for_itself(&self, next: Changes) -> bool {
+        let only_answers = self.ask.as_slice().is_empty() && self.send.as_slice().is_empty();
+        let took_away = self.turn.changes() == Changes::TakesAway || self.answer.as_slice().is_empty();
+        next == Changes::Nothing && only_answers && took_away
+    }
+
     /// Whether nothing is left but news, which make no difference to anybody who is not there any more.
     pub fn is_settled(&self) -> bool {
         self.persist.as_slice().is_empty()
@@ -47,8 +65,11 @@ impl Batch {
 /// What carrying out the next output led to.
 #[derive(Debug)]
 pub enum Next {
-    /// Nothing: an earlier batch has something left for the disk or the store, which comes first. Carry on with that one.
+    /// Nothing: an earlier batch has something left for the disk or the store, which comes first. Carry on with that one, or wait
+    /// for the thread that does ([`Host::wait`](crate::Host::wait)).
     Waits,
+    /// What an invalidation covers was taken away.
+    Invalidated(Invalidation, Applied),
     /// The store was changed, or looked at for a question that is answered later ([`Host::work`](crate::Host::work)). `refused` says
     /// that a value was not kept.
     Did {
@@ -67,67 +88,4 @@ pub enum Next {
     Answer(Ticket, Answer),
     /// To be told to whoever wants to know.
     Tell(Event),
-}
-
-/// A batch's place among those that change disk or store, which they do in the order of the steps: so many earlier ones have to be
-/// through with it.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    after: u64,
-    /// Whether later batches wait for this one.
-    is_open: bool,
-}
-
-/// Whose turn it is.
-#[derive(Debug, Default)]
-pub(crate) struct Turns {
-    given: u64,
-    done: u64,
-}
-
-impl Turns {
-    /// The turn of a batch that was decided just now.
-    pub fn give(&mut self, changes: bool) -> Turn {
-        let turn = Turn { after: self.given, is_open: changes };
-        self.given += u64::from(changes);
-        turn
-    }
-
-    /// Whether all changes before a turn have been made.
-    pub fn has_come(&self, turn: &Turn) -> bool {
-        self.done >= turn.after
-    }
-
-    /// A batch whose turn it is has made its changes.
-    pub fn end(&mut self, turn: &mut Turn) {
-        if std::mem::take(&mut turn.is_open) {
-            debug_assert_eq!(self.done, turn.after, "changes are made in the order of the steps");
-            self.done += 1;
-        }
-    }
-
-    /// Whether all changes that were decided have been made.
-    pub fn all_are_done(&self) -> bool {
-        self.done == self.given
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_that_changes_nothing_waits_for_those_before_it_and_for_no_others() {
-        let mut turns = Turns::default();
-        let (mut reads_before, mut changes) = (turns.give(false), turns.give(true));
-        let (reads, mut later) = (turns.give(false), turns.give(true));
-        turns.end(&mut reads_before);
-        assert!(turns.has_come(&reads_before) && turns.has_come(&changes));
-        assert!(!turns.has_come(&reads) && !turns.has_come(&later) && !turns.all_are_done());
-        turns.end(&mut changes);
-        turns.end(&mut changes);
-        assert!(turns.has_come(&reads) && turns.has_come(&later) && !turns.all_are_done());
-        turns.end(&mut later);
-        assert!(turns.all_are_done());
-    }
 }

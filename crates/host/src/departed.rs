@@ -1,25 +1,50 @@
 //! Copies that left by themselves, until the member is told.
 
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
+
 use clearwell_cluster::Bytes;
 use clearwell_engine::{Departure, Departures};
 use parking_lot::Mutex;
 
 /// Keys whose entries were evicted or expired. The engine adds to them while it holds a shard; the host takes them out.
 #[derive(Debug, Default)]
-pub(crate) struct Departed(Mutex<Vec<Bytes>>);
+pub(crate) struct Departed {
+    keys: Mutex<Vec<Bytes>>,
+    /// Whether there are any, for who only asks that.
+    any: AtomicBool,
+}
 
 impl Departed {
     /// One more.
     pub fn note(&self, key: Bytes) {
-        self.0.lock().push(key);
+        let mut keys = self.keys.lock();
+        keys.push(key);
+        self.any.store(true, Release);
+    }
+
+    /// Whether there are none. One that departs just now may be overlooked once.
+    pub fn is_empty(&self) -> bool {
+        !self.any.load(Acquire)
     }
 
     /// All of them, each once.
     pub fn take(&self) -> Vec<Bytes> {
-        let mut keys = std::mem::take(&mut *self.0.lock());
+        let mut keys = {
+            let mut keys = self.keys.lock();
+            self.any.store(false, Release);
+            std::mem::take(&mut *keys)
+        };
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// Those that were taken for nothing.
+    pub fn give_back(&self, keys: Vec<Bytes>) {
+        keys.into_iter().for_each(|key| self.note(key));
     }
 }
 

@@ -1,17 +1,22 @@
 //! The host: one step, and its outputs carried out.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use clearwell_cluster::{Bytes, Entry, Input, Outbox, Planted};
-use clearwell_engine::{Engine, Millis, View};
+use clearwell_cluster::{Apply, Bytes, Entry, Input, Member, Planted, Ticket};
+use clearwell_engine::{Departures, Engine, Invalidation, Millis, View};
+use parking_lot::Mutex;
 
 use crate::actor::Actor;
-use crate::batch::{Batch, Next, Turns};
+use crate::apply::Done;
+use crate::batch::{Batch, Next};
+use crate::deciding::{Deciding, Gone};
 use crate::departed::Departed;
 use crate::entry;
 use crate::index::Index;
 use crate::loads::Loads;
+use crate::turns::Changes;
 use crate::walks::Walks;
 
 /// Places that a tick gives back or looks at on its way: so the sweeper never takes a step longer than a fraction of a millisecond.
@@ -38,31 +43,46 @@ impl Settings {
     }
 }
 
-/// Engine, deciding part and running loads.
+/// Engine, deciding part and running loads, as threads share them.
+///
+/// Locks are taken in this order: the index, an entry's shard, the deciding part, the turns. So nobody who decides calls the engine.
 pub struct Host {
-    pub(crate) actor: Actor,
     pub(crate) engine: Engine,
+    pub(crate) deciding: Arc<Deciding>,
     pub(crate) slots: u16,
-    pub(crate) turns: Turns,
-    pub(crate) loads: Loads,
-    pub(crate) index: Index,
+    pub(crate) loads: Mutex<Loads>,
+    pub(crate) index: Mutex<Index>,
     pub(crate) walks: Walks,
     pub(crate) departed: Arc<Departed>,
     planted: Option<Planted>,
 }
 
 impl Host {
-    /// A host with an empty store.
+    /// A host with an empty store, whose values come by the log alone.
     pub fn new(actor: Actor, settings: Settings) -> Host {
         let departed = Arc::new(Departed::default());
-        let engine = Engine::new(settings.engine, settings.seed).watched_by(departed.clone());
+        let engine = Engine::new(settings.engine.clone(), settings.seed).watched_by(departed.clone());
+        Host::over(engine, Arc::new(Deciding::new(actor)), departed, &settings)
+    }
+
+    /// The host of a cluster of one, whose values are in no log: nobody else has copies or replicas. Values are given to the
+    /// engine as they come, and what that takes away is ordered by the member under the key's lock. Copies that leave are told
+    /// to `departures`: they are of no concern to the member.
+    pub fn alone(member: Member, settings: Settings, departures: Arc<dyn Departures>) -> Host {
+        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member))));
+        let engine = Engine::new(settings.engine.clone(), settings.seed)
+            .ordered_by(deciding.clone())
+            .watched_by(departures);
+        Host::over(engine, deciding, Arc::default(), &settings)
+    }
+
+    fn over(engine: Engine, deciding: Arc<Deciding>, departed: Arc<Departed>, settings: &Settings) -> Host {
         Host {
-            actor,
             engine,
+            deciding,
             slots: settings.slots,
-            turns: Turns::default(),
-            loads: Loads::default(),
-            index: Index::default(),
+            loads: Mutex::default(),
+            index: Mutex::default(),
             walks: Walks::default(),
             departed,
             planted: settings.planted,
@@ -71,40 +91,47 @@ impl Host {
 
     /// Lets the deciding part take an input. What it wants done is the batch, to be carried out by [`Host::next`] until that gives
     /// nothing more; `None`: it wants nothing.
-    pub fn step(&mut self, now: Millis, input: Input) -> Option<Batch> {
-        let mut out = Outbox::default();
-        self.tell_departed(now, &mut out);
+    pub fn step(&self, now: Millis, input: Input) -> Option<Batch> {
+        let gone = self.gone(now);
         if matches!(input, Input::Tick) {
             self.engine.maintain(now, SWEEP);
-            self.index.tidy(now);
+            self.index.lock().tidy(now);
         }
-        self.actor.step(now, input, &mut out);
-        if out.is_empty() {
-            return None;
-        }
-        let turn = self.turns.give(!out.persist.is_empty() || !out.apply.is_empty());
-        Some(Batch::new(turn, out))
+        let (out, turn, untold) = self.deciding.decide(now, gone, input);
+        self.departed.give_back(untold);
+        (!out.is_empty()).then(|| Batch::new(turn, out))
+    }
+
+    /// The same for an invalidation of this node, which is answered by the number beside the batch.
+    pub fn invalidate(&self, now: Millis, invalidation: Invalidation) -> (Ticket, Option<Batch>) {
+        let (ticket, asked) = self.deciding.request(invalidation);
+        (ticket, self.step(now, asked))
     }
 
     /// Carries out the next output of a batch, or gives it to the caller; `None`: there is nothing left. `sourced` says whether a key
     /// has a source.
-    pub fn next(&mut self, now: Millis, batch: &mut Batch, sourced: &dyn Fn(&[u8]) -> bool) -> Option<Next> {
-        if !self.turns.has_come(&batch.turn) && !self.lags(batch) {
+    pub fn next(&self, now: Millis, batch: &mut Batch, sourced: &dyn Fn(&[u8]) -> bool) -> Option<Next> {
+        if self.waits(batch) {
             return Some(Next::Waits);
         }
         if let Some(what) = batch.persist.next() {
             return Some(Next::Persist(what));
         }
         if let Some(what) = batch.apply.as_slice().first() {
-            let Some(refused) = self.apply(what, now) else { return Some(Next::Did { refused: false }) };
-            batch.apply.next();
+            let Some(done) = self.apply(what, now) else { return Some(Next::Did { refused: false }) };
+            let what = batch.apply.next();
             if batch.apply.as_slice().is_empty() {
-                self.turns.end(&mut batch.turn);
+                self.deciding.turns.end(&mut batch.turn);
             }
-            return Some(Next::Did { refused });
+            return Some(match (what, done) {
+                (Some(Apply::Invalidate(invalidation)), Done::TookAway(applied)) => {
+                    Next::Invalidated(invalidation, applied)
+                }
+                (_, done) => Next::Did { refused: matches!(done, Done::Refused) },
+            });
         }
         // Where the last of its changes was one of the disk: that lasts only now.
-        self.turns.end(&mut batch.turn);
+        self.deciding.turns.end(&mut batch.turn);
         if let Some((job, ask)) = batch.ask.next() {
             return Some(self.ask(job, ask, now, sourced));
         }
@@ -113,37 +140,52 @@ impl Host {
         send.or_else(|| batch.tell.next().map(Next::Tell))
     }
 
+    /// Waits until what a batch waits for may be done. For drivers with threads, each of which carries its own batches out.
+    pub fn wait(&self, batch: &Batch) {
+        self.deciding.turns.wait(&batch.turn, batch.what_is_next());
+    }
+
+    fn waits(&self, batch: &Batch) -> bool {
+        let next = batch.what_is_next();
+        let may_go_on = batch.answers_for_itself(next) || self.deciding.turns.may(&batch.turn, next);
+        !may_go_on && !self.lags(next)
+    }
+
     /// The planted bug by which a batch that changes nothing overtakes the changes that were decided before it.
-    fn lags(&self, batch: &Batch) -> bool {
-        self.has(Planted::ApplyLag) && batch.next_apply().is_none() && batch.persist.as_slice().is_empty()
+    fn lags(&self, next: Changes) -> bool {
+        next == Changes::Nothing && self.has(Planted::ApplyLag)
     }
 
     pub(crate) fn has(&self, bug: Planted) -> bool {
         cfg!(feature = "planted") && self.planted == Some(bug)
     }
 
-    /// Tells the deciding part of copies that left by themselves. Only when the store is as it was decided: a value on its way into
-    /// the store was decided under the interest that would end here. A copy that lies here again stands under it too.
-    fn tell_departed(&mut self, now: Millis, out: &mut Outbox) {
-        if !self.turns.all_are_done() {
-            return;
+    /// Copies that left by themselves, of which the deciding part is to be told. Only when the store is as it was decided: a value on
+    /// its way into the store was decided under the interest that would end here. A copy that lies here again stands under it too.
+    fn gone(&self, now: Millis) -> Option<Gone> {
+        if self.departed.is_empty() {
+            return None;
         }
-        for key in self.departed.take() {
-            if self.engine.peek(&key, now, |_| ()).is_none() {
-                self.actor.step(now, Input::Evicted(key), out);
-            }
-        }
+        let settled = self.deciding.turns.settled()?;
+        let mut keys = self.departed.take();
+        keys.retain(|key| self.engine.peek(key, now, |_| ()).is_none());
+        Some(Gone { settled, keys })
     }
 
     /// Gives a copy up, as the store does by itself when it has no room. The deciding part is told before its next input.
-    pub fn evict(&mut self, now: Millis, key: &Bytes) {
+    pub fn evict(&self, now: Millis, key: &Bytes) {
         self.engine.forget(key, now);
         self.departed.note(key.clone());
     }
 
-    /// The deciding part.
-    pub fn actor(&self) -> &Actor {
-        &self.actor
+    /// The store. What a log decides of it is done by [`Host::next`] alone.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The deciding part, which decides nothing meanwhile. The engine is not to be called while it is held.
+    pub fn actor(&self) -> impl Deref<Target = Actor> + '_ {
+        self.deciding.actor()
     }
 
     /// The entry that lies at a key and is not stale. Nothing is counted.
@@ -170,7 +212,7 @@ impl Host {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("actor", &self.actor).field("turns", &self.turns).finish_non_exhaustive()
+        f.debug_struct("Host").field("deciding", &self.deciding).finish_non_exhaustive()
     }
 }
 

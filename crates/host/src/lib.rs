@@ -1,10 +1,11 @@
 //! One host: the cache engine, the protocol's member (or a client's near cache) and the loads that run, as one synchronous step. The
-//! simulator drives it; the server is to be its second driver.
+//! simulator drives it, and the server, whose threads share it.
 //!
 //! [`Host::step`] lets the member decide and gives a [`Batch`]: what the decision leads to. [`Host::next`] carries the batch out, one
 //! output at a time: what concerns the store it does itself, the rest (disk, source, network, clients) it gives to its driver. A
 //! driver may stop between any two outputs, because its process died or because another thread is faster; the host sees to it that
-//! no batch reads the store, sends or answers before all changes that were decided earlier lie in the store. [`Host::look`] serves a read from memory.
+//! no batch reads the store, sends or answers before all changes that were decided earlier lie in the store. A driver with threads waits for
+//! that by [`Host::wait`]. [`Host::look`] serves a read from memory. [`Host::alone`] is the host of a cluster of one.
 //!
 //! ```
 //! use clearwell_cluster::{Config, Input, Level, Member, Meta, NodeId, Peer, Start, Ticket, Token};
@@ -15,12 +16,12 @@
 //! let config = Config::new(Peer { node: NodeId(1), incarnation: 1 });
 //! let settings = Settings::new(&config, 7);
 //! let member = Member::new(config, Start::default(), Millis(1));
-//! let mut host = Host::new(Actor::Member(Box::new(member)), settings);
-//! let carry_out = |host: &mut Host, now, input| {
+//! let host = Host::new(Actor::Member(Box::new(member)), settings);
+//! let carry_out = |host: &Host, now, input| {
 //!     let Some(mut batch) = host.step(now, input) else { return Vec::new() };
 //!     std::iter::from_fn(|| host.next(now, &mut batch, &|_| false)).collect::<Vec<Next>>()
 //! };
-//! carry_out(&mut host, Millis(1), Input::Tick);
+//! carry_out(&host, Millis(1), Input::Tick);
 //! let write = Write {
 //!     key: b"k"[..].into(),
 //!     value: Some(b"v"[..].into()),
@@ -32,7 +33,7 @@
 //!     strategy: Strategy::CacheOnly,
 //!     id: 1,
 //! };
-//! let done = carry_out(&mut host, Millis(2), Input::Request(Ticket(1), Request::Write(write)));
+//! let done = carry_out(&host, Millis(2), Input::Request(Ticket(1), Request::Write(write)));
 //! assert!(matches!(done.last(), Some(Next::Answer(Ticket(1), Answer::Written(_)))));
 //! let value = host.look(Millis(2), b"k", Level::Session, &Token::default(), |view, _| view.value().map(Vec::from));
 //! assert_eq!(value, Some(Some(b"v".to_vec())));
@@ -44,12 +45,14 @@ mod actor;
 mod apply;
 mod ask;
 mod batch;
+mod deciding;
 mod departed;
 mod entry;
 mod host;
 mod index;
 mod loads;
 mod look;
+mod turns;
 mod walks;
 
 pub use actor::Actor;

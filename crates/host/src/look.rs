@@ -20,16 +20,17 @@ impl Host {
         token: &Token,
         read: impl FnOnce(&View<'_>, Option<u64>) -> R,
     ) -> Option<R> {
-        let settled = self.turns.all_are_done() || self.has(Planted::ProofEarly);
-        if !settled && !matches!(level, Level::Eventual | Level::Weak) {
+        let may_be_unproven = matches!(level, Level::Eventual | Level::Weak);
+        if !may_be_unproven && !self.is_settled() {
             return None;
         }
         let tolerate = if level == Level::Weak { Tolerate::Stale } else { Tolerate::Fresh };
         let ask = Ask { now, tolerate, on_miss: OnMiss::Pass, early_refresh: 0.0, chance: 1.0, class: 0 };
-        // The deciding part does not call the engine, whose shard is held here.
         let judged = self.engine.lookup(key, ask, |view| {
-            let Service::Serve { age_ms } = self.judge(now, view, level, token) else { return None };
-            Some(read(view, age_ms.filter(|_| settled && !view.stale())))
+            let (service, settled) = self.judge(now, view, level, token);
+            let Service::Serve { age_ms } = service else { return None };
+            let is_proven = settled && !view.stale();
+            (settled || may_be_unproven).then(|| read(view, age_ms.filter(|_| is_proven)))
         });
         match judged {
             Lookup::Hit { read, .. } => read,
@@ -37,10 +38,17 @@ impl Host {
         }
     }
 
-    fn judge(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> Service {
+    /// What the deciding part says of an entry that is held here, and whether the store is then as it was decided: while it judges,
+    /// nothing is decided.
+    fn judge(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> (Service, bool) {
         let key = Bytes::from(view.key());
         let tags: Vec<Bytes> = view.tags().map(Bytes::from).collect();
         let dependencies: Vec<Bytes> = view.dependencies().map(Bytes::from).collect();
-        self.actor.may_serve(now, &key, (&tags, &dependencies), level, token)
+        let actor = self.deciding.actor();
+        (actor.may_serve(now, &key, (&tags, &dependencies), level, token), self.is_settled())
+    }
+
+    fn is_settled(&self) -> bool {
+        self.deciding.turns.settled().is_some() || self.has(Planted::ProofEarly)
     }
 }

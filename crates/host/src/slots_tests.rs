@@ -10,6 +10,7 @@ use clearwell_engine::{EventPattern, Millis, Version};
 
 use super::Settings;
 use crate::batch::Batch;
+use crate::turns::Changes;
 use crate::{Actor, Host, Next};
 
 const SLOTS: u16 = 8;
@@ -41,8 +42,8 @@ fn key(n: usize) -> Bytes {
 }
 
 /// Carries one batch out, the work that is left over too; what the store answered.
-fn carry_out(host: &mut Host, out: Outbox) -> Vec<Outcome> {
-    let turn = host.turns.give(!out.apply.is_empty());
+fn carry_out(host: &Host, out: Outbox) -> Vec<Outcome> {
+    let turn = host.deciding.turns.give(Changes::of(&out));
     let mut batch = Batch::new(turn, out);
     let mut done = Vec::new();
     while let Some(next) = host.next(NOW, &mut batch, &|_| false) {
@@ -58,17 +59,17 @@ fn carry_out(host: &mut Host, out: Outbox) -> Vec<Outcome> {
     done
 }
 
-fn apply(host: &mut Host, apply: Vec<Apply>) {
+fn apply(host: &Host, apply: Vec<Apply>) {
     assert!(carry_out(host, Outbox { apply, ..Outbox::default() }).is_empty());
 }
 
-fn ask(host: &mut Host, ask: Ask) -> Outcome {
+fn ask(host: &Host, ask: Ask) -> Outcome {
     let mut done = carry_out(host, Outbox { ask: vec![(Job(1), ask)], ..Outbox::default() });
     assert_eq!(done.len(), 1);
     done.remove(0)
 }
 
-fn put(host: &mut Host, numbers: impl IntoIterator<Item = usize>) {
+fn put(host: &Host, numbers: impl IntoIterator<Item = usize>) {
     apply(host, numbers.into_iter().map(|n| Apply::Put(entry(n))).collect());
 }
 
@@ -77,7 +78,7 @@ fn all_slots() -> Vec<Slot> {
 }
 
 /// All parts of some slots, one after another; `between` happens after each.
-fn export(host: &mut Host, slots: &[Slot], mut between: impl FnMut(&mut Host)) -> Vec<Entry> {
+fn export(host: &Host, slots: &[Slot], mut between: impl FnMut(&Host)) -> Vec<Entry> {
     let (mut slots, mut after, mut all) = (slots.to_vec(), None, Vec::new());
     loop {
         let question = Ask::Export { slots: slots.clone(), after: after.clone(), bytes: 2_000 };
@@ -96,16 +97,16 @@ fn places(entries: &[Entry]) -> Vec<(Slot, Bytes)> {
 
 #[test]
 fn parts_hold_all_entries_of_their_slots_as_they_were_stored_in_their_order() {
-    let mut host = host();
-    put(&mut host, 0..3_000);
-    let entries = export(&mut host, &all_slots(), |_| ());
+    let host = host();
+    put(&host, 0..3_000);
+    let entries = export(&host, &all_slots(), |_| ());
     assert_eq!(entries.len(), 3_000);
     let places = places(&entries);
     assert!(places.windows(2).all(|pair| pair[0] < pair[1]));
     let mut sorted = entries.clone();
     sorted.sort_by(|one, other| one.key.cmp(&other.key));
     assert_eq!(sorted, (0..3_000).map(entry).collect::<Vec<Entry>>());
-    let few = export(&mut host, &[Slot(2), Slot(5)], |_| ());
+    let few = export(&host, &[Slot(2), Slot(5)], |_| ());
     assert_eq!(
         few,
         entries.into_iter().filter(|e| [2, 5].contains(&slot::slot_of(&e.key, SLOTS).0)).collect::<Vec<_>>()
@@ -115,10 +116,10 @@ fn parts_hold_all_entries_of_their_slots_as_they_were_stored_in_their_order() {
 /// What stays is in a part, what came before its slot's first part too; a dropped copy is in none that comes later.
 #[test]
 fn what_changes_between_parts_is_in_those_that_come_later() {
-    let mut host = host();
-    put(&mut host, 0..2_000);
+    let host = host();
+    put(&host, 0..2_000);
     let mut n = 2_000;
-    let entries = export(&mut host, &all_slots(), |host| {
+    let entries = export(&host, &all_slots(), |host| {
         put(host, [n]);
         apply(host, vec![Apply::Drop(vec![key(4_000 - n)])]);
         n += 1;
@@ -137,29 +138,29 @@ fn what_changes_between_parts_is_in_those_that_come_later() {
 
 #[test]
 fn a_part_that_is_replaced_and_slots_that_are_cleared_take_nothing_else() {
-    let mut host = host();
-    put(&mut host, 0..5_000);
-    let before = export(&mut host, &all_slots(), |_| ());
+    let host = host();
+    put(&host, 0..5_000);
+    let before = export(&host, &all_slots(), |_| ());
     let part = Part { slots: vec![Slot(1), Slot(3)], after: Some(key(1_000)), end: Some(key(4_000)) };
-    apply(&mut host, vec![Apply::Replace(part.clone())]);
-    let left = export(&mut host, &all_slots(), |_| ());
+    apply(&host, vec![Apply::Replace(part.clone())]);
+    let left = export(&host, &all_slots(), |_| ());
     assert_eq!(left, before.iter().filter(|entry| !part.has(&entry.key, SLOTS)).cloned().collect::<Vec<_>>());
-    apply(&mut host, vec![Apply::Clear(vec![Slot(3), Slot(0)])]);
+    apply(&host, vec![Apply::Clear(vec![Slot(3), Slot(0)])]);
     let kept = |entry: &&Entry| ![Slot(0), Slot(3)].contains(&slot::slot_of(&entry.key, SLOTS));
-    let rest = export(&mut host, &all_slots(), |_| ());
+    let rest = export(&host, &all_slots(), |_| ());
     assert_eq!(rest, left.iter().filter(kept).cloned().collect::<Vec<_>>());
     host.check().expect("the books are right");
 }
 
 #[test]
 fn digests_are_those_of_what_lies_there_and_is_not_stale() {
-    let mut host = host();
-    put(&mut host, 0..3_000);
+    let host = host();
+    put(&host, 0..3_000);
     let digest_of = |e: Entry| (e.key.clone(), digest::digest(&e.key, e.version, e.value.as_deref()));
     let (mut part, mut all) = (Part { slots: all_slots(), after: None, end: None }, Vec::new());
     loop {
         let question = Ask::Digest { part: part.clone(), most: 700 };
-        let Outcome::Digested { digests, end } = ask(&mut host, question) else { panic!("digests") };
+        let Outcome::Digested { digests, end } = ask(&host, question) else { panic!("digests") };
         assert!(digests.len() <= 700);
         all.extend(digests);
         let Some((slot, key)) = end else { break };
@@ -173,19 +174,19 @@ fn digests_are_those_of_what_lies_there_and_is_not_stale() {
     assert_eq!(all, (0..3_000).map(entry).map(digest_of).collect::<Vec<_>>());
     host.evict(NOW, &key(7));
     let of = Ask::DigestOf { keys: vec![key(7), key(8), key(9_999)] };
-    assert_eq!(ask(&mut host, of), Outcome::Digested { digests: vec![digest_of(entry(8))], end: None });
-    apply(&mut host, vec![Apply::Clear(all_slots())]);
-    let empty = ask(&mut host, Ask::Digest { part, most: 700 });
+    assert_eq!(ask(&host, of), Outcome::Digested { digests: vec![digest_of(entry(8))], end: None });
+    apply(&host, vec![Apply::Clear(all_slots())]);
+    let empty = ask(&host, Ask::Digest { part, most: 700 });
     assert_eq!(empty, Outcome::Digested { digests: Vec::new(), end: None });
 }
 
 /// An acknowledged value that does not fit leaves nothing older behind.
 #[test]
 fn what_does_not_fit_takes_the_older_value_with_it() {
-    let mut host = host();
-    put(&mut host, [5]);
+    let host = host();
+    put(&host, [5]);
     let large = vec![0; 100 << 20];
-    apply(&mut host, vec![Apply::Put(Entry { value: Some(large.into()), ..entry(5) })]);
+    apply(&host, vec![Apply::Put(Entry { value: Some(large.into()), ..entry(5) })]);
     assert_eq!(host.live(NOW, &key(5)), None);
     assert_eq!(host.departed.take(), [key(5)]);
 }

@@ -4,15 +4,17 @@ use std::collections::VecDeque;
 
 use clearwell_cluster::{Bytes, Job, Outcome, Part, Slot, digest};
 use clearwell_engine::Millis;
+use parking_lot::Mutex;
 
 use crate::Host;
+use crate::index::Index;
 
 /// Keys that one question looks at, there or not: well below a millisecond.
 const LOOKED_AT: usize = 2048;
 
 /// Questions that are not answered yet.
 #[derive(Debug, Default)]
-pub(crate) struct Walks(VecDeque<Question>);
+pub(crate) struct Walks(Mutex<VecDeque<Question>>);
 
 /// What is asked of a part of slots.
 #[derive(Debug)]
@@ -34,41 +36,46 @@ pub(crate) enum Most {
 impl Host {
     /// Whether questions wait for [`Host::work`].
     pub fn has_work(&self) -> bool {
-        !self.walks.0.is_empty()
+        !self.walks.0.lock().is_empty()
     }
 
     /// Goes on for well below a millisecond with what one output could not finish. What is answered now is to be given back as
     /// [`Input::Done`](clearwell_cluster::Input::Done).
-    pub fn work(&mut self, now: Millis) -> Vec<(Job, Outcome)> {
-        if !self.has_work() || !self.index.go_on(&self.engine, self.slots, now) {
+    pub fn work(&self, now: Millis) -> Vec<(Job, Outcome)> {
+        if !self.has_work() {
             return Vec::new();
         }
-        let question = self.walks.0.pop_front();
-        question.map(|question| (question.job, self.answer(&question, now))).into_iter().collect()
+        let mut index = self.index.lock();
+        if !index.go_on(&self.engine, self.slots, now) {
+            return Vec::new();
+        }
+        let question = self.walks.0.lock().pop_front();
+        question.map(|question| (question.job, self.answer(&mut index, &question, now))).into_iter().collect()
     }
 
     /// What a part contains, if that is known at once.
-    pub(crate) fn question(&mut self, question: Question, now: Millis) -> Option<Outcome> {
-        if self.walks.0.is_empty() && self.index.go_on(&self.engine, self.slots, now) {
-            return Some(self.answer(&question, now));
+    pub(crate) fn question(&self, question: Question, now: Millis) -> Option<Outcome> {
+        let mut index = self.index.lock();
+        if !self.has_work() && index.go_on(&self.engine, self.slots, now) {
+            return Some(self.answer(&mut index, &question, now));
         }
-        self.walks.0.push_back(question);
+        self.walks.0.lock().push_back(question);
         None
     }
 
-    fn answer(&mut self, question: &Question, now: Millis) -> Outcome {
+    fn answer(&self, index: &mut Index, question: &Question, now: Millis) -> Outcome {
         match question.most {
-            Most::Bytes(bytes) => self.exported(&question.part, bytes, now),
-            Most::Digests(most) => self.digested(&question.part, most, now),
+            Most::Bytes(bytes) => self.exported(index, &question.part, bytes, now),
+            Most::Digests(most) => self.digested(index, &question.part, most, now),
         }
     }
 
     /// The digests of entries of a part, and where they end when there are more. Keys that are not there any more leave the index.
-    fn digested(&mut self, part: &Part, most: usize, now: Millis) -> Outcome {
+    fn digested(&self, index: &mut Index, part: &Part, most: usize, now: Millis) -> Outcome {
         let (mut digests, mut gone) = (Vec::new(), Vec::new());
         let mut last: Option<&(Slot, Bytes)> = None;
         let mut end = None;
-        for (looked_at, place) in self.index.keys(part).enumerate() {
+        for (looked_at, place) in index.keys(part).enumerate() {
             if looked_at == LOOKED_AT || digests.len() == most {
                 end = last.cloned();
                 break;
@@ -79,7 +86,7 @@ impl Host {
                 None => gone.push(place.clone()),
             }
         }
-        self.index.forget(&gone);
+        index.forget(&gone);
         Outcome::Digested { digests, end }
     }
 

@@ -60,6 +60,13 @@ impl Alone {
         }))
     }
 
+    fn invalidate(&mut self, scope: Scope) -> Batch {
+        let (effect, cause) = (Effect::Gone, Cause::Command);
+        let scope = scope.into();
+        let gone = Invalidate { scope, effect, cascade: true, cause, version: None, wait: false, depth: 0 };
+        self.request(Request::Invalidate(gone))
+    }
+
     fn read(&mut self, key: &str) -> Batch {
         let (key, token) = (Bytes::from(key.as_bytes()), Token::default());
         self.request(Request::Read(Read { key, level: Level::Strong, token, hold: false }))
@@ -83,7 +90,8 @@ fn a_read_that_was_decided_after_a_write_waits_for_the_write_to_lie_in_the_store
     let (mut write, mut read) = (alone.write("c1", "new"), alone.read("c1"));
     assert!(matches!(alone.host.next(NOW, &mut read, &sourced), Some(Next::Waits)));
     while write.next_apply().is_some() {
-        assert!(matches!(alone.host.next(NOW, &mut write, &sourced), Some(Next::Did { refused: false })));
+        let done = alone.host.next(NOW, &mut write, &sourced);
+        assert!(matches!(done, Some(Next::Did { refused: false } | Next::Invalidated(..))), "{done:?}");
     }
     // The read need not wait for the write's answer.
     let Some(Next::Done(_, Outcome::Loaded { entry: Some(entry), stored: true })) =
@@ -107,6 +115,35 @@ fn two_writes_lie_in_the_store_in_the_order_in_which_they_were_decided() {
     alone.carry_out(two);
     alone.carry_out(one);
     assert_eq!(alone.look("c1", Level::Session), Some((value("2"), Some(0))));
+}
+
+/// A walk over all entries takes seconds: who takes one key away does not wait for it. Who reads for others, or stores, does.
+#[test]
+fn an_invalidation_is_done_and_answered_beside_one_that_takes_long() {
+    let mut alone = Alone::new(u64::MAX);
+    for key in ["c1", "c2"] {
+        let write = alone.write(key, "old");
+        alone.carry_out(write);
+    }
+    let (slow, quick) = (alone.invalidate(Scope::Everything), alone.invalidate(Scope::Key(b"c1"[..].into())));
+    let (mut read, mut write) = (alone.read("c2"), alone.write("c2", "new"));
+    let done = alone.carry_out(quick);
+    assert!(
+        matches!(&done[..], [Next::Invalidated(..), Next::Answer(_, Answer::Invalidated(_))]),
+        "{done:?}"
+    );
+    assert_eq!(alone.look("c1", Level::Eventual), None);
+    for waits in [&mut read, &mut write] {
+        assert!(matches!(alone.host.next(NOW, waits, &sourced), Some(Next::Waits)));
+    }
+    alone.carry_out(slow);
+    let done = alone.carry_out(read);
+    assert!(matches!(&done[..], [Next::Done(_, Outcome::Loaded { entry: None, .. })]), "{done:?}");
+    let mut after = alone.invalidate(Scope::Key(b"c2"[..].into()));
+    assert!(matches!(alone.host.next(NOW, &mut after, &sourced), Some(Next::Waits)), "the write comes first");
+    alone.carry_out(write);
+    alone.carry_out(after);
+    assert_eq!(alone.look("c2", Level::Eventual), None);
 }
 
 /// What the member can prove is not yet true of the store.
@@ -133,11 +170,7 @@ fn a_load_is_kept_only_when_nothing_came_since_it_was_asked_for() {
         let asked = alone.carry_out(read);
         let [Next::Ask(job, Ask::Load { key, validate: true })] = &asked[..] else { panic!("{asked:?}") };
         if late {
-            let scope = Scope::Tag(b"t"[..].into()).into();
-            let (effect, cause) = (Effect::Gone, Cause::Command);
-            let gone =
-                Invalidate { scope, effect, cascade: true, cause, version: None, wait: false, depth: 0 };
-            let batch = alone.request(Request::Invalidate(gone));
+            let batch = alone.invalidate(Scope::Tag(b"t"[..].into()));
             alone.carry_out(batch);
         }
         let entry = Some(clearwell_cluster::Entry {

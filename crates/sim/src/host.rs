@@ -1,6 +1,10 @@
 //! One host's machine: the host that ships, and all that is around it.
 
-use clearwell_cluster::{Entry, NodeId, Peer};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use clearwell_cluster::{Entry, NodeId, Peer, Slot, View};
+use clearwell_engine::Millis;
 use clearwell_host::{Actor, Host};
 
 use crate::clock::Clock;
@@ -80,8 +84,18 @@ impl Machine {
     }
 
     /// The deciding part of what runs on it.
-    pub fn actor(&self) -> Option<&Actor> {
+    pub fn actor(&self) -> Option<impl Deref<Target = Actor> + '_> {
         self.host.as_ref().map(Host::actor)
+    }
+
+    /// The view that it follows, if it is a node's.
+    pub fn view(&self) -> Option<Arc<View>> {
+        self.actor()?.view().cloned()
+    }
+
+    /// Whether it could acknowledge for a slot.
+    pub fn owns(&self, now: Millis, slot: Slot) -> bool {
+        self.actor().is_some_and(|actor| actor.owns(now, slot))
     }
 
     /// The entry that lies in its memory and is not stale.

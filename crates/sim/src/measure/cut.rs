@@ -26,7 +26,7 @@ pub fn lost_invalidation(holder: usize, seed: u64) -> Option<Micros> {
     let key: Bytes = world.history.names.key(KEY).clone();
     let slot = slot_of(&key, world.options.slots);
     let now = world.hosts[holder].clock.read(world.now);
-    let owns = |host: &Machine| host.actor().is_some_and(|actor| actor.owns(now, slot));
+    let owns = |host: &Machine| host.owns(now, slot);
     let owner = world.hosts.iter().position(owns)?;
     let is_held = |world: &World| world.hosts[holder].live(world.now, &key).is_some();
     if owner == holder || !is_held(&world) {

@@ -228,7 +228,7 @@ impl Play {
         let slot = self.book.slots[key as usize];
         self.world.hosts.iter().position(|host| {
             let now = host.clock.read(self.world.now);
-            host.actor().is_some_and(|actor| actor.owns(now, slot))
+            host.owns(now, slot)
         })
     }
 

@@ -63,7 +63,7 @@ impl World {
     /// All that was to be handed over has been: the placement that was to come is there.
     fn check_settled(&mut self) {
         let up = self.hosts.iter().filter(|host| host.state == State::Up);
-        let views = up.filter_map(|host| host.actor()?.view());
+        let views = up.filter_map(|host| host.view());
         let Some(view) = views.max_by_key(|view| view.epoch) else { return };
         if !view.is_settled() {
             let text = format!("view {} is still on its way to the next placement", view.epoch.0);

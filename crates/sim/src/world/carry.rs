@@ -2,7 +2,7 @@
 
 use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outcome, Persist, To};
 use clearwell_engine::Scope;
-use clearwell_host::{Actor, Batch, Host, Next};
+use clearwell_host::{Batch, Host, Next};
 
 use super::feed::TICKETS;
 use super::late::Carried;
@@ -19,7 +19,7 @@ impl World {
     pub(super) fn step(&mut self, host: usize, input: Input) {
         let there = &mut self.hosts[host];
         let now = there.clock.read(self.now);
-        let Some(running) = there.host.as_mut().filter(|_| there.state == State::Up) else { return };
+        let Some(running) = there.host.as_ref().filter(|_| there.state == State::Up) else { return };
         let batch = running.step(now, input);
         self.steps += 1;
         if let Some(batch) = batch {
@@ -39,7 +39,7 @@ impl World {
         let mut keys = there.live_keys(self.now);
         while keys.len() > room {
             let key = keys.swap_remove(self.evictions.below(keys.len() as u64) as usize);
-            if let Some(running) = &mut self.hosts[host].host {
+            if let Some(running) = &self.hosts[host].host {
                 running.evict(now, self.history.names.key(key));
             }
             self.tell(Some(key), |_| format!("host {host} evicts it"));
@@ -61,14 +61,15 @@ impl World {
             let there = &mut self.hosts[host];
             there.stored |= matches!(batch.next_apply(), Some(Apply::Put(_) | Apply::Fill { .. }));
             let now = there.clock.read(self.now);
-            let Some(running) = &mut there.host else { return Carried::Whole };
+            let Some(running) = &there.host else { return Carried::Whole };
             let Some(next) = running.next(now, batch, &sourced) else {
                 self.work_later(host);
                 return Carried::Whole;
             };
             match next {
                 Next::Waits => return Carried::Partly,
-                Next::Did { refused } => {
+                Next::Did { .. } | Next::Invalidated(..) => {
+                    let refused = matches!(next, Next::Did { refused: true });
                     if let Some(watched) = watched {
                         self.see_applied(host, watched, refused);
                     }
@@ -154,7 +155,7 @@ impl World {
         let there = &mut self.hosts[host as usize];
         there.works = false;
         let now = there.clock.read(self.now);
-        let done = there.host.as_mut().map(|running| running.work(now)).unwrap_or_default();
+        let done = there.host.as_ref().map(|running| running.work(now)).unwrap_or_default();
         for (job, outcome) in done {
             self.done_soon(host, job, outcome);
         }
@@ -243,7 +244,7 @@ impl World {
     fn hear(&mut self, host: usize, event: Event) {
         self.check_mended(host, &event);
         self.see(|world| {
-            let view = world.hosts[host].actor().and_then(Actor::view).cloned();
+            let view = world.hosts[host].view();
             Some(Seen::Heard { host, event: event.clone(), view })
         });
         self.tell(None, |world| match &event {

@@ -116,7 +116,7 @@ impl World {
     /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
     /// voters has theirs.
     fn may_lose_disk(&self, host: usize) -> bool {
-        let views = self.hosts.iter().filter_map(|host| host.actor()?.view());
+        let views = self.hosts.iter().filter_map(|host| host.view());
         let Some(view) = views.max_by_key(|view| view.epoch) else { return false };
         let lost = node_of(host);
         let stays = |node: NodeId| {

@@ -134,8 +134,7 @@ impl World {
     /// A host is switched off when it has left.
     pub(super) fn stop_when_left(&mut self, index: usize) {
         let host = &self.hosts[index];
-        let view = host.actor().and_then(Actor::view);
-        let stays = view.is_some_and(|view| view.needs(host.peer));
+        let stays = host.view().is_some_and(|view| view.needs(host.peer));
         match stays || (host.state == State::Down && !self.healed) {
             true => self.queue.push(self.now + SECOND, Happening::Stop { host: index as u32 }),
             false => self.stop(index),

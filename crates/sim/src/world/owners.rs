@@ -10,11 +10,12 @@ impl World {
     /// At most one host may be able to acknowledge for a slot. One that is paused is asked as well: it could, if it went on now.
     pub(super) fn check_owners(&mut self, host: usize) {
         self.note_acted(host);
-        let Some(actor) = self.hosts[host].actor() else { return };
         let now = self.hosts[host].clock.read(self.now);
         let mut claims = std::mem::take(&mut self.claims);
         claims.clear();
-        claims.extend(actor.claims(now));
+        if let Some(actor) = self.hosts[host].actor() {
+            claims.extend(actor.claims(now));
+        }
         for &slot in &claims {
             self.claim(host, slot);
         }
@@ -43,7 +44,7 @@ impl World {
     fn could_acknowledge(&self, host: usize, slot: Slot) -> bool {
         let host = &self.hosts[host];
         let now = host.clock.read(self.now);
-        host.state == State::Up && host.actor().is_some_and(|actor| actor.owns(now, slot))
+        host.state == State::Up && host.owns(now, slot)
     }
 
     /// A voter that follows a later view grants no lease in an earlier one. Other defences hide it when one does, so it is

@@ -76,12 +76,14 @@ impl World {
     /// Notes in which view a host has its lease for slots that it owns. A member may have one for none, when it was taken away and is to
     /// come back: it does nothing with that.
     pub(super) fn note_acted(&mut self, host: usize) {
-        let Some(Actor::Member(member)) = self.hosts[host].actor() else { return };
+        let Some(actor) = self.hosts[host].actor() else { return };
+        let Actor::Member(member) = &*actor else { return };
         let acted = (member.me(), member.granted_in());
         let owns = |view: &Arc<View>| view.epoch == acted.1 && view.all_owners().contains(&acted.0);
         if !member.view().is_some_and(owns) || !self.views.acted.insert(acted) {
             return;
         }
+        drop(actor);
         let later = self.views.chosen.range(acted.1.next()..).map(|(_, view)| view);
         let wrong = later.filter_map(|view| self.views.wrongly_idle(view).map(|_| view.epoch)).next();
         let text = wrong.map(|epoch| {

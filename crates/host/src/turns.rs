@@ -1,0 +1,127 @@
+//! Turns: in which order batches change disk and store, whichever thread carries them out.
+
+use parking_lot::{Condvar, Mutex};
+
+use clearwell_cluster::{Apply, Outbox};
+
+/// What a batch does to disk and store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// Nothing. It may read the store, and speak of it.
+    Nothing,
+    /// It takes entries away and stores none. Two such batches may change places: each takes away only what was read before it.
+    TakesAway,
+    /// It writes to disk, or gives the store something for which the order counts.
+    Stores,
+}
+
+impl Changes {
+    pub fn of(out: &Outbox) -> Changes {
+        let takes_away = |apply: &Apply| matches!(apply, Apply::Invalidate(_));
+        match (out.persist.is_empty(), out.apply.is_empty()) {
+            (true, true) => Changes::Nothing,
+            (true, false) if out.apply.iter().all(takes_away) => Changes::TakesAway,
+            _ => Changes::Stores,
+        }
+    }
+}
+
+/// A batch's place among those that change disk or store.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    number: u64,
+    changes: Changes,
+    /// Whether others wait for it.
+    is_open: bool,
+    /// Whether nothing was on its way when it was given.
+    is_first: bool,
+}
+
+impl Turn {
+    pub fn changes(&self) -> Changes {
+        self.changes
+    }
+}
+
+/// Whose turn it is. Turns are given in the order of the decisions: by whoever holds the deciding part.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    open: Mutex<Open>,
+    ended: Condvar,
+}
+
+/// Turns that were given and have not ended, by number. There are few: as many as threads.
+#[derive(Debug, Default)]
+struct Open {
+    given: u64,
+    take_away: Vec<u64>,
+    store: Vec<u64>,
+    waiting: usize,
+}
+
+impl Open {
+    fn is_empty(&self) -> bool {
+        self.take_away.is_empty() && self.store.is_empty()
+    }
+
+    /// Whether what has to come before these changes of a turn is done.
+    fn has_come(&self, turn: &Turn, changes: Changes) -> bool {
+        let done = |open: &[u64]| open.iter().all(|&number| number >= turn.number);
+        done(&self.store) && (changes == Changes::TakesAway || done(&self.take_away))
+    }
+}
+
+impl Turns {
+    /// The turn of a batch that was decided just now.
+    pub fn give(&self, changes: Changes) -> Turn {
+        let mut open = self.open.lock();
+        let (number, is_first) = (open.given, open.is_empty());
+        match changes {
+            Changes::Nothing => {}
+            Changes::TakesAway => open.take_away.push(number),
+            Changes::Stores => open.store.push(number),
+        }
+        open.given += u64::from(changes != Changes::Nothing);
+        Turn { number, changes, is_open: changes != Changes::Nothing, is_first }
+    }
+
+    /// Whether these changes of a turn may be made; `Nothing`: whether all changes before it have been, so that the store may be
+    /// read for others, and spoken of.
+    pub fn may(&self, turn: &Turn, changes: Changes) -> bool {
+        turn.is_first || self.open.lock().has_come(turn, changes)
+    }
+
+    /// Waits for a turn to end, unless none has to before these changes of a turn: before `Nothing`, all earlier ones.
+    pub fn wait(&self, turn: &Turn, changes: Changes) {
+        let mut open = self.open.lock();
+        if !open.has_come(turn, changes) {
+            open.waiting += 1;
+            self.ended.wait(&mut open);
+            open.waiting -= 1;
+        }
+    }
+
+    /// A batch whose turn it is has made its changes.
+    pub fn end(&self, turn: &mut Turn) {
+        if !std::mem::take(&mut turn.is_open) {
+            return;
+        }
+        let mut open = self.open.lock();
+        debug_assert!(open.has_come(turn, turn.changes), "changes are made in their order");
+        let among = if turn.changes == Changes::Stores { &mut open.store } else { &mut open.take_away };
+        among.retain(|&number| number != turn.number);
+        if open.waiting > 0 {
+            self.ended.notify_all();
+        }
+    }
+
+    /// How many turns were given, if all of them have ended: the store is as it was decided.
+    pub fn settled(&self) -> Option<u64> {
+        let open = self.open.lock();
+        open.is_empty().then_some(open.given)
+    }
+}
+
+#[cfg(test)]
+#[path = "turns_tests.rs"]
+mod tests;
