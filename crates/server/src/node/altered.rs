@@ -66,7 +66,7 @@ impl Node {
         for shape in &shapes.tags {
             match wide::glob(shape) {
                 None => scopes.push(Scope::Tag(shape.as_slice().into())),
-                Some(glob) => match self.engine.names_in_use(NAMES_MOST, |name| glob.matches(name)) {
+                Some(glob) => match self.engine().names_in_use(NAMES_MOST, |name| glob.matches(name)) {
                     Some(names) => scopes.extend(names.into_iter().map(Scope::Tag)),
                     None => return vec![Scope::Everything],
                 },

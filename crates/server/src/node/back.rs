@@ -96,7 +96,7 @@ impl Node {
     fn written_back(&self, lane: &Lane, target: &Target, put: Option<Put>, seq: u64) -> bool {
         let key = &target.key;
         let existed = lane.look(key, |slot| slot.value.is_some()).unwrap_or_else(|| {
-            self.engine.peek(key, self.clock.tick(), |view| view.value().is_some()).unwrap_or(false)
+            self.engine().peek(key, self.clock.tick(), |view| view.value().is_some()).unwrap_or(false)
         });
         let value = put.as_ref().map(|put| put.value.as_slice().into());
         // Before it can be flushed: a flush that overtakes this takes the value below away, and what it was made of.
@@ -106,7 +106,7 @@ impl Node {
             let names = target.keyspace.names(key, &target.captures, Seen::Unread);
             let draft = self.put_draft(put, Some(&target.keyspace), names);
             // One that does not fit is read from the unflushed writes, and then from the source.
-            draft.lend(|draft| self.engine.fill(key, began, draft, self.clock.tick()));
+            draft.lend(|draft| self.engine().fill(key, began, draft, self.clock.tick()));
         }
         existed
     }

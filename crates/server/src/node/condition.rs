@@ -73,7 +73,7 @@ impl Drop for KeyTurn<'_> {
 impl Node {
     /// The stamp of a key's entry in memory; 0 when there is none, or only the memory of an absent row.
     pub fn stamp(&self, key: &[u8]) -> u64 {
-        self.engine.peek(key, self.clock.now(), |view| stamp_of(Some(view))).unwrap_or(0)
+        self.engine().peek(key, self.clock.now(), |view| stamp_of(Some(view))).unwrap_or(0)
     }
 
     /// [`Node::set`] with a condition. In memory it is decided in the step that writes. Where the write reaches a source,

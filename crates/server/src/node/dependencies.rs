@@ -44,7 +44,7 @@ pub fn parse_cursor(text: &str) -> Option<PageFrom> {
 impl Node {
     /// The neighbours of a key; of one that is not here, what its keyspace would give it. Reads every entry.
     pub fn dependencies(&self, key: &[u8], most: usize) -> Dependencies {
-        let mut known = self.engine.dependencies(key, most, self.clock.tick());
+        let mut known = self.engine().dependencies(key, most, self.clock.tick());
         if known.tags.is_empty()
             && known.depends_on.is_empty()
             && let Some((keyspace, captures)) = self.keyspaces.find(key)
@@ -58,12 +58,12 @@ impl Node {
 
     /// All that leads to and from a key, itself or over others. Reads every entry.
     pub fn edges(&self, key: &[u8], most: usize) -> Edges {
-        self.engine.edges(key, most, self.clock.tick())
+        self.engine().edges(key, most, self.clock.tick())
     }
 
     /// A page of all that depends on something.
     pub fn dependents(&self, from: &PageFrom, most: usize) -> Page {
-        self.engine.dependents(from, most, self.clock.tick())
+        self.engine().dependents(from, most, self.clock.tick())
     }
 }
 

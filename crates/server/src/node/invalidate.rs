@@ -131,7 +131,7 @@ impl Node {
         let reach = |scope: &clearwell_engine::Scope| {
             let (cascade, version, cause) = (request.cascade, request.version, request.cause);
             let invalidation = Invalidation { scope: scope.clone().into(), effect, cascade, version, cause };
-            self.engine.would_reach(&invalidation, self.clock.tick())
+            self.engine().would_reach(&invalidation, self.clock.tick())
         };
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }

@@ -46,11 +46,11 @@ fn keep(node: &Weak<Node>) {
         let Some(node) = node.upgrade() else { return };
         let now = node.listen_for_silence();
         if now.since(told) >= MEMBER_MS {
-            node.part.tick(now);
+            node.tick_member(now);
             told = now;
         }
         node.release_due();
-        let more = node.engine.maintain(now, ROUND).more;
+        let more = node.engine().maintain(now, ROUND).more;
         let due = if more { now } else { node.due(now).min(now.plus(SLEEP_MS)) };
         let sleep = Duration::from_millis(due.since(node.clock.tick()).max(PAUSE_MS));
         drop(node);
@@ -61,7 +61,7 @@ fn keep(node: &Weak<Node>) {
 impl Node {
     /// When there is something to do next, as far as is known now.
     fn due(&self, now: Millis) -> Millis {
-        let known = [self.held.lock().next_due(), self.engine.due()];
+        let known = [self.held.lock().next_due(), self.engine().due()];
         known.into_iter().flatten().fold(self.silence_due(now), Millis::min)
     }
 }

@@ -16,6 +16,6 @@ impl Node {
         let (run_id, began) = lease.split_once('-')?;
         let run_id = u64::from_str_radix(run_id, 16).ok()?;
         let began = Seq(u64::from_str_radix(began, 16).ok()?);
-        (run_id == self.run_id && began <= self.engine.seq()).then_some(began)
+        (run_id == self.run_id && began <= self.engine().seq()).then_some(began)
     }
 }

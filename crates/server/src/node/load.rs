@@ -53,13 +53,13 @@ impl Node {
                 Ok(owned) => {
                     let outcome = owned.outcome();
                     let answer = node.answer_of(&outcome, &owned);
-                    owned.lend(|draft| node.engine.land(lease, outcome, draft, node.clock.tick()));
+                    owned.lend(|draft| node.engine().land(lease, outcome, draft, node.clock.tick()));
                     Ok(answer)
                 }
                 Err(error) => {
                     let outcome = Outcome::Failed(Arc::new(error.clone()));
                     OwnedDraft::default()
-                        .lend(|draft| node.engine.land(lease, outcome, draft, node.clock.tick()));
+                        .lend(|draft| node.engine().land(lease, outcome, draft, node.clock.tick()));
                     Err(error)
                 }
             }
@@ -68,12 +68,12 @@ impl Node {
 
     /// Loads beside every flight, for a reader that must see a commit that nobody told this node of.
     pub(super) async fn load_anew(&self, target: &Target) -> Result<Answer, SourceError> {
-        let began = self.engine.seq();
+        let began = self.engine().seq();
         let owned = self.load(target, For::Readers).await?;
         let outcome = owned.outcome();
         let now = self.clock.tick();
         if owned.expires.is_none_or(|at| at > now) {
-            owned.lend(|draft| self.engine.fill(&target.key, began, draft, now));
+            owned.lend(|draft| self.engine().fill(&target.key, began, draft, now));
         }
         Ok(self.answer_of(&outcome, &owned))
     }
@@ -117,7 +117,7 @@ impl Node {
         let backing = target.backing().filter(|backing| backing.is_unverified());
         backing.is_none_or(|backing| {
             let (keyspace, key) = (&target.keyspace, &target.key);
-            self.engine.peek(key, self.clock.tick(), |_| ()).is_some()
+            self.engine().peek(key, self.clock.tick(), |_| ()).is_some()
                 && self.way(keyspace, backing, key, level) == Way::Memory
         })
     }
@@ -192,7 +192,7 @@ impl Node {
         let on_miss = OnMiss::Pass;
         let ask =
             Ask { now, tolerate, on_miss, early_refresh: 0.0, chance: 1.0, class: target.keyspace.class };
-        match self.engine.lookup(&target.key, ask, |view| Answer::of(view, level)) {
+        match self.engine().lookup(&target.key, ask, |view| Answer::of(view, level)) {
             Lookup::Hit { read, .. } => Some(Answer { stale: true, ..read }),
             _ => None,
         }

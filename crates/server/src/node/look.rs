@@ -8,57 +8,57 @@ use super::Node;
 impl Node {
     /// Looks at an entry as it lies in memory, stale or not; `None`: there is none.
     pub fn peek<R>(&self, key: &[u8], read: impl FnOnce(&View<'_>) -> R) -> Option<R> {
-        self.engine.peek(key, self.clock.tick(), read)
+        self.engine().peek(key, self.clock.tick(), read)
     }
 
     /// Shows entries of memory from a place on, about `count` of them; the place to go on from, or 0 at the end.
     pub fn scan(&self, cursor: u64, count: usize, visit: impl FnMut(&View<'_>)) -> u64 {
-        self.engine.scan(cursor, count, self.clock.tick(), visit)
+        self.engine().scan(cursor, count, self.clock.tick(), visit)
     }
 
     /// Any key of memory.
     pub fn random_key(&self) -> Option<Box<[u8]>> {
-        self.engine.random_key(fastrand::u64(..), self.clock.tick())
+        self.engine().random_key(fastrand::u64(..), self.clock.tick())
     }
 
     /// The bytes that a key's entry takes.
     pub fn memory_of(&self, key: &[u8]) -> Option<u64> {
-        self.engine.memory_of(key, self.clock.tick())
+        self.engine().memory_of(key, self.clock.tick())
     }
 
     /// What memory is used for, and the counts of what happened in it.
     pub fn account(&self) -> Account {
-        self.engine.account()
+        self.engine().account()
     }
 
     /// How many invalidations this process has applied.
     pub fn seq(&self) -> Seq {
-        self.engine.seq()
+        self.engine().seq()
     }
 
     /// Which entries leave first when there is no room.
     pub fn eviction(&self) -> Eviction {
-        self.engine.eviction()
+        self.engine().eviction()
     }
 
     /// Chooses which entries leave first from now on.
     pub fn evict_by(&self, eviction: Eviction) {
-        self.engine.evict_by(eviction);
+        self.engine().evict_by(eviction);
     }
 
     /// What outstanding misses remember a key by.
     pub fn hash_of(&self, key: &[u8]) -> u64 {
-        self.engine.hash_of(key)
+        self.engine().hash_of(key)
     }
 
     /// A miss will not be filled: whoever had it is gone.
     pub fn withdraw(&self, key_hash: u64, began: Seq) {
-        self.engine.withdraw(key_hash, began);
+        self.engine().withdraw(key_hash, began);
     }
 
     /// A second has passed for the figures by keyspace.
     pub fn tick_tallies(&self) {
-        self.tallies.tick(self.clock.tick(), &self.engine.reads());
+        self.tallies.tick(self.clock.tick(), &self.engine().reads());
     }
 
     /// Recounts what memory holds; says what the books have otherwise.
@@ -66,6 +66,6 @@ impl Node {
     /// # Errors
     /// The first difference.
     pub fn check(&self) -> Result<(), String> {
-        self.engine.check()
+        self.engine().check()
     }
 }

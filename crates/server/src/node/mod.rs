@@ -31,12 +31,11 @@ mod write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use clearwell_engine::Engine;
+use clearwell_host::Host;
 use parking_lot::Mutex;
 
 use condition::Turns;
 use keeper::Keeper;
-use member::OwnMember;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
@@ -65,8 +64,9 @@ use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
 pub struct Node {
-    /// The cache itself. Nobody else has it: what is done with it is a verb of the node.
-    engine: Engine,
+    /// The cache itself, and the member that decides the order of all invalidations. Nobody else has them: what is done with them
+    /// is a verb of the node.
+    host: Host,
     /// What keys mean.
     pub keyspaces: Keyspaces,
     /// The clocks.
@@ -91,8 +91,6 @@ pub struct Node {
     back: Option<Arc<WriteBack>>,
     rules: FeedRules,
     sources: Sources,
-    /// Decides the order of all invalidations.
-    part: Arc<OwnMember>,
     held: Mutex<HeldInvalidations>,
     keeper: Keeper,
     turns: Turns,

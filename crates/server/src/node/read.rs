@@ -93,7 +93,7 @@ impl Node {
             }
             Level::Session | Level::Causal | Level::Eventual | Level::Weak => {}
         }
-        match self.engine.lookup(key, self.ask(keyspace, level, demand), |view| seen(view, view.stale())) {
+        match self.engine().lookup(key, self.ask(keyspace, level, demand), |view| seen(view, view.stale())) {
             Lookup::Hit { read, refresh, .. } => {
                 if let Some(lease) = refresh {
                     drop(self.lead(lease, target()));
@@ -163,7 +163,7 @@ impl Node {
             chance: 1.0,
             class,
         };
-        match self.engine.lookup(key, ask, |view| seen(view, view.stale())) {
+        match self.engine().lookup(key, ask, |view| seen(view, view.stale())) {
             Lookup::Hit { read, .. } => ReadOutcome::Seen(read),
             Lookup::Miss { began } => ReadOutcome::Miss(began),
             Lookup::Lead(_) | Lookup::Wait(_) => unreachable!("flights are only begun for OnMiss::Load"),
@@ -186,7 +186,7 @@ impl Node {
     /// Whether what is cached was loaded less than `ms` ago, so that nothing in it is older than that.
     fn is_younger(&self, key: &[u8], ms: u64) -> bool {
         let now = self.clock.tick();
-        self.engine
+        self.engine()
             .peek(key, now, |view| now.since(view.created()).saturating_add(view.load_ms().into()) <= ms)
             .unwrap_or(false)
     }
@@ -286,7 +286,7 @@ impl Node {
     ) -> Result<Answer, ReadError> {
         loop {
             let ask = self.ask(&target.keyspace, level, demand);
-            match self.engine.lookup(&target.key, ask, |view| Answer::of(view, level)) {
+            match self.engine().lookup(&target.key, ask, |view| Answer::of(view, level)) {
                 Lookup::Hit { read, refresh, .. } => {
                     if let Some(lease) = refresh {
                         drop(self.lead(lease, target));

@@ -87,7 +87,7 @@ impl Node {
     fn holds(&self, key: &[u8], keyspace: Option<&Arc<Keyspace>>) -> bool {
         let unflushed = keyspace.and_then(|keyspace| self.unflushed_value(keyspace, key));
         unflushed.unwrap_or_else(|| {
-            self.engine.peek(key, self.clock.now(), |view| view.value().is_some()) == Some(true)
+            self.engine().peek(key, self.clock.now(), |view| view.value().is_some()) == Some(true)
         })
     }
 

@@ -6,15 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use clearwell_engine::Engine;
 use clearwell_source::Source;
 use parking_lot::Mutex;
 
 use super::condition::Turns;
 use super::follow::FollowingNode;
 use super::keeper::Keeper;
-use super::member::OwnMember;
-use super::{NearMisses, NewsStream, Node, Notices, Refusals, keeper};
+use super::{NearMisses, NewsStream, Node, Notices, Refusals, keeper, member};
 use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
@@ -112,20 +110,17 @@ impl Node {
         let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
         let (clock, run_id) = (NodeClock::new(), fastrand::u64(..));
-        let part = Arc::new(OwnMember::begin(run_id, clock.now()));
         let notices = Arc::new(Notices::default());
+        let began = clock.now();
         let tallies = Tallies::new(
             keyspaces.all.iter().map(|keyspace| keyspace.name.clone()),
             sources.keys().map(|name| name.as_str().into()),
         );
         let node = Arc::new(Node {
-            engine: Engine::new(engine, fastrand::u64(..))
-                .ordered_by(part.clone())
-                .watched_by(notices.clone()),
+            host: member::begin(run_id, engine, notices.clone(), began),
             keyspaces,
             rules: feeds,
             sources: sources.clone(),
-            part,
             clock,
             news: NewsStream::new(notices.clone()),
             notices,
@@ -143,6 +138,7 @@ impl Node {
             _folder: folder,
             tasks,
         });
+        node.tick_member(began);
         for (name, source) in &sources {
             let followed = source.follow(Arc::new(FollowingNode(Arc::downgrade(&node))));
             followed.map_err(|error| StartError(format!("source {name}: {error}")))?;

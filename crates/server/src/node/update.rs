@@ -22,7 +22,7 @@ impl Node {
     ) -> Result<R, WriteError> {
         let keyspace = self.keyspaces.find(key).map(|(keyspace, _)| keyspace);
         let (mut changed, mut removed, mut checked) = (false, false, Ok(()));
-        let answer = self.engine.update(key, now, |view| {
+        let answer = self.engine().update(key, now, |view| {
             let (change, answer) = decide(view);
             checked = keyspace.map_or(Ok(()), |keyspace| check(keyspace, &change));
             if checked.is_err() {
@@ -63,7 +63,7 @@ impl Node {
             checked = keyspace.map_or(Ok(()), |keyspace| keyspace.values.check(value));
             checked.is_ok()
         };
-        let relocated = self.engine.relocate(from, to, how, takes, now).map_err(WriteError::Unfit)?;
+        let relocated = self.engine().relocate(from, to, how, takes, now).map_err(WriteError::Unfit)?;
         checked.map_err(WriteError::Invalid)?;
         if relocated == Relocated::Done && !how.keep && from != to {
             self.tell_removed(from, now);
@@ -75,7 +75,7 @@ impl Node {
         let (scope, cause) = (Scope::Key(key.into()), Cause::Removal);
         let told =
             Invalidation { scope: scope.into(), effect: Effect::Gone, cascade: true, version: None, cause };
-        let dependents = self.engine.dependencies(key, 1, now).dependents.len() as u64;
+        let dependents = self.engine().dependencies(key, 1, now).dependents.len() as u64;
         self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
     }
 }

@@ -87,7 +87,7 @@ impl Node {
     pub(super) fn way(&self, keyspace: &Keyspace, backing: &Backing, key: &[u8], level: Level) -> Way {
         let now = self.clock.tick();
         let age = |view: &View<'_>| now.since(view.created()).saturating_add(view.load_ms().into());
-        let age = self.engine.peek(key, now, age);
+        let age = self.engine().peek(key, now, age);
         // What was kept before was right when the feed was last complete.
         let recent = |ms| backing.source.behind_ms() <= ms || age.is_some_and(|age| age <= ms);
         way(keyspace.unverified, level, age.is_some(), recent)

@@ -88,7 +88,7 @@ impl Node {
             return DueFound::Fresh { has_value };
         }
         let fresh = |view: &clearwell_engine::View<'_>| (!view.stale()).then(|| view.value().is_some());
-        match self.engine.peek(key, self.clock.tick(), fresh).flatten().filter(|_| !refresh) {
+        match self.engine().peek(key, self.clock.tick(), fresh).flatten().filter(|_| !refresh) {
             Some(has_value) => DueFound::Fresh { has_value },
             None => DueFound::Due(Due(Target { key: key.into(), keyspace: keyspace.clone(), captures })),
         }
@@ -103,7 +103,7 @@ impl Node {
             return read.map(|answer| answer.value.is_some()).map_err(|e| Unwarmed::Unflushed(e.to_string()));
         }
         for _ in 0..ATTEMPTS {
-            match self.engine.load(&target.key) {
+            match self.engine().load(&target.key) {
                 Lookup::Lead(lease) => {
                     let loaded = self.load(target, For::Nobody).await;
                     let (outcome, owned) = match &loaded {
@@ -111,7 +111,7 @@ impl Node {
                         Err(error) => (Outcome::Failed(Arc::new(error.clone())), &OwnedDraft::default()),
                     };
                     let filled =
-                        owned.lend(|draft| self.engine.land(lease, outcome, draft, self.clock.tick()));
+                        owned.lend(|draft| self.engine().land(lease, outcome, draft, self.clock.tick()));
                     let has_value = loaded.map_err(Unwarmed::Source)?.value.is_some();
                     match filled {
                         Filled::Stored => return Ok(has_value),

@@ -54,9 +54,9 @@ impl Node {
     /// What became of a key, and why. Nothing is loaded and no read is counted.
     pub fn why(&self, key: &[u8]) -> KeyStory {
         let now = self.clock.tick();
-        let story = self.engine.why(key, now);
+        let story = self.engine().why(key, now);
         let unix = |at| self.clock.unix_ms_of(at);
-        let absent = self.engine.peek(key, now, |view| view.value().is_none()) == Some(true);
+        let absent = self.engine().peek(key, now, |view| view.value().is_none()) == Some(true);
         let steps: Vec<WhyStep> = story
             .steps
             .iter()

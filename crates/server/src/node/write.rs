@@ -128,10 +128,10 @@ impl Node {
                 let now = self.clock.now();
                 Turn::Now(match is_write {
                     true => draft
-                        .lend(|draft| self.engine.put(key, draft, now))
+                        .lend(|draft| self.engine().put(key, draft, now))
                         .map(|()| Written::Stored)
                         .map_err(WriteError::Unfit),
-                    false => offered(draft.lend(|draft| self.engine.offer(key, origin, draft, now))),
+                    false => offered(draft.lend(|draft| self.engine().offer(key, origin, draft, now))),
                 })
             }
             strategy => match found {
@@ -156,7 +156,7 @@ impl Node {
             }
             None => self.put_draft(put, None, Names::default()),
         };
-        match draft.lend(|draft| self.engine.fill(key, began, draft, self.clock.now())) {
+        match draft.lend(|draft| self.engine().fill(key, began, draft, self.clock.now())) {
             Filled::Stored => Ok(Written::Stored),
             Filled::Refused => Ok(Written::Refused),
             Filled::TooLarge(unfit) => Err(WriteError::Unfit(unfit)),
@@ -250,7 +250,7 @@ impl Node {
             load_ms: u32::try_from(now.since(asked)).unwrap_or(u32::MAX),
             ..self.put_draft(given, Some(&target.keyspace), read.names)
         };
-        draft.lend(|draft| self.engine.fill(&target.key, began, draft, now));
+        draft.lend(|draft| self.engine().fill(&target.key, began, draft, now));
     }
 }
 
