@@ -17,7 +17,8 @@ use crate::{Bytes, Epoch, Job, NodeId, Peer, Slot, Ticket};
 /// forget, and nobody hears of a value before it is in its place.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// First: must last beyond a crash before anything after it is done.
+    /// First: must last beyond a crash before anything is asked, sent or answered, here or in a later step. The store may be changed meanwhile.
+    /// A crash keeps a beginning of all that was handed to the disk by then, never a later write without an earlier one.
     pub persist: Vec<Persist>,
     /// Then: changes of this node's store.
     pub apply: Vec<Apply>,

@@ -67,11 +67,13 @@ pub enum Planted {
     ApplyLag,
     /// A copy is judged by what is proven of it once all changes that were decided lie in the store, while they do not.
     ProofEarly,
+    /// A batch sends and answers before what it wrote to disk lasts.
+    SendBeforeSync,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 32] = [
+    pub const ALL: [Planted; 33] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -104,5 +106,6 @@ impl Planted {
         Planted::TtlLost,
         Planted::ApplyLag,
         Planted::ProofEarly,
+        Planted::SendBeforeSync,
     ];
 }

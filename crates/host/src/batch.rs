@@ -70,6 +70,8 @@ pub enum Next {
     Waits,
     /// What an invalidation covers was taken away.
     Invalidated(Invalidation, Applied),
+    /// Nothing: what this batch or an earlier one handed to the disk does not last yet. Carry on after [`Host::lasts`](crate::Host::lasts).
+    Unsynced,
     /// The store was changed, or looked at for a question that is answered later ([`Host::work`](crate::Host::work)). `refused` says
     /// that a value was not kept.
     Did {
@@ -78,7 +80,8 @@ pub enum Next {
     },
     /// The store has answered. To be given back as [`Input::Done`](clearwell_cluster::Input::Done).
     Done(Job, Outcome),
-    /// To be written to disk. It must last before this batch is carried on with.
+    /// To be handed to the disk, behind all that was handed to it before. The host hears when it lasts
+    /// ([`Host::lasts`](crate::Host::lasts)); the batch is carried on with meanwhile.
     Persist(Persist),
     /// A statement for the source; its outcome comes back as [`Input::Done`](clearwell_cluster::Input::Done).
     Ask(Job, Ask),

@@ -19,6 +19,8 @@ pub(crate) struct Deciding {
     actor: Mutex<Actor>,
     pub turns: Turns,
     tickets: AtomicU64,
+    /// Nothing is for the disk: nothing that was decided outlives the process.
+    is_fleeting: bool,
 }
 
 /// Copies that were found to be gone when so many turns had been given, all of which had ended.
@@ -28,8 +30,9 @@ pub(crate) struct Gone {
 }
 
 impl Deciding {
-    pub fn new(actor: Actor) -> Deciding {
-        Deciding { actor: Mutex::new(actor), turns: Turns::default(), tickets: AtomicU64::new(u64::MAX) }
+    pub fn new(actor: Actor, is_fleeting: bool) -> Deciding {
+        let (actor, tickets) = (Mutex::new(actor), AtomicU64::new(u64::MAX));
+        Deciding { actor, turns: Turns::default(), tickets, is_fleeting }
     }
 
     pub fn actor(&self) -> MutexGuard<'_, Actor> {
@@ -48,7 +51,10 @@ impl Deciding {
             }
         }
         actor.step(now, input, &mut out);
-        let turn = self.turns.give(Changes::of(&out));
+        if self.is_fleeting {
+            out.persist.clear();
+        }
+        let turn = self.turns.give(Changes::of(&out), out.persist.len());
         (out, turn, untold)
     }
 

@@ -62,14 +62,14 @@ impl Host {
     pub fn new(actor: Actor, settings: Settings) -> Host {
         let departed = Arc::new(Departed::default());
         let engine = Engine::new(settings.engine.clone(), settings.seed).watched_by(departed.clone());
-        Host::over(engine, Arc::new(Deciding::new(actor)), departed, &settings)
+        Host::over(engine, Arc::new(Deciding::new(actor, false)), departed, &settings)
     }
 
     /// The host of a cluster of one, whose values are in no log: nobody else has copies or replicas. Values are given to the
     /// engine as they come, and what that takes away is ordered by the member under the key's lock. Copies that leave are told
-    /// to `departures`: they are of no concern to the member.
+    /// to `departures`: they are of no concern to the member. Such a cluster ends with its process, so nothing is for the disk.
     pub fn alone(member: Member, settings: Settings, departures: Arc<dyn Departures>) -> Host {
-        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member))));
+        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), true));
         let engine = Engine::new(settings.engine.clone(), settings.seed)
             .ordered_by(deciding.clone())
             .watched_by(departures);
@@ -130,14 +130,23 @@ impl Host {
                 (_, done) => Next::Did { refused: matches!(done, Done::Refused) },
             });
         }
-        // Where the last of its changes was one of the disk: that lasts only now.
+        // Where the last of its changes was one of the disk: that was handed over only now.
         self.deciding.turns.end(&mut batch.turn);
+        let is_synced = self.deciding.turns.is_synced(&batch.turn) || self.has(Planted::SendBeforeSync);
+        if !batch.is_settled() && !is_synced {
+            return Some(Next::Unsynced);
+        }
         if let Some((job, ask)) = batch.ask.next() {
             return Some(self.ask(job, ask, now, sourced));
         }
         let send = batch.send.next().map(|(to, message)| Next::Send(to, message));
         let send = send.or_else(|| batch.answer.next().map(|(ticket, answer)| Next::Answer(ticket, answer)));
         send.or_else(|| batch.tell.next().map(Next::Tell))
+    }
+
+    /// The first `count` of all outputs for the disk last, counted since the host was made. What waited for that can be carried on with.
+    pub fn lasts(&self, count: u64) {
+        self.deciding.turns.last(count);
     }
 
     /// Waits until what a batch waits for may be done. For drivers with threads, each of which carries its own batches out.

@@ -4,8 +4,9 @@
 //! [`Host::step`] lets the member decide and gives a [`Batch`]: what the decision leads to. [`Host::next`] carries the batch out, one
 //! output at a time: what concerns the store it does itself, the rest (disk, source, network, clients) it gives to its driver. A
 //! driver may stop between any two outputs, because its process died or because another thread is faster; the host sees to it that
-//! no batch reads the store, sends or answers before all changes that were decided earlier lie in the store. A driver with threads waits for
-//! that by [`Host::wait`]. [`Host::look`] serves a read from memory. [`Host::alone`] is the host of a cluster of one.
+//! no batch reads the store, sends or answers before all changes that were decided earlier lie in the store, and before all that was decided for the
+//! disk lasts there ([`Host::lasts`]). A driver with threads waits for its turn by [`Host::wait`]. [`Host::look`] serves a read from memory.
+//! [`Host::alone`] is the host of a cluster of one.
 //!
 //! ```
 //! use clearwell_cluster::{Config, Input, Level, Member, Meta, NodeId, Peer, Start, Ticket, Token};
@@ -17,9 +18,17 @@
 //! let settings = Settings::new(&config, 7);
 //! let member = Member::new(config, Start::default(), Millis(1));
 //! let host = Host::new(Actor::Member(Box::new(member)), settings);
-//! let carry_out = |host: &Host, now, input| {
+//! let mut synced = 0;
+//! let mut carry_out = |host: &Host, now, input| {
 //!     let Some(mut batch) = host.step(now, input) else { return Vec::new() };
-//!     std::iter::from_fn(|| host.next(now, &mut batch, &|_| false)).collect::<Vec<Next>>()
+//!     let mut done = Vec::new();
+//!     while let Some(next) = host.next(now, &mut batch, &|_| false) {
+//!         // A disk that is as fast as memory.
+//!         synced += u64::from(matches!(next, Next::Persist(_)));
+//!         host.lasts(synced);
+//!         done.push(next);
+//!     }
+//!     done
 //! };
 //! carry_out(&host, Millis(1), Input::Tick);
 //! let write = Write {

@@ -10,8 +10,8 @@ impl Host {
     /// proof that it is current in milliseconds (`None`: nothing proves it, and the answer is marked stale). `None`: the read is to be
     /// asked of the deciding part.
     ///
-    /// While changes that were decided are on their way into the store, it may be older than what the deciding part can prove: then
-    /// nothing is proven.
+    /// While changes that were decided are on their way into the store, it may be older than what the deciding part can prove; while
+    /// something does not last on disk yet, it may be what a crash takes back. Then nothing is proven.
     pub fn look<R>(
         &self,
         now: Millis,
@@ -49,6 +49,7 @@ impl Host {
     }
 
     fn is_settled(&self) -> bool {
-        self.deciding.turns.settled().is_some() || self.has(Planted::ProofEarly)
+        let turns = &self.deciding.turns;
+        (turns.settled().is_some() && turns.all_lasts()) || self.has(Planted::ProofEarly)
     }
 }

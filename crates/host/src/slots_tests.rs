@@ -43,7 +43,7 @@ fn key(n: usize) -> Bytes {
 
 /// Carries one batch out, the work that is left over too; what the store answered.
 fn carry_out(host: &Host, out: Outbox) -> Vec<Outcome> {
-    let turn = host.deciding.turns.give(Changes::of(&out));
+    let turn = host.deciding.turns.give(Changes::of(&out), 0);
     let mut batch = Batch::new(turn, out);
     let mut done = Vec::new();
     while let Some(next) = host.next(NOW, &mut batch, &|_| false) {

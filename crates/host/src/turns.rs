@@ -1,5 +1,7 @@
 //! Turns: in which order batches change disk and store, whichever thread carries them out.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use parking_lot::{Condvar, Mutex};
 
 use clearwell_cluster::{Apply, Outbox};
@@ -26,7 +28,8 @@ impl Changes {
     }
 }
 
-/// A batch's place among those that change disk or store.
+/// A batch's place among those that change disk or store. Handing to the disk is such a change; that it lasts is waited for apart from that,
+/// so that a slow disk holds back what is said, and neither the store nor what else is handed to the disk.
 #[derive(Debug)]
 pub(crate) struct Turn {
     number: u64,
@@ -35,6 +38,8 @@ pub(crate) struct Turn {
     is_open: bool,
     /// Whether nothing was on its way when it was given.
     is_first: bool,
+    /// So much of what was handed to the disk has to last before the batch says anything.
+    synced: u64,
 }
 
 impl Turn {
@@ -48,6 +53,9 @@ impl Turn {
 pub(crate) struct Turns {
     open: Mutex<Open>,
     ended: Condvar,
+    /// How much was decided that is for the disk, and how much of that lasts.
+    persists: AtomicU64,
+    lasting: AtomicU64,
 }
 
 /// Turns that were given and have not ended, by number. There are few: as many as threads.
@@ -72,8 +80,9 @@ impl Open {
 }
 
 impl Turns {
-    /// The turn of a batch that was decided just now.
-    pub fn give(&self, changes: Changes) -> Turn {
+    /// The turn of a batch that was decided just now, with so much for the disk.
+    pub fn give(&self, changes: Changes, persists: usize) -> Turn {
+        let synced = self.persists.fetch_add(persists as u64, Relaxed) + persists as u64;
         let mut open = self.open.lock();
         let (number, is_first) = (open.given, open.is_empty());
         match changes {
@@ -82,7 +91,7 @@ impl Turns {
             Changes::Stores => open.store.push(number),
         }
         open.given += u64::from(changes != Changes::Nothing);
-        Turn { number, changes, is_open: changes != Changes::Nothing, is_first }
+        Turn { number, changes, is_open: changes != Changes::Nothing, is_first, synced }
     }
 
     /// Whether these changes of a turn may be made; `Nothing`: whether all changes before it have been, so that the store may be
@@ -113,6 +122,22 @@ impl Turns {
         if open.waiting > 0 {
             self.ended.notify_all();
         }
+    }
+
+    /// The first `count` that were handed to the disk last.
+    pub fn last(&self, count: u64) {
+        debug_assert!(count <= self.persists.load(Relaxed), "what lasts was decided");
+        self.lasting.fetch_max(count, Relaxed);
+    }
+
+    /// Whether all lasts that was for the disk in a batch and in those before it.
+    pub fn is_synced(&self, turn: &Turn) -> bool {
+        self.lasting.load(Relaxed) >= turn.synced
+    }
+
+    /// Whether all lasts that was decided for the disk.
+    pub fn all_lasts(&self) -> bool {
+        self.lasting.load(Relaxed) == self.persists.load(Relaxed)
     }
 
     /// How many turns were given, if all of them have ended: the store is as it was decided.

@@ -9,8 +9,8 @@ fn may_change(turns: &Turns, turn: &Turn) -> bool {
 #[test]
 fn a_batch_that_changes_nothing_waits_for_those_before_it_and_for_no_others() {
     let turns = Turns::default();
-    let (mut reads_before, mut stores) = (turns.give(Changes::Nothing), turns.give(Changes::Stores));
-    let (reads, mut later) = (turns.give(Changes::Nothing), turns.give(Changes::Stores));
+    let (mut reads_before, mut stores) = (turns.give(Changes::Nothing, 0), turns.give(Changes::Stores, 0));
+    let (reads, mut later) = (turns.give(Changes::Nothing, 0), turns.give(Changes::Stores, 0));
     turns.end(&mut reads_before);
     assert!(turns.may(&reads_before, Changes::Nothing) && may_change(&turns, &stores));
     assert!(!turns.may(&reads, Changes::Nothing) && !may_change(&turns, &later) && turns.settled().is_none());
@@ -24,9 +24,9 @@ fn a_batch_that_changes_nothing_waits_for_those_before_it_and_for_no_others() {
 #[test]
 fn what_takes_away_waits_for_what_stores_and_not_for_its_like() {
     let turns = Turns::default();
-    let mut slow = turns.give(Changes::TakesAway);
-    let mut quick = turns.give(Changes::TakesAway);
-    let (mut stores, mut after) = (turns.give(Changes::Stores), turns.give(Changes::TakesAway));
+    let mut slow = turns.give(Changes::TakesAway, 0);
+    let mut quick = turns.give(Changes::TakesAway, 0);
+    let (mut stores, mut after) = (turns.give(Changes::Stores, 0), turns.give(Changes::TakesAway, 0));
     assert!(may_change(&turns, &quick) && !turns.may(&quick, Changes::Nothing));
     assert!(!may_change(&turns, &stores) && !may_change(&turns, &after));
     turns.end(&mut quick);
@@ -41,6 +41,21 @@ fn what_takes_away_waits_for_what_stores_and_not_for_its_like() {
     assert_eq!(turns.settled(), Some(4));
 }
 
+#[test]
+fn a_batch_is_synced_when_all_lasts_that_was_for_the_disk_by_then() {
+    let turns = Turns::default();
+    let (before, two) = (turns.give(Changes::Nothing, 0), turns.give(Changes::Stores, 2));
+    let (says, later) = (turns.give(Changes::Nothing, 0), turns.give(Changes::Stores, 1));
+    assert!(turns.is_synced(&before) && !turns.is_synced(&says));
+    turns.last(1);
+    assert!(!turns.is_synced(&two));
+    turns.last(2);
+    assert!(turns.is_synced(&two) && turns.is_synced(&says) && !turns.is_synced(&later));
+    assert!(!turns.all_lasts());
+    turns.last(3);
+    assert!(turns.is_synced(&later) && turns.all_lasts());
+}
+
 /// Numbers are stored by many threads, each when its turn has come: they lie there in their order.
 #[test]
 fn threads_that_wait_make_their_changes_in_their_order() {
@@ -53,7 +68,7 @@ fn threads_that_wait_make_their_changes_in_their_order() {
                     let (number, mut turn) = {
                         let mut decided = decided.lock();
                         *decided += 1;
-                        (*decided, turns.give(Changes::Stores))
+                        (*decided, turns.give(Changes::Stores, 0))
                     };
                     while !may_change(&turns, &turn) {
                         turns.wait(&turn, turn.changes());

@@ -12,6 +12,8 @@ const NOW: Millis = Millis(2);
 struct Alone {
     host: Host,
     tickets: u64,
+    /// How much was handed to the disk: as long as nobody says otherwise, it lasts at once.
+    handed: u64,
 }
 
 /// Keys that begin with `s` have a source.
@@ -25,7 +27,8 @@ impl Alone {
         let mut settings = Settings::new(&config, 7);
         settings.engine.max_entries = max_entries;
         let member = Member::new(config, Start::default(), Millis(1));
-        let mut alone = Alone { host: Host::new(Actor::Member(Box::new(member)), settings), tickets: 0 };
+        let mut alone =
+            Alone { host: Host::new(Actor::Member(Box::new(member)), settings), tickets: 0, handed: 0 };
         alone.step(Input::Tick);
         alone
     }
@@ -38,7 +41,15 @@ impl Alone {
     }
 
     fn carry_out(&mut self, mut batch: Batch) -> Vec<Next> {
-        std::iter::from_fn(|| self.host.next(NOW, &mut batch, &sourced)).collect()
+        let mut done = Vec::new();
+        while let Some(next) = self.host.next(NOW, &mut batch, &sourced) {
+            if matches!(next, Next::Persist(_)) {
+                self.handed += 1;
+                self.host.lasts(self.handed);
+            }
+            done.push(next);
+        }
+        done
     }
 
     fn request(&mut self, request: Request) -> Batch {
@@ -47,6 +58,10 @@ impl Alone {
     }
 
     fn write(&mut self, key: &str, value: &str) -> Batch {
+        self.write_with(Strategy::CacheOnly, key, value)
+    }
+
+    fn write_with(&mut self, strategy: Strategy, key: &str, value: &str) -> Batch {
         self.request(Request::Write(Write {
             key: key.as_bytes().into(),
             value: Some(value.as_bytes().into()),
@@ -55,7 +70,7 @@ impl Alone {
             events: [].into(),
             ttl_ms: None,
             meta: Meta::default(),
-            strategy: Strategy::CacheOnly,
+            strategy,
             id: 1,
         }))
     }
@@ -159,6 +174,29 @@ fn nothing_is_proven_while_changes_are_on_their_way() {
     assert_eq!(alone.look("c1", Level::Eventual), Some((value("old"), None)));
     alone.carry_out(write);
     assert_eq!(alone.look("c1", Level::Session), Some((value("new"), Some(0))));
+}
+
+/// What does not last on disk is said to nobody, by this batch or a later one; the store is changed meanwhile, and proves nothing.
+#[test]
+fn a_slow_disk_holds_back_what_is_said_and_not_the_store() {
+    let mut alone = Alone::new(u64::MAX);
+    let (mut back, mut later) = (alone.write_with(Strategy::Back, "b1", "v"), alone.write("c1", "w"));
+    assert!(matches!(alone.host.next(NOW, &mut back, &sourced), Some(Next::Persist(_))));
+    for batch in [&mut back, &mut later] {
+        while batch.next_apply().is_some() {
+            assert!(matches!(alone.host.next(NOW, batch, &sourced), Some(Next::Did { refused: false })));
+        }
+        assert!(matches!(alone.host.next(NOW, batch, &sourced), Some(Next::Unsynced)));
+    }
+    assert_eq!(alone.look("b1", Level::Session), None);
+    assert_eq!(alone.look("c1", Level::Eventual), Some((value("w"), None)));
+    alone.handed += 1;
+    alone.host.lasts(alone.handed);
+    assert_eq!(alone.look("b1", Level::Session), Some((value("v"), Some(0))));
+    let rest = alone.carry_out(later);
+    assert!(matches!(&rest[..], [Next::Answer(_, Answer::Written(_))]), "{rest:?}");
+    let rest = alone.carry_out(back);
+    assert!(rest.iter().any(|next| matches!(next, Next::Answer(_, Answer::Written(_)))), "{rest:?}");
 }
 
 /// A load counts from before its source is asked: what is invalidated meanwhile is newer than what the load brings.

@@ -63,6 +63,7 @@ impl Options {
             profile: Profile::Wan,
             // Late threads do not keep up with so many clients.
             lag_us: 0,
+            sync_us: 0,
             ..self
         }
     }

@@ -75,6 +75,10 @@ pub enum What {
     LostChoices(u8),
     /// All nodes lose their power, and come back one after another.
     Outage,
+    /// The process dies while its next write is on its way to the disk, and starts again.
+    CrashInSync(u16),
+    /// A node's disk takes no writes.
+    FullDisk(u16),
 }
 
 impl fmt::Display for Fault {
@@ -109,6 +113,10 @@ impl fmt::Display for Fault {
             What::LostChoices(percent) => {
                 write!(f, "{percent} of a hundred messages about views are lost for {long:.1} s")
             }
+            What::CrashInSync(host) => {
+                write!(f, "node {host} crashes in its next write to the disk, back after {long:.1} s")
+            }
+            What::FullDisk(host) => write!(f, "the disk of node {host} is full for {long:.1} s"),
             What::Outage => write!(f, "all nodes lose their power for {long:.1} s and less"),
         }
     }
@@ -136,7 +144,11 @@ pub const CRASH_IN_CHOICE: u32 = 1 << 14;
 pub const LOST_CHOICES: u32 = 1 << 15;
 /// [`What::Outage`].
 pub const OUTAGE: u32 = 1 << 16;
-const ALL_KINDS: u32 = 17;
+/// [`What::CrashInSync`].
+pub const CRASH_IN_SYNC: u32 = 1 << 17;
+/// [`What::FullDisk`].
+pub const FULL_DISK: u32 = 1 << 18;
+const ALL_KINDS: u32 = 19;
 
 /// No two disks are lost within this time.
 const DISKS_APART: Micros = 15_000_000;
@@ -193,6 +205,8 @@ fn draw_one(rng: &mut Rng, kind: u32, taste: Taste, nodes: u16, hosts: u16) -> W
         },
         15 => What::LostChoices(*rng.pick(&[50, 80])),
         16 => What::Outage,
+        17 => What::CrashInSync(node),
+        18 => What::FullDisk(node),
         _ => *rng.pick(&[
             What::Turn(host, taste.drift_ppm),
             What::Turn(host, -taste.drift_ppm),

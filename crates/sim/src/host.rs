@@ -39,6 +39,8 @@ pub struct Machine {
     pub clock: Clock,
     /// Its disk.
     pub disk: Disk,
+    /// Until then its disk takes nothing.
+    pub full_until: Micros,
     /// Until then it does nothing.
     pub stopped_until: Micros,
     /// Outputs that it still carries out before it crashes.
@@ -49,6 +51,8 @@ pub struct Machine {
     pub works: bool,
     /// The next word as a voter is followed by a crash, after so many outputs, and a start after so long.
     pub choice_fuse: Option<(u8, Micros)>,
+    /// The next write to its disk is followed by a crash, and a start after so long.
+    pub sync_fuse: Option<Micros>,
     /// Batches that its threads carry on with later.
     pub late: Vec<Late>,
     /// Tickets of requests that wait here.
@@ -67,11 +71,13 @@ impl Machine {
             host: None,
             clock,
             disk: Disk::default(),
+            full_until: 0,
             stopped_until: 0,
             fuse: None,
             stored: false,
             works: false,
             choice_fuse: None,
+            sync_fuse: None,
             late: Vec::new(),
             waiting: Vec::new(),
             leaves: false,
@@ -81,6 +87,11 @@ impl Machine {
     /// Whether it runs and is not stopped.
     pub fn acts(&self, now: Micros) -> bool {
         self.state == State::Up && self.stopped_until <= now
+    }
+
+    /// How many batches wait for its disk.
+    pub fn unsynced(&self) -> usize {
+        self.late.iter().filter(|late| late.is_unsynced()).count()
     }
 
     /// The deciding part of what runs on it.

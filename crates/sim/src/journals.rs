@@ -16,7 +16,19 @@ pub struct Journals {
 }
 
 impl Journals {
-    /// A host persists something; there are so many slots.
+    /// A host hands something to its disk: from now on it has the values in it.
+    pub fn note_handed(&mut self, host: usize, what: &Persist) {
+        let entries = match what {
+            Persist::Journal(entry) => std::slice::from_ref(entry),
+            Persist::Slots { journal, .. } => journal,
+            Persist::Ballot(_) | Persist::View(_) | Persist::Flushed(..) => &[],
+        };
+        for entry in entries {
+            self.kept.entry((number(&entry.key), host)).or_default().insert(entry.version.0);
+        }
+    }
+
+    /// What a host handed to its disk lasts; there are so many slots.
     pub fn note(&mut self, host: usize, names: &Names, slots: u16, what: &Persist) {
         match what {
             Persist::Journal(entry) => self.replace(host, entry),
@@ -48,9 +60,11 @@ impl Journals {
     fn replace(&mut self, host: usize, entry: &Entry) {
         let key = number(&entry.key);
         let kept = self.kept.entry((key, host)).or_default();
-        let before = std::mem::replace(kept, BTreeSet::from([entry.version.0]));
-        self.unknown
-            .extend(before.into_iter().filter(|rank| *rank != entry.version.0).map(|rank| (key, rank)));
+        // What was handed to the disk after it stays.
+        let after = kept.split_off(&entry.version.0);
+        let before = std::mem::replace(kept, after);
+        kept.insert(entry.version.0);
+        self.unknown.extend(before.into_iter().map(|rank| (key, rank)));
     }
 }
 

@@ -7,7 +7,7 @@ pub use part::Part;
 
 use clearwell_cluster::Planted;
 
-use crate::fault::{self, Taste};
+use crate::fault::{self, CRASH_IN_SYNC, Taste};
 use crate::lives::Lives;
 use crate::network::Weather;
 use crate::options::{Options, SECOND};
@@ -31,7 +31,7 @@ impl Options {
     #[must_use]
     pub fn lean(self, to: Planted) -> Options {
         // What ends by itself hides what should have been taken away.
-        let lasting = Options { lives: Lives::NONE, ..self };
+        let lasting = Options { lives: Lives::NONE, sync_us: 0, ..self };
         if !needs_it(to) {
             return lasting;
         }
@@ -137,6 +137,11 @@ impl Options {
                 wide_percent: Some(100),
                 ..busy
             },
+            Planted::SendBeforeSync => Options { sync_us: 80_000, ..busy }.with_faults(
+                CRASH_IN_SYNC | ISOLATE | WEIGHT,
+                16,
+                3 * SECOND,
+            ),
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             // Values that nobody overwrites before their end.
             Planted::TtlLost => Options { lives: Lives::SHORT, writes_percent: 5, ..busy },

@@ -15,6 +15,7 @@
 
 pub mod check;
 mod clock;
+pub mod counts;
 mod crowd;
 mod disk;
 mod events;

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::check::Oldest;
+use crate::counts::CountsOfWorlds;
 use crate::options::Options;
 use crate::run::{Mask, Report, run};
 
@@ -24,6 +25,8 @@ pub struct Sum {
     pub messages: u64,
     /// The oldest that bounded reads saw.
     pub oldest_bounded: Oldest,
+    /// What happened how often, and in how many of them.
+    pub counts: CountsOfWorlds,
     /// All runs in one number, whatever their order.
     pub hash: u64,
 }
@@ -35,6 +38,7 @@ impl Sum {
         self.done += report.done as u64;
         self.steps += report.steps;
         self.messages += report.messages;
+        self.counts.add(&report.counts);
         for (oldest, seen) in self.oldest_bounded.iter_mut().zip(report.oldest_bounded) {
             *oldest = seen.max(*oldest);
         }

@@ -93,6 +93,8 @@ pub struct Options {
     pub room: u32,
     /// How late a thread carries on with what was decided, at most: another one may have been faster.
     pub lag_us: Micros,
+    /// How long a write to a disk takes to last, nearly at most; 0 for no time.
+    pub sync_us: Micros,
     /// How long a near cache waits for an owner's answer.
     pub near_request_ms: u64,
     /// All keys have a source.
@@ -122,7 +124,11 @@ impl Options {
         let drift_ppm = *rng.pick(&[0, 500, 5_000, 30_000, 49_000]);
         let taste = Options::taste(&mut rng, drift_ppm);
         let bulk_bytes_s = *Rng::new(seed, 9).pick(&[0, 0, 20_000, 2_000]);
-        let faults = fault::draw(&mut Rng::new(seed, 2), taste, nodes, nodes + near, SECOND, heal);
+        let sync_us = *Rng::new(seed, 15).pick(&[0, 0, 2_000, 20_000, 80_000]);
+        let mut faults = fault::draw(&mut Rng::new(seed, 2), taste, nodes, nodes + near, SECOND, heal);
+        let of_disks = Options::taste_of_disks(&mut Rng::new(seed, 16), sync_us);
+        faults.extend(fault::draw(&mut Rng::new(seed, 17), of_disks, nodes, nodes, SECOND, heal));
+        faults.sort_by_key(|fault| fault.at);
         Options {
             seed,
             nodes,
@@ -161,6 +167,7 @@ impl Options {
             part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
             room: *Rng::new(seed, 10).pick(&[0, 0, 3, 8]),
             lag_us: *Rng::new(seed, 13).pick(&[0, 0, 1_000, 20_000]),
+            sync_us,
             near_request_ms: 3_000,
             only_source: false,
             value_bytes: 0,
@@ -178,6 +185,15 @@ impl Options {
         let count = *rng.pick(&[0, 2, 4, 8, 16]);
         let longest_us = *rng.pick(&[500_000, 3 * SECOND, 8 * SECOND, 25 * SECOND]);
         Taste { kinds, count, longest_us, drift_ppm }
+    }
+
+    /// Where disks are slow, a crash may come in the midst of a write; in a few worlds disks are full for a while.
+    fn taste_of_disks(rng: &mut Rng, sync_us: Micros) -> Taste {
+        let crash_in_sync = if sync_us > 0 { fault::CRASH_IN_SYNC } else { 0 };
+        let full_disk = *rng.pick(&[0, 0, 0, fault::FULL_DISK]);
+        let count = *rng.pick(&[0, 2, 4, 8]);
+        let longest_us = *rng.pick(&[500_000, 3 * SECOND, 8 * SECOND]);
+        Taste { kinds: crash_in_sync | full_disk, count, longest_us, drift_ppm: 0 }
     }
 
     fn weather(rng: &mut Rng) -> Weather {
@@ -206,6 +222,7 @@ impl Options {
         self.room = 0;
         self.drift_ppm = 0;
         self.lag_us = 0;
+        self.sync_us = 0;
         self
     }
 }

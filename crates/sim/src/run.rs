@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::check::{self, Oldest, Violation};
+use crate::counts::Counts;
 use crate::history::{Deed, Got, Op};
 use crate::options::Options;
 use crate::queue::Micros;
@@ -30,6 +31,8 @@ pub struct Report {
     pub messages: u64,
     /// The oldest that bounded reads saw.
     pub oldest_bounded: Oldest,
+    /// What happened how often.
+    pub counts: Counts,
 }
 
 /// Runs the world of these options to its end, or to a panic, which is a violation like others.
@@ -84,5 +87,6 @@ fn report(world: World) -> Report {
         steps: world.steps,
         messages: world.traffic.total(),
         oldest_bounded: verdict.oldest_bounded,
+        counts: world.counts,
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod carry;
 mod clients;
 mod deeds;
+mod disks;
 mod faults;
 mod feed;
 mod happening;
@@ -29,6 +30,7 @@ use clearwell_cluster::{Epoch, FillLease, Slot, To};
 
 use crate::check::Violation;
 use crate::clock::Clock;
+use crate::counts::Counts;
 use crate::history::History;
 use crate::host::{Machine, index_of};
 use crate::names::Names;
@@ -63,6 +65,9 @@ pub struct World {
     /// How late threads are.
     lag_rng: Rng,
     lates: u64,
+    /// How long writes take to last, and what of them outlasts a crash.
+    disk_rng: Rng,
+    pub(crate) counts: Counts,
     slow_until: Micros,
     failing_until: Micros,
     /// Until then so many of a hundred messages about views get lost.
@@ -120,6 +125,8 @@ impl World {
             choice_rng: Rng::new(options.seed, 12),
             lag_rng: Rng::new(options.seed, 14),
             lates: 0,
+            disk_rng: Rng::new(options.seed, 15),
+            counts: Counts::default(),
             slow_until: 0,
             failing_until: 0,
             choices_lost_until: 0,
@@ -204,6 +211,7 @@ impl World {
             Happening::Done { host, incarnation, job, outcome } => self.done(host, incarnation, job, outcome),
             Happening::Work { host, incarnation } => self.work(host, incarnation),
             Happening::CarryOn { host, late } => self.late_goes_on(host, late),
+            Happening::DiskLasts { host, incarnation } => self.disk_lasts(host, incarnation),
             Happening::Submit { host, incarnation, op } => self.submitted(host, incarnation, op),
             Happening::Statement(statement) => self.arrive(*statement),
             Happening::ClientTurn(client) => self.client_turn(client),

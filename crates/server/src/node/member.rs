@@ -65,9 +65,12 @@ impl Node {
                     reached.ordered = acknowledged(&answer);
                 }
                 Next::Tell(event) => tracing::debug!(?event, "cluster"),
-                // Nothing must last, because the cluster ends with its process.
-                Next::Persist(_) => {}
-                Next::Did { .. } | Next::Done(..) | Next::Ask(..) | Next::Send(..) => {
+                Next::Persist(_)
+                | Next::Unsynced
+                | Next::Did { .. }
+                | Next::Done(..)
+                | Next::Ask(..)
+                | Next::Send(..) => {
                     unreachable!(
                         "the member is asked for invalidations only, and there is no other: {next:?}"
                     )

@@ -88,6 +88,7 @@ fn summary(args: &Arguments, sum: &Sum, began: Instant) {
         sum.messages
     );
     print_line!("the oldest that reads bounded by {BOUNDS_MS:?} ms saw: {oldest_ms:.3?} ms");
+    print_line!("{}", sum.counts);
     let wall = began.elapsed().as_secs_f64();
     print_line!("{wall:.1} s, {cpu:.1} CPU seconds, {rate:.1} seeds per CPU second; hash {:016x}", sum.hash);
 }

@@ -4,7 +4,7 @@ use super::{
     CRASH, CRASH_WITHOUT_DISK, CUTS, FAILING_SOURCE, ISOLATE, JOIN, LEAVE, NEAR, PAUSE, REPLICAS,
     SLOW_SOURCE, WEIGHT, brisk_links, slow_links,
 };
-use crate::fault::{CRASH_IN_CHOICE, LOST_CHOICES, OUTAGE};
+use crate::fault::{CRASH_IN_CHOICE, CRASH_IN_SYNC, FULL_DISK, LOST_CHOICES, OUTAGE};
 use crate::network::Weather;
 use crate::options::{Options, SECOND};
 
@@ -27,11 +27,13 @@ pub enum Part {
     Copies,
     /// Statements that the source carries out late, or of which nobody hears.
     LateSource,
+    /// Disks that are slow and full, and crashes while something is on its way to one.
+    Disks,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Choice,
         Part::Stranding,
         Part::Handover,
@@ -40,6 +42,7 @@ impl Part {
         Part::Shared,
         Part::Copies,
         Part::LateSource,
+        Part::Disks,
     ];
 }
 
@@ -140,6 +143,12 @@ impl Options {
                 },
                 CRASH | ISOLATE | FAILING_SOURCE | WEIGHT,
                 12,
+                5 * SECOND,
+            ),
+            Part::Disks => (
+                Options { nodes: few, sync_us: 80_000, statement_us: 300_000, behind_percent: 20, ..busy },
+                CRASH_IN_SYNC | FULL_DISK | CRASH | CRASH_WITHOUT_DISK | ISOLATE | FAILING_SOURCE | WEIGHT,
+                24,
                 5 * SECOND,
             ),
         };

@@ -1,6 +1,6 @@
 //! One step of a host, and its outputs carried out in their order; a crash may come after any of them.
 
-use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outcome, Persist, To};
+use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outcome, To};
 use clearwell_engine::Scope;
 use clearwell_host::{Batch, Host, Next};
 
@@ -68,6 +68,7 @@ impl World {
             };
             match next {
                 Next::Waits => return Carried::Partly,
+                Next::Unsynced => return Carried::Unsynced,
                 Next::Did { .. } | Next::Invalidated(..) => {
                     let refused = matches!(next, Next::Did { refused: true });
                     if let Some(watched) = watched {
@@ -82,16 +83,6 @@ impl World {
                 Next::Tell(event) => self.hear(host, event),
             }
         }
-    }
-
-    fn persist(&mut self, host: usize, what: Persist) {
-        if let Persist::Journal(entry) = &what {
-            self.note_rank(entry.value.as_deref(), entry.version.0);
-        }
-        self.history.journals.note(host, &self.history.names, self.options.slots, &what);
-        self.check_persisted(host, &what);
-        self.light_by_choice(host, &what);
-        self.hosts[host].disk.write(what);
     }
 
     /// Whether a planned crash comes now.
@@ -235,7 +226,7 @@ impl World {
         }
     }
 
-    fn note_rank(&mut self, value: Option<&[u8]>, version: u64) {
+    pub(super) fn note_rank(&mut self, value: Option<&[u8]>, version: u64) {
         if let Some(value) = value.filter(|_| version >= RANKS) {
             self.history.rank(Value::decode(value).write, version);
         }

@@ -52,6 +52,12 @@ impl World {
                 (self.choices_lost_until, self.choices_lost_percent) = (until, u32::from(percent));
             }
             What::Outage => self.lose_power(fault.us),
+            What::CrashInSync(host) => {
+                if let Some(host) = self.hosts.get_mut(usize::from(host)) {
+                    host.sync_fuse = Some(fault.us);
+                }
+            }
+            What::FullDisk(host) => self.fill_disk(usize::from(host), until),
         }
         if matches!(fault.what, What::Cut { .. } | What::Isolate { .. }) {
             self.queue.push(until, Happening::FaultEnds(at));
@@ -131,7 +137,7 @@ impl World {
             && (0..view.slots).map(Slot).all(is_kept)
     }
 
-    fn is_node(&self, host: usize) -> bool {
+    pub(super) fn is_node(&self, host: usize) -> bool {
         self.hosts.get(host).is_some_and(|host| !host.is_near && host.state == State::Up && !host.leaves)
     }
 
@@ -201,11 +207,12 @@ impl World {
         (self.slow_until, self.failing_until, self.choices_lost_until) = (0, 0, 0);
         (self.feed.stalled_until, self.feed.gap_until) = (0, 0);
         (self.options.source_ppm, self.options.lag_us) = (0, 0);
+        self.mend_disks();
         let now = self.now;
         for index in 0..self.hosts.len() {
             let host = &mut self.hosts[index];
             host.stopped_until = host.stopped_until.min(now);
-            host.choice_fuse = None;
+            (host.choice_fuse, host.sync_fuse) = (None, None);
             if host.state == State::Down && host.peer.incarnation > 0 {
                 self.start(index);
             }

@@ -35,6 +35,11 @@ pub(super) enum Happening {
         host: u32,
         late: u64,
     },
+    /// Something that was written to a host's disk lasts.
+    DiskLasts {
+        host: u32,
+        incarnation: u32,
+    },
     /// A request that its host could not take at once.
     Submit {
         host: u32,

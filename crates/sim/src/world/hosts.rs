@@ -110,6 +110,8 @@ impl World {
         }
         host.state = if keeps_disk { State::Down } else { State::Gone };
         host.host = None;
+        self.crash_disk(index);
+        let host = &mut self.hosts[index];
         host.works = false;
         host.stored = false;
         host.late.clear();

@@ -5,6 +5,7 @@ use clearwell_cluster::Epoch;
 use clearwell_host::Batch;
 
 use super::{Happening, World};
+use crate::counts::Count;
 
 /// How many of a hundred outputs a thread stops before, in worlds where threads are late.
 const STOPS_PERCENT: u32 = 10;
@@ -16,6 +17,15 @@ pub struct Late {
     batch: Batch,
     /// The view of whoever asked for a lease in the step that it is from.
     asked_in: Option<Epoch>,
+    /// It waits for its host's disk, and for no thread.
+    unsynced: bool,
+}
+
+impl Late {
+    /// Whether it waits for its host's disk.
+    pub fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
 }
 
 /// How far a batch was carried out.
@@ -24,6 +34,8 @@ pub(super) enum Carried {
     Whole,
     /// Its thread goes on later.
     Partly,
+    /// It goes on when the disk is done with something.
+    Unsynced,
     /// The process died on the way.
     Died,
 }
@@ -31,17 +43,30 @@ pub(super) enum Carried {
 impl World {
     /// Carries a batch out, or its first part.
     pub(super) fn carry_on(&mut self, host: usize, mut batch: Batch) {
-        match self.carry_out(host, &mut batch) {
-            Carried::Whole => {}
-            Carried::Died => self.crash(host),
-            Carried::Partly => {
-                self.lates += 1;
-                let late = Late { number: self.lates, batch, asked_in: self.asked_in };
-                let after = 10 + self.lag_rng.below(self.options.lag_us.max(1));
-                let goes_on = Happening::CarryOn { host: host as u32, late: late.number };
-                self.queue.push(self.now + after, goes_on);
-                self.hosts[host].late.push(late);
-            }
+        let unsynced = match self.carry_out(host, &mut batch) {
+            Carried::Whole => return,
+            Carried::Died => return self.crash(host),
+            Carried::Partly => false,
+            Carried::Unsynced => true,
+        };
+        self.counts.add(Count::Unsynced, u64::from(unsynced));
+        self.lates += 1;
+        let late = Late { number: self.lates, batch, asked_in: self.asked_in, unsynced };
+        if !unsynced {
+            let after = 10 + self.lag_rng.below(self.options.lag_us.max(1));
+            self.queue.push(self.now + after, Happening::CarryOn { host: host as u32, late: late.number });
+        }
+        self.hosts[host].late.push(late);
+    }
+
+    /// What waited for a host's disk goes on, as far as it may.
+    pub(super) fn go_on_synced(&mut self, host: usize) {
+        let late = std::mem::take(&mut self.hosts[host].late);
+        let (unsynced, others): (Vec<Late>, Vec<Late>) = late.into_iter().partition(|late| late.unsynced);
+        self.hosts[host].late = others;
+        for Late { batch, asked_in, .. } in unsynced {
+            self.asked_in = asked_in;
+            self.carry_on(host, batch);
         }
     }
 

@@ -4,6 +4,7 @@ use clearwell_cluster::{Input, Job, Message, Outcome, To};
 use clearwell_wire::Kind;
 
 use super::{Happening, World};
+use crate::counts::Count;
 use crate::host::{State, index_of};
 use crate::network::Frame;
 use crate::queue::Micros;
@@ -18,13 +19,22 @@ impl World {
         Some((host.stopped_until > self.now).then_some(host.stopped_until))
     }
 
+    /// The same for what it takes in: not more than what can wait for its disk.
+    pub(super) fn when_taken(&mut self, host: u32, incarnation: u32) -> Option<Option<Micros>> {
+        let when = self.when(host, incarnation)?;
+        let full = self.is_full_until(host);
+        self.counts.add(Count::PutOffByDisk, u64::from(full.is_some()));
+        Some(when.max(full))
+    }
+
     pub(super) fn deliver(&mut self, host: u32, from: clearwell_cluster::Peer, to: To, frame: Frame) {
         let there = &self.hosts[host as usize];
         let meant = match to {
             To::Peer(peer) => peer == there.peer,
             To::Node(_) => true,
         };
-        match self.when(host, there.peer.incarnation).filter(|_| meant) {
+        let incarnation = there.peer.incarnation;
+        match self.when_taken(host, incarnation).filter(|_| meant) {
             None => self.network.give_back(frame),
             Some(Some(later)) => self.queue.push(later, Happening::Deliver { host, from, to, frame }),
             Some(None) => {
@@ -49,7 +59,7 @@ impl World {
     }
 
     pub(super) fn tick(&mut self, host: u32, incarnation: u32) {
-        let Some(later) = self.when(host, incarnation) else { return };
+        let Some(later) = self.when_taken(host, incarnation) else { return };
         if let Some(later) = later {
             self.queue.push(later, Happening::Tick { host, incarnation });
             return;
@@ -61,7 +71,7 @@ impl World {
     }
 
     pub(super) fn done(&mut self, host: u32, incarnation: u32, job: Job, outcome: Box<Outcome>) {
-        match self.when(host, incarnation) {
+        match self.when_taken(host, incarnation) {
             None => {}
             Some(Some(later)) => self.queue.push(later, Happening::Done { host, incarnation, job, outcome }),
             Some(None) => {

@@ -31,15 +31,18 @@ impl Views {
 }
 
 impl World {
-    /// A host writes something of the agreement to its disk.
-    pub(super) fn check_persisted(&mut self, host: usize, what: &Persist) {
-        let wrong = match what {
-            Persist::View(view) => self.wrong_view(host, view),
-            Persist::Ballot(word) => {
-                self.hosts[host].disk.ballot().and_then(|before| wrong_word(host, before, word))
-            }
-            Persist::Journal(_) | Persist::Flushed(..) | Persist::Slots { .. } => None,
-        };
+    /// A voter hands a word to its disk.
+    pub(super) fn check_handed(&mut self, host: usize, what: &Persist) {
+        let Persist::Ballot(word) = what else { return };
+        let before = self.hosts[host].disk.newest_ballot();
+        let wrong = before.and_then(|before| wrong_word(host, before, word));
+        self.complain_of_views(wrong);
+    }
+
+    /// A host has a view on its disk. What was not there yet when it crashed, it followed without telling anybody.
+    pub(super) fn check_lasting(&mut self, host: usize, what: &Persist) {
+        let Persist::View(view) = what else { return };
+        let wrong = self.wrong_view(host, view);
         self.complain_of_views(wrong);
     }
 
@@ -79,6 +82,10 @@ impl World {
         let Some(actor) = self.hosts[host].actor() else { return };
         let Actor::Member(member) = &*actor else { return };
         let acted = (member.me(), member.granted_in());
+        // A voter that is alone grants itself in a view before its disk has got it, and says nothing until then.
+        if self.hosts[host].disk.waits_for_view() {
+            return;
+        }
         let owns = |view: &Arc<View>| view.epoch == acted.1 && view.all_owners().contains(&acted.0);
         if !member.view().is_some_and(owns) || !self.views.acted.insert(acted) {
             return;
