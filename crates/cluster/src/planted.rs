@@ -69,11 +69,13 @@ pub enum Planted {
     ProofEarly,
     /// A batch sends and answers before what it wrote to disk lasts.
     SendBeforeSync,
+    /// A walk over a store that goes on after other work leaves a place out.
+    WalkSkips,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 33] = [
+    pub const ALL: [Planted; 34] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -107,5 +109,6 @@ impl Planted {
         Planted::ApplyLag,
         Planted::ProofEarly,
         Planted::SendBeforeSync,
+        Planted::WalkSkips,
     ];
 }

@@ -6,9 +6,6 @@ use clearwell_engine::{Applied, Change, Filled, Millis};
 use crate::Host;
 use crate::entry::with_draft;
 
-/// Entries of slots that one output gives up at once: well below a millisecond.
-const AT_ONCE: usize = 1024;
-
 /// What became of a change.
 pub(crate) enum Done {
     /// It was made.
@@ -78,11 +75,11 @@ impl Host {
         if !index.go_on(&self.engine, self.slots, now) {
             return None;
         }
-        let gone: Vec<(Slot, Bytes)> = index.keys(part).take(AT_ONCE).cloned().collect();
+        let gone: Vec<(Slot, Bytes)> = index.keys(part).take(index.slice()).cloned().collect();
         for (_, key) in &gone {
             self.engine.forget(key, now);
         }
         index.forget(&gone);
-        (gone.len() < AT_ONCE).then_some(Done::Made)
+        (gone.len() < index.slice()).then_some(Done::Made)
     }
 }

@@ -22,6 +22,11 @@ use crate::walks::Walks;
 /// Places that a tick gives back or looks at on its way: so the sweeper never takes a step longer than a fraction of a millisecond.
 const SWEEP: usize = 1024;
 
+/// The same for walks by slot, where nothing else is said.
+const SLICE: u32 = 1024;
+/// For how long an index of keys by slot is kept after its last use, where nothing else is said.
+const INDEX_MS: u64 = 30_000;
+
 /// What a host is made with.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -29,6 +34,10 @@ pub struct Settings {
     pub slots: u16,
     /// The store's bounds.
     pub engine: clearwell_engine::Config,
+    /// Places or entries that a walk over the store looks at before other work goes on: 1,024 take well below a millisecond.
+    pub slice: u32,
+    /// After how long without use the index of keys by slot is dropped, in milliseconds.
+    pub index_ms: u64,
     /// Keys the store's hashes: true randomness in a server, a part of the world's seed in a simulation.
     pub seed: u64,
     /// The bug that is switched on; does nothing without the feature `planted`.
@@ -39,7 +48,14 @@ impl Settings {
     /// The usual ones for a member or a near cache with these settings.
     pub fn new(config: &clearwell_cluster::Config, seed: u64) -> Settings {
         let engine = clearwell_engine::Config::default();
-        Settings { slots: config.slots, engine, seed, planted: config.planted }
+        Settings {
+            slots: config.slots,
+            engine,
+            slice: SLICE,
+            index_ms: INDEX_MS,
+            seed,
+            planted: config.planted,
+        }
     }
 }
 
@@ -82,7 +98,7 @@ impl Host {
             deciding,
             slots: settings.slots,
             loads: Mutex::default(),
-            index: Mutex::default(),
+            index: Mutex::new(Index::new(settings.slice, settings.index_ms, settings.planted)),
             walks: Walks::default(),
             departed,
             planted: settings.planted,
@@ -211,6 +227,11 @@ impl Host {
                 return;
             }
         }
+    }
+
+    /// Whether a walk over the store is under way, with other work between its slices.
+    pub fn walks(&self) -> bool {
+        self.index.is_in_the_making() || self.has_work()
     }
 
     /// Recounts the store; says what differs from its books.

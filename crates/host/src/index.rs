@@ -7,18 +7,20 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use clearwell_cluster::{Bytes, Part, Slot, slot};
+use clearwell_cluster::{Bytes, Part, Planted, Slot, slot};
 use clearwell_engine::{Engine, Millis};
 
-/// Places that a slice of the walk looks at: well below a millisecond.
-const SLICE: u32 = 1024;
-
-/// After which time without use it is dropped.
-const UNUSED_MS: u64 = 30_000;
-
 /// Keys by slot, and in each in their order.
-#[derive(Debug, Default)]
-pub(crate) struct Index(Option<Made>);
+#[derive(Debug)]
+pub(crate) struct Index {
+    made: Option<Made>,
+    /// How many places one slice of the walk looks at.
+    slice: u32,
+    /// After so long without use it is dropped.
+    unused_ms: u64,
+    /// The planted bug by which the walk leaves a place out where it goes on.
+    skips: bool,
+}
 
 #[derive(Debug)]
 struct Made {
@@ -29,29 +31,46 @@ struct Made {
 }
 
 impl Index {
+    /// None yet; a slice of the walk that makes it looks at so many places, and it is dropped after so long without use.
+    pub fn new(slice: u32, unused_ms: u64, planted: Option<Planted>) -> Index {
+        let skips = cfg!(feature = "planted") && planted == Some(Planted::WalkSkips);
+        Index { made: None, slice, unused_ms, skips }
+    }
+
+    /// How many places a slice looks at.
+    pub fn slice(&self) -> usize {
+        self.slice as usize
+    }
+
+    /// Whether it was begun and is not whole.
+    pub fn is_in_the_making(&self) -> bool {
+        self.made.as_ref().is_some_and(|made| made.cursor.is_some())
+    }
+
     /// Makes a slice more of it, if it is not whole. Whether it is now.
     pub fn go_on(&mut self, engine: &Engine, slots: u16, now: Millis) -> bool {
-        let made = self.0.get_or_insert_with(|| Made { keys: BTreeSet::new(), cursor: Some(0), used: now });
+        let made =
+            self.made.get_or_insert_with(|| Made { keys: BTreeSet::new(), cursor: Some(0), used: now });
         made.used = now;
         if let Some(cursor) = made.cursor {
-            let next = engine.keys(cursor, SLICE, |key| {
+            let next = engine.keys(cursor, self.slice, |key| {
                 made.keys.insert((slot::slot_of(key, slots), key.into()));
             });
-            made.cursor = (next != 0).then_some(next);
+            made.cursor = (next != 0).then_some(next + u64::from(self.skips));
         }
         made.cursor.is_none()
     }
 
     /// A value was stored.
     pub fn stored(&mut self, key: &Bytes, slots: u16) {
-        if let Some(made) = &mut self.0 {
+        if let Some(made) = &mut self.made {
             made.keys.insert((slot::slot_of(key, slots), key.clone()));
         }
     }
 
     /// These are not there any more.
     pub fn forget(&mut self, gone: &[(Slot, Bytes)]) {
-        if let Some(made) = &mut self.0 {
+        if let Some(made) = &mut self.made {
             gone.iter().for_each(|place| {
                 made.keys.remove(place);
             });
@@ -63,7 +82,7 @@ impl Index {
         // A part that ends before it begins has no keys.
         let ends_early = matches!((&part.after, &part.end), (Some(after), Some(end)) if end < after);
         let is_empty = part.slots.len() == 1 && ends_early;
-        let keys = self.0.as_ref().map(|made| &made.keys).filter(|_| !is_empty);
+        let keys = self.made.as_ref().map(|made| &made.keys).filter(|_| !is_empty);
         part.slots.iter().flat_map(move |&slot| {
             let from = match part.after.as_ref().filter(|_| part.slots.first() == Some(&slot)) {
                 Some(after) => Bound::Excluded((slot, after.clone())),
@@ -79,8 +98,8 @@ impl Index {
 
     /// Drops it when nobody used it for a while.
     pub fn tidy(&mut self, now: Millis) {
-        if self.0.as_ref().is_some_and(|made| now.since(made.used) > UNUSED_MS) {
-            self.0 = None;
+        if self.made.as_ref().is_some_and(|made| now.since(made.used) > self.unused_ms) {
+            self.made = None;
         }
     }
 }
@@ -92,6 +111,7 @@ mod tests {
 
     const SLOTS: u16 = 4;
     const NOW: Millis = Millis(1);
+    const UNUSED_MS: u64 = 30_000;
 
     fn engine(keys: u32) -> Engine {
         let engine = Engine::new(Config::default(), 7);
@@ -107,7 +127,7 @@ mod tests {
 
     #[test]
     fn it_is_made_a_slice_at_a_time_and_has_what_comes_meanwhile() {
-        let (engine, mut index) = (engine(5_000), Index::default());
+        let (engine, mut index) = (engine(5_000), Index::new(1024, UNUSED_MS, None));
         assert!(!index.go_on(&engine, SLOTS, NOW));
         let new = Bytes::from(&b"new"[..]);
         index.stored(&new, SLOTS);
@@ -124,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_part_has_the_keys_that_are_its_own() {
-        let (engine, mut index) = (engine(100), Index::default());
+        let (engine, mut index) = (engine(100), Index::new(1024, UNUSED_MS, None));
         assert!(index.go_on(&engine, SLOTS, NOW));
         let limit = |text: &str| Some(Bytes::from(text.as_bytes()));
         for part in [

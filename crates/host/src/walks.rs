@@ -9,9 +9,6 @@ use parking_lot::Mutex;
 use crate::Host;
 use crate::index::Index;
 
-/// Keys that one question looks at, there or not: well below a millisecond.
-const LOOKED_AT: usize = 2048;
-
 /// Questions that are not answered yet.
 #[derive(Debug, Default)]
 pub(crate) struct Walks(Mutex<VecDeque<Question>>);
@@ -74,9 +71,9 @@ impl Host {
     fn digested(&self, index: &mut Index, part: &Part, most: usize, now: Millis) -> Outcome {
         let (mut digests, mut gone) = (Vec::new(), Vec::new());
         let mut last: Option<&(Slot, Bytes)> = None;
-        let mut end = None;
+        let (mut end, looked_at_most) = (None, 2 * index.slice());
         for (looked_at, place) in index.keys(part).enumerate() {
-            if looked_at == LOOKED_AT || digests.len() == most {
+            if looked_at == looked_at_most || digests.len() == most {
                 end = last.cloned();
                 break;
             }

@@ -15,11 +15,34 @@ pub enum Count {
     FullDisk,
     /// Something reached a host that takes nothing in before its disk does.
     PutOffByDisk,
+    /// A host went on with a walk over its store after other work.
+    SlicesOfWalks,
+    /// What a tag, a pattern, an event or everything covers was taken away while a walk was under way.
+    WideInWalk,
+    /// A value was stored while a walk was under way.
+    StoredInWalk,
+    /// A client awaited several answers at once.
+    AtOnce,
+    /// A message was left out because the queue before its connection was full.
+    QueueFull,
+    /// A client wrote the key that it had read last.
+    WritesWhatItRead,
 }
 
 impl Count {
-    const ALL: [Count; 5] =
-        [Count::Unsynced, Count::LostByCrash, Count::KeptByCrash, Count::FullDisk, Count::PutOffByDisk];
+    const ALL: [Count; 11] = [
+        Count::Unsynced,
+        Count::LostByCrash,
+        Count::KeptByCrash,
+        Count::FullDisk,
+        Count::PutOffByDisk,
+        Count::SlicesOfWalks,
+        Count::WideInWalk,
+        Count::StoredInWalk,
+        Count::AtOnce,
+        Count::QueueFull,
+        Count::WritesWhatItRead,
+    ];
 
     fn text(self) -> &'static str {
         match self {
@@ -27,6 +50,12 @@ impl Count {
             Count::LostByCrash => "writes were lost on their way to a disk",
             Count::KeptByCrash => "writes on their way outlasted a crash",
             Count::FullDisk => "writes were refused by a full disk",
+            Count::SlicesOfWalks => "slices of walks over a store, after other work",
+            Count::WideInWalk => "wide invalidations came during a walk",
+            Count::StoredInWalk => "values were stored during a walk",
+            Count::QueueFull => "messages found the queue of their link full",
+            Count::AtOnce => "times a client awaited several answers at once",
+            Count::WritesWhatItRead => "writes of what the client had read just before",
             Count::PutOffByDisk => "inputs waited for a host whose disk takes nothing",
         }
     }

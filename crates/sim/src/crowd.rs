@@ -64,6 +64,9 @@ impl Options {
             // Late threads do not keep up with so many clients.
             lag_us: 0,
             sync_us: 0,
+            walk_us: 0,
+            at_once: 1,
+            writes_read_percent: 0,
             ..self
         }
     }

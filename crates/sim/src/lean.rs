@@ -7,7 +7,7 @@ pub use part::Part;
 
 use clearwell_cluster::Planted;
 
-use crate::fault::{self, CRASH_IN_SYNC, Taste};
+use crate::fault::{self, CRASH_IN_SYNC, Taste, What};
 use crate::lives::Lives;
 use crate::network::Weather;
 use crate::options::{Options, SECOND};
@@ -31,7 +31,7 @@ impl Options {
     #[must_use]
     pub fn lean(self, to: Planted) -> Options {
         // What ends by itself hides what should have been taken away.
-        let lasting = Options { lives: Lives::NONE, sync_us: 0, ..self };
+        let lasting = Options { lives: Lives::NONE, ..self.without_drags() };
         if !needs_it(to) {
             return lasting;
         }
@@ -142,11 +142,24 @@ impl Options {
                 16,
                 3 * SECOND,
             ),
+            // Slots move, and a store is walked through place by place.
+            Planted::WalkSkips => Options { walk_us: 10_000, ..busy }.with_faults(
+                CRASH | JOIN | REPLICAS | WEIGHT,
+                16,
+                3 * SECOND,
+            ),
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             // Values that nobody overwrites before their end.
             Planted::TtlLost => Options { lives: Lives::SHORT, writes_percent: 5, ..busy },
             _ => busy,
         }
+    }
+
+    /// Without what makes all slower, which one bug or another needs and no other.
+    fn without_drags(mut self) -> Options {
+        self.faults.retain(|fault| !matches!(fault.what, What::FullDisk(_) | What::CrashInSync(_)));
+        let weather = Weather { link_bytes_s: 0, ..self.weather };
+        Options { weather, sync_us: 0, walk_us: 0, at_once: 1, writes_read_percent: 0, ..self }
     }
 
     fn with_faults(self, kinds: u32, count: u32, longest_us: u64) -> Options {

@@ -46,6 +46,35 @@ pub struct Weather {
     pub jitter_us: Micros,
     /// How many bytes of slots' contents pass a link in a second; 0 for as many as there are.
     pub bulk_bytes_s: u64,
+    /// The same for each of the two connections that carry all else.
+    pub link_bytes_s: u64,
+    /// How many bytes wait before one of those.
+    pub queue_bytes: u64,
+}
+
+/// The connections of a link, so that contents of slots delay no record, and records no lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Control,
+    Stream,
+    Bulk,
+}
+
+impl Lane {
+    fn of(message: &Message) -> Lane {
+        match message {
+            Message::State(_) => Lane::Bulk,
+            Message::Records(_) | Message::Applied(_) | Message::Heartbeat(_) | Message::Beat(_) => {
+                Lane::Stream
+            }
+            _ => Lane::Control,
+        }
+    }
+}
+
+/// Whether a message is left out first where a queue is full: it comes again, or another one after it says the same.
+fn comes_again(message: &Message) -> bool {
+    matches!(message, Message::Records(_) | Message::Heartbeat(_) | Message::Beat(_) | Message::Gossip(_))
 }
 
 /// Nothing passes from one set to the other.
@@ -66,8 +95,8 @@ pub struct Network {
     pub weather: Weather,
     cuts: Vec<Cut>,
     rng: Rng,
-    /// Until when each link's way for contents, from and to, is taken.
-    busy: BTreeMap<(usize, usize), Micros>,
+    /// Until when each link's connections, from and to, are taken.
+    busy: BTreeMap<(usize, usize, Lane), Micros>,
     decoder: Decoder,
     /// Frames that have arrived, to be written anew: as good as every event of a world is a message.
     spare: Vec<Frame>,
@@ -128,7 +157,7 @@ impl Network {
     /// Ends all cuts, and the bad weather with them.
     pub fn heal(&mut self) {
         self.cuts.clear();
-        self.weather = Weather { loss_ppm: 0, twice_ppm: 0, late_ppm: 0, ..self.weather };
+        self.weather = Weather { loss_ppm: 0, twice_ppm: 0, late_ppm: 0, link_bytes_s: 0, ..self.weather };
     }
 
     /// Whether a cut lies between them now.
@@ -145,15 +174,34 @@ impl Network {
         [Some(self.delay()), twice.then(|| self.delay())]
     }
 
-    /// How long so many bytes of contents wait and take on a link, which passes one message of them after another.
-    pub fn squeeze(&mut self, now: Micros, from: usize, to: usize, bytes: u64) -> Micros {
+    /// How long a message waits and takes on its connection, which passes one after another; `None`: the queue before that is full. What
+    /// comes again is left out first. Contents of slots are asked for by parts, so that their queue has no end.
+    pub fn queue(
+        &mut self,
+        now: Micros,
+        (from, to): (usize, usize),
+        message: &Message,
+        bytes: u64,
+    ) -> Option<Micros> {
         const SECOND: u64 = 1_000_000;
-        if self.weather.bulk_bytes_s == 0 {
-            return 0;
+        /// So much more waits of what is left out last.
+        const MORE: u64 = 4;
+        let lane = Lane::of(message);
+        let (rate, room) = match lane {
+            Lane::Bulk => (self.weather.bulk_bytes_s, u64::MAX),
+            _ if comes_again(message) => (self.weather.link_bytes_s, self.weather.queue_bytes),
+            _ => (self.weather.link_bytes_s, MORE * self.weather.queue_bytes),
+        };
+        if rate == 0 {
+            return Some(0);
         }
-        let busy = self.busy.entry((from, to)).or_default();
-        *busy = now.max(*busy) + bytes * SECOND / self.weather.bulk_bytes_s;
-        *busy - now
+        let busy = self.busy.entry((from, to, lane)).or_default();
+        let waits = busy.saturating_sub(now);
+        if waits.saturating_mul(rate) / SECOND > room {
+            return None;
+        }
+        *busy = now + waits + bytes * SECOND / rate;
+        Some(*busy - now)
     }
 
     fn delay(&mut self) -> Micros {
@@ -167,6 +215,9 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
+    use clearwell_cluster::message::State;
+    use clearwell_cluster::{Epoch, Part, Position, Ticket};
+
     use super::*;
 
     fn network(weather: Weather) -> Network {
@@ -186,13 +237,42 @@ mod tests {
         assert_eq!(network.carry(1, 70), [Some(5), None]);
     }
 
+    fn state() -> Message {
+        let part = Part { slots: Vec::new(), after: None, end: None };
+        let (entries, intents, journal) = (Vec::new(), Vec::new(), Vec::new());
+        let (base, as_of, ticket, epoch) = (Position(0), Default::default(), Ticket(1), Epoch(1));
+        Message::State(Box::new(State {
+            subscription: 1,
+            part,
+            base,
+            entries,
+            as_of,
+            intents,
+            journal,
+            ticket,
+            epoch,
+        }))
+    }
+
     #[test]
     fn contents_pass_a_narrow_link_one_after_another() {
         let mut network = network(Weather { bulk_bytes_s: 1000, ..Weather::default() });
-        assert_eq!(network.squeeze(0, 1, 2, 500), 500_000);
-        assert_eq!(network.squeeze(100_000, 1, 2, 500), 900_000);
-        assert_eq!(network.squeeze(100_000, 2, 1, 500), 500_000, "the way back is another");
-        assert_eq!(network.squeeze(5_000_000, 1, 2, 500), 500_000);
+        let mut queue = |now, link| network.queue(now, link, &state(), 500);
+        assert_eq!(queue(0, (1, 2)), Some(500_000));
+        assert_eq!(queue(100_000, (1, 2)), Some(900_000));
+        assert_eq!(queue(100_000, (2, 1)), Some(500_000), "the way back is another");
+        assert_eq!(queue(5_000_000, (1, 2)), Some(500_000));
+    }
+
+    #[test]
+    fn a_full_queue_leaves_out_first_what_comes_again() {
+        let mut network = network(Weather { link_bytes_s: 1000, queue_bytes: 300, ..Weather::default() });
+        let (gossip, asks) = (Message::Gossip([].into()), Message::ViewAsk(Epoch(1)));
+        let mut queue = |message: &Message| network.queue(0, (1, 2), message, 200);
+        assert_eq!([queue(&gossip), queue(&gossip), queue(&gossip)], [Some(200_000), Some(400_000), None]);
+        assert_eq!(queue(&state()), Some(0), "contents have a connection of their own");
+        let others: Vec<_> = (0..8).map_while(|_| queue(&asks)).collect();
+        assert_eq!(others, [600_000, 800_000, 1_000_000, 1_200_000, 1_400_000]);
     }
 
     #[test]

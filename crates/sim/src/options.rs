@@ -51,6 +51,10 @@ pub struct Options {
     pub think: Micros,
     /// How many of a hundred operations change something.
     pub writes_percent: u32,
+    /// How many of a hundred reads are followed by a write of the same key.
+    pub writes_read_percent: u32,
+    /// How many operations a client begins at once, at most; it awaits all of their answers.
+    pub at_once: u64,
     /// How many of a hundred operations invalidate.
     pub invalidates_percent: u32,
     /// How many of a hundred operations a client begins at another host.
@@ -93,6 +97,8 @@ pub struct Options {
     pub room: u32,
     /// How late a thread carries on with what was decided, at most: another one may have been faster.
     pub lag_us: Micros,
+    /// How long other work may go on between two places that a walk over a store looks at, at most; 0: a walk does not stop.
+    pub walk_us: Micros,
     /// How long a write to a disk takes to last, nearly at most; 0 for no time.
     pub sync_us: Micros,
     /// How long a near cache waits for an owner's answer.
@@ -124,6 +130,8 @@ impl Options {
         let drift_ppm = *rng.pick(&[0, 500, 5_000, 30_000, 49_000]);
         let taste = Options::taste(&mut rng, drift_ppm);
         let bulk_bytes_s = *Rng::new(seed, 9).pick(&[0, 0, 20_000, 2_000]);
+        let (link_bytes_s, queue_bytes) =
+            *Rng::new(seed, 22).pick(&[(0, 0), (0, 0), (0, 0), (20_000, 1_000), (5_000, 300)]);
         let sync_us = *Rng::new(seed, 15).pick(&[0, 0, 2_000, 20_000, 80_000]);
         let mut faults = fault::draw(&mut Rng::new(seed, 2), taste, nodes, nodes + near, SECOND, heal);
         let of_disks = Options::taste_of_disks(&mut Rng::new(seed, 16), sync_us);
@@ -142,10 +150,12 @@ impl Options {
             quiet: heal + (end - heal) * 3 / 4,
             end,
             profile: *Rng::new(seed, 46).pick(&Profile::ALL),
-            weather: Weather { bulk_bytes_s, ..Options::weather(&mut rng) },
+            weather: Weather { bulk_bytes_s, link_bytes_s, queue_bytes, ..Options::weather(&mut rng) },
             drift_ppm,
             think: rng.range(20, 150) * 1000,
             writes_percent: *rng.pick(&[5, 20, 40]),
+            writes_read_percent: *Rng::new(seed, 20).pick(&[0, 0, 20, 60]),
+            at_once: *Rng::new(seed, 21).pick(&[1, 1, 1, 3, 8]),
             invalidates_percent: 4,
             moves_percent: 15,
             homes: 0,
@@ -167,6 +177,7 @@ impl Options {
             part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
             room: *Rng::new(seed, 10).pick(&[0, 0, 3, 8]),
             lag_us: *Rng::new(seed, 13).pick(&[0, 0, 1_000, 20_000]),
+            walk_us: *Rng::new(seed, 18).pick(&[0, 0, 1_000, 10_000]),
             sync_us,
             near_request_ms: 3_000,
             only_source: false,
@@ -205,6 +216,8 @@ impl Options {
             delay_us: *rng.pick(&[100, 500, 5_000]),
             jitter_us: *rng.pick(&[200, 2_000, 20_000]),
             bulk_bytes_s: 0,
+            link_bytes_s: 0,
+            queue_bytes: 0,
         }
     }
 
@@ -223,6 +236,8 @@ impl Options {
         self.drift_ppm = 0;
         self.lag_us = 0;
         self.sync_us = 0;
+        self.walk_us = 0;
+        (self.at_once, self.writes_read_percent) = (1, 0);
         self
     }
 }

@@ -67,6 +67,8 @@ pub struct World {
     lates: u64,
     /// How long writes take to last, and what of them outlasts a crash.
     disk_rng: Rng,
+    /// How long walks over stores rest.
+    walk_rng: Rng,
     pub(crate) counts: Counts,
     slow_until: Micros,
     failing_until: Micros,
@@ -126,6 +128,7 @@ impl World {
             lag_rng: Rng::new(options.seed, 14),
             lates: 0,
             disk_rng: Rng::new(options.seed, 15),
+            walk_rng: Rng::new(options.seed, 19),
             counts: Counts::default(),
             slow_until: 0,
             failing_until: 0,

@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 33] = [
+const FOUND: [Planted; 34] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -47,6 +47,7 @@ const FOUND: [Planted; 33] = [
     Planted::ApplyLag,
     Planted::ProofEarly,
     Planted::SendBeforeSync,
+    Planted::WalkSkips,
 ];
 
 #[test]

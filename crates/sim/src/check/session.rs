@@ -2,6 +2,8 @@
 //! followed by anything older. With the order of writes being one for each key, that is read-your-writes, monotonic reads and
 //! monotonic writes in one comparison.
 
+use std::collections::BTreeMap;
+
 use clearwell_cluster::Level;
 
 use super::{Index, Violation, by_op};
@@ -39,16 +41,24 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
     let keys = history.names.key_count() as usize;
     let clients = history.ops.iter().map(|op| usize::from(op.client) + 1).max().unwrap_or(0);
     let mut known = vec![Known { orders: vec![0; keys], invalidations: Vec::new() }; clients];
+    // A session may await several answers: what it learned while it waited for one is no promise of that one.
+    let mut at_begin: BTreeMap<u32, (u64, Vec<(Covered, Micros)>)> = BTreeMap::new();
     for &(at, is_end) in &history.moments {
         let op = &history.ops[at as usize];
+        let client = usize::from(op.client);
         if !is_end {
+            if matches!(op.deed, Deed::Read(Level::Session | Level::Causal)) {
+                let known = &known[client];
+                at_begin.insert(at, (known.orders[op.key as usize], known.invalidations.clone()));
+            }
             continue;
         }
-        let client = usize::from(op.client);
         match (op.deed, op.got) {
             (Deed::Read(level), Got::Value(found)) => {
-                if matches!(level, Level::Session | Level::Causal) {
-                    judge((history, index), at, op, &found, &known[client], violations);
+                if matches!(level, Level::Session | Level::Causal)
+                    && let Some((seen, invalidations)) = at_begin.remove(&at)
+                {
+                    judge((history, index), at, op, &found, (seen, &invalidations), violations);
                 }
                 // A hit in memory brings no token yet: what it showed is not known to the next node that is asked.
                 if !found.local {
@@ -80,7 +90,7 @@ fn judge(
     at: u32,
     op: &Op,
     found: &Found,
-    known: &Known,
+    (seen, invalidations): (u64, &[(Covered, Micros)]),
     violations: &mut Vec<Violation>,
 ) {
     let class = history.names.class(op.key);
@@ -89,7 +99,6 @@ fn judge(
         return;
     }
     let order = index.order(op.key, found.version).map_or(u64::MAX, |order| order.most);
-    let seen = known.orders[op.key as usize];
     if order < seen {
         let text = format!("a session that has seen {seen:x} read {order:x}");
         violations.push(by_op(history, "session", at, text));
@@ -98,7 +107,7 @@ fn judge(
     let Some(value) = found.value.filter(|value| value.read > 0 && class == Class::Source) else { return };
     let tag = history.source.tag_of(value.write);
     let patterns = history.source.event_of(value.write);
-    for &(covered, asked) in &known.invalidations {
+    for &(covered, asked) in invalidations {
         let is_covered = match covered {
             Covered::Key(key) => key == op.key || history.names.depends(op.key) == Some(key),
             Covered::Tag(other) => other == tag,

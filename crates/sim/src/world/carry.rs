@@ -9,6 +9,7 @@ use super::late::Carried;
 use super::watched::Watched;
 use super::{Happening, Statement, Wanted, World};
 use crate::check::Violation;
+use crate::counts::Count;
 use crate::history::{Found, Got, RANKS};
 use crate::host::State;
 use crate::names::{Class, number};
@@ -56,6 +57,7 @@ impl World {
                 return Carried::Died;
             }
             let watched = batch.next_apply().and_then(|what| self.before_apply(host, what));
+            self.count_in_walk(host, batch.next_apply());
             let names = &self.history.names;
             let sourced = |key: &[u8]| names.class(number(key)) != Class::Cache;
             let there = &mut self.hosts[host];
@@ -82,6 +84,20 @@ impl World {
                 Next::Answer(ticket, answer) => self.answer(host, ticket.0, answer),
                 Next::Tell(event) => self.hear(host, event),
             }
+        }
+    }
+
+    /// What changes a store while it is walked through.
+    fn count_in_walk(&mut self, host: usize, what: Option<&Apply>) {
+        let Some(what) = what.filter(|_| self.hosts[host].host.as_ref().is_some_and(Host::walks)) else {
+            return;
+        };
+        match what {
+            Apply::Invalidate(one) if !matches!(*one.scope, Scope::Key(_) | Scope::Dependents(_)) => {
+                self.counts.add(Count::WideInWalk, 1);
+            }
+            Apply::Put(_) | Apply::Fill { .. } => self.counts.add(Count::StoredInWalk, 1),
+            _ => {}
         }
     }
 
@@ -133,7 +149,8 @@ impl World {
         if !there.works && there.host.as_ref().is_some_and(Host::has_work) {
             there.works = true;
             let incarnation = there.peer.incarnation;
-            self.queue.push(self.now + 20, Happening::Work { host: host as u32, incarnation });
+            let after = 20 + self.walk_rng.below(self.options.walk_us);
+            self.queue.push(self.now + after, Happening::Work { host: host as u32, incarnation });
         }
     }
 
@@ -145,6 +162,7 @@ impl World {
         }
         let there = &mut self.hosts[host as usize];
         there.works = false;
+        self.counts.add(Count::SlicesOfWalks, 1);
         let now = there.clock.read(self.now);
         let done = there.host.as_ref().map(|running| running.work(now)).unwrap_or_default();
         for (job, outcome) in done {
@@ -153,10 +171,13 @@ impl World {
         self.work_later(host as usize);
     }
 
+    /// What a store has answered reaches the deciding part, on a host that is short of cores later than what was asked after it.
     fn done_soon(&mut self, host: u32, job: Job, outcome: Outcome) {
         let incarnation = self.hosts[host as usize].peer.incarnation;
         let outcome = Box::new(outcome);
-        self.queue.push(self.now + 20, Happening::Done { host, incarnation, job, outcome });
+        let late = self.falls_behind(host as usize);
+        let after = if late { self.lag_rng.below(self.options.lag_us) } else { 0 };
+        self.queue.push(self.now + 20 + after, Happening::Done { host, incarnation, job, outcome });
     }
 
     fn send(&mut self, from: usize, to: To, message: Message) {
@@ -168,14 +189,20 @@ impl World {
         self.traffic.count(from, host, &message, frame.len());
         self.check_grant(from, &message);
         self.check_decree(from, &message);
-        let [first, second] = match self.is_to_be_lost(from, host, &message) || self.loses_choice(&message) {
-            true => [None, None],
-            false => self.network.carry(from, host),
+        let [mut first, mut second] =
+            match self.is_to_be_lost(from, host, &message) || self.loses_choice(&message) {
+                true => [None, None],
+                false => self.network.carry(from, host),
+            };
+        let queued = match first {
+            Some(_) => self.network.queue(self.now, (from, host), &message, frame.len() as u64),
+            None => Some(0),
         };
-        let squeezed = match (&message, first) {
-            (Message::State(_), Some(_)) => self.network.squeeze(self.now, from, host, frame.len() as u64),
-            _ => 0,
-        };
+        if queued.is_none() {
+            self.counts.add(Count::QueueFull, 1);
+            (first, second) = (None, None);
+        }
+        let queued = queued.unwrap_or_default();
         let lost = first.is_none();
         if self.trace.as_ref().is_some_and(|trace| trace.messages) {
             self.tell_message(from, host, lost, &message);
@@ -185,10 +212,10 @@ impl World {
         let deliver = |frame| Happening::Deliver { host: host as u32, from: peer, to, frame };
         if let Some(after) = second {
             let copy = self.network.copy(&frame);
-            self.queue.push(self.now + squeezed + after, deliver(copy));
+            self.queue.push(self.now + queued + after, deliver(copy));
         }
         match first {
-            Some(after) => self.queue.push(self.now + squeezed + after, deliver(frame)),
+            Some(after) => self.queue.push(self.now + queued + after, deliver(frame)),
             None => self.network.give_back(frame),
         }
     }

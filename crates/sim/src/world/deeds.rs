@@ -15,6 +15,11 @@ impl World {
         if let Some((key, write)) = self.draw_fill(index, rng) {
             return Some((key, Deed::Write(Strategy::CacheOnly, write)));
         }
+        if index < self.options.writers
+            && let Some(key) = self.takes_read(index)
+        {
+            return self.draw_write(key, rng);
+        }
         let key = self.draw_key(rng);
         if rng.percent(3) {
             let from = rng.below(u64::from(self.options.clients)) as u16;
@@ -28,6 +33,10 @@ impl World {
         if !writes || !rng.percent(self.writes_percent()) {
             return Some((key, Deed::Read(self.draw_level(rng))));
         }
+        self.draw_write(key, rng)
+    }
+
+    fn draw_write(&mut self, key: KeyId, rng: &mut Rng) -> Option<(KeyId, Deed)> {
         if let Some(ttl_ms) = self.options.lives.draw_touch(rng) {
             return Some((key, Deed::Touch(ttl_ms)));
         }

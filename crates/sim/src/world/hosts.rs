@@ -56,8 +56,11 @@ impl World {
         host.stopped_until = self.now;
         let config = Config { me: host.peer, ..config };
         let now = host.clock.read(self.now);
-        let settings =
-            Settings { engine: engine(self.options.keys), ..Settings::new(&config, mix(config.seed)) };
+        let usual = Settings::new(&config, mix(config.seed));
+        let settings = match self.options.walk_us {
+            0 => Settings { engine: engine(self.options.keys), ..usual },
+            _ => Settings { engine: engine(self.options.keys), slice: 1, index_ms: 500, ..usual },
+        };
         let actor = match host.is_near {
             true => Actor::Near(Box::new(NearCache::new(config, now))),
             false => {
