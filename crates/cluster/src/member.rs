@@ -6,6 +6,7 @@ mod enlist;
 mod evict;
 mod fence;
 mod fill;
+mod hold;
 mod invalidate;
 mod journal;
 mod leases;
@@ -35,6 +36,7 @@ use clearwell_words::Millis;
 use crate::chance::Chance;
 use crate::decree::Chooser;
 use crate::holder::Holder;
+use crate::holds::Holds;
 use crate::lease::OwnerLease;
 use crate::marks::Marks;
 use crate::membership::Membership;
@@ -46,7 +48,7 @@ use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
 use crate::voter::Voter;
 use crate::waiting::Waiting;
-use crate::{Config, Entry, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
+use crate::{Config, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
 
 /// How a member begins.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +90,8 @@ pub struct Member {
     looked_at: Option<Bytes>,
     /// Writes under way, of slots that this member owns or follows: key, whose log, where.
     intents: BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
+    /// Invalidations that are held, of slots that this member owns or follows.
+    holds: Holds,
     /// Intents of this member whose fate the source did not tell.
     unclear_intents: BTreeSet<Position>,
     jobs: BTreeMap<Job, route::Work>,
@@ -109,7 +113,7 @@ pub struct Member {
     /// When it was last looked for what can be forgotten.
     trimmed: Millis,
     view_asked: Option<Millis>,
-    recovered: Vec<Entry>,
+    recovered: recover::Recovered,
     /// What beginning led to; part of the first step's outputs.
     begun: Outbox,
 }
@@ -119,29 +123,13 @@ impl Member {
     pub fn new(config: Config, start: Start, now: Millis) -> Member {
         let mut view = start.view;
         let mut word = crate::decree::Word::default();
-        let mut recovered: BTreeMap<Bytes, Entry> = BTreeMap::new();
+        let mut recovered = recover::Recovered::default();
         let restarted = !start.persisted.is_empty();
         for persisted in start.persisted {
             match persisted {
                 Persist::Ballot(last) => word = last,
                 Persist::View(last) => view = Some(last),
-                Persist::Journal(mut entry) => {
-                    entry.is_restored(now);
-                    recovered.insert(entry.key.clone(), entry);
-                }
-                Persist::Flushed(key, up_to) => {
-                    if recovered.get(&key).is_some_and(|entry| entry.version <= up_to) {
-                        recovered.remove(&key);
-                    }
-                }
-                Persist::Slots { slots, journal } => {
-                    let slot = |key: &Bytes| crate::slot::slot_of(key, config.slots);
-                    recovered.retain(|key, _| slots.binary_search(&slot(key)).is_err());
-                    for mut entry in journal {
-                        entry.is_restored(now);
-                        recovered.insert(entry.key.clone(), entry);
-                    }
-                }
+                what => recovered.read(what, now, config.slots),
             }
         }
         let alone = view.is_none() && config.seeds.iter().all(|seed| *seed == config.me.node);
@@ -171,6 +159,7 @@ impl Member {
             journal: BTreeMap::new(),
             looked_at: None,
             intents: BTreeMap::new(),
+            holds: Holds::default(),
             unclear_intents: BTreeSet::new(),
             jobs: BTreeMap::new(),
             jobs_made: 0,
@@ -189,7 +178,7 @@ impl Member {
             ticked: Millis(0),
             trimmed: Millis(0),
             view_asked: None,
-            recovered: recovered.into_values().collect(),
+            recovered,
             begun: Outbox::default(),
             config,
         };
@@ -261,6 +250,7 @@ impl Member {
             self.holder.tick(self.now, &self.config, &view, out);
             self.export(out);
             self.flush_journal(out);
+            self.release_holds(out);
             self.fence(out);
             self.compare(out);
             self.retry(out);

@@ -7,6 +7,7 @@ use clearwell_words::Millis;
 use crate::clock::RemoteClock;
 use crate::decree::Decree;
 use crate::entry::{AsOf, Entry};
+use crate::hold::Hold;
 use crate::input::Operation;
 use crate::name::Name;
 use crate::part::Part;
@@ -247,6 +248,8 @@ pub struct State {
     pub intents: Vec<(Bytes, (Peer, Position))>,
     /// Writes that the source does not have yet.
     pub journal: Vec<Entry>,
+    /// Invalidations that are held in the slots that begin in the part.
+    pub holds: Vec<Hold>,
     /// Which message: later ones have higher numbers.
     pub ticket: Ticket,
     /// The owner's view.

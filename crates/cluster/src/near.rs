@@ -124,9 +124,7 @@ impl NearCache {
                     }
                     Refusal::NoOwner
                 }
-                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) | Request::Touch(_) => {
-                    Refusal::Unknown
-                }
+                _ => Refusal::Unknown,
             };
             out.answer.push((routed.ticket, Answer::Refused(refusal)));
         }
@@ -154,22 +152,12 @@ impl NearCache {
     }
 
     fn request(&mut self, ticket: Ticket, request: Request, out: &mut Outbox) {
-        let key = match &request {
-            Request::Read(read) => read.key.clone(),
-            Request::Write(write) => write.key.clone(),
-            Request::Fill(fill) => fill.key.clone(),
-            Request::Touch(touch) => touch.key.clone(),
-            Request::Invalidate(invalidate) => match Name::of(&invalidate.scope) {
-                Some(name) => name.bytes().clone(),
-                None => return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner))),
-            },
-        };
-        let owner = self.view.as_ref().map(|view| view.owner(crate::slot::slot_of(&key, view.slots)));
+        let owner = self.view.as_ref().and_then(|view| request.slot(view.slots).map(|slot| view.owner(slot)));
         let Some(owner) = owner.filter(|owner| *owner != Peer::default()) else {
             return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner)));
         };
         let wire = match &request {
-            Request::Read(read) if read.hold => self.holder.expect(self.now, owner, &key),
+            Request::Read(read) if read.hold => self.holder.expect(self.now, owner, &read.key),
             _ => self.holder.ticket(),
         };
         out.send.push((To::Peer(owner), Message::Request(wire, request.clone())));

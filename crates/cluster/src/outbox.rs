@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clearwell_words::{Invalidation, Version};
 
 use crate::entry::Entry;
+use crate::hold::Hold;
 use crate::message::Message;
 use crate::meta::Expiry;
 use crate::part::Part;
@@ -74,12 +75,18 @@ pub enum Persist {
     Journal(Entry),
     /// Journal entries of a key up to a version are done with.
     Flushed(Bytes, Version),
-    /// The journal of these slots (sorted) is this, whatever it was; in one piece.
+    /// An invalidation that is held, with what is left of its time.
+    Hold(Hold),
+    /// The hold of this number in a slot is over.
+    Released(Slot, u64),
+    /// The journal and the holds of these slots (sorted) are these, whatever they were; in one piece.
     Slots {
         /// The slots.
         slots: Vec<Slot>,
         /// Their writes that the source does not have yet.
         journal: Vec<Entry>,
+        /// What is held in them.
+        holds: Vec<Hold>,
     },
 }
 
@@ -193,6 +200,8 @@ pub enum Event {
     Doubted(Peer, usize),
     /// A value that was written back was parked, because its source refuses it. Nothing waits for it any more.
     Parked(Bytes),
+    /// The hold of this number has taken effect: its invalidation is ordered for good.
+    TookEffect(u64),
     /// A replica did not have a slot whole that its owner counted as handed over. It is given once more.
     Lacked(Slot),
     /// A replica had another entry of a key than its owner. The owner's is given once more.

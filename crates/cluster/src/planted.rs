@@ -65,6 +65,8 @@ pub enum Planted {
     TtlLost,
     /// A read of the store does not wait for changes that were decided before it.
     ApplyLag,
+    /// A replica does not keep what is held in the slots that it follows.
+    HoldLost,
     /// A copy is judged by what is proven of it once all changes that were decided lie in the store, while they do not.
     ProofEarly,
     /// A batch sends and answers before what it wrote to disk lasts.
@@ -75,7 +77,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 34] = [
+    pub const ALL: [Planted; 35] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -110,5 +112,6 @@ impl Planted {
         Planted::ProofEarly,
         Planted::SendBeforeSync,
         Planted::WalkSkips,
+        Planted::HoldLost,
     ];
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clearwell_words::{Cause, Effect, Scope, Version};
 
 use crate::entry::{AsOf, Entry};
+use crate::hold::Hold;
 use crate::meta::Expiry;
 use crate::name::{Bytes, Name};
 use crate::{Peer, Position, Slot};
@@ -90,6 +91,13 @@ pub enum Change {
         /// What the source calls it.
         version: Version,
     },
+    /// An invalidation is held until a time or an event comes. Told to replicas only, as its end is.
+    Hold(Hold),
+    /// A hold has taken effect, or was taken back.
+    Release {
+        /// Its number.
+        id: u64,
+    },
     /// The owner owns these slots no more: it will not tell of their changes.
     Leave {
         /// The slots, sorted.
@@ -100,24 +108,26 @@ pub enum Change {
 /// A scope that many records share.
 pub type ScopeOf = Arc<Scope>;
 
+/// How many bytes a scope takes on its way, about.
+pub(crate) fn scope_bytes(scope: &Scope) -> usize {
+    match scope {
+        Scope::Key(name) | Scope::Tag(name) | Scope::Dependents(name) | Scope::Prefix(name) => name.len(),
+        Scope::Pattern(glob) => glob.as_bytes().len(),
+        Scope::Event(event) => {
+            let attributes = event.attributes.iter().map(|(name, value)| name.len() + value.len() + 2);
+            event.name.len() + attributes.sum::<usize>()
+        }
+        Scope::Everything => 0,
+    }
+}
+
 impl Record {
     /// How many bytes it takes on its way, about.
     pub fn bytes(&self) -> usize {
         const OWN: usize = 32;
         const PLACE: usize = 20;
         OWN + match &self.change {
-            Change::Invalidate { scope, .. } => match &**scope {
-                Scope::Key(name) | Scope::Tag(name) | Scope::Dependents(name) | Scope::Prefix(name) => {
-                    name.len()
-                }
-                Scope::Pattern(glob) => glob.as_bytes().len(),
-                Scope::Event(event) => {
-                    let attributes =
-                        event.attributes.iter().map(|(name, value)| name.len() + value.len() + 2);
-                    event.name.len() + attributes.sum::<usize>()
-                }
-                Scope::Everything => 0,
-            },
+            Change::Invalidate { scope, .. } => scope_bytes(scope),
             Change::Intent { key }
             | Change::Settle { key, .. }
             | Change::Flushed { key, .. }
@@ -125,6 +135,8 @@ impl Record {
             Change::Put { entry, as_of }
             | Change::Fill { entry, as_of }
             | Change::Journal { entry, as_of } => entry.bytes() + PLACE * as_of.len(),
+            Change::Hold(hold) => hold.bytes(),
+            Change::Release { .. } => 0,
             Change::Leave { slots } => 3 * slots.len(),
         }
     }
@@ -137,7 +149,11 @@ impl Record {
             Change::Put { entry, .. } | Change::Journal { entry, .. } => Some(Name::Key(entry.key.clone())),
             // What was made from the key while its write was under way may be as old as the key was.
             Change::Settle { key, .. } => Some(Name::Dependents(key.clone())),
-            Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => None,
+            Change::Fill { .. }
+            | Change::Flushed { .. }
+            | Change::Hold(_)
+            | Change::Release { .. }
+            | Change::Leave { .. } => None,
         }
     }
 
@@ -171,9 +187,12 @@ impl Record {
             Change::Intent { .. } | Change::Put { .. } | Change::Journal { .. } | Change::Settle { .. } => {
                 true
             }
-            Change::Fill { .. } | Change::Touch { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
-                false
-            }
+            Change::Fill { .. }
+            | Change::Touch { .. }
+            | Change::Flushed { .. }
+            | Change::Hold(_)
+            | Change::Release { .. }
+            | Change::Leave { .. } => false,
         }
     }
 }

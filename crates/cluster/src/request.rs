@@ -7,11 +7,13 @@ pub use clearwell_words::Strategy;
 use clearwell_words::{Cause, Effect, EventPattern, Millis, Version};
 
 use crate::entry::Entry;
+use crate::hold::{Hold, slot_of_scope};
 use crate::level::{Level, Token};
 use crate::meta::Meta;
-use crate::name::Bytes;
+use crate::name::{Bytes, Name};
 use crate::record::ScopeOf;
-use crate::{Epoch, Peer, Position};
+use crate::slot::slot_of;
+use crate::{Epoch, Peer, Position, Slot};
 
 /// A request of a client, given to any member.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,26 @@ pub enum Request {
     Invalidate(Invalidate),
     /// Change when an entry expires.
     Touch(Touch),
+    /// Take values away later. Acknowledged as [`Answer::Invalidated`] when it is surely held.
+    Hold(Hold),
+    /// Do not do so after all.
+    Cancel(Cancel),
+}
+
+impl Request {
+    /// The slot whose owner it is for; `None` when all owners must order it.
+    pub(crate) fn slot(&self, slots: u16) -> Option<Slot> {
+        match self {
+            Request::Read(Read { key, .. })
+            | Request::Write(Write { key, .. })
+            | Request::Fill(Fill { key, .. })
+            | Request::Touch(Touch { key, .. }) => Some(slot_of(key, slots)),
+            Request::Invalidate(invalidate) => Name::of(&invalidate.scope).map(|name| name.slot(slots)),
+            Request::Hold(Hold { scope, .. }) | Request::Cancel(Cancel { scope, .. }) => {
+                Some(slot_of_scope(scope, slots))
+            }
+        }
+    }
 }
 
 /// A read.
@@ -128,6 +150,15 @@ pub struct Invalidate {
     pub depth: u8,
 }
 
+/// Takes a hold back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cancel {
+    /// Its number.
+    pub id: u64,
+    /// Its scope.
+    pub scope: ScopeOf,
+}
+
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
@@ -142,7 +173,7 @@ pub enum Answer {
     },
     /// A write is done.
     Written(Done),
-    /// An invalidation is done; one owner each that ordered it.
+    /// An invalidation is done, or surely held, or taken back; one owner each that ordered it.
     Invalidated(Done),
     /// It was not done, or nobody knows.
     Refused(Refusal),
@@ -177,7 +208,8 @@ pub enum Refusal {
     Busy,
     /// The source failed: nothing was done.
     Source,
-    /// The value of a fill may be older than something that came since its miss: it was not kept.
+    /// The value of a fill may be older than something that came since its miss: it was not kept. Or a hold is to be cancelled that has
+    /// begun to take effect, or is not there.
     Late,
     /// No answer in time. A write may have happened or may still happen.
     Unknown,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use clearwell_cluster::decree::Word;
-use clearwell_cluster::{Entry, Persist, View, slot};
+use clearwell_cluster::{Entry, Hold, Persist, View, slot};
 
 use crate::queue::Micros;
 use crate::rng::Rng;
@@ -15,7 +15,7 @@ use crate::rng::Rng;
 pub struct Disk {
     ballot: Option<Word>,
     view: Option<Arc<View>>,
-    /// Of the log, what concerns the journal.
+    /// Of the log, what concerns the journal and what is held.
     journal: Vec<Persist>,
     /// What was handed to it and does not last yet, in order.
     pending: VecDeque<Pending>,
@@ -121,27 +121,31 @@ impl Disk {
         let ballot = self.ballot.iter().cloned().map(Persist::Ballot);
         let view = self.view.iter().cloned().map(Persist::View);
         let all = ballot.chain(view).chain(self.journal.iter().cloned()).collect();
-        let journal = compacted(slots, std::mem::take(&mut self.journal));
-        self.journal = journal.into_iter().map(Persist::Journal).collect();
+        self.journal = compacted(slots, std::mem::take(&mut self.journal));
         all
     }
 }
 
-/// The values that a log leaves.
-fn compacted(slots: u16, log: Vec<Persist>) -> Vec<Entry> {
+/// The values and the holds that a log leaves.
+fn compacted(slots: u16, log: Vec<Persist>) -> Vec<Persist> {
     let mut journal: Vec<Entry> = Vec::new();
+    let mut held: Vec<Hold> = Vec::new();
     for what in log {
         match what {
             Persist::Journal(entry) => journal.push(entry),
             Persist::Flushed(key, up_to) => journal.retain(|entry| entry.key != key || entry.version > up_to),
-            Persist::Slots { slots: these, journal: theirs } => {
+            Persist::Hold(hold) => held.push(hold),
+            Persist::Released(slot, id) => held.retain(|hold| hold.id != id || hold.slot(slots) != slot),
+            Persist::Slots { slots: these, journal: theirs, holds } => {
                 journal.retain(|entry| !these.contains(&slot::slot_of(&entry.key, slots)));
                 journal.extend(theirs);
+                held.retain(|hold| !these.contains(&hold.slot(slots)));
+                held.extend(holds);
             }
             Persist::Ballot(_) | Persist::View(_) => {}
         }
     }
-    journal
+    journal.into_iter().map(Persist::Journal).chain(held.into_iter().map(Persist::Hold)).collect()
 }
 
 #[cfg(test)]

@@ -30,6 +30,15 @@ pub enum Covered {
     Everything,
 }
 
+/// What an invalidation is held for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Later {
+    /// So many milliseconds.
+    Ms(u64),
+    /// An event that a set of patterns covers.
+    Event(u32),
+}
+
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Deed {
@@ -41,6 +50,10 @@ pub enum Deed {
     Invalidate(Covered, bool),
     /// A change of when the value expires: after so many milliseconds, or never.
     Touch(Option<NonZeroU64>),
+    /// An invalidation that is to take effect later.
+    Hold(Covered, Later),
+    /// A hold, by its operation, is not to take effect after all.
+    Cancel(u32),
     /// A session took over what another had seen.
     TakeToken {
         /// From whom.
@@ -140,6 +153,12 @@ pub struct History {
     pub fills: BTreeMap<WriteId, u32>,
     /// The source, with its log.
     pub source: Source,
+    /// Which holds took effect, by operation, and when an owner said so.
+    pub effects: Vec<(u32, Micros)>,
+    /// When the last fault ends.
+    pub well_from: Micros,
+    /// When nobody looks any more.
+    pub end: Micros,
     /// From here on every operation must succeed.
     pub audit_from: Micros,
     /// By how many millionths a clock may be wrong.
@@ -158,6 +177,9 @@ impl History {
             fills: BTreeMap::new(),
             names,
             source,
+            effects: Vec::new(),
+            well_from: 0,
+            end: Micros::MAX,
             audit_from: Micros::MAX,
             drift_ppm: 0,
         }

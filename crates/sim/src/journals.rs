@@ -39,7 +39,7 @@ impl Journals {
                     kept.retain(|rank| *rank > up_to.0);
                 }
             }
-            Persist::Slots { slots: these, journal } => {
+            Persist::Slots { slots: these, journal, .. } => {
                 let within = |key: KeyId| these.contains(&slot::slot_of(names.key(key), slots));
                 let kept = self.kept.iter_mut().filter(|((key, at), _)| *at == host && within(*key));
                 for ((key, _), kept) in kept {
@@ -47,7 +47,7 @@ impl Journals {
                 }
                 journal.iter().for_each(|entry| self.replace(host, entry));
             }
-            Persist::Ballot(_) | Persist::View(_) => {}
+            Persist::Ballot(_) | Persist::View(_) | Persist::Hold(_) | Persist::Released(..) => {}
         }
     }
 

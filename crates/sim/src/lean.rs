@@ -31,7 +31,7 @@ impl Options {
     #[must_use]
     pub fn lean(self, to: Planted) -> Options {
         // What ends by itself hides what should have been taken away.
-        let lasting = Options { lives: Lives::NONE, ..self.without_drags() };
+        let lasting = Options { lives: Lives::NONE, holds_percent: 0, ..self.without_drags() };
         if !needs_it(to) {
             return lasting;
         }
@@ -149,6 +149,10 @@ impl Options {
                 3 * SECOND,
             ),
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
+            // Owners change while they hold something.
+            Planted::HoldLost => {
+                Options { holds_percent: 20, ..busy }.with_faults(CRASH | CRASH_WITHOUT_DISK, 16, 5 * SECOND)
+            }
             // Values that nobody overwrites before their end.
             Planted::TtlLost => Options { lives: Lives::SHORT, writes_percent: 5, ..busy },
             _ => busy,

@@ -107,6 +107,8 @@ pub struct Options {
     pub only_source: bool,
     /// Length of values.
     pub value_bytes: usize,
+    /// How many of a hundred operations of writers ask for invalidations that take effect later, or tell what they wait for.
+    pub holds_percent: u32,
     /// The bug that is switched on.
     pub planted: Option<Planted>,
     /// What goes wrong.
@@ -182,6 +184,7 @@ impl Options {
             near_request_ms: 3_000,
             only_source: false,
             value_bytes: 0,
+            holds_percent: *Rng::new(seed, 48).pick(&[0, 0, 5, 20]),
             planted,
             faults,
         }
@@ -228,6 +231,7 @@ impl Options {
         self.weather = Weather { delay_us: 200, jitter_us: 300, ..Weather::default() };
         self.source_ppm = 0;
         self.lives = Lives::NONE;
+        self.holds_percent = 0;
         self.late_statements = false;
         self.statement_us = 2_000;
         self.gossip_start = false;

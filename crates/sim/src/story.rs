@@ -2,7 +2,7 @@
 
 use clearwell_cluster::Level;
 
-use crate::history::{Covered, Deed, Found, Got, History};
+use crate::history::{Covered, Deed, Found, Got, History, Later};
 
 /// An operation in one line.
 pub fn line(history: &History, at: u32) -> String {
@@ -17,6 +17,14 @@ pub fn line(history: &History, at: u32) -> String {
         }
         Deed::Touch(Some(ttl_ms)) => format!("lets {key} expire after {ttl_ms} ms"),
         Deed::Touch(None) => format!("lets {key} live for ever"),
+        Deed::Hold(covered, later) => {
+            let later = match later {
+                Later::Ms(ms) => format!("after {ms} ms"),
+                Later::Event(patterns) => format!("at an event of set {patterns}"),
+            };
+            format!("holds the invalidation of {} to take effect {later}", covered_text(history, covered))
+        }
+        Deed::Cancel(hold) => format!("takes back the hold of operation {hold}"),
         Deed::TakeToken { from } => return format!("client {} takes the token of client {from}", op.client),
     };
     let took = if op.end > op.begin && op.end != u64::MAX {

@@ -156,6 +156,8 @@ impl World {
             options,
         };
         world.history.drift_ppm = world.options.drift_ppm;
+        world.history.well_from = if world.options.faults.is_empty() { 0 } else { world.options.heal };
+        world.history.end = world.options.end;
         world.begin();
         world
     }

@@ -13,7 +13,7 @@ use clearwell_sim::hunt::hunt;
 const SEEDS_MOST: u64 = 100;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 34] = [
+const FOUND: [Planted; 35] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -48,6 +48,7 @@ const FOUND: [Planted; 34] = [
     Planted::ProofEarly,
     Planted::SendBeforeSync,
     Planted::WalkSkips,
+    Planted::HoldLost,
 ];
 
 #[test]

@@ -12,12 +12,12 @@ use clearwell_cluster::message::{
     Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
-use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Touch, Write};
+use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
-    Answer, Bytes, Entry, Epoch, Expiry, FillLease, Level, Message, Meta, Name, NodeId, Operation, Part,
-    Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
+    Answer, Awaited, Bytes, Entry, Epoch, Expiry, FillLease, Hold, Level, Message, Meta, Name, NodeId,
+    Operation, Part, Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
 use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
 
@@ -235,6 +235,7 @@ fn samples() -> Vec<(String, Message)> {
     records(&mut add);
     states(&mut add);
     expiries(&mut add);
+    holds(&mut add);
     all
 }
 
@@ -398,6 +399,7 @@ fn states(add: &mut impl FnMut(&str, Message)) {
         as_of: vec![(peer(3), Position(8))],
         intents: vec![(name("post:9"), (peer(2), Position(250)))],
         journal: vec![entry()],
+        holds: Vec::new(),
         ticket: Ticket(17),
         epoch: Epoch(7),
     };
@@ -446,4 +448,41 @@ fn expiries(add: &mut impl FnMut(&str, Message)) {
     record("touch for ever", Change::Touch { key: key.clone(), of, expiry: None });
     add("request, touch", request(Request::Touch(Touch { key: key.clone(), ttl_ms })));
     add("request, touch for ever", request(Request::Touch(Touch { key, ttl_ms: None })));
+}
+
+fn holds(add: &mut impl FnMut(&str, Message)) {
+    let pattern = EventPattern::parse("paid{shop=7}").expect("well formed");
+    let tag = Arc::new(Scope::Tag((*b"author:1").into()));
+    let hold = |until| {
+        let (scope, effect, cascade, cause) = (Arc::clone(&tag), Effect::Gone, true, Cause::Command);
+        Hold { id: 300, scope, effect, cascade, cause, until }
+    };
+    let held = [("for a time", hold(Awaited::After(2000))), ("for an event", hold(Awaited::Event(pattern)))];
+    for (name, hold) in &held {
+        add(&format!("request, hold {name}"), Message::Request(Ticket(900), Request::Hold(hold.clone())));
+    }
+    let cancel = Cancel { id: 300, scope: Arc::clone(&tag) };
+    add("request, cancel", Message::Request(Ticket(900), Request::Cancel(cancel)));
+    for (name, change) in
+        [("hold", Change::Hold(held[0].1.clone())), ("release", Change::Release { id: 300 })]
+    {
+        let (position, slot, cause) = (Position(299), Some(Slot(5)), Cause::Command);
+        let record = Arc::new(Record { position, slot, change, version: None, cause, depth: 0 });
+        let (prev, epoch) = (Position(298), Epoch(7));
+        let records = Records { subscription: 5, prev, records: vec![record], reply: true, epoch };
+        add(&format!("records, {name}"), Message::Records(records));
+    }
+    let state = State {
+        subscription: 5,
+        part: Part { slots: vec![Slot(3)], after: None, end: None },
+        base: Position(300),
+        entries: Vec::new(),
+        as_of: Vec::new(),
+        intents: Vec::new(),
+        journal: Vec::new(),
+        holds: held.into_iter().map(|(_, hold)| hold).collect(),
+        ticket: Ticket(17),
+        epoch: Epoch(7),
+    };
+    add("state with holds", Message::State(Box::new(state)));
 }

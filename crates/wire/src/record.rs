@@ -134,6 +134,14 @@ impl Wire for Change {
                 Fixed(*of).put(w);
                 expiry.put(w);
             }
+            Change::Hold(hold) => {
+                w.byte(ChangeTag::Hold.byte());
+                hold.put(w);
+            }
+            Change::Release { id } => {
+                w.byte(ChangeTag::Release.byte());
+                id.put(w);
+            }
             Change::Leave { slots } => {
                 w.byte(ChangeTag::Leave.byte());
                 slots.put(w);
@@ -158,6 +166,8 @@ impl Wire for Change {
                 let (key, Fixed(of)) = (Wire::get(r)?, Wire::get(r)?);
                 Change::Touch { key, of, expiry: Wire::get(r)? }
             }
+            ChangeTag::Hold => Change::Hold(Wire::get(r)?),
+            ChangeTag::Release => Change::Release { id: Wire::get(r)? },
             ChangeTag::Leave => Change::Leave { slots: Wire::get(r)? },
         })
     }

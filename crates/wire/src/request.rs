@@ -1,13 +1,13 @@
 //! Requests and their answers.
 
 use clearwell_cluster::message::Reply;
-use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Touch, Write};
-use clearwell_cluster::{Answer, FillLease, Request};
+use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Touch, Write};
+use clearwell_cluster::{Answer, Awaited, FillLease, Hold, Request};
 
 use crate::error::Result;
 use crate::meta;
 use crate::reader::Reader;
-use crate::tags::{AnswerTag, ByteTag, RequestTag};
+use crate::tags::{AnswerTag, AwaitedTag, ByteTag, RequestTag};
 use crate::wire::{Wire, layout};
 use crate::writer::Writer;
 
@@ -16,6 +16,8 @@ layout! {
     FillLease { owner, epoch, position, began }
     Invalidate { scope, effect, cascade, cause, version, wait, depth }
     Touch { key, ttl_ms }
+    Hold { id, scope, effect, cascade, cause, until }
+    Cancel { id, scope }
     Done { version, ordered, survives, token }
 }
 
@@ -115,6 +117,14 @@ impl Wire for Request {
                 w.byte(RequestTag::Touch.byte());
                 touch.put(w);
             }
+            Request::Hold(hold) => {
+                w.byte(RequestTag::Hold.byte());
+                hold.put(w);
+            }
+            Request::Cancel(cancel) => {
+                w.byte(RequestTag::Cancel.byte());
+                cancel.put(w);
+            }
         }
     }
 
@@ -125,6 +135,30 @@ impl Wire for Request {
             RequestTag::Fill => Request::Fill(Wire::get(r)?),
             RequestTag::Invalidate => Request::Invalidate(Wire::get(r)?),
             RequestTag::Touch => Request::Touch(Wire::get(r)?),
+            RequestTag::Hold => Request::Hold(Wire::get(r)?),
+            RequestTag::Cancel => Request::Cancel(Wire::get(r)?),
+        })
+    }
+}
+
+impl Wire for Awaited {
+    fn put(&self, w: &mut Writer<'_>) {
+        match self {
+            Awaited::After(ms) => {
+                w.byte(AwaitedTag::After.byte());
+                ms.put(w);
+            }
+            Awaited::Event(pattern) => {
+                w.byte(AwaitedTag::Event.byte());
+                pattern.put(w);
+            }
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        Ok(match r.tag()? {
+            AwaitedTag::After => Awaited::After(Wire::get(r)?),
+            AwaitedTag::Event => Awaited::Event(Wire::get(r)?),
         })
     }
 }

@@ -21,7 +21,6 @@ layout! {
     Applied { subscription, watermark }
     Enlist { ticket, sent, names, epoch }
     Enlisted { ticket, clean, stream }
-    State { subscription, part, base, entries, as_of, intents, journal, ticket, epoch }
     Part { slots, after, end }
     StateTaken { subscription, ticket, taking }
     Digests { subscription, at, of }
@@ -33,6 +32,51 @@ pub(crate) const LOST: u64 = 1;
 
 /// The tag of [`Stream::at`].
 const AT: u64 = 2;
+
+/// The tag of [`State::holds`], where there are any.
+const HOLDS: u64 = 1;
+
+/// Contents are the last of their frame, so their tail is the frame's.
+impl Wire for State {
+    fn put(&self, w: &mut Writer<'_>) {
+        let State { subscription, part, base, entries, as_of, intents, journal, holds, ticket, epoch } = self;
+        subscription.put(w);
+        part.put(w);
+        base.put(w);
+        entries.put(w);
+        as_of.put(w);
+        intents.put(w);
+        journal.put(w);
+        ticket.put(w);
+        epoch.put(w);
+        if !holds.is_empty() {
+            w.tagged(HOLDS, |w| holds.put(w));
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self> {
+        let mut state = State {
+            subscription: Wire::get(r)?,
+            part: Wire::get(r)?,
+            base: Wire::get(r)?,
+            entries: Wire::get(r)?,
+            as_of: Wire::get(r)?,
+            intents: Wire::get(r)?,
+            journal: Wire::get(r)?,
+            holds: Vec::new(),
+            ticket: Wire::get(r)?,
+            epoch: Wire::get(r)?,
+        };
+        r.tail(|tag, r| {
+            match tag {
+                HOLDS => state.holds = Wire::get(r)?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(state)
+    }
+}
 
 /// A block.
 impl Wire for Stream {

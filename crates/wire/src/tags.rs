@@ -79,6 +79,8 @@ tags!(ChangeTag of "record" {
     Flushed = 6 "flushed",
     Leave = 7 "leave",
     Touch = 8 "touch",
+    Hold = 9 "hold",
+    Release = 10 "release",
 });
 
 tags!(RequestTag of "request" {
@@ -87,6 +89,8 @@ tags!(RequestTag of "request" {
     Fill = 2 "fill",
     Invalidate = 3 "invalidate",
     Touch = 4 "touch",
+    Hold = 5 "hold",
+    Cancel = 6 "cancel",
 });
 
 tags!(AnswerTag of "answer" { Value = 0 "value", Written = 1 "written", Invalidated = 2 "invalidated", Refused = 3 "refused" });
@@ -114,6 +118,8 @@ tags!(Taking is "taking" { Stored = 0 "stored", Again = 1 "again", Anew = 2 "ane
 tags!(ComparedTag of "compared" { Slots = 0 "slots", Keys = 1 "keys" });
 
 tags!(DifferenceTag of "difference" { Lacks = 0 "lacks", Slots = 1 "slots", Keys = 2 "keys" });
+
+tags!(AwaitedTag of "awaited" { After = 0 "after", Event = 1 "event" });
 
 tags!(Effect is "effect" { Gone = 0 "gone", Stale = 1 "stale" });
 
@@ -145,6 +151,7 @@ pub(crate) fn tables() -> Vec<(&'static str, &'static [(u8, &'static str)])> {
         of::<Taking>(),
         of::<ComparedTag>(),
         of::<DifferenceTag>(),
+        of::<AwaitedTag>(),
         of::<Effect>(),
         of::<Cause>(),
     ]

@@ -65,7 +65,7 @@ impl Member {
         let Some(name) = Name::of(&request.scope) else {
             return match origin {
                 Origin::Remote(..) => self.order_wide(origin, request, out),
-                Origin::Local(_) | Origin::Nobody => self.spread(origin, request, out),
+                Origin::Local(_) | Origin::Hold(_) | Origin::Nobody => self.spread(origin, request, out),
             };
         };
         let owner = view.owner(name.slot(view.slots));
@@ -75,7 +75,9 @@ impl Member {
         match origin {
             Origin::Remote(..) => self.refuse(&origin, Refusal::NoOwner, out),
             _ if owner == Peer::default() => self.refuse(&origin, Refusal::NoOwner, out),
-            Origin::Local(_) | Origin::Nobody => self.route(origin, owner, Request::Invalidate(request), out),
+            Origin::Local(_) | Origin::Hold(_) | Origin::Nobody => {
+                self.route(origin, owner, Request::Invalidate(request), out)
+            }
         }
     }
 
@@ -106,6 +108,9 @@ impl Member {
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
         if self.now >= self.lease.until() || !self.all_began {
             return self.refuse(&origin, Refusal::NoOwner, out);
+        }
+        if let Scope::Event(event) = &*request.scope {
+            self.meet_holds(event, out);
         }
         let wait = request.wait;
         let position = self.order_record(None, request, out);

@@ -1,14 +1,59 @@
-//! Writes that the source does not have yet, as slots come and go: what a disk gave back, and what is others' business.
+//! Writes that the source does not have yet and invalidations that are held, as slots come and go: what a disk gave back, and what is others'
+//! business.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Member;
 use super::journal::Unflushed;
+use clearwell_words::Millis;
+
 use crate::entry::rank_epoch;
+use crate::hold::Hold;
 use crate::outbox::{Outbox, Persist};
 use crate::part::Part;
 use crate::view::View;
-use crate::{Entry, Epoch, Peer, Position, Slot};
+use crate::{Bytes, Entry, Epoch, Peer, Planted, Position, Slot};
+
+/// What a disk gave back of slots that have not begun here.
+#[derive(Debug, Default)]
+pub(super) struct Recovered {
+    journal: BTreeMap<Bytes, Entry>,
+    /// Their time is counted anew: nobody knows for how long they lay there, and too late is better than too early.
+    holds: BTreeMap<(Slot, u64), Hold>,
+}
+
+impl Recovered {
+    /// Reads the next thing on the disk.
+    pub fn read(&mut self, what: Persist, now: Millis, slots: u16) {
+        match what {
+            Persist::Ballot(_) | Persist::View(_) => {}
+            Persist::Journal(mut entry) => {
+                entry.is_restored(now);
+                self.journal.insert(entry.key.clone(), entry);
+            }
+            Persist::Flushed(key, up_to) => {
+                if self.journal.get(&key).is_some_and(|entry| entry.version <= up_to) {
+                    self.journal.remove(&key);
+                }
+            }
+            Persist::Hold(hold) => {
+                self.holds.insert((hold.slot(slots), hold.id), hold);
+            }
+            Persist::Released(slot, id) => {
+                self.holds.remove(&(slot, id));
+            }
+            Persist::Slots { slots: these, journal, holds } => {
+                let within = |slot: Slot| these.binary_search(&slot).is_ok();
+                self.journal.retain(|key, _| !within(crate::slot::slot_of(key, slots)));
+                self.holds.retain(|(slot, _), _| !within(*slot));
+                let journal = journal.into_iter().map(Persist::Journal);
+                journal
+                    .chain(holds.into_iter().map(Persist::Hold))
+                    .for_each(|one| self.read(one, now, slots));
+            }
+        }
+    }
+}
 
 impl Member {
     /// Follows a view after one of `before`: what this member neither owns nor follows is given up, and so is what lies from
@@ -17,7 +62,8 @@ impl Member {
         let me = self.me;
         let mut gone = BTreeSet::new();
         let follows = |slot: Slot| view.emptied(slot) <= before && view.concerns(slot, me);
-        let slot_of = |key: &crate::Bytes| crate::slot::slot_of(key, view.slots);
+        let slot_of = |key: &Bytes| crate::slot::slot_of(key, view.slots);
+        gone.extend(self.holds.retain(follows));
         self.journal.retain(|key, _| {
             let slot = slot_of(key);
             let counts = follows(slot);
@@ -30,10 +76,19 @@ impl Member {
         self.shown.retain(follows);
         self.edges.retain(|key| follows(slot_of(key)));
         // A disk counts as long as its node may have to go on with the slot: then nobody else has.
-        self.recovered.retain(|entry| {
-            let slot = slot_of(&entry.key);
-            let counts = rank_epoch(entry.version) >= view.emptied(slot)
-                && view.may_go_on(slot, |peer| peer.node == me.node);
+        let may_go_on = |slot: Slot| view.may_go_on(slot, |peer| peer.node == me.node);
+        self.recovered.journal.retain(|key, entry| {
+            let slot = slot_of(key);
+            let counts = rank_epoch(entry.version) >= view.emptied(slot) && may_go_on(slot);
+            if !counts {
+                gone.insert(slot);
+            }
+            counts
+        });
+        // The first view that is followed is the one that the disk was written in.
+        let was_there = |slot: Slot| before == Epoch(0) || view.emptied(slot) <= before;
+        self.recovered.holds.retain(|&(slot, _), _| {
+            let counts = was_there(slot) && may_go_on(slot);
             if !counts {
                 gone.insert(slot);
             }
@@ -41,23 +96,38 @@ impl Member {
         });
         if !gone.is_empty() {
             let slots = gone.into_iter().collect();
-            out.persist.push(Persist::Slots { slots, journal: Vec::new() });
+            out.persist.push(Persist::Slots { slots, journal: Vec::new(), holds: Vec::new() });
         }
     }
 
     /// What the disk gave back of slots that begin here goes into the journal again.
     pub(super) fn recover(&mut self) {
-        let mut later = Vec::new();
-        for entry in std::mem::take(&mut self.recovered) {
-            let slot = self.slot(&entry.key);
-            let Some(owned) = self.owned.get(&slot).filter(|owned| owned.began) else {
-                later.push(entry);
-                continue;
-            };
-            if owned.inherited.is_none() && !self.journal.contains_key(&entry.key) {
-                let old = Peer { incarnation: 0, ..self.me };
-                let unflushed = Unflushed::new(entry, (old, Position(0)));
-                self.journal.insert(unflushed.entry.key.clone(), unflushed);
+        let mut later = Recovered::default();
+        let Recovered { journal, holds } = std::mem::take(&mut self.recovered);
+        // What another member had of a slot is newer than what lay here.
+        let is_anew = |slot: Slot| {
+            let owned = self.owned.get(&slot).filter(|owned| owned.began);
+            owned.map(|owned| owned.inherited.is_none())
+        };
+        for (key, entry) in journal {
+            match is_anew(self.slot(&key)) {
+                None => {
+                    later.journal.insert(key, entry);
+                }
+                Some(true) if !self.journal.contains_key(&key) => {
+                    let old = Peer { incarnation: 0, ..self.me };
+                    self.journal.insert(key, Unflushed::new(entry, (old, Position(0))));
+                }
+                Some(_) => {}
+            }
+        }
+        for ((slot, id), hold) in holds {
+            match is_anew(slot) {
+                None => {
+                    later.holds.insert((slot, id), hold);
+                }
+                Some(true) => self.holds.insert(self.now, slot, hold),
+                Some(false) => {}
             }
         }
         self.recovered = later;
@@ -66,20 +136,31 @@ impl Member {
     /// An owner handed a part of slots over with this journal: it takes the place of whatever was there.
     pub(super) fn take_journal(&mut self, from: (Peer, Position), part: &Part, journal: Vec<Entry>) {
         let count = self.config.slots;
-        let within = |key: &crate::Bytes| part.has(key, count);
+        let within = |key: &Bytes| part.has(key, count);
         self.journal.retain(|key, _| !within(key));
-        self.recovered.retain(|entry| !within(&entry.key));
+        self.recovered.journal.retain(|key, _| !within(key));
         for entry in journal {
             let entry = self.received(from.0, &entry);
             self.journal.insert(entry.key.clone(), Unflushed::new(entry, from));
         }
     }
 
-    /// The disk's journal of these slots becomes what the memory's is: in one piece, since some of it may be acknowledged.
-    pub(super) fn persist_journal(&self, slots: Vec<Slot>, out: &mut Outbox) {
-        let within = |key: &crate::Bytes| slots.binary_search(&self.slot(key)).is_ok();
+    /// The same for what it holds in the slots that begin in the part.
+    pub(super) fn take_holds(&mut self, part: &Part, holds: Vec<Hold>) {
+        let begins = |slot: Slot| part.slots.binary_search(&slot).is_ok() && part.begins(slot);
+        self.holds.retain(|slot| !begins(slot));
+        self.recovered.holds.retain(|&(slot, _), _| !begins(slot));
+        for hold in holds.into_iter().filter(|_| !self.config.has(Planted::HoldLost)) {
+            self.holds.insert(self.now, hold.slot(self.config.slots), hold);
+        }
+    }
+
+    /// What the disk has of these slots becomes what the memory has: in one piece, since some of it may be acknowledged.
+    pub(super) fn persist_slots(&self, slots: Vec<Slot>, out: &mut Outbox) {
+        let within = |key: &Bytes| slots.binary_search(&self.slot(key)).is_ok();
         let journal = self.journal.iter().filter(|(key, _)| within(key));
         let journal = journal.map(|(_, unflushed)| unflushed.entry.clone()).collect();
-        out.persist.push(Persist::Slots { slots, journal });
+        let holds = slots.iter().flat_map(|slot| self.holds.of(self.now, *slot)).collect();
+        out.persist.push(Persist::Slots { slots, journal, holds });
     }
 }

@@ -71,6 +71,8 @@ impl Member {
                 }
             }
             Change::Touch { .. } => self.follow_touch(from, record, out),
+            Change::Hold(hold) => self.follow_hold(slot, hold, out),
+            Change::Release { id } => self.forget_hold(slot, *id, out),
             Change::Invalidate { .. } | Change::Leave { .. } => {}
         }
     }

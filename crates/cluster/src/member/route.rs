@@ -23,6 +23,8 @@ pub(super) enum Origin {
     Local(Ticket),
     /// Another member or a near cache.
     Remote(Peer, Ticket),
+    /// A hold of this member, whose time has come: the number of its attempt.
+    Hold(u64),
     /// This member itself.
     Nobody,
 }
@@ -94,15 +96,11 @@ impl Member {
         {
             return;
         }
-        let key = match &request {
-            Request::Invalidate(invalidate) => return self.invalidate(origin, invalidate.clone(), out),
-            Request::Read(read) => &read.key,
-            Request::Write(write) => &write.key,
-            Request::Fill(fill) => &fill.key,
-            Request::Touch(touch) => &touch.key,
-        };
-        let slot = self.slot(key);
-        let owner = self.view.as_ref().map(|view| view.owner(slot));
+        if let Request::Invalidate(invalidate) = request {
+            return self.invalidate(origin, invalidate, out);
+        }
+        let slot = request.slot(self.config.slots);
+        let owner = slot.and_then(|slot| self.view.as_ref().map(|view| view.owner(slot)));
         match (owner, origin) {
             (Some(owner), _) if owner == self.me => self.serve(origin, request, out),
             (Some(owner), Origin::Local(_)) if owner != Peer::default() => {
@@ -118,6 +116,8 @@ impl Member {
             Request::Write(write) => self.write(origin, write, out),
             Request::Fill(fill) => self.fill(origin, fill, out),
             Request::Touch(touch) => self.touch(origin, touch, out),
+            Request::Hold(hold) => self.hold(origin, hold, out),
+            Request::Cancel(cancel) => self.cancel(origin, &cancel, out),
             Request::Invalidate(_) => {}
         }
     }
@@ -176,6 +176,7 @@ impl Member {
     ) {
         match *origin {
             Origin::Local(ticket) => out.answer.push((ticket, answer)),
+            Origin::Hold(attempt) => self.hold_answered(attempt, &answer, out),
             Origin::Nobody => {}
             Origin::Remote(peer, ticket) => {
                 let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
@@ -249,9 +250,7 @@ impl Member {
                     }
                     Refusal::NoOwner
                 }
-                Request::Write(_) | Request::Fill(_) | Request::Invalidate(_) | Request::Touch(_) => {
-                    Refusal::Unknown
-                }
+                _ => Refusal::Unknown,
             };
             self.refuse(&routed.origin, refusal, out);
         }

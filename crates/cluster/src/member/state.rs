@@ -55,6 +55,7 @@ impl Member {
             self.intents.entry(key).or_default().insert(intent);
         }
         self.take_journal((from, base), &part, state.journal);
+        self.take_holds(&part, state.holds);
         self.shown.replace(&part);
         self.holder.marks.entry(from).or_default();
         self.holder.follows.take(from, &part, base, state.ticket);
@@ -69,7 +70,7 @@ impl Member {
             }
         }
         self.catch_up(from, &part, base, out);
-        self.persist_journal(part.slots, out);
+        self.persist_slots(part.slots, out);
     }
 
     /// Applies what came for the slots after a part of what they contain was read.

@@ -10,6 +10,7 @@ use clearwell_words::Millis;
 use super::Member;
 use super::route::Work;
 use crate::entry::AsOf;
+use crate::hold::Hold;
 use crate::message::{Message, State, StateTaken, Taking};
 use crate::outbox::{Ask, Outbox, To};
 use crate::part::Part;
@@ -260,6 +261,7 @@ impl Member {
         out: &mut Outbox,
     ) {
         part = part.until(end);
+        let holds = self.holds_of(&mut part);
         let journal = self.journal_of(&mut part);
         entries.retain(|entry| part.has(&entry.key, self.config.slots) && self.is_covered(entry, base));
         let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
@@ -275,8 +277,27 @@ impl Member {
         let open = self.intents.iter().filter(|(key, _)| within(key));
         let intents = open.flat_map(|(key, open)| open.iter().map(|intent| (key.clone(), *intent)));
         let intents = intents.collect();
-        let state = State { subscription, part, base, entries, as_of, intents, journal, ticket, epoch };
+        let state =
+            State { subscription, part, base, entries, as_of, intents, journal, holds, ticket, epoch };
         out.send.push((To::Peer(to), Message::State(Box::new(state))));
+    }
+
+    /// What is held in the slots that begin in a part, which ends earlier when that is much.
+    fn holds_of(&self, part: &mut Part) -> Vec<Hold> {
+        let (mut bytes, mut most) = (0, part.slots.len());
+        for (at, &slot) in part.slots.iter().enumerate() {
+            bytes += self.holds.bytes_of(slot);
+            if at > 0 && bytes > self.config.part_bytes {
+                most = at;
+                break;
+            }
+        }
+        if most < part.slots.len() {
+            part.slots.truncate(most);
+            part.end = None;
+        }
+        let begun = part.slots.iter().filter(|slot| part.begins(**slot));
+        begun.flat_map(|slot| self.holds.of(self.now, *slot)).collect()
     }
 
     /// What the source does not have yet of a part, which ends earlier when that is much.

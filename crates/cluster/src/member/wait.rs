@@ -179,7 +179,7 @@ impl Member {
     pub(super) fn holder_ticket(origin: &Origin) -> Option<(crate::Peer, Ticket)> {
         match origin {
             Origin::Remote(peer, ticket) => Some((*peer, *ticket)),
-            Origin::Local(_) | Origin::Nobody => None,
+            Origin::Local(_) | Origin::Hold(_) | Origin::Nobody => None,
         }
     }
 }

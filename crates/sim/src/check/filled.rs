@@ -38,7 +38,7 @@ pub(super) fn covers(history: &History, other: &Op, key: u32, write: WriteId) ->
             letter == 'c' && history.names.class(key) == Class::Cache
         }
         Deed::Invalidate(Covered::Everything, _) => true,
-        Deed::Read(_) | Deed::Touch(_) | Deed::TakeToken { .. } => false,
+        Deed::Read(_) | Deed::Touch(_) | Deed::Hold(..) | Deed::Cancel(_) | Deed::TakeToken { .. } => false,
     }
 }
 

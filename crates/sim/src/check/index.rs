@@ -113,18 +113,32 @@ impl Index {
                     }
                 }
                 Deed::Invalidate(covered, _) => {
-                    let change = Change { from: op.begin, at: op.end };
-                    match covered {
-                        Covered::Key(key) => self.keys[key as usize].0.push(change),
-                        Covered::Tag(tag) => self.tags[tag as usize].0.push(change),
-                        Covered::Event(event) => self.events[event as usize].0.push(change),
-                        Covered::Class(letter) => self.classes[class_place(letter)].0.push(change),
-                        Covered::Everything => self.everything.0.push(change),
-                    }
+                    self.invalidates(covered, Change { from: op.begin, at: op.end });
                 }
-                Deed::Read(_) | Deed::Touch(_) | Deed::TakeToken { .. } => {}
+                Deed::Read(_)
+                | Deed::Touch(_)
+                | Deed::Hold(..)
+                | Deed::Cancel(_)
+                | Deed::TakeToken { .. } => {}
             }
         }
+        for &(hold, at) in &history.effects {
+            let op = &history.ops[hold as usize];
+            if let Deed::Hold(covered, later) = op.deed {
+                self.invalidates(covered, Change { from: super::held::earliest(history, op, later), at });
+            }
+        }
+    }
+
+    fn invalidates(&mut self, covered: Covered, change: Change) {
+        let line = match covered {
+            Covered::Key(key) => &mut self.keys[key as usize],
+            Covered::Tag(tag) => &mut self.tags[tag as usize],
+            Covered::Event(event) => &mut self.events[event as usize],
+            Covered::Class(letter) => &mut self.classes[class_place(letter)],
+            Covered::Everything => &mut self.everything,
+        };
+        line.0.push(change);
     }
 
     fn close(&mut self) {

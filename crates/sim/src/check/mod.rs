@@ -7,6 +7,7 @@ mod durable;
 mod expired;
 mod filled;
 mod genuine;
+mod held;
 mod index;
 mod linear;
 mod order;
@@ -35,7 +36,7 @@ pub struct Violation {
 }
 
 /// Names of all checkers, those within steps (`owners`, `views`, `panics`), on the links (`wire`) and at the end (`settled`) included.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "owners",
     "views",
     "panics",
@@ -49,6 +50,7 @@ pub const NAMES: [&str; 16] = [
     "expired",
     "filled",
     "genuine",
+    "held",
     "converged",
     "answered",
     "settled",
@@ -81,6 +83,7 @@ pub fn all(history: &History) -> Verdict {
     expired::check(history, &mut violations);
     filled::check(history, &mut violations);
     genuine::check(history, &mut violations);
+    held::check(history, &mut violations);
     converged::check(history, &index, &mut violations);
     answered::check(history, &mut violations);
     violations.sort_by_key(|violation| violation.at);

@@ -112,6 +112,11 @@ impl Small {
         self.op(client, time.0, time.1, key, Deed::Touch(ttl_ms), Got::Done { version, survives: true });
     }
 
+    /// Anything else that was asked, and answered.
+    pub fn asked(&mut self, client: u16, time: (u64, u64), deed: Deed, got: Got) -> u32 {
+        self.op(client, time.0, time.1, SOURCE, deed, got)
+    }
+
     /// A token is handed over.
     pub fn hand_over(&mut self, from: u16, to: u16, at: u64) {
         let got = Got::Done { version: None, survives: true };

@@ -242,6 +242,8 @@ impl Teller<'_> {
                         format!("given a new end of {}", self.book.key_text(number(&touch.key)))
                     }
                     Request::Invalidate(_) => "given the invalidation".into(),
+                    Request::Hold(_) => "given an invalidation to hold".into(),
+                    Request::Cancel(_) => "told to hold one no more".into(),
                 };
                 let text = format!("{what} by {}{fate}", self.host(from));
                 self.gather(at, String::new(), self.host(to), (" is ", " are "), text);
@@ -313,6 +315,10 @@ impl Teller<'_> {
                 let copies = if *count == 1 { "a copy".into() } else { format!("{count} copies") };
                 let text =
                     format!("{} has missed words of {}, and doubts {copies}", self.host(host), node(peer));
+                self.line(at, true, &text);
+            }
+            Event::TookEffect(_) => {
+                let text = format!("{} lets an invalidation take effect that was held", self.host(host));
                 self.line(at, true, &text);
             }
             Event::Parked(_) => self.line(at, true, &format!("{} parks a write", self.host(host))),

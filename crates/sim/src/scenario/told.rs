@@ -42,6 +42,8 @@ pub fn asked_text(book: &Book, history: &History, op: &Op, lazy: bool) -> String
         }
         Deed::Touch(Some(ttl)) => format!("lets {} expire after {}", book.key_text(op.key), for_text(ttl)),
         Deed::Touch(None) => format!("lets {} live for ever", book.key_text(op.key)),
+        Deed::Hold(covered, _) => format!("has the invalidation of {} held", covered_text(book, covered)),
+        Deed::Cancel(_) => "takes a held invalidation back".into(),
         Deed::TakeToken { .. } => "takes a token".into(),
     }
 }
@@ -139,9 +141,12 @@ pub fn record_text(book: &Book, record: &Record) -> Option<String> {
             format!("{} expires after {}", key(name), for_text(expiry.ttl_ms))
         }
         Change::Touch { key: name, .. } => format!("{} lives for ever", key(name)),
-        Change::Settle { .. } | Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. } => {
-            return None;
-        }
+        Change::Settle { .. }
+        | Change::Fill { .. }
+        | Change::Flushed { .. }
+        | Change::Hold(_)
+        | Change::Release { .. }
+        | Change::Leave { .. } => return None,
     })
 }
 

@@ -261,6 +261,10 @@ impl World {
 
     fn hear(&mut self, host: usize, event: Event) {
         self.check_mended(host, &event);
+        if let Event::TookEffect(hold) = event {
+            self.history.effects.push((hold as u32, self.now));
+            self.note(hold << 4 | 11);
+        }
         self.see(|world| {
             let view = world.hosts[host].view();
             Some(Seen::Heard { host, event: event.clone(), view })
@@ -276,6 +280,7 @@ impl World {
             Event::Doubted(peer, count) => {
                 format!("host {host} doubts {count} copies of host {}", peer.node.0 - 1)
             }
+            Event::TookEffect(hold) => format!("host {host} lets the hold of operation {hold} take effect"),
             Event::Parked(key) => format!("{} is parked", world.history.names.text(number(key))),
             Event::Lacked(slot) => format!("somebody does not have slot {} of host {host} whole", slot.0),
             Event::Differed(key) => {

@@ -30,6 +30,8 @@ pub struct Client {
     asks: bool,
     /// The key of the last value that it read: what it does next may be a write that depends on it.
     read: Option<KeyId>,
+    /// The last hold of which it knows that it is held.
+    pub(super) held: Option<u32>,
     /// The last miss of a key without source, which may be filled.
     miss: Option<Miss>,
 }
@@ -267,6 +269,9 @@ impl World {
         let is_last = client.waits.is_empty() && !client.asks;
         if let (Deed::Write(_, write), Got::Done { version: Some(version), .. }) = (op.deed, got) {
             self.history.rank(write, version);
+        }
+        if matches!((op.deed, got), (Deed::Hold(..), Got::Done { .. })) {
+            client.held = Some(at);
         }
         self.history.end(at, self.now, got);
         self.see(|_| Some(Seen::Answered(at)));

@@ -5,7 +5,7 @@ use clearwell_cluster::request::Strategy;
 
 use super::World;
 use crate::check::BOUNDS_MS;
-use crate::history::{Covered, Deed};
+use crate::history::{Covered, Deed, Later};
 use crate::names::{Class, KeyId};
 use crate::rng::Rng;
 
@@ -30,6 +30,9 @@ impl World {
         if writes && rng.percent(self.options.invalidates_percent) {
             return Some((key, Deed::Invalidate(self.draw_scope(key, rng), rng.percent(30))));
         }
+        if writes && self.options.holds_percent > 0 && rng.percent(self.options.holds_percent) {
+            return Some((key, self.draw_hold(index, key, rng)));
+        }
         if !writes || !rng.percent(self.writes_percent()) {
             return Some((key, Deed::Read(self.draw_level(rng))));
         }
@@ -52,6 +55,25 @@ impl World {
             Class::Cache => Strategy::CacheOnly,
         };
         Some((key, Deed::Write(strategy, write)))
+    }
+
+    /// An invalidation for later, the event that some wait for, or the end of one that waits.
+    fn draw_hold(&mut self, index: u16, key: KeyId, rng: &mut Rng) -> Deed {
+        let events = &self.history.names.events;
+        let kind = rng.below(20);
+        if kind < 4 {
+            let told = rng.below(u64::from(events.told_count())) as u32;
+            return Deed::Invalidate(Covered::Event(told), rng.percent(30));
+        }
+        let held = self.clients[usize::from(index)].held.take();
+        if let Some(hold) = held.filter(|_| kind < 7) {
+            return Deed::Cancel(hold);
+        }
+        let later = match kind {
+            _ if kind < 12 => Later::Event(rng.below(u64::from(events.pattern_count())) as u32),
+            _ => Later::Ms(rng.range(100, 4_000)),
+        };
+        Deed::Hold(self.draw_scope(key, rng), later)
     }
 
     fn writes_percent(&self) -> u32 {

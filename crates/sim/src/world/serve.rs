@@ -1,13 +1,13 @@
 //! The node around a member: reads are served from memory where the member allows it, all else goes through it.
 
-use clearwell_cluster::request::{Fill, Invalidate, Read, Touch, Write};
-use clearwell_cluster::{Bytes, FillLease, Input, Level, Request, Ticket, Token};
+use clearwell_cluster::request::{Cancel, Fill, Invalidate, Read, Touch, Write};
+use clearwell_cluster::{Awaited, Bytes, FillLease, Hold, Input, Level, Request, Ticket, Token};
 use clearwell_engine::{Cause, Effect};
 
 use super::clients::scope_of;
 use super::feed::TICKETS;
 use super::{Happening, World};
-use crate::history::{Covered, Deed, Found, Got};
+use crate::history::{Covered, Deed, Found, Got, Later};
 use crate::host::State;
 use crate::lives::meta_of;
 use crate::names::KeyId;
@@ -79,6 +79,15 @@ impl World {
                 let touch = Touch { key, ttl_ms };
                 self.request(usize::from(op.host), u64::from(index), Request::Touch(touch));
             }
+            Deed::Hold(covered, later) => {
+                let hold = self.hold(index, covered, later);
+                self.request(usize::from(op.host), u64::from(index), Request::Hold(hold));
+            }
+            Deed::Cancel(hold) => {
+                let Deed::Hold(covered, _) = self.history.ops[hold as usize].deed else { return };
+                let cancel = Cancel { id: u64::from(hold), scope: scope_of(&self.history.names, covered) };
+                self.request(usize::from(op.host), u64::from(index), Request::Cancel(cancel));
+            }
             Deed::TakeToken { .. } => {}
         }
     }
@@ -108,6 +117,15 @@ impl World {
             wait,
             depth: 0,
         }
+    }
+
+    fn hold(&self, index: u32, covered: Covered, later: Later) -> Hold {
+        let Invalidate { scope, effect, cascade, cause, .. } = self.invalidate(index, covered, false);
+        let until = match later {
+            Later::Ms(ms) => Awaited::After(ms),
+            Later::Event(patterns) => Awaited::Event(self.history.names.events.patterns(patterns)[0].clone()),
+        };
+        Hold { id: u64::from(index), scope, effect, cascade, cause, until }
     }
 
     /// What lies in a host's memory, when it may be served.

@@ -11,12 +11,12 @@ use clearwell_cluster::message::{
     Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
-use clearwell_cluster::request::{Done, Fill, Invalidate, Read, Strategy, Touch, Write};
+use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
-    Answer, Bytes, Entry, Epoch, Expiry, FillLease, Level, Message, Meta, Name, NodeId, Operation, Part,
-    Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
+    Answer, Awaited, Bytes, Entry, Epoch, Expiry, FillLease, Hold, Level, Message, Meta, Name, NodeId,
+    Operation, Part, Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
 use clearwell_wire::Kind;
 use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
@@ -205,16 +205,17 @@ impl Any {
     }
 
     fn events(&mut self) -> Arc<[EventPattern]> {
-        self.list(|any| {
-            let (name, attribute, value) = (any.text(), any.text(), any.text());
-            let text = match any.0.u8(..3) {
-                0 => format!("{name}*"),
-                1 => format!("{name}{{{attribute}={value}}}"),
-                _ => format!("{name}{{{attribute}=[a-f]{value}*,region=\\*}}"),
-            };
-            EventPattern::parse(&text).expect("well formed")
-        })
-        .into()
+        self.list(Any::pattern).into()
+    }
+
+    fn pattern(&mut self) -> EventPattern {
+        let (name, attribute, value) = (self.text(), self.text(), self.text());
+        let text = match self.0.u8(..3) {
+            0 => format!("{name}*"),
+            1 => format!("{name}{{{attribute}={value}}}"),
+            _ => format!("{name}{{{attribute}=[a-f]{value}*,region=\\*}}"),
+        };
+        EventPattern::parse(&text).expect("well formed")
     }
 
     fn event(&mut self) -> Event {
@@ -243,6 +244,15 @@ impl Any {
         }
     }
 
+    fn hold(&mut self) -> Hold {
+        let until = match self.0.bool() {
+            true => Awaited::After(self.number()),
+            false => Awaited::Event(self.pattern()),
+        };
+        let (scope, effect, cascade) = (Arc::new(self.scope()), self.effect(), self.0.bool());
+        Hold { id: self.number(), scope, effect, cascade, cause: self.cause(), until }
+    }
+
     fn effect(&mut self) -> Effect {
         if self.0.bool() { Effect::Gone } else { Effect::Stale }
     }
@@ -267,7 +277,7 @@ impl Any {
     }
 
     fn record(&mut self) -> Record {
-        let change = match self.0.u8(..9) {
+        let change = match self.0.u8(..11) {
             0 => Change::Invalidate {
                 scope: Arc::new(self.scope()),
                 effect: self.effect(),
@@ -280,6 +290,8 @@ impl Any {
             5 => Change::Journal { entry: self.entry(), as_of: self.as_of() },
             6 => Change::Flushed { key: self.bytes(), up_to: self.version(), version: self.version() },
             7 => Change::Touch { key: self.bytes(), of: self.0.u64(..), expiry: self.expiry() },
+            8 => Change::Hold(self.hold()),
+            9 => Change::Release { id: self.number() },
             _ => Change::Leave { slots: self.list(Any::slot).into() },
         };
         Record {
@@ -300,7 +312,7 @@ impl Any {
     fn request(&mut self) -> Request {
         let Entry { key, value, tags, dependencies, events, meta, .. } = self.entry();
         let ttl_ms = self.maybe(Any::ttl_ms);
-        match self.0.u8(..5) {
+        match self.0.u8(..7) {
             0 => {
                 let level = match self.0.u8(..6) {
                     0 => Level::Strong,
@@ -323,6 +335,8 @@ impl Any {
                 Request::Fill(Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease })
             }
             3 => Request::Touch(Touch { key, ttl_ms }),
+            4 => Request::Hold(self.hold()),
+            5 => Request::Cancel(Cancel { id: self.number(), scope: Arc::new(self.scope()) }),
             _ => Request::Invalidate(Invalidate {
                 scope: Arc::new(self.scope()),
                 effect: self.effect(),
@@ -376,6 +390,7 @@ impl Any {
             as_of: self.as_of(),
             intents: self.list(|any| (any.bytes(), (any.peer(), any.position()))),
             journal: self.list(Any::entry),
+            holds: self.list(Any::hold),
             ticket: self.ticket(),
             epoch: self.epoch(),
         }

@@ -103,6 +103,7 @@ fn takes(parts: usize) -> Vec<Steps> {
             as_of: vec![(OTHER, base)],
             intents: Vec::new(),
             journal: Vec::new(),
+            holds: Vec::new(),
             ticket: Ticket(1 + number as u64),
             epoch: Epoch(1),
         };
