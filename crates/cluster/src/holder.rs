@@ -90,8 +90,8 @@ impl Holder {
     /// Asks again about all copies that stand under an owner's names: nobody told of them for a while.
     pub fn doubt(&mut self, from: Peer, as_of: Position, which: impl Fn(&Name) -> bool, out: &mut Outbox) {
         let mut doubted = 0;
-        let theirs = |name: &&Name| self.names.get(name).is_some_and(|i| i.owner == from) && which(name);
-        let names: Vec<Name> = self.names.all().filter(theirs).cloned().collect();
+        let theirs = |name: &Name| self.names.get(name).is_some_and(|i| i.owner == from) && which(name);
+        let names: Vec<Name> = self.names.all().filter(theirs).collect();
         for name in names {
             if let Some(mut interest) = self.names.get(&name).filter(|interest| interest.since.is_some()) {
                 (interest.since, interest.as_of, interest.doubted) = (None, (from, as_of), true);
@@ -126,7 +126,7 @@ impl Holder {
         let gone: Vec<Slot> = ended.iter().copied().filter(|slot| !stays(*slot)).collect();
         gone.iter().for_each(|slot| self.follows.remove(*slot));
         let mut moved: BTreeMap<Peer, usize> = BTreeMap::new();
-        let names: Vec<Name> = self.names.all().cloned().collect();
+        let names: Vec<Name> = self.names.all().collect();
         for name in names {
             let Some(mut interest) = self.names.get(&name) else { continue };
             let slot = name.slot(view.slots);

@@ -13,6 +13,7 @@ use clearwell_words::Millis;
 use crate::message::{Heartbeat, Records, Stream};
 use crate::name::Name;
 use crate::record::Record;
+use crate::slot::slot_of;
 use crate::{Config, Epoch, Peer, Planted, Position, Slot, Ticket};
 use interested::Interested;
 use subscriber::LEAST_MS;
@@ -87,7 +88,7 @@ impl Subscribers {
     }
 
     /// Notes that a holder will have a copy under this name.
-    pub fn note(&mut self, name: Name, peer: Peer, ticket: Ticket) {
+    pub fn note(&mut self, name: &Name, peer: Peer, ticket: Ticket) {
         self.interest.note(name, peer, ticket);
     }
 
@@ -255,7 +256,7 @@ impl Subscribers {
                 unaware.remove(slot);
             }
         }
-        self.interest.retain(|name| slots.binary_search(&name.slot(count)).is_err(), |_| true);
+        self.interest.retain(|name| slots.binary_search(&slot_of(name, count)).is_err(), |_| true);
     }
 
     /// Asks all to whom something goes out in this step to confirm it at once.

@@ -1,11 +1,13 @@
 //! The names that a holder's copies stand under: few bytes for a name that its owner tells of, more while the owner is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clearwell_words::Millis;
 
 use crate::map::Map;
 use crate::name::Name;
+use crate::packed::{Packed, joined, split};
+use crate::peers::Peers;
 use crate::{Peer, Position, Ticket};
 
 /// What is known of one name that copies stand under.
@@ -27,71 +29,32 @@ pub struct Interest {
     pub doubted: bool,
 }
 
-/// A name that its owner tells of.
-#[derive(Debug, Clone, Copy)]
-struct Told {
-    ticket: Ticket,
-    since: Position,
-    /// Among [`Owners`].
-    owner: u32,
-}
-
-/// Owners by number, with how many names each tells of or is asked about.
-#[derive(Debug, Default)]
-struct Owners {
-    numbers: BTreeMap<Peer, u32>,
-    all: Vec<(Peer, usize)>,
-    free: Vec<u32>,
-}
-
-impl Owners {
-    fn add(&mut self, owner: Peer) -> u32 {
-        let number = *self.numbers.entry(owner).or_insert_with(|| match self.free.pop() {
-            Some(number) => number,
-            None => {
-                self.all.push((owner, 0));
-                self.all.len() as u32 - 1
-            }
-        });
-        let place = &mut self.all[number as usize];
-        *place = (owner, place.1 + 1);
-        number
-    }
-
-    fn remove(&mut self, owner: Peer) {
-        let Some(&number) = self.numbers.get(&owner) else { return };
-        let place = &mut self.all[number as usize];
-        place.1 -= 1;
-        if place.1 == 0 {
-            self.numbers.remove(&owner);
-            self.free.push(number);
-        }
-    }
-}
-
 /// All names of one holder.
 #[derive(Debug, Default)]
 pub struct Interests {
-    told: Map<Name, Told>,
+    /// Names that their owners tell of, each with the owner's number, the ticket and the place.
+    told: Packed<5>,
     asked: Map<Name, Interest>,
     /// Those that are asked about, by when they were.
     by_time: BTreeSet<(Millis, Name)>,
-    owners: Owners,
+    owners: Peers,
 }
 
 impl Interests {
     /// What is known of a name.
     pub fn get(&self, name: &Name) -> Option<Interest> {
         let Some(told) = self.told.get(name) else { return self.asked.get(name).copied() };
-        let Told { ticket, since, owner } = *told;
-        let (owner, _) = self.owners.all[owner as usize];
+        let [owner, ticket_low, ticket_high, since_low, since_high] = told;
+        let owner = self.owners.peer(owner);
+        let (ticket, since) =
+            (Ticket(joined(ticket_low, ticket_high)), Position(joined(since_low, since_high)));
         let (last, as_of, asked) = (Position(0), (owner, since), Millis(0));
         Some(Interest { owner, ticket, since: Some(since), last, as_of, asked, doubted: false })
     }
 
     /// Whether copies may stand under a name.
     pub fn contains(&self, name: &Name) -> bool {
-        self.told.contains_key(name) || self.asked.contains_key(name)
+        self.told.contains(name) || self.asked.contains_key(name)
     }
 
     /// Whether there are none.
@@ -106,7 +69,9 @@ impl Interests {
         let number = self.owners.add(owner);
         match interest.since {
             Some(since) => {
-                self.told.insert(name, Told { ticket, since: since.max(last), owner: number });
+                let ([ticket_low, ticket_high], [since_low, since_high]) =
+                    (split(ticket.0), split(since.max(last).0));
+                self.told.set(&name, [number, ticket_low, ticket_high, since_low, since_high]);
             }
             None => {
                 self.by_time.insert((interest.asked, name.clone()));
@@ -118,7 +83,9 @@ impl Interests {
     /// Forgets a name.
     pub fn remove(&mut self, name: &Name) -> Option<Interest> {
         let interest = self.get(name)?;
-        self.owners.remove(interest.owner);
+        if let Some(number) = self.owners.number(interest.owner) {
+            self.owners.remove(number);
+        }
         if interest.since.is_some() {
             self.told.remove(name);
         } else if let Some((name, _)) = self.asked.remove_entry(name) {
@@ -129,7 +96,7 @@ impl Interests {
 
     /// Whether an owner tells of any name, or is asked about one.
     pub fn is_needed(&self, owner: Peer) -> bool {
-        self.owners.numbers.contains_key(&owner)
+        self.owners.number(owner).is_some()
     }
 
     /// Names whose owners were asked at this time or before and have not answered.
@@ -144,8 +111,13 @@ impl Interests {
     }
 
     /// All names. For what happens seldom: it takes a while.
-    pub fn all(&self) -> impl Iterator<Item = &Name> {
-        self.told.keys().chain(self.asked.keys())
+    pub fn all(&self) -> impl Iterator<Item = Name> {
+        self.told.iter().map(|(name, _)| name).chain(self.asked.keys().cloned())
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.told.len() + self.asked.len()
     }
 }
 

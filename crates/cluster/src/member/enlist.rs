@@ -24,7 +24,7 @@ impl Member {
                 continue;
             }
             self.subscribers.subscribe(self.now, from, self.head);
-            self.subscribers.note(name.clone(), from, enlist.ticket);
+            self.subscribers.note(name, from, enlist.ticket);
             clean.push(Some(self.is_clean(name, *peer, *position)));
         }
         let lease_ms = self.read_lease_ms();

@@ -89,7 +89,7 @@ impl Member {
     pub(super) fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
         if let Some((peer, ticket)) = Member::holder_ticket(origin) {
             self.subscribers.subscribe(self.now, peer, self.head);
-            self.subscribers.note(Name::Key(key.clone()), peer, ticket);
+            self.subscribers.note(&Name::Key(key.clone()), peer, ticket);
         }
     }
 

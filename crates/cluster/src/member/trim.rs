@@ -63,7 +63,7 @@ impl Member {
     pub fn footprint(&self) -> Footprint {
         let holder = &self.holder;
         Footprint {
-            names: holder.names.all().count(),
+            names: holder.names.len(),
             interests: self.subscribers.interests(),
             hint_bytes: self.subscribers.iter().map(|(_, holder)| holder.hint_bytes()).sum(),
             early_bytes: holder.early.values().map(|early| early.bytes()).sum(),
