@@ -231,7 +231,7 @@ impl Host {
 
     /// Whether a walk over the store is under way, with other work between its slices.
     pub fn walks(&self) -> bool {
-        self.index.is_in_the_making() || self.has_work()
+        self.index.lock().is_in_the_making() || self.has_work()
     }
 
     /// Recounts the store; says what differs from its books.

@@ -21,7 +21,11 @@ impl Journals {
         let entries = match what {
             Persist::Journal(entry) => std::slice::from_ref(entry),
             Persist::Slots { journal, .. } => journal,
-            Persist::Ballot(_) | Persist::View(_) | Persist::Flushed(..) => &[],
+            Persist::Ballot(_)
+            | Persist::View(_)
+            | Persist::Flushed(..)
+            | Persist::Hold(_)
+            | Persist::Released(..) => &[],
         };
         for entry in entries {
             self.kept.entry((number(&entry.key), host)).or_default().insert(entry.version.0);

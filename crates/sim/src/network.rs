@@ -249,6 +249,7 @@ mod tests {
             as_of,
             intents,
             journal,
+            holds: Vec::new(),
             ticket,
             epoch,
         }))

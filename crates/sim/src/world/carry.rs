@@ -171,11 +171,12 @@ impl World {
         self.work_later(host as usize);
     }
 
-    /// What a store has answered reaches the deciding part, on a host that is short of cores later than what was asked after it.
+    /// What a store has answered reaches the deciding part. Where walks rest, a host that is short of cores may hear it later than what was
+    /// asked after it.
     fn done_soon(&mut self, host: u32, job: Job, outcome: Outcome) {
         let incarnation = self.hosts[host as usize].peer.incarnation;
         let outcome = Box::new(outcome);
-        let late = self.falls_behind(host as usize);
+        let late = self.options.walk_us > 0 && self.falls_behind(host as usize);
         let after = if late { self.lag_rng.below(self.options.lag_us) } else { 0 };
         self.queue.push(self.now + 20 + after, Happening::Done { host, incarnation, job, outcome });
     }
