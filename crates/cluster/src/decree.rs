@@ -81,7 +81,7 @@ struct Attempt {
 /// What a voter says of the leases that it granted.
 pub trait Grants {
     /// To whom in the present view (`None`: it does not know any more).
-    fn granted(&self) -> Option<Vec<Peer>>;
+    fn granted(&self) -> Vec<Peer>;
     /// How long those who lose something in the next one may still act, when it grants no more.
     fn left(&self, next: &View) -> Vec<Stopping>;
 }
@@ -157,7 +157,7 @@ impl Chooser {
         }
         self.advance(epoch);
         match decree {
-            Decree::Prepare(_, ballot) => self.prepare(ballot, grants.granted()),
+            Decree::Prepare(_, ballot) => self.prepare(ballot, Some(grants.granted())),
             Decree::Accept(ballot, view) => self.accept(ballot, view, grants),
             Decree::Promise(_, ballot, accepted, granted) => {
                 self.promise(from, now, ballot, accepted, granted)

@@ -125,10 +125,12 @@ impl Member {
         let mut word = crate::decree::Word::default();
         let mut recovered = recover::Recovered::default();
         let restarted = !start.persisted.is_empty();
+        let mut granted = Vec::new();
         for persisted in start.persisted {
             match persisted {
                 Persist::Ballot(last) => word = last,
                 Persist::View(last) => view = Some(last),
+                Persist::Granted(epoch, owner) => granted.push((epoch, owner)),
                 what => recovered.read(what, now, config.slots),
             }
         }
@@ -188,7 +190,9 @@ impl Member {
             let mut begun = Outbox::default();
             member.adopt(view, &[], begins, &mut begun);
             if restarted {
-                member.voter.restarts();
+                let now = member.view.as_ref().map_or(Epoch(0), |view| view.epoch);
+                let granted = granted.into_iter().filter(|(epoch, _)| *epoch == now);
+                member.voter.restarts(granted.map(|(_, owner)| owner));
                 member.go_on_alone(&mut begun);
             }
             member.begun = begun;

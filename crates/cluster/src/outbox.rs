@@ -71,6 +71,8 @@ pub enum Persist {
     Ballot(crate::decree::Word),
     /// The last view; only the last counts.
     View(Arc<View>),
+    /// A voter's first grant of a lease to an owner in a view; those of the last view count.
+    Granted(Epoch, Peer),
     /// A write that its source does not have yet.
     Journal(Entry),
     /// Journal entries of a key up to a version are done with.

@@ -16,8 +16,8 @@ use crate::message::{LeaseAsk, LeaseGrant, Stopping};
 use crate::view::View;
 use crate::{Config, Epoch, Peer, Planted};
 
-/// What a voter remembers of leases. Nothing of it needs a disk: a process counts what an earlier one may have granted from
-/// its own beginning.
+/// What a voter remembers of leases. To whom it granted any in the present view is on its disk: those to whom nobody did have not acted, and
+/// what others had before them counts. When it granted them needs no disk: a process counts what an earlier one may have granted from its own beginning.
 #[derive(Debug)]
 pub struct Voter {
     /// The view that it follows, and since when.
@@ -31,8 +31,8 @@ pub struct Voter {
     quiet: Millis,
     /// The view in which each owner was heard of last, and whether its heirs have what they need.
     heard: BTreeMap<Peer, (Epoch, bool)>,
-    /// To whom leases were granted in the present view; `None` when it was an earlier process that did.
-    granted: Option<BTreeSet<Peer>>,
+    /// To whom leases were granted in the present view.
+    granted: BTreeSet<Peer>,
     /// When each owner was granted a lease last, in any view.
     last_grants: BTreeMap<Peer, Millis>,
     /// When this process began.
@@ -49,7 +49,7 @@ impl Voter {
             losers: BTreeMap::new(),
             quiet: Millis(0),
             heard: BTreeMap::new(),
-            granted: None,
+            granted: BTreeSet::new(),
             last_grants: BTreeMap::new(),
             began: now,
         }
@@ -71,19 +71,19 @@ impl Voter {
         }
         self.quiet = losers.values().copied().fold(self.quiet, Millis::max);
         (self.epoch, self.learned, self.losers) = (view.epoch, now, losers);
-        self.granted = Some(BTreeSet::new());
+        self.granted.clear();
         self.last_grants.retain(|peer, _| view.all_owners().contains(peer));
         self.settle(now, config);
     }
 
-    /// This process begins in a view in which an earlier one of its node may have granted leases.
-    pub fn restarts(&mut self) {
-        self.granted = None;
+    /// This process begins in a view in which an earlier one of its node granted these leases.
+    pub fn restarts(&mut self, granted: impl IntoIterator<Item = Peer>) {
+        self.granted.extend(granted);
     }
 
-    /// To whom it granted leases in the present view, if it knows.
-    pub fn granted(&self) -> Option<Vec<Peer>> {
-        self.granted.as_ref().map(|granted| granted.iter().copied().collect())
+    /// To whom it granted leases in the present view.
+    pub fn granted(&self) -> Vec<Peer> {
+        self.granted.iter().copied().collect()
     }
 
     /// The losers that may still act, as far as it knows, each with the view in which it lost something.
@@ -122,7 +122,7 @@ impl Voter {
         self.heard.insert(from, (ask.epoch, ask.ready));
     }
 
-    /// Answers an owner. `accepted` is the latest view that this voter has helped to choose; `promised` says that it has told
+    /// Answers an owner, and says whether this is the first grant to it in this view. `accepted` is the latest view that this voter has helped to choose; `promised` says that it has told
     /// to whom it granted leases in the present one.
     pub fn ask(
         &mut self,
@@ -132,20 +132,20 @@ impl Voter {
         (accepted, promised): (Epoch, bool),
         from: Peer,
         ask: &LeaseAsk,
-    ) -> LeaseGrant {
+    ) -> (LeaseGrant, bool) {
         self.settle(now, config);
         if config.has(Planted::EpochIgnored) {
-            return LeaseGrant { epoch: ask.epoch, sent: ask.sent, granted: true, settled: self.settled };
+            let grant = LeaseGrant { epoch: ask.epoch, sent: ask.sent, granted: true, settled: self.settled };
+            return (grant, false);
         }
-        let known = self.granted.as_ref().is_some_and(|granted| granted.contains(&from));
+        let known = self.granted.contains(&from);
         let granted = ask.epoch == view.epoch.max(accepted) && view.has(from) && (known || !promised);
         if granted {
             self.last_grants.insert(from, now);
-            if let Some(all) = &mut self.granted {
-                all.insert(from);
-            }
+            self.granted.insert(from);
         }
-        LeaseGrant { epoch: ask.epoch.min(view.epoch), sent: ask.sent, granted, settled: self.settled }
+        let epoch = ask.epoch.min(view.epoch);
+        (LeaseGrant { epoch, sent: ask.sent, granted, settled: self.settled }, granted && !known)
     }
 
     /// Whether every owner has told that its heirs have what they need; stranded slots whose owner is dead wait for it alone.
@@ -229,7 +229,7 @@ mod tests {
         let ask = LeaseAsk { epoch: Epoch(epoch), sent: Millis(now), ready: false };
         voter.hear(from, &ask);
         let view = Arc::new(view.clone());
-        let grant = voter.ask(Millis(now), &config(), &view, (view.epoch, false), from, &ask);
+        let (grant, _) = voter.ask(Millis(now), &config(), &view, (view.epoch, false), from, &ask);
         grant.settled.0
     }
 
@@ -277,5 +277,25 @@ mod tests {
         other.learn(Millis(7), &config, &second, &told);
         assert_eq!(settled(&mut other, &second, 7 + LONG - 200, peer(1), 2), 1);
         assert_eq!(settled(&mut other, &second, 8 + LONG - 200, peer(1), 2), 2);
+    }
+
+    #[test]
+    fn a_process_knows_to_whom_an_earlier_one_granted_leases() {
+        let (view, config) = (Arc::new(first()), config());
+        let ask = LeaseAsk { epoch: view.epoch, sent: Millis(1), ready: false };
+        let mut voter = Voter::new(Millis(0));
+        voter.learn(Millis(0), &config, &view, &[]);
+        let of = |voter: &mut Voter, node, promised| {
+            let (grant, is_first) =
+                voter.ask(Millis(1), &config, &view, (view.epoch, promised), peer(node), &ask);
+            (grant.granted, is_first)
+        };
+        assert_eq!(of(&mut voter, 4, false), (true, true), "to be written down");
+        assert_eq!(of(&mut voter, 4, false), (true, false));
+        let mut next = Voter::new(Millis(1));
+        next.learn(Millis(1), &config, &view, &[]);
+        next.restarts([peer(4)]);
+        assert_eq!(next.granted(), [peer(4)]);
+        assert_eq!((of(&mut next, 4, true), of(&mut next, 2, true)), ((true, false), (false, false)));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use clearwell_cluster::decree::Word;
-use clearwell_cluster::{Entry, Hold, Persist, View, slot};
+use clearwell_cluster::{Entry, Epoch, Hold, Peer, Persist, View, slot};
 
 use crate::queue::Micros;
 use crate::rng::Rng;
@@ -15,6 +15,8 @@ use crate::rng::Rng;
 pub struct Disk {
     ballot: Option<Word>,
     view: Option<Arc<View>>,
+    /// To whom a voter granted leases in this view.
+    granted: Vec<(Epoch, Peer)>,
     /// Of the log, what concerns the journal and what is held.
     journal: Vec<Persist>,
     /// What was handed to it and does not last yet, in order.
@@ -92,7 +94,11 @@ impl Disk {
     fn keep(&mut self, what: Persist) {
         match what {
             Persist::Ballot(word) => self.ballot = Some(word),
-            Persist::View(view) => self.view = Some(view),
+            Persist::View(view) => {
+                self.granted.retain(|(epoch, _)| *epoch >= view.epoch);
+                self.view = Some(view);
+            }
+            Persist::Granted(epoch, owner) => self.granted.push((epoch, owner)),
             what => self.journal.push(what),
         }
     }
@@ -120,7 +126,8 @@ impl Disk {
     pub fn read(&mut self, slots: u16) -> Vec<Persist> {
         let ballot = self.ballot.iter().cloned().map(Persist::Ballot);
         let view = self.view.iter().cloned().map(Persist::View);
-        let all = ballot.chain(view).chain(self.journal.iter().cloned()).collect();
+        let granted = self.granted.iter().map(|&(epoch, owner)| Persist::Granted(epoch, owner));
+        let all = ballot.chain(view).chain(granted).chain(self.journal.iter().cloned()).collect();
         self.journal = compacted(slots, std::mem::take(&mut self.journal));
         all
     }
@@ -142,7 +149,7 @@ fn compacted(slots: u16, log: Vec<Persist>) -> Vec<Persist> {
                 held.retain(|hold| !these.contains(&hold.slot(slots)));
                 held.extend(holds);
             }
-            Persist::Ballot(_) | Persist::View(_) => {}
+            Persist::Ballot(_) | Persist::View(_) | Persist::Granted(..) => {}
         }
     }
     journal.into_iter().map(Persist::Journal).chain(held.into_iter().map(Persist::Hold)).collect()

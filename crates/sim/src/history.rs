@@ -155,6 +155,8 @@ pub struct History {
     pub source: Source,
     /// Which holds took effect, by operation, and when an owner said so.
     pub effects: Vec<(u32, Micros)>,
+    /// Which holds are over by what lasts on a disk, and since when: one that took effect may not have been told of, because the process died.
+    pub releases: Vec<(u32, Micros)>,
     /// When the last fault ends.
     pub well_from: Micros,
     /// When nobody looks any more.
@@ -178,6 +180,7 @@ impl History {
             names,
             source,
             effects: Vec::new(),
+            releases: Vec::new(),
             well_from: 0,
             end: Micros::MAX,
             audit_from: Micros::MAX,

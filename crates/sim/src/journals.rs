@@ -23,6 +23,7 @@ impl Journals {
             Persist::Slots { journal, .. } => journal,
             Persist::Ballot(_)
             | Persist::View(_)
+            | Persist::Granted(..)
             | Persist::Flushed(..)
             | Persist::Hold(_)
             | Persist::Released(..) => &[],
@@ -51,7 +52,11 @@ impl Journals {
                 }
                 journal.iter().for_each(|entry| self.replace(host, entry));
             }
-            Persist::Ballot(_) | Persist::View(_) | Persist::Hold(_) | Persist::Released(..) => {}
+            Persist::Ballot(_)
+            | Persist::View(_)
+            | Persist::Granted(..)
+            | Persist::Hold(_)
+            | Persist::Released(..) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Member;
 use crate::message::{LeaseAsk, LeaseGrant, Message};
-use crate::outbox::{Outbox, To};
+use crate::outbox::{Outbox, Persist, To};
 use crate::subscribers::Subscriber;
 use crate::view::View;
 use crate::waiting::Lack;
@@ -47,7 +47,10 @@ impl Member {
             self.tell_view(from, ask.epoch, out);
         }
         let chosen = (self.chooser.accepted_epoch(), self.chooser.has_promised_after(&view));
-        let grant = self.voter.ask(self.now, &self.config, &view, chosen, from, ask);
+        let (grant, is_first) = self.voter.ask(self.now, &self.config, &view, chosen, from, ask);
+        if is_first {
+            out.persist.push(Persist::Granted(view.epoch, from));
+        }
         self.proposing.stuck |= !grant.granted && chosen.1 && ask.epoch == view.epoch;
         match from == self.me {
             true => self.lease_granted(from, grant, out),

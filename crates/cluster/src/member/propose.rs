@@ -91,7 +91,7 @@ struct Granted<'a> {
 }
 
 impl Grants for Granted<'_> {
-    fn granted(&self) -> Option<Vec<Peer>> {
+    fn granted(&self) -> Vec<Peer> {
         self.voter.granted()
     }
 

@@ -26,7 +26,7 @@ impl Recovered {
     /// Reads the next thing on the disk.
     pub fn read(&mut self, what: Persist, now: Millis, slots: u16) {
         match what {
-            Persist::Ballot(_) | Persist::View(_) => {}
+            Persist::Ballot(_) | Persist::View(_) | Persist::Granted(..) => {}
             Persist::Journal(mut entry) => {
                 entry.is_restored(now);
                 self.journal.insert(entry.key.clone(), entry);

@@ -30,6 +30,10 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
     for &(hold, at) in &history.effects {
         effects.entry(hold).or_default().push(at);
     }
+    let mut over: BTreeMap<u32, Micros> = BTreeMap::new();
+    for &(hold, at) in &history.releases {
+        over.entry(hold).or_insert(at);
+    }
     let cancels: BTreeMap<u32, &Op> = history
         .ops
         .iter()
@@ -38,7 +42,8 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
     let told = told(history);
     for (op, at) in history.ops.iter().zip(0..) {
         let Deed::Hold(_, later) = op.deed else { continue };
-        let hold = Seen { history, op, later, told: &told, cancel: cancels.get(&at).copied() };
+        let (cancel, over) = (cancels.get(&at).copied(), over.get(&at).copied());
+        let hold = Seen { history, op, later, told: &told, cancel, over };
         let effects = effects.get(&at).map_or(&[][..], Vec::as_slice);
         violations.extend(hold.wrong(effects).map(|text| by_op(history, "held", at, text)));
     }
@@ -71,11 +76,13 @@ struct Seen<'a> {
     later: Later,
     told: &'a [Told],
     cancel: Option<&'a Op>,
+    /// Since when it lasts on a disk that it is over.
+    over: Option<Micros>,
 }
 
 impl Seen<'_> {
     fn wrong(&self, effects: &[Micros]) -> Option<String> {
-        let &Seen { history, op, later, cancel, .. } = self;
+        let &Seen { history, op, later, cancel, over, .. } = self;
         let early = effects.iter().find(|at| **at < earliest(history, op, later) || !self.has_come(**at));
         if let Some(at) = early {
             return Some(format!("an invalidation took effect after {}", ms(at - op.begin)));
@@ -91,8 +98,9 @@ impl Seen<'_> {
             return None;
         }
         let latest = self.latest()?;
-        let is_late = latest < history.end && effects.first().is_none_or(|at| *at > latest);
-        is_late.then(|| match effects.first() {
+        let first = effects.first().into_iter().chain(&over).min();
+        let is_late = latest < history.end && first.is_none_or(|at| *at > latest);
+        is_late.then(|| match first {
             Some(at) => format!("a held invalidation took effect {} too late", ms(at - latest)),
             None => "an invalidation that was surely held never took effect".into(),
         })
@@ -153,6 +161,8 @@ mod tests {
         assert!(seen(&mut small, hold, &[]), "it is lost");
         small.0.drift_ppm = 49_000;
         assert!(!seen(&mut small, hold, &[960]), "the owner's clock may be fast");
+        small.0.releases.push((hold, 1_010_000));
+        assert!(!seen(&mut small, hold, &[]), "its owner died before it could tell");
         small.0.ops[hold as usize].got = Got::Nothing;
         assert!(!seen(&mut small, hold, &[]), "nobody said that it is held");
     }

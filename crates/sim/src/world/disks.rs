@@ -120,6 +120,9 @@ impl World {
     }
 
     fn note_lasting(&mut self, host: usize, what: &Persist) {
+        if let Persist::Released(_, hold) = what {
+            self.history.releases.push((*hold as u32, self.now));
+        }
         self.history.journals.note(host, &self.history.names, self.options.slots, what);
         self.check_lasting(host, what);
     }
