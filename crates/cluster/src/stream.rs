@@ -239,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_heard_within_a_millisecond_may_have_been_heard_after_it() {
+        let config = Config::new(Peer::default());
+        let mut held = Held::default();
+        held.news(Millis(150), &config, &word(10, 20, 100));
+        held.news(Millis(250), &config, &word(20, 30, 200));
+        assert_eq!(held.reached(Millis(250), &config), Some(Position(20)));
+        assert_eq!(held.reached(Millis(251), &config), Some(Position(30)));
+        assert_eq!(held.reached(Millis(150), &config), None);
+    }
+
+    #[test]
     fn a_new_subscription_and_dropped_hints_leave_doubt_as_of_the_watermark() {
         let config = Config::new(Peer::default());
         let mut held = Held::default();

@@ -357,3 +357,76 @@ impl Subscribers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeId;
+    use crate::record::Change;
+
+    const HOLDER: Peer = Peer { node: NodeId(7), incarnation: 1 };
+
+    fn name() -> Name {
+        Name::Key(b"k".as_slice().into())
+    }
+
+    /// A holder with a copy and a read lease from `now` on.
+    fn known(config: &Config, now: Millis) -> Subscribers {
+        let mut all = Subscribers::default();
+        let place = Place { head: Position(5), sent: now, lease_ms: config.read_lease_ms, epoch: Epoch(1) };
+        all.stream(now, config, HOLDER, place);
+        all.note(name(), HOLDER, Ticket(1));
+        all
+    }
+
+    fn address(all: &mut Subscribers, config: &Config, now: Millis, position: Position) {
+        let change = Change::Intent { key: b"k".as_slice().into() };
+        let (slot, version, cause) = (Some(Slot(3)), None, clearwell_words::Cause::Write);
+        let record = Record { position, slot, change, version, cause, depth: 0 };
+        let old: Vec<Name> = record.old_names().collect();
+        all.address(now, config, &Arc::new(record), &old);
+    }
+
+    #[test]
+    fn a_later_writer_waits_for_whom_an_earlier_record_has_not_reached() {
+        let config = Config::new(Peer::default());
+        let mut all = known(&config, Millis(1_000));
+        address(&mut all, &config, Millis(1_010), Position(6));
+        // The interest ended with that record, and the copy lies there still.
+        let later = Millis(1_000 + config.read_lease_ms - 10);
+        address(&mut all, &config, later, Position(7));
+        let unheard = all.hurry(later, &config, Some(&name()), Position(7));
+        assert_eq!(
+            unheard.iter().map(|one| (one.holder, one.position)).collect::<Vec<_>>(),
+            [(HOLDER, Position(6))]
+        );
+        let over = Millis(1_010 + config.long(config.read_lease_ms));
+        assert!(all.hurry(over, &config, Some(&name()), Position(7)).is_empty());
+    }
+
+    #[test]
+    fn who_has_forgotten_its_subscription_begins_another_and_has_nothing_whole() {
+        let config = Config::new(Peer::default());
+        let mut all = known(&config, Millis(1_000));
+        all.follow(Millis(1_000), HOLDER, Slot(3), Position(5));
+        let first = all.get(HOLDER).expect("it is known").id;
+        address(&mut all, &config, Millis(1_010), Position(6));
+        let holder = all.get_mut(HOLDER, first).expect("it is known");
+        holder.follows.sync(Slot(3));
+        holder.applied(Millis(1_020), Position(6));
+        let beat = |subscription: u64, watermark: u64| Heartbeat {
+            sent: Millis(7),
+            subscription,
+            watermark: Position(watermark),
+            released: Vec::new(),
+            epoch: Epoch(1),
+        };
+        all.heartbeat(Millis(2_000), &config, HOLDER, &beat(first, 6));
+        assert_eq!(all.get(HOLDER).map(|holder| holder.id), Some(first), "it knows all that it was told");
+        all.heartbeat(Millis(3_000), &config, HOLDER, &beat(0, 0));
+        let holder = all.get(HOLDER).expect("it is known");
+        assert!(
+            holder.id > first && !holder.follows.is_synced(Slot(3)) && holder.follows.is_missing(Slot(3))
+        );
+    }
+}

@@ -297,6 +297,8 @@ mod tests {
             }
             assert!(view.followers(slot).all(|peer| peer != dead && peer != view.owner(slot)));
             assert_eq!(view.followers(slot).count(), 1, "a replica to be, while the old one may be gone");
+            let had = before.contains(&dead);
+            assert_eq!(view.concerns(slot, dead), had, "nobody knows yet whether another has acted since");
         }
         assert_eq!(view.lost_since(&first).collect::<BTreeSet<Peer>>(), BTreeSet::from([dead]));
         assert!(first.is_settled() && !view.is_settled());

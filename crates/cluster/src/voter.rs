@@ -260,6 +260,54 @@ mod tests {
     }
 
     #[test]
+    fn who_helped_to_choose_a_view_renews_no_lease_of_the_one_before() {
+        let (first, config) = (Arc::new(first()), config());
+        let mut voter = Voter::new(Millis(0));
+        voter.learn(Millis(0), &config, &first, &[]);
+        let mut asks = |epoch: u64, accepted: u64| {
+            let ask = LeaseAsk { epoch: Epoch(epoch), sent: Millis(9), ready: false };
+            let grant = voter.ask(Millis(9), &config, &first, (Epoch(accepted), accepted > 0), peer(4), &ask);
+            (grant.granted, grant.epoch)
+        };
+        assert_eq!(asks(1, 0), (true, Epoch(1)));
+        assert_eq!(asks(1, 2), (false, Epoch(1)), "how long 4 may still act has been told");
+    }
+
+    /// A holder with a read lease of whoever stopped in a view that was left out is waited for (`begin_slots`).
+    #[test]
+    fn who_left_views_out_waits_for_the_read_leases_given_in_them() {
+        let (first, config) = (first(), config());
+        let second = without(&first, &[4]);
+        // 4 was heard of in the second view, so the third does not name it any more.
+        let third = without(&second, &[]).with_losers(BTreeSet::new());
+        let mut voter = Voter::new(Millis(0));
+        voter.learn(Millis(0), &config, &first, &[]);
+        voter.learn(Millis(5_000), &config, &third, &[]);
+        assert_eq!(voter.quiet(), Millis(5_000 + config.long(config.read_lease_ms)));
+        let mut other = Voter::new(Millis(0));
+        [&first, &second, &third].map(|view| other.learn(Millis(5_000), &config, view, &[]));
+        assert_eq!(other.quiet(), Millis(5_000 + LONG), "it knew of 4 all the same");
+    }
+
+    #[test]
+    fn an_owners_word_on_its_heirs_counts_for_one_view() {
+        let (first, config) = (first(), config());
+        let second = without(&first, &[]);
+        let mut voter = Voter::new(Millis(0));
+        let says = |voter: &mut Voter, epoch: u64| {
+            let ask = LeaseAsk { epoch: Epoch(epoch), sent: Millis(9), ready: true };
+            first.all_owners().iter().for_each(|owner| voter.hear(*owner, &ask));
+        };
+        voter.learn(Millis(0), &config, &first, &[]);
+        says(&mut voter, 1);
+        assert!(voter.all_ready(&first, |_| false));
+        voter.learn(Millis(0), &config, &second, &[]);
+        assert!(!voter.all_ready(&second, |_| false), "others may gain slots in it");
+        says(&mut voter, 2);
+        assert!(voter.all_ready(&second, |_| false));
+    }
+
+    #[test]
     fn the_wait_counts_from_the_last_grant_and_from_the_last_view() {
         let (first, config) = (first(), config());
         let second = without(&first, &[4]);

@@ -358,4 +358,141 @@ mod tests {
         let Some(Message::Enlist(enlist)) = asked.get(&To::Peer(owner)) else { panic!("{:?}", out.send) };
         assert_eq!(enlist.names, [(tag, owner, Position(7))]);
     }
+
+    const NOW: Millis = Millis(1);
+
+    /// A holder of what one owner has, its view, and that owner.
+    fn holding() -> (Config, View, Peer, Holder) {
+        let [me, owner] = [1, 2].map(|node| Peer { node: NodeId(node), incarnation: 1 });
+        let view = View::first(vec![Seat { peer: owner, weight: 100 }], 0, 1);
+        (Config::new(me), view, owner, Holder::default())
+    }
+
+    fn word(head: u64) -> crate::message::Stream {
+        crate::message::Stream {
+            subscription: 1,
+            first: Position(0),
+            last: Position(0),
+            head: Position(head),
+            sent: NOW,
+            lease_ms: 1000,
+            epoch: crate::Epoch(1),
+            lost: None,
+            at: None,
+        }
+    }
+
+    fn record(position: u64, key: &Bytes) -> crate::Record {
+        let change = crate::record::Change::Intent { key: key.clone() };
+        let (slot, version, cause) = (None, None, clearwell_words::Cause::Write);
+        crate::Record { position: Position(position), slot, change, version, cause, depth: 0 }
+    }
+
+    /// The questions that go out now: their numbers and what they say.
+    fn questions(holder: &mut Holder, now: Millis, config: &Config, view: &View) -> Vec<Enlist> {
+        let mut out = Outbox::default();
+        holder.enlist(now, config, view, &mut out);
+        let enlist = |(_, message)| if let Message::Enlist(enlist) = message { Some(enlist) } else { None };
+        out.send.into_iter().filter_map(enlist).collect()
+    }
+
+    fn answer(ticket: Ticket, clean: bool, head: u64) -> Enlisted {
+        Enlisted { ticket, clean: vec![Some(clean)], stream: word(head) }
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_own_question_and_up_to_the_next_record() {
+        let (config, view, owner, mut holder) = holding();
+        let (key, mut out) = (Bytes::from(b"k".as_slice()), Outbox::default());
+        let name = Name::Key(key.clone());
+        let since = |holder: &Holder| holder.names.get(&name).map(|interest| interest.since);
+        holder.want(NOW, owner, name.clone(), (owner, Position(9)));
+        let first = questions(&mut holder, NOW, &config, &view)[0].ticket;
+        holder.want(NOW, owner, name.clone(), (owner, Position(3)));
+        let second = questions(&mut holder, Millis(2), &config, &view)[0].ticket;
+        holder.enlisted(NOW, &config, owner, &answer(first, true, 10), &mut out);
+        assert_eq!(since(&holder), Some(None), "nothing came since 9, and what did since 3 is not known");
+        // A record overtakes the answer: told of is nothing any more.
+        holder.make_old(&config, owner, &record(12, &key), &mut out);
+        holder.enlisted(NOW, &config, owner, &answer(second, true, 11), &mut out);
+        assert_eq!(since(&holder), None);
+        holder.want(NOW, owner, name.clone(), (owner, Position(13)));
+        let third = questions(&mut holder, Millis(3), &config, &view)[0].ticket;
+        holder.enlisted(NOW, &config, owner, &answer(third, true, 14), &mut out);
+        assert_eq!(since(&holder), Some(Some(Position(13))));
+    }
+
+    #[test]
+    fn a_value_counts_for_its_own_question_and_up_to_the_next_record() {
+        let (config, _, owner, mut holder) = holding();
+        let (key, mut out) = (Bytes::from(b"k".as_slice()), Outbox::default());
+        let first = holder.expect(NOW, owner, &key);
+        let second = holder.expect(NOW, owner, &key);
+        let arrived = |holder: &mut Holder, ticket, head| {
+            holder.arrived(owner, ticket, &key, &vec![(owner, Position(head))], &mut Outbox::default())
+        };
+        assert!(!arrived(&mut holder, first, 10), "the interest that was noted for it may have ended");
+        holder.make_old(&config, owner, &record(12, &key), &mut out);
+        assert!(!arrived(&mut holder, second, 11));
+        assert!(arrived(&mut holder, second, 12));
+    }
+
+    #[test]
+    fn what_was_in_doubt_when_its_slot_was_followed_stays_so_until_the_owner_has_answered() {
+        let (config, view, owner, mut holder) = holding();
+        let tag = Name::Tag(b"t".as_slice().into());
+        holder.cover(NOW, &config, &view, tag.clone(), (owner, Position(7)));
+        let question = questions(&mut holder, NOW, &config, &view)[0].ticket;
+        let part = crate::Part { slots: vec![crate::Slot(0)], after: None, end: None };
+        holder.follows.take(owner, &part, Position(8), Ticket(1));
+        let mut out = Outbox::default();
+        holder.news(NOW, &config, owner, &word(10), &mut out);
+        assert!(holder.follows_whole(crate::Slot(0), owner).is_some());
+        assert_eq!(holder.covered(&config, &view, &tag), None);
+        holder.enlisted(NOW, &config, owner, &answer(question, true, 10), &mut out);
+        assert!(holder.covered(&config, &view, &tag).is_some());
+    }
+
+    #[test]
+    fn copies_whose_owner_has_changed_are_asked_about_as_of_the_former_ones_place() {
+        let (config, view, owner, mut holder) = holding();
+        let (tag, mut out) = (Name::Tag(b"t".as_slice().into()), Outbox::default());
+        holder.want(NOW, owner, tag.clone(), (owner, Position(7)));
+        let question = questions(&mut holder, NOW, &config, &view)[0].ticket;
+        holder.enlisted(NOW, &config, owner, &answer(question, true, 10), &mut out);
+        let heir = Peer { node: NodeId(3), incarnation: 1 };
+        let next = View::first(vec![Seat { peer: heir, weight: 100 }], 0, 1).again(BTreeMap::new());
+        holder.follow_view(&next, view.epoch, config.me, Position(0), &mut out);
+        // A newer value under the same name comes to be kept before the new owner has answered.
+        holder.want(NOW, heir, tag.clone(), (heir, Position(99)));
+        let asked = questions(&mut holder, Millis(2), &config, &next);
+        assert_eq!(asked[0].names, [(tag.clone(), owner, Position(10))]);
+        holder.enlisted(NOW, &config, heir, &answer(asked[0].ticket, false, 100), &mut out);
+        assert!(out.apply.iter().any(|apply| matches!(apply, Apply::Invalidate(_))), "the older ones go");
+    }
+
+    #[test]
+    fn what_is_found_old_under_a_name_of_ones_own_goes() {
+        let (config, _, owner, mut holder) = holding();
+        for (clean, gone) in [(true, 0), (false, 1)] {
+            let tag = Name::Tag(b"t".as_slice().into());
+            holder.names.put(tag.clone(), asked_about(config.me, (owner, Position(7))));
+            let mut out = Outbox::default();
+            holder.answer_own(&tag, clean, Position(9), &mut out);
+            assert_eq!(out.apply.len(), gone);
+        }
+    }
+
+    /// It may stand in the log of an owner before this one.
+    #[test]
+    fn what_came_before_a_slot_was_handed_over_is_not_known() {
+        let (config, view, owner, mut holder) = holding();
+        let tag = Name::Tag(b"t".as_slice().into());
+        let part = crate::Part { slots: vec![crate::Slot(0)], after: None, end: None };
+        holder.marks.entry(owner).or_default();
+        holder.follows.take(owner, &part, Position(50), Ticket(1));
+        let mut is_unchanged =
+            |place| holder.is_unchanged(NOW, &config, &view, &tag, &vec![(owner, Position(place))]);
+        assert!(!is_unchanged(49) && is_unchanged(50));
+    }
 }

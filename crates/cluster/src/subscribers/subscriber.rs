@@ -214,6 +214,8 @@ mod tests {
         holder.applied(Millis(1000), Position(4));
         assert!(!holder.is_lost(Millis(1000)), "it has just applied something");
         assert!(holder.has_dropped(), "and may miss records 5 to 7");
+        let replayed = holder.replay(Millis(1000), &config, Position(4)).expect("it waits for 8 and 9");
+        assert_eq!((replayed.prev, replayed.records.len()), (Position(7), 2), "5 to 7 are not among them");
         holder.applied(Millis(1001), Position(7));
         assert!(!holder.has_dropped() && !holder.is_lost(Millis(9000)));
         assert!(holder.follows.is_synced(Slot(3)));

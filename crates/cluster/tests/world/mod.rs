@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+mod late;
+mod store;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use clearwell_cluster::entry::Entry;
 use clearwell_cluster::request::{Invalidate, Read, Strategy, Write};
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::*;
-use clearwell_words::{Cause, Effect, Invalidation, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Millis, Scope, Version};
 
 pub const SLOTS: u16 = 64;
 
@@ -35,6 +38,12 @@ pub struct World {
     pub answers: BTreeMap<Ticket, Answer>,
     pub cut: BTreeSet<(NodeId, NodeId)>,
     pub drop: Option<fn(&Message) -> bool>,
+    /// Messages of this kind never reach this node.
+    pub deaf: BTreeSet<(NodeId, &'static str)>,
+    /// Messages of this kind from one node to another are kept until [`World::let_go`].
+    pub late: BTreeSet<(NodeId, NodeId, &'static str)>,
+    /// What is asked of the source in this way is under way until [`World::finish`].
+    pub asks_late: fn(&Ask) -> bool,
     pub sent: BTreeMap<&'static str, u64>,
     pub loads: u64,
     pub config: fn(u64, u64) -> Config,
@@ -42,6 +51,8 @@ pub struct World {
     pub refuses: fn(&[u8]) -> Option<Outcome>,
     pub refused: u64,
     queue: BTreeMap<(u64, u64), (Peer, To, Message)>,
+    kept: Vec<(Peer, To, Message)>,
+    under_way: Vec<(Peer, Job, Ask, Option<Outcome>)>,
     queued: u64,
     tickets: u64,
 }
@@ -74,12 +85,17 @@ impl Default for World {
             answers: BTreeMap::new(),
             cut: BTreeSet::new(),
             drop: None,
+            deaf: BTreeSet::new(),
+            late: BTreeSet::new(),
+            asks_late: |_| false,
             sent: BTreeMap::new(),
             loads: 0,
             config: World::config,
             refuses: |_| None,
             refused: 0,
             queue: BTreeMap::new(),
+            kept: Vec::new(),
+            under_way: Vec::new(),
             queued: 0,
             tickets: 0,
         }
@@ -174,6 +190,12 @@ impl World {
             self.queue.insert((self.now + 5, self.queued), (at, to, message));
         }
         for (job, ask) in out.ask {
+            if (self.asks_late)(&ask) {
+                // What is read is read at once; what is written, later.
+                let read = matches!(ask, Ask::Load { .. }).then(|| self.ask(at, ask.clone()));
+                self.under_way.push((at, job, ask, read));
+                continue;
+            }
             let outcome = self.ask(at, ask);
             self.step(at, Input::Done(job, outcome));
         }
@@ -281,7 +303,11 @@ impl World {
             To::Peer(peer) => (peer.node, Some(peer)),
             To::Node(node) => (node, self.nodes.keys().copied().find(|peer| peer.node == node)),
         };
-        let dropped = self.drop.is_some_and(|drop| drop(&message));
+        if self.late.contains(&(from.node, node, kind(&message))) {
+            return self.kept.push((from, to.map_or(To::Node(node), To::Peer), message));
+        }
+        let dropped =
+            self.drop.is_some_and(|drop| drop(&message)) || self.deaf.contains(&(node, kind(&message)));
         if let Some(to) = to.filter(|_| !dropped && !self.cut.contains(&(from.node, node))) {
             self.step(to, Input::Message(from, message));
         }
@@ -294,11 +320,17 @@ impl World {
         }
     }
 
-    /// Asks a node and lets up to four seconds pass until it answers.
-    pub fn ask_at(&mut self, node: u64, request: Request) -> Answer {
+    /// Asks a node.
+    pub fn send(&mut self, node: u64, request: Request) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.step(peer(node), Input::Request(ticket, request));
+        ticket
+    }
+
+    /// Asks a node and lets up to four seconds pass until it answers.
+    pub fn ask_at(&mut self, node: u64, request: Request) -> Answer {
+        let ticket = self.send(node, request);
         for _ in 0..800 {
             if let Some(answer) = self.answers.remove(&ticket) {
                 return answer;
@@ -352,8 +384,19 @@ impl World {
         strategy: Strategy,
         ttl_ms: Option<NonZeroU64>,
     ) -> Answer {
+        let write = self.write_of(key, value, strategy, ttl_ms);
+        self.ask_at(node, write)
+    }
+
+    fn write_of(
+        &mut self,
+        key: &str,
+        value: &str,
+        strategy: Strategy,
+        ttl_ms: Option<NonZeroU64>,
+    ) -> Request {
         self.tickets += 1;
-        let write = Write {
+        Request::Write(Write {
             key: bytes(key),
             value: Some(bytes(value)),
             tags: Arc::new([]),
@@ -363,8 +406,13 @@ impl World {
             meta: Meta { priority: 3, content_type: Some("text/plain".into()), ..Meta::default() },
             strategy,
             id: self.tickets,
-        };
-        self.ask_at(node, Request::Write(write))
+        })
+    }
+
+    /// Asks a node for a write and lets no time pass.
+    pub fn send_write(&mut self, node: u64, key: &str, value: &str, strategy: Strategy) -> Ticket {
+        let write = self.write_of(key, value, strategy, None);
+        self.send(node, write)
     }
 
     pub fn invalidate(&mut self, node: u64, scope: Scope, wait: bool) -> Answer {
@@ -389,56 +437,6 @@ impl World {
         let invalidate =
             Invalidate { scope, effect: Effect::Gone, cascade: true, cause, version, wait, depth: 0 };
         self.ask_at(node, Request::Invalidate(invalidate))
-    }
-}
-
-impl Node {
-    fn apply(&mut self, apply: Apply) {
-        match apply {
-            Apply::Invalidate(invalidation) => self.invalidate(&invalidation),
-            Apply::Put(entry) | Apply::Fill { entry, .. } => {
-                self.store.insert(entry.key.clone(), entry);
-            }
-            Apply::Touch { key, expiry } => {
-                if let Some(entry) = self.store.get_mut(&key) {
-                    entry.expiry = expiry;
-                }
-            }
-            Apply::Drop(keys) => keys.iter().for_each(|key| {
-                self.store.remove(key);
-            }),
-            Apply::Clear(slots) => self.store.retain(|key, _| !slots.contains(&slot::slot_of(key, SLOTS))),
-            Apply::Replace(part) => self.store.retain(|key, _| !part.has(key, SLOTS)),
-        }
-    }
-
-    fn invalidate(&mut self, invalidation: &Invalidation) {
-        let covers = |entry: &Entry, scope: &Scope| match scope {
-            // A newer value than the change behind it stays.
-            Scope::Key(key) => {
-                *entry.key == **key && invalidation.version.is_none_or(|version| entry.version < version)
-            }
-            Scope::Tag(tag) => entry.tags.iter().any(|t| **t == **tag),
-            Scope::Dependents(name) => entry.dependencies.iter().any(|d| **d == **name),
-            Scope::Pattern(glob) => glob.matches(&entry.key),
-            Scope::Prefix(prefix) => entry.key.starts_with(prefix),
-            Scope::Event(event) => entry.events.iter().any(|pattern| pattern.matches(event)),
-            Scope::Everything => true,
-        };
-        let mut scopes = vec![(*invalidation.scope).clone()];
-        if let (true, Scope::Key(name) | Scope::Tag(name)) = (invalidation.cascade, &*invalidation.scope) {
-            scopes.push(Scope::Dependents(name.clone()));
-        }
-        while let Some(scope) = scopes.pop() {
-            let gone: Vec<Bytes> =
-                self.store.values().filter(|e| covers(e, &scope)).map(|e| e.key.clone()).collect();
-            for key in gone {
-                self.store.remove(&key);
-                if invalidation.cascade {
-                    scopes.push(Scope::Dependents((*key).into()));
-                }
-            }
-        }
     }
 }
 

@@ -1,0 +1,12 @@
+//! The protocol's rules, each in the shortest story in which it decides something. Worlds of the simulator show what comes of all of them together; what needs
+//! a chain of mishaps within a second comes there once in thousands (docs/mutations.md).
+
+mod agreement;
+mod heirs;
+mod replicas;
+mod restart;
+mod shared;
+mod takeover;
+mod unflushed;
+#[path = "../world/mod.rs"]
+mod world;
