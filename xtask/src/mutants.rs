@@ -3,6 +3,7 @@
 //! All mutations are built at once, each behind a switch (mutant schemata: Untch, Offutt, Harrold 1993), in a copy of the tree: what
 //! ships knows nothing of them.
 
+mod calm;
 mod hunt;
 mod list;
 mod place;
@@ -12,6 +13,7 @@ mod tree;
 use crate::repo;
 use hunt::{Hunt, Outcome};
 use list::{Expected, Mutant};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use table::{Line, Verdict};
@@ -29,7 +31,10 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let wanted = wanted(words)?;
     let mutants = list::read()?;
     let chosen = chosen(&mutants, &wanted.only)?;
-    tree::build(&mutants)?;
+    tree::copy_with(&mutants)?;
+    if chosen.iter().any(|&at| mutants[at].needs_worlds()) {
+        tree::build()?;
+    }
     let (next, lines) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..wanted.jobs {
@@ -57,23 +62,41 @@ pub fn run(words: &[&str]) -> Result<(), String> {
 /// What the worlds make of one mutation, and whether the list says so.
 fn judge(hunt: &Hunt, mutants: &[Mutant], at: usize) -> Verdict {
     let mutant = &mutants[at];
-    let alone = hunt.look(&[at], &[], mutant.lean.as_deref());
+    let (lean, shown) = (mutant.lean.as_deref(), |seed| show(hunt, &mutant.id, seed));
+    let alone = match (&mutant.expected, &mutant.shown_by) {
+        (Expected::Scenario(name), _) => hunt.play(at, name),
+        (Expected::Test(name), _) | (Expected::Masked(_), Some(name)) => hunt.test(&[at], &[], name),
+        (Expected::Found, _) => hunt.look((&[at], &[]), lean, mutant.seed, shown),
+        // The seed is one of both mutations together.
+        _ => hunt.look((&[at], &[]), lean, None, shown),
+    };
     match (&mutant.expected, alone) {
         (_, Err(error)) => Verdict::Failed(error),
-        (_, Ok(Outcome::Found(found))) => Verdict::Found(found, mutant.expected == Expected::Found),
-        (Expected::Found, Ok(Outcome::Survived { reached })) => Verdict::Survived { reached },
+        (expected, Ok(Outcome::Found(found))) => Verdict::Found(found, expected.is_found()),
         (Expected::Equivalent, Ok(Outcome::Survived { reached })) => Verdict::Equivalent { reached },
         (Expected::Open, Ok(Outcome::Survived { reached })) => Verdict::Open { reached },
         (Expected::Masked(by), Ok(Outcome::Survived { .. })) => {
             let Some(other) = mutants.iter().position(|other| other.id == *by) else {
                 return Verdict::Failed(format!("there is no mutation {by}"));
             };
-            match hunt.look(&[at, other], &[other], mutant.lean.as_deref()) {
+            let both = match &mutant.shown_by {
+                Some(name) => hunt.test(&[at, other], &[other], name),
+                None => hunt.look((&[at, other], &[other]), lean, mutant.seed, shown),
+            };
+            match both {
                 Ok(Outcome::Found(found)) => Verdict::Masked(by.clone(), found),
                 Ok(Outcome::Survived { .. }) => Verdict::NotShown(by.clone()),
                 Err(error) => Verdict::Failed(error),
             }
         }
+        (_, Ok(Outcome::Survived { reached })) => Verdict::Survived { reached },
+    }
+}
+
+/// Where a hunt is, for people.
+fn show(hunt: &Hunt, id: &str, seed: u64) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{id}: seed {seed} of {}\r", hunt.from + hunt.seeds);
     }
 }
 
@@ -135,7 +158,7 @@ mod tests {
         let mutants = list::read().expect("the list can be read");
         let known = mutants.iter().filter(|mutant| mutant.expected != Expected::Open);
         let (found, others): (Vec<&Mutant>, Vec<&Mutant>) =
-            known.partition(|mutant| mutant.expected == Expected::Found);
+            known.partition(|mutant| mutant.expected.is_found());
         let all = found.len() + others.len();
         assert!(mutants.len() >= 80 && found.len() * 100 >= all * 85, "{} of {all}", found.len());
         for mutant in others {

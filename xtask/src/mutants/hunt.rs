@@ -1,10 +1,11 @@
-//! Worlds in which a mutation is looked for.
+//! Worlds, scenarios and tests in which a mutation is looked for.
 
+use super::calm::Calm;
 use super::tree;
-use std::collections::BTreeMap;
+use crate::repo;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Mutex;
 
 /// How a mutation is looked for.
 #[derive(Debug)]
@@ -12,10 +13,9 @@ pub struct Hunt {
     /// From which seed on, and in how many.
     pub from: u64,
     pub seeds: u64,
-    /// The processor time that a mutation may take.
+    /// The processor time that a world may take.
     pub cpu_s: u64,
-    /// What all seeds give without mutations, by the worlds that they lean to.
-    calm: Mutex<BTreeMap<String, String>>,
+    calm: Calm,
 }
 
 /// What came of it.
@@ -23,78 +23,140 @@ pub struct Hunt {
 pub enum Outcome {
     /// A promise was broken.
     Found(Found),
-    /// None was; whether any world went another way than without the mutation.
+    /// None was; whether the mutation would have made a difference anywhere.
     Survived { reached: bool },
 }
 
 /// By whom a mutation was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The seed; `None` when the processor time ended first.
+    /// The seed; `None` for a scenario and for a test.
     pub seed: Option<u64>,
-    /// The checker that complained first.
+    /// The checker that complained first, or what was played.
     pub checker: String,
+}
+
+/// How a world ended.
+#[derive(Debug, PartialEq)]
+pub enum End {
+    Clean,
+    Broken(String),
 }
 
 impl Hunt {
     /// In the first 500 seeds.
     pub fn new() -> Hunt {
-        Hunt { from: 0, seeds: 500, cpu_s: 300, calm: Mutex::new(BTreeMap::new()) }
+        Hunt { from: 0, seeds: 500, cpu_s: 60, calm: Calm::default() }
     }
 
-    /// Looks for the mutations `on` together. A seed that fails with only those of `without` proves nothing and is passed over.
-    pub fn look(&self, on: &[usize], without: &[usize], lean: Option<&str>) -> Result<Outcome, String> {
-        let end = self.from + self.seeds;
-        let mut from = self.from;
-        while from < end {
-            let output = self.run(on, (from, end - from), lean)?;
-            if output.status.signal().is_some() {
-                return Ok(Outcome::Found(Found { seed: None, checker: "hangs".into() }));
+    /// Looks for the mutations `on` together: in the seed `known` first, then in all. A seed that fails with only those of `without` proves
+    /// nothing and is passed over; so is one in which a mutation alone would have made no difference. `shown` hears of each seed.
+    pub fn look(
+        &self,
+        (on, without): (&[usize], &[usize]),
+        lean: Option<&str>,
+        known: Option<u64>,
+        shown: impl Fn(u64),
+    ) -> Result<Outcome, String> {
+        let mut reached = false;
+        let others = (self.from..self.from + self.seeds).filter(|seed| known != Some(*seed));
+        for seed in known.into_iter().chain(others) {
+            shown(seed);
+            if let ([alone], []) = (on, without)
+                && known != Some(seed)
+            {
+                let calm = self.calm.of(lean, seed, |file| self.world(&[], seed, lean, Some(file)))?;
+                if !calm.is_clean || !calm.reached.contains(alone) {
+                    continue;
+                }
             }
-            let text = String::from_utf8_lossy(&output.stdout);
-            let Some(seed) = field(&text, "seed").and_then(|seed| seed.parse().ok()) else {
-                let hash = field(&text, "hash");
-                let hash = hash.ok_or_else(|| format!("{}", String::from_utf8_lossy(&output.stderr)))?;
-                let reached = from != self.from || hash != self.calm(without, lean)?;
-                return Ok(Outcome::Survived { reached });
-            };
-            let clean = self.run(without, (seed, 1), lean)?;
-            if clean.status.success() {
-                let checker = field(&text, "checker").unwrap_or_default().to_owned();
+            reached = true;
+            let End::Broken(checker) = self.world(on, seed, lean, None)? else { continue };
+            if self.world(without, seed, lean, None)? == End::Clean {
                 return Ok(Outcome::Found(Found { seed: Some(seed), checker }));
             }
-            from = seed + 1;
         }
-        Ok(Outcome::Survived { reached: true })
+        Ok(Outcome::Survived { reached })
     }
 
-    /// What all seeds give without the mutation.
-    fn calm(&self, on: &[usize], lean: Option<&str>) -> Result<String, String> {
-        let name = format!("{lean:?} {on:?}");
-        if let Some(hash) = self.lock().get(&name) {
-            return Ok(hash.clone());
+    /// Plays a scenario: whether it breaks with a mutation, and not without.
+    pub fn play(&self, on: usize, name: &str) -> Result<Outcome, String> {
+        let file = repo::top().join("crates/sim/scenarios").join(format!("{name}.txt"));
+        let is_red = |on: &[usize]| {
+            let mut command = self.program(on);
+            command.arg("scenario").arg(&file);
+            self.output(&mut command).map(|output| !output.status.success())
+        };
+        told(format!("scenario {name}"), is_red(&[on])?, is_red(&[])?)
+    }
+
+    /// Runs a test of the mutated crate likewise: `lib NAME`, or the file that it is in and its name.
+    pub fn test(&self, on: &[usize], without: &[usize], name: &str) -> Result<Outcome, String> {
+        let (target, test) = name.split_once(' ').ok_or_else(|| format!("{name} names no test"))?;
+        let target = if target == "lib" { "--lib".to_owned() } else { format!("--test {target}") };
+        let words =
+            format!("test --quiet --release --locked --package clearwell-cluster {target} -- --exact");
+        let is_red = |on: &[usize]| {
+            let mut command = tree::cargo_there(&words);
+            command.arg(test).env(tree::SWITCH, numbers(on)).env_remove(tree::REACHED);
+            let output = self.output(&mut command)?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            match (output.status.success(), text.contains("test result: FAILED")) {
+                (true, _) if text.contains("test result: ok. 1 passed") => Ok(false),
+                (false, true) => Ok(true),
+                _ => Err(format!("no test {name}: {}", String::from_utf8_lossy(&output.stderr))),
+            }
+        };
+        told(format!("test {name}"), is_red(on)?, is_red(without)?)
+    }
+
+    /// Runs the world of a seed. What would have made a difference is noted in the file.
+    fn world(
+        &self,
+        on: &[usize],
+        seed: u64,
+        lean: Option<&str>,
+        reached: Option<&Path>,
+    ) -> Result<End, String> {
+        let mut command = self.program(on);
+        command.args(["--json", "--seeds", "1", "--from", &seed.to_string()]);
+        command.args(lean.iter().flat_map(|lean| ["--lean", lean]));
+        command.envs(reached.map(|file| (tree::REACHED, file)));
+        let output = self.output(&mut command)?;
+        if output.status.signal().is_some() {
+            return Ok(End::Broken("hangs".into()));
         }
-        let output = self.run(on, (self.from, self.seeds), lean)?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let hash = field(&text, "hash").unwrap_or_default().to_owned();
-        self.lock().insert(name, hash.clone());
-        Ok(hash)
+        match (field(&text, "checker"), field(&text, "hash")) {
+            (Some(checker), _) => Ok(End::Broken(checker.to_owned())),
+            (None, Some(_)) => Ok(End::Clean),
+            (None, None) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr))),
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.calm.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Runs worlds until the first that breaks a promise. The shell's limit ends what never comes back.
-    fn run(&self, on: &[usize], (from, seeds): (u64, u64), lean: Option<&str>) -> Result<Output, String> {
-        let numbers: Vec<String> = on.iter().map(usize::to_string).collect();
+    /// The simulator. The shell's limit ends what never comes back.
+    fn program(&self, on: &[usize]) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", r#"ulimit -t "$1" && shift && exec "$@""#, "sh"]).arg(self.cpu_s.to_string());
-        command.arg(tree::program()).args(["--json", "--failures", "1"]);
-        command.args(["--from", &from.to_string(), "--seeds", &seeds.to_string()]);
-        command.args(lean.iter().flat_map(|lean| ["--lean", lean]));
-        command.env(tree::SWITCH, numbers.join(","));
+        command.arg(tree::program()).env(tree::SWITCH, numbers(on)).env_remove(tree::REACHED);
+        command
+    }
+
+    fn output(&self, command: &mut Command) -> Result<Output, String> {
         command.output().map_err(|error| format!("cannot start {command:?}: {error}"))
+    }
+}
+
+fn numbers(on: &[usize]) -> String {
+    on.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// What is red with the mutation and green without has found it.
+fn told(by: String, with: bool, without: bool) -> Result<Outcome, String> {
+    match (with, without) {
+        (_, true) => Err(format!("{by} is red without any mutation")),
+        (true, false) => Ok(Outcome::Found(Found { seed: None, checker: by })),
+        (false, false) => Ok(Outcome::Survived { reached: true }),
     }
 }
 
@@ -117,6 +179,6 @@ mod tests {
         let failed = r#"{"checker":"age","seed":17,"text":"the \"seed\":5","violations":2}"#;
         assert_eq!((field(failed, "seed"), field(failed, "checker")), (Some("17"), Some("age")));
         let clean = r#"{"cpuSeconds":1.5,"hash":"00ab","seeds":500}"#;
-        assert_eq!((field(clean, "seed"), field(clean, "hash")), (None, Some("00ab")));
+        assert_eq!((field(clean, "checker"), field(clean, "hash")), (None, Some("00ab")));
     }
 }

@@ -20,10 +20,14 @@ pub struct Mutant {
     pub mutated: Option<String>,
     /// The worlds that it is looked for in; ordinary ones when none is named.
     pub lean: Option<String>,
+    /// The seed that is known to show it.
+    pub seed: Option<u64>,
     /// What the mutation means, for people.
     pub what: String,
     /// What the worlds make of it.
     pub expected: Expected,
+    /// The test that shows it together with the mutation that it is masked by, where no world does.
+    pub shown_by: Option<String>,
     /// Why they do not find it.
     pub why: String,
 }
@@ -33,12 +37,30 @@ pub struct Mutant {
 pub enum Expected {
     /// A checker complains.
     Found,
+    /// A scenario breaks, by its name.
+    Scenario(String),
+    /// A test of the mutated crate fails, by its path.
+    Test(String),
     /// Another mechanism hides it: with this mutation as well a checker complains.
     Masked(String),
     /// Nothing observable changes.
     Equivalent,
     /// No world has found it yet, and nobody knows why: work that is left.
     Open,
+}
+
+impl Mutant {
+    /// Whether it is looked for with the simulator, not with tests alone.
+    pub fn needs_worlds(&self) -> bool {
+        !matches!((&self.expected, &self.shown_by), (Expected::Test(_), _) | (Expected::Masked(_), Some(_)))
+    }
+}
+
+impl Expected {
+    /// Something turns red.
+    pub fn is_found(&self) -> bool {
+        matches!(self, Expected::Found | Expected::Scenario(_) | Expected::Test(_))
+    }
 }
 
 /// Reads the list.
@@ -83,14 +105,12 @@ fn one(lines: &[(usize, &str)]) -> Result<Mutant, String> {
         values.next().map(str::to_owned)
     };
     let must = |name: &str| field(name).ok_or_else(|| at(first, &format!("{id} has no {name}")));
-    const FIELDS: [&str; 8] = ["at", "original", "mutated", "left out", "lean", "what", "expected", "why"];
+    const FIELDS: [&str; 10] =
+        ["at", "original", "mutated", "left out", "lean", "seed", "what", "expected", "shown by", "why"];
     for &(number, line) in &lines[1..] {
         let name = line.split_once(": ").map(|(name, _)| name);
         if !name.is_some_and(|name| FIELDS.contains(&name)) {
-            return Err(at(
-                number,
-                "a line is one of at, original, mutated, left out, lean, what, expected, why",
-            ));
+            return Err(at(number, &format!("a line is one of {}", FIELDS.join(", "))));
         }
     }
     let place = must("at")?;
@@ -104,11 +124,11 @@ fn one(lines: &[(usize, &str)]) -> Result<Mutant, String> {
         None | Some("found") => Expected::Found,
         Some("equivalent") => Expected::Equivalent,
         Some("open") => Expected::Open,
-        Some(text) => match text.strip_prefix("masked by ") {
-            Some(by) => Expected::Masked(by.to_owned()),
-            None => return Err(at(first, "expected: found, masked by NAME, equivalent, or open")),
-        },
+        Some(text) => named(text).ok_or_else(|| {
+            at(first, "expected: found, scenario NAME, test NAME, masked by NAME, equivalent, or open")
+        })?,
     };
+    let seed = field("seed").map(|seed| seed.parse().map_err(|_| at(first, "seed: a number")));
     Ok(Mutant {
         id: id.to_owned(),
         file: file.to_owned(),
@@ -117,10 +137,19 @@ fn one(lines: &[(usize, &str)]) -> Result<Mutant, String> {
         part,
         mutated,
         lean: field("lean"),
+        seed: seed.transpose()?,
         what: must("what")?,
         expected,
+        shown_by: field("shown by"),
         why: field("why").unwrap_or_default(),
     })
+}
+
+/// An expectation that names something.
+fn named(text: &str) -> Option<Expected> {
+    let after = |words: &str| text.strip_prefix(words).map(str::to_owned);
+    let story = after("scenario ").map(Expected::Scenario);
+    story.or(after("test ").map(Expected::Test)).or(after("masked by ").map(Expected::Masked))
 }
 
 /// The text without its marks, and the part between them: all of it when there are none.
@@ -144,13 +173,15 @@ mod tests {
         assert_eq!((one.id.as_str(), one.file.as_str(), one.function.as_str()), ("a", "b.rs", "c"));
         assert_eq!((one.original.as_str(), one.part), ("x && y;", (5, 6)));
         assert_eq!((one.mutated.as_deref(), &one.expected), (Some("true"), &Expected::Found));
-        let other =
-            ONE.replace("original: x && «y»;\nmutated: true", "left out: z;") + "expected: masked by b\n";
+        let other = ONE.replace("original: x && «y»;\nmutated: true", "left out: z;")
+            + "seed: 7\nexpected: masked by b\n";
         let mutants = parse(&other).expect("it is right");
         assert_eq!(
             (mutants[0].mutated.as_deref(), &mutants[0].expected),
             (None, &Expected::Masked("b".into()))
         );
+        assert_eq!(mutants[0].seed, Some(7));
+        assert_eq!(named("test a::b"), Some(Expected::Test("a::b".into())));
     }
 
     #[test]

@@ -36,16 +36,30 @@ fn render(source: &str, part: Range<usize>, edits: &[Edit]) -> String {
         let inside = rest.partition_point(|edit| edit.part.start < first.part.end);
         text += &source[at..first.part.start];
         let original = render(source, first.part.clone(), &rest[..inside]);
-        text += &match first.mutated {
-            Some(mutated) => {
-                format!("(if crate::mutant({}) {{ {mutated} }} else {{ {original} }})", first.number)
-            }
-            None => format!("if !crate::mutant({}) {{ {original} }}", first.number),
-        };
+        text += &switched(first.number, &original, first.mutated);
         at = first.part.end;
         edits = &rest[inside..];
     }
     text + &source[at..part.end]
+}
+
+/// Either of both, by the switch. Off, it is noted where the mutation would have made a difference; where only running shows that, that it was come to.
+fn switched(number: usize, original: &str, mutated: Option<&str>) -> String {
+    let Some(mutated) = mutated else {
+        return format!("if !crate::mutant({number}) {{ crate::reached({number}); {original} }}");
+    };
+    let kept = match is_condition(original, mutated) {
+        true => format!("crate::judged({number}, {original}, {mutated})"),
+        false => format!("{{ crate::reached({number}); {original} }}"),
+    };
+    format!("(if crate::mutant({number}) {{ {mutated} }} else {{ {kept} }})")
+}
+
+/// Whether both are conditions, and the mutated one can be asked beside the original one.
+fn is_condition(original: &str, mutated: &str) -> bool {
+    const SIGNS: [&str; 7] = [" < ", " <= ", " == ", " != ", " >= ", " > ", "&& "];
+    let compares = |text: &str| SIGNS.iter().any(|sign| text.contains(sign));
+    matches!(mutated, "true" | "false") || (compares(original) && compares(mutated))
 }
 
 /// Where a mutation goes: its original stands once in its function.
@@ -143,7 +157,9 @@ mod tests {
             mutated: mutated.map(str::to_owned),
             lean: None,
             what: String::new(),
+            seed: None,
             expected: Expected::Found,
+            shown_by: None,
             why: String::new(),
         }
     }
@@ -159,14 +175,14 @@ mod tests {
         let expected = SOURCE
             .replacen(
                 "if self.a < self.b && self.c {",
-                "if (if crate::mutant(7) { true } else { self.a < self.b && \
-                 (if crate::mutant(8) { false } else { self.c }) }) {",
+                "if (if crate::mutant(7) { true } else { crate::judged(7, self.a < self.b && \
+                 (if crate::mutant(8) { false } else { crate::judged(8, self.c, false) }), true) }) {",
                 1,
             )
-            .replacen("        self.stop();\n", "        if !crate::mutant(9) { self.stop(); }\n", 1)
+            .replacen("        self.stop();\n", "        if !crate::mutant(9) { crate::reached(9); self.stop(); }\n", 1)
             .replacen(
                 "        self.a < self.b\n",
-                "        (if crate::mutant(10) { false } else { self.a < self.b })\n",
+                "        (if crate::mutant(10) { false } else { crate::judged(10, self.a < self.b, false) })\n",
                 1,
             );
         assert_eq!(text, expected);

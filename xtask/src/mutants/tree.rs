@@ -5,12 +5,16 @@ use super::{place, source};
 use crate::{cargo, repo, step};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The sources that mutations may stand in.
 pub const MUTATED: &str = "crates/cluster/src";
 
 /// The environment variable that switches mutations on: their numbers, with commas between.
 pub const SWITCH: &str = "CLEARWELL_MUTANTS";
+
+/// The environment variable that names the file to which the numbers of those go that would have made a difference.
+pub const REACHED: &str = "CLEARWELL_REACHED";
 
 /// What the copy's crate has more than the shipped one.
 const SWITCHES: &str = r#"
@@ -22,14 +26,40 @@ pub(crate) fn mutant(number: usize) -> bool {
     });
     ON.contains(&number)
 }
+
+/// Notes that a mutation that is switched off would have made a difference.
+pub(crate) fn reached(number: usize) {
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static NOTED: [AtomicBool; 1024] = [const { AtomicBool::new(false) }; 1024];
+    if NOTED[number].load(Ordering::Relaxed) || NOTED[number].swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let Ok(path) = std::env::var("CLEARWELL_REACHED") else { return };
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| writeln!(file, "{number}")).expect("what was reached is noted");
+}
+
+/// A condition, with what a mutation that is switched off would have made of it.
+pub(crate) fn judged(number: usize, is: bool, mutated: bool) -> bool {
+    if is != mutated {
+        reached(number);
+    }
+    is
+}
 "#;
 
 fn copy() -> PathBuf {
     repo::target().join("mutants/tree")
 }
 
+/// A file beside it.
+pub fn beside(name: &str) -> PathBuf {
+    repo::target().join("mutants").join(name)
+}
+
 fn target() -> PathBuf {
-    repo::target().join("mutants/target")
+    beside("target")
 }
 
 /// The simulator with the mutations.
@@ -37,8 +67,8 @@ pub fn program() -> PathBuf {
     target().join("release/clearwell-sim")
 }
 
-/// Copies the workspace, with the mutations, and builds its simulator.
-pub fn build(mutants: &[Mutant]) -> Result<(), String> {
+/// Copies the workspace, with the mutations.
+pub fn copy_with(mutants: &[Mutant]) -> Result<(), String> {
     let mut rewritten = rewritten(mutants)?;
     for file in repo::files()? {
         let is_needed = !["docs", "bench"].iter().any(|folder| file.starts_with(folder));
@@ -51,9 +81,19 @@ pub fn build(mutants: &[Mutant]) -> Result<(), String> {
         };
         write(&copy().join(&file), &contents)?;
     }
-    let mut command = cargo::cargo("build --release --locked --package clearwell-sim");
+    Ok(())
+}
+
+/// Builds the copy's simulator.
+pub fn build() -> Result<(), String> {
+    step::call(&mut cargo_there("build --release --locked --package clearwell-sim"))
+}
+
+/// `cargo WORDS` in the copy.
+pub fn cargo_there(words: &str) -> Command {
+    let mut command = cargo::cargo(words);
     command.current_dir(copy()).env("CARGO_TARGET_DIR", target());
-    step::call(&mut command)
+    command
 }
 
 /// The files that mutations change, as they are in the copy.
