@@ -375,7 +375,7 @@ mod tests {
         let mut all = Subscribers::default();
         let place = Place { head: Position(5), sent: now, lease_ms: config.read_lease_ms, epoch: Epoch(1) };
         all.stream(now, config, HOLDER, place);
-        all.note(name(), HOLDER, Ticket(1));
+        all.note(&name(), HOLDER, Ticket(1));
         all
     }
 

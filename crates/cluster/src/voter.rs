@@ -266,7 +266,8 @@ mod tests {
         voter.learn(Millis(0), &config, &first, &[]);
         let mut asks = |epoch: u64, accepted: u64| {
             let ask = LeaseAsk { epoch: Epoch(epoch), sent: Millis(9), ready: false };
-            let grant = voter.ask(Millis(9), &config, &first, (Epoch(accepted), accepted > 0), peer(4), &ask);
+            let (grant, _) =
+                voter.ask(Millis(9), &config, &first, (Epoch(accepted), accepted > 0), peer(4), &ask);
             (grant.granted, grant.epoch)
         };
         assert_eq!(asks(1, 0), (true, Epoch(1)));
@@ -285,7 +286,9 @@ mod tests {
         voter.learn(Millis(5_000), &config, &third, &[]);
         assert_eq!(voter.quiet(), Millis(5_000 + config.long(config.read_lease_ms)));
         let mut other = Voter::new(Millis(0));
-        [&first, &second, &third].map(|view| other.learn(Millis(5_000), &config, view, &[]));
+        for view in [&first, &second, &third] {
+            other.learn(Millis(5_000), &config, view, &[]);
+        }
         assert_eq!(other.quiet(), Millis(5_000 + LONG), "it knew of 4 all the same");
     }
 

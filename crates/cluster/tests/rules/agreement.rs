@@ -13,8 +13,8 @@ use clearwell_cluster::{Epoch, NodeId, Peer, View};
 struct NoGrants;
 
 impl Grants for NoGrants {
-    fn granted(&self) -> Option<Vec<Peer>> {
-        Some(Vec::new())
+    fn granted(&self) -> Vec<Peer> {
+        Vec::new()
     }
 
     fn left(&self, _: &View) -> Vec<Stopping> {
