@@ -75,8 +75,10 @@ impl Member {
         self.intents.retain(|key, _| follows(slot_of(key)));
         self.shown.retain(follows);
         self.edges.retain(|key| follows(slot_of(key)));
-        // A disk counts as long as its node may have to go on with the slot: then nobody else has.
-        let may_go_on = |slot: Slot| view.may_go_on(slot, |peer| peer.node == me.node);
+        // A disk counts as long as its node may have to go on with the slot: then nobody else has. An heir's process may have become one of the
+        // slot's holders in a view that is not known here.
+        let is_mine = |peer: Peer| peer.node == me.node;
+        let may_go_on = |slot: Slot| view.may_go_on(slot, is_mine) || view.next.row(slot).any(is_mine);
         self.recovered.journal.retain(|key, entry| {
             let slot = slot_of(key);
             let counts = rank_epoch(entry.version) >= view.emptied(slot) && may_go_on(slot);
