@@ -1,6 +1,6 @@
 //! Faults begin and end.
 
-use clearwell_cluster::{Input, Message, NodeId, Operation, Persist, Slot};
+use clearwell_cluster::{Input, Message, NodeId, Operation, Persist, Slot, View};
 
 use super::{Happening, World};
 use crate::fault::What;
@@ -120,10 +120,18 @@ impl World {
     }
 
     /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
-    /// voters has theirs.
+    /// voters has theirs. The newest may be known to this host alone, and go with its disk: then the one before it counts.
     fn may_lose_disk(&self, host: usize) -> bool {
-        let views = self.hosts.iter().filter_map(|host| host.view());
-        let Some(view) = views.max_by_key(|view| view.epoch) else { return false };
+        let newest_of = |counts: &dyn Fn(usize) -> bool| {
+            let views = self.hosts.iter().enumerate().filter(|(at, _)| counts(*at));
+            views.filter_map(|(_, host)| host.view()).max_by_key(|view| view.epoch)
+        };
+        let views = [newest_of(&|_| true), newest_of(&|at| at != host)];
+        views.into_iter().all(|view| view.is_some_and(|view| self.outlasts(&view, host)))
+    }
+
+    /// Whether what a view needs is still there when a host's disk is lost.
+    fn outlasts(&self, view: &View, host: usize) -> bool {
         let lost = node_of(host);
         let stays = |node: NodeId| {
             let host = &self.hosts[index_of(node)];
