@@ -10,7 +10,7 @@ use clearwell_sim::hunt::hunt;
 
 /// The most seeds that a bug may need; how many each needed is in the table of `docs/simulation.md`. `CLEARWELL_ROUNDS`
 /// overrules it.
-const SEEDS_MOST: u64 = 100;
+const SEEDS_MOST: u64 = 200;
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
 const FOUND: [Planted; 35] = [
