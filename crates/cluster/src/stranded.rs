@@ -116,10 +116,8 @@ pub fn after(view: &View, to_come: &View, adopts: bool, outlook: &Outlook<'_>) -
         return stranded;
     }
     for slot in (0..view.slots).map(Slot) {
-        // A base without anybody for the slot: its owner has handed it over to nobody.
-        let is_taken_over = adopts && to_come.base.row(slot).next().is_some();
         let stays =
-            |old: &&Stranded| !is_taken_over || old.holders().next().is_none_or(|peer| outlook.is_dead(peer));
+            |old: &&Stranded| !adopts || old.holders().next().is_none_or(|peer| outlook.is_dead(peer));
         let old = view.stranded.get(&slot).filter(stays);
         if old.is_none() && to_come.base.row(slot).any(|peer| !to_come.is_removed(peer)) {
             continue;
@@ -224,22 +222,6 @@ mod tests {
         let stranded = &after[&Slot(0)];
         let nodes = |peers: &mut dyn Iterator<Item = Peer>| peers.map(|peer| peer.node.0).collect();
         (nodes(&mut stranded.holders()), nodes(&mut stranded.row.iter().copied()), stranded.emptied)
-    }
-
-    #[test]
-    fn a_base_without_anybody_takes_no_slot_over() {
-        let row = Stranded { row: vec![peer(1)], gone: BTreeMap::new(), emptied: Epoch(0) };
-        let nobody = std::sync::Arc::new(Placement::new(Vec::new(), 1, 1));
-        let of = |epoch, stranded: Stranded| {
-            let (base, next) = (nobody.clone(), nobody.clone());
-            let view = View::new(Epoch(epoch), 1, base, BTreeMap::new(), next, vec![NodeId(9)]);
-            view.with_stranded(BTreeMap::from([(Slot(0), stranded)]))
-        };
-        let known = Known { peer: peer(1), weight: 0, leaving: true, alive: true };
-        let known = BTreeMap::from([(NodeId(1), known)]);
-        let outlook = Outlook { known: &known, forgotten: &BTreeSet::new() };
-        let after = after(&of(3, row.clone()), &of(4, Stranded::default()), true, &outlook);
-        assert_eq!(after[&Slot(0)], row);
     }
 
     #[test]

@@ -49,9 +49,9 @@ fn seeds_break_no_promise() {
 
 /// Seeds that broke a promise once, each with another hole: slots whose holders were all cut off, journals taken up in the
 /// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever, a transfer that
-/// was taken up long after its follower could hear again, followers that were told no more before they knew it, a stranded slot that forgot who else had it, or was taken over by
-/// nobody, owners whose idleness a voter forgot when it restarted, heirs that gave up what their disks had.
-const ONCE_BROKEN: [u64; 56] = [
+/// was taken up long after its follower could hear again, followers that were told no more before they knew it, a stranded slot that forgot who else had it, slots that were handed
+/// over to nobody, owners whose idleness a voter forgot when it restarted, heirs that gave up what their disks had.
+const ONCE_BROKEN: [u64; 57] = [
     31,
     33,
     85,
@@ -106,6 +106,7 @@ const ONCE_BROKEN: [u64; 56] = [
     81006686,
     63021366247053,
     63021366247705,
+    61336599153957,
     173412668604986,
     210173896004700,
 ];

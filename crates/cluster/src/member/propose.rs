@@ -156,7 +156,10 @@ impl Member {
     /// What the present view should be followed by; `None` when it is right.
     fn wanted(&mut self, view: &View) -> Option<Wanted> {
         let outlook = Outlook { known: self.gossip.known(), forgotten: &self.proposing.forgotten };
-        let adopts = !view.is_settled() && self.voter.all_ready(view, |peer| outlook.is_dead(peer));
+        // A placement of nobody takes nothing over, so nobody may hand anything over to it.
+        let has_heirs = view.next.copies() > 0;
+        let is_dead = |peer| outlook.is_dead(peer);
+        let adopts = !view.is_settled() && has_heirs && self.voter.all_ready(view, is_dead);
         let base = if adopts { Arc::clone(&view.next) } else { Arc::clone(&view.base) };
         let epoch = view.epoch.next();
         let mut removed: BTreeMap<Peer, Epoch> = match adopts {
