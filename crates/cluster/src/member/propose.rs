@@ -158,8 +158,8 @@ impl Member {
         let outlook = Outlook { known: self.gossip.known(), forgotten: &self.proposing.forgotten };
         // A placement of nobody takes nothing over, so nobody may hand anything over to it.
         let has_heirs = view.next.copies() > 0;
-        let is_dead = |peer| outlook.is_dead(peer);
-        let adopts = !view.is_settled() && has_heirs && self.voter.all_ready(view, is_dead);
+        let are_ready = self.voter.all_ready(view, |peer| outlook.is_dead(peer));
+        let adopts = !view.is_settled() && has_heirs && are_ready;
         let base = if adopts { Arc::clone(&view.next) } else { Arc::clone(&view.base) };
         let epoch = view.epoch.next();
         let mut removed: BTreeMap<Peer, Epoch> = match adopts {
