@@ -1,6 +1,8 @@
 //! A host that threads share: each carries out its own batches, and waits where another's come first.
 
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use clearwell_cluster::request::{Answer, Read, Request, Strategy, Write};
@@ -21,19 +23,42 @@ fn member() -> (Member, Settings) {
     (Member::new(config, Start::default(), Millis(1)), settings)
 }
 
+/// A host whose threads share a disk that is as fast as memory.
+struct Driven {
+    host: Host,
+    handed: AtomicU64,
+}
+
+impl Deref for Driven {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl Driven {
+    fn over(host: Host) -> Driven {
+        Driven { host, handed: AtomicU64::new(0) }
+    }
+}
+
 /// Carries a batch out as a thread of a server does; the answer, once it is given.
-fn carry_out(host: &Host, batch: Option<Batch>) -> Option<Answer> {
+fn carry_out(host: &Driven, batch: Option<Batch>) -> Option<Answer> {
     let mut batch = batch?;
     let mut answered = None;
     while let Some(next) = host.next(NOW, &mut batch, &|_| false) {
         match next {
             Next::Waits => host.wait(&batch),
+            Next::Persist(_) => host.lasts(host.handed.fetch_add(1, Ordering::Relaxed) + 1),
+            // Another thread is about to hand over what comes before.
+            Next::Unsynced => thread::yield_now(),
             Next::Answer(_, answer) => answered = Some(answer),
             Next::Done(job, outcome) => {
                 let answer = carry_out(host, host.step(NOW, Input::Done(job, outcome)));
                 answered = answered.or(answer);
             }
-            Next::Did { refused: false } | Next::Invalidated(..) | Next::Tell(_) | Next::Persist(_) => {}
+            Next::Did { refused: false } | Next::Invalidated(..) | Next::Tell(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -44,7 +69,7 @@ fn key(n: u64) -> Bytes {
     format!("c{n}").as_bytes().into()
 }
 
-fn write(host: &Host, ticket: u64, n: u64) -> Version {
+fn write(host: &Driven, ticket: u64, n: u64) -> Version {
     let write = Write {
         key: key(n),
         value: Some(ticket.to_string().as_bytes().into()),
@@ -61,7 +86,7 @@ fn write(host: &Host, ticket: u64, n: u64) -> Version {
     done.version.expect("a write has one")
 }
 
-fn read(host: &Host, ticket: u64, n: u64) -> Version {
+fn read(host: &Driven, ticket: u64, n: u64) -> Version {
     let read = Read { key: key(n), level: Level::Strong, token: Token::default(), hold: false };
     let asked = Input::Request(Ticket(ticket), Request::Read(read));
     let Some(Answer::Value { entry: Some(entry), .. }) = carry_out(host, host.step(NOW, asked)) else {
@@ -75,7 +100,7 @@ fn read(host: &Host, ticket: u64, n: u64) -> Version {
 #[test]
 fn writes_lie_in_the_store_in_the_order_of_the_log_whoever_carries_them_out() {
     let (member, settings) = member();
-    let host = Host::new(Actor::Member(Box::new(member)), settings);
+    let host = Driven::over(Host::new(Actor::Member(Box::new(member)), settings));
     carry_out(&host, host.step(NOW, Input::Tick));
     let newest = thread::scope(|scope| {
         let one = |thread: u64| {
@@ -114,7 +139,7 @@ impl Departures for Nobody {
     fn departed(&self, _: &[u8], _: Departure) {}
 }
 
-fn invalidate(host: &Host, scope: Scope) -> Answer {
+fn invalidate(host: &Driven, scope: Scope) -> Answer {
     let (effect, cause) = (Effect::Gone, Cause::Command);
     let gone = Invalidation { scope: scope.into(), effect, cascade: true, version: None, cause };
     carry_out(host, host.invalidate(NOW, gone).1).expect("alone it answers at once")
@@ -125,7 +150,7 @@ fn invalidate(host: &Host, scope: Scope) -> Answer {
 #[test]
 fn changes_under_a_key_are_ordered_beside_invalidations() {
     let (member, settings) = member();
-    let host = Host::alone(member, settings, Arc::new(Nobody));
+    let host = Driven::over(Host::alone(member, settings, Arc::new(Nobody)));
     carry_out(&host, host.step(NOW, Input::Tick));
     let engine = host.engine();
     let draft = |value: &'static [u8]| Draft { value: Some(value), ..Draft::default() };

@@ -57,6 +57,7 @@ impl Options {
             statement_us: 2_000,
             // Copies stay until they are made old: what a bound is worth shows with those.
             lives: Lives::NONE,
+            holds_percent: 0,
             gossip_start: false,
             replicas: 2,
             // A bound of 2 s is tried by copies that may live longer: the read lease of `lan` ends before.

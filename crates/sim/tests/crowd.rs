@@ -8,7 +8,7 @@ use clearwell_sim::options::Options;
 fn a_crowd_converges() {
     let number = |name, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let nodes = number("CLEARWELL_NODES", 100) as u16;
-    let (first, count) = (number("CLEARWELL_SEED", 0), number("CLEARWELL_ROUNDS", 1));
+    let (first, count) = (number("CLEARWELL_SEED", 0), number("CLEARWELL_ROUNDS", 3));
     let sum = run_many(first, count, 2, 1, |seed| Options::draw(seed, nodes, 60, None).crowd(), |_| true);
     if let Some(report) = sum.failed.first() {
         let first = &report.violations[0];
