@@ -12,6 +12,9 @@ use clearwell_sim::hunt::hunt;
 /// overrules it.
 const SEEDS_MOST: u64 = 200;
 
+/// The same for what only few of the worlds show that lean to it: an owner goes while a replica still has what it gave up.
+const SEEDS_MOST_RARE: (Planted, u64) = (Planted::EvictionUntold, 1_000);
+
 /// Those that are found within so many seeds, each by a seed that is clean without it.
 const FOUND: [Planted; 35] = [
     Planted::InterestAfterRead,
@@ -54,13 +57,14 @@ const FOUND: [Planted; 35] = [
 #[test]
 fn planted_bugs_are_found() {
     let rounds = std::env::var("CLEARWELL_ROUNDS").ok().and_then(|text| text.parse().ok());
-    let most = rounds.unwrap_or(SEEDS_MOST);
+    let most_of =
+        |bug| rounds.unwrap_or(if bug == SEEDS_MOST_RARE.0 { SEEDS_MOST_RARE.1 } else { SEEDS_MOST });
     let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(&bug) = FOUND.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if hunt(bug, most, 0, 60).seed.is_none() {
+                    if hunt(bug, most_of(bug), 0, 60).seed.is_none() {
                         missed.lock().expect("no thread panics with the lock").push(bug);
                     }
                 }
@@ -68,7 +72,7 @@ fn planted_bugs_are_found() {
         }
     });
     let missed = missed.into_inner().expect("no thread panics with the lock");
-    assert!(missed.is_empty(), "not found in {most} seeds: {missed:?}");
+    assert!(missed.is_empty(), "not found in as many seeds as they may need: {missed:?}");
 }
 
 /// A crowd is hard on the bound: copies that nothing proves, and holders that nobody waits for, are seen in one of the first.
