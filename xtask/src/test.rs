@@ -10,12 +10,13 @@ use std::process::Command;
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
 
 /// The crates that are published.
-const PUBLISHED: [&str; 7] = [
+const PUBLISHED: [&str; 8] = [
     "clearwell-words",
     "clearwell-engine",
     "clearwell-protocol",
     "clearwell-cluster",
     "clearwell-wire",
+    "clearwell-host",
     "clearwell-source",
     "clearwell",
 ];
