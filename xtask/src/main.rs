@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod mutants;
+mod packages;
 mod repo;
 mod setup;
 mod step;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   test                           set up, then check and test everything: what CI runs
   setup                          install the tools and clients that the tests drive
   tidy                           check what no compiler checks: file lengths, paths, leftovers, cycles of rooms, names
+  packages                       package the crates that are published, and build them from their packages alone
   names                          the names of types that mean more than one thing, and where
   worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
   mutants [--only NAMES]         mutations of the deciding code, which simulated worlds must find; 20 minutes and more
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
+        ["packages"] => packages::run(),
         ["names"] => tidy::names(),
         ["worlds"] => worlds::run(5),
         ["worlds", "--minutes", minutes] => whole(minutes).and_then(worlds::run),

@@ -2,24 +2,12 @@
 
 use crate::step::{self, Checklist};
 use crate::worlds::FreshWorlds;
-use crate::{cargo, repo, setup, tidy};
+use crate::{cargo, packages, repo, setup, tidy};
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Crates whose build needs CMake or a C++ compiler, or that exist in pure Rust.
 const REFUSED: [&str; 2] = ["aws-lc-sys", "zstd-sys"];
-
-/// The crates that are published.
-const PUBLISHED: [&str; 8] = [
-    "clearwell-words",
-    "clearwell-engine",
-    "clearwell-protocol",
-    "clearwell-cluster",
-    "clearwell-wire",
-    "clearwell-host",
-    "clearwell-source",
-    "clearwell",
-];
 
 /// Sets up, checks and tests everything.
 ///
@@ -45,7 +33,7 @@ pub fn run() -> Result<(), String> {
             "test --locked --release -p clearwell-sim --features planted --test planted --test scenarios",
         )
     })?;
-    steps.run("packages", packages)?;
+    steps.run("packages", packages::run)?;
     steps.run("leftovers", || leftovers(&before))?;
     steps.summary();
     Ok(())
@@ -64,12 +52,6 @@ fn quick(steps: &mut Checklist) -> Result<(), String> {
     steps.run("tidy", tidy::run)?;
     steps.run("lints", || cargo::call("clippy --workspace --all-targets --locked -- -D warnings"))?;
     steps.run("unit tests", || cargo::call("test --workspace --locked --lib --bins"))
-}
-
-/// Every crate that is published, packaged and built from its package alone.
-fn packages() -> Result<(), String> {
-    let chosen: Vec<String> = PUBLISHED.iter().map(|name| format!("--package {name}")).collect();
-    cargo::call(&format!("package --locked --allow-dirty {}", chosen.join(" ")))
 }
 
 /// Fails when the steps before it left files that git would take.
