@@ -1,12 +1,13 @@
 //! The crates that are published, packaged and built from their packages alone.
 //!
-//! Cargo unpacks a package once for each version, into its home, and builds it once for each version, into the target folder. Our versions
-//! stay while sources change: a later run on the same machine would build what an earlier one packaged. So both folders are of this run alone.
+//! `cargo package` could build them by itself, but takes an earlier package of the same version for this one: it unpacks each version once into its
+//! home. So the packages are unpacked here, into a workspace of their own, where cargo sees what has changed.
 
 use crate::{cargo, repo, step};
+use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::path::Path;
+use std::process::Command;
 
 /// The crates that are published.
 const PUBLISHED: [&str; 8] = [
@@ -22,43 +23,36 @@ const PUBLISHED: [&str; 8] = [
 
 /// Packages and builds them.
 pub fn run() -> Result<(), String> {
-    let target = repo::target().join("packages");
-    empty(&target)?;
-    let home = target.join("cargo-home");
-    borrow(&user_home()?, &home, &["registry", ".global-cache"])?;
-    borrow(&user_home()?.join("registry"), &home.join("registry"), &["src"])?;
     let chosen: Vec<String> = PUBLISHED.iter().map(|name| format!("--package {name}")).collect();
-    let mut package = cargo::cargo(&format!("package --locked --allow-dirty {}", chosen.join(" ")));
-    step::call(package.env("CARGO_HOME", &home).env("CARGO_TARGET_DIR", &target))?;
-    empty(&target)
-}
-
-/// Where cargo keeps its settings and what it has downloaded.
-fn user_home() -> Result<PathBuf, String> {
-    match env::var_os("CARGO_HOME") {
-        Some(home) => Ok(home.into()),
-        None => env::home_dir().map(|home| home.join(".cargo")).ok_or("no home folder is known".to_owned()),
-    }
-}
-
-/// Makes a folder with links to what is in another, but for these names.
-fn borrow(from: &Path, to: &Path, except: &[&str]) -> Result<(), String> {
-    let failed = |error| format!("cannot link {} in {}: {error}", from.display(), to.display());
-    fs::create_dir_all(to).map_err(failed)?;
-    for entry in fs::read_dir(from).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if !except.iter().any(|name| entry.file_name() == *name) {
-            std::os::unix::fs::symlink(entry.path(), to.join(entry.file_name())).map_err(failed)?;
-        }
+    cargo::call(&format!("package --locked --allow-dirty --no-verify {}", chosen.join(" ")))?;
+    let folder = repo::target().join("packages");
+    unpack(&folder).map_err(|error| format!("cannot unpack packages in {}: {error}", folder.display()))?;
+    // One by one: built together, each would have the features that another asks for.
+    for name in PUBLISHED {
+        let mut build = cargo::cargo(&format!("build --package {name}"));
+        step::call(build.current_dir(&folder).env("CARGO_TARGET_DIR", repo::target()))?;
     }
     Ok(())
 }
 
-fn empty(folder: &Path) -> Result<(), String> {
+/// Makes a workspace of the packages alone, each of which finds the others there.
+fn unpack(folder: &Path) -> Result<(), String> {
+    let told = |error: std::io::Error| error.to_string();
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", folder.display()))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.to_string()),
+        _ => fs::create_dir_all(folder).map_err(told)?,
     }
+    let version = env!("CARGO_PKG_VERSION");
+    let (mut members, mut patches) = (String::new(), String::new());
+    for name in PUBLISHED {
+        let package = repo::target().join(format!("package/{name}-{version}.crate"));
+        step::call(Command::new("tar").arg("-xzf").arg(package).arg("-C").arg(folder))?;
+        members += &format!("\"{name}-{version}\", ");
+        patches += &format!("{name} = {{ path = \"{name}-{version}\" }}\n");
+    }
+    let workspace =
+        format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}");
+    fs::write(folder.join("Cargo.toml"), workspace).map_err(told)?;
+    fs::copy(repo::top().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(told)?;
+    Ok(())
 }
