@@ -46,7 +46,8 @@ fn unpack(folder: &Path) -> Result<(), String> {
     let (mut members, mut patches) = (String::new(), String::new());
     for name in PUBLISHED {
         let package = repo::target().join(format!("package/{name}-{version}.crate"));
-        step::call(Command::new("tar").arg("-xzf").arg(package).arg("-C").arg(folder))?;
+        // Files in packages are all of one date, and cargo goes by dates: `m` makes them files of now.
+        step::call(Command::new("tar").arg("-xmzf").arg(package).arg("-C").arg(folder))?;
         members += &format!("\"{name}-{version}\", ");
         patches += &format!("{name} = {{ path = \"{name}-{version}\" }}\n");
     }
