@@ -33,9 +33,7 @@ impl NameTable {
     /// As [`NameTable::link`], for a put: the edges of earlier values go. Called after the put's own cascade, under the
     /// same hold of `key`'s shard, so that nothing that was made from an earlier value is left.
     pub(crate) fn relink(&self, key: &[u8], held: &[Arc<Mark>]) {
-        if self.is_live(key) {
-            self.link_live(key, held, true);
-        }
+        self.link_live(key, held, true);
     }
 
     /// `false` when there would be too many edges. The last dependent may have left meanwhile: then no edges are

@@ -56,6 +56,7 @@ impl Engine {
     }
 
     /// The same without a look at the chains of dependencies that it makes.
+    #[inline]
     pub(super) fn joined(
         &self,
         key: &[u8],

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::freshness::Last;
 use crate::hash::shard_of;
 use crate::history::{HistoryEvent, Parting};
 use crate::names::last_of;
 use crate::outstanding::{Decision, Offer};
 use crate::shard::{Incoming, Leaving, Shard, ShardCell, count};
 use crate::shared::Standing;
+use crate::slot::EntryPlace;
 use crate::{Draft, Engine, Millis, Offered, Origin, Reader, Seq, View};
 
 /// Remembers what the count was about a window ago, so that a plain SET is compared with the patterns since
@@ -45,7 +47,8 @@ impl Engine {
     ) -> Seq {
         let mut shard = cell.lock.write();
         let seq = self.seq();
-        let (invalidated, _) = self.invalidated(&shard, hash, key, seq, now);
+        let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
+        let (invalidated, _) = self.invalidated(&shard, (hash, key, slot), self.horizon(now).min(seq));
         shard.outstanding.miss(reader, hash, invalidated, seq, now);
         shard.publish(&self.shared);
         seq
@@ -57,11 +60,15 @@ impl Engine {
     }
 
     /// The count at the key's last invalidation (not: put), as far as it is known and within the window; and the same of what is
-    /// wider than the key.
-    fn invalidated(&self, shard: &Shard, hash: u64, key: &[u8], oldest: Seq, now: Millis) -> (Seq, Seq) {
-        let oldest = self.horizon(now).min(oldest);
+    /// wider than the key. `oldest` is at or before the [`Engine::horizon`].
+    fn invalidated(
+        &self,
+        shard: &Shard,
+        (hash, key, slot): (u64, &[u8], Option<&EntryPlace>),
+        oldest: Seq,
+    ) -> (Seq, Seq) {
         let patterns = self.shared.patterns.last_covering(oldest, |swath| swath.covers(key));
-        let entry = shard.find(hash, key).map(|place| last_of(shard.slab[place].held())).unwrap_or_default();
+        let entry = slot.map_or(Last::default(), |slot| last_of(slot.held()));
         let wide = patterns.and(entry).and(self.shared.everything.last());
         (shard.marks.last(hash).and(wide).newest(), wide.newest())
     }
@@ -76,7 +83,7 @@ impl Engine {
         };
         let mut shard = cell.lock.write();
         shard.outstanding.foresee(hash);
-        let offer = self.question(&shard, &incoming, origin, draft, now);
+        let offer = self.question(&shard, &incoming, (origin, oldest), draft, now);
         let decision = shard.outstanding.decide(&offer);
         let (offered, stored) = match decision {
             Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
@@ -131,14 +138,14 @@ impl Engine {
         &self,
         shard: &Shard,
         incoming: &Incoming,
-        origin: Origin,
+        (origin, oldest): (Origin, Seq),
         draft: &Draft<'_>,
         now: Millis,
     ) -> Offer {
         let (hash, key, seq) = (incoming.hash, incoming.key(), self.seq());
         let slot = shard.find(hash, key).map(|place| &shard.slab[place]);
         let live = slot.filter(|slot| self.shared.standing(slot, now) == Standing::Fresh);
-        let (own, wide) = self.invalidated(shard, hash, key, origin.miss.unwrap_or(seq), now);
+        let (own, wide) = self.invalidated(shard, (hash, key, slot), oldest);
         let named = last_of(incoming.held()).newest();
         Offer {
             hash,

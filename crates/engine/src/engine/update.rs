@@ -36,8 +36,10 @@ impl Engine {
         let hash = incoming.hash;
         // The edges stand before the marks are looked at, so that a cascade either follows them or refuses this.
         let seq = enter_newer(&self.shared, |seq| {
-            self.cascade_from(incoming.key(), seq, now);
-            names.relink(incoming.key(), incoming.held());
+            // Who begins to depend on the key after this look waits for the shard, and links what is stored by then.
+            if self.cascade_from(incoming.key(), seq, now) {
+                names.relink(incoming.key(), incoming.held());
+            }
             enter_all(incoming.held(), seq)
         });
         let stored = self.place(shard, cell, incoming, seq, true, now);
@@ -47,13 +49,15 @@ impl Engine {
         stored
     }
 
-    /// Invalidates what depends on a key that is being written. A key on which nothing depends needs no place: nothing is
-    /// taken away.
-    fn cascade_from(&self, key: &[u8], seq: Seq, now: Millis) {
-        if self.shared.names.is_live(key) {
+    /// Invalidates what depends on a key that is being written, and says whether anything does. A key on which nothing depends
+    /// needs no place: nothing is taken away.
+    fn cascade_from(&self, key: &[u8], seq: Seq, now: Millis) -> bool {
+        let is_live = self.shared.names.is_live(key);
+        if is_live {
             self.log.dependents(key, now);
             self.cascade_ordered(key, seq, now);
         }
+        is_live
     }
 
     /// The same, when it has its place.
