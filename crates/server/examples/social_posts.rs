@@ -44,7 +44,7 @@ impl Web {
 
     /// Changes a post's content. When it returns, the strategy's promise holds.
     async fn update_post(&self, post_id: u64, content: &str, strategy: Strategy) -> Done<Instant> {
-        let put = Put { value: content.into(), write: Some(strategy), ..Put::default() };
+        let put = Put { value: content.as_bytes().into(), write: Some(strategy), ..Put::default() };
         self.node.set(&post_key(post_id), put, Origin::default()).wait().await?;
         println!("  {}  update_post({post_id}, {content:?}, {strategy})", self.name);
         Ok(Instant::now())
@@ -184,7 +184,7 @@ async fn miss(web: &Web, key: &[u8]) -> Done<Box<str>> {
 }
 
 fn fill(web: &Web, key: &[u8], lease: &str) -> Done<&'static str> {
-    let put = Put { value: b"<h1>Posts</h1>".to_vec(), ..Put::default() };
+    let put = Put { value: b"<h1>Posts</h1>".into(), ..Put::default() };
     Ok(match web.node.fill(key, lease, put)? {
         Written::Stored => "stored",
         Written::Refused => "refused",

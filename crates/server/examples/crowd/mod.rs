@@ -138,7 +138,7 @@ async fn update(args: &Args, nodes: &[Arc<Node>], versions: &Versions) -> Done<V
     for number in 0..args.updates as usize {
         let post = number % POSTS;
         let next = versions[post].lock().expect("nobody panics with it").len() + 1;
-        let put = Put { value: format!("version {next}").into_bytes(), ..Put::default() };
+        let put = Put { value: format!("version {next}").into_bytes().into(), ..Put::default() };
         nodes[number % nodes.len()].set(&key(post), put, Origin::default()).wait().await?;
         let acknowledged = Instant::now();
         versions[post].lock().expect("nobody panics with it").push(acknowledged);

@@ -61,7 +61,7 @@ impl Node {
     pub(super) async fn write_back(
         self: Arc<Self>,
         target: Target,
-        put: Option<Put>,
+        put: Option<Put<'static>>,
     ) -> Result<bool, WriteError> {
         let refused = |why: String| WriteError::Strategy(Strategy::Back, why);
         let Some(back) = self.back.clone() else { return Err(refused(NO_JOURNAL.into())) };
@@ -93,12 +93,12 @@ impl Node {
     }
 
     /// A write is in the journal: from now on readers see it. Called in the journal's order.
-    fn written_back(&self, lane: &Lane, target: &Target, put: Option<Put>, seq: u64) -> bool {
+    fn written_back(&self, lane: &Lane, target: &Target, put: Option<Put<'_>>, seq: u64) -> bool {
         let key = &target.key;
         let existed = lane.look(key, |slot| slot.value.is_some()).unwrap_or_else(|| {
             self.engine().peek(key, self.clock.tick(), |view| view.value().is_some()).unwrap_or(false)
         });
-        let value = put.as_ref().map(|put| put.value.as_slice().into());
+        let value = put.as_ref().map(|put| (*put.value).into());
         // Before it can be flushed: a flush that overtakes this takes the value below away, and what it was made of.
         let began = self.disowned(key);
         lane.write(key, seq, value, put.as_ref().and_then(|put| put.content_type.clone()));
@@ -228,7 +228,7 @@ impl Node {
             };
             if !self.is_unflushed(keyspace, &key) {
                 let target = Target { key: key.clone(), keyspace: keyspace.clone(), captures };
-                let put = row.value.map(|value| Put { value: value.to_vec(), ..Put::default() });
+                let put = row.value.map(|value| Put { value: value.to_vec().into(), ..Put::default() });
                 self.clone().write_back(target, put).await?;
                 retried += 1;
             }

@@ -81,12 +81,12 @@ impl Node {
     pub(super) fn set_if(
         self: &Arc<Self>,
         key: &[u8],
-        put: Put,
+        put: Put<'_>,
         condition: Condition,
     ) -> Turn<Result<Written, WriteError>> {
         let put = Put { condition: None, ..put };
         if self.strategy(key, put.write) != Strategy::CacheOnly {
-            let (node, key) = (self.clone(), Box::<[u8]>::from(key));
+            let (node, key, put) = (self.clone(), Box::<[u8]>::from(key), put.into_owned());
             return Turn::Later(Box::pin(async move {
                 let _turn = node.once_met(&key, condition).await?;
                 node.set_quietly(&key, put, Origin::default()).wait().await

@@ -1,14 +1,16 @@
 //! From what a client or a source gave to what the engine stores.
 
+use std::borrow::Cow;
+
 use clearwell_engine::{Codec, Draft, EventPattern, Millis, Outcome, Packed, Version};
 
 use super::{Node, Put};
 use crate::keyspace::{Keyspace, Names, Seen};
 
-/// An entry to be, owned; the engine borrows it.
+/// An entry to be; the engine borrows it. Its value may be that of a request.
 #[derive(Debug, Default)]
-pub(crate) struct OwnedDraft {
-    pub value: Option<Vec<u8>>,
+pub(crate) struct EntryDraft<'v> {
+    pub value: Option<Cow<'v, [u8]>>,
     /// The value compressed, to be kept so.
     pub packed: Option<(Codec, Vec<u8>)>,
     pub expires: Option<Millis>,
@@ -20,10 +22,10 @@ pub(crate) struct OwnedDraft {
     pub load_ms: u32,
 }
 
-impl OwnedDraft {
+impl EntryDraft<'_> {
     /// What who waits for its load is told.
     pub fn outcome(&self) -> Outcome {
-        self.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value(value.as_slice().into()))
+        self.value.as_ref().map_or(Outcome::Absent, |value| Outcome::Value((**value).into()))
     }
 
     /// Lends it to the engine.
@@ -49,7 +51,7 @@ impl OwnedDraft {
 
 impl Node {
     /// What a client gives for a key, completed by the key's keyspace; for writes that look at the old value first.
-    pub(crate) fn draft_of(&self, key: &[u8], put: Put) -> OwnedDraft {
+    pub(crate) fn draft_of<'v>(&self, key: &[u8], put: Put<'v>) -> EntryDraft<'v> {
         match self.keyspaces.find(key) {
             Some((keyspace, captures)) => {
                 self.put_draft(put, Some(keyspace), keyspace.names(key, &captures, Seen::Unread))
@@ -59,9 +61,14 @@ impl Node {
     }
 
     /// What a client put, completed by its keyspace. `names` are those that the keyspace gives this key.
-    pub(super) fn put_draft(&self, put: Put, keyspace: Option<&Keyspace>, names: Names) -> OwnedDraft {
+    pub(super) fn put_draft<'v>(
+        &self,
+        put: Put<'v>,
+        keyspace: Option<&Keyspace>,
+        names: Names,
+    ) -> EntryDraft<'v> {
         let ttl = || keyspace.and_then(|keyspace| self.expiry(keyspace, keyspace.ttl_ms));
-        OwnedDraft {
+        EntryDraft {
             packed: keyspace.and_then(|keyspace| keyspace.values.pack(&put.value)),
             value: Some(put.value),
             expires: put.expires.unwrap_or_else(ttl),
@@ -88,6 +95,9 @@ impl Node {
 }
 
 fn union<T: PartialEq>(mut names: Vec<T>, more: Vec<T>) -> Vec<T> {
+    if names.is_empty() {
+        return more;
+    }
     for name in more {
         if !names.contains(&name) {
             names.push(name);

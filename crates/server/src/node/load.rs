@@ -1,13 +1,14 @@
 //! Loads of keys from their sources (read-through, cache-aside for the client): one at a time for a key, single flight, each run to
 //! its end whether readers still wait or not.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clearwell_engine::{Ask, FillLease, Lookup, Millis, OnMiss, Outcome, Tolerate};
 use clearwell_source::{Row, SourceError};
 
-use super::draft::OwnedDraft;
+use super::draft::EntryDraft;
 use super::verified::Way;
 use super::{Answer, Node, ReadError};
 use crate::clock::nanos;
@@ -58,7 +59,7 @@ impl Node {
                 }
                 Err(error) => {
                     let outcome = Outcome::Failed(Arc::new(error.clone()));
-                    OwnedDraft::default()
+                    EntryDraft::default()
                         .lend(|draft| node.engine().land(lease, outcome, draft, node.clock.tick()));
                     Err(error)
                 }
@@ -78,7 +79,7 @@ impl Node {
         Ok(self.answer_of(&outcome, &owned))
     }
 
-    pub(super) async fn load(&self, target: &Target, whom: For) -> Result<OwnedDraft, SourceError> {
+    pub(super) async fn load(&self, target: &Target, whom: For) -> Result<EntryDraft<'static>, SourceError> {
         let asked = self.clock.tick();
         let Some(backing) = target.backing() else {
             return Err(SourceError::Unreachable("the keyspace has no source".into()));
@@ -98,7 +99,7 @@ impl Node {
         let row = row?;
         backing.verification.applied().await;
         let load_ms = u32::try_from(self.clock.tick().since(asked)).unwrap_or(u32::MAX);
-        let read = OwnedDraft { load_ms, ..self.row_draft(target, row) };
+        let read = EntryDraft { load_ms, ..self.row_draft(target, row) };
         if !backing.is_unverified() {
             return Ok(read);
         }
@@ -108,7 +109,7 @@ impl Node {
             Unverified::Bypass | Unverified::Refuse => asked,
         };
         let expires = read.expires.map_or(at_most, |at| at.min(at_most));
-        Ok(OwnedDraft { expires: Some(expires), grace_ms: 0, ..read })
+        Ok(EntryDraft { expires: Some(expires), grace_ms: 0, ..read })
     }
 
     /// Whether what a flight brought will do for a reader who waited for it: while the feed is not complete nothing tells
@@ -124,14 +125,14 @@ impl Node {
 
     /// An entry from the row that a load returned: its first column is the value. No row, or a value of NULL, is
     /// remembered as absent.
-    pub(super) fn row_draft(&self, target: &Target, row: Option<Row>) -> OwnedDraft {
+    pub(super) fn row_draft(&self, target: &Target, row: Option<Row>) -> EntryDraft<'static> {
         let keyspace = &target.keyspace;
         let value = row.as_ref().and_then(|row| row.0.first()).and_then(|(_, cell)| cell.to_bytes());
         let ttl = if value.is_some() { keyspace.ttl_ms } else { Some(keyspace.negative_ttl_ms) };
         if let Some(value) = &value {
             keyspace.values.note_loaded(&keyspace.name, &target.key, value);
         }
-        OwnedDraft {
+        EntryDraft {
             expires: self.expiry(keyspace, ttl),
             grace_ms: keyspace.grace_ms,
             names: keyspace.names(
@@ -141,8 +142,8 @@ impl Node {
             ),
             priority: keyspace.priority,
             packed: value.as_ref().and_then(|value| keyspace.values.pack(value)),
-            value,
-            ..OwnedDraft::default()
+            value: value.map(Cow::Owned),
+            ..EntryDraft::default()
         }
     }
 
@@ -212,7 +213,7 @@ impl Node {
         });
     }
 
-    pub(super) fn answer_of(&self, outcome: &Outcome, owned: &OwnedDraft) -> Answer {
+    pub(super) fn answer_of(&self, outcome: &Outcome, owned: &EntryDraft<'_>) -> Answer {
         let value = match outcome {
             Outcome::Value(value) => Some(value.clone()),
             Outcome::Absent | Outcome::Failed(_) => None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clearwell_engine::{Filled, Landing, Lookup, Outcome};
 use clearwell_source::SourceError;
 
-use super::draft::OwnedDraft;
+use super::draft::EntryDraft;
 use super::load::{For, Target};
 use super::{Demand, Node, work};
 use crate::warm::{AskedWarming, Plan, Refused, WarmingJob};
@@ -108,7 +108,7 @@ impl Node {
                     let loaded = self.load(target, For::Nobody).await;
                     let (outcome, owned) = match &loaded {
                         Ok(owned) => (owned.outcome(), owned),
-                        Err(error) => (Outcome::Failed(Arc::new(error.clone())), &OwnedDraft::default()),
+                        Err(error) => (Outcome::Failed(Arc::new(error.clone())), &EntryDraft::default()),
                     };
                     let filled =
                         owned.lend(|draft| self.engine().land(lease, outcome, draft, self.clock.tick()));

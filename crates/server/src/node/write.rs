@@ -1,12 +1,13 @@
 //! The write policy.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use clearwell_engine::{Cause, EventPattern, Filled, Millis, Offered, Origin, Scope, Seq, Version};
 use clearwell_source::{Receipt, Row, RowWrite};
 use tokio::sync::oneshot;
 
-use super::draft::OwnedDraft;
+use super::draft::EntryDraft;
 use super::load::Target;
 use super::{Asked, Condition, Node, Turn, WriteError};
 use crate::config::Strategy;
@@ -16,8 +17,8 @@ use crate::road::InvalidationRequest;
 /// A value that a client gives. Names and times that it leaves out come from the keyspace.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
-pub struct Put {
-    pub value: Vec<u8>,
+pub struct Put<'v> {
+    pub value: Cow<'v, [u8]>,
     /// `Some(None)`: never expires, said explicitly. `None`: the keyspace's TTL, or none.
     pub expires: Option<Option<Millis>>,
     pub tags: Vec<Box<[u8]>>,
@@ -28,6 +29,13 @@ pub struct Put {
     pub write: Option<Strategy>,
     /// What must hold, or the write is not done.
     pub condition: Option<Condition>,
+}
+
+impl Put<'_> {
+    /// The same for longer than the request whose value it is.
+    pub fn into_owned(self) -> Put<'static> {
+        Put { value: Cow::Owned(self.value.into_owned()), ..self }
+    }
 }
 
 /// What became of a write.
@@ -42,7 +50,12 @@ pub enum Written {
 impl Node {
     /// A plain SET: a write by the keyspace's or the request's strategy; for a key without a source it may be the
     /// fill of a remembered miss (`origin`: what this connection did before).
-    pub fn set(self: &Arc<Self>, key: &[u8], put: Put, origin: Origin) -> Turn<Result<Written, WriteError>> {
+    pub fn set(
+        self: &Arc<Self>,
+        key: &[u8],
+        put: Put<'_>,
+        origin: Origin,
+    ) -> Turn<Result<Written, WriteError>> {
         let written = self.set_quietly(key, put, origin);
         if self.notices.asks(Asked::STRINGS) {
             return self.tell_set(key, written);
@@ -81,7 +94,7 @@ impl Node {
     pub(super) fn set_quietly(
         self: &Arc<Self>,
         key: &[u8],
-        put: Put,
+        put: Put<'_>,
         origin: Origin,
     ) -> Turn<Result<Written, WriteError>> {
         let found = self.keyspaces.find(key);
@@ -105,7 +118,7 @@ impl Node {
             Strategy::Back => match found {
                 Some((keyspace, captures)) if backed => {
                     let target = Target { key: key.into(), keyspace: keyspace.clone(), captures };
-                    let node = self.clone();
+                    let (node, put) = (self.clone(), put.into_owned());
                     Turn::Later(Box::pin(async move {
                         node.write_back(target, Some(put)).await.map(|_existed| Written::Stored)
                     }))
@@ -137,7 +150,7 @@ impl Node {
             strategy => match found {
                 Some((keyspace, captures)) if backed => {
                     let target = Target { key: key.into(), keyspace: keyspace.clone(), captures };
-                    let node = self.clone();
+                    let (node, put) = (self.clone(), put.into_owned());
                     Turn::Later(Box::pin(async move { node.store(target, put, strategy).await }))
                 }
                 _ => Turn::Now(Err(WriteError::Strategy(strategy, no_source(key)))),
@@ -146,7 +159,7 @@ impl Node {
     }
 
     /// A fill with an explicit lease, as [`Answer::lease`](super::Answer) gave it.
-    pub fn fill(&self, key: &[u8], lease: &str, put: Put) -> Result<Written, WriteError> {
+    pub fn fill(&self, key: &[u8], lease: &str, put: Put<'_>) -> Result<Written, WriteError> {
         self.check_near(key)?;
         let began = self.lease_began(lease).ok_or(WriteError::LeaseUnknown)?;
         let draft = match self.keyspaces.find(key) {
@@ -169,7 +182,7 @@ impl Node {
     async fn store(
         self: Arc<Self>,
         target: Target,
-        put: Put,
+        put: Put<'static>,
         strategy: Strategy,
     ) -> Result<Written, WriteError> {
         let Some(backing) = target.backing() else {
@@ -227,7 +240,7 @@ impl Node {
         &self,
         target: &Target,
         row: &Row,
-        put: Put,
+        put: Put<'_>,
         (version, began): (Version, Seq),
         asked: Millis,
     ) {
@@ -245,7 +258,7 @@ impl Node {
             condition: None,
         };
         let now = self.clock.tick();
-        let draft = OwnedDraft {
+        let draft = EntryDraft {
             version: Some(version),
             load_ms: u32::try_from(now.since(asked)).unwrap_or(u32::MAX),
             ..self.put_draft(given, Some(&target.keyspace), read.names)

@@ -1,5 +1,6 @@
 //! `POST`, `PUT` and `DELETE /api/cache/{key}`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -222,7 +223,7 @@ async fn asked(
     query: &Query,
     headers: &HeaderMap,
     body: Body,
-) -> Reply<(Put, impl Sized + use<>)> {
+) -> Reply<(Put<'static>, impl Sized + use<>)> {
     match media_type(headers).as_deref() {
         Some("application/json") => {
             if !query.is_empty() {
@@ -240,7 +241,7 @@ async fn asked(
             let mut put = by_query(&site.node, key, query)?;
             put.content_type = content_type(headers)?.filter(|_| !has_source(&site.node, key));
             let mut taken = take(body, &site.held, site.limits).await?;
-            put.value = std::mem::take(&mut taken.bytes);
+            put.value = std::mem::take(&mut taken.bytes).into();
             Ok((put, taken))
         }
     }
@@ -257,7 +258,7 @@ fn content_type(headers: &HeaderMap) -> Reply<Option<Box<str>>> {
     Ok(given.map(Box::from))
 }
 
-fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
+fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put<'static>> {
     let fields = Fields::parse::<SetBody>(body)?;
     let Some(value) = fields.raw("value") else {
         return Err(Problem::bad("missing-field", "field \"value\" is needed: {\"value\": any JSON}"));
@@ -270,7 +271,8 @@ fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
     let keeps_type = !is_text && !has_source(node, key);
     Ok(Put {
         value: if is_text { fields.text("value")?.unwrap_or_default() } else { value.get().to_owned() }
-            .into_bytes(),
+            .into_bytes()
+            .into(),
         expires: expires(node, key, ttl),
         tags: fields.names("tags")?,
         dependencies: fields.names("dependencies")?,
@@ -282,7 +284,7 @@ fn enveloped(node: &Node, key: &[u8], body: &[u8]) -> Reply<Put> {
     })
 }
 
-fn by_query(node: &Node, key: &[u8], query: &Query) -> Reply<Put> {
+fn by_query(node: &Node, key: &[u8], query: &Query) -> Reply<Put<'static>> {
     let ttl = match query.text("ttl")? {
         Some("null") => Some(None),
         Some(written) => given(whole("ttl", written, 0, TTL_MOST)?),
@@ -291,7 +293,7 @@ fn by_query(node: &Node, key: &[u8], query: &Query) -> Reply<Put> {
     let priority = query.text("priority")?.map(|written| whole("priority", written, 0, 255)).transpose()?;
     let patterns: Vec<_> = query.all("event").map(text).collect();
     Ok(Put {
-        value: Vec::new(),
+        value: Cow::default(),
         expires: expires(node, key, ttl),
         tags: query.all("tag").map(Box::from).collect(),
         dependencies: query.all("dependency").map(Box::from).collect(),

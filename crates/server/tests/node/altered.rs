@@ -43,8 +43,12 @@ async fn read(node: &Arc<Node>, key: &str, level: Level) -> Option<String> {
 /// A plain key with a tag and a dependency.
 async fn put(node: &Arc<Node>, key: &str, tag: &str, dependency: &str) {
     let names = |name: &str| vec![name.as_bytes().into()];
-    let put =
-        Put { value: b"v".to_vec(), tags: names(tag), dependencies: names(dependency), ..Put::default() };
+    let put = Put {
+        value: b"v".to_vec().into(),
+        tags: names(tag),
+        dependencies: names(dependency),
+        ..Put::default()
+    };
     node.set(key.as_bytes(), put, Origin::default()).wait().await.expect("it is kept");
 }
 
@@ -93,7 +97,7 @@ async fn what_was_loaded_before_it_is_not_kept() {
 #[tokio::test]
 async fn what_a_write_read_back_before_it_is_not_kept() {
     let (node, source) = Scripted::node();
-    let put = || Put { value: b"written".to_vec(), ..Put::default() };
+    let put = || Put { value: b"written".to_vec().into(), ..Put::default() };
     node.set(b"post:1", put(), Origin::default()).wait().await.expect("it is written");
     assert_eq!(there(&node, &["post:1"]), [true]);
     *source.altered_at_write.lock() = Some(tables(&["posts"]));

@@ -10,8 +10,8 @@ use clearwell_engine::{Cause, Origin, Scope};
 
 use crate::source::Scripted;
 
-fn put(value: &str, condition: Condition) -> Put {
-    Put { value: value.as_bytes().to_vec(), condition: Some(condition), ..Put::default() }
+fn put(value: &str, condition: Condition) -> Put<'static> {
+    Put { value: value.as_bytes().to_vec().into(), condition: Some(condition), ..Put::default() }
 }
 
 /// A write of a key without a source, which is decided at once.

@@ -42,7 +42,7 @@ async fn every_cause_and_every_scope_has_a_place_in_the_log() {
     }
     node.invalidate(InvalidationRequest::now(vec![key("a"), key("b"), Scope::Everything], Cause::Command));
     records(&node, "three scopes", 3);
-    let put = Put { value: b"one".to_vec(), ..Put::default() };
+    let put = Put { value: b"one".to_vec().into(), ..Put::default() };
     node.set(b"post:1", put, Origin::default()).wait().await.expect("written");
     records(&node, "an own write's commit", 1);
     source.commit(2, "two", 7);
@@ -66,7 +66,7 @@ async fn what_a_write_into_memory_takes_away_has_a_place_in_the_log() {
         before = after;
     };
     let put = |dependencies: &[&[u8]]| Put {
-        value: b"1".to_vec(),
+        value: b"1".to_vec().into(),
         dependencies: dependencies.iter().map(|&name| name.into()).collect(),
         ..Put::default()
     };
@@ -100,7 +100,7 @@ async fn what_a_write_into_memory_takes_away_has_a_place_in_the_log() {
 #[tokio::test]
 async fn what_is_held_has_a_place_only_when_it_takes_effect() {
     let (node, _source) = Scripted::node();
-    let put = Put { value: b"held".to_vec(), ..Put::default() };
+    let put = Put { value: b"held".to_vec().into(), ..Put::default() };
     node.set(b"a", put, Origin::default()).wait().await.expect("stored");
     let before = next(&node);
     let hold =

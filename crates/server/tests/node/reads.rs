@@ -108,7 +108,7 @@ async fn a_row_that_moves_reaches_both_authors() {
     let (node, source) = Scripted::node_with(&config);
     source.commit(1, "one", 7);
     for key in ["by:7", "by:8"] {
-        let put = clearwell::node::Put { value: b"list".to_vec(), ..Default::default() };
+        let put = clearwell::node::Put { value: b"list".to_vec().into(), ..Default::default() };
         node.set(key.as_bytes(), put, Origin::default()).wait().await.expect("stored");
     }
     source.commit(1, "one", 8);

@@ -10,8 +10,8 @@ use clearwell_source::SourceError;
 
 use crate::source::Scripted;
 
-fn put(value: &str) -> Put {
-    Put { value: value.as_bytes().to_vec(), ..Put::default() }
+fn put(value: &str) -> Put<'static> {
+    Put { value: value.as_bytes().to_vec().into(), ..Put::default() }
 }
 
 async fn read(node: &Arc<Node>, key: &str) -> Option<String> {

@@ -155,7 +155,7 @@ async fn the_key_column_may_get_another_type() {
         "postgres",
     );
     let put = async |value: &str| {
-        let put = Put { value: value.as_bytes().to_vec(), ..Put::default() };
+        let put = Put { value: value.as_bytes().to_vec().into(), ..Put::default() };
         world.node.set(b"item:1", put, Origin::default()).wait().await.expect("it is written");
     };
     put("one").await;
@@ -189,7 +189,7 @@ async fn a_write_right_after_the_change_is_done_with_a_fresh_plan() {
     {
         world.database.psql(sql);
         let value = format!("round {round}");
-        let put = Put { value: value.as_bytes().to_vec(), ..Put::default() };
+        let put = Put { value: value.as_bytes().to_vec().into(), ..Put::default() };
         world
             .node
             .set(b"item:1", put, Origin::default())
@@ -214,13 +214,13 @@ store = \"INSERT INTO items (id, v) VALUES (:id, :value) ON CONFLICT (id) DO UPD
     for (round, column) in columns.into_iter().enumerate() {
         // Proven before, for one row and for several.
         for key in ["item:1", "item:2", "item:3", "item:4", "item:5"] {
-            let put = Put { value: format!("round {round}").into_bytes(), ..Put::default() };
+            let put = Put { value: format!("round {round}").into_bytes().into(), ..Put::default() };
             world.node.set(key.as_bytes(), put, Origin::default()).wait().await.expect("it is acknowledged");
         }
         world.node.flush_write_back().await.expect("it is flushed");
         assert_eq!(world.node.parked(10).len(), 0, "{column}");
         world.database.psql(&format!("ALTER TABLE items ALTER COLUMN {column}"));
-        let put = Put { value: b"after".to_vec(), ..Put::default() };
+        let put = Put { value: b"after".to_vec().into(), ..Put::default() };
         world.node.set(b"item:1", put, Origin::default()).wait().await.expect("it is acknowledged");
         world.node.flush_write_back().await.expect("it is flushed");
         assert_eq!(world.node.parked(10).len(), 0, "{column}");

@@ -80,7 +80,7 @@ async fn what_was_changed_in_psql_is_seen() {
     database.psql("INSERT INTO posts VALUES (5000, 'new', 1)");
     assert_eq!(read(&node, "post:5000", Level::Strong).await.as_deref(), Some("new"));
 
-    let put = Put { value: b"through".to_vec(), ..Put::default() };
+    let put = Put { value: b"through".to_vec().into(), ..Put::default() };
     node.set(b"post:7", put, Origin::default()).wait().await.expect("it is written");
     assert_eq!(read(&node, "post:7", Level::Weak).await.as_deref(), Some("through"));
     assert_eq!(database.psql("SELECT content FROM posts WHERE id = 7"), "through");

@@ -14,7 +14,7 @@ const MOVE: Relocation = Relocation { replace: true, keep: false };
 
 /// A write as REST makes it: no worker is kept out.
 fn put(node: &std::sync::Arc<Node>, key: &str, value: &str) {
-    let put = Put { value: value.as_bytes().to_vec(), tags: vec![b"t"[..].into()], ..Put::default() };
+    let put = Put { value: value.as_bytes().to_vec().into(), tags: vec![b"t"[..].into()], ..Put::default() };
     let clearwell::node::Turn::Now(done) = node.set(key.as_bytes(), put, Origin::default()) else {
         panic!("a plain key is written at once")
     };

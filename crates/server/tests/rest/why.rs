@@ -82,7 +82,7 @@ fn a_loaded_entry_that_a_commit_took_away_names_the_commit() {
 fn what_is_older_than_the_history_is_said_to_be_not_known() {
     let world = World::with("history_memory = \"16KiB\"");
     for n in 0..4_000 {
-        let put = Put { value: b"v".to_vec(), ..Put::default() };
+        let put = Put { value: b"v".to_vec().into(), ..Put::default() };
         let Turn::Now(set) = world.node.set(format!("k{n}").as_bytes(), put, Origin::default()) else {
             panic!("a plain key waits for nothing");
         };

@@ -145,7 +145,7 @@ impl World {
 
     /// Writes; whether it was done.
     pub fn write(&self, key: &str, value: &str, strategy: Strategy) -> Result<(), String> {
-        let put = Put { value: value.into(), write: Some(strategy), ..Put::default() };
+        let put = Put { value: value.as_bytes().into(), write: Some(strategy), ..Put::default() };
         let written = self.runtime.block_on(self.node().set(key.as_bytes(), put, Origin::default()).wait());
         match written {
             Ok(Written::Stored) => Ok(()),

@@ -303,7 +303,11 @@ async fn strategies_mixed_on_one_key_leave_cache_and_database_agreeing(database:
 async fn what_depends_on_a_key_follows_its_write_and_its_flush(database: Database) {
     let world = database.node(NEVER);
     let page = || {
-        let put = Put { value: b"page".to_vec(), dependencies: vec![b"post:1"[..].into()], ..Put::default() };
+        let put = Put {
+            value: b"page".to_vec().into(),
+            dependencies: vec![b"post:1"[..].into()],
+            ..Put::default()
+        };
         world.node.set(b"page:1", put, Origin::default())
     };
     let is_there = || world.node.peek(b"page:1", |_| ()).is_some();
@@ -333,7 +337,7 @@ async fn a_folder_is_of_one_node_and_a_node_without_one_says_so() {
     let sources =
         [("main".to_owned(), world.node.keyspaces.all[0].backing.as_ref().expect("one").source.clone())];
     let Ok(bare) = Node::over(config(), sources.into(), tasks.handle()) else { panic!("it does not start") };
-    let put = Put { value: b"x".to_vec(), ..Put::default() };
+    let put = Put { value: b"x".to_vec().into(), ..Put::default() };
     let refused = bare.set(b"post:1", put, Origin::default()).wait().await;
     assert!(
         matches!(&refused, Err(WriteError::Strategy(Strategy::Back, why)) if why.contains("no journal")),

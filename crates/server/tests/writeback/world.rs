@@ -158,7 +158,7 @@ impl World {
     }
 
     pub async fn set_by(&self, id: u32, value: &str, write: Option<Strategy>) -> Result<Written, WriteError> {
-        let put = Put { value: value.as_bytes().to_vec(), write, ..Put::default() };
+        let put = Put { value: value.as_bytes().to_vec().into(), write, ..Put::default() };
         self.node.set(format!("post:{id}").as_bytes(), put, Origin::default()).wait().await
     }
 

@@ -126,7 +126,7 @@ pub fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
 }
 
-fn put_of(context: &Context<'_>, options: &CwSetOptions<'_>) -> Result<Put, CommandError> {
+fn put_of<'a>(context: &Context<'_>, options: &CwSetOptions<'a>) -> Result<Put<'a>, CommandError> {
     let expires = options.expiry.map(|expiry| deadline(context, expiry, "cw.set")).transpose()?;
     let names = |names: Option<Args<'_>>| -> Vec<Box<[u8]>> {
         names.map_or_else(Vec::new, |names| names.iter().map(Box::from).collect())
@@ -137,7 +137,7 @@ fn put_of(context: &Context<'_>, options: &CwSetOptions<'_>) -> Result<Put, Comm
             .map_err(|_| CommandError::new(format!("ERR PRIORITY is 0 to 255, not {priority}")))
     });
     Ok(Put {
-        value: options.value.to_vec(),
+        value: options.value.into(),
         expires: expires.map(Some),
         tags: names(options.tags),
         dependencies: names(options.depends),

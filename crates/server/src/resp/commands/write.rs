@@ -98,7 +98,7 @@ fn begin_put(
     expires: Option<Option<Millis>>,
 ) -> Turn<Result<Written, WriteError>> {
     let origin = origin(context, key);
-    let set = context.node().set(key, Put { value: value.to_vec(), expires, ..Put::default() }, origin);
+    let set = context.node().set(key, Put { value: value.into(), expires, ..Put::default() }, origin);
     if let Turn::Now(Ok(Written::Refused)) = set {
         refused(context, key, origin);
     }
@@ -178,7 +178,7 @@ fn change(
 ) -> Result<(Option<Vec<u8>>, bool), CommandError> {
     let expires = expires(context, options.ttl, "set")?;
     let (node, now) = (context.node(), context.now);
-    let put = Put { value: options.value.to_vec(), expires, ..Put::default() };
+    let put = Put { value: options.value.into(), expires, ..Put::default() };
     let changed = node.draft_of(options.key, put).lend(|draft| {
         node.update(options.key, now, |view| {
             let old = value_of(view);
