@@ -39,7 +39,7 @@ fn beside(peer: Which, peer_name: &str, command: &str, rounds: usize) -> Result<
     }
     let mut figures = Measurements::default();
     for round in 1..=rounds {
-        for case in CASES {
+        for case in CASES.iter().filter(|case| case.is_known_to(peer)) {
             // Who goes first changes from round to round.
             for turn in 0..servers.len() {
                 let server = &servers[(turn + round) % servers.len()];
@@ -58,11 +58,14 @@ fn measure(
     round: usize,
     figures: &mut Measurements,
 ) -> Result<(), String> {
+    if case.takes_away() {
+        load::fill(server.port)?;
+    }
     let before = server.cpu_ns()?;
     let per_second = load::benchmark(server.port, case)?;
     let cpu_us = (server.cpu_ns()? - before) as f64 / 1000.0 / case.requests as f64;
     println!(
-        "round {round}  {:<9}  {:<10}  {per_second:>10.0} requests/s  {cpu_us:>6.3} us",
+        "round {round}  {:<9}  {:<18}  {per_second:>10.0} requests/s  {cpu_us:>6.3} us",
         server.which.name(),
         case.name()
     );

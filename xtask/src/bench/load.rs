@@ -1,5 +1,6 @@
 //! The load: redis-benchmark on core 1.
 
+use super::server::Which;
 use crate::step::output;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,8 +16,10 @@ pub const CONNECTIONS: usize = 50;
 /// One kind of load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// redis-benchmark's name of the test.
-    pub test: &'static str,
+    /// The command.
+    pub command: &'static str,
+    /// Its arguments, where it is none of redis-benchmark's own tests.
+    pub words: &'static str,
     /// Requests sent at once on each connection.
     pub pipeline: usize,
     /// Requests in all.
@@ -24,24 +27,46 @@ pub struct Case {
 }
 
 impl Case {
+    const fn of(command: &'static str, words: &'static str, pipeline: usize, requests: usize) -> Case {
+        Case { command, words, pipeline, requests }
+    }
+
     /// The name in the report.
     pub fn name(&self) -> String {
-        format!("{} P={}", self.test.to_uppercase(), self.pipeline)
+        format!("{} P={}", self.command, self.pipeline)
+    }
+
+    /// Whether a server has the command.
+    pub fn is_known_to(&self, which: Which) -> bool {
+        which != Which::Redis || !self.command.starts_with("CW.")
+    }
+
+    /// Whether it takes keys away, so that they are given values again before.
+    pub fn takes_away(&self) -> bool {
+        !self.words.is_empty()
     }
 }
 
 /// What is measured.
 pub const CASES: &[Case] = &[
-    Case { test: "get", pipeline: 16, requests: 3_000_000 },
-    Case { test: "set", pipeline: 16, requests: 3_000_000 },
-    Case { test: "get", pipeline: 1, requests: 400_000 },
-    Case { test: "set", pipeline: 1, requests: 400_000 },
+    Case::of("GET", "", 16, 3_000_000),
+    Case::of("SET", "", 16, 3_000_000),
+    Case::of("GET", "", 1, 400_000),
+    Case::of("SET", "", 1, 400_000),
+    Case::of("DEL", "key:__rand_int__", 16, 1_000_000),
+    Case::of("CW.INVALIDATE", "KEYS 1 key:__rand_int__", 16, 1_000_000),
+    Case::of("DEL", "key:__rand_int__", 1, 300_000),
+    Case::of("CW.INVALIDATE", "KEYS 1 key:__rand_int__", 1, 300_000),
 ];
 
 /// The arguments of redis-benchmark for `case`, without the port.
 pub fn arguments(case: &Case) -> String {
-    let Case { test, pipeline, requests } = case;
-    format!("-t {test} -P {pipeline} -n {requests} -c {CONNECTIONS} -d {VALUE} -r {KEYS} --csv")
+    let Case { command, words, pipeline, requests } = case;
+    let common = format!("-P {pipeline} -n {requests} -c {CONNECTIONS} -d {VALUE} -r {KEYS} --csv");
+    match words.is_empty() {
+        true => format!("-t {} {common}", command.to_lowercase()),
+        false => format!("{common} {command} {words}"),
+    }
 }
 
 /// Runs redis-benchmark and returns its requests per second.
@@ -49,7 +74,7 @@ pub fn benchmark(port: u16, case: &Case) -> Result<f64, String> {
     let mut command = Command::new("taskset");
     command.args(["-c", "1", "redis-benchmark", "-h", "127.0.0.1", "-p", &port.to_string()]);
     let said = output(command.args(arguments(case).split(' ')))?;
-    let line = said.lines().find(|line| line.to_lowercase().starts_with(&format!("\"{}\"", case.test)));
+    let line = said.lines().find(|line| line.starts_with(&format!("\"{}", case.command)));
     let figure = line.and_then(|line| line.split(',').nth(1)?.trim_matches('"').parse().ok());
     figure.ok_or_else(|| format!("redis-benchmark printed no figure for {}:\n{said}", case.name()))
 }

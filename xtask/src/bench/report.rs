@@ -18,7 +18,7 @@ pub fn text(figures: &Measurements, peer: Which, peer_name: &str, command: &str)
     let mut text = String::new();
     write_head(&mut text, peer, peer_name, command)?;
     write_table(&mut text, figures, peer);
-    write_commands(&mut text);
+    write_commands(&mut text, peer);
     Ok(text)
 }
 
@@ -89,7 +89,7 @@ fn write_table(text: &mut String, figures: &Measurements, peer: Which) {
     )
     .expect("a String takes any text");
     text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
-    for case in CASES {
+    for case in CASES.iter().filter(|case| case.is_known_to(peer)) {
         let [ours, theirs] = [Which::Clearwell, peer].map(|which| figures.cpu_us(which, case));
         let [our_rate, their_rate] = [Which::Clearwell, peer].map(|which| figures.per_second(which, case));
         let cells = [
@@ -112,9 +112,9 @@ pub fn spread(summary: Summary, digits: usize) -> String {
     format!("{median:.digits$} ({least:.digits$} .. {most:.digits$})")
 }
 
-fn write_commands(text: &mut String) {
+fn write_commands(text: &mut String, peer: Which) {
     text.push_str("The load of each row:\n\n```\n");
-    for case in CASES {
+    for case in CASES.iter().filter(|case| case.is_known_to(peer)) {
         writeln!(text, "taskset -c 1 redis-benchmark -p PORT {}", arguments(case))
             .expect("a String takes any text");
     }
