@@ -155,9 +155,13 @@ impl Host {
         if let Some((job, ask)) = batch.ask.next() {
             return Some(self.ask(job, ask, now, sourced));
         }
-        let send = batch.send.next().map(|(to, message)| Next::Send(to, message));
-        let send = send.or_else(|| batch.answer.next().map(|(ticket, answer)| Next::Answer(ticket, answer)));
-        send.or_else(|| batch.tell.next().map(Next::Tell))
+        if let Some((to, message)) = batch.send.next() {
+            return Some(Next::Send(to, message));
+        }
+        if let Some((ticket, answer)) = batch.answer.next() {
+            return Some(Next::Answer(ticket, answer));
+        }
+        batch.tell.next().map(Next::Tell)
     }
 
     /// The first `count` of all outputs for the disk last, counted since the host was made. What waited for that can be carried on with.
