@@ -27,10 +27,14 @@ pub enum Count {
     QueueFull,
     /// A client wrote the key that it had read last.
     WritesWhatItRead,
+    /// The feed told of a commit that the cluster had made itself.
+    OwnCommitTold,
+    /// Another node took the feed over while what its reader had asked for was not answered.
+    FeedTakenOver,
 }
 
 impl Count {
-    const ALL: [Count; 11] = [
+    const ALL: [Count; 13] = [
         Count::Unsynced,
         Count::LostByCrash,
         Count::KeptByCrash,
@@ -42,6 +46,8 @@ impl Count {
         Count::AtOnce,
         Count::QueueFull,
         Count::WritesWhatItRead,
+        Count::OwnCommitTold,
+        Count::FeedTakenOver,
     ];
 
     fn text(self) -> &'static str {
@@ -56,6 +62,8 @@ impl Count {
             Count::QueueFull => "messages found the queue of their link full",
             Count::AtOnce => "times a client awaited several answers at once",
             Count::WritesWhatItRead => "writes of what the client had read just before",
+            Count::OwnCommitTold => "commits of its own were told to the cluster by the feed",
+            Count::FeedTakenOver => "times another node took the feed over, with answers outstanding",
             Count::PutOffByDisk => "inputs waited for a host whose disk takes nothing",
         }
     }

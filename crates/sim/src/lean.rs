@@ -30,8 +30,14 @@ impl Options {
     /// The same seed's world, with more of what the bug that is looked for needs.
     #[must_use]
     pub fn lean(self, to: Planted) -> Options {
-        // What ends by itself hides what should have been taken away.
-        let lasting = Options { lives: Lives::NONE, holds_percent: 0, ..self.without_drags() };
+        // What ends by itself, or is told twice, hides what should have been taken away.
+        let lasting = Options {
+            lives: Lives::NONE,
+            holds_percent: 0,
+            feed_tells_own: false,
+            feed_moves_percent: 0,
+            ..self.without_drags()
+        };
         if !needs_it(to) {
             return lasting;
         }

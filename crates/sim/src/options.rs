@@ -83,6 +83,12 @@ pub struct Options {
     pub late_statements: bool,
     /// The feed's delay at most.
     pub feed_us: Micros,
+    /// Whether the feed tells of commits that the cluster made itself.
+    pub feed_tells_own: bool,
+    /// For how long the feed's reader is gone before another node takes over.
+    pub reader_us: Micros,
+    /// How many of a hundred times that its reader waits for an answer another node takes over.
+    pub feed_moves_percent: u32,
     /// Members begin with one node and join by gossip.
     pub gossip_start: bool,
     /// As in the members' settings.
@@ -172,6 +178,9 @@ impl Options {
             statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
             late_statements: rng.percent(25),
             feed_us: *rng.pick(&[2_000, 50_000, 1_000_000]),
+            feed_tells_own: Rng::new(seed, 24).percent(50),
+            feed_moves_percent: *Rng::new(seed, 26).pick(&[0, 0, 10]),
+            reader_us: *Rng::new(seed, 25).pick(&[0, 100_000, 2 * SECOND]),
             gossip_start: rng.percent(20),
             hints_most: *rng.pick(&[8, 100, 100_000]),
             tail_most: *rng.pick(&[8, 100, 100_000]),
@@ -241,6 +250,7 @@ impl Options {
         self.lag_us = 0;
         self.sync_us = 0;
         self.walk_us = 0;
+        (self.feed_tells_own, self.feed_moves_percent) = (false, 0);
         (self.at_once, self.writes_read_percent) = (1, 0);
         self
     }

@@ -64,6 +64,8 @@ pub struct World {
     choice_rng: Rng,
     /// How late threads are.
     lag_rng: Rng,
+    /// Draws when the feed moves to another node.
+    feed_rng: Rng,
     lates: u64,
     /// How long writes take to last, and what of them outlasts a crash.
     disk_rng: Rng,
@@ -126,6 +128,7 @@ impl World {
             evictions: Rng::new(options.seed, 11),
             choice_rng: Rng::new(options.seed, 12),
             lag_rng: Rng::new(options.seed, 14),
+            feed_rng: Rng::new(options.seed, 27),
             lates: 0,
             disk_rng: Rng::new(options.seed, 15),
             walk_rng: Rng::new(options.seed, 19),

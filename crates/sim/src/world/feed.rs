@@ -1,4 +1,6 @@
 //! The feed of commits: in order, late, read by one node at a time, with gaps that announce themselves.
+//!
+//! When its reader is gone, another node takes over where the last answer was heard. What the one before asked for may still come: it is told twice then.
 
 use std::sync::Arc;
 
@@ -7,9 +9,11 @@ use clearwell_cluster::request::Invalidate;
 use clearwell_engine::{Cause, Effect, Scope, Version};
 
 use super::{Happening, World};
+use crate::counts::Count;
 use crate::history::Got;
 use crate::queue::Micros;
 use crate::seen::Seen;
+use crate::source::Commit;
 
 /// Tickets of the feed begin here; those of clients are numbers of operations.
 pub const TICKETS: u64 = 1 << 40;
@@ -24,6 +28,11 @@ pub struct Feed {
     /// A gap is announced: all commits before this place are told by it.
     gap_to: Option<usize>,
     next: u64,
+    /// Who reads it, and since when that node has been gone.
+    reader: usize,
+    gone: Option<Micros>,
+    /// It stays where it is until then.
+    stays_until: Micros,
     /// Until then it stands still.
     pub stalled_until: Micros,
     /// Commits are lost until then.
@@ -47,6 +56,9 @@ impl Feed {
 /// How long it waits after a refusal.
 const REST: Micros = 200_000;
 
+/// For how long a node reads it at least, as long as it can.
+const STAYS: Micros = 2_000_000;
+
 /// How many commits are told at once.
 const BATCH: usize = 64;
 
@@ -55,14 +67,14 @@ impl World {
     pub(super) fn feed_turn(&mut self) {
         let pause = 1_000 + self.options.feed_us / 4;
         self.queue.push(self.now + pause, Happening::FeedTurn);
-        if self.now < self.feed.stalled_until || !self.feed.flying.is_empty() {
+        if self.now < self.feed.stalled_until {
             return;
         }
         if self.now < self.feed.gap_until {
             self.feed.lost = true;
             return;
         }
-        let Some(reader) = self.feed_reader() else { return };
+        let Some(reader) = self.feed_reader().filter(|_| self.feed.flying.is_empty()) else { return };
         if std::mem::take(&mut self.feed.lost) {
             self.feed.gap_to = Some(self.history.source.log.len());
         }
@@ -71,16 +83,15 @@ impl World {
             return;
         }
         let delay = self.options.feed_us;
+        self.pass_what_is_told();
         let log = &self.history.source.log;
-        // Its own commits the cluster knows already.
-        while log.get(self.feed.told).is_some_and(|commit| commit.through) {
-            self.feed.told += 1;
-        }
         let places: Vec<usize> = (self.feed.told..log.len())
             .take_while(|&place| log[place].at + delay <= self.now)
-            .filter(|&place| !log[place].through)
+            .filter(|&place| self.is_to_tell(&log[place]))
             .take(BATCH)
             .collect();
+        let own = places.iter().filter(|&&place| log[place].through).count();
+        self.counts.add(Count::OwnCommitTold, own as u64);
         for place in places {
             let key = self.history.names.key(self.history.source.log[place].key);
             let scope = Scope::Key((**key).into());
@@ -88,11 +99,46 @@ impl World {
         }
     }
 
-    /// The node that reads the feed: the first that can.
-    fn feed_reader(&self) -> Option<usize> {
-        (0..self.hosts.len()).find(|&host| {
-            !self.hosts[host].is_near && self.hosts[host].acts(self.now) && !self.hosts[host].leaves
-        })
+    /// Whether the feed speaks of a commit. In some worlds it leaves out what the cluster wrote itself, and so knows already.
+    fn is_to_tell(&self, commit: &Commit) -> bool {
+        !commit.through || self.options.feed_tells_own
+    }
+
+    fn pass_what_is_told(&mut self) {
+        let log = &self.history.source.log;
+        let left = log[self.feed.told..].iter().position(|one| self.is_to_tell(one) && one.told.is_none());
+        self.feed.told = left.map_or(log.len(), |left| self.feed.told + left);
+    }
+
+    /// The node that reads the feed. When it has been gone for some time, the next that can takes over; in some worlds also while it
+    /// waits for an answer, as when its session at the source has ended.
+    fn feed_reader(&mut self) -> Option<usize> {
+        let can = |host: usize| {
+            let host = &self.hosts[host];
+            !host.is_near && host.acts(self.now) && !host.leaves
+        };
+        let reader = self.feed.reader;
+        let next = (reader + 1..self.hosts.len()).chain(0..reader).find(|&host| can(host));
+        if can(reader) {
+            self.feed.gone = None;
+            let moves = !self.feed.flying.is_empty()
+                && self.now >= self.feed.stays_until
+                && self.feed_rng.percent(self.options.feed_moves_percent);
+            if next.is_none() || !moves {
+                return Some(reader);
+            }
+        } else {
+            let gone = *self.feed.gone.get_or_insert(self.now);
+            if self.now < gone + self.options.reader_us {
+                return None;
+            }
+        }
+        let next = next?;
+        (self.feed.reader, self.feed.gone) = (next, None);
+        self.counts.add(Count::FeedTakenOver, u64::from(!self.feed.flying.is_empty()));
+        self.feed.flying.clear();
+        self.feed.stays_until = self.now + STAYS;
+        Some(next)
     }
 
     fn tell_all(&mut self, reader: usize) {
@@ -136,16 +182,13 @@ impl World {
                     .for_each(|commit| commit.told = commit.told.or(Some(now)));
                 self.feed.told = gap_to;
             } else {
-                log[place].told = Some(now);
+                log[place].told.get_or_insert(now);
                 let key = log[place].key;
                 self.tell(Some(key), |_| {
                     format!("the feed's invalidation of version {} is acknowledged", place + 1)
                 });
             }
         }
-        let log = &self.history.source.log;
-        while log.get(self.feed.told).is_some_and(|commit| commit.through || commit.told.is_some()) {
-            self.feed.told += 1;
-        }
+        self.pass_what_is_told();
     }
 }
