@@ -50,8 +50,9 @@ fn seeds_break_no_promise() {
 /// Seeds that broke a promise once, each with another hole: slots whose holders were all cut off, journals taken up in the
 /// wrong order, copies kept under an interest that had ended, comparisons that went round for ever, reads refused for ever, a transfer that
 /// was taken up long after its follower could hear again, followers that were told no more before they knew it, a stranded slot that forgot who else had it, slots that were handed
-/// over to nobody, owners whose idleness a voter forgot when it restarted, heirs that gave up what their disks had.
-const ONCE_BROKEN: [u64; 57] = [
+/// over to nobody, owners whose idleness a voter forgot when it restarted, heirs that gave up what their disks had, answers of the source to
+/// what an owner had asked before the slot was another's for a while.
+const ONCE_BROKEN: [u64; 58] = [
     31,
     33,
     85,
@@ -109,6 +110,7 @@ const ONCE_BROKEN: [u64; 57] = [
     61336599153957,
     173412668604986,
     210173896004700,
+    251740921604698,
 ];
 
 #[test]

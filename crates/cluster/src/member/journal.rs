@@ -10,7 +10,7 @@ use super::route::Work;
 use crate::outbox::{Ask, Event, Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::waiting::Lack;
-use crate::{Bytes, Entry, Level, Outcome, Peer, Planted, Position};
+use crate::{Bytes, Entry, Job, Level, Outcome, Peer, Planted, Position};
 
 /// A value that the source does not have yet.
 #[derive(Debug, Clone)]
@@ -19,8 +19,8 @@ pub(super) struct Unflushed {
     pub entry: Entry,
     /// Whose log, where.
     pub at: (Peer, Position),
-    /// What is on its way to the source: this value, or one before it.
-    pub flushing: Option<Version>,
+    /// What was asked of the source and is not answered, and for which value: this one, or one before it.
+    pub flushing: Option<(Job, Version)>,
     /// The source did not say what became of that.
     pub unclear: bool,
     /// A commit was told of since it was sent: it may have come after this value, which then hides it.
@@ -83,17 +83,30 @@ impl Member {
         for key in ready {
             let slot = self.slot(&key);
             let epoch = self.fence_number(slot);
-            let unflushed = self.journal.get_mut(&key).expect("listed from it above");
-            (unflushed.flushing, unflushed.hides) = (Some(unflushed.entry.version), false);
-            let entry = unflushed.entry.clone();
-            let job = self.job(Work::Flush { key, version: entry.version });
+            let Some(entry) = self.journal.get(&key).map(|unflushed| unflushed.entry.clone()) else {
+                continue;
+            };
+            let job = self.job(Work::Flush { key: key.clone(), version: entry.version });
+            if let Some(unflushed) = self.journal.get_mut(&key) {
+                (unflushed.flushing, unflushed.hides) = (Some((job, entry.version)), false);
+            }
             out.ask.push((job, Ask::Flush { entry, fence: (slot, epoch) }));
         }
     }
 
-    pub(super) fn flushed(&mut self, key: &Bytes, up_to: Version, outcome: &Outcome, out: &mut Outbox) {
+    pub(super) fn flushed(
+        &mut self,
+        job: Job,
+        (key, up_to): (&Bytes, Version),
+        outcome: &Outcome,
+        out: &mut Outbox,
+    ) {
         let slot = self.slot(key);
         let Some(unflushed) = self.journal.get_mut(key) else { return };
+        if unflushed.flushing.is_some_and(|(awaited, _)| awaited != job) {
+            // It was asked before another owned the slot, and says nothing of what is on its way now.
+            return;
+        }
         if *outcome == Outcome::Unclear {
             // It may still happen: nothing else of this key goes to the source before that is excluded.
             unflushed.unclear = true;
@@ -152,7 +165,8 @@ impl Member {
     /// Whether a reader must wait until it is known when the source got the value: others may have committed after it.
     /// While it is not sent, or will be sent again, it is newer than all that they commit.
     pub(super) fn is_doubtful(&self, unflushed: &Unflushed, level: Level) -> bool {
-        let sent = unflushed.flushing == Some(unflushed.entry.version) && !unflushed.unclear;
+        let sent = unflushed.flushing.is_some_and(|(_, version)| version == unflushed.entry.version)
+            && !unflushed.unclear;
         match level {
             _ if self.config.has(Planted::FlushHides) => false,
             Level::Strong => sent,

@@ -212,7 +212,7 @@ impl Member {
             (Work::Commit { origin, key, intent, through }, outcome) => {
                 self.committed(super::write::Committing { origin, key, intent, through }, outcome, out);
             }
-            (Work::Flush { key, version }, outcome) => self.flushed(&key, version, &outcome, out),
+            (Work::Flush { key, version }, outcome) => self.flushed(job, (&key, version), &outcome, out),
             (Work::Fence(slots, number), outcome) => {
                 self.fenced(slots, number, outcome == Outcome::Fenced, out);
             }

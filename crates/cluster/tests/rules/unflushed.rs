@@ -113,3 +113,26 @@ fn a_value_does_not_take_the_place_of_the_same_one_that_the_source_has_given_a_v
     world.run(2_500);
     assert_eq!(world.nodes[&peer(replica)].store[&bytes(&key)].version, version);
 }
+
+/// The slot is another's for a while, and the answer to what was sent before comes when the same value is on its way again.
+#[test]
+fn an_answer_from_before_a_slot_came_back_says_nothing_of_what_is_on_its_way_now() {
+    let (mut world, key) = flushing(1);
+    world.step(peer(1), Input::Operate(Operation::Weight(0)));
+    world.until("another begins", |world| world.owner(&key) != 1 && world.owns(world.owner(&key), &key));
+    world.step(peer(1), Input::Operate(Operation::Weight(100)));
+    world.until("it is back", |world| world.owner(&key) == 1 && world.owns(1, &key));
+    world.until("it is on its way again", |world| world.under_way_of(1) == 2);
+    world.write(1, &key, "2", Strategy::Back);
+    world.finish_first();
+    world.run(1_000);
+    assert_eq!(
+        world.under_way_of(1),
+        1,
+        "the newer value waits until it is known what became of the older one"
+    );
+    world.asks_late = |_| false;
+    world.finish();
+    world.run(1_000);
+    assert_eq!(at_source(&world, &key), Some(bytes("2")));
+}

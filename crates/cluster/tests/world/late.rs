@@ -15,6 +15,18 @@ impl World {
         }
     }
 
+    /// The same for what is under way for longest.
+    pub fn finish_first(&mut self) {
+        let (at, job, ask, read) = self.under_way.remove(0);
+        let outcome = read.unwrap_or_else(|| self.ask(at, ask));
+        self.step(at, Input::Done(job, outcome));
+    }
+
+    /// How much a node has under way.
+    pub fn under_way_of(&self, node: u64) -> usize {
+        self.under_way.iter().filter(|(at, ..)| *at == peer(node)).count()
+    }
+
     /// How much is under way.
     pub fn under_way(&self) -> usize {
         self.under_way.len()
