@@ -23,6 +23,8 @@ pub struct Last {
     pub ranked: bool,
     /// It does not lie here any more, but others may have it still.
     pub evicted: bool,
+    /// A former owner's copies are of this value. Otherwise this owner loaded it and knew of none before.
+    pub inherited: bool,
 }
 
 /// The last values, by slot and key; of slots that a member owns or follows.
@@ -51,12 +53,23 @@ impl Shown {
 
     /// A value that only the cache has, or that may lie here by such a version.
     pub fn put(&mut self, key: Bytes, version: Version) {
-        self.set(key, Last { version, flushed: false, ranked: true, evicted: false });
+        self.set(key, Last { version, flushed: false, ranked: true, evicted: false, inherited: true });
     }
 
-    /// A value of the source's.
+    /// A value of the source's that this owner loaded.
     pub fn loaded(&mut self, key: Bytes, version: Version) {
-        self.set(key, Last { version, flushed: true, ranked: false, evicted: false });
+        let inherited = self.is_inherited(&key);
+        self.set(key, Last { version, flushed: true, ranked: false, evicted: false, inherited });
+    }
+
+    /// The same of one that a replica's owner loaded.
+    pub fn filled(&mut self, key: Bytes, version: Version) {
+        self.set(key, Last { version, flushed: true, ranked: false, evicted: false, inherited: true });
+    }
+
+    /// Whether it is known which value the copies are of that a former owner gave.
+    pub fn is_inherited(&self, key: &Bytes) -> bool {
+        self.get(key).is_some_and(|last| last.inherited)
     }
 
     /// The source has, as `version`, what only the cache had. It was shown until now, even if it was taken away meanwhile.
@@ -64,7 +77,7 @@ impl Shown {
         let last = self.get(key);
         if last.is_none_or(|last| last.version == rank) {
             let evicted = last.is_some_and(|last| last.evicted);
-            self.set(key.clone(), Last { version, flushed: true, ranked: true, evicted });
+            self.set(key.clone(), Last { version, flushed: true, ranked: true, evicted, inherited: true });
         }
     }
 

@@ -25,7 +25,7 @@ impl Member {
             }
             self.subscribers.subscribe(self.now, from, self.head);
             self.subscribers.note(name, from, enlist.ticket);
-            clean.push(Some(self.is_clean(name, *peer, *position)));
+            clean.push(Some(self.are_copies_clean(name, *peer, *position)));
         }
         let lease_ms = self.read_lease_ms();
         let place = Place { head: self.head, sent: enlist.sent, lease_ms, epoch: view.epoch };
@@ -48,6 +48,16 @@ impl Member {
             }
             _ => false,
         }
+    }
+
+    /// Whether copies under the name are as new as they were at such a place. Those of a former owner are of one value of their key: this owner
+    /// must know of which, or it could not tell that it shows another.
+    pub(super) fn are_copies_clean(&self, name: &Name, peer: Peer, position: Position) -> bool {
+        let is_known = match name {
+            Name::Key(key) => peer == self.me || self.shown.is_inherited(key),
+            _ => true,
+        };
+        is_known && self.is_clean(name, peer, position)
     }
 
     pub(super) fn heartbeat(&mut self, from: Peer, beat: &Heartbeat, out: &mut Outbox) {

@@ -42,7 +42,7 @@ impl Member {
             Change::Put { entry, as_of } => self.keep_put(self.received(from, entry), as_of),
             Change::Fill { entry, as_of } => {
                 self.drop_ranked(&entry.key, out);
-                self.shown.loaded(entry.key.clone(), entry.version);
+                self.shown.filled(entry.key.clone(), entry.version);
                 self.keep_replica(self.received(from, entry), as_of);
             }
             Change::Journal { entry, as_of } => {

@@ -180,7 +180,7 @@ impl Member {
         let slots = self.config.slots;
         let began = |name: &crate::Name| owned.get(&name.slot(slots)).is_some_and(|owned| owned.began);
         for (name, (peer, position)) in self.holder.own_questions(self.me, began) {
-            let clean = self.is_clean(&name, peer, position);
+            let clean = self.are_copies_clean(&name, peer, position);
             self.holder.answer_own(&name, clean, self.head, out);
         }
     }

@@ -169,3 +169,45 @@ fn what_was_read_before_an_owner_began_proves_nothing_of_what_it_owns_now() {
     world.run(500);
     assert_eq!(world.lies(reader, &key), None);
 }
+
+/// The former owner had no room for a value that a near cache has a copy of, and the source has another one meanwhile, which nobody was told of.
+/// Returns the new owner.
+fn moves_without_the_value(world: &mut World, key: &str) -> u64 {
+    world.nodes.get_mut(&peer(1)).unwrap().store.remove(&bytes(key));
+    world.step(peer(1), Input::Evicted(bytes(key)));
+    world.set_source(key, "2", &[], &[]);
+    moves(world, key)
+}
+
+#[test]
+fn a_copy_of_a_value_that_the_new_owner_does_not_know_is_not_kept() {
+    let (mut world, key) = copied(0);
+    let owner = moves_without_the_value(&mut world, &key);
+    world.run(1_000);
+    assert_eq!(world.read(owner, &key, Level::Strong).as_deref(), Some("2"));
+    assert!(!world.holds(100, &key, BOUND));
+}
+
+#[test]
+fn a_copy_of_a_value_that_the_new_owner_does_not_know_is_not_taken_for_the_one_it_loaded() {
+    let (mut world, key) = copied(0);
+    world.deaf.insert((NEAR, "enlist"));
+    let owner = moves_without_the_value(&mut world, &key);
+    assert_eq!(world.read(owner, &key, Level::Strong).as_deref(), Some("2"));
+    world.deaf.clear();
+    world.run(1_000);
+    assert!(!world.holds(100, &key, BOUND));
+}
+
+/// What the new owner knows, others keep.
+#[test]
+fn a_copy_of_a_value_that_the_new_owner_was_given_stays() {
+    let (mut world, key) = copied(0);
+    let owner = moves(&mut world, &key);
+    world.run(1_000);
+    assert!(world.holds(100, &key, BOUND));
+    world.set_source(&key, "2", &[], &[]);
+    assert_eq!(world.read(owner, &key, Level::Strong).as_deref(), Some("2"));
+    world.run(10);
+    assert!(!world.holds(100, &key, BOUND));
+}
