@@ -108,11 +108,6 @@ impl Disk {
         self.ballot.as_ref()
     }
 
-    /// Whether a view was handed over that does not last yet.
-    pub fn waits_for_view(&self) -> bool {
-        self.pending.iter().any(|pending| matches!(pending.what, Persist::View(_)))
-    }
-
     /// The last word of a voter that was handed over.
     pub fn newest_ballot(&self) -> Option<&Word> {
         let pending = self.pending.iter().rev().find_map(|pending| match &pending.what {

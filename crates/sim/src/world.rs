@@ -26,7 +26,7 @@ pub use trace::Trace;
 
 use std::collections::BTreeMap;
 
-use clearwell_cluster::{Epoch, FillLease, Slot, To};
+use clearwell_cluster::{FillLease, Slot, To};
 
 use crate::check::Violation;
 use crate::clock::Clock;
@@ -45,6 +45,7 @@ use crate::value::WriteId;
 use clients::Client;
 use feed::Feed;
 use happening::{Happening, Statement, Wanted};
+use late::Decided;
 use views::Views;
 
 /// A world.
@@ -81,8 +82,8 @@ pub struct World {
     pub(crate) violations: Vec<Violation>,
     views: Views,
     hash: u64,
-    /// The view of whoever asks for a lease in the step that is going on.
-    asked_in: Option<Epoch>,
+    /// What is known of the step whose outputs are carried out.
+    decided: Decided,
     /// By slot, who could acknowledge for it when last asked.
     claimants: Vec<Vec<u32>>,
     claims: Vec<Slot>,
@@ -141,7 +142,7 @@ impl World {
             violations: Vec::new(),
             views: Views::default(),
             hash: options.seed,
-            asked_in: None,
+            decided: Decided::default(),
             claimants: vec![Vec::new(); usize::from(options.slots)],
             claims: Vec::new(),
             mended: BTreeMap::new(),

@@ -23,6 +23,7 @@ impl World {
         let Some(running) = there.host.as_ref().filter(|_| there.state == State::Up) else { return };
         let batch = running.step(now, input);
         self.steps += 1;
+        self.decided.leased = self.leased(host);
         if let Some(batch) = batch {
             self.carry_on(host, batch);
         }
@@ -68,6 +69,9 @@ impl World {
                 self.work_later(host);
                 return Carried::Whole;
             };
+            if matches!(next, Next::Ask(..) | Next::Send(..) | Next::Answer(..)) {
+                self.note_acted(host);
+            }
             match next {
                 Next::Waits => return Carried::Partly,
                 Next::Unsynced => return Carried::Unsynced,

@@ -1,7 +1,7 @@
 //! Threads that are late: a batch is carried on with after others that were decided later. What may not be overtaken, the host
 //! keeps in order.
 
-use clearwell_cluster::Epoch;
+use clearwell_cluster::{Epoch, Peer};
 use clearwell_host::Batch;
 
 use super::{Happening, World};
@@ -10,13 +10,21 @@ use crate::counts::Count;
 /// How many of a hundred outputs a thread stops before, in worlds where threads are late.
 const STOPS_PERCENT: u32 = 10;
 
+/// What checkers know of a step, for as long as its outputs are carried out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Decided {
+    /// The view of whoever asked for a lease in it.
+    pub(super) asked_in: Option<Epoch>,
+    /// Who decided it with a lease for slots of its own, and in which view.
+    pub(super) leased: Option<(Peer, Epoch)>,
+}
+
 /// A batch that waits for its thread.
 #[derive(Debug)]
 pub struct Late {
     number: u64,
     batch: Batch,
-    /// The view of whoever asked for a lease in the step that it is from.
-    asked_in: Option<Epoch>,
+    decided: Decided,
     /// It waits for its host's disk, and for no thread.
     unsynced: bool,
 }
@@ -51,7 +59,7 @@ impl World {
         };
         self.counts.add(Count::Unsynced, u64::from(unsynced));
         self.lates += 1;
-        let late = Late { number: self.lates, batch, asked_in: self.asked_in, unsynced };
+        let late = Late { number: self.lates, batch, decided: self.decided, unsynced };
         if !unsynced {
             let after = 10 + self.lag_rng.below(self.options.lag_us.max(1));
             self.queue.push(self.now + after, Happening::CarryOn { host: host as u32, late: late.number });
@@ -64,8 +72,8 @@ impl World {
         let late = std::mem::take(&mut self.hosts[host].late);
         let (unsynced, others): (Vec<Late>, Vec<Late>) = late.into_iter().partition(|late| late.unsynced);
         self.hosts[host].late = others;
-        for Late { batch, asked_in, .. } in unsynced {
-            self.asked_in = asked_in;
+        for Late { batch, decided, .. } in unsynced {
+            self.decided = decided;
             self.carry_on(host, batch);
         }
     }
@@ -86,8 +94,8 @@ impl World {
             None => {}
             Some(Some(later)) => self.queue.push(later, Happening::CarryOn { host, late: number }),
             Some(None) => {
-                let Late { batch, asked_in, .. } = self.hosts[host as usize].late.remove(at);
-                self.asked_in = asked_in;
+                let Late { batch, decided, .. } = self.hosts[host as usize].late.remove(at);
+                self.decided = decided;
                 self.carry_on(host as usize, batch);
             }
         }

@@ -9,7 +9,6 @@ use crate::host::State;
 impl World {
     /// At most one host may be able to acknowledge for a slot. One that is paused is asked as well: it could, if it went on now.
     pub(super) fn check_owners(&mut self, host: usize) {
-        self.note_acted(host);
         let now = self.hosts[host].clock.read(self.now);
         let mut claims = std::mem::take(&mut self.claims);
         claims.clear();
@@ -50,7 +49,7 @@ impl World {
     /// A voter that follows a later view grants no lease in an earlier one. Other defences hide it when one does, so it is
     /// looked at here.
     pub(super) fn check_grant(&mut self, host: usize, message: &Message) {
-        let (Message::LeaseGrant(grant), Some(asked)) = (message, self.asked_in) else { return };
+        let (Message::LeaseGrant(grant), Some(asked)) = (message, self.decided.asked_in) else { return };
         if grant.granted && grant.epoch > asked {
             let text =
                 format!("voter {host} follows view {} and grants a lease in view {}", grant.epoch.0, asked.0);

@@ -46,7 +46,7 @@ impl World {
                 };
                 self.note(u64::from(host) << 8 | Kind::of(&message).index() as u64);
                 let changes_owner = crate::traffic::may_change_owner(&message);
-                self.asked_in = match &message {
+                self.decided.asked_in = match &message {
                     Message::LeaseAsk(ask) => Some(ask.epoch),
                     _ => None,
                 };

@@ -17,7 +17,7 @@ use crate::check::Violation;
 pub struct Views {
     /// The view of each epoch, by whoever followed it first.
     chosen: BTreeMap<Epoch, Arc<View>>,
-    /// In which views a majority granted a process a lease, as far as it was seen.
+    /// In which views a process has said something that it decided with a lease.
     acted: BTreeSet<(Peer, Epoch)>,
 }
 
@@ -76,21 +76,22 @@ impl World {
         self.complain_of_views((!is_kept && !is_past).then_some(text));
     }
 
-    /// Notes in which view a host has its lease for slots that it owns. A member may have one for none, when it was taken away and is to
+    /// In which view a host has its lease for slots that it owns. A member may have one for none, when it was taken away and is to
     /// come back: it does nothing with that.
+    pub(super) fn leased(&self, host: usize) -> Option<(Peer, Epoch)> {
+        let actor = self.hosts[host].actor()?;
+        let Actor::Member(member) = &*actor else { return None };
+        let (me, granted) = (member.me(), member.granted_in());
+        let owns = |view: &&Arc<View>| view.epoch == granted && view.all_owners().contains(&me);
+        member.view().filter(owns).map(|_| (me, granted))
+    }
+
+    /// A host says something that it decided with a lease. Before that it has not acted: a voter's grant to itself may count before its
+    /// disk has got it, and then a crash takes both away, the grant and what was decided with it.
     pub(super) fn note_acted(&mut self, host: usize) {
-        let Some(actor) = self.hosts[host].actor() else { return };
-        let Actor::Member(member) = &*actor else { return };
-        let acted = (member.me(), member.granted_in());
-        // A voter that is alone grants itself in a view before its disk has got it, and says nothing until then.
-        if self.hosts[host].disk.waits_for_view() {
+        let Some(acted) = self.decided.leased.take().filter(|acted| self.views.acted.insert(*acted)) else {
             return;
-        }
-        let owns = |view: &Arc<View>| view.epoch == acted.1 && view.all_owners().contains(&acted.0);
-        if !member.view().is_some_and(owns) || !self.views.acted.insert(acted) {
-            return;
-        }
-        drop(actor);
+        };
         let later = self.views.chosen.range(acted.1.next()..).map(|(_, view)| view);
         let wrong = later.filter_map(|view| self.views.wrongly_idle(view).map(|_| view.epoch)).next();
         let text = wrong.map(|epoch| {
