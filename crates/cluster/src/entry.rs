@@ -16,7 +16,8 @@ pub struct Entry {
     pub key: Bytes,
     /// The value; `None` says that there is none (no such row, or removed).
     pub value: Option<Bytes>,
-    /// The order of this key's values: the source's for a key that has one, else what [`rank`] makes.
+    /// The order of this key's values: what [`rank`] makes, or for what the source said a place of its order up to which the value has all
+    /// commits; 0 when the load told none.
     pub version: Version,
     /// Names shared with other entries.
     pub tags: Arc<[Bytes]>,

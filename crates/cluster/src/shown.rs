@@ -5,17 +5,20 @@ use std::ops::Bound;
 
 use clearwell_words::Version;
 
-use crate::Slot;
+use crate::digest::{NOTHING, content};
 use crate::name::Bytes;
 use crate::part::Part;
 use crate::record::{Change, Record};
 use crate::slot::slot_of;
+use crate::{Entry, Slot};
 
 /// The last value of a key that was given to holders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Last {
-    /// Its version; the source's as soon as that has the value.
+    /// Its version; the source's as soon as that has the value, as far as it was told.
     pub version: Version,
+    /// The digest of what it says ([`content`]); `None` when that is not known.
+    pub content: Option<u64>,
     /// The source has it.
     pub flushed: bool,
     /// It may lie here by a version that only the cache gave ([`rank`](crate::entry::rank)). Beside one of the source that says
@@ -25,6 +28,37 @@ pub struct Last {
     pub evicted: bool,
     /// A former owner's copies are of this value. Otherwise this owner loaded it and knew of none before.
     pub inherited: bool,
+}
+
+/// What a load said of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceWord {
+    /// The value has all commits up to this one; 0: nothing is known of that.
+    pub version: Version,
+    /// The digest of what it says.
+    pub content: u64,
+}
+
+impl SourceWord {
+    /// What is said by an entry; by none, that there is nothing.
+    pub fn of(entry: Option<&Entry>) -> SourceWord {
+        let version = entry.map(|entry| entry.version).unwrap_or_default();
+        SourceWord { version, content: entry.map_or(NOTHING, content) }
+    }
+}
+
+impl Last {
+    fn of(said: SourceWord) -> Last {
+        let SourceWord { version, content } = said;
+        Last {
+            version,
+            content: Some(content),
+            flushed: true,
+            ranked: false,
+            evicted: false,
+            inherited: false,
+        }
+    }
 }
 
 /// The last values, by slot and key; of slots that a member owns or follows.
@@ -52,19 +86,28 @@ impl Shown {
     }
 
     /// A value that only the cache has, or that may lie here by such a version.
-    pub fn put(&mut self, key: Bytes, version: Version) {
-        self.set(key, Last { version, flushed: false, ranked: true, evicted: false, inherited: true });
+    pub fn put(&mut self, entry: &Entry) {
+        let said = Last::of(SourceWord::of(Some(entry)));
+        self.set(entry.key.clone(), Last { flushed: false, ranked: true, inherited: true, ..said });
     }
 
     /// A value of the source's that this owner loaded.
-    pub fn loaded(&mut self, key: Bytes, version: Version) {
+    pub fn loaded(&mut self, key: Bytes, said: SourceWord) {
         let inherited = self.is_inherited(&key);
-        self.set(key, Last { version, flushed: true, ranked: false, evicted: false, inherited });
+        self.set(key, Last { inherited, ..Last::of(said) });
+    }
+
+    /// The source still says what was given last: as of a later place of its order, perhaps.
+    pub fn loaded_again(&mut self, key: &Bytes, said: SourceWord) {
+        let last = self.slots.get_mut(&slot_of(key, self.count)).and_then(|last| last.get_mut(key));
+        if let Some(last) = last.filter(|last| last.flushed && !last.ranked) {
+            last.version = last.version.max(said.version);
+        }
     }
 
     /// The same of one that a replica's owner loaded.
-    pub fn filled(&mut self, key: Bytes, version: Version) {
-        self.set(key, Last { version, flushed: true, ranked: false, evicted: false, inherited: true });
+    pub fn filled(&mut self, key: Bytes, said: SourceWord) {
+        self.set(key, Last { inherited: true, ..Last::of(said) });
     }
 
     /// Whether it is known which value the copies are of that a former owner gave.
@@ -77,7 +120,9 @@ impl Shown {
         let last = self.get(key);
         if last.is_none_or(|last| last.version == rank) {
             let evicted = last.is_some_and(|last| last.evicted);
-            self.set(key.clone(), Last { version, flushed: true, ranked: true, evicted, inherited: true });
+            let content = last.and_then(|last| last.content);
+            let last = Last { version, content, flushed: true, ranked: true, evicted, inherited: true };
+            self.set(key.clone(), last);
         }
     }
 
@@ -164,12 +209,31 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Meta;
+    use std::sync::Arc;
+
+    fn said(version: u64) -> SourceWord {
+        SourceWord { version: Version(version), content: NOTHING }
+    }
+
+    fn entry(key: &Bytes, version: u64) -> Entry {
+        Entry {
+            key: key.clone(),
+            value: Some(Arc::from(&b"v"[..])),
+            version: Version(version),
+            tags: Arc::from([]),
+            dependencies: Arc::from([]),
+            events: Arc::from([]),
+            expiry: None,
+            meta: Meta::default(),
+        }
+    }
 
     #[test]
     fn a_part_is_given_anew_and_the_rest_stays() {
         let mut shown = Shown::new(1);
         let keys = ["a", "b", "c", "d"].map(|key| Bytes::from(key.as_bytes()));
-        keys.iter().for_each(|key| shown.put(key.clone(), Version(1)));
+        keys.iter().for_each(|key| shown.put(&entry(key, 1)));
         let [a, _, c, _] = keys.clone();
         shown.replace(&Part { slots: vec![Slot(0)], after: Some(a.clone()), end: Some(c) });
         assert_eq!(keys.each_ref().map(|key| shown.get(key).is_some()), [true, false, false, true]);
@@ -184,10 +248,10 @@ mod tests {
         let mut shown = Shown::new(1);
         let [a, b, c] = ["a", "b", "c"].map(|key| Bytes::from(key.as_bytes()));
         for key in [&a, &b, &c, &a] {
-            shown.loaded(key.clone(), Version(1));
+            shown.loaded(key.clone(), said(1));
             shown.evicted(key);
         }
-        shown.loaded(b.clone(), Version(1));
+        shown.loaded(b.clone(), said(1));
         assert_eq!(shown.overdue(4), None);
         assert_eq!(shown.overdue(1), Some(a.clone()), "b has come back");
         shown.remove(&a);
@@ -199,14 +263,14 @@ mod tests {
         let key: Bytes = b"k".as_slice().into();
         let (mut shown, commit) = (Shown::new(16), Some(Version(7)));
         assert_eq!(shown.older_than(&key, commit), commit, "nothing lies here");
-        shown.put(key.clone(), Version(1 << 40));
+        shown.put(&entry(&key, 1 << 40));
         assert_eq!(shown.older_than(&key, commit), None);
         shown.flushed(&key, Version(1 << 40), Version(6));
         assert_eq!(shown.get(&key).map(|last| last.version), Some(Version(6)));
         assert_eq!(shown.older_than(&key, commit), None, "it lies here by its old version still");
         let own = Some(Version(6));
         assert_eq!(shown.older_than(&key, own), own, "that is the very commit that the flush was");
-        shown.loaded(key.clone(), Version(8));
+        shown.loaded(key.clone(), said(8));
         assert_eq!(shown.older_than(&key, commit), commit);
     }
 }

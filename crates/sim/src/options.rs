@@ -5,6 +5,7 @@ use crate::lives::Lives;
 use crate::network::Weather;
 use crate::queue::Micros;
 use crate::rng::Rng;
+use crate::source::Tells;
 use clearwell_cluster::{Planted, Profile};
 
 /// A second.
@@ -83,6 +84,8 @@ pub struct Options {
     pub late_statements: bool,
     /// The feed's delay at most.
     pub feed_us: Micros,
+    /// What a load says of the order of what it read.
+    pub tells: Tells,
     /// Whether the feed tells of commits that the cluster made itself.
     pub feed_tells_own: bool,
     /// For how long the feed's reader is gone before another node takes over.
@@ -178,6 +181,7 @@ impl Options {
             statement_us: *Rng::new(seed, 6).pick(&[2_000, 2_000, 30_000, 300_000]),
             late_statements: rng.percent(25),
             feed_us: *rng.pick(&[2_000, 50_000, 1_000_000]),
+            tells: *Rng::new(seed, 28).pick(&[Tells::Exactly, Tells::AtLeast, Tells::Nothing]),
             feed_tells_own: Rng::new(seed, 24).percent(50),
             feed_moves_percent: *Rng::new(seed, 26).pick(&[0, 0, 10]),
             reader_us: *Rng::new(seed, 25).pick(&[0, 100_000, 2 * SECOND]),
@@ -250,6 +254,7 @@ impl Options {
         self.lag_us = 0;
         self.sync_us = 0;
         self.walk_us = 0;
+        self.tells = Tells::Exactly;
         (self.feed_tells_own, self.feed_moves_percent) = (false, 0);
         (self.at_once, self.writes_read_percent) = (1, 0);
         self

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use clearwell_cluster::{Bytes, Entry, Epoch, Slot};
+use clearwell_cluster::{Bytes, Entry, Epoch, Meta, Slot};
 use clearwell_engine::{EventPattern, Version};
 
 use crate::events::Events;
@@ -11,7 +11,7 @@ use crate::lives::{Lives, meta_of};
 use crate::names::{KeyId, Names};
 use crate::queue::Micros;
 use crate::rng::mix;
-use crate::value::{Value, WriteId};
+use crate::value::{Stamp, WriteId, encode};
 
 /// What is known of a write, from the moment when somebody wanted it.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,17 @@ pub struct Commit {
     pub told: Option<Micros>,
 }
 
+/// What a load says of the order of what it read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// The row's version.
+    Exactly,
+    /// How many commits there were at least: those from before it was sent.
+    AtLeast,
+    /// Nothing.
+    Nothing,
+}
+
 /// The database.
 #[derive(Debug)]
 pub struct Source {
@@ -48,6 +59,8 @@ pub struct Source {
     pub writes: Vec<Written>,
     /// How long values live.
     pub lives: Lives,
+    /// What a load says of the order of what it read.
+    pub tells: Tells,
     newest: Vec<u32>,
     by_write: Vec<u32>,
     fences: Vec<Epoch>,
@@ -68,6 +81,7 @@ impl Source {
             log: Vec::new(),
             writes: vec![Written { key: 0, removes: false, ttl_ms: None }],
             lives: Lives::NONE,
+            tells: Tells::Exactly,
             newest: vec![0; names.key_count() as usize],
             by_write: vec![0],
             fences: vec![Epoch(0); usize::from(slots)],
@@ -123,23 +137,29 @@ impl Source {
     /// What a write's value looks like when it did not come from here.
     pub fn value_of(&self, write: WriteId) -> Option<Bytes> {
         let removes = self.writes[write as usize].removes;
-        (!removes).then(|| Value { write, read: 0 }.encode(self.value_bytes))
+        (!removes).then(|| encode(write, self.value_bytes))
     }
 
-    /// Reads a row.
-    pub fn read(&self, key: KeyId, now: Micros) -> Entry {
+    /// Reads a row, for a statement that was sent when the log had so many commits.
+    pub fn read(&self, key: KeyId, sent_at: usize, now: Micros) -> Entry {
         let version = self.newest[key as usize];
         let write = version.checked_sub(1).map_or(0, |place| self.log[place as usize].write);
         let there = write != 0 && !self.writes[write as usize].removes;
+        let meta = meta_of(write);
+        let stamp = Stamp { read: now, version: u64::from(version) };
         Entry {
             key: self.keys[key as usize].clone(),
-            value: there.then(|| Value { write, read: now }.encode(self.value_bytes)),
-            version: Version(u64::from(version)),
+            value: there.then(|| encode(write, self.value_bytes)),
+            version: Version(match self.tells {
+                Tells::Exactly => stamp.version,
+                Tells::AtLeast => sent_at as u64,
+                Tells::Nothing => 0,
+            }),
             tags: self.tags_of(write),
             dependencies: Arc::clone(&self.depends[key as usize]),
             events: self.events_of(write),
             expiry: None,
-            meta: meta_of(write),
+            meta: Meta { content_type: Some(stamp.put_on(meta.content_type.as_deref())), ..meta },
         }
     }
 
@@ -179,6 +199,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::{Value, found};
 
     #[test]
     fn commits_are_ordered_read_back_and_fenced() {
@@ -186,10 +207,12 @@ mod tests {
         let (one, two) = (source.intend(1, false), source.intend(1, true));
         assert_eq!(source.commit(one, true, true, 10), Version(1));
         assert_eq!(source.commit(one, true, true, 11), Version(1), "one write is one commit");
-        let entry = source.read(1, 12);
-        assert_eq!(entry.value.as_deref().map(Value::decode), Some(Value { write: one, read: 12 }));
+        let entry = source.read(1, 0, 12);
+        let content_type = entry.meta.content_type.as_deref();
+        let (value, version) = found(entry.value.as_deref(), content_type, 0);
+        assert_eq!((value, version), (Some(Value { write: one, read: 12 }), 1));
         source.commit(two, false, true, 13);
-        let entry = source.read(1, 14);
+        let entry = source.read(1, 1, 14);
         assert_eq!((entry.value, entry.version), (None, Version(2)));
         source.fence(&[Slot(3)], Epoch(4));
         assert!(!source.admits((Slot(3), Epoch(3))) && source.admits((Slot(3), Epoch(4))));

@@ -116,7 +116,7 @@ impl World {
     /// The same with keys that somebody chose.
     pub fn with_names(options: Options, mask: Mask, names: Names) -> World {
         let mut source = Source::new(&names, options.slots, options.value_bytes);
-        source.lives = options.lives;
+        (source.lives, source.tells) = (options.lives, options.tells);
         let network = Network::new(options.weather, Rng::new(options.seed, 3), options.planted);
         let mut world = World {
             queue: Queue::new(),

@@ -14,6 +14,7 @@ use crate::name::Name;
 use crate::outbox::{Apply, Ask, Outbox};
 use crate::record::Change;
 use crate::request::{Read, Refusal};
+use crate::shown::SourceWord;
 use crate::stream::Held;
 use crate::{Bytes, Entry, Job, Planted, Position};
 
@@ -154,17 +155,19 @@ impl Member {
     }
 
     /// The source shows another value than what holders were given, and nobody told of the change yet: who sees it may not
-    /// see the old one again elsewhere, so it is told before it is shown.
+    /// see the old one again elsewhere, so it is told before it is shown. Two loads may say nothing of which is the newer: whatever differs goes.
     fn notice_change(&mut self, key: &Bytes, loaded: &Loaded, out: &mut Outbox) {
-        let version = loaded.entry.as_ref().map(|entry| entry.version).unwrap_or_default();
-        let Some(last) = self.shown.get(key) else { return self.shown.loaded(key.clone(), version) };
+        let said = SourceWord::of(loaded.entry.as_ref());
+        let Some(last) = self.shown.get(key) else { return self.shown.loaded(key.clone(), said) };
+        if last.content == Some(said.content) {
+            return self.shown.loaded_again(key, said);
+        }
         // What was put while the source was asked is newer than what it said.
         let put_since = !last.flushed && self.marks.last(&Name::Key(key.clone())) > loaded.begun.head;
-        if last.version != version && !put_since {
+        if !put_since {
             let scope = std::sync::Arc::new(Scope::Key((**key).into()));
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
-            let version = self.older_than(key, Some(version));
-            self.append(Some(self.slot(key)), change, version, Cause::Commit, 0, out);
+            self.append(Some(self.slot(key)), change, None, Cause::Commit, 0, out);
         }
     }
 

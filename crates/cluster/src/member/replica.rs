@@ -9,6 +9,7 @@ use crate::entry::AsOf;
 use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
+use crate::shown::SourceWord;
 use crate::{Entry, Peer, Slot};
 
 impl Member {
@@ -42,7 +43,7 @@ impl Member {
             Change::Put { entry, as_of } => self.keep_put(self.received(from, entry), as_of),
             Change::Fill { entry, as_of } => {
                 self.drop_ranked(&entry.key, out);
-                self.shown.filled(entry.key.clone(), entry.version);
+                self.shown.filled(entry.key.clone(), SourceWord::of(Some(entry)));
                 self.keep_replica(self.received(from, entry), as_of);
             }
             Change::Journal { entry, as_of } => {
@@ -83,7 +84,7 @@ impl Member {
     }
 
     fn keep_put(&mut self, entry: Entry, as_of: &AsOf) {
-        self.shown.put(entry.key.clone(), entry.version);
+        self.shown.put(&entry);
         self.keep_replica(entry, as_of);
     }
 

@@ -7,6 +7,7 @@ use clearwell_words::{Cause, Effect, Millis, Scope};
 use super::Member;
 use super::takeover::Owned;
 use crate::admission::{Own, Wish};
+use crate::digest::content;
 use crate::holder::Cover;
 use crate::level::{Level, Service, Token};
 use crate::marks::Marks;
@@ -14,7 +15,7 @@ use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
 use crate::proof::{Proof, names, service};
 use crate::record::Change;
-use crate::shown::Shown;
+use crate::shown::{Last, Shown, SourceWord};
 use crate::{Entry, Peer, Position, Slot};
 
 /// What this member orders at this moment.
@@ -39,7 +40,12 @@ impl Own for Orders<'_> {
     }
 
     fn is_replaced(&self, entry: &Entry) -> bool {
-        self.shown.get(&entry.key).is_some_and(|last| last.version != entry.version)
+        // Loads of one row may say of its order what they like, or nothing.
+        let is_other = |last: Last| match last.ranked {
+            true => last.version != entry.version,
+            false => last.content != Some(content(entry)),
+        };
+        self.shown.get(&entry.key).is_some_and(is_other)
     }
 }
 
@@ -119,7 +125,7 @@ impl Member {
             let name = Name::Key(entry.key.clone());
             match (wish, kept) {
                 (Wish::Own(_), true) => {
-                    self.shown.loaded(entry.key.clone(), entry.version);
+                    self.shown.loaded(entry.key.clone(), SourceWord::of(Some(&entry)));
                     let slot = self.slot(&entry.key);
                     if self.subscribers.followers(slot).next().is_some() {
                         let change = Change::Fill { entry, as_of };
@@ -139,7 +145,7 @@ impl Member {
                 (Wish::Copy, false) => self.holder.refused(&entry.key, out),
                 // Who follows the slot may become its owner, and must know then by which version the copy lies here.
                 (Wish::Copy, true) if self.holder.follows.contains(self.slot(&entry.key)) => {
-                    self.shown.put(entry.key.clone(), entry.version);
+                    self.shown.put(&entry);
                 }
                 _ => {}
             }

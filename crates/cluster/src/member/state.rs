@@ -63,7 +63,7 @@ impl Member {
         for entry in state.entries {
             let entry = self.received(from, &entry);
             self.edges.note(&entry);
-            self.shown.put(entry.key.clone(), entry.version);
+            self.shown.put(&entry);
             match over {
                 true => out.apply.push(Apply::Put(entry)),
                 false => self.holder.admit(self.now, entry, state.as_of.clone(), Wish::Replica),

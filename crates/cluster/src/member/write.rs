@@ -99,7 +99,7 @@ impl Member {
         };
         let record = self.append(Some(slot), change, Some(version), Cause::Write, 0, out);
         self.edges.note(&entry);
-        self.shown.put(entry.key.clone(), version);
+        self.shown.put(&entry);
         self.cover_put(&entry, &own);
         if back {
             out.persist.push(Persist::Journal(entry.clone()));

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod heirs;
+mod order;
 mod replicas;
 mod restart;
 mod shared;

@@ -44,6 +44,8 @@ pub struct World {
     pub late: BTreeSet<(NodeId, NodeId, &'static str)>,
     /// What is asked of the source in this way is under way until [`World::finish`].
     pub asks_late: fn(&Ask) -> bool,
+    /// What a load says of the row's version.
+    pub tells: fn(Version) -> Version,
     pub sent: BTreeMap<&'static str, u64>,
     pub loads: u64,
     pub config: fn(u64, u64) -> Config,
@@ -88,6 +90,7 @@ impl Default for World {
             deaf: BTreeSet::new(),
             late: BTreeSet::new(),
             asks_late: |_| false,
+            tells: |version| version,
             sent: BTreeMap::new(),
             loads: 0,
             config: World::config,
@@ -213,7 +216,7 @@ impl World {
                 let entry = row.map(|(value, version, tags, dependencies)| Entry {
                     key: key.clone(),
                     value: Some(value.clone()),
-                    version: *version,
+                    version: (self.tells)(*version),
                     tags: tags.clone().into(),
                     dependencies: dependencies.clone().into(),
                     events: Arc::new([]),

@@ -19,7 +19,7 @@ use crate::network::Set;
 use crate::options::SECOND;
 use crate::queue::Micros;
 use crate::seen::Seen;
-use crate::value::Value;
+use crate::value::write_of;
 use crate::world::World;
 
 /// What came of it.
@@ -207,7 +207,7 @@ impl Play {
             State::Holds(who, key, ref text, wanted) => {
                 let host = self.world.hosts.get(self.book.host(who));
                 let is_it = |entry: &Entry| {
-                    let write = entry.value.as_deref().map(|value| Value::decode(value).write);
+                    let write = entry.value.as_deref().map(write_of);
                     text.is_none() || write.and_then(|write| self.book.texts.get(&write)) == text.as_ref()
                 };
                 let key = self.world.history.names.key(key);

@@ -11,7 +11,7 @@ use super::book::Book;
 use crate::history::{Covered, Deed, Found, Got, History, Op};
 use crate::names::number;
 use crate::queue::Micros;
-use crate::value::Value;
+use crate::value::write_of;
 
 /// A moment, in seconds.
 pub fn at_text(at: Micros) -> String {
@@ -126,7 +126,7 @@ fn found_text(book: &Book, op: &Op, found: &Found) -> String {
 /// Whether a record is a part of the story: what it makes old, or gives.
 pub fn record_text(book: &Book, record: &Record) -> Option<String> {
     let key = |key: &[u8]| book.key_text(number(key)).to_string();
-    let text = |value: Option<&[u8]>| book.value_text(value.map_or(0, |value| Value::decode(value).write));
+    let text = |value: Option<&[u8]>| book.value_text(value.map_or(0, write_of));
     Some(match &record.change {
         Change::Invalidate { scope, effect, .. } => {
             let old = if *effect == Effect::Stale { "stale" } else { "old" };

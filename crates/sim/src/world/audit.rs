@@ -9,7 +9,7 @@ use crate::host::State;
 use crate::lives::meta_of;
 use crate::names::{KeyId, number};
 use crate::options::SECOND;
-use crate::value::Value;
+use crate::value::{Stamp, found_at};
 
 /// What an owner gave a replica once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,13 +90,16 @@ impl World {
                     Level::Eventual,
                     &Token::default(),
                     |view, _| {
-                        let (value, version) =
-                            (view.value().map(Value::decode), view.version().unwrap_or_default().0);
+                        let (value, version) = found_at(view);
                         Last { host: index as u16, key, value, version }
                     },
                 );
                 self.history.last.extend(last);
-                let meta = machine.live(self.now, self.history.names.key(key)).map(|entry| entry.meta);
+                let live = machine.live(self.now, self.history.names.key(key));
+                let meta = live.map(|clearwell_cluster::Entry { meta, .. }| clearwell_cluster::Meta {
+                    content_type: Stamp::take_off(meta.content_type.as_deref()).map(Into::into),
+                    ..meta
+                });
                 let value = last.and_then(|last| last.value);
                 if let Some(value) = value.filter(|value| meta != Some(meta_of(value.write))) {
                     let text = format!("host {index} has lost what was kept with write {}", value.write);

@@ -14,7 +14,7 @@ use crate::history::{Found, Got, RANKS};
 use crate::host::State;
 use crate::names::{Class, number};
 use crate::seen::Seen;
-use crate::value::Value;
+use crate::value::{found_in, write_of};
 
 impl World {
     pub(super) fn step(&mut self, host: usize, input: Input) {
@@ -130,11 +130,11 @@ impl World {
             Ask::Load { key, .. } => {
                 let key = number(&key);
                 self.see(|_| Some(Seen::Asks { host, key }));
-                Wanted::Load(key)
+                Wanted::Load { key, sent_at: self.history.source.log.len() }
             }
             Ask::Commit { id, fence, .. } => Wanted::Commit { write: id as u32, once: true, fence },
             Ask::Flush { entry, fence } => {
-                let write = entry.value.as_deref().map_or(0, |value| Value::decode(value).write);
+                let write = entry.value.as_deref().map_or(0, write_of);
                 self.note_rank(entry.value.as_deref(), entry.version.0);
                 Wanted::Commit { write, once: false, fence }
             }
@@ -241,8 +241,7 @@ impl World {
                 if let Some(entry) = &entry {
                     self.note_rank(entry.value.as_deref(), entry.version.0);
                 }
-                let value = entry.as_ref().and_then(|entry| entry.value.as_deref()).map(Value::decode);
-                let version = entry.as_ref().map_or(0, |entry| entry.version.0);
+                let (value, version) = entry.as_ref().map_or((None, 0), found_in);
                 let found = Found { value, version, local: false, age_ms: None };
                 self.answered(ticket, Got::Value(found), Some(token));
             }
@@ -260,7 +259,7 @@ impl World {
 
     pub(super) fn note_rank(&mut self, value: Option<&[u8]>, version: u64) {
         if let Some(value) = value.filter(|_| version >= RANKS) {
-            self.history.rank(Value::decode(value).write, version);
+            self.history.rank(write_of(value), version);
         }
     }
 

@@ -82,7 +82,11 @@ pub(super) struct Statement {
 
 #[derive(Debug)]
 pub(super) enum Wanted {
-    Load(KeyId),
+    Load {
+        key: KeyId,
+        /// How many commits there were when it was sent.
+        sent_at: usize,
+    },
     Commit {
         write: WriteId,
         once: bool,

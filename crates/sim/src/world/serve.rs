@@ -11,7 +11,7 @@ use crate::history::{Covered, Deed, Found, Got, Later};
 use crate::host::State;
 use crate::lives::meta_of;
 use crate::names::KeyId;
-use crate::value::{Value, WriteId};
+use crate::value::{WriteId, found_at};
 
 impl World {
     /// An operation reaches its host.
@@ -132,11 +132,9 @@ impl World {
     fn look(&self, host: usize, key: u32, level: Level, token: &Token) -> Option<Found> {
         let there = &self.hosts[host];
         let now = there.clock.read(self.now);
-        there.host.as_ref()?.look(now, self.history.names.key(key), level, token, |view, age_ms| Found {
-            value: view.value().map(Value::decode),
-            version: view.version().unwrap_or_default().0,
-            local: true,
-            age_ms,
+        there.host.as_ref()?.look(now, self.history.names.key(key), level, token, |view, age_ms| {
+            let (value, version) = found_at(view);
+            Found { value, version, local: true, age_ms }
         })
     }
 

@@ -5,7 +5,7 @@ use clearwell_cluster::{Expiry, Outcome};
 use super::{Happening, Statement, Wanted, World};
 use crate::options::SECOND;
 use crate::seen::Seen;
-use crate::value::Value;
+use crate::value::write_of;
 
 impl World {
     pub(super) fn send_statement(&mut self, statement: Box<Statement>) {
@@ -19,10 +19,10 @@ impl World {
     pub(super) fn arrive(&mut self, statement: Statement) {
         let fails = self.now < self.failing_until || self.source_rng.ppm(self.options.source_ppm);
         let outcome = match (statement.what, fails) {
-            (Wanted::Load(_), true) => Outcome::Failed,
-            (Wanted::Load(key), false) => {
-                let mut entry = self.history.source.read(key, self.now);
-                let write = entry.value.as_deref().map_or(0, |value| Value::decode(value).write);
+            (Wanted::Load { .. }, true) => Outcome::Failed,
+            (Wanted::Load { key, sent_at }, false) => {
+                let mut entry = self.history.source.read(key, sent_at, self.now);
+                let write = entry.value.as_deref().map_or(0, write_of);
                 let read_at = self.hosts[statement.host as usize].clock.read(self.now);
                 let ttl_ms = self.history.source.ttl_of(write);
                 entry.expiry = ttl_ms.map(|ttl_ms| Expiry::after(read_at, ttl_ms));

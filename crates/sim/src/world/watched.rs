@@ -6,7 +6,7 @@ use clearwell_host::Host;
 use super::World;
 use crate::names::{KeyId, number};
 use crate::seen::Seen;
-use crate::value::Value;
+use crate::value::{Value, found_in};
 
 /// What lay in a host's memory before a change, and what the change gives.
 pub(super) struct Watched {
@@ -49,5 +49,5 @@ impl World {
 }
 
 fn of_entry(entry: &Entry) -> (KeyId, Value) {
-    (number(&entry.key), entry.value.as_deref().map(Value::decode).unwrap_or_default())
+    (number(&entry.key), found_in(entry).0.unwrap_or_default())
 }
