@@ -120,14 +120,19 @@ impl World {
     }
 
     /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
-    /// voters has theirs. The newest may be known to this host alone, and go with its disk: then the one before it counts.
+    /// voters has theirs. The newest may be known to this host alone, and go with its disk: then the one before it counts. One that a
+    /// voter has accepted may be chosen any moment.
     fn may_lose_disk(&self, host: usize) -> bool {
         let newest_of = |counts: &dyn Fn(usize) -> bool| {
             let views = self.hosts.iter().enumerate().filter(|(at, _)| counts(*at));
             views.filter_map(|(_, host)| host.view()).max_by_key(|view| view.epoch)
         };
         let views = [newest_of(&|_| true), newest_of(&|at| at != host)];
-        views.into_iter().all(|view| view.is_some_and(|view| self.outlasts(&view, host)))
+        let newest = views[0].as_ref().map(|view| view.epoch);
+        let accepted = self.hosts.iter().filter_map(|host| host.disk.newest_ballot()?.accepted.as_ref());
+        let mut to_come = accepted.map(|(_, view)| view).filter(|view| Some(view.epoch) > newest);
+        to_come.all(|view| self.outlasts(view, host))
+            && views.into_iter().all(|view| view.is_some_and(|view| self.outlasts(&view, host)))
     }
 
     /// Whether what a view needs is still there when a host's disk is lost.
