@@ -89,6 +89,8 @@ pub struct Config {
     pub tail_most: usize,
     /// How many bytes of slots' contents go into one message.
     pub part_bytes: usize,
+    /// How many holders are told of records in one step; the steps that follow tell the others.
+    pub told_most: usize,
     /// How often replicas are compared slot by slot, 0 for never.
     pub digest_ms: u64,
     /// The bug that is switched on; does nothing without the feature `planted`.
@@ -120,6 +122,7 @@ impl Config {
             hint_bytes_most: 16 << 20,
             tail_most: 100_000,
             part_bytes: 64 * 1024,
+            told_most: 64,
             digest_ms: 10_000,
             planted: None,
         }

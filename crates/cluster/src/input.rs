@@ -22,6 +22,9 @@ pub enum Input {
     Evicted(Bytes),
     /// An operator asks.
     Operate(Operation),
+    /// Nothing happened, but the step before left something to this one ([`Member::has_more`](crate::Member::has_more)). Any other input
+    /// is as good: a step that is not asked for delays, and breaks nothing.
+    More,
 }
 
 /// What came of an [`Ask`](crate::outbox::Ask).

@@ -214,8 +214,14 @@ impl Member {
             Input::Done(job, outcome) => self.done(job, outcome, out),
             Input::Evicted(key) => self.evicted(&key, out),
             Input::Operate(operation) => self.operate(operation, out),
+            Input::More => {}
         }
         self.finish(out);
+    }
+
+    /// Whether a step has left something to those that follow, and wants the next one soon ([`Input::More`]).
+    pub fn has_more(&self) -> bool {
+        self.subscribers.has_more()
     }
 
     /// The view that it follows.
@@ -289,7 +295,8 @@ impl Member {
             }
             Message::Records(records) => self.records(from, &records, out),
             Message::Applied(applied) => {
-                if let Some(holder) = self.subscribers.get_mut(from, applied.subscription) {
+                let subscription = (from, applied.subscription);
+                if let Some(holder) = self.subscribers.get_mut(self.now, &self.config, subscription) {
                     holder.applied(self.now, applied.watermark);
                     self.hears(from);
                 }
@@ -331,10 +338,10 @@ impl Member {
         self.unpark(out);
         self.fill_what_is_known(out);
         self.resolve(out);
-        for (peer, records) in self.subscribers.drain(view.epoch) {
+        self.subscribers.drain(self.now, &self.config, view.epoch, |peer, records| {
             let pieces = records.in_pieces();
             out.send.extend(pieces.map(|records| (To::Peer(peer), Message::Records(records))));
-        }
+        });
     }
 
     fn job(&mut self, work: route::Work) -> Job {

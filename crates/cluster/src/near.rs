@@ -56,7 +56,7 @@ impl NearCache {
             Input::Message(from, message) => self.message(from, message, out),
             Input::Request(ticket, request) => self.request(ticket, request, out),
             Input::Evicted(key) => self.holder.evicted(&key),
-            Input::Done(..) | Input::Operate(_) => {}
+            Input::Done(..) | Input::Operate(_) | Input::More => {}
         }
         let Some(view) = self.view.clone() else { return };
         let decided = self.holder.decide(self.now, &self.config, &view, &OwnsNothing, out);

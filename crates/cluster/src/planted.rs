@@ -73,11 +73,13 @@ pub enum Planted {
     SendBeforeSync,
     /// A walk over a store that goes on after other work leaves a place out.
     WalkSkips,
+    /// A holder is given an owner's word before it was told of all that stands before it in the log.
+    WordBeforeRecords,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 35] = [
+    pub const ALL: [Planted; 36] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -113,5 +115,6 @@ impl Planted {
         Planted::SendBeforeSync,
         Planted::WalkSkips,
         Planted::HoldLost,
+        Planted::WordBeforeRecords,
     ];
 }

@@ -1,9 +1,13 @@
 //! Whom an owner tells what: copy holders of every kind.
 
 mod following;
+mod holders;
 mod interested;
 mod subscriber;
+mod tell;
 mod told;
+mod unheard;
+mod untold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,10 +19,13 @@ use crate::name::Name;
 use crate::record::Record;
 use crate::slot::slot_of;
 use crate::{Config, Epoch, Peer, Planted, Position, Slot, Ticket};
+use holders::{Holders, Number};
 use interested::Interested;
 use subscriber::LEAST_MS;
 pub use subscriber::Subscriber;
 use told::Told;
+pub use unheard::Lagging;
+use untold::{Telling, Untold};
 
 /// What an owner says of its own log.
 #[derive(Debug, Clone, Copy)]
@@ -33,63 +40,64 @@ pub struct Place {
     pub epoch: Epoch,
 }
 
-/// A holder whose word somebody waits for.
-#[derive(Debug, Clone, Copy)]
-pub struct Unheard {
-    /// The holder.
-    pub holder: Peer,
-    /// What it has to apply.
-    pub position: Position,
-    /// When its read lease ends.
-    pub until: Millis,
-}
-
 /// All copy holders of one owner, and what each is interested in.
 #[derive(Debug, Default)]
 pub struct Subscribers {
-    holders: BTreeMap<Peer, Subscriber>,
+    holders: Holders,
     interest: Interested,
     following: BTreeMap<Slot, BTreeSet<Peer>>,
     /// Slots that a holder followed until the view of this epoch, in which it was not heard yet: it may believe that it is told of them.
     unaware: BTreeMap<Peer, BTreeMap<Slot, Epoch>>,
     told: Told,
-    /// Something is to be sent.
-    outgoing: bool,
+    untold: Untold,
+    /// To whom something is to be sent at the end of this step.
+    outgoing: Vec<Number>,
     made: u64,
     /// When it was last looked for holders to forget.
     looked: Millis,
 }
 
 impl Subscribers {
-    /// The holder, known from now on.
-    pub fn subscribe(&mut self, now: Millis, peer: Peer, head: Position) -> &mut Subscriber {
+    /// The holder is known from now on.
+    pub fn subscribe(&mut self, now: Millis, peer: Peer, head: Position) {
+        self.subscribed(now, peer, head);
+    }
+
+    fn subscribed(&mut self, now: Millis, peer: Peer, head: Position) -> Number {
         let made = &mut self.made;
-        let holder = self.holders.entry(peer).or_insert_with(|| {
+        let number = self.holders.number_or_else(peer, || {
             *made += 1;
             Subscriber::new(*made, now, head)
         });
-        holder.heard = now;
-        holder
+        if let Some(holder) = self.holders.at_mut(number) {
+            holder.heard = now;
+        }
+        number
     }
 
-    /// The holder, if it is known.
+    /// The holder, if it is known. What it is to be told of in later steps is not in it yet.
     pub fn get(&self, peer: Peer) -> Option<&Subscriber> {
-        self.holders.get(&peer)
+        self.holders.at(self.holders.number(peer)?)
     }
 
-    /// The holder, if it is known by this subscription.
-    pub fn get_mut(&mut self, peer: Peer, id: u64) -> Option<&mut Subscriber> {
-        self.holders.get_mut(&peer).filter(|holder| holder.id == id)
+    /// The holder, if it is known by this subscription, told of all that is for it.
+    pub fn get_mut(&mut self, now: Millis, config: &Config, from: (Peer, u64)) -> Option<&mut Subscriber> {
+        let (peer, id) = from;
+        let number = self.holders.number(peer)?;
+        self.tell_all(now, config, number);
+        self.holders.at_mut(number).filter(|holder| holder.id == id)
     }
 
-    /// All of them.
+    /// All of them. What they are to be told of in later steps is not in them yet.
     pub fn iter(&self) -> impl Iterator<Item = (Peer, &Subscriber)> {
-        self.holders.iter().map(|(&peer, holder)| (peer, holder))
+        self.holders.iter().map(|(peer, _, holder)| (peer, holder))
     }
 
-    /// Notes that a holder will have a copy under this name.
+    /// Notes that a holder, which is known, will have a copy under this name.
     pub fn note(&mut self, name: &Name, peer: Peer, ticket: Ticket) {
-        self.interest.note(name, peer, ticket);
+        if let Some(number) = self.holders.number(peer) {
+            self.interest.note(name, number, ticket);
+        }
     }
 
     /// Whether any holder may have a copy under this name.
@@ -104,8 +112,9 @@ impl Subscribers {
 
     /// A holder has given up its copies under this name; an interest that was noted later stays.
     pub fn release(&mut self, name: &Name, peer: Peer, ticket: Ticket, config: &Config) {
+        let Some(number) = self.holders.number(peer) else { return };
         let always = config.has(Planted::ReleaseWithoutTicket);
-        self.interest.release(name, |other, noted| other != peer || (noted > ticket && !always));
+        self.interest.release(name, |other, noted| other != number || (noted > ticket && !always));
     }
 
     /// A holder is to follow a slot from now on, or has to be given it anew.
@@ -114,7 +123,10 @@ impl Subscribers {
             slots.remove(&slot);
         }
         self.following.entry(slot).or_default().insert(peer);
-        self.subscribe(now, peer, head).follows.add(slot);
+        let number = self.subscribed(now, peer, head);
+        if let Some(holder) = self.holders.at_mut(number) {
+            holder.follows.add(slot);
+        }
     }
 
     /// A holder follows a slot no more, by the view of this epoch. Its copies may stand under names of the slot because it follows it, so it is
@@ -123,9 +135,13 @@ impl Subscribers {
         if self.following.get_mut(&slot).is_some_and(|peers| peers.remove(&peer)) {
             self.unaware.entry(peer).or_default().insert(slot, epoch);
         }
-        if let Some(holder) = self.holders.get_mut(&peer) {
+        if let Some(holder) = self.known_mut(peer) {
             holder.follows.remove(slot);
         }
+    }
+
+    fn known_mut(&mut self, peer: Peer) -> Option<&mut Subscriber> {
+        self.holders.at_mut(self.holders.number(peer)?)
     }
 
     /// A holder follows the view of this epoch.
@@ -143,112 +159,64 @@ impl Subscribers {
         self.following.get(&slot).into_iter().flatten().copied()
     }
 
-    /// Who follows any slot.
-    pub fn all_followers(&self) -> BTreeSet<Peer> {
-        self.following.values().flatten().copied().collect()
-    }
-
-    /// Addresses a record, which makes the names `old`, to all whom it concerns and returns them. The interests that it
-    /// serves end with it.
+    /// Addresses a record, which makes the names `old`, to all whom it concerns. The interests that it serves end with it. Those who
+    /// follow its slot are told in this step, and asked for their word if it is `waited` for; the others are told in parts
+    /// ([`Subscribers::drain`]).
     pub fn address(
         &mut self,
         now: Millis,
         config: &Config,
-        record: &Arc<Record>,
-        old: &[Name],
-    ) -> BTreeSet<Peer> {
-        let mut peers = BTreeSet::new();
+        (record, old): (&Arc<Record>, &[Name]),
+        waited: bool,
+    ) {
         if self.holders.is_empty() {
-            return peers;
+            return;
         }
+        let mut holders: Vec<Number> = Vec::new();
         if record.is_for_all() {
-            peers.extend(self.holders.keys().copied());
+            holders.extend(self.holders.numbers());
         }
         for name in old {
-            peers.extend(self.interest.take(name));
+            self.interest.take(name, &mut holders);
         }
-        if let Some(slot) = record.slot {
-            peers.extend(self.followers(slot));
-            let unaware = self.unaware.iter().filter(|(_, slots)| slots.contains_key(&slot));
-            peers.extend(unaware.map(|(peer, _)| peer));
-        }
-        self.outgoing |= !peers.is_empty();
-        self.note_told(now, config, record, &peers);
-        for peer in &peers {
-            if let Some(holder) = self.holders.get_mut(peer) {
-                holder.push(now, config, record);
+        let others = holders.len();
+        match record.slot {
+            Some(slot) => {
+                holders.extend(self.followers(slot).filter_map(|peer| self.holders.number(peer)));
+                let unaware = self.unaware.iter().filter(|(_, slots)| slots.contains_key(&slot));
+                holders.extend(unaware.filter_map(|(peer, _)| self.holders.number(*peer)));
             }
+            None => holders.extend(self.holders.followers()),
         }
-        peers
+        let word = Telling { reply: waited, ..Telling::of(record) };
+        for &number in &holders[others..] {
+            self.tell_all(now, config, number);
+            self.tell(now, config, number, &word);
+        }
+        holders.sort_unstable();
+        holders.dedup();
+        let holders: Arc<[Number]> = holders.into();
+        self.note_told(now, config, record, &holders);
+        if others > 0 {
+            self.untold.add(record, holders);
+        }
     }
 
-    fn note_told(&mut self, now: Millis, config: &Config, record: &Record, peers: &BTreeSet<Peer>) {
+    fn note_told(&mut self, now: Millis, config: &Config, record: &Record, holders: &Arc<[Number]>) {
         let name = record.makes_old();
-        let mut told = std::mem::take(&mut self.told);
-        if !peers.is_empty() && (name.is_some() || record.is_wide()) {
+        if !holders.is_empty() && (name.is_some() || record.is_wide()) {
             // No read lease that was given until now lasts longer.
             let until = now.plus(config.long(config.read_lease_ms));
-            told.note(record.position, until, name, peers.iter().copied().collect());
+            self.told.note(record.position, until, name, Arc::clone(holders));
         }
-        told.trim(now, |peer, position| self.has_applied(peer, position));
-        self.told = told;
-    }
-
-    /// Asks all who may still have a copy under the name (`None`: under any) to say at once that they have not, and returns
-    /// them. A record up to `position` has made it old.
-    pub fn hurry(
-        &mut self,
-        now: Millis,
-        config: &Config,
-        name: Option<&Name>,
-        position: Position,
-    ) -> Vec<Unheard> {
-        let unheard = self.unheard(now, name, position);
-        for Unheard { holder, .. } in unheard.iter().filter(|_| name.is_some()) {
-            let Some(holder) = self.holders.get_mut(holder) else { continue };
-            if holder.outgoing.is_none() {
-                let acked = holder.acked;
-                holder.outgoing = holder.replay(now, config, acked);
-            }
-            if let Some(outgoing) = &mut holder.outgoing {
-                outgoing.reply = true;
-                self.outgoing = true;
-            }
-        }
-        unheard
-    }
-
-    fn unheard(&self, now: Millis, name: Option<&Name>, position: Position) -> Vec<Unheard> {
-        let mut places: BTreeMap<Peer, Position> = BTreeMap::new();
-        let everywhere = if name.is_none() { Some(position) } else { self.told.forgotten(now) };
-        if let Some(place) = everywhere {
-            places.extend(self.holders.keys().map(|&holder| (holder, place)));
-        }
-        for (holder, place) in name.into_iter().flat_map(|name| self.told.told_of(name)) {
-            let last = places.entry(holder).or_default();
-            *last = place.max(*last);
-        }
-        let unheard = places.into_iter().filter_map(|(peer, position)| {
-            let until = self.holders.get(&peer)?.lease_until;
-            Some(Unheard { holder: peer, position, until })
-        });
-        unheard.filter(|one| !self.is_heard(now, one)).collect()
-    }
-
-    /// Whether nobody has to wait for a holder's word any more.
-    pub fn is_heard(&self, now: Millis, one: &Unheard) -> bool {
-        now >= one.until || self.has_applied(one.holder, one.position)
-    }
-
-    fn has_applied(&self, peer: Peer, position: Position) -> bool {
-        self.holders.get(&peer).is_none_or(|holder| holder.acked >= position)
+        self.told.trim(now, |holder, position| self.holders.has_applied(holder, position));
     }
 
     /// A new owner tells of these slots from now on; all holders are told so.
     pub fn leave(&mut self, slots: &[Slot], count: u16) {
         for slot in slots {
             for peer in self.following.remove(slot).unwrap_or_default() {
-                if let Some(holder) = self.holders.get_mut(&peer) {
+                if let Some(holder) = self.known_mut(peer) {
                     holder.follows.remove(*slot);
                 }
             }
@@ -259,27 +227,15 @@ impl Subscribers {
         self.interest.retain(|name| slots.binary_search(&slot_of(name, count)).is_err(), |_| true);
     }
 
-    /// Asks all to whom something goes out in this step to confirm it at once.
-    pub fn ask_reply(&mut self, peers: &[Peer]) {
-        for peer in peers {
-            let outgoing = self.holders.get_mut(peer).and_then(|holder| holder.outgoing.as_mut());
-            if let Some(outgoing) = outgoing {
-                outgoing.reply = true;
+    /// Gives what is to be sent in this step to `send`.
+    pub fn drain(&mut self, now: Millis, config: &Config, epoch: Epoch, mut send: impl FnMut(Peer, Records)) {
+        self.tell_some(now, config);
+        for number in self.outgoing.drain(..) {
+            let outgoing = self.holders.at_mut(number).and_then(|holder| holder.outgoing.take());
+            if let (Some(peer), Some(records)) = (self.holders.peer(number), outgoing) {
+                send(peer, Records { epoch, ..records });
             }
         }
-    }
-
-    /// Takes what is to be sent.
-    pub fn drain(&mut self, epoch: Epoch) -> Vec<(Peer, Records)> {
-        if !std::mem::take(&mut self.outgoing) {
-            return Vec::new();
-        }
-        let outgoing = self.holders.iter_mut().filter_map(|(&peer, holder)| {
-            let mut records = holder.outgoing.take()?;
-            records.epoch = epoch;
-            Some((peer, records))
-        });
-        outgoing.collect()
     }
 
     /// A heartbeat; `None` when the holder is not known by that subscription.
@@ -293,9 +249,12 @@ impl Subscribers {
         for (name, ticket) in &beat.released {
             self.release(name, from, *ticket, config);
         }
+        if let Some(number) = self.holders.number(from) {
+            self.tell_all(now, config, number);
+        }
         self.renew_forgotten(now, from, beat);
         self.is_in_view(from, beat.epoch);
-        let holder = self.get_mut(from, beat.subscription)?;
+        let holder = self.known_mut(from).filter(|holder| holder.id == beat.subscription)?;
         holder.heard = now;
         holder.applied(now, beat.watermark);
         if holder.is_lost(now) {
@@ -307,26 +266,29 @@ impl Subscribers {
     /// A holder that was told and has applied more than it knows of has forgotten the subscription (it had not needed it for
     /// a while): what it applied then is trimmed here, so it begins anew.
     fn renew_forgotten(&mut self, now: Millis, from: Peer, beat: &Heartbeat) {
-        let Some(holder) = self.holders.get_mut(&from) else { return };
+        let made = self.made + 1;
+        let Some(holder) = self.known_mut(from) else { return };
         let begins = beat.subscription == 0 || beat.subscription == holder.id;
         let forgot = begins && holder.acked > holder.first && beat.watermark <= holder.first;
         if forgot {
-            self.made += 1;
             let mut follows = std::mem::take(&mut holder.follows);
             follows.lose_all();
             let last = holder.last;
             let lease_until = holder.lease_until;
-            *holder = Subscriber::new(self.made, now, last);
+            *holder = Subscriber::new(made, now, last);
             holder.follows = follows;
             holder.lease_until = lease_until;
             holder.lost_at = last;
+            self.made = made;
         }
     }
 
     /// Where the log stands for a holder, which may serve for `lease_ms` from when it asked.
     pub fn stream(&mut self, now: Millis, config: &Config, peer: Peer, place: Place) -> Stream {
         let Place { head, sent, lease_ms, epoch } = place;
-        let holder = self.subscribe(now, peer, head);
+        let number = self.subscribed(now, peer, head);
+        self.tell_all(now, config, number);
+        let holder = self.holders.at_mut(number).expect("it is subscribed");
         let lease_ms = if holder.is_stuck(now, config) { lease_ms.min(LEAST_MS) } else { lease_ms };
         holder.lease_until = holder.lease_until.max(now.plus(config.long(lease_ms)));
         let &mut Subscriber { id: subscription, first, last, lost, .. } = holder;
@@ -342,18 +304,11 @@ impl Subscribers {
             return;
         }
         self.looked = now;
-        let gone: Vec<Peer> = self
-            .holders
-            .iter()
-            .filter(|(_, holder)| holder.follows.is_empty() && now.since(holder.heard) > after_ms)
-            .map(|(&peer, _)| peer)
-            .collect();
-        for peer in &gone {
-            self.holders.remove(peer);
-        }
+        let gone =
+            self.holders.forget(|holder| !holder.follows.is_empty() || now.since(holder.heard) <= after_ms);
         if !gone.is_empty() {
-            self.interest.retain(|_| true, |peer| !gone.contains(&peer));
-            self.unaware.retain(|peer, _| !gone.contains(peer));
+            self.interest.retain(|_| true, |number| gone.iter().all(|(other, _)| *other != number));
+            self.unaware.retain(|peer, _| gone.iter().all(|(_, other)| other != peer));
         }
     }
 }
@@ -384,7 +339,7 @@ mod tests {
         let (slot, version, cause) = (Some(Slot(3)), None, clearwell_words::Cause::Write);
         let record = Record { position, slot, change, version, cause, depth: 0 };
         let old: Vec<Name> = record.old_names().collect();
-        all.address(now, config, &Arc::new(record), &old);
+        all.address(now, config, (&Arc::new(record), &old), true);
     }
 
     #[test]
@@ -395,13 +350,13 @@ mod tests {
         // The interest ended with that record, and the copy lies there still.
         let later = Millis(1_000 + config.read_lease_ms - 10);
         address(&mut all, &config, later, Position(7));
-        let unheard = all.hurry(later, &config, Some(&name()), Position(7));
-        assert_eq!(
-            unheard.iter().map(|one| (one.holder, one.position)).collect::<Vec<_>>(),
-            [(HOLDER, Position(6))]
-        );
+        let mut awaited = all.hurry(later, &config, Some(&name()), Position(7));
+        let unheard = all.unheard(later, &mut awaited);
+        assert_eq!(unheard.map(|one| (one.holder, one.position)), Some((HOLDER, Position(6))));
         let over = Millis(1_010 + config.long(config.read_lease_ms));
-        assert!(all.hurry(over, &config, Some(&name()), Position(7)).is_empty());
+        assert!(all.unheard(over, &mut awaited).is_none());
+        let mut awaited = all.hurry(over, &config, Some(&name()), Position(7));
+        assert!(all.unheard(over, &mut awaited).is_none());
     }
 
     #[test]
@@ -411,7 +366,7 @@ mod tests {
         all.follow(Millis(1_000), HOLDER, Slot(3), Position(5));
         let first = all.get(HOLDER).expect("it is known").id;
         address(&mut all, &config, Millis(1_010), Position(6));
-        let holder = all.get_mut(HOLDER, first).expect("it is known");
+        let holder = all.get_mut(Millis(1_020), &config, (HOLDER, first)).expect("it is known");
         holder.follows.sync(Slot(3));
         holder.applied(Millis(1_020), Position(6));
         let beat = |subscription: u64, watermark: u64| Heartbeat {

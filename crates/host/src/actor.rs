@@ -21,6 +21,13 @@ impl Actor {
         }
     }
 
+    pub(crate) fn has_more(&self) -> bool {
+        match self {
+            Actor::Member(member) => member.has_more(),
+            Actor::Near(_) => false,
+        }
+    }
+
     pub(crate) fn may_serve(
         &self,
         now: Millis,

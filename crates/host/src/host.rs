@@ -124,6 +124,12 @@ impl Host {
         (ticket, self.step(now, asked))
     }
 
+    /// Whether the deciding part wants a step soon although nothing happens ([`Input::More`]): it tells many holders of something, some in
+    /// each step, between other work.
+    pub fn has_more(&self) -> bool {
+        self.deciding.actor().has_more()
+    }
+
     /// Carries out the next output of a batch, or gives it to the caller; `None`: there is nothing left. `sourced` says whether a key
     /// has a source.
     pub fn next(&self, now: Millis, batch: &mut Batch, sourced: &dyn Fn(&[u8]) -> bool) -> Option<Next> {

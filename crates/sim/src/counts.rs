@@ -17,6 +17,8 @@ pub enum Count {
     PutOffByDisk,
     /// A host went on with a walk over its store after other work.
     SlicesOfWalks,
+    /// An owner told holders of records that it had written in an earlier step.
+    ToldLater,
     /// What a tag, a pattern, an event or everything covers was taken away while a walk was under way.
     WideInWalk,
     /// A value was stored while a walk was under way.
@@ -34,13 +36,14 @@ pub enum Count {
 }
 
 impl Count {
-    const ALL: [Count; 13] = [
+    const ALL: [Count; 14] = [
         Count::Unsynced,
         Count::LostByCrash,
         Count::KeptByCrash,
         Count::FullDisk,
         Count::PutOffByDisk,
         Count::SlicesOfWalks,
+        Count::ToldLater,
         Count::WideInWalk,
         Count::StoredInWalk,
         Count::AtOnce,
@@ -57,6 +60,7 @@ impl Count {
             Count::KeptByCrash => "writes on their way outlasted a crash",
             Count::FullDisk => "writes were refused by a full disk",
             Count::SlicesOfWalks => "slices of walks over a store, after other work",
+            Count::ToldLater => "steps in which an owner told holders of earlier records",
             Count::WideInWalk => "wide invalidations came during a walk",
             Count::StoredInWalk => "values were stored during a walk",
             Count::QueueFull => "messages found the queue of their link full",

@@ -10,7 +10,7 @@ use clearwell_cluster::Planted;
 use crate::fault::{self, CRASH_IN_SYNC, Taste, What};
 use crate::lives::Lives;
 use crate::network::Weather;
-use crate::options::{Options, SECOND};
+use crate::options::{Options, SECOND, TOLD_MOST};
 use crate::rng::Rng;
 
 const CRASH: u32 = 1;
@@ -154,6 +154,10 @@ impl Options {
                 16,
                 3 * SECOND,
             ),
+            // Many holders of few keys, who ask for the owner's word while others are told.
+            Planted::WordBeforeRecords => {
+                Options { told_most: 1, walk_us: 10_000, near: 8, clients: 12, ..busy }
+            }
             Planted::FlushHides => Options { statement_us: 300_000, behind_percent: 50, ..busy },
             // Owners change while they hold something.
             Planted::HoldLost => {
@@ -169,7 +173,15 @@ impl Options {
     fn without_drags(mut self) -> Options {
         self.faults.retain(|fault| !matches!(fault.what, What::FullDisk(_) | What::CrashInSync(_)));
         let weather = Weather { link_bytes_s: 0, ..self.weather };
-        Options { weather, sync_us: 0, walk_us: 0, at_once: 1, writes_read_percent: 0, ..self }
+        Options {
+            weather,
+            sync_us: 0,
+            walk_us: 0,
+            told_most: TOLD_MOST,
+            at_once: 1,
+            writes_read_percent: 0,
+            ..self
+        }
     }
 
     fn with_faults(self, kinds: u32, count: u32, longest_us: u64) -> Options {

@@ -11,6 +11,9 @@ use clearwell_cluster::{Planted, Profile};
 /// A second.
 pub const SECOND: Micros = 1_000_000;
 
+/// Holders whom an owner tells of records in one step, where worlds do not draw fewer: as many as members do by themselves.
+pub const TOLD_MOST: usize = 64;
+
 /// What a world needs at least to be well again after its faults: failovers, transfers that were waited for long, a last comparison.
 const HEALING: Micros = 24 * SECOND;
 
@@ -102,11 +105,14 @@ pub struct Options {
     pub digest_ms: u64,
     /// As in the members' settings.
     pub part_bytes: usize,
+    /// As in the members' settings.
+    pub told_most: usize,
     /// How many entries a host has room for; 0 for all of them.
     pub room: u32,
     /// How late a thread carries on with what was decided, at most: another one may have been faster.
     pub lag_us: Micros,
-    /// How long other work may go on between two places that a walk over a store looks at, at most; 0: a walk does not stop.
+    /// How long other work may go on between two places that a walk over a store looks at, or two steps that tell holders of the same record, at most; 0: a walk does
+    /// not stop.
     pub walk_us: Micros,
     /// How long a write to a disk takes to last, nearly at most; 0 for no time.
     pub sync_us: Micros,
@@ -190,6 +196,7 @@ impl Options {
             tail_most: *rng.pick(&[8, 100, 100_000]),
             digest_ms: *rng.pick(&[2_000, 10_000]),
             part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
+            told_most: *Rng::new(seed, 49).pick(&[1, 3, TOLD_MOST, TOLD_MOST]),
             room: *Rng::new(seed, 10).pick(&[0, 0, 3, 8]),
             lag_us: *Rng::new(seed, 13).pick(&[0, 0, 1_000, 20_000]),
             walk_us: *Rng::new(seed, 18).pick(&[0, 0, 1_000, 10_000]),
@@ -248,7 +255,7 @@ impl Options {
         self.late_statements = false;
         self.statement_us = 2_000;
         self.gossip_start = false;
-        self.part_bytes = 65_536;
+        (self.part_bytes, self.told_most) = (65_536, TOLD_MOST);
         self.room = 0;
         self.drift_ppm = 0;
         self.lag_us = 0;

@@ -16,7 +16,7 @@ const SEEDS_MOST: u64 = 200;
 const SEEDS_MOST_RARE: (Planted, u64) = (Planted::EvictionUntold, 1_000);
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 35] = [
+const FOUND: [Planted; 36] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -51,6 +51,7 @@ const FOUND: [Planted; 35] = [
     Planted::ProofEarly,
     Planted::SendBeforeSync,
     Planted::WalkSkips,
+    Planted::WordBeforeRecords,
     Planted::HoldLost,
 ];
 

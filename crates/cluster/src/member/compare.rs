@@ -200,7 +200,9 @@ impl Member {
 
     /// What a follower found. It has all records, so it goes on counting.
     pub(super) fn differ(&mut self, from: Peer, differ: Differ, out: &mut Outbox) {
-        if self.subscribers.get_mut(from, differ.subscription).is_none() || self.now >= self.lease.until() {
+        if self.subscribers.get(from).is_none_or(|holder| holder.id != differ.subscription)
+            || self.now >= self.lease.until()
+        {
             return;
         }
         match differ.what {

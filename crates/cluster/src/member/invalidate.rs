@@ -12,7 +12,7 @@ use crate::name::Name;
 use crate::outbox::{Outbox, To};
 use crate::record::Change;
 use crate::request::{Answer, Done, Invalidate, Refusal, Request};
-use crate::subscribers::Unheard;
+use crate::subscribers::Lagging;
 use crate::{Epoch, Peer, Slot, Ticket, Token};
 
 /// An invalidation that all owners of one view must order.
@@ -200,7 +200,7 @@ impl Member {
     }
 
     /// Who has not applied what makes the name old (`None`: any) is asked to say so at once.
-    pub(super) fn ask_lagging(&mut self, name: Option<&Name>, position: crate::Position) -> Vec<Unheard> {
+    pub(super) fn ask_lagging(&mut self, name: Option<&Name>, position: crate::Position) -> Lagging {
         self.subscribers.hurry(self.now, &self.config, name, position)
     }
 }

@@ -49,16 +49,9 @@ impl Member {
             }
             _ => out.apply.extend(invalidation(&record).map(Apply::Invalidate)),
         }
-        self.subscribers.address(self.now, &self.config, &record, &old);
         let waited =
             !matches!(record.change, Change::Fill { .. } | Change::Flushed { .. } | Change::Leave { .. });
-        if waited {
-            let followers: Vec<Peer> = match slot {
-                Some(slot) => self.subscribers.followers(slot).collect(),
-                None => self.subscribers.all_followers().into_iter().collect(),
-            };
-            self.subscribers.ask_reply(&followers);
-        }
+        self.subscribers.address(self.now, &self.config, (&record, &old), waited);
         if record.cascades()
             && let Some(name) = old.first()
         {

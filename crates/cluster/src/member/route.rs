@@ -13,7 +13,7 @@ use crate::message::{Message, Reply};
 use crate::outbox::{Outbox, To};
 use crate::part::Part;
 use crate::request::{Answer, Done, Refusal, Request};
-use crate::subscribers::{Place, Unheard};
+use crate::subscribers::{Lagging, Place};
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
 
 /// Who asked.
@@ -263,7 +263,7 @@ impl Member {
         written: bool,
         position: Position,
         slots: Slots,
-        copies: Option<Vec<Unheard>>,
+        copies: Option<Lagging>,
         version: Option<clearwell_words::Version>,
     ) {
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();

@@ -329,7 +329,8 @@ impl Member {
     /// A follower's word on a part.
     pub(super) fn state_taken(&mut self, from: Peer, taken: &StateTaken, out: &mut Outbox) {
         let Some(id) = self.transfers.find(from, taken.ticket) else { return };
-        let Some(holder) = self.subscribers.get_mut(from, taken.subscription) else { return };
+        let subscription = (from, taken.subscription);
+        let Some(holder) = self.subscribers.get_mut(self.now, &self.config, subscription) else { return };
         let Some(lane) = self.transfers.lanes.get_mut(&id) else { return };
         let mut done = Vec::new();
         match taken.taking {

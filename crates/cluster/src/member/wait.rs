@@ -7,7 +7,7 @@ use super::route::{Origin, Work};
 use crate::entry::AsOf;
 use crate::outbox::{Ask, Outbox};
 use crate::request::{Answer, Done, Refusal};
-use crate::subscribers::Unheard;
+use crate::subscribers::Lagging;
 use crate::waiting::Lack;
 use crate::{Bytes, Entry, Epoch, Planted, Position, Slot, Ticket, Token};
 
@@ -19,7 +19,7 @@ pub(super) struct Pending {
     /// Its slots; the member must own them all when it is done.
     pub slots: Slots,
     /// Whoever may still have a copy must have said that it has not.
-    pub copies: Option<Vec<Unheard>>,
+    pub copies: Option<Lagging>,
     /// Since when.
     pub born: Millis,
     /// What is to be done.
@@ -111,8 +111,8 @@ impl Member {
         if self.now < quiet_until {
             return Some((Lack::Time(quiet_until), None));
         }
-        while copies.pop_if(|one| self.subscribers.is_heard(self.now, one)).is_some() {}
-        copies.last().map(|one| (Lack::Word(one.holder, one.position), Some(one.until)))
+        let unheard = self.subscribers.unheard(self.now, copies)?;
+        Some((Lack::Word(unheard.holder, unheard.position), Some(unheard.until)))
     }
 
     fn lacks_commit(&self, pending: &Pending) -> Option<Lack> {

@@ -1,12 +1,12 @@
 //! Who is interested in which name: most names have one holder, which stands beside the name itself.
 
+use super::holders::Number;
+use crate::Ticket;
 use crate::name::Name;
 use crate::packed::{Packed, joined, split};
-use crate::peers::Peers;
-use crate::{Peer, Ticket};
 
 /// A holder by its number, and the ticket of its interest.
-type Holder = (u32, Ticket);
+type Holder = (Number, Ticket);
 
 /// A name with several holders has this bit, and in place of one holder where they are among [`Interested::many`].
 const MANY: u32 = 1 << 31;
@@ -16,10 +16,10 @@ const MANY: u32 = 1 << 31;
 pub(super) struct Interested {
     /// Each with the number and the ticket of its holder.
     names: Packed<3>,
+    /// Sorted.
     many: Vec<Vec<Holder>>,
     /// Places there that are free.
     free: Vec<u32>,
-    peers: Peers,
 }
 
 /// What the numbers of a name say.
@@ -42,26 +42,28 @@ fn one((holder, ticket): Holder) -> [u32; 3] {
 
 impl Interested {
     /// Notes a holder of a name; of two tickets the later one counts.
-    pub fn note(&mut self, name: &Name, peer: Peer, ticket: Ticket) {
-        let known = self.peers.number(peer);
+    pub fn note(&mut self, name: &Name, holder: Number, ticket: Ticket) {
         let Some(numbers) = self.names.get(name) else {
-            let number = self.peers.add(peer);
-            return self.names.set(name, one((number, ticket)));
+            return self.names.set(name, one((holder, ticket)));
         };
         match noted(numbers) {
-            Noted::One((other, before)) if Some(other) == known => {
+            Noted::One((other, before)) if other == holder => {
                 self.names.set(name, one((other, ticket.max(before))));
             }
             Noted::One(first) => {
-                let holders = vec![first, (self.peers.add(peer), ticket)];
+                let mut holders = vec![first, (holder, ticket)];
+                holders.sort_unstable();
                 let place = self.add_many(holders);
                 self.names.set(name, [MANY | place, 0, 0]);
             }
             Noted::Many(place) => {
                 let holders = &mut self.many[place];
-                match holders.iter_mut().find(|(other, _)| Some(*other) == known) {
-                    Some((_, before)) => *before = ticket.max(*before),
-                    None => holders.push((self.peers.add(peer), ticket)),
+                match holders.binary_search_by_key(&holder, |(other, _)| *other) {
+                    Ok(at) => {
+                        let (_, before) = &mut holders[at];
+                        *before = ticket.max(*before);
+                    }
+                    Err(at) => holders.insert(at, (holder, ticket)),
                 }
             }
         }
@@ -87,7 +89,7 @@ impl Interested {
     }
 
     /// Forgets those holders of a name that do not stay.
-    pub fn release(&mut self, name: &Name, stays: impl Fn(Peer, Ticket) -> bool) {
+    pub fn release(&mut self, name: &Name, stays: impl Fn(Number, Ticket) -> bool) {
         if let Some(numbers) = self.names.get(name)
             && !self.stay(numbers, stays)
         {
@@ -95,43 +97,35 @@ impl Interested {
         }
     }
 
-    /// Forgets all holders of a name and returns them.
-    pub fn take(&mut self, name: &Name) -> Vec<Peer> {
-        let Some(numbers) = self.names.remove(name) else { return Vec::new() };
-        let holders = match noted(numbers) {
-            Noted::One((number, _)) => vec![self.peers.peer(number)],
+    /// Forgets all holders of a name and adds them to others.
+    pub fn take(&mut self, name: &Name, taken: &mut Vec<Number>) {
+        let Some(numbers) = self.names.remove(name) else { return };
+        match noted(numbers) {
+            Noted::One((number, _)) => taken.push(number),
             Noted::Many(place) => {
-                self.many[place].iter().map(|(number, _)| self.peers.peer(*number)).collect()
+                self.free.push(place as u32);
+                let holders = std::mem::take(&mut self.many[place]);
+                taken.extend(holders.into_iter().map(|(number, _)| number));
             }
-        };
-        self.stay(numbers, |_, _| false);
-        holders
+        }
     }
 
     /// Forgets names, and holders of those that stay. For what happens seldom: it takes a while.
-    pub fn retain(&mut self, names: impl Fn(&[u8]) -> bool, holders: impl Fn(Peer) -> bool) {
+    pub fn retain(&mut self, names: impl Fn(&[u8]) -> bool, holders: impl Fn(Number) -> bool) {
         let mut all = std::mem::take(&mut self.names);
         all.retain(|name, numbers| {
             let stays = names(name);
-            self.stay(*numbers, |peer, _| stays && holders(peer))
+            self.stay(*numbers, |number, _| stays && holders(number))
         });
         self.names = all;
     }
 
     /// Forgets those holders that do not stay. False when none stays.
-    fn stay(&mut self, numbers: [u32; 3], stays: impl Fn(Peer, Ticket) -> bool) -> bool {
-        let peers = &mut self.peers;
-        let mut stay = |(number, ticket): &Holder| {
-            let stays = stays(peers.peer(*number), *ticket);
-            if !stays {
-                peers.remove(*number);
-            }
-            stays
-        };
+    fn stay(&mut self, numbers: [u32; 3], stays: impl Fn(Number, Ticket) -> bool) -> bool {
         match noted(numbers) {
-            Noted::One(holder) => stay(&holder),
+            Noted::One((number, ticket)) => stays(number, ticket),
             Noted::Many(place) => {
-                self.many[place].retain(&mut stay);
+                self.many[place].retain(|(number, ticket)| stays(*number, *ticket));
                 let any = !self.many[place].is_empty();
                 if !any {
                     self.many[place] = Vec::new();
@@ -146,26 +140,32 @@ impl Interested {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NodeId;
+
+    fn taken(all: &mut Interested, name: &Name) -> Vec<Number> {
+        let mut taken = Vec::new();
+        all.take(name, &mut taken);
+        taken
+    }
 
     #[test]
     fn one_holder_or_more_are_noted_released_and_taken() {
-        let peer = |node| Peer { node: NodeId(node), incarnation: 1 };
         let name = |text: &str| Name::Tag(text.as_bytes().into());
         let mut all = Interested::default();
-        all.note(&name("a"), peer(1), Ticket(5));
-        all.note(&name("a"), peer(1), Ticket(3));
+        all.note(&name("a"), 1, Ticket(5));
+        all.note(&name("a"), 1, Ticket(3));
         all.release(&name("a"), |_, ticket| ticket > Ticket(4));
-        all.note(&name("a"), peer(2), Ticket(1));
-        all.note(&name("a"), peer(2), Ticket(7));
-        all.note(&name("b"), peer(1), Ticket(9));
-        all.release(&name("a"), |other, ticket| other != peer(1) || ticket > Ticket(5));
-        assert_eq!(all.take(&name("a")), [peer(2)], "a later interest of 2, none of 1");
-        assert_eq!(all.take(&name("a")), []);
-        all.note(&name("c"), peer(2), Ticket(1));
-        all.note(&name("c"), peer(1), Ticket(1));
-        all.retain(|_| true, |other| other != peer(1));
-        assert_eq!((all.take(&name("b")), all.take(&name("c"))), (vec![], vec![peer(2)]));
-        assert_eq!((all.len(), all.many.len() - all.free.len(), all.peers.number(peer(2))), (0, 0, None));
+        all.note(&name("a"), 2, Ticket(1));
+        all.note(&name("a"), 2, Ticket(7));
+        all.note(&name("b"), 1, Ticket(9));
+        all.release(&name("a"), |other, ticket| other != 1 || ticket > Ticket(5));
+        assert_eq!(taken(&mut all, &name("a")), [2], "a later interest of 2, none of 1");
+        assert!(taken(&mut all, &name("a")).is_empty());
+        for holder in [2, 1, 4, 3, 1] {
+            all.note(&name("c"), holder, Ticket(1));
+        }
+        all.retain(|_| true, |other| other != 1);
+        assert!(taken(&mut all, &name("b")).is_empty());
+        assert_eq!(taken(&mut all, &name("c")), [2, 3, 4]);
+        assert_eq!((all.len(), all.many.len() - all.free.len()), (0, 0));
     }
 }

@@ -123,6 +123,16 @@ impl Subscriber {
         }
     }
 
+    /// Somebody waits for its word on what goes out to it in this step, or went out a while ago.
+    pub(super) fn ask_reply(&mut self, now: Millis, config: &Config) {
+        if self.outgoing.is_none() {
+            self.outgoing = self.replay(now, config, self.acked);
+        }
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.reply = true;
+        }
+    }
+
     fn pop_hint(&mut self) -> Option<Arc<Record>> {
         let (_, record) = self.hints.pop_front()?;
         self.hint_bytes -= record.bytes();

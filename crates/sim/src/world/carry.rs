@@ -28,6 +28,7 @@ impl World {
             self.carry_on(host, batch);
         }
         self.evict(host);
+        self.work_later(host);
     }
 
     /// Where there is room for few entries, those that are too many are given up by chance.
@@ -147,10 +148,11 @@ impl World {
         self.send_statement(Box::new(Statement { host: host as u32, incarnation, job, what }));
     }
 
-    /// A host that could not answer all at once goes on in a moment.
+    /// A host that could not answer all, or tell all, at once goes on in a moment.
     fn work_later(&mut self, host: usize) {
         let there = &mut self.hosts[host];
-        if !there.works && there.host.as_ref().is_some_and(Host::has_work) {
+        let has_work = |running: &Host| running.has_work() || running.has_more();
+        if !there.works && there.host.as_ref().is_some_and(has_work) {
             there.works = true;
             let incarnation = there.peer.incarnation;
             let after = 20 + self.walk_rng.below(self.options.walk_us);
@@ -166,13 +168,17 @@ impl World {
         }
         let there = &mut self.hosts[host as usize];
         there.works = false;
-        self.counts.add(Count::SlicesOfWalks, 1);
-        let now = there.clock.read(self.now);
-        let done = there.host.as_ref().map(|running| running.work(now)).unwrap_or_default();
-        for (job, outcome) in done {
+        let Some(running) = &there.host else { return };
+        let (walks, tells) = (running.has_work(), running.has_more());
+        self.counts.add(Count::SlicesOfWalks, u64::from(walks));
+        self.counts.add(Count::ToldLater, u64::from(tells));
+        for (job, outcome) in running.work(there.clock.read(self.now)) {
             self.done_soon(host, job, outcome);
         }
-        self.work_later(host as usize);
+        match tells {
+            true => self.step(host as usize, Input::More),
+            false => self.work_later(host as usize),
+        }
     }
 
     /// What a store has answered reaches the deciding part. Where walks rest, a host that is short of cores may hear it later than what was

@@ -94,6 +94,7 @@ impl World {
             seed: mix(options.seed ^ (index as u64) << 32 ^ self.now),
             slots: options.slots,
             part_bytes: options.part_bytes,
+            told_most: options.told_most,
             replicas: options.replicas,
             hints_most: options.hints_most,
             tail_most: options.tail_most,

@@ -91,8 +91,11 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
         rig.note_sent();
         let applied = rig.applied(rig.sent);
         rig.step(applied);
+        while rig.member.has_more() {
+            rig.step(Input::More);
+        }
     }
-    let [mut begins, mut others, mut confirmations] = std::array::from_fn(|_| Watch::default());
+    let [mut begins, mut parts, mut others, mut confirmations] = std::array::from_fn(|_| Watch::default());
     let mut words = Vec::new();
     for key in hot {
         let write = rig.write(key, Strategy::Through);
@@ -102,23 +105,34 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
         words.extend(nears);
         for (peer, applied) in replica {
             rig.step(Input::Message(peer, applied));
+            words.extend(told(&rig));
+        }
+        while rig.member.has_more() {
+            rig.clear();
+            parts.time(|| rig.member.step(rig.now, Input::More, &mut rig.out));
+            words.extend(told(&rig));
         }
         let beat = rig.heartbeat();
         rig.clear();
         others.time(|| rig.member.step(rig.now, beat, &mut rig.out));
     }
-    let mut commits = 0;
+    assert_eq!(words.len(), holders as usize * TIMES, "each is told once of each");
+    let mut lasts = Watch::default();
     for (peer, applied) in words {
         rig.clear();
-        confirmations.time(|| rig.member.step(rig.now, Input::Message(peer, applied), &mut rig.out));
-        commits += rig.out.ask.iter().filter(|(_, ask)| matches!(ask, Ask::Commit { .. })).count();
+        let began = Instant::now();
+        rig.member.step(rig.now, Input::Message(peer, applied), &mut rig.out);
+        let is_last = matches!(rig.out.ask.as_slice(), [(_, Ask::Commit { .. })]);
+        if is_last { &mut lasts } else { &mut confirmations }.share(began, 1);
     }
-    assert_eq!(commits, TIMES, "all have confirmed, so the source is asked");
+    assert_eq!(lasts.took.len(), TIMES, "all have confirmed, so the source is asked");
     let what = |what: &str| format!("{holders} holders, {hints} records unconfirmed at each: {what}");
     vec![
         begins.steps(what("a write-through begins")),
+        parts.steps(what("some of them are told")),
         others.steps(what("a heartbeat meanwhile")),
         confirmations.steps(what("a holder confirms")),
+        lasts.steps(what("the last of them confirms")),
     ]
 }
 
