@@ -1,6 +1,6 @@
 //! When each name was last invalidated, in one owner's order.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::map::Map;
 use crate::name::Name;
@@ -11,7 +11,8 @@ use crate::{Config, Planted, Position};
 #[derive(Debug, Default)]
 pub struct Marks {
     last: Map<Name, Position>,
-    order: BTreeMap<(Position, Name), ()>,
+    /// The last times that a mark was raised: what is raised again stands here twice.
+    tail: VecDeque<(Position, Name)>,
     floor: Position,
     wide: Position,
 }
@@ -29,8 +30,11 @@ impl Marks {
         for name in old {
             self.raise(name.clone(), record.position);
         }
-        while self.last.len() > config.tail_most {
-            let Some(((position, name), ())) = self.order.pop_first() else { return };
+        while self.tail.len() > config.tail_most {
+            let Some((position, name)) = self.tail.pop_front() else { return };
+            if self.last.get(&name) != Some(&position) {
+                continue;
+            }
             self.last.remove(&name);
             if !config.has(Planted::MarksWithoutFloor) {
                 self.floor = self.floor.max(position);
@@ -40,17 +44,11 @@ impl Marks {
 
     /// Raises one mark.
     fn raise(&mut self, name: Name, position: Position) {
-        match self.last.get_mut(&name) {
-            Some(last) if *last >= position => return,
-            Some(last) => {
-                self.order.remove(&(*last, name.clone()));
-                *last = position;
-            }
-            None => {
-                self.last.insert(name.clone(), position);
-            }
+        let last = self.last.entry(name.clone()).or_default();
+        if *last < position {
+            *last = position;
+            self.tail.push_back((position, name));
         }
-        self.order.insert((position, name), ());
     }
 
     /// The last invalidation that covered the name, or may have.
@@ -93,6 +91,17 @@ mod tests {
         assert_eq!(marks.last(&tag(1)), Position(2));
         assert_eq!(marks.last(&tag(9)), Position(2));
         assert_eq!(marks.last(&tag(4)), Position(4));
+        // What is raised again is remembered as of then.
+        for n in [3, 3, 3] {
+            let position = marks.last(&tag(n)).next().max(Position(6));
+            marks.raise(tag(n), position);
+            marks.note(&nothing, &[], &config);
+        }
+        assert_eq!(
+            (marks.last(&tag(3)), marks.last(&tag(4)), marks.floor()),
+            (Position(8), Position(4), Position(4))
+        );
+        assert_eq!((marks.last.len(), marks.tail.len()), (1, 2));
     }
 
     #[test]
@@ -112,6 +121,6 @@ mod tests {
         let old: Vec<Name> = record.old_names().collect();
         marks.note(&record, &old, &config);
         assert_eq!((marks.last(&tag(1)), marks.last(&tag(2))), (Position(7), Position(7)));
-        assert_eq!((marks.floor(), marks.order.len()), (Position(7), 0));
+        assert_eq!((marks.floor(), marks.tail.len()), (Position(7), 0));
     }
 }

@@ -107,7 +107,8 @@ pub struct Member {
     transfers: transfer::Transfers,
     /// Contents that arrived before records which belong before them.
     early_states: Vec<(Peer, crate::message::State)>,
-    last_in_slot: BTreeMap<Slot, Position>,
+    /// By slot.
+    last_in_slot: Vec<Position>,
     comparing: compare::Walk,
     ticked: Millis,
     /// When it was last looked for what can be forgotten.
@@ -175,7 +176,7 @@ impl Member {
             shown: Shown::new(config.slots),
             transfers: transfer::Transfers::default(),
             early_states: Vec::new(),
-            last_in_slot: BTreeMap::new(),
+            last_in_slot: vec![Position(0); usize::from(config.slots)],
             comparing: compare::Walk::default(),
             ticked: Millis(0),
             trimmed: Millis(0),

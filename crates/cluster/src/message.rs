@@ -161,6 +161,13 @@ pub struct Records {
 impl Records {
     /// The same in messages of bounded size, each of which follows on the one before it. The last one asks for the holder's word.
     pub fn in_pieces(self) -> impl Iterator<Item = Records> {
+        // Most are one message, and stay as they are.
+        let is_one = self.records.len() == 1;
+        let (one, many) = if is_one { (Some(self), None) } else { (None, Some(self)) };
+        one.into_iter().chain(many.into_iter().flat_map(Records::cut))
+    }
+
+    fn cut(self) -> impl Iterator<Item = Records> {
         let Records { subscription, mut prev, records, reply, epoch } = self;
         let mut pieces = pieces(records, PIECE_BYTES, |record| record.bytes()).into_iter().peekable();
         std::iter::from_fn(move || {

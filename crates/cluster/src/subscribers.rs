@@ -3,6 +3,7 @@
 mod following;
 mod holders;
 mod interested;
+mod slots;
 mod subscriber;
 mod tell;
 mod told;

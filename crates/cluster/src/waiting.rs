@@ -1,6 +1,6 @@
 //! What waits, found again by what it lacks: a step looks at those requests alone that it may let go on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clearwell_words::Millis;
 
@@ -35,7 +35,9 @@ impl Lack {
 #[derive(Debug)]
 pub struct Waiting<T> {
     /// In the order in which they came.
-    all: BTreeMap<u64, (T, Vec<Lack>)>,
+    all: BTreeMap<u64, Box<(T, Vec<Lack>)>>,
+    /// Those that were not looked at yet, behind all others in that order.
+    new: VecDeque<(u64, T)>,
     by_lack: BTreeSet<(Lack, u64)>,
     woken: BTreeSet<u64>,
     made: u64,
@@ -43,26 +45,26 @@ pub struct Waiting<T> {
 
 impl<T> Default for Waiting<T> {
     fn default() -> Waiting<T> {
-        Waiting { all: BTreeMap::new(), by_lack: BTreeSet::new(), woken: BTreeSet::new(), made: 0 }
+        let (by_lack, woken) = (BTreeSet::new(), BTreeSet::new());
+        Waiting { all: BTreeMap::new(), new: VecDeque::new(), by_lack, woken, made: 0 }
     }
 }
 
 impl<T> Waiting<T> {
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.all.len()
+        self.all.len() + self.new.len()
     }
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.all.is_empty() && self.new.is_empty()
     }
 
     /// A new one, to be looked at in this step.
     pub fn push(&mut self, what: T) {
         self.made += 1;
-        self.all.insert(self.made, (what, Vec::new()));
-        self.woken.insert(self.made);
+        self.new.push_back((self.made, what));
     }
 
     /// A new one, to be looked at in this step, that is found under this until then.
@@ -79,8 +81,12 @@ impl<T> Waiting<T> {
 
     /// Takes the first that is to be looked at out of those that wait. Its number keeps its place when it is put back.
     pub fn next(&mut self) -> Option<(u64, T)> {
-        let id = self.woken.pop_first()?;
-        let (what, lacks) = self.all.remove(&id)?;
+        let is_new = |woken: &u64| self.new.front().is_some_and(|(new, _)| new < woken);
+        let Some(id) = self.woken.first().copied().filter(|woken| !is_new(woken)) else {
+            return self.new.pop_front();
+        };
+        self.woken.remove(&id);
+        let (what, lacks) = *self.all.remove(&id)?;
         for lack in lacks {
             self.by_lack.remove(&(lack, id));
         }
@@ -90,7 +96,7 @@ impl<T> Waiting<T> {
     /// Lets one wait again until any of these comes.
     pub fn put_back(&mut self, id: u64, what: T, lacks: Vec<Lack>) {
         self.by_lack.extend(lacks.iter().map(|lack| (*lack, id)));
-        self.all.insert(id, (what, lacks));
+        self.all.insert(id, Box::new((what, lacks)));
     }
 
     /// Takes all that are to be looked at, in their order.
@@ -101,8 +107,8 @@ impl<T> Waiting<T> {
     /// Changes all that lack this.
     pub fn change(&mut self, lack: Lack, mut change: impl FnMut(&mut T)) {
         for (_, id) in self.by_lack.range((lack, 0)..=(lack, u64::MAX)) {
-            if let Some((what, _)) = self.all.get_mut(id) {
-                change(what);
+            if let Some(waiting) = self.all.get_mut(id) {
+                change(&mut waiting.0);
             }
         }
     }
@@ -131,6 +137,12 @@ impl<T> Waiting<T> {
     /// Wakes all that wait for a holder's word on a place up to this one.
     pub fn wake_told(&mut self, holder: Peer, applied: Position) {
         self.wake_between(Lack::Word(holder, Position(0)), Lack::Word(holder, applied));
+    }
+
+    /// Wakes the oldest, as long as it is late.
+    pub fn wake_late(&mut self, is_late: impl Fn(&T) -> bool) {
+        let late = self.all.iter().take_while(|(_, waiting)| is_late(&waiting.0));
+        self.woken.extend(late.map(|(id, _)| *id));
     }
 
     /// Wakes all whose time has come.

@@ -263,7 +263,7 @@ impl Member {
 
     /// Whether nothing was done in a slot since a place of this member's log.
     fn is_quiet(&self, slot: Slot, at: Position) -> bool {
-        self.last_in_slot.get(&slot).is_none_or(|last| *last <= at)
+        self.last_in_slot.get(usize::from(slot.0)).is_none_or(|last| *last <= at)
     }
 
     /// The digests of slots.

@@ -30,8 +30,8 @@ impl Member {
         self.marks.note(&record, &old, &self.config);
         self.holder.own_record(self.me, &old);
         self.hide_commit(&record);
-        if let Some(slot) = slot {
-            self.last_in_slot.insert(slot, record.position);
+        if let Some(last) = slot.and_then(|slot| self.last_in_slot.get_mut(usize::from(slot.0))) {
+            *last = record.position;
         }
         match &record.change {
             Change::Put { entry, .. } | Change::Journal { entry, .. } => {
@@ -56,7 +56,10 @@ impl Member {
             && let Some(name) = old.first()
         {
             self.edges.forget(name);
-            self.forget_shown(name, &record);
+            // What is put is shown in its place.
+            if !matches!(record.change, Change::Put { .. } | Change::Journal { .. }) {
+                self.forget_shown(name, &record);
+            }
             self.cascade(name.bytes(), depth, out);
         }
         if record.is_wide() {
@@ -87,14 +90,16 @@ impl Member {
 
     /// Who must have a record of a slot before it is acknowledged: its replicas, and whoever was reported to be ready to
     /// become one.
-    fn required(&self, slot: Slot) -> Vec<Peer> {
-        let Some(view) = &self.view else { return Vec::new() };
-        let replicas = view.replicas(slot);
-        // What was told of heirs cannot be taken back: the next view may be decided on it at any time.
-        let told = self.readied == view.epoch;
-        let heirs =
-            view.next.row(slot).filter(|&peer| peer != self.me && (told || self.is_synced(peer, slot)));
-        replicas.chain(heirs).collect()
+    fn required(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
+        self.view.iter().flat_map(move |view| {
+            // What was told of heirs cannot be taken back: the next view may be decided on it at any time.
+            let told = self.readied == view.epoch;
+            let is_replica = move |peer: Peer| view.replicas(slot).any(|replica| replica == peer);
+            let is_heir = move |&peer: &Peer| {
+                peer != self.me && !is_replica(peer) && (told || self.is_synced(peer, slot))
+            };
+            view.replicas(slot).chain(view.next.row(slot).filter(is_heir))
+        })
     }
 
     /// Whether a record of a slot survives the loss of this member, or cannot by the number of replicas there are.
@@ -111,7 +116,7 @@ impl Member {
         if !self.is_granted() {
             return Some(Lack::Lease);
         }
-        self.required(slot).into_iter().find_map(|peer| {
+        self.required(slot).find_map(|peer| {
             let holder = self.subscribers.get(peer);
             match holder.filter(|holder| holder.follows.is_synced(slot)) {
                 None => Some(Lack::Slot(slot)),

@@ -62,18 +62,20 @@ impl Then {
 impl Member {
     /// Does what can be done now. What that adds is looked at as well.
     pub(super) fn resolve(&mut self, out: &mut Outbox) {
-        self.waiting.wake_due(self.now);
+        let (now, most) = (self.now, self.config.request_ms);
+        let is_late = |pending: &Pending| now.since(pending.born) > most;
+        self.waiting.wake_due(now);
+        self.waiting.wake_late(is_late);
         while let Some((id, mut pending)) = self.waiting.next() {
-            let late = pending.born.plus(self.config.request_ms + 1);
-            if !self.still_owns(pending.slots) || self.now >= late {
+            if !self.still_owns(pending.slots) || is_late(&pending) {
                 self.give_up(pending, out);
                 continue;
             }
             match self.lacks(&mut pending) {
                 None => self.carry_out(pending, out),
                 Some((lack, until)) => {
-                    let until = until.map_or(late, |until| until.min(late));
-                    self.waiting.put_back(id, pending, vec![lack, Lack::Time(until)]);
+                    let lacks = std::iter::once(lack).chain(until.map(Lack::Time)).collect();
+                    self.waiting.put_back(id, pending, lacks);
                 }
             }
         }

@@ -92,27 +92,30 @@ impl Member {
     ) {
         let slot = self.slot(&entry.key);
         let version = entry.version;
-        let own = as_of.clone();
-        let change = match back {
-            true => Change::Journal { entry: entry.clone(), as_of },
-            false => Change::Put { entry: entry.clone(), as_of },
-        };
+        let change = if back { Change::Journal { entry, as_of } } else { Change::Put { entry, as_of } };
         let record = self.append(Some(slot), change, Some(version), Cause::Write, 0, out);
-        self.edges.note(&entry);
-        self.shown.put(&entry);
-        self.cover_put(&entry, &own);
-        if back {
-            out.persist.push(Persist::Journal(entry.clone()));
-            let at = (self.me, record.position);
-            self.has_word_of(&entry.key);
-            match self.journal.get_mut(&entry.key) {
-                Some(before) => before.replace(entry, at),
-                None => {
-                    self.journal.insert(entry.key.clone(), Unflushed::new(entry, at));
-                }
+        if let Change::Journal { entry, as_of } | Change::Put { entry, as_of } = &record.change {
+            self.edges.note(entry);
+            self.shown.put(entry);
+            self.cover_put(entry, as_of);
+            if back {
+                self.keep_unflushed(entry, record.position, out);
             }
         }
         self.acknowledge(origin, true, record.position, Slots::One(slot), None, Some(version));
+    }
+
+    /// A value of which the source has to hear.
+    fn keep_unflushed(&mut self, entry: &Entry, position: Position, out: &mut Outbox) {
+        out.persist.push(Persist::Journal(entry.clone()));
+        let at = (self.me, position);
+        self.has_word_of(&entry.key);
+        match self.journal.get_mut(&entry.key) {
+            Some(before) => before.replace(entry.clone(), at),
+            None => {
+                self.journal.insert(entry.key.clone(), Unflushed::new(entry.clone(), at));
+            }
+        }
     }
 
     /// The source answered.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::slots::SlotSet;
 use crate::Slot;
 
 /// Slots that a holder follows.
 #[derive(Debug, Default)]
 pub struct Following {
-    synced: BTreeSet<Slot>,
+    synced: SlotSet,
     missing: BTreeSet<Slot>,
 }
 
@@ -19,7 +20,7 @@ impl Following {
 
     /// Whether it has all of a slot.
     pub fn is_synced(&self, slot: Slot) -> bool {
-        self.synced.contains(&slot)
+        self.synced.contains(slot)
     }
 
     /// Whether it is to be given a slot.
@@ -34,20 +35,20 @@ impl Following {
 
     /// It is to follow a slot.
     pub fn add(&mut self, slot: Slot) {
-        if !self.synced.contains(&slot) {
+        if !self.synced.contains(slot) {
             self.missing.insert(slot);
         }
     }
 
     /// It follows a slot no more.
     pub fn remove(&mut self, slot: Slot) {
-        self.synced.remove(&slot);
+        self.synced.remove(slot);
         self.missing.remove(&slot);
     }
 
     /// It has all of a slot. False when it is not to follow it.
     pub fn sync(&mut self, slot: Slot) -> bool {
-        let follows = self.missing.remove(&slot) || self.synced.contains(&slot);
+        let follows = self.missing.remove(&slot) || self.synced.contains(slot);
         if follows {
             self.synced.insert(slot);
         }
@@ -56,6 +57,6 @@ impl Following {
 
     /// What it has is not whole any more.
     pub fn lose_all(&mut self) {
-        self.missing.append(&mut self.synced);
+        self.missing.extend(std::mem::take(&mut self.synced).iter());
     }
 }
