@@ -228,9 +228,10 @@ impl Subscribers {
         self.interest.retain(|name| slots.binary_search(&slot_of(name, count)).is_err(), |_| true);
     }
 
-    /// Gives what is to be sent in this step to `send`.
+    /// Gives what is to be sent in this step to `send`, in the order of the holders' names.
     pub fn drain(&mut self, now: Millis, config: &Config, epoch: Epoch, mut send: impl FnMut(Peer, Records)) {
         self.tell_some(now, config);
+        self.outgoing.sort_unstable_by_key(|number| self.holders.peer(*number));
         for number in self.outgoing.drain(..) {
             let outgoing = self.holders.at_mut(number).and_then(|holder| holder.outgoing.take());
             if let (Some(peer), Some(records)) = (self.holders.peer(number), outgoing) {

@@ -62,9 +62,9 @@ mod tests {
         let mut slots = SlotSet::default();
         assert!(slots.is_empty() && !slots.contains(Slot(70)));
         slots.remove(Slot(70));
-        [70, 3, 70, 16_383].map(|slot| slots.insert(Slot(slot)));
+        [70, 3, 70, 16_383].into_iter().for_each(|slot| slots.insert(Slot(slot)));
         assert_eq!(slots.iter().collect::<Vec<_>>(), [3, 70, 16_383].map(Slot));
-        [70, 70, 16_383, 4].map(|slot| slots.remove(Slot(slot)));
+        [70, 70, 16_383, 4].into_iter().for_each(|slot| slots.remove(Slot(slot)));
         assert_eq!((slots.iter().collect::<Vec<_>>(), slots.count), (vec![Slot(3)], 1));
     }
 }
