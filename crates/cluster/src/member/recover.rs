@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Member;
 use super::journal::Unflushed;
-use clearwell_words::Millis;
+use clearwell_words::{Millis, Version};
 
 use crate::entry::rank_epoch;
 use crate::hold::Hold;
@@ -31,11 +31,7 @@ impl Recovered {
                 entry.is_restored(now);
                 self.journal.insert(entry.key.clone(), entry);
             }
-            Persist::Flushed(key, up_to) => {
-                if self.journal.get(&key).is_some_and(|entry| entry.version <= up_to) {
-                    self.journal.remove(&key);
-                }
-            }
+            Persist::Flushed(key, up_to) => self.flushed(&key, up_to),
             Persist::Hold(hold) => {
                 self.holds.insert((hold.slot(slots), hold.id), hold);
             }
@@ -52,6 +48,22 @@ impl Recovered {
                     .for_each(|one| self.read(one, now, slots));
             }
         }
+    }
+
+    /// The keys of all values.
+    pub fn keys(&self) -> impl Iterator<Item = &Bytes> {
+        self.journal.keys()
+    }
+
+    /// The source has a key's values up to this version.
+    pub fn flushed(&mut self, key: &Bytes, up_to: Version) {
+        if self.journal.get(key).is_some_and(|entry| entry.version <= up_to) {
+            self.journal.remove(key);
+        }
+    }
+
+    fn holds_of(&self, slot: Slot) -> impl Iterator<Item = Hold> + '_ {
+        self.holds.range((slot, 0)..=(slot, u64::MAX)).map(|(_, hold)| hold.clone())
     }
 }
 
@@ -97,42 +109,35 @@ impl Member {
             counts
         });
         if !gone.is_empty() {
-            let slots = gone.into_iter().collect();
-            out.persist.push(Persist::Slots { slots, journal: Vec::new(), holds: Vec::new() });
+            self.persist_slots(gone.into_iter().collect(), out);
         }
     }
 
-    /// What the disk gave back of slots that begin here goes into the journal again.
+    /// What the disk gave back of slots that begin here counts from now on. What others have handed over since took its place when it came.
     pub(super) fn recover(&mut self) {
         let mut later = Recovered::default();
         let Recovered { journal, holds } = std::mem::take(&mut self.recovered);
-        // What another member had of a slot is newer than what lay here.
-        let is_anew = |slot: Slot| {
-            let owned = self.owned.get(&slot).filter(|owned| owned.began);
-            owned.map(|owned| owned.inherited.is_none())
-        };
         for (key, entry) in journal {
-            match is_anew(self.slot(&key)) {
-                None => {
-                    later.journal.insert(key, entry);
-                }
-                Some(true) if !self.journal.contains_key(&key) => {
-                    let old = Peer { incarnation: 0, ..self.me };
-                    self.journal.insert(key, Unflushed::new(entry, (old, Position(0))));
-                }
-                Some(_) => {}
+            if !self.has_begun(self.slot(&key)) {
+                later.journal.insert(key, entry);
+            } else if !self.journal.contains_key(&key) {
+                let old = Peer { incarnation: 0, ..self.me };
+                self.journal.insert(key, Unflushed::new(entry, (old, Position(0))));
             }
         }
         for ((slot, id), hold) in holds {
-            match is_anew(slot) {
-                None => {
+            match self.has_begun(slot) {
+                false => {
                     later.holds.insert((slot, id), hold);
                 }
-                Some(true) => self.holds.insert(self.now, slot, hold),
-                Some(false) => {}
+                true => self.holds.insert(self.now, slot, hold),
             }
         }
         self.recovered = later;
+    }
+
+    fn has_begun(&self, slot: Slot) -> bool {
+        self.owned.get(&slot).is_some_and(|owned| owned.began)
     }
 
     /// An owner handed a part of slots over with this journal: it takes the place of whatever was there.
@@ -157,12 +162,15 @@ impl Member {
         }
     }
 
-    /// What the disk has of these slots becomes what the memory has: in one piece, since some of it may be acknowledged.
+    /// What the disk has of these slots becomes what the memory has, and what the disk gave back and nothing took the place of yet: in one
+    /// piece, since some of it may be acknowledged.
     pub(super) fn persist_slots(&self, slots: Vec<Slot>, out: &mut Outbox) {
         let within = |key: &Bytes| slots.binary_search(&self.slot(key)).is_ok();
-        let journal = self.journal.iter().filter(|(key, _)| within(key));
-        let journal = journal.map(|(_, unflushed)| unflushed.entry.clone()).collect();
-        let holds = slots.iter().flat_map(|slot| self.holds.of(self.now, *slot)).collect();
+        let back = self.recovered.journal.iter().filter(|(key, _)| !self.journal.contains_key(*key));
+        let unflushed = self.journal.iter().map(|(key, unflushed)| (key, &unflushed.entry)).chain(back);
+        let journal = unflushed.filter(|(key, _)| within(key)).map(|(_, entry)| entry.clone()).collect();
+        let holds_of = |slot: &Slot| self.holds.of(self.now, *slot).chain(self.recovered.holds_of(*slot));
+        let holds = slots.iter().flat_map(holds_of).collect();
         out.persist.push(Persist::Slots { slots, journal, holds });
     }
 }

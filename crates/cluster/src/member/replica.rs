@@ -58,6 +58,7 @@ impl Member {
                 if self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version <= *up_to) {
                     self.journal.remove(key);
                 }
+                self.recovered.flushed(key, *up_to);
                 out.persist.push(Persist::Flushed(key.clone(), *up_to));
             }
             Change::Intent { key } => {

@@ -74,15 +74,19 @@ impl Member {
         if left.is_empty() {
             return;
         }
+        let mut had_begun = BTreeSet::new();
         for slot in &left {
-            self.owned.remove(slot);
+            if self.owned.remove(slot).is_some_and(|owned| owned.began) {
+                had_begun.insert(*slot);
+            }
         }
         self.subscribers.leave(&left, self.config.slots);
         let slots: Arc<[Slot]> = left.as_slice().into();
         self.append(None, Change::Leave { slots }, None, Cause::Command, 0, out);
         let (kept, gone): (Vec<Slot>, Vec<Slot>) =
             left.into_iter().partition(|slot| view.concerns(*slot, self.me) && counts(slot));
-        for slot in kept {
+        // Where it had not begun, it follows whom it followed before, or nobody: there is nothing of its own to go on with.
+        for slot in kept.into_iter().filter(|slot| had_begun.contains(slot)) {
             let floor = self.marks.floor();
             self.holder.follows.insert(slot, Followed { floor, ..Followed::begun(self.me, self.head) });
         }
@@ -124,8 +128,8 @@ impl Member {
         if ready.is_empty() {
             return;
         }
-        let open: BTreeSet<Slot> =
-            self.intents.keys().chain(self.journal.keys()).map(|key| self.slot(key)).collect();
+        let unflushed = self.journal.keys().chain(self.recovered.keys());
+        let open: BTreeSet<Slot> = self.intents.keys().chain(unflushed).map(|key| self.slot(key)).collect();
         let view = self.view.clone();
         let (mut anew, mut lost) = (Vec::new(), Vec::new());
         if !begins {

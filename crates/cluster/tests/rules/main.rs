@@ -2,6 +2,7 @@
 //! a chain of mishaps within a second comes there once in thousands (docs/mutations.md).
 
 mod agreement;
+mod disk;
 mod heirs;
 mod order;
 mod replicas;
