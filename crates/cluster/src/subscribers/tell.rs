@@ -157,7 +157,7 @@ mod tests {
         write(&mut all, &config, "b", 7);
         assert_eq!(step(&mut all, &config), [(1, 5, vec![6]), (2, 5, vec![6])]);
         assert_eq!(step(&mut all, &config), [(3, 5, vec![6]), (4, 5, vec![6])]);
-        assert_eq!(step(&mut all, &config), [(5, 5, vec![6]), (1, 6, vec![7])]);
+        assert_eq!(step(&mut all, &config), [(1, 6, vec![7]), (5, 5, vec![6])]);
         assert!(all.has_more());
         assert_eq!(step(&mut all, &config), [(2, 6, vec![7]), (3, 6, vec![7])]);
         assert_eq!(step(&mut all, &config), [(4, 6, vec![7]), (5, 6, vec![7])]);
