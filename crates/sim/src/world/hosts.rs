@@ -127,8 +127,11 @@ impl World {
         }
     }
 
-    /// An operator says that a node will not come back.
+    /// An operator says that a node will not come back, if that is so: another crash may have come before the one that was to take its disk.
     pub(super) fn forget(&mut self, index: usize) {
+        if self.hosts[index].state != State::Gone {
+            return;
+        }
         let other = (0..self.hosts.len())
             .find(|&o| o != index && !self.hosts[o].is_near && self.hosts[o].acts(self.now));
         if let Some(other) = other {
