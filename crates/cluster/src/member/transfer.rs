@@ -45,10 +45,9 @@ struct Lane {
     began: Position,
     /// What was sent of it since, and may still be confirmed.
     sent: Vec<Sent>,
-    /// When a part was asked for or sent last, and how long its word is waited for: of a follower that is heard, and of one that is not.
+    /// When a part was asked for or sent last, and how long its word is waited for.
     moved: Millis,
     patience_ms: u64,
-    silent_ms: u64,
 }
 
 /// A part on its way.
@@ -106,9 +105,7 @@ impl Transfers {
         let (slots, sent) = (slots.into(), Vec::new());
         let (after, began) = (None, Position(0));
         let patience_ms = patience_ms(self.took_ms.get(&to).copied().unwrap_or(0));
-        let silent_ms = patience_ms;
-        self.lanes
-            .insert(self.made, Lane { to, slots, after, began, sent, moved: now, patience_ms, silent_ms });
+        self.lanes.insert(self.made, Lane { to, slots, after, began, sent, moved: now, patience_ms });
         self.made
     }
 
@@ -163,7 +160,6 @@ impl Lane {
         self.sent.clear();
         let took_ms = now.since(at);
         self.patience_ms = patience_ms(took_ms);
-        self.silent_ms = self.patience_ms;
         let mut done = Vec::new();
         for &slot in &part.slots {
             if part.begins(slot) {
@@ -212,8 +208,8 @@ impl Member {
         }
     }
 
-    /// Sends a part again whose word has not come in time; seldom to somebody who is not heard, and soon when it is heard again: a follower
-    /// that nothing has reached yet does not know whom to follow, and says nothing.
+    /// Sends a part again whose word has not come in time; seldom to somebody who is not heard: a follower that nothing has reached yet
+    /// does not know whom to follow, and says nothing.
     fn hurry_lane(&mut self, id: u64, out: &mut Outbox) {
         let (owned, subscribers) = (&self.owned, &self.subscribers);
         let wanted = |transfers: &Transfers, to: Peer, slot: Slot| {
@@ -226,21 +222,18 @@ impl Member {
         let (now, heartbeat_ms) = (self.now, self.config.heartbeat_ms);
         let Some(lane) = self.transfers.lanes.get_mut(&id) else { return };
         let gives_up = self.config.has(Planted::TransferTimeout);
-        let is_heard =
-            subscribers.get(lane.to).is_some_and(|holder| holder.silent_ms(now) <= 2 * heartbeat_ms);
-        let patience_ms = if is_heard { lane.patience_ms } else { lane.silent_ms };
-        if now.since(lane.moved) < if gives_up { GIVEN_UP_MS } else { patience_ms } {
+        if now.since(lane.moved) < if gives_up { GIVEN_UP_MS } else { lane.patience_ms } {
             return;
         }
         if gives_up {
             return self.transfers.close(id);
         }
+        let is_heard =
+            subscribers.get(lane.to).is_some_and(|holder| holder.silent_ms(now) <= 2 * heartbeat_ms);
+        lane.moved = now;
         let took_ms = self.transfers.took_ms.get(&lane.to).copied().unwrap_or(0);
-        let longest = PATIENCE_MOST * self::patience_ms(took_ms);
-        match is_heard {
-            true => lane.patience_ms = (patience_ms * 2).min(longest),
-            false => lane.silent_ms = longest,
-        }
+        let longest = PATIENCE_MOST * patience_ms(took_ms);
+        lane.patience_ms = if is_heard { (lane.patience_ms * 2).min(longest) } else { longest };
         self.export_part(id, out);
     }
 
