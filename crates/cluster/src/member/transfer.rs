@@ -28,8 +28,8 @@ const SLOTS_MOST: usize = 256;
 /// How long a part is waited for at first.
 const PATIENCE_MS: u64 = 1000;
 
-/// How many times as long as at first a part is waited for at most: a cut must not outlive its end by as long as it took.
-const PATIENCE_MOST: u64 = 8;
+/// How long a part is waited for at most, where parts take no longer: a cut must not outlive its end by as long as it took, nor by what one part took in it.
+const PATIENCE_MOST_MS: u64 = 8 * PATIENCE_MS;
 
 /// After which time the planted bug gives a part up.
 const GIVEN_UP_MS: u64 = 1500;
@@ -232,7 +232,7 @@ impl Member {
             subscribers.get(lane.to).is_some_and(|holder| holder.silent_ms(now) <= 2 * heartbeat_ms);
         lane.moved = now;
         let took_ms = self.transfers.took_ms.get(&lane.to).copied().unwrap_or(0);
-        let longest = PATIENCE_MOST * patience_ms(took_ms);
+        let longest = PATIENCE_MOST_MS.max(patience_ms(took_ms));
         lane.patience_ms = if is_heard { (lane.patience_ms * 2).min(longest) } else { longest };
         self.export_part(id, out);
     }
