@@ -40,6 +40,7 @@ mod holder;
 mod holds;
 mod ids;
 pub mod input;
+mod intents;
 mod lease;
 pub mod level;
 mod map;

@@ -28,7 +28,7 @@ mod write;
 
 pub use trim::Footprint;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clearwell_words::Millis;
@@ -37,6 +37,7 @@ use crate::chance::Chance;
 use crate::decree::Chooser;
 use crate::holder::Holder;
 use crate::holds::Holds;
+use crate::intents::Intents;
 use crate::lease::OwnerLease;
 use crate::marks::Marks;
 use crate::membership::Membership;
@@ -88,12 +89,9 @@ pub struct Member {
     journal: BTreeMap<Bytes, journal::Unflushed>,
     /// Up to where the last tick looked at the journal.
     looked_at: Option<Bytes>,
-    /// Writes under way, of slots that this member owns or follows: key, whose log, where.
-    intents: BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
+    intents: Intents,
     /// Invalidations that are held, of slots that this member owns or follows.
     holds: Holds,
-    /// Intents of this member whose fate the source did not tell.
-    unclear_intents: BTreeSet<Position>,
     jobs: BTreeMap<Job, route::Work>,
     jobs_made: u64,
     waiting: Waiting<wait::Pending>,
@@ -110,7 +108,6 @@ pub struct Member {
     /// By slot.
     last_in_slot: Vec<Position>,
     comparing: compare::Walk,
-    ticked: Millis,
     /// When it was last looked for what can be forgotten.
     trimmed: Millis,
     view_asked: Option<Millis>,
@@ -161,9 +158,8 @@ impl Member {
             holder: Holder::default(),
             journal: BTreeMap::new(),
             looked_at: None,
-            intents: BTreeMap::new(),
+            intents: Intents::default(),
             holds: Holds::default(),
-            unclear_intents: BTreeSet::new(),
             jobs: BTreeMap::new(),
             jobs_made: 0,
             waiting: Waiting::default(),
@@ -178,7 +174,6 @@ impl Member {
             early_states: Vec::new(),
             last_in_slot: vec![Position(0); usize::from(config.slots)],
             comparing: compare::Walk::default(),
-            ticked: Millis(0),
             trimmed: Millis(0),
             view_asked: None,
             recovered,
@@ -252,7 +247,6 @@ impl Member {
     }
 
     fn tick(&mut self, out: &mut Outbox) {
-        self.ticked = self.now;
         self.gossip.tick(self.now, out);
         self.propose(out);
         self.seek_view(out);

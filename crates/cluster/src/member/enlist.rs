@@ -1,7 +1,6 @@
 //! This member as the owner of names: interests, heartbeats; and its own copies' records.
 
 use super::Member;
-use super::serve::is_open;
 use crate::holder::Cover;
 use crate::message::{Enlist, Enlisted, Heartbeat, Message, Records};
 use crate::name::Name;
@@ -18,7 +17,7 @@ impl Member {
         for (name, peer, position) in &enlist.names {
             let slot = name.slot(view.slots);
             // What is made from a key whose write is under way is old as soon as the source has it, which may be told much later.
-            let is_made_of_open = matches!(name, Name::Dependents(_)) && is_open(&self.intents, name);
+            let is_made_of_open = matches!(name, Name::Dependents(_)) && self.intents.is_open(name);
             if is_made_of_open || !self.owns(self.now, slot) {
                 clean.push(None);
                 continue;

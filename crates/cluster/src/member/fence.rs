@@ -10,7 +10,7 @@ use super::takeover::Owned;
 use crate::outbox::{Ask, Outbox};
 use crate::record::Change;
 use crate::waiting::Lack;
-use crate::{Epoch, Peer, Position, Slot};
+use crate::{Epoch, Slot};
 
 impl Member {
     /// Asks the sources to refuse former owners' statements where some may be under way.
@@ -72,27 +72,11 @@ impl Member {
                 self.parked.wake(Lack::name(key));
             }
         }
-        let settled: Vec<(crate::Bytes, Slot, (Peer, Position))> = self
-            .intents
-            .iter()
-            .map(|(key, open)| (key, self.slot(key), open))
-            .filter(|(_, slot, _)| slots.contains(slot))
-            .flat_map(|(key, slot, open)| {
-                let known = open
-                    .iter()
-                    .filter(|(peer, position)| *peer != self.me || self.unclear_intents.contains(position));
-                known.map(move |intent| (key.clone(), slot, *intent))
-            })
-            .collect();
-        for (key, slot, intent) in settled {
-            if let Some(open) = self.intents.get_mut(&key) {
-                open.remove(&intent);
-            }
-            self.intents.retain(|_, open| !open.is_empty());
-            if intent.0 == self.me {
-                self.unclear_intents.remove(&intent.1);
-            }
-            self.append(Some(slot), Change::Settle { key, intent }, None, Cause::Write, 0, out);
+        let count = self.config.slots;
+        let slot_of = |key: &crate::Bytes| crate::slot::slot_of(key, count);
+        for (key, intent) in self.intents.close_fenced(self.me, |key| slots.contains(&slot_of(key))) {
+            let slot = Some(slot_of(&key));
+            self.append(slot, Change::Settle { key, intent }, None, Cause::Write, 0, out);
         }
     }
 }

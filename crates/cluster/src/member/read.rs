@@ -97,7 +97,7 @@ impl Member {
     /// Whether values of a key may be kept at all: no write of it is under way, here or with a former owner.
     pub(super) fn is_cacheable(&self, key: &Bytes) -> bool {
         let fenced = self.owned.get(&self.slot(key)).is_some_and(|owned| owned.fenced);
-        fenced && !self.intents.contains_key(key)
+        fenced && !self.intents.has(key)
     }
 
     pub(super) fn loaded(&mut self, job: Job, mut loaded: Loaded, out: &mut Outbox) {

@@ -84,7 +84,7 @@ impl Member {
             }
             counts
         });
-        self.intents.retain(|key, _| follows(slot_of(key)));
+        self.intents.retain(|key| follows(slot_of(key)));
         self.shown.retain(follows);
         self.edges.retain(|key| follows(slot_of(key)));
         // A disk counts as long as its node may have to go on with the slot: then nobody else has. An heir's process may have become one of the

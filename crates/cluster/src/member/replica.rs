@@ -62,16 +62,9 @@ impl Member {
                 out.persist.push(Persist::Flushed(key.clone(), *up_to));
             }
             Change::Intent { key } => {
-                self.intents.entry(key.clone()).or_default().insert((from, record.position));
+                self.intents.open(key.clone(), (from, record.position));
             }
-            Change::Settle { key, intent } => {
-                if let Some(open) = self.intents.get_mut(key) {
-                    open.remove(intent);
-                    if open.is_empty() {
-                        self.intents.remove(key);
-                    }
-                }
-            }
+            Change::Settle { key, intent } => self.intents.close(key, *intent),
             Change::Touch { .. } => self.follow_touch(from, record, out),
             Change::Hold(hold) => self.follow_hold(slot, hold, out),
             Change::Release { id } => self.forget_hold(slot, *id, out),

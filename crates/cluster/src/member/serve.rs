@@ -1,6 +1,6 @@
 //! Whether what lies here may be served, and kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clearwell_words::{Cause, Effect, Millis, Scope};
 
@@ -9,6 +9,7 @@ use super::takeover::Owned;
 use crate::admission::{Own, Wish};
 use crate::digest::content;
 use crate::holder::Cover;
+use crate::intents::Intents;
 use crate::level::{Level, Service, Token};
 use crate::marks::Marks;
 use crate::name::{Bytes, Name};
@@ -16,13 +17,13 @@ use crate::outbox::Outbox;
 use crate::proof::{Proof, names, service};
 use crate::record::Change;
 use crate::shown::{Last, Shown, SourceWord};
-use crate::{Entry, Peer, Position, Slot};
+use crate::{Entry, Position, Slot};
 
 /// What this member orders at this moment.
 struct Orders<'a> {
     owned: &'a BTreeMap<Slot, Owned>,
     marks: &'a Marks,
-    intents: &'a BTreeMap<Bytes, BTreeSet<(Peer, Position)>>,
+    intents: &'a Intents,
     shown: &'a Shown,
     slots: u16,
     leased: bool,
@@ -36,7 +37,7 @@ impl Own for Orders<'_> {
     }
 
     fn is_open(&self, name: &Name) -> bool {
-        is_open(self.intents, name)
+        self.intents.is_open(name)
     }
 
     fn is_replaced(&self, entry: &Entry) -> bool {
@@ -47,11 +48,6 @@ impl Own for Orders<'_> {
         };
         self.shown.get(&entry.key).is_some_and(is_other)
     }
-}
-
-/// Whether a write of the key that a name is about is under way.
-pub(super) fn is_open(intents: &BTreeMap<Bytes, BTreeSet<(Peer, Position)>>, name: &Name) -> bool {
-    matches!(name, Name::Key(key) | Name::Dependents(key) if intents.contains_key(key))
 }
 
 impl Member {

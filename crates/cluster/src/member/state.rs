@@ -50,9 +50,9 @@ impl Member {
             (None, None) => Apply::Clear(part.slots.clone()),
             _ => Apply::Replace(part.clone()),
         });
-        self.intents.retain(|key, _| !part.has(key, view.slots));
+        self.intents.retain(|key| !part.has(key, view.slots));
         for (key, intent) in state.intents {
-            self.intents.entry(key).or_default().insert(intent);
+            self.intents.open(key, intent);
         }
         self.take_journal((from, base), &part, state.journal);
         self.take_holds(&part, state.holds);

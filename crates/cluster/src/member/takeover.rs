@@ -159,7 +159,7 @@ impl Member {
         self.wake_all();
         if self.config.has(Planted::IntentForgotten) {
             self.intents
-                .retain(|key, _| ready.binary_search(&crate::slot::slot_of(key, self.config.slots)).is_err());
+                .retain(|key| ready.binary_search(&crate::slot::slot_of(key, self.config.slots)).is_err());
         }
         if !anew.is_empty() {
             out.apply.push(Apply::Clear(anew));

@@ -273,10 +273,7 @@ impl Member {
         let (to, ticket) = (lane.to, self.holder.ticket());
         lane.moved = self.now;
         lane.sent.push(Sent { ticket, part: part.clone(), base, at: self.now });
-        let within = |key: &Bytes| part.has(key, self.config.slots);
-        let open = self.intents.iter().filter(|(key, _)| within(key));
-        let intents = open.flat_map(|(key, open)| open.iter().map(|intent| (key.clone(), *intent)));
-        let intents = intents.collect();
+        let intents = self.intents.of(|key| part.has(key, self.config.slots));
         let state =
             State { subscription, part, base, entries, as_of, intents, journal, holds, ticket, epoch };
         out.send.push((To::Peer(to), Message::State(Box::new(state))));

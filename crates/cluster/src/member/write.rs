@@ -50,7 +50,7 @@ impl Member {
         let key = write.key.clone();
         let record = self.append(Some(slot), Change::Intent { key: key.clone() }, None, Cause::Write, 0, out);
         let intent = record.position;
-        self.intents.entry(key.clone()).or_default().insert((self.me, intent));
+        self.intents.open(key.clone(), (self.me, intent));
         let name = Name::Key(key.clone());
         let through = write.strategy == Strategy::Through;
         let copies = through.then(|| self.ask_lagging(Some(&name), intent));
@@ -125,7 +125,7 @@ impl Member {
         match outcome {
             Outcome::Unclear => {
                 // The intent stays open until a fence has made sure that nothing more can happen.
-                self.unclear_intents.insert(intent);
+                self.intents.unclear(intent);
                 self.unclear(slot);
                 self.fence(out);
                 self.refuse(&origin, Refusal::Unknown, out);
@@ -147,12 +147,7 @@ impl Member {
 
     /// Closes an intent of this member.
     pub(super) fn settle(&mut self, key: &Bytes, intent: Position, out: &mut Outbox) -> Position {
-        if let Some(open) = self.intents.get_mut(key) {
-            open.remove(&(self.me, intent));
-            if open.is_empty() {
-                self.intents.remove(key);
-            }
-        }
+        self.intents.close(key, (self.me, intent));
         let slot = self.slot(key);
         let change = Change::Settle { key: key.clone(), intent: (self.me, intent) };
         self.append(Some(slot), change, None, Cause::Write, 0, out).position
