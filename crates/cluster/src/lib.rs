@@ -41,6 +41,7 @@ mod holds;
 mod ids;
 pub mod input;
 mod intents;
+mod journal;
 mod lease;
 pub mod level;
 mod map;

@@ -38,6 +38,7 @@ use crate::decree::Chooser;
 use crate::holder::Holder;
 use crate::holds::Holds;
 use crate::intents::Intents;
+use crate::journal::Journal;
 use crate::lease::OwnerLease;
 use crate::marks::Marks;
 use crate::membership::Membership;
@@ -85,10 +86,7 @@ pub struct Member {
     /// The source may have to be asked to refuse statements for some of them.
     unfenced: bool,
     holder: Holder,
-    /// Values that their source does not have yet, of slots that this member owns or follows.
-    journal: BTreeMap<Bytes, journal::Unflushed>,
-    /// Up to where the last tick looked at the journal.
-    looked_at: Option<Bytes>,
+    journal: Journal,
     intents: Intents,
     /// Invalidations that are held, of slots that this member owns or follows.
     holds: Holds,
@@ -156,8 +154,7 @@ impl Member {
             all_began: true,
             unfenced: false,
             holder: Holder::default(),
-            journal: BTreeMap::new(),
-            looked_at: None,
+            journal: Journal::default(),
             intents: Intents::default(),
             holds: Holds::default(),
             jobs: BTreeMap::new(),

@@ -244,7 +244,7 @@ impl Member {
     pub(super) fn mend(&mut self, at: Position, key: Bytes, entry: Entry, out: &mut Outbox) {
         let slot = self.slot(&key);
         // What is on its way to the source, or changing there, settles it.
-        let is_open = self.intents.has(&key) || self.journal.contains_key(&key);
+        let is_open = self.intents.has(&key) || self.journal.has(&key);
         if is_open || !self.owns(self.now, slot) || !self.is_quiet(slot, at) || !self.is_covered(&entry, at) {
             return;
         }

@@ -19,7 +19,7 @@ impl Member {
         }
         self.holder.evicted(key);
         let is_only_value = self.shown.get(key).is_some_and(|last| !last.flushed);
-        if is_only_value && self.began(key).is_some() && !self.journal.contains_key(key) {
+        if is_only_value && self.began(key).is_some() && !self.journal.has(key) {
             let cascade = self.edges.has(key);
             return self.say_gone(key, cascade, out);
         }

@@ -9,7 +9,6 @@ use super::route::Work;
 use super::takeover::Owned;
 use crate::outbox::{Ask, Outbox};
 use crate::record::Change;
-use crate::waiting::Lack;
 use crate::{Epoch, Slot};
 
 impl Member {
@@ -65,16 +64,12 @@ impl Member {
                 }
             }
         }
-        let slots = sure;
-        for (key, unflushed) in &mut self.journal {
-            if unflushed.unclear && slots.contains(&crate::slot::slot_of(key, self.config.slots)) {
-                (unflushed.flushing, unflushed.unclear) = (None, false);
-                self.parked.wake(Lack::name(key));
-            }
-        }
         let count = self.config.slots;
         let slot_of = |key: &crate::Bytes| crate::slot::slot_of(key, count);
-        for (key, intent) in self.intents.close_fenced(self.me, |key| slots.contains(&slot_of(key))) {
+        for key in self.journal.fenced(|key| sure.contains(&slot_of(key))) {
+            self.has_word_of(&key);
+        }
+        for (key, intent) in self.intents.close_fenced(self.me, |key| sure.contains(&slot_of(key))) {
             let slot = Some(slot_of(&key));
             self.append(slot, Change::Settle { key, intent }, None, Cause::Write, 0, out);
         }

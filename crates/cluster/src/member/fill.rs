@@ -120,8 +120,7 @@ impl Member {
 
     fn is_current(&mut self, entry: &Entry, lease: &FillLease, as_of: &AsOf) -> bool {
         let Some(view) = self.view.clone() else { return false };
-        if lease.epoch > view.epoch || !self.is_cacheable(&entry.key) || self.journal.contains_key(&entry.key)
-        {
+        if lease.epoch > view.epoch || !self.is_cacheable(&entry.key) || self.journal.has(&entry.key) {
             return false;
         }
         let key = Name::Key(entry.key.clone());

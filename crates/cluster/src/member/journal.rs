@@ -1,97 +1,40 @@
 //! Write-back: values that the source does not have yet, on their way to it.
 
-use std::ops::Bound;
 use std::sync::Arc;
 
-use clearwell_words::{Cause, Effect, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Scope, Version};
 
 use super::Member;
 use super::route::Work;
 use crate::outbox::{Ask, Event, Outbox, Persist};
 use crate::record::{Change, Record};
-use crate::waiting::Lack;
-use crate::{Bytes, Entry, Job, Level, Outcome, Peer, Planted, Position};
-
-/// A value that the source does not have yet.
-#[derive(Debug, Clone)]
-pub(super) struct Unflushed {
-    /// The value.
-    pub entry: Entry,
-    /// Whose log, where.
-    pub at: (Peer, Position),
-    /// What was asked of the source and is not answered, and for which value: this one, or one before it.
-    pub flushing: Option<(Job, Version)>,
-    /// The source did not say what became of that.
-    pub unclear: bool,
-    /// A commit was told of since it was sent: it may have come after this value, which then hides it.
-    pub hides: bool,
-    /// How often the source did not take it, and when it is tried again.
-    failed: u32,
-    again: Millis,
-}
-
-impl Unflushed {
-    /// Not on its way to the source.
-    pub fn new(entry: Entry, at: (Peer, Position)) -> Unflushed {
-        Unflushed { entry, at, flushing: None, unclear: false, hides: false, failed: 0, again: Millis(0) }
-    }
-
-    /// The source did not take it: it is tried again after a time that grows.
-    fn put_off(&mut self, now: Millis) {
-        const FIRST_MS: u64 = 100;
-        const MOST_MS: u64 = 6_400;
-        self.again = now.plus((FIRST_MS << self.failed.min(16)).min(MOST_MS));
-        self.failed += 1;
-    }
-
-    /// A newer value takes its place; what is on its way stays so.
-    pub fn replace(&mut self, entry: Entry, at: (Peer, Position)) {
-        (self.entry, self.at, self.failed, self.again) = (entry, at, 0, Millis(0));
-    }
-}
+use crate::{Bytes, Job, Level, Outcome, Peer, Planted, Position};
 
 impl Member {
     /// Sends to the source what may go: newest value of each key, one at a time for each. A tick looks at a part of a long
-    /// journal, and the next goes on behind it.
+    /// Sends to the source what may go.
     pub(super) fn flush_journal(&mut self, out: &mut Outbox) {
-        const AT_ONCE: usize = 64;
-        const LOOKED_AT_MOST: usize = 1024;
-        let mut ready = Vec::new();
-        let from = std::mem::take(&mut self.looked_at);
-        let first = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = from.as_ref().map(|from| self.journal.range::<Bytes, _>(..=from));
-        let journal =
-            self.journal.range::<Bytes, _>((first, Bound::Unbounded)).chain(rest.into_iter().flatten());
-        for (key, unflushed) in journal.take(LOOKED_AT_MOST) {
-            self.looked_at = Some(key.clone());
-            let slot = self.slot(key);
-            let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
-            let own = unflushed.at.0 == self.me;
-            let committed = !own || self.is_committed(slot, unflushed.at.1);
-            if unflushed.flushing.is_none()
-                && self.now >= unflushed.again
-                && fenced
-                && committed
-                && self.owns(self.now, slot)
-            {
-                ready.push(key.clone());
-            }
-            if ready.len() >= AT_ONCE {
-                break;
-            }
-        }
+        // It is walked while the rest of the member is asked.
+        let mut journal = std::mem::take(&mut self.journal);
+        let ready = journal.due(self.now, |key, at| self.may_flush(key, at));
+        self.journal = journal;
         for key in ready {
             let slot = self.slot(&key);
             let epoch = self.fence_number(slot);
-            let Some(entry) = self.journal.get(&key).map(|unflushed| unflushed.entry.clone()) else {
-                continue;
-            };
+            let Some(entry) = self.journal.get(&key).cloned() else { continue };
             let job = self.job(Work::Flush { key: key.clone(), version: entry.version });
-            if let Some(unflushed) = self.journal.get_mut(&key) {
-                (unflushed.flushing, unflushed.hides) = (Some((job, entry.version)), false);
-            }
+            self.journal.sent(&key, job);
             out.ask.push((job, Ask::Flush { entry, fence: (slot, epoch) }));
         }
+    }
+
+    /// Whether a value, by its record's place in a log, may go to the source: former owners' statements are refused there, and the value
+    /// survives this member.
+    fn may_flush(&self, key: &Bytes, (peer, position): (Peer, Position)) -> bool {
+        let slot = self.slot(key);
+        let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
+        let committed = peer != self.me || self.is_committed(slot, position);
+        fenced && committed && self.owns(self.now, slot)
     }
 
     pub(super) fn flushed(
@@ -102,38 +45,31 @@ impl Member {
         out: &mut Outbox,
     ) {
         let slot = self.slot(key);
-        let Some(unflushed) = self.journal.get_mut(key) else { return };
-        if unflushed.flushing.is_some_and(|(awaited, _)| awaited != job) {
-            // It was asked before another owned the slot, and says nothing of what is on its way now.
+        if !self.journal.awaits(key, job) {
             return;
         }
+        self.has_word_of(key);
         if *outcome == Outcome::Unclear {
-            // It may still happen: nothing else of this key goes to the source before that is excluded.
-            unflushed.unclear = true;
-            self.parked.wake(Lack::name(key));
+            self.journal.unclear(key);
             self.unclear(slot);
             return self.fence(out);
         }
-        unflushed.flushing = None;
-        self.parked.wake(Lack::name(key));
+        let hides = self.journal.answered(key);
         if *outcome == Outcome::Parked {
             return self.flush_parked(key, up_to, out);
         }
-        let hides = unflushed.hides;
         let Outcome::Committed(version) = *outcome else {
-            return unflushed.put_off(self.now);
+            return self.journal.put_off(key, self.now);
         };
         if !self.owned.contains_key(&slot) {
             return;
         }
-        if unflushed.entry.version == up_to {
-            self.journal.remove(key);
-        }
+        let is_last = self.journal.done_with(key, up_to);
         out.persist.push(Persist::Flushed(key.clone(), up_to));
         self.shown.flushed(key, up_to, version);
         let change = Change::Flushed { key: key.clone(), up_to, version };
         self.append(Some(slot), change, None, Cause::Write, 0, out);
-        if hides && !self.journal.contains_key(key) {
+        if hides && is_last {
             // Copies of it that were given since that commit was told of are taken away as if it were told of now.
             let scope = Arc::new(Scope::Key((**key).into()));
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
@@ -147,10 +83,7 @@ impl Member {
         if !self.owned.contains_key(&slot) {
             return;
         }
-        let is_last = self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version == up_to);
-        if is_last {
-            self.journal.remove(key);
-        }
+        let is_last = self.journal.done_with(key, up_to);
         out.persist.push(Persist::Flushed(key.clone(), up_to));
         let change = Change::Flushed { key: key.clone(), up_to, version: up_to };
         self.append(Some(slot), change, None, Cause::Write, 0, out);
@@ -162,33 +95,17 @@ impl Member {
         out.tell.push(Event::Parked(key.clone()));
     }
 
-    /// Whether a reader must wait until it is known when the source got the value: others may have committed after it.
-    /// While it is not sent, or will be sent again, it is newer than all that they commit.
-    pub(super) fn is_doubtful(&self, unflushed: &Unflushed, level: Level) -> bool {
-        let sent = unflushed.flushing.is_some_and(|(_, version)| version == unflushed.entry.version)
-            && !unflushed.unclear;
-        match level {
-            _ if self.config.has(Planted::FlushHides) => false,
-            Level::Strong => sent,
-            Level::Session | Level::Causal | Level::Bounded(_) => sent && unflushed.hides,
-            Level::Eventual | Level::Weak => false,
-        }
+    /// Whether a reader must wait until it is known when the source got the value of a key.
+    pub(super) fn is_doubtful(&self, key: &Bytes, level: Level) -> bool {
+        !self.config.has(Planted::FlushHides) && self.journal.is_doubtful(key, level)
     }
 
     /// What a record of this log tells of may have been committed after values that are on their way to the source.
     pub(super) fn hide_commit(&mut self, record: &Record) {
         let Change::Invalidate { scope, .. } = &record.change else { return };
         match &**scope {
-            Scope::Key(key) => {
-                if let Some(unflushed) = self.journal.get_mut(&**key) {
-                    unflushed.hides |= unflushed.flushing.is_some();
-                }
-            }
-            _ if record.is_wide() => {
-                self.journal
-                    .values_mut()
-                    .for_each(|unflushed| unflushed.hides |= unflushed.flushing.is_some());
-            }
+            Scope::Key(key) => self.journal.hide(key),
+            _ if record.is_wide() => self.journal.hide_all(),
             _ => {}
         }
     }

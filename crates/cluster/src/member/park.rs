@@ -58,8 +58,7 @@ impl Member {
         if self.owned.get(&slot).is_some_and(|owned| !owned.began) {
             return Some(vec![Lack::Slot(slot), late]);
         }
-        let is_doubtful = |unflushed| self.is_doubtful(unflushed, read.level);
-        if self.journal.get(&read.key).is_some_and(is_doubtful) && self.owns(self.now, slot) {
+        if self.is_doubtful(&read.key, read.level) && self.owns(self.now, slot) {
             // It is refused as soon as this member may not say anything any more.
             return Some(vec![Lack::name(&read.key), Lack::Time(self.lease.until()), late]);
         }

@@ -74,12 +74,12 @@ impl Member {
         let keepable = self.is_cacheable(&key);
         let mut begun = Begun { origin, read, born, began, head, validated, keepable };
         if let Some(unflushed) = self.journal.get(&key) {
-            if self.is_doubtful(unflushed, begun.read.level) {
+            if self.is_doubtful(&key, begun.read.level) {
                 let Begun { origin, read, .. } = begun;
                 return self.park(Parked { origin, read, born, names: Vec::new() }, out);
             }
             // The source has it later; asked now it would show what was before.
-            let entry = Some(unflushed.entry.clone());
+            let entry = Some(unflushed.clone());
             begun.validated = true;
             return self.loaded(Job(0), Loaded { begun, entry, stored: true }, out);
         }
@@ -107,11 +107,11 @@ impl Member {
             return self.refuse(&loaded.begun.origin, Refusal::NoOwner, out);
         }
         let level = loaded.begun.read.level;
-        if self.journal.get(&key).is_some_and(|unflushed| self.is_doubtful(unflushed, level)) {
+        if self.is_doubtful(&key, level) {
             let Begun { origin, read, born, .. } = loaded.begun;
             return self.park(Parked { origin, read, born, names: Vec::new() }, out);
         }
-        let unflushed = self.journal.get(&key).map(|unflushed| unflushed.entry.clone());
+        let unflushed = self.journal.get(&key).cloned();
         let pending = unflushed.is_some();
         if pending {
             loaded.entry = unflushed;

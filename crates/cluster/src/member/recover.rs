@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Member;
-use super::journal::Unflushed;
 use clearwell_words::{Millis, Version};
 
 use crate::entry::rank_epoch;
@@ -76,7 +75,7 @@ impl Member {
         let follows = |slot: Slot| view.emptied(slot) <= before && view.concerns(slot, me);
         let slot_of = |key: &Bytes| crate::slot::slot_of(key, view.slots);
         gone.extend(self.holds.retain(follows));
-        self.journal.retain(|key, _| {
+        self.journal.retain(|key| {
             let slot = slot_of(key);
             let counts = follows(slot);
             if !counts {
@@ -120,9 +119,9 @@ impl Member {
         for (key, entry) in journal {
             if !self.has_begun(self.slot(&key)) {
                 later.journal.insert(key, entry);
-            } else if !self.journal.contains_key(&key) {
+            } else if !self.journal.has(&key) {
                 let old = Peer { incarnation: 0, ..self.me };
-                self.journal.insert(key, Unflushed::new(entry, (old, Position(0))));
+                self.journal.take_over(entry, (old, Position(0)));
             }
         }
         for ((slot, id), hold) in holds {
@@ -144,11 +143,11 @@ impl Member {
     pub(super) fn take_journal(&mut self, from: (Peer, Position), part: &Part, journal: Vec<Entry>) {
         let count = self.config.slots;
         let within = |key: &Bytes| part.has(key, count);
-        self.journal.retain(|key, _| !within(key));
+        self.journal.retain(|key| !within(key));
         self.recovered.journal.retain(|key, _| !within(key));
         for entry in journal {
             let entry = self.received(from.0, &entry);
-            self.journal.insert(entry.key.clone(), Unflushed::new(entry, from));
+            self.journal.take_over(entry, from);
         }
     }
 
@@ -166,8 +165,8 @@ impl Member {
     /// piece, since some of it may be acknowledged.
     pub(super) fn persist_slots(&self, slots: Vec<Slot>, out: &mut Outbox) {
         let within = |key: &Bytes| slots.binary_search(&self.slot(key)).is_ok();
-        let back = self.recovered.journal.iter().filter(|(key, _)| !self.journal.contains_key(*key));
-        let unflushed = self.journal.iter().map(|(key, unflushed)| (key, &unflushed.entry)).chain(back);
+        let back = self.recovered.journal.iter().filter(|(key, _)| !self.journal.has(key));
+        let unflushed = self.journal.entries().chain(back);
         let journal = unflushed.filter(|(key, _)| within(key)).map(|(_, entry)| entry.clone()).collect();
         let holds_of = |slot: &Slot| self.holds.of(self.now, *slot).chain(self.recovered.holds_of(*slot));
         let holds = slots.iter().flat_map(holds_of).collect();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Member;
-use super::journal::Unflushed;
 use crate::admission::Wish;
 use crate::entry::AsOf;
 use crate::name::Name;
@@ -50,14 +49,12 @@ impl Member {
                 let entry = self.received(from, entry);
                 out.persist.push(Persist::Journal(entry.clone()));
                 let at = (from, record.position);
-                self.journal.insert(entry.key.clone(), Unflushed::new(entry.clone(), at));
+                self.journal.take_over(entry.clone(), at);
                 self.keep_put(entry, as_of);
             }
             Change::Flushed { key, up_to, version } => {
                 self.shown.flushed(key, *up_to, *version);
-                if self.journal.get(key).is_some_and(|unflushed| unflushed.entry.version <= *up_to) {
-                    self.journal.remove(key);
-                }
+                self.journal.flushed(key, *up_to);
                 self.recovered.flushed(key, *up_to);
                 out.persist.push(Persist::Flushed(key.clone(), *up_to));
             }

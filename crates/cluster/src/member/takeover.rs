@@ -128,7 +128,7 @@ impl Member {
         if ready.is_empty() {
             return;
         }
-        let unflushed = self.journal.keys().chain(self.recovered.keys());
+        let unflushed = self.journal.entries().map(|(key, _)| key).chain(self.recovered.keys());
         let open: BTreeSet<Slot> = self.intents.keys().chain(unflushed).map(|key| self.slot(key)).collect();
         let view = self.view.clone();
         let (mut anew, mut lost) = (Vec::new(), Vec::new());

@@ -64,7 +64,7 @@ impl Member {
 
     /// What there is to be touched. A value that its source does not have yet is there, whatever became of the store's copy of it.
     fn alive(&self, key: &Bytes, found: Option<Entry>) -> Option<Entry> {
-        let unflushed = self.journal.get(key).map(|unflushed| unflushed.entry.clone());
+        let unflushed = self.journal.get(key).cloned();
         let found = found.filter(|entry| !entry.is_expired(self.now));
         unflushed.or(found).filter(|entry| entry.value.is_some())
     }
@@ -80,9 +80,8 @@ impl Member {
     }
 
     fn touch_unflushed(&mut self, key: &Bytes, expiry: Option<Expiry>, out: &mut Outbox) {
-        if let Some(unflushed) = self.journal.get_mut(key) {
-            unflushed.entry.expiry = expiry;
-            out.persist.push(Persist::Journal(unflushed.entry.clone()));
+        if let Some(unflushed) = self.journal.touch(key, expiry) {
+            out.persist.push(Persist::Journal(unflushed.clone()));
         }
     }
 }

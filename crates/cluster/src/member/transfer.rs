@@ -300,10 +300,10 @@ impl Member {
     /// What the source does not have yet of a part, which ends earlier when that is much.
     fn journal_of(&self, part: &mut Part) -> Vec<Entry> {
         let mut journal: Vec<(Slot, &Entry)> = Vec::new();
-        for (key, unflushed) in &self.journal {
+        for (key, entry) in self.journal.entries() {
             let slot = self.slot(key);
             if part.has_in(slot, key) {
-                journal.push((slot, &unflushed.entry));
+                journal.push((slot, entry));
             }
         }
         journal.sort_by_key(|(slot, _)| *slot);

@@ -3,7 +3,6 @@
 use clearwell_words::Cause;
 
 use super::Member;
-use super::journal::Unflushed;
 use super::route::Origin;
 use super::wait::{Pending, Slots, Then};
 use crate::entry::{AsOf, rank};
@@ -108,14 +107,8 @@ impl Member {
     /// A value of which the source has to hear.
     fn keep_unflushed(&mut self, entry: &Entry, position: Position, out: &mut Outbox) {
         out.persist.push(Persist::Journal(entry.clone()));
-        let at = (self.me, position);
         self.has_word_of(&entry.key);
-        match self.journal.get_mut(&entry.key) {
-            Some(before) => before.replace(entry.clone(), at),
-            None => {
-                self.journal.insert(entry.key.clone(), Unflushed::new(entry.clone(), at));
-            }
-        }
+        self.journal.put(entry.clone(), (self.me, position));
     }
 
     /// The source answered.
