@@ -44,6 +44,7 @@ mod intents;
 mod journal;
 mod lease;
 pub mod level;
+mod log;
 mod map;
 mod marks;
 mod member;

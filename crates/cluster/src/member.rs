@@ -40,7 +40,7 @@ use crate::holds::Holds;
 use crate::intents::Intents;
 use crate::journal::Journal;
 use crate::lease::OwnerLease;
-use crate::marks::Marks;
+use crate::log::Log;
 use crate::membership::Membership;
 use crate::message::Message;
 use crate::name::Bytes;
@@ -50,7 +50,7 @@ use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
 use crate::voter::Voter;
 use crate::waiting::Waiting;
-use crate::{Config, Epoch, Input, Job, NodeId, Operation, Peer, Position, Slot, Ticket};
+use crate::{Config, Epoch, Input, NodeId, Operation, Peer, Slot, Ticket};
 
 /// How a member begins.
 #[derive(Debug, Clone, Default)]
@@ -76,9 +76,7 @@ pub struct Member {
     voter: Voter,
     /// The view in which it last told that its heirs have what they need.
     readied: Epoch,
-    /// The last record of this member's log.
-    head: Position,
-    marks: Marks,
+    log: Log,
     subscribers: Subscribers,
     owned: BTreeMap<Slot, takeover::Owned>,
     /// Each of them has begun.
@@ -90,8 +88,7 @@ pub struct Member {
     intents: Intents,
     /// Invalidations that are held, of slots that this member owns or follows.
     holds: Holds,
-    jobs: BTreeMap<Job, route::Work>,
-    jobs_made: u64,
+    jobs: route::Jobs,
     waiting: Waiting<wait::Pending>,
     parked: Waiting<park::Parked>,
     fills: Waiting<fill::Waits>,
@@ -103,8 +100,6 @@ pub struct Member {
     transfers: transfer::Transfers,
     /// Contents that arrived before records which belong before them.
     early_states: Vec<(Peer, crate::message::State)>,
-    /// By slot.
-    last_in_slot: Vec<Position>,
     comparing: compare::Walk,
     /// When it was last looked for what can be forgotten.
     trimmed: Millis,
@@ -147,8 +142,7 @@ impl Member {
             lease: OwnerLease::default(),
             voter: Voter::new(now),
             readied: Epoch(0),
-            head: Position(0),
-            marks: Marks::default(),
+            log: Log::new(config.slots),
             subscribers: Subscribers::default(),
             owned: BTreeMap::new(),
             all_began: true,
@@ -157,8 +151,7 @@ impl Member {
             journal: Journal::default(),
             intents: Intents::default(),
             holds: Holds::default(),
-            jobs: BTreeMap::new(),
-            jobs_made: 0,
+            jobs: route::Jobs::default(),
             waiting: Waiting::default(),
             parked: Waiting::default(),
             fills: Waiting::default(),
@@ -169,7 +162,6 @@ impl Member {
             shown: Shown::new(config.slots),
             transfers: transfer::Transfers::default(),
             early_states: Vec::new(),
-            last_in_slot: vec![Position(0); usize::from(config.slots)],
             comparing: compare::Walk::default(),
             trimmed: Millis(0),
             view_asked: None,
@@ -334,13 +326,6 @@ impl Member {
             let pieces = records.in_pieces();
             out.send.extend(pieces.map(|records| (To::Peer(peer), Message::Records(records))));
         });
-    }
-
-    fn job(&mut self, work: route::Work) -> Job {
-        self.jobs_made += 1;
-        let job = Job(self.jobs_made);
-        self.jobs.insert(job, work);
-        job
     }
 
     /// How long a holder may serve from now on: never longer than this owner may own.

@@ -71,7 +71,7 @@ impl Member {
         }
         let after = after.filter(|_| slots[0] == first);
         let part = Part { slots, after, end: None };
-        let job = self.job(Work::Digest { at: self.head, part: part.clone() });
+        let job = self.jobs.begin(Work::Digest { at: self.log.head(), part: part.clone() });
         out.ask.push((job, Ask::Digest { part, most: KEYS_MOST }));
     }
 
@@ -91,7 +91,7 @@ impl Member {
         let part = part.until(end);
         let sums = self.sums(&digests);
         for (peer, holder) in self.subscribers.iter() {
-            let part = part.narrowed(|slot| holder.follows.is_synced(slot) && self.is_quiet(slot, at));
+            let part = part.narrowed(|slot| holder.follows.is_synced(slot) && self.log.is_quiet(slot, at));
             if part.slots.is_empty() {
                 continue;
             }
@@ -114,7 +114,7 @@ impl Member {
         let Some(subscription) = self.subscribers.get(to).map(|holder| holder.id) else { return };
         let counts = |key: &Bytes| {
             let slot = self.slot(key);
-            self.is_quiet(slot, at) && part.has_in(slot, key)
+            self.log.is_quiet(slot, at) && part.has_in(slot, key)
         };
         const DIGEST: usize = 12;
         let keys: Vec<(Bytes, u64)> = digests.into_iter().filter(|(key, _)| counts(key)).collect();
@@ -152,7 +152,7 @@ impl Member {
                 Ask::Digest { part: part.clone(), most: OWN_MOST }
             }
         };
-        let job = self.job(Work::Compare { owner: from, digests });
+        let job = self.jobs.begin(Work::Compare { owner: from, digests });
         out.ask.push((job, ask));
     }
 
@@ -215,14 +215,15 @@ impl Member {
                 if part.slots.is_empty() {
                     return;
                 }
-                let job = self.job(Work::DigestKeys { at: self.head, to: from, part: part.clone() });
+                let job =
+                    self.jobs.begin(Work::DigestKeys { at: self.log.head(), to: from, part: part.clone() });
                 out.ask.push((job, Ask::Digest { part, most: KEYS_MOST }));
             }
             Difference::Keys(at, keys) => {
                 // What was done since, for another follower's word too, was done for this one as well.
-                let keys = keys.into_iter().filter(|key| self.is_quiet(self.slot(key), at));
+                let keys = keys.into_iter().filter(|key| self.log.is_quiet(self.slot(key), at));
                 for key in keys.take(KEYS_MOST).collect::<Vec<Bytes>>() {
-                    let job = self.job(Work::Mend { at, key: key.clone() });
+                    let job = self.jobs.begin(Work::Mend { at, key: key.clone() });
                     out.ask.push((job, Ask::Load { key, validate: false }));
                 }
             }
@@ -245,7 +246,11 @@ impl Member {
         let slot = self.slot(&key);
         // What is on its way to the source, or changing there, settles it.
         let is_open = self.intents.has(&key) || self.journal.has(&key);
-        if is_open || !self.owns(self.now, slot) || !self.is_quiet(slot, at) || !self.is_covered(&entry, at) {
+        if is_open
+            || !self.owns(self.now, slot)
+            || !self.log.is_quiet(slot, at)
+            || !self.is_covered(&entry, at)
+        {
             return;
         }
         if rank_epoch(entry.version) == Epoch(0) {
@@ -254,16 +259,11 @@ impl Member {
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
             self.append(Some(slot), change, None, Cause::Command, 0, out);
         } else {
-            let mut as_of = vec![(self.me, self.head.next())];
+            let mut as_of = vec![(self.me, self.log.head().next())];
             as_of.extend(self.names_as_of(&entry, |held| Some(held.watermark)));
             self.put_here(Origin::Nobody, entry, as_of, false, out);
         }
         out.tell.push(Event::Differed(key));
-    }
-
-    /// Whether nothing was done in a slot since a place of this member's log.
-    fn is_quiet(&self, slot: Slot, at: Position) -> bool {
-        self.last_in_slot.get(usize::from(slot.0)).is_none_or(|last| *last <= at)
     }
 
     /// The digests of slots.

@@ -22,12 +22,12 @@ impl Member {
                 clean.push(None);
                 continue;
             }
-            self.subscribers.subscribe(self.now, from, self.head);
+            self.subscribers.subscribe(self.now, from, self.log.head());
             self.subscribers.note(name, from, enlist.ticket);
             clean.push(Some(self.are_copies_clean(name, *peer, *position)));
         }
         let lease_ms = self.read_lease_ms();
-        let place = Place { head: self.head, sent: enlist.sent, lease_ms, epoch: view.epoch };
+        let place = Place { head: self.log.head(), sent: enlist.sent, lease_ms, epoch: view.epoch };
         let stream = self.subscribers.stream(self.now, &self.config, from, place);
         let enlisted = Enlisted { ticket: enlist.ticket, clean, stream };
         out.send.push((To::Peer(from), Message::Enlisted(enlisted)));
@@ -36,7 +36,7 @@ impl Member {
     /// Whether nothing made the name old since a place in an owner's order: its own, or that of the owner it followed before.
     pub(super) fn is_clean(&self, name: &Name, peer: Peer, position: Position) -> bool {
         let Some(owned) = self.owned.get(&name.slot(self.config.slots)) else { return false };
-        let last = self.marks.last(name);
+        let last = self.log.last(name);
         if peer == self.me {
             return owned.began_at <= position && last <= position;
         }
@@ -69,7 +69,7 @@ impl Member {
         }
         self.hears(from);
         let lease_ms = self.read_lease_ms();
-        let place = Place { head: self.head, sent: beat.sent, lease_ms, epoch: view.epoch };
+        let place = Place { head: self.log.head(), sent: beat.sent, lease_ms, epoch: view.epoch };
         let stream = self.subscribers.stream(self.now, &self.config, from, place);
         out.send.push((To::Peer(from), Message::Beat(stream)));
     }
@@ -107,7 +107,12 @@ impl Member {
         }
         let until = self.lease.until();
         let began = self.owned.get(&slot).is_some_and(|owned| owned.began);
-        began.then_some(Cover { owner: self.me, proven: self.now.min(until), until, watermark: self.head })
+        began.then_some(Cover {
+            owner: self.me,
+            proven: self.now.min(until),
+            until,
+            watermark: self.log.head(),
+        })
     }
 
     /// How long ago, in milliseconds, it was certain that nothing was missing; `None` when leased levels may not be served.

@@ -30,7 +30,7 @@ impl Member {
             groups.entry(number).or_default().push(slot);
         }
         for (epoch, slots) in groups {
-            let job = self.job(Work::Fence(slots.clone(), epoch));
+            let job = self.jobs.begin(Work::Fence(slots.clone(), epoch));
             out.ask.push((job, Ask::Fence { slots, epoch }));
         }
     }

@@ -99,7 +99,7 @@ impl Member {
         }
         let Some(view) = self.view.clone() else { return };
         let Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease } = fill;
-        let version = rank(view.epoch, self.head.next());
+        let version = rank(view.epoch, self.log.head().next());
         let expiry = ttl_ms.map(|ttl_ms| Expiry::after(self.now, ttl_ms));
         let entry = Entry { key, value: Some(value), version, tags, dependencies, events, expiry, meta };
         let as_of = self.filled_as_of(&entry, &lease);
@@ -111,7 +111,7 @@ impl Member {
 
     /// As of when it is current: here, of this moment, because this log has been looked at; for others, of the miss.
     fn filled_as_of(&self, entry: &Entry, lease: &FillLease) -> AsOf {
-        let mut as_of = vec![(self.me, self.head.next())];
+        let mut as_of = vec![(self.me, self.log.head().next())];
         if lease.owner == self.me {
             as_of.extend(self.names_as_of(entry, |held| held.reached(lease.began, &self.config)));
         }

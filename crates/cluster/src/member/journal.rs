@@ -22,7 +22,7 @@ impl Member {
             let slot = self.slot(&key);
             let epoch = self.fence_number(slot);
             let Some(entry) = self.journal.get(&key).cloned() else { continue };
-            let job = self.job(Work::Flush { key: key.clone(), version: entry.version });
+            let job = self.jobs.begin(Work::Flush { key: key.clone(), version: entry.version });
             self.journal.sent(&key, job);
             out.ask.push((job, Ask::Flush { entry, fence: (slot, epoch) }));
         }

@@ -24,15 +24,9 @@ impl Member {
         depth: u8,
         out: &mut Outbox,
     ) -> Arc<Record> {
-        self.head = self.head.next();
-        let record = Arc::new(Record { position: self.head, slot, change, version, cause, depth });
-        let old: Vec<Name> = record.old_names().collect();
-        self.marks.note(&record, &old, &self.config);
+        let (record, old) = self.log.append(&self.config, slot, change, version, (cause, depth));
         self.holder.own_record(self.me, &old);
         self.hide_commit(&record);
-        if let Some(last) = slot.and_then(|slot| self.last_in_slot.get_mut(usize::from(slot.0))) {
-            *last = record.position;
-        }
         match &record.change {
             Change::Put { entry, .. } | Change::Journal { entry, .. } => {
                 out.apply.push(Apply::Invalidate(Invalidation {

@@ -70,7 +70,7 @@ impl Member {
         if read.hold && !self.config.has(Planted::InterestAfterRead) {
             self.note_holder(&origin, &key);
         }
-        let (began, head) = (self.now, self.head);
+        let (began, head) = (self.now, self.log.head());
         let keepable = self.is_cacheable(&key);
         let mut begun = Begun { origin, read, born, began, head, validated, keepable };
         if let Some(unflushed) = self.journal.get(&key) {
@@ -83,13 +83,13 @@ impl Member {
             begun.validated = true;
             return self.loaded(Job(0), Loaded { begun, entry, stored: true }, out);
         }
-        let job = self.job(Work::Load(begun));
+        let job = self.jobs.begin(Work::Load(begun));
         out.ask.push((job, Ask::Load { key, validate: validated }));
     }
 
     pub(super) fn note_holder(&mut self, origin: &Origin, key: &Bytes) {
         if let Some((peer, ticket)) = Member::holder_ticket(origin) {
-            self.subscribers.subscribe(self.now, peer, self.head);
+            self.subscribers.subscribe(self.now, peer, self.log.head());
             self.subscribers.note(&Name::Key(key.clone()), peer, ticket);
         }
     }
@@ -132,14 +132,14 @@ impl Member {
             };
         }
         if self.config.has(Planted::LoadStampedAtEnd) {
-            (loaded.begun.began, loaded.begun.head) = (self.now, self.head);
+            (loaded.begun.began, loaded.begun.head) = (self.now, self.log.head());
         }
         let name = Name::Key(key.clone());
         if !loaded.stored {
             self.notice_change(&key, &loaded, out);
         }
         let head = loaded.begun.head;
-        let current = loaded.begun.keepable && self.is_cacheable(&key) && self.marks.last(&name) <= head;
+        let current = loaded.begun.keepable && self.is_cacheable(&key) && self.log.last(&name) <= head;
         let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
         let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, head));
         let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
@@ -149,7 +149,7 @@ impl Member {
             self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
         }
         let Begun { origin, read, .. } = loaded.begun;
-        let position = self.marks.last(&name);
+        let position = self.log.last(&name);
         let then = Then::Show { origin, entry: loaded.entry, as_of, hold: read.hold };
         self.waiting.push(Pending { position, slots: Slots::One(slot), copies: None, born: self.now, then });
     }
@@ -163,7 +163,7 @@ impl Member {
             return self.shown.loaded_again(key, said);
         }
         // What was put while the source was asked is newer than what it said.
-        let put_since = !last.flushed && self.marks.last(&Name::Key(key.clone())) > loaded.begun.head;
+        let put_since = !last.flushed && self.log.last(&Name::Key(key.clone())) > loaded.begun.head;
         if !put_since {
             let scope = std::sync::Arc::new(Scope::Key((**key).into()));
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
@@ -209,13 +209,13 @@ impl Member {
             let own = self.view.as_ref().is_some_and(|v| v.owner(name.slot(v.slots)) == self.me);
             self.proof_age(&name).is_some()
                 && self.holder.is_enlisted(&name)
-                && (!own || self.marks.last(&name) <= head)
+                && (!own || self.log.last(&name) <= head)
         })
     }
 
     /// The same for a value that is given now; the owner's own place is that of the record it is given in.
     pub(super) fn as_of_now(&self, entry: &Entry) -> AsOf {
-        let mut as_of = vec![(self.me, self.head.next())];
+        let mut as_of = vec![(self.me, self.log.head().next())];
         as_of.extend(self.names_as_of(entry, Held::heard));
         as_of
     }

@@ -1,6 +1,6 @@
 //! Requests on their way: to the owner, and the answers back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clearwell_words::Millis;
 
@@ -52,6 +52,28 @@ pub(super) enum Work {
     Compare { owner: Peer, digests: crate::message::Digests },
     /// Reading an entry of which a follower has another.
     Mend { at: Position, key: Bytes },
+}
+
+/// What is under way around this member.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    under_way: BTreeMap<Job, Work>,
+    made: u64,
+}
+
+impl Jobs {
+    /// The node is asked for something. Its answer bears the number.
+    pub fn begin(&mut self, work: Work) -> Job {
+        self.made += 1;
+        let job = Job(self.made);
+        self.under_way.insert(job, work);
+        job
+    }
+
+    /// The node has answered; `None` when it did so before.
+    fn end(&mut self, job: Job) -> Option<Work> {
+        self.under_way.remove(&job)
+    }
 }
 
 /// A request that another member works on.
@@ -182,7 +204,7 @@ impl Member {
                 let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
                 let lease_ms = self.read_lease_ms();
                 let stream = stream.map(|peer| {
-                    let place = Place { head: self.head, sent: Millis(0), lease_ms, epoch };
+                    let place = Place { head: self.log.head(), sent: Millis(0), lease_ms, epoch };
                     self.subscribers.stream(self.now, &self.config, peer, place)
                 });
                 let at = answer.expires().then_some(self.now);
@@ -202,7 +224,7 @@ impl Member {
 
     /// The node did what it was asked for.
     pub(super) fn done(&mut self, job: Job, outcome: Outcome, out: &mut Outbox) {
-        let Some(work) = self.jobs.remove(&job) else { return };
+        let Some(work) = self.jobs.end(job) else { return };
         match (work, outcome) {
             (Work::Load(begun), Outcome::Loaded { entry, stored }) => {
                 self.loaded(job, super::read::Loaded { begun, entry, stored }, out);

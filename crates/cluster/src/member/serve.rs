@@ -11,7 +11,7 @@ use crate::digest::content;
 use crate::holder::Cover;
 use crate::intents::Intents;
 use crate::level::{Level, Service, Token};
-use crate::marks::Marks;
+use crate::log::Log;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
 use crate::proof::{Proof, names, service};
@@ -22,7 +22,7 @@ use crate::{Entry, Position, Slot};
 /// What this member orders at this moment.
 struct Orders<'a> {
     owned: &'a BTreeMap<Slot, Owned>,
-    marks: &'a Marks,
+    log: &'a Log,
     intents: &'a Intents,
     shown: &'a Shown,
     slots: u16,
@@ -33,7 +33,7 @@ impl Own for Orders<'_> {
     fn last(&self, name: &Name) -> Option<Position> {
         let owned = self.owned.get(&name.slot(self.slots))?;
         // Before it began, others ordered, in logs of their own.
-        (owned.began && self.leased).then(|| self.marks.last(name).max(owned.began_at))
+        (owned.began && self.leased).then(|| self.log.last(name).max(owned.began_at))
     }
 
     fn is_open(&self, name: &Name) -> bool {
@@ -77,7 +77,7 @@ impl Member {
         let is_safe = || {
             let slot = self.slot(key);
             match view.owner(slot) == self.me {
-                true => self.is_committed(slot, self.marks.last(&Name::Key(key.clone()))),
+                true => self.is_committed(slot, self.log.last(&Name::Key(key.clone()))),
                 false => !self.holder.follows.contains(slot),
             }
         };
@@ -110,7 +110,7 @@ impl Member {
         let leased = self.now < self.lease.until();
         let orders = Orders {
             owned: &self.owned,
-            marks: &self.marks,
+            log: &self.log,
             intents: &self.intents,
             shown: &self.shown,
             slots: view.slots,

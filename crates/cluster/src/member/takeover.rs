@@ -52,7 +52,7 @@ impl Member {
         self.lease.hurry();
         let before = before.map_or(Epoch(0), |before| before.epoch);
         self.leave_slots(&view, before, out);
-        let ended = self.holder.follow_view(&view, before, self.me, self.head, out);
+        let ended = self.holder.follow_view(&view, before, self.me, self.log.head(), out);
         self.gain_slots(&view, begins, out);
         if !ended.is_empty() {
             out.apply.push(Apply::Clear(ended));
@@ -87,8 +87,8 @@ impl Member {
             left.into_iter().partition(|slot| view.concerns(*slot, self.me) && counts(slot));
         // Where it had not begun, it follows whom it followed before, or nobody: there is nothing of its own to go on with.
         for slot in kept.into_iter().filter(|slot| had_begun.contains(slot)) {
-            let floor = self.marks.floor();
-            self.holder.follows.insert(slot, Followed { floor, ..Followed::begun(self.me, self.head) });
+            let floor = self.log.floor();
+            self.holder.follows.insert(slot, Followed { floor, ..Followed::begun(self.me, self.log.head()) });
         }
         out.apply.push(Apply::Clear(gone));
     }
@@ -134,14 +134,14 @@ impl Member {
         let (mut anew, mut lost) = (Vec::new(), Vec::new());
         if !begins {
             // A place of its own: what was read here before, at the same head, knows nothing of the former owner's records.
-            self.head = self.head.next();
+            self.log.skip();
         }
         let quiet = self.now.plus(self.config.long(self.config.read_lease_ms)).min(self.voter.quiet());
         for slot in &ready {
             self.holder.follows.remove(*slot);
             let owned = self.owned.get_mut(slot).expect("listed from it above");
             owned.began = true;
-            owned.began_at = self.head;
+            owned.began_at = self.log.head();
             if owned.inherited.is_none() && !begins {
                 anew.push(*slot);
                 if view.as_ref().is_some_and(|view| view.emptied(*slot) == owned.gained) {
@@ -185,7 +185,7 @@ impl Member {
         let began = |name: &crate::Name| owned.get(&name.slot(slots)).is_some_and(|owned| owned.began);
         for (name, (peer, position)) in self.holder.own_questions(self.me, began) {
             let clean = self.are_copies_clean(&name, peer, position);
-            self.holder.answer_own(&name, clean, self.head, out);
+            self.holder.answer_own(&name, clean, self.log.head(), out);
         }
     }
 
@@ -198,7 +198,7 @@ impl Member {
                 self.subscribers.unfollow(*peer, slot, view.epoch);
             }
             for peer in wanted.iter().filter(|peer| owned.began && !now.contains(peer)) {
-                self.subscribers.follow(self.now, *peer, slot, self.head);
+                self.subscribers.follow(self.now, *peer, slot, self.log.head());
             }
         }
     }

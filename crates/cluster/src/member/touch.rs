@@ -33,8 +33,8 @@ impl Member {
         if self.is_busy() {
             return self.refuse(&origin, Refusal::Busy, out);
         }
-        let (key, head) = (touch.key.clone(), self.head);
-        let job = self.job(Work::Touch(Touching { origin, touch, head }));
+        let (key, head) = (touch.key.clone(), self.log.head());
+        let job = self.jobs.begin(Work::Touch(Touching { origin, touch, head }));
         out.ask.push((job, Ask::Find { key }));
     }
 
@@ -45,7 +45,7 @@ impl Member {
         if !self.owns(self.now, slot) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
-        let last = self.marks.last(&Name::Key(touch.key.clone()));
+        let last = self.log.last(&Name::Key(touch.key.clone()));
         if last > head {
             // What was found may be gone, or another one may be there.
             return self.touch(origin, touch, out);

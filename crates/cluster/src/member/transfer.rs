@@ -243,12 +243,12 @@ impl Member {
         lane.moved = self.now;
         let slots: Vec<Slot> = lane.slots.iter().copied().collect();
         let after = lane.after.clone();
-        let base = self.head;
+        let base = self.log.head();
         let streams = self.holder.streams.iter();
         let as_of: AsOf =
             streams.map(|(&peer, held)| (peer, held.watermark)).chain([(self.me, base)]).collect();
         let part = Part { slots: slots.clone(), after: after.clone(), end: None };
-        let job = self.job(Work::Export { lane: id, part, base, as_of });
+        let job = self.jobs.begin(Work::Export { lane: id, part, base, as_of });
         out.ask.push((job, Ask::Export { slots, after, bytes: self.config.part_bytes }));
     }
 

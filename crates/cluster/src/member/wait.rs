@@ -131,7 +131,7 @@ impl Member {
             Then::Commit { origin, key, value, id, intent, through } => {
                 let slot = self.slot(&key);
                 let epoch = self.fence_number(slot);
-                let job = self.job(Work::Commit { origin, key: key.clone(), intent, through });
+                let job = self.jobs.begin(Work::Commit { origin, key: key.clone(), intent, through });
                 out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
             }
             Then::Say { origin, written, mut done } => {
