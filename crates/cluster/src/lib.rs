@@ -54,6 +54,7 @@ pub mod meta;
 pub mod name;
 mod near;
 pub mod outbox;
+mod owned;
 mod packed;
 pub mod part;
 mod peers;

@@ -45,6 +45,7 @@ use crate::membership::Membership;
 use crate::message::Message;
 use crate::name::Bytes;
 use crate::outbox::{Outbox, Persist, To};
+use crate::owned::OwnedSlots;
 use crate::shown::Shown;
 use crate::subscribers::Subscribers;
 use crate::view::{Seat, View};
@@ -78,11 +79,7 @@ pub struct Member {
     readied: Epoch,
     log: Log,
     subscribers: Subscribers,
-    owned: BTreeMap<Slot, takeover::Owned>,
-    /// Each of them has begun.
-    all_began: bool,
-    /// The source may have to be asked to refuse statements for some of them.
-    unfenced: bool,
+    owned: OwnedSlots,
     holder: Holder,
     journal: Journal,
     intents: Intents,
@@ -144,9 +141,7 @@ impl Member {
             readied: Epoch(0),
             log: Log::new(config.slots),
             subscribers: Subscribers::default(),
-            owned: BTreeMap::new(),
-            all_began: true,
-            unfenced: false,
+            owned: OwnedSlots::default(),
             holder: Holder::default(),
             journal: Journal::default(),
             intents: Intents::default(),
@@ -221,7 +216,7 @@ impl Member {
 
     /// Whether it may acknowledge for a slot at `now`. For checkers: at most one member may say so at any moment.
     pub fn owns(&self, now: Millis, slot: Slot) -> bool {
-        now < self.lease.until() && self.owned.get(&slot).is_some_and(|owned| owned.began)
+        now < self.lease.until() && self.owned.has_begun(slot)
     }
 
     /// The last view in which a majority of the voters granted it a lease. For checkers.
@@ -232,7 +227,7 @@ impl Member {
     /// The slots for which it may acknowledge at `now`.
     pub fn claims(&self, now: Millis) -> impl Iterator<Item = Slot> + '_ {
         let leased = now < self.lease.until();
-        self.owned.iter().filter(move |(_, owned)| leased && owned.began).map(|(&slot, _)| slot)
+        self.owned.from(Slot(0)).filter(move |slot| leased && self.owned.has_begun(*slot))
     }
 
     fn tick(&mut self, out: &mut Outbox) {

@@ -118,7 +118,7 @@ impl Member {
         }
         for key in keys {
             let slot = self.slot(&key);
-            if !self.owned.contains_key(&slot) {
+            if !self.owned.has(slot) {
                 continue;
             }
             let scope = std::sync::Arc::new(Scope::Key((*key).into()));

@@ -64,7 +64,7 @@ impl Member {
         }
         let Some((first, after)) = self.comparing.take(self.now, every_ms) else { return };
         let followed = |slot: &Slot| self.subscribers.followers(*slot).next().is_some();
-        let slots = self.owned.range(first..).map(|(slot, _)| *slot).filter(followed);
+        let slots = self.owned.from(first).filter(followed);
         let slots: Vec<Slot> = slots.take(SLOTS_MOST).collect();
         if slots.is_empty() {
             return;
@@ -211,7 +211,7 @@ impl Member {
             }
             Difference::Lacks(slots) => self.give_again(from, slots, out),
             Difference::Slots(part) => {
-                let part = part.narrowed(|slot| self.owned.contains_key(&slot) && self.is_synced(from, slot));
+                let part = part.narrowed(|slot| self.owned.has(slot) && self.is_synced(from, slot));
                 if part.slots.is_empty() {
                     return;
                 }

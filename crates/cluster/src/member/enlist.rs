@@ -35,13 +35,14 @@ impl Member {
 
     /// Whether nothing made the name old since a place in an owner's order: its own, or that of the owner it followed before.
     pub(super) fn is_clean(&self, name: &Name, peer: Peer, position: Position) -> bool {
-        let Some(owned) = self.owned.get(&name.slot(self.config.slots)) else { return false };
+        let slot = name.slot(self.config.slots);
+        let Some(began_at) = self.owned.began_at(slot) else { return false };
         let last = self.log.last(name);
         if peer == self.me {
-            return owned.began_at <= position && last <= position;
+            return began_at <= position && last <= position;
         }
-        match owned.inherited {
-            Some((owner, floor)) if owner == peer && last <= owned.began_at => {
+        match self.owned.inherited(slot) {
+            Some((owner, floor)) if owner == peer && last <= began_at => {
                 let marks = self.holder.marks.get(&peer);
                 marks.is_some_and(|marks| marks.last(name).max(floor) <= position)
             }
@@ -106,7 +107,7 @@ impl Member {
             return self.holder.covered(&self.config, view, name);
         }
         let until = self.lease.until();
-        let began = self.owned.get(&slot).is_some_and(|owned| owned.began);
+        let began = self.owned.has_begun(slot);
         began.then_some(Cover {
             owner: self.me,
             proven: self.now.min(until),

@@ -49,6 +49,6 @@ impl Member {
     /// The key's slot, if this member owns it and has begun.
     fn began(&self, key: &Bytes) -> Option<Slot> {
         let slot = self.slot(key);
-        self.owned.get(&slot).is_some_and(|owned| owned.began).then_some(slot)
+        self.owned.has_begun(slot).then_some(slot)
     }
 }

@@ -99,7 +99,7 @@ impl Member {
             return;
         }
         for (slot, hold) in met {
-            if self.owned.contains_key(&slot) {
+            if self.owned.has(slot) {
                 self.order_hold(slot, Hold { until: Awaited::After(0), ..hold }, out);
             }
         }

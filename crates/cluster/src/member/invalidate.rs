@@ -106,7 +106,7 @@ impl Member {
     /// One owner's part of a wide invalidation.
     fn order_wide(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
         let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
-        if self.now >= self.lease.until() || !self.all_began {
+        if self.now >= self.lease.until() || !self.owned.all_began() {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         if let Scope::Event(event) = &*request.scope {

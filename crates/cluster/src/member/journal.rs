@@ -20,7 +20,7 @@ impl Member {
         self.journal = journal;
         for key in ready {
             let slot = self.slot(&key);
-            let epoch = self.fence_number(slot);
+            let epoch = self.owned.fence_number(slot);
             let Some(entry) = self.journal.get(&key).cloned() else { continue };
             let job = self.jobs.begin(Work::Flush { key: key.clone(), version: entry.version });
             self.journal.sent(&key, job);
@@ -32,7 +32,7 @@ impl Member {
     /// survives this member.
     fn may_flush(&self, key: &Bytes, (peer, position): (Peer, Position)) -> bool {
         let slot = self.slot(key);
-        let fenced = self.owned.get(&slot).is_some_and(|owned| owned.fenced);
+        let fenced = self.owned.is_fenced(slot);
         let committed = peer != self.me || self.is_committed(slot, position);
         fenced && committed && self.owns(self.now, slot)
     }
@@ -51,7 +51,7 @@ impl Member {
         self.has_word_of(key);
         if *outcome == Outcome::Unclear {
             self.journal.unclear(key);
-            self.unclear(slot);
+            self.owned.unclear(slot);
             return self.fence(out);
         }
         let hides = self.journal.answered(key);
@@ -61,7 +61,7 @@ impl Member {
         let Outcome::Committed(version) = *outcome else {
             return self.journal.put_off(key, self.now);
         };
-        if !self.owned.contains_key(&slot) {
+        if !self.owned.has(slot) {
             return;
         }
         let is_last = self.journal.done_with(key, up_to);
@@ -80,7 +80,7 @@ impl Member {
     /// The source refuses a value for good. It has been parked, so that it keeps nobody waiting: from now on the source says what there is.
     fn flush_parked(&mut self, key: &Bytes, up_to: Version, out: &mut Outbox) {
         let slot = self.slot(key);
-        if !self.owned.contains_key(&slot) {
+        if !self.owned.has(slot) {
             return;
         }
         let is_last = self.journal.done_with(key, up_to);

@@ -13,7 +13,7 @@ use crate::{Epoch, NodeId, Peer, Planted, Slot};
 impl Member {
     pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
         let Some(view) = self.view.clone() else { return };
-        if !self.lease.is_due(self.now, &self.config, !self.all_began) {
+        if !self.lease.is_due(self.now, &self.config, !self.owned.all_began()) {
             return;
         }
         let ready = self.is_ready(&view);
@@ -113,6 +113,6 @@ impl Member {
             let is_behind = holder.acked < holder.given_at && view.next.has(peer);
             !lacks && (holder.follows.is_empty() || !is_behind)
         };
-        self.all_began && self.subscribers.iter().all(has_all)
+        self.owned.all_began() && self.subscribers.iter().all(has_all)
     }
 }

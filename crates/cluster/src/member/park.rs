@@ -55,7 +55,7 @@ impl Member {
         let Parked { read, born, names, .. } = parked;
         let late = Lack::Time(self.parked_until(*born));
         let slot = self.slot(&read.key);
-        if self.owned.get(&slot).is_some_and(|owned| !owned.began) {
+        if self.owned.is_to_begin(slot) {
             return Some(vec![Lack::Slot(slot), late]);
         }
         if self.is_doubtful(&read.key, read.level) && self.owns(self.now, slot) {

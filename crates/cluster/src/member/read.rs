@@ -60,7 +60,7 @@ impl Member {
         let key = read.key.clone();
         let slot = self.slot(&key);
         let behind = self.view.as_ref().is_none_or(|view| view.epoch < read.token.epoch);
-        let begins = self.owned.get(&slot).is_some_and(|owned| !owned.began);
+        let begins = self.owned.is_to_begin(slot);
         if behind || (!begins && !self.owns(self.now, slot)) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
@@ -96,7 +96,7 @@ impl Member {
 
     /// Whether values of a key may be kept at all: no write of it is under way, here or with a former owner.
     pub(super) fn is_cacheable(&self, key: &Bytes) -> bool {
-        let fenced = self.owned.get(&self.slot(key)).is_some_and(|owned| owned.fenced);
+        let fenced = self.owned.is_fenced(self.slot(key));
         fenced && !self.intents.has(key)
     }
 

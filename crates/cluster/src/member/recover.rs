@@ -117,7 +117,7 @@ impl Member {
         let mut later = Recovered::default();
         let Recovered { journal, holds } = std::mem::take(&mut self.recovered);
         for (key, entry) in journal {
-            if !self.has_begun(self.slot(&key)) {
+            if !self.owned.has_begun(self.slot(&key)) {
                 later.journal.insert(key, entry);
             } else if !self.journal.has(&key) {
                 let old = Peer { incarnation: 0, ..self.me };
@@ -125,7 +125,7 @@ impl Member {
             }
         }
         for ((slot, id), hold) in holds {
-            match self.has_begun(slot) {
+            match self.owned.has_begun(slot) {
                 false => {
                     later.holds.insert((slot, id), hold);
                 }
@@ -133,10 +133,6 @@ impl Member {
             }
         }
         self.recovered = later;
-    }
-
-    fn has_begun(&self, slot: Slot) -> bool {
-        self.owned.get(&slot).is_some_and(|owned| owned.began)
     }
 
     /// An owner handed a part of slots over with this journal: it takes the place of whatever was there.

@@ -29,7 +29,7 @@ impl Member {
     pub(super) fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
         let old: Vec<Name> = record.old_names().collect();
         self.holder.marks.entry(from).or_default().note(record, &old, &self.config);
-        if self.owned.get(&slot).is_some_and(|owned| owned.began) {
+        if self.owned.has_begun(slot) {
             return;
         }
         if let Some(name) = record.makes_old().filter(|_| !record.keeps_value()) {

@@ -1,11 +1,8 @@
 //! Whether what lies here may be served, and kept.
 
-use std::collections::BTreeMap;
-
 use clearwell_words::{Cause, Effect, Millis, Scope};
 
 use super::Member;
-use super::takeover::Owned;
 use crate::admission::{Own, Wish};
 use crate::digest::content;
 use crate::holder::Cover;
@@ -14,14 +11,15 @@ use crate::level::{Level, Service, Token};
 use crate::log::Log;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
+use crate::owned::OwnedSlots;
 use crate::proof::{Proof, names, service};
 use crate::record::Change;
 use crate::shown::{Last, Shown, SourceWord};
-use crate::{Entry, Position, Slot};
+use crate::{Entry, Position};
 
 /// What this member orders at this moment.
 struct Orders<'a> {
-    owned: &'a BTreeMap<Slot, Owned>,
+    owned: &'a OwnedSlots,
     log: &'a Log,
     intents: &'a Intents,
     shown: &'a Shown,
@@ -31,9 +29,9 @@ struct Orders<'a> {
 
 impl Own for Orders<'_> {
     fn last(&self, name: &Name) -> Option<Position> {
-        let owned = self.owned.get(&name.slot(self.slots))?;
+        let began_at = self.owned.began_at(name.slot(self.slots))?;
         // Before it began, others ordered, in logs of their own.
-        (owned.began && self.leased).then(|| self.log.last(name).max(owned.began_at))
+        self.leased.then(|| self.log.last(name).max(began_at))
     }
 
     fn is_open(&self, name: &Name) -> bool {
@@ -69,7 +67,7 @@ impl Member {
         let proof = Proof::of(covers, now, token);
         let is_told = || {
             names(key, tags, dependencies).all(|name| {
-                let own = self.owned.get(&name.slot(view.slots)).is_some_and(|owned| owned.began);
+                let own = self.owned.has_begun(name.slot(view.slots));
                 own || self.holder.is_known(view, &name)
             })
         };
@@ -132,7 +130,7 @@ impl Member {
                 (Wish::Own(_), false) if !entry.dependencies.is_empty() => {
                     self.edges.forget(&name);
                     let slot = self.slot(&entry.key);
-                    if self.owned.contains_key(&slot) {
+                    if self.owned.has(slot) {
                         let scope = std::sync::Arc::new(Scope::Key((*entry.key).into()));
                         let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
                         self.append(Some(slot), change, None, Cause::Command, 0, out);

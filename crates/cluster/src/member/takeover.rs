@@ -11,28 +11,7 @@ use crate::message::Stopping;
 use crate::outbox::{Apply, Event, Outbox, Persist};
 use crate::record::Change;
 use crate::view::View;
-use crate::{Epoch, Peer, Planted, Position, Slot};
-
-/// A slot that the view gives to this member.
-#[derive(Debug, Clone)]
-pub(super) struct Owned {
-    /// The view in which it got it.
-    pub gained: Epoch,
-    /// Former owners have stopped, and this one has begun.
-    pub began: bool,
-    /// The head of its log then.
-    pub began_at: Position,
-    /// Whom it followed before, and up to where it does not know that owner's marks.
-    pub inherited: Option<(Peer, Position)>,
-    /// The source refuses what former owners may still send.
-    pub fenced: bool,
-    /// A fence was asked for.
-    pub fencing: bool,
-    /// How often a statement's outcome was unclear: a fence of a higher number than it bore makes it clear.
-    pub unclear: u64,
-    /// Read leases that a former owner gave have ended then.
-    pub quiet_until: Millis,
-}
+use crate::{Epoch, Peer, Planted, Slot};
 
 impl Member {
     /// A view arrived.
@@ -60,7 +39,6 @@ impl Member {
         self.keep_what_counts(&view, before, out);
         self.follow_up(&view);
         self.renew_transfers();
-        self.all_began = self.owned.values().all(|owned| owned.began);
         self.wake_all();
         self.begin_slots(begins, out);
         self.proposing.settle(&view);
@@ -70,13 +48,13 @@ impl Member {
     fn leave_slots(&mut self, view: &View, before: Epoch, out: &mut Outbox) {
         let counts = |slot: &Slot| view.emptied(*slot) <= before;
         let kept = |slot: &Slot| before.next() == view.epoch && view.owner(*slot) == self.me && counts(slot);
-        let left: Vec<Slot> = self.owned.keys().copied().filter(|slot| !kept(slot)).collect();
+        let left: Vec<Slot> = self.owned.from(Slot(0)).filter(|slot| !kept(slot)).collect();
         if left.is_empty() {
             return;
         }
         let mut had_begun = BTreeSet::new();
         for slot in &left {
-            if self.owned.remove(slot).is_some_and(|owned| owned.began) {
+            if self.owned.lose(*slot) {
                 had_begun.insert(*slot);
             }
         }
@@ -95,36 +73,22 @@ impl Member {
 
     fn gain_slots(&mut self, view: &View, begins: bool, _: &mut Outbox) {
         for slot in view.owned_by(self.me) {
-            if self.owned.contains_key(&slot) {
+            if self.owned.has(slot) {
                 continue;
             }
             // Whoever this member followed when the view took the owner away is whose work it continues.
             let inherited = self.holder.follows.get(slot).map(|f| (f.owner, f.floor));
-            self.unfenced = true;
-            self.owned.insert(
-                slot,
-                Owned {
-                    gained: view.epoch,
-                    began: false,
-                    began_at: Position(0),
-                    inherited,
-                    fenced: begins,
-                    fencing: false,
-                    unclear: 0,
-                    quiet_until: Millis(0),
-                },
-            );
+            self.owned.gain(slot, view.epoch, inherited, begins);
         }
     }
 
     /// Begins with the slots whose former owners have stopped.
     pub(super) fn begin_slots(&mut self, begins: bool, out: &mut Outbox) {
-        if self.all_began {
+        if self.owned.all_began() {
             return;
         }
         let settled = if begins { Epoch(u64::MAX) } else { self.lease.settled() };
-        let ready = self.owned.iter().filter(|(_, owned)| !owned.began && owned.gained <= settled);
-        let ready: Vec<Slot> = ready.map(|(&slot, _)| slot).collect();
+        let ready = self.owned.ready(settled);
         if ready.is_empty() {
             return;
         }
@@ -139,23 +103,18 @@ impl Member {
         let quiet = self.now.plus(self.config.long(self.config.read_lease_ms)).min(self.voter.quiet());
         for slot in &ready {
             self.holder.follows.remove(*slot);
-            let owned = self.owned.get_mut(slot).expect("listed from it above");
-            owned.began = true;
-            owned.began_at = self.log.head();
-            if owned.inherited.is_none() && !begins {
+            let is_anew = self.owned.inherited(*slot).is_none() && !begins;
+            if is_anew {
                 anew.push(*slot);
-                if view.as_ref().is_some_and(|view| view.emptied(*slot) == owned.gained) {
+                let emptied = view.as_ref().map(|view| view.emptied(*slot));
+                if emptied == self.owned.gained(*slot) {
                     lost.push(*slot);
                 }
-            } else if !open.contains(slot) {
-                owned.fenced = true;
             }
-            if self.config.has(Planted::IntentForgotten) {
-                owned.fenced = true;
-            }
-            owned.quiet_until = if begins { Millis(0) } else { quiet };
+            let fenced = (!is_anew && !open.contains(slot)) || self.config.has(Planted::IntentForgotten);
+            let quiet_until = if begins { Millis(0) } else { quiet };
+            self.owned.begin(*slot, self.log.head(), quiet_until, fenced);
         }
-        self.all_began = self.owned.values().all(|owned| owned.began);
         self.wake_all();
         if self.config.has(Planted::IntentForgotten) {
             self.intents
@@ -182,7 +141,7 @@ impl Member {
     fn answer_own_questions(&mut self, out: &mut Outbox) {
         let owned = &self.owned;
         let slots = self.config.slots;
-        let began = |name: &crate::Name| owned.get(&name.slot(slots)).is_some_and(|owned| owned.began);
+        let began = |name: &crate::Name| owned.has_begun(name.slot(slots));
         for (name, (peer, position)) in self.holder.own_questions(self.me, began) {
             let clean = self.are_copies_clean(&name, peer, position);
             self.holder.answer_own(&name, clean, self.log.head(), out);
@@ -191,13 +150,14 @@ impl Member {
 
     /// Sees to it that all who are to follow this member's slots are told of them.
     fn follow_up(&mut self, view: &View) {
-        for (&slot, owned) in &self.owned {
+        for slot in self.owned.from(Slot(0)) {
+            let began = self.owned.has_begun(slot);
             let now: Vec<Peer> = self.subscribers.followers(slot).collect();
             let wanted: Vec<Peer> = view.followers(slot).collect();
             for peer in now.iter().filter(|peer| !wanted.contains(peer)) {
                 self.subscribers.unfollow(*peer, slot, view.epoch);
             }
-            for peer in wanted.iter().filter(|peer| owned.began && !now.contains(peer)) {
+            for peer in wanted.iter().filter(|peer| began && !now.contains(peer)) {
                 self.subscribers.follow(self.now, *peer, slot, self.log.head());
             }
         }

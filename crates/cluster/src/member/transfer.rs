@@ -192,7 +192,7 @@ impl Member {
             let missing =
                 holder.follows.missing().chain(again.filter(|slot| holder.follows.is_synced(*slot)));
             let room = credit(to) * SLOTS_MOST;
-            let begun = |slot: &Slot| self.owned.get(slot).is_some_and(|owned| owned.began);
+            let begun = |slot: &Slot| self.owned.has_begun(*slot);
             let free = missing.filter(|slot| begun(slot) && !transfers.under_way.contains(&(to, *slot)));
             let mut slots: Vec<Slot> = free.take(room).collect();
             if !slots.is_empty() {
@@ -213,8 +213,7 @@ impl Member {
     fn hurry_lane(&mut self, id: u64, out: &mut Outbox) {
         let (owned, subscribers) = (&self.owned, &self.subscribers);
         let wanted = |transfers: &Transfers, to: Peer, slot: Slot| {
-            owned.get(&slot).is_some_and(|owned| owned.began)
-                && transfers.wants(to, slot, subscribers.get(to))
+            owned.has_begun(slot) && transfers.wants(to, slot, subscribers.get(to))
         };
         if !self.transfers.prune(id, wanted) {
             return;

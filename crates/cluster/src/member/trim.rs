@@ -1,7 +1,5 @@
 //! What is forgotten of peers that are gone, and how much is remembered.
 
-use std::collections::BTreeSet;
-
 use super::Member;
 use crate::Peer;
 
@@ -42,13 +40,7 @@ impl Member {
         self.trimmed = self.now;
         let now = self.now;
         self.seen.retain(|_, seen| now.since(seen.heard) <= SILENT_MS);
-        for owned in self.owned.values_mut() {
-            if owned.began && now >= owned.quiet_until.plus(SILENT_MS) {
-                owned.inherited = None;
-            }
-        }
-        let former: BTreeSet<Peer> =
-            self.owned.values().filter_map(|owned| owned.inherited).map(|(peer, _)| peer).collect();
+        let former = self.owned.trim_former(now, SILENT_MS);
         let view = self.view.as_deref();
         let holder = &mut self.holder;
         let is_needed = |peer: Peer| {

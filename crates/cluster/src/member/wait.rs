@@ -83,7 +83,7 @@ impl Member {
 
     fn still_owns(&self, slots: Slots) -> bool {
         match slots {
-            Slots::One(slot) => self.owned.get(&slot).is_some_and(|owned| owned.began),
+            Slots::One(slot) => self.owned.has_begun(slot),
             Slots::All(epoch) => self.view.as_ref().is_some_and(|view| view.epoch == epoch),
         }
     }
@@ -107,8 +107,8 @@ impl Member {
             return None;
         }
         let quiet_until = match pending.slots {
-            Slots::One(slot) => self.owned[&slot].quiet_until,
-            Slots::All(_) => self.owned.values().map(|owned| owned.quiet_until).max().unwrap_or_default(),
+            Slots::One(slot) => self.owned.quiet_until(slot),
+            Slots::All(_) => self.owned.all_quiet_until(),
         };
         if self.now < quiet_until {
             return Some((Lack::Time(quiet_until), None));
@@ -122,7 +122,7 @@ impl Member {
         match pending.slots {
             Slots::One(slot) => lacks(slot),
             Slots::All(_) if self.needs_nobody() => None,
-            Slots::All(_) => self.owned.keys().copied().find_map(lacks),
+            Slots::All(_) => self.owned.from(Slot(0)).find_map(lacks),
         }
     }
 
@@ -130,14 +130,14 @@ impl Member {
         match pending.then {
             Then::Commit { origin, key, value, id, intent, through } => {
                 let slot = self.slot(&key);
-                let epoch = self.fence_number(slot);
+                let epoch = self.owned.fence_number(slot);
                 let job = self.jobs.begin(Work::Commit { origin, key: key.clone(), intent, through });
                 out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
             }
             Then::Say { origin, written, mut done } => {
                 done.survives = match pending.slots {
                     Slots::One(slot) => self.survives(slot),
-                    Slots::All(_) => self.owned.keys().all(|slot| self.survives(*slot)),
+                    Slots::All(_) => self.owned.from(Slot(0)).all(|slot| self.survives(slot)),
                 };
                 let answer = if written { Answer::Written(done) } else { Answer::Invalidated(done) };
                 self.answer(&origin, answer, Vec::new(), None, out);

@@ -119,7 +119,7 @@ impl Member {
             Outcome::Unclear => {
                 // The intent stays open until a fence has made sure that nothing more can happen.
                 self.intents.unclear(intent);
-                self.unclear(slot);
+                self.owned.unclear(slot);
                 self.fence(out);
                 self.refuse(&origin, Refusal::Unknown, out);
             }
