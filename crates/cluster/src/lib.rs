@@ -69,6 +69,7 @@ pub mod slot;
 pub mod stranded;
 mod stream;
 mod subscribers;
+mod tenure;
 pub mod view;
 mod voter;
 mod waiting;

@@ -39,7 +39,6 @@ use crate::holder::Holder;
 use crate::holds::Holds;
 use crate::intents::Intents;
 use crate::journal::Journal;
-use crate::lease::OwnerLease;
 use crate::log::Log;
 use crate::membership::Membership;
 use crate::message::Message;
@@ -48,6 +47,7 @@ use crate::outbox::{Outbox, Persist, To};
 use crate::owned::OwnedSlots;
 use crate::shown::Shown;
 use crate::subscribers::Subscribers;
+use crate::tenure::Tenure;
 use crate::view::{Seat, View};
 use crate::voter::Voter;
 use crate::waiting::Waiting;
@@ -69,14 +69,11 @@ pub struct Member {
     me: Peer,
     now: Millis,
     chance: Chance,
-    view: Option<Arc<View>>,
+    tenure: Tenure,
     gossip: Membership,
     chooser: Chooser,
     proposing: propose::Proposing,
-    lease: OwnerLease,
     voter: Voter,
-    /// The view in which it last told that its heirs have what they need.
-    readied: Epoch,
     log: Log,
     subscribers: Subscribers,
     owned: OwnedSlots,
@@ -100,7 +97,6 @@ pub struct Member {
     comparing: compare::Walk,
     /// When it was last looked for what can be forgotten.
     trimmed: Millis,
-    view_asked: Option<Millis>,
     recovered: recover::Recovered,
     /// What beginning led to; part of the first step's outputs.
     begun: Outbox,
@@ -132,13 +128,11 @@ impl Member {
             me: config.me,
             now,
             chance: Chance::new(config.seed ^ 0x5eed),
-            view: None,
+            tenure: Tenure::default(),
             gossip: Membership::new(&config),
             chooser: Chooser::new(word),
             proposing: propose::Proposing::default(),
-            lease: OwnerLease::default(),
             voter: Voter::new(now),
-            readied: Epoch(0),
             log: Log::new(config.slots),
             subscribers: Subscribers::default(),
             owned: OwnedSlots::default(),
@@ -159,7 +153,6 @@ impl Member {
             early_states: Vec::new(),
             comparing: compare::Walk::default(),
             trimmed: Millis(0),
-            view_asked: None,
             recovered,
             begun: Outbox::default(),
             config,
@@ -170,7 +163,7 @@ impl Member {
             let mut begun = Outbox::default();
             member.adopt(view, &[], begins, &mut begun);
             if restarted {
-                let now = member.view.as_ref().map_or(Epoch(0), |view| view.epoch);
+                let now = member.tenure.epoch();
                 let granted = granted.into_iter().filter(|(epoch, _)| *epoch == now);
                 member.voter.restarts(granted.map(|(_, owner)| owner));
                 member.go_on_alone(&mut begun);
@@ -206,7 +199,7 @@ impl Member {
 
     /// The view that it follows.
     pub fn view(&self) -> Option<&Arc<View>> {
-        self.view.as_ref()
+        self.tenure.view()
     }
 
     /// Who it is.
@@ -216,17 +209,17 @@ impl Member {
 
     /// Whether it may acknowledge for a slot at `now`. For checkers: at most one member may say so at any moment.
     pub fn owns(&self, now: Millis, slot: Slot) -> bool {
-        now < self.lease.until() && self.owned.has_begun(slot)
+        self.tenure.is_leased(now) && self.owned.has_begun(slot)
     }
 
     /// The last view in which a majority of the voters granted it a lease. For checkers.
     pub fn granted_in(&self) -> Epoch {
-        self.lease.granted_in()
+        self.tenure.granted_in()
     }
 
     /// The slots for which it may acknowledge at `now`.
     pub fn claims(&self, now: Millis) -> impl Iterator<Item = Slot> + '_ {
-        let leased = now < self.lease.until();
+        let leased = self.tenure.is_leased(now);
         self.owned.from(Slot(0)).filter(move |slot| leased && self.owned.has_begun(*slot))
     }
 
@@ -235,7 +228,7 @@ impl Member {
         self.propose(out);
         self.seek_view(out);
         self.ask_lease(out);
-        if let Some(view) = self.view.clone() {
+        if let Some(view) = self.tenure.view().cloned() {
             self.holder.tick(self.now, &self.config, &view, out);
             self.export(out);
             self.flush_journal(out);
@@ -300,7 +293,8 @@ impl Member {
             Operation::Leave => self.gossip.change(self.now, None, true, out),
             Operation::Replicas(_) | Operation::Forget(_) => {
                 self.proposing.want(operation);
-                let voters: Vec<NodeId> = self.view.iter().flat_map(|view| view.voters.clone()).collect();
+                let voters: Vec<NodeId> =
+                    self.tenure.view().into_iter().flat_map(|view| view.voters.clone()).collect();
                 for voter in voters.into_iter().filter(|voter| *voter != self.me.node) {
                     out.send.push((To::Node(voter), Message::Operate(operation)));
                 }
@@ -310,7 +304,7 @@ impl Member {
 
     /// What every step ends with: what can be decided now is decided, and what has gathered is sent.
     fn finish(&mut self, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         self.take_early_states(out);
         self.decide(out);
         self.holder.enlist(self.now, &self.config, &view, out);
@@ -325,7 +319,7 @@ impl Member {
 
     /// How long a holder may serve from now on: never longer than this owner may own.
     fn read_lease_ms(&self) -> u64 {
-        let own = self.lease.until().since(self.now);
+        let own = self.tenure.until().since(self.now);
         self.config.read_lease_ms.min(own)
     }
 

@@ -59,7 +59,7 @@ impl Member {
     /// Asks the store for digests of the next part of what others follow.
     pub(super) fn compare(&mut self, out: &mut Outbox) {
         let every_ms = self.config.digest_ms;
-        if every_ms == 0 || self.now >= self.lease.until() {
+        if every_ms == 0 || !self.tenure.is_leased(self.now) {
             return;
         }
         let Some((first, after)) = self.comparing.take(self.now, every_ms) else { return };
@@ -201,7 +201,7 @@ impl Member {
     /// What a follower found. It has all records, so it goes on counting.
     pub(super) fn differ(&mut self, from: Peer, differ: Differ, out: &mut Outbox) {
         if self.subscribers.get(from).is_none_or(|holder| holder.id != differ.subscription)
-            || self.now >= self.lease.until()
+            || !self.tenure.is_leased(self.now)
         {
             return;
         }

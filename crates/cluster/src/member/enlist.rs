@@ -12,7 +12,7 @@ impl Member {
     /// Notes interests, each before the question whether anything came since is answered.
     pub(super) fn enlist(&mut self, from: Peer, enlist: &Enlist, out: &mut Outbox) {
         self.notice(from, enlist.epoch, out);
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         let mut clean = Vec::with_capacity(enlist.names.len());
         for (name, peer, position) in &enlist.names {
             let slot = name.slot(view.slots);
@@ -62,7 +62,7 @@ impl Member {
 
     pub(super) fn heartbeat(&mut self, from: Peer, beat: &Heartbeat, out: &mut Outbox) {
         self.notice(from, beat.epoch, out);
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         if let Some(mut records) = self.subscribers.heartbeat(self.now, &self.config, from, beat) {
             records.epoch = view.epoch;
             let pieces = records.in_pieces();
@@ -84,7 +84,7 @@ impl Member {
 
     pub(super) fn records(&mut self, from: Peer, records: &Records, out: &mut Outbox) {
         self.notice(from, records.epoch, out);
-        let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+        let epoch = self.tenure.epoch();
         let followed = self.holder.records(self.now, &self.config, from, epoch, records, out);
         self.has_news(from);
         for record in &records.records {
@@ -101,12 +101,12 @@ impl Member {
 
     /// How well copies under a name are covered, whoever owns it.
     pub(super) fn cover(&self, name: &Name) -> Option<Cover> {
-        let view = self.view.as_ref()?;
+        let view = self.tenure.view()?;
         let slot = name.slot(view.slots);
         if view.owner(slot) != self.me {
             return self.holder.covered(&self.config, view, name);
         }
-        let until = self.lease.until();
+        let until = self.tenure.until();
         let began = self.owned.has_begun(slot);
         began.then_some(Cover {
             owner: self.me,

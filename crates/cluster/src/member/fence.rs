@@ -14,7 +14,7 @@ impl Member {
     /// Asks the sources to refuse former owners' statements where some may be under way.
     pub(super) fn fence(&mut self, out: &mut Outbox) {
         let slots = self.owned.unfenced();
-        if slots.is_empty() || self.now >= self.lease.until() {
+        if slots.is_empty() || !self.tenure.is_leased(self.now) {
             return;
         }
         let mut groups: BTreeMap<Epoch, Vec<Slot>> = BTreeMap::new();

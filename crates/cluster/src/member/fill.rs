@@ -31,13 +31,15 @@ impl Member {
             return None;
         }
         let (_, position) = *as_of.iter().find(|(peer, _)| *peer == self.me)?;
-        let epoch = self.view.as_ref()?.epoch;
+        let epoch = self.tenure.view()?.epoch;
         Some(FillLease { owner: self.me, epoch, position, began: self.now })
     }
 
     /// A value for a key of this member. What came for its names until now must be known first: their owners are asked.
     pub(super) fn fill(&mut self, origin: Origin, fill: Fill, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return self.refuse(&origin, Refusal::NoOwner, out) };
+        let Some(view) = self.tenure.view().cloned() else {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        };
         let mut since = self.now;
         for owner in self.others_asked(&fill) {
             match self.holder.is_beat_due(self.now, owner, 1) {
@@ -75,7 +77,7 @@ impl Member {
     /// Asks again: a question or its answer may have been lost.
     pub(super) fn ask_for_fills(&mut self, out: &mut Outbox) {
         const AGAIN_MS: u64 = 100;
-        let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
+        let Some(epoch) = self.tenure.view().map(|view| view.epoch) else { return };
         for owner in self.fills.lacked_news() {
             if self.holder.is_beat_due(self.now, owner, AGAIN_MS) {
                 self.holder.beat(self.now, owner, epoch, out);
@@ -85,7 +87,7 @@ impl Member {
 
     /// Others who order one of the names, and are known here: a name that nobody was asked about is refused anyway.
     fn others_asked(&self, fill: &Fill) -> BTreeSet<Peer> {
-        let Some(view) = &self.view else { return BTreeSet::new() };
+        let Some(view) = self.tenure.view() else { return BTreeSet::new() };
         let tags = fill.tags.iter().cloned().map(Name::Tag);
         let dependencies = fill.dependencies.iter().cloned().map(Name::Dependents);
         let owners = tags.chain(dependencies).filter(|name| self.holder.is_known(view, name));
@@ -97,7 +99,7 @@ impl Member {
         if !self.owns(self.now, self.slot(&fill.key)) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         let Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease } = fill;
         let version = rank(view.epoch, self.log.head().next());
         let expiry = ttl_ms.map(|ttl_ms| Expiry::after(self.now, ttl_ms));
@@ -119,7 +121,7 @@ impl Member {
     }
 
     fn is_current(&mut self, entry: &Entry, lease: &FillLease, as_of: &AsOf) -> bool {
-        let Some(view) = self.view.clone() else { return false };
+        let Some(view) = self.tenure.view().cloned() else { return false };
         if lease.epoch > view.epoch || !self.is_cacheable(&entry.key) || self.journal.has(&entry.key) {
             return false;
         }

@@ -61,7 +61,9 @@ impl Wides {
 impl Member {
     /// Takes an invalidation, of this node or of another.
     pub(super) fn invalidate(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return self.refuse(&origin, Refusal::NoOwner, out) };
+        let Some(view) = self.tenure.view().cloned() else {
+            return self.refuse(&origin, Refusal::NoOwner, out);
+        };
         let Some(name) = Name::of(&request.scope) else {
             return match origin {
                 Origin::Remote(..) => self.order_wide(origin, request, out),
@@ -105,8 +107,8 @@ impl Member {
 
     /// One owner's part of a wide invalidation.
     fn order_wide(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
-        let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
-        if self.now >= self.lease.until() || !self.owned.all_began() {
+        let epoch = self.tenure.epoch();
+        if !self.tenure.is_leased(self.now) || !self.owned.all_began() {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         if let Scope::Event(event) = &*request.scope {
@@ -119,7 +121,7 @@ impl Member {
     }
 
     fn spread(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         let ticket = self.holder.ticket();
         let wide = Wide {
             origin,
@@ -136,7 +138,7 @@ impl Member {
 
     /// Asks all owners that have not answered in this view.
     fn ask_owners(&mut self, id: Ticket, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         let Some(wide) = self.wide.all.get_mut(&id) else { return };
         if wide.epoch != view.epoch {
             wide.done.clear();
@@ -167,7 +169,7 @@ impl Member {
         {
             wide.done.insert(from, done.clone());
         }
-        let Some(view) = self.view.as_ref().filter(|view| view.epoch == wide.epoch) else { return true };
+        let Some(view) = self.tenure.view().filter(|view| view.epoch == wide.epoch) else { return true };
         let all = view.all_owners().iter().all(|owner| wide.done.contains_key(owner));
         if all && let Some(wide) = self.wide.remove(id) {
             let mut token = Token::default();

@@ -12,13 +12,13 @@ use crate::{Epoch, NodeId, Peer, Planted, Slot};
 
 impl Member {
     pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
-        if !self.lease.is_due(self.now, &self.config, !self.owned.all_began()) {
+        let Some(view) = self.tenure.view().cloned() else { return };
+        if !self.tenure.asks_lease(self.now, &self.config, !self.owned.all_began()) {
             return;
         }
         let ready = self.is_ready(&view);
         if ready {
-            self.readied = view.epoch;
+            self.tenure.readies();
         }
         let ask = LeaseAsk { epoch: view.epoch, sent: self.now, ready };
         for voter in &view.voters {
@@ -32,16 +32,16 @@ impl Member {
     /// Who is the only voter has its word at hand: a lease that ran out while the process stood still is renewed before
     /// anything in this step needs it. Nobody else can have decided anything meanwhile.
     pub(super) fn renew_alone(&mut self, out: &mut Outbox) {
-        let alone = self.view.as_ref().is_some_and(|view| view.voters == [self.me.node]);
-        if alone && self.now >= self.lease.until() {
-            self.lease.hurry();
+        let alone = self.tenure.view().is_some_and(|view| view.voters == [self.me.node]);
+        if alone && !self.tenure.is_leased(self.now) {
+            self.tenure.hurry();
             self.ask_lease(out);
         }
     }
 
     pub(super) fn lease_asked(&mut self, from: Peer, ask: &LeaseAsk, out: &mut Outbox) {
         self.voter.hear(from, ask);
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         self.notice(from, ask.epoch, out);
         if ask.epoch < view.epoch && from != self.me && !self.config.has(Planted::EpochIgnored) {
             self.tell_view(from, ask.epoch, out);
@@ -59,13 +59,11 @@ impl Member {
     }
 
     pub(super) fn lease_granted(&mut self, from: Peer, grant: LeaseGrant, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
-        self.notice(from, grant.epoch, out);
-        if !grant.granted && self.lease.granted_in() < view.epoch {
-            // The voter does not follow this view yet, or helps to choose the next.
-            self.lease.hurry();
+        if self.tenure.view().is_none() {
+            return;
         }
-        self.lease.granted(&self.config, &view, from.node, grant);
+        self.notice(from, grant.epoch, out);
+        self.tenure.granted(&self.config, from.node, grant);
         self.waiting.wake(Lack::Lease);
         self.parked.wake(Lack::Lease);
         self.begin_slots(false, out);
@@ -74,32 +72,29 @@ impl Member {
     /// Whom no majority knows in its view asks around for a later one: those who should have told it may be gone.
     pub(super) fn seek_view(&mut self, out: &mut Outbox) {
         const OFTEN_MS: u64 = 1000;
-        let lately = self.view_asked.is_some_and(|at| self.now.since(at) < OFTEN_MS);
-        if lately || (self.view.is_some() && self.now < self.lease.until()) {
+        if self.tenure.has_asked(self.now, OFTEN_MS) || self.tenure.is_leased(self.now) {
             return;
         }
         let me = self.me.node;
         let alive = self.gossip.known().values().filter(|known| known.alive).map(|known| known.peer.node);
         let others: Vec<NodeId> = alive.filter(|node| *node != me).collect();
         if let Some(&node) = others.get((self.now.0 / OFTEN_MS) as usize % others.len().max(1)) {
-            self.view_asked = Some(self.now);
-            let mine = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
+            let mine = self.tenure.ask(self.now);
             out.send.push((To::Node(node), Message::ViewAsk(mine)));
         }
     }
 
     /// Somebody spoke of a later view: ask for it.
     pub(super) fn notice(&mut self, from: Peer, epoch: Epoch, out: &mut Outbox) {
-        let mine = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
-        let lately = self.view_asked.is_some_and(|at| self.now.since(at) < 100);
-        if epoch > mine && from != self.me && !lately {
-            self.view_asked = Some(self.now);
+        let is_later = epoch > self.tenure.epoch();
+        if is_later && from != self.me && !self.tenure.has_asked(self.now, 100) {
+            let mine = self.tenure.ask(self.now);
             out.send.push((To::Peer(from), Message::ViewAsk(mine)));
         }
     }
 
     pub(super) fn tell_view(&mut self, to: Peer, known: Epoch, out: &mut Outbox) {
-        if let Some(view) = self.view.as_ref().filter(|view| view.epoch > known) {
+        if let Some(view) = self.tenure.view().filter(|view| view.epoch > known) {
             out.send.push((To::Peer(to), Message::View(Arc::clone(view), self.voter.stopping(self.now))));
         }
     }

@@ -85,9 +85,9 @@ impl Member {
     /// Who must have a record of a slot before it is acknowledged: its replicas, and whoever was reported to be ready to
     /// become one.
     fn required(&self, slot: Slot) -> impl Iterator<Item = Peer> + '_ {
-        self.view.iter().flat_map(move |view| {
+        self.tenure.view().into_iter().flat_map(move |view| {
             // What was told of heirs cannot be taken back: the next view may be decided on it at any time.
-            let told = self.readied == view.epoch;
+            let told = self.tenure.has_readied();
             let is_replica = move |peer: Peer| view.replicas(slot).any(|replica| replica == peer);
             let is_heir = move |&peer: &Peer| {
                 peer != self.me && !is_replica(peer) && (told || self.is_synced(peer, slot))
@@ -107,7 +107,7 @@ impl Member {
             return None;
         }
         // Whoever acts in a view is known to a majority of its voters: else those who were removed by it still count.
-        if !self.is_granted() {
+        if !self.tenure.is_granted() {
             return Some(Lack::Lease);
         }
         self.required(slot).find_map(|peer| {
@@ -122,16 +122,11 @@ impl Member {
     /// Whether nobody but this member has to have a record, whatever its slot.
     pub(super) fn needs_nobody(&self) -> bool {
         let alone = |view: &Arc<View>| view.is_settled() && view.base.copies() == 1;
-        self.is_granted() && self.view.as_ref().is_some_and(alone)
-    }
-
-    /// Whether a majority has granted a lease in this very view.
-    fn is_granted(&self) -> bool {
-        self.view.as_ref().is_some_and(|view| self.lease.granted_in() >= view.epoch)
+        self.tenure.is_granted() && self.tenure.view().is_some_and(alone)
     }
 
     /// Whether a committed record of the slot lies with another node too that would go on with it.
     pub(super) fn survives(&self, slot: Slot) -> bool {
-        self.view.as_ref().is_some_and(|view| view.replicas(slot).next().is_some())
+        self.tenure.view().is_some_and(|view| view.replicas(slot).next().is_some())
     }
 }

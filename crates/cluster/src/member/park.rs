@@ -60,12 +60,12 @@ impl Member {
         }
         if self.is_doubtful(&read.key, read.level) && self.owns(self.now, slot) {
             // It is refused as soon as this member may not say anything any more.
-            return Some(vec![Lack::name(&read.key), Lack::Time(self.lease.until()), late]);
+            return Some(vec![Lack::name(&read.key), Lack::Time(self.tenure.until()), late]);
         }
         if names.iter().any(|name| self.is_untold(name)) || self.is_proven(read, names) {
             return None;
         }
-        let view = self.view.as_ref()?;
+        let view = self.tenure.view()?;
         let owners = names.iter().map(|name| view.owner(name.slot(view.slots)));
         let lacks = owners.map(|owner| if owner == self.me { Lack::Lease } else { Lack::News(owner) });
         Some(lacks.chain([late]).collect())
@@ -98,7 +98,7 @@ impl Member {
     }
 
     fn ask_for_news(&mut self, names: &[Name], out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         for name in names {
             self.ask_owner_for_news(view.owner(name.slot(view.slots)), out);
         }
@@ -106,7 +106,7 @@ impl Member {
 
     fn ask_owner_for_news(&mut self, owner: Peer, out: &mut Outbox) {
         const PAUSE_MS: u64 = 50;
-        let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
+        let Some(epoch) = self.tenure.view().map(|view| view.epoch) else { return };
         if owner != self.me && self.holder.is_beat_due(self.now, owner, PAUSE_MS) {
             self.holder.beat(self.now, owner, epoch, out);
         }
@@ -114,7 +114,7 @@ impl Member {
 
     /// Whether nobody tells of a name here, or is asked to: a record ended that, and took the value away as well.
     pub(super) fn is_untold(&self, name: &Name) -> bool {
-        let Some(view) = &self.view else { return true };
+        let Some(view) = self.tenure.view() else { return true };
         view.owner(name.slot(view.slots)) != self.me && !self.holder.is_known(view, name)
     }
 }

@@ -104,7 +104,10 @@ impl Member {
     /// Proposes the next view when one is wanted: the first voter that is alive does so at once, others later.
     pub(super) fn propose(&mut self, out: &mut Outbox) {
         const SOON_MS: u64 = 150;
-        let Some(view) = self.view.clone().filter(|view| view.voters.contains(&self.me.node)) else { return };
+        let Some(view) = self.tenure.view().cloned().filter(|view| view.voters.contains(&self.me.node))
+        else {
+            return;
+        };
         let unfinished = self.chooser.accepted_epoch() > view.epoch || self.proposing.stuck;
         if !unfinished && !self.is_wanting(&view) {
             self.proposing.restless = None;
@@ -128,7 +131,9 @@ impl Member {
     /// then what this one wants.
     pub(super) fn go_on_alone(&mut self, out: &mut Outbox) {
         for _ in 0..2 {
-            let Some(view) = self.view.clone().filter(|view| view.voters == [self.me.node]) else { return };
+            let Some(view) = self.tenure.view().cloned().filter(|view| view.voters == [self.me.node]) else {
+                return;
+            };
             if self.chooser.accepted_epoch() > view.epoch || self.is_wanting(&view) {
                 self.attempt(&view, out);
             }
@@ -237,7 +242,7 @@ impl Member {
 
     /// A message of the choice.
     pub(super) fn decree(&mut self, from: NodeId, decree: Decree, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         if !view.voters.contains(&self.me.node) {
             return;
         }

@@ -59,7 +59,7 @@ impl Member {
     ) {
         let key = read.key.clone();
         let slot = self.slot(&key);
-        let behind = self.view.as_ref().is_none_or(|view| view.epoch < read.token.epoch);
+        let behind = self.tenure.view().is_none_or(|view| view.epoch < read.token.epoch);
         let begins = self.owned.is_to_begin(slot);
         if behind || (!begins && !self.owns(self.now, slot)) {
             return self.refuse(&origin, Refusal::NoOwner, out);
@@ -206,7 +206,7 @@ impl Member {
     /// names still stands, so nothing came since.
     pub(super) fn is_covered(&self, entry: &Entry, head: Position) -> bool {
         entry.names().all(|name| {
-            let own = self.view.as_ref().is_some_and(|v| v.owner(name.slot(v.slots)) == self.me);
+            let own = self.tenure.view().is_some_and(|v| v.owner(name.slot(v.slots)) == self.me);
             self.proof_age(&name).is_some()
                 && self.holder.is_enlisted(&name)
                 && (!own || self.log.last(&name) <= head)
@@ -224,7 +224,7 @@ impl Member {
     /// as new as what was applied to it.
     pub(super) fn names_as_of(&self, entry: &Entry, reached: impl Fn(&Held) -> Option<Position>) -> AsOf {
         let mut as_of = AsOf::new();
-        let Some(view) = &self.view else { return as_of };
+        let Some(view) = self.tenure.view() else { return as_of };
         for name in entry.names() {
             let owner = view.owner(name.slot(view.slots));
             if owner == self.me || as_of.iter().any(|(peer, _)| *peer == owner) {
@@ -238,7 +238,7 @@ impl Member {
 
     /// A value that a client gave lies in the store at once: invalidations of its names from now on must come here.
     pub(super) fn cover_put(&mut self, entry: &Entry, as_of: &AsOf) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         for name in entry.names() {
             let owner = view.owner(name.slot(view.slots));
             let place = as_of.iter().find(|(peer, _)| *peer == owner).map_or(Position(0), |(_, at)| *at);

@@ -122,7 +122,7 @@ impl Member {
             return self.invalidate(origin, invalidate, out);
         }
         let slot = request.slot(self.config.slots);
-        let owner = slot.and_then(|slot| self.view.as_ref().map(|view| view.owner(slot)));
+        let owner = slot.and_then(|slot| self.tenure.view().map(|view| view.owner(slot)));
         match (owner, origin) {
             (Some(owner), _) if owner == self.me => self.serve(origin, request, out),
             (Some(owner), Origin::Local(_)) if owner != Peer::default() => {
@@ -201,7 +201,7 @@ impl Member {
             Origin::Hold(attempt) => self.hold_answered(attempt, &answer, out),
             Origin::Nobody => {}
             Origin::Remote(peer, ticket) => {
-                let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+                let epoch = self.tenure.epoch();
                 let lease_ms = self.read_lease_ms();
                 let stream = stream.map(|peer| {
                     let place = Place { head: self.log.head(), sent: Millis(0), lease_ms, epoch };
@@ -288,7 +288,7 @@ impl Member {
         copies: Option<Lagging>,
         version: Option<clearwell_words::Version>,
     ) {
-        let epoch = self.view.as_ref().map(|view| view.epoch).unwrap_or_default();
+        let epoch = self.tenure.epoch();
         let token = Token::at(epoch, self.me, position);
         let done = Done { version, ordered: vec![(self.me, position)], survives: false, token };
         let then = Then::Say { origin, written, done };

@@ -60,7 +60,7 @@ impl Member {
         level: Level,
         token: &Token,
     ) -> Service {
-        let Some(view) = &self.view else {
+        let Some(view) = self.tenure.view() else {
             return if level == Level::Weak { Service::Serve { age_ms: None } } else { Service::Ask };
         };
         let covers = names(key, tags, dependencies).map(|name| self.cover_at(now, &name));
@@ -84,7 +84,7 @@ impl Member {
 
     /// What a session has seen that was served the copy of `key` here.
     pub fn seen(&self, key: &Bytes) -> Token {
-        let Some(view) = &self.view else { return Token::default() };
+        let Some(view) = self.tenure.view() else { return Token::default() };
         match self.cover(&Name::Key(key.clone())) {
             Some(cover) => Token::at(view.epoch, cover.owner, cover.watermark),
             None => Token { epoch: view.epoch, ..Token::default() },
@@ -101,11 +101,11 @@ impl Member {
 
     /// Decides what waits to be kept, and tells followers of what was loaded.
     pub(super) fn decide(&mut self, out: &mut Outbox) {
-        let Some(view) = self.view.clone() else { return };
+        let Some(view) = self.tenure.view().cloned() else { return };
         if self.holder.admissions.is_empty() {
             return;
         }
-        let leased = self.now < self.lease.until();
+        let leased = self.tenure.is_leased(self.now);
         let orders = Orders {
             owned: &self.owned,
             log: &self.log,

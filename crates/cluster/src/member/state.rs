@@ -13,7 +13,7 @@ impl Member {
     /// A part of slots that this member is to follow.
     pub(super) fn take_state(&mut self, from: Peer, state: State, out: &mut Outbox) {
         self.notice(from, state.epoch, out);
-        let Some(view) = self.view.clone().filter(|view| view.epoch == state.epoch) else { return };
+        let Some(view) = self.tenure.view().cloned().filter(|view| view.epoch == state.epoch) else { return };
         if !self.has_come_to(from, &state) {
             // Records before the base are still on their way: what they make old is not known yet. Or nothing is known of the
             // owner's clock.
@@ -91,7 +91,7 @@ impl Member {
 
     /// Takes contents that came before records which belong before them.
     pub(super) fn take_early_states(&mut self, out: &mut Outbox) {
-        let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
+        let Some(epoch) = self.tenure.view().map(|view| view.epoch) else { return };
         for (from, state) in std::mem::take(&mut self.early_states) {
             if self.has_come_to(from, &state) {
                 self.take_state(from, state, out);

@@ -16,7 +16,7 @@ use crate::{Epoch, Peer, Planted, Slot};
 impl Member {
     /// A view arrived.
     pub(super) fn install(&mut self, view: Arc<View>, stopping: &[Stopping], out: &mut Outbox) {
-        if self.view.as_ref().is_none_or(|now| now.epoch < view.epoch) {
+        if self.tenure.view().is_none_or(|now| now.epoch < view.epoch) {
             self.adopt(view, stopping, false, out);
         }
     }
@@ -24,12 +24,10 @@ impl Member {
     /// Follows a view. `begins` says that nobody owned anything before it, `stopping` what its sender knows of those who
     /// did.
     pub(super) fn adopt(&mut self, view: Arc<View>, stopping: &[Stopping], begins: bool, out: &mut Outbox) {
-        let before = self.view.replace(Arc::clone(&view));
+        let before = self.tenure.follow(Arc::clone(&view));
         out.persist.push(Persist::View(Arc::clone(&view)));
         out.tell.push(Event::View(view.epoch));
         self.voter.learn(self.now, &self.config, &view, stopping);
-        self.lease.hurry();
-        let before = before.map_or(Epoch(0), |before| before.epoch);
         self.leave_slots(&view, before, out);
         let ended = self.holder.follow_view(&view, before, self.me, self.log.head(), out);
         self.gain_slots(&view, begins, out);
@@ -87,14 +85,14 @@ impl Member {
         if self.owned.all_began() {
             return;
         }
-        let settled = if begins { Epoch(u64::MAX) } else { self.lease.settled() };
+        let settled = if begins { Epoch(u64::MAX) } else { self.tenure.settled() };
         let ready = self.owned.ready(settled);
         if ready.is_empty() {
             return;
         }
         let unflushed = self.journal.entries().map(|(key, _)| key).chain(self.recovered.keys());
         let open: BTreeSet<Slot> = self.intents.keys().chain(unflushed).map(|key| self.slot(key)).collect();
-        let view = self.view.clone();
+        let view = self.tenure.view().cloned();
         let (mut anew, mut lost) = (Vec::new(), Vec::new());
         if !begins {
             // A place of its own: what was read here before, at the same head, knows nothing of the former owner's records.
@@ -126,9 +124,9 @@ impl Member {
         if !lost.is_empty() {
             out.tell.push(Event::Lost(lost));
         }
-        let epoch = self.view.as_ref().map_or(Epoch(0), |view| view.epoch);
+        let epoch = self.tenure.epoch();
         out.tell.push(Event::Owns(epoch, ready));
-        if let Some(view) = self.view.clone() {
+        if let Some(view) = self.tenure.view().cloned() {
             self.follow_up(&view);
         }
         self.answer_own_questions(out);

@@ -178,7 +178,7 @@ impl Lane {
 impl Member {
     /// Sends on what waited too long for its word, and begins with what followers do not have.
     pub(super) fn export(&mut self, out: &mut Outbox) {
-        if self.now >= self.lease.until() {
+        if !self.tenure.is_leased(self.now) {
             return;
         }
         let ids: Vec<u64> = self.transfers.lanes.keys().copied().collect();
@@ -263,7 +263,7 @@ impl Member {
         let holds = self.holds_of(&mut part);
         let journal = self.journal_of(&mut part);
         entries.retain(|entry| part.has(&entry.key, self.config.slots) && self.is_covered(entry, base));
-        let Some(epoch) = self.view.as_ref().map(|view| view.epoch) else { return };
+        let Some(epoch) = self.tenure.view().map(|view| view.epoch) else { return };
         let Some(lane) = self.transfers.lanes.get_mut(&id) else { return };
         let Some(subscription) = self.subscribers.get(lane.to).map(|holder| holder.id) else { return };
         if lane.after != part.after || lane.slots.front() != part.slots.first() {
@@ -351,7 +351,7 @@ impl Member {
             if began >= holder.lost_at && holder.follows.sync(slot) {
                 holder.given_at = holder.last;
                 self.waiting.wake(Lack::Slot(slot));
-                self.lease.hurry();
+                self.tenure.hurry();
             }
         }
         let empty = self.transfers.lanes.get(&id).is_none_or(|lane| lane.slots.is_empty());

@@ -41,7 +41,7 @@ impl Member {
         let now = self.now;
         self.seen.retain(|_, seen| now.since(seen.heard) <= SILENT_MS);
         let former = self.owned.trim_former(now, SILENT_MS);
-        let view = self.view.as_deref();
+        let view = self.tenure.view().map(|view| &**view);
         let holder = &mut self.holder;
         let is_needed = |peer: Peer| {
             former.contains(&peer)

@@ -84,13 +84,13 @@ impl Member {
     fn still_owns(&self, slots: Slots) -> bool {
         match slots {
             Slots::One(slot) => self.owned.has_begun(slot),
-            Slots::All(epoch) => self.view.as_ref().is_some_and(|view| view.epoch == epoch),
+            Slots::All(epoch) => self.tenure.view().is_some_and(|view| view.epoch == epoch),
         }
     }
 
     /// The first thing that is missing before it can be done, and the time at which it does not count any more.
     fn lacks(&self, pending: &mut Pending) -> Option<(Lack, Option<Millis>)> {
-        if self.now >= self.lease.until() {
+        if !self.tenure.is_leased(self.now) {
             return Some((Lack::Lease, None));
         }
         let shown = matches!(pending.then, Then::Show { .. }) && self.config.has(Planted::UncommittedRead);
@@ -150,7 +150,7 @@ impl Member {
                 {
                     self.note_holder(&origin, &entry.key.clone());
                 }
-                let view = self.view.as_ref().expect("an owner has a view");
+                let view = self.tenure.view().expect("an owner has a view");
                 let token = Token::at(view.epoch, self.me, pending.position);
                 let stream = match (&origin, hold) {
                     (Origin::Remote(peer, _), true) => Some(*peer),

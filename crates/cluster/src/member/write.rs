@@ -64,7 +64,7 @@ impl Member {
     }
 
     fn write_here(&mut self, origin: Origin, write: Write, out: &mut Outbox) {
-        let epoch = self.view.as_ref().expect("an owner has a view").epoch;
+        let epoch = self.tenure.view().expect("an owner has a view").epoch;
         let version = rank(epoch, self.log.head().next());
         let entry = Entry {
             key: write.key,
