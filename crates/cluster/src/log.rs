@@ -11,18 +11,18 @@ use crate::{Config, Position, Slot};
 
 /// The log of one member. It keeps no records: holders' hints do, for as long as they need them.
 #[derive(Debug)]
-pub struct Log {
+pub struct OwnLog {
     head: Position,
     marks: Marks,
     /// The last record of each slot.
     last_in_slot: Vec<Position>,
 }
 
-impl Log {
+impl OwnLog {
     /// An empty one, over so many slots.
-    pub fn new(slots: u16) -> Log {
+    pub fn new(slots: u16) -> OwnLog {
         let last_in_slot = vec![Position(0); usize::from(slots)];
-        Log { head: Position(0), marks: Marks::default(), last_in_slot }
+        OwnLog { head: Position(0), marks: Marks::default(), last_in_slot }
     }
 
     /// The place of the last record.

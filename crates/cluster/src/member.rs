@@ -39,7 +39,7 @@ use crate::holder::Holder;
 use crate::holds::Holds;
 use crate::intents::Intents;
 use crate::journal::Journal;
-use crate::log::Log;
+use crate::log::OwnLog;
 use crate::membership::Membership;
 use crate::message::Message;
 use crate::name::Bytes;
@@ -74,7 +74,7 @@ pub struct Member {
     chooser: Chooser,
     proposing: propose::Proposing,
     voter: Voter,
-    log: Log,
+    log: OwnLog,
     subscribers: Subscribers,
     owned: OwnedSlots,
     holder: Holder,
@@ -82,7 +82,7 @@ pub struct Member {
     intents: Intents,
     /// Invalidations that are held, of slots that this member owns or follows.
     holds: Holds,
-    jobs: route::Jobs,
+    jobs: route::UnderWay,
     waiting: Waiting<wait::Pending>,
     parked: Waiting<park::Parked>,
     fills: Waiting<fill::Waits>,
@@ -133,14 +133,14 @@ impl Member {
             chooser: Chooser::new(word),
             proposing: propose::Proposing::default(),
             voter: Voter::new(now),
-            log: Log::new(config.slots),
+            log: OwnLog::new(config.slots),
             subscribers: Subscribers::default(),
             owned: OwnedSlots::default(),
             holder: Holder::default(),
             journal: Journal::default(),
             intents: Intents::default(),
             holds: Holds::default(),
-            jobs: route::Jobs::default(),
+            jobs: route::UnderWay::default(),
             waiting: Waiting::default(),
             parked: Waiting::default(),
             fills: Waiting::default(),

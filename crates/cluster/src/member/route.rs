@@ -56,23 +56,23 @@ pub(super) enum Work {
 
 /// What is under way around this member.
 #[derive(Debug, Default)]
-pub(super) struct Jobs {
-    under_way: BTreeMap<Job, Work>,
+pub(super) struct UnderWay {
+    jobs: BTreeMap<Job, Work>,
     made: u64,
 }
 
-impl Jobs {
+impl UnderWay {
     /// The node is asked for something. Its answer bears the number.
     pub fn begin(&mut self, work: Work) -> Job {
         self.made += 1;
         let job = Job(self.made);
-        self.under_way.insert(job, work);
+        self.jobs.insert(job, work);
         job
     }
 
     /// The node has answered; `None` when it did so before.
     fn end(&mut self, job: Job) -> Option<Work> {
-        self.under_way.remove(&job)
+        self.jobs.remove(&job)
     }
 }
 

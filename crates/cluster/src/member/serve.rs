@@ -8,7 +8,7 @@ use crate::digest::content;
 use crate::holder::Cover;
 use crate::intents::Intents;
 use crate::level::{Level, Service, Token};
-use crate::log::Log;
+use crate::log::OwnLog;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
 use crate::owned::OwnedSlots;
@@ -20,7 +20,7 @@ use crate::{Entry, Position};
 /// What this member orders at this moment.
 struct Orders<'a> {
     owned: &'a OwnedSlots,
-    log: &'a Log,
+    log: &'a OwnLog,
     intents: &'a Intents,
     shown: &'a Shown,
     slots: u16,
