@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use clearwell_sim::measure::steps::{Memory, Steps, copies, in_flight, memory, replicated, ticks, transfers};
+use clearwell_sim::measure::steps::{
+    Memory, Steps, clock, copies, in_flight, memory, replicated, ticks, transfers,
+};
 use serde_json::json;
 
 use super::Arguments;
@@ -14,6 +16,7 @@ pub fn show(args: &Arguments) -> ExitCode {
     }
     // Memory first: the allocator has nothing to give back yet.
     let needs = memory(300_000);
+    line(args, &clock());
     for requests in [100, 1_000, 5_000, 9_800] {
         in_flight(requests).iter().for_each(|steps| line(args, steps));
     }

@@ -1,13 +1,11 @@
 //! An owner whose requests wait for others.
 
-use std::time::Instant;
-
 use clearwell_cluster::message::Applied;
 use clearwell_cluster::request::{Read, Strategy};
 use clearwell_cluster::{Ask, Bytes, Input, Level, Message, Peer, Position, Request, To, Token};
 
 use super::rig::{OTHER, Rig, near};
-use super::{Steps, Watch};
+use super::{Steps, Watch, cpu_time};
 
 /// Steps of an owner while so many writes wait for its replica.
 pub fn in_flight(requests: u64) -> Vec<Steps> {
@@ -58,7 +56,7 @@ pub fn replicated(batch: u32) -> Steps {
         let writes: Vec<Input> = keys.into_iter().map(|key| rig.write(key, Strategy::CacheOnly)).collect();
         let mut places = Vec::with_capacity(writes.len());
         rig.clear();
-        let began = Instant::now();
+        let began = cpu_time();
         for write in writes {
             rig.step(write);
             rig.note_sent();
@@ -120,7 +118,7 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
     let mut lasts = Watch::default();
     for (peer, applied) in words {
         rig.clear();
-        let began = Instant::now();
+        let began = cpu_time();
         rig.member.step(rig.now, Input::Message(peer, applied), &mut rig.out);
         let is_last = matches!(rig.out.ask.as_slice(), [(_, Ask::Commit { .. })]);
         if is_last { &mut lasts } else { &mut confirmations }.share(began, 1);

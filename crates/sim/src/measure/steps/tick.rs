@@ -11,7 +11,7 @@ use super::{Steps, Watch};
 
 /// Ticks of a member that holds copies of so many keys of another owner.
 pub fn ticks(names: usize) -> Vec<Steps> {
-    const TIMES: usize = 100;
+    const TIMES: usize = 10_000;
     let mut rig = Rig::new();
     hold(&mut rig, names);
     let mut watch = Watch::default();
