@@ -89,8 +89,12 @@ pub struct Config {
     pub tail_most: usize,
     /// How many bytes of slots' contents go into one message.
     pub part_bytes: usize,
-    /// How many holders are told of records in one step; the steps that follow tell the others.
+    /// How many holders are told of records in one step, and how many are asked whether they have confirmed one; the steps that follow go
+    /// on with the others.
     pub told_most: usize,
+    /// How many entries of a part one step of a follower takes, and how many requests that waited one step of an owner answers; the steps
+    /// that follow go on with the others.
+    pub taken_most: usize,
     /// How often replicas are compared slot by slot, 0 for never.
     pub digest_ms: u64,
     /// The bug that is switched on; does nothing without the feature `planted`.
@@ -123,6 +127,7 @@ impl Config {
             tail_most: 100_000,
             part_bytes: 64 * 1024,
             told_most: 64,
+            taken_most: 12,
             digest_ms: 10_000,
             planted: None,
         }

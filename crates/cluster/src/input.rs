@@ -22,7 +22,7 @@ pub enum Input {
     Evicted(Bytes),
     /// An operator asks.
     Operate(Operation),
-    /// Nothing happened, but the step before left something to this one ([`Member::has_more`](crate::Member::has_more)). Any other input
+    /// Nothing happened, but the step before left something to this one: holders to tell, requests to answer, contents to store ([`Member::has_more`](crate::Member::has_more)). Any other input
     /// is as good: a step that is not asked for delays, and breaks nothing.
     More,
 }

@@ -92,11 +92,10 @@ pub struct Member {
     edges: cascade::Edges,
     shown: Shown,
     transfers: transfer::Transfers,
-    /// Contents that arrived before records which belong before them.
-    early_states: Vec<(Peer, crate::message::State)>,
+    /// Contents that arrived and are not taken: some are taken in each step, behind the records that belong before them.
+    states: Vec<(Peer, crate::message::State)>,
     comparing: compare::Walk,
-    /// When it was last looked for what can be forgotten.
-    trimmed: Millis,
+    trimming: trim::Round,
     recovered: recover::Recovered,
     /// What beginning led to; part of the first step's outputs.
     begun: Outbox,
@@ -150,9 +149,9 @@ impl Member {
             edges: cascade::Edges::default(),
             shown: Shown::new(config.slots),
             transfers: transfer::Transfers::default(),
-            early_states: Vec::new(),
+            states: Vec::new(),
             comparing: compare::Walk::default(),
-            trimmed: Millis(0),
+            trimming: trim::Round::default(),
             recovered,
             begun: Outbox::default(),
             config,
@@ -194,7 +193,17 @@ impl Member {
 
     /// Whether a step has left something to those that follow, and wants the next one soon ([`Input::More`]).
     pub fn has_more(&self) -> bool {
+        self.has_untold() || self.has_answers() || self.has_contents()
+    }
+
+    /// Whether holders are to be told of something in the steps that follow, or what they confirmed is to be freed.
+    pub fn has_untold(&self) -> bool {
         self.subscribers.has_more()
+    }
+
+    /// Whether requests that may go on are left to the steps that follow.
+    pub fn has_answers(&self) -> bool {
+        self.waiting.woken() > 0
     }
 
     /// The view that it follows.
@@ -268,10 +277,8 @@ impl Member {
             Message::Records(records) => self.records(from, &records, out),
             Message::Applied(applied) => {
                 let subscription = (from, applied.subscription);
-                if let Some(holder) = self.subscribers.get_mut(self.now, &self.config, subscription) {
-                    holder.applied(self.now, applied.watermark);
-                    self.hears(from);
-                }
+                self.subscribers.applied(self.now, &self.config, subscription, applied.watermark);
+                self.hears(from);
             }
             Message::Enlist(enlist) => self.enlist(from, &enlist, out),
             Message::Enlisted(enlisted) => {
@@ -279,7 +286,7 @@ impl Member {
                 self.holder.enlisted(self.now, &self.config, from, &enlisted, out);
                 self.has_news(from);
             }
-            Message::State(state) => self.take_state(from, *state, out),
+            Message::State(state) => self.state(from, *state, out),
             Message::StateTaken(taken) => self.state_taken(from, &taken, out),
             Message::Digests(digests) => self.digests(from, digests, out),
             Message::Differ(differ) => self.differ(from, differ, out),
@@ -305,7 +312,7 @@ impl Member {
     /// What every step ends with: what can be decided now is decided, and what has gathered is sent.
     fn finish(&mut self, out: &mut Outbox) {
         let Some(view) = self.tenure.view().cloned() else { return };
-        self.take_early_states(out);
+        self.take_states(out);
         self.decide(out);
         self.holder.enlist(self.now, &self.config, &view, out);
         self.unpark(out);

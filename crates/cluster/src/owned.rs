@@ -107,14 +107,24 @@ impl OwnedSlots {
         self.slots.get(&slot)?.inherited
     }
 
-    /// Forgets former owners whose read leases ended so long ago; returns the others.
-    pub fn trim_former(&mut self, now: Millis, after_ms: u64) -> BTreeSet<Peer> {
-        for owned in self.slots.values_mut() {
+    /// Forgets former owners whose read leases ended so long ago, of `most` slots from `first` on. Returns the others of these slots, and the
+    /// slot that comes next.
+    pub fn trim_former(
+        &mut self,
+        first: Slot,
+        most: usize,
+        now: Millis,
+        after_ms: u64,
+    ) -> (BTreeSet<Peer>, Option<Slot>) {
+        let mut slots = self.slots.range_mut(first..);
+        let mut former = BTreeSet::new();
+        for (_, owned) in slots.by_ref().take(most) {
             if owned.began_at.is_some() && now >= owned.quiet_until.plus(after_ms) {
                 owned.inherited = None;
             }
+            former.extend(owned.inherited.map(|(peer, _)| peer));
         }
-        self.slots.values().filter_map(|owned| owned.inherited).map(|(peer, _)| peer).collect()
+        (former, slots.next().map(|(slot, _)| *slot))
     }
 
     /// When read leases that a slot's former owner gave have ended.

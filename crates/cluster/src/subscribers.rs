@@ -53,6 +53,8 @@ pub struct Subscribers {
     untold: Untold,
     /// To whom something is to be sent at the end of this step.
     outgoing: Vec<Number>,
+    /// Whose hints are confirmed and not freed.
+    freeing: Vec<Number>,
     made: u64,
     /// When it was last looked for holders to forget.
     looked: Millis,
@@ -228,9 +230,36 @@ impl Subscribers {
         self.interest.retain(|name| slots.binary_search(&slot_of(name, count)).is_err(), |_| true);
     }
 
+    /// A holder, by this subscription, has applied all up to a place.
+    pub fn applied(&mut self, now: Millis, config: &Config, from: (Peer, u64), watermark: Position) {
+        let Some(number) = self.holders.number(from.0) else { return };
+        if let Some(holder) = self.get_mut(now, config, from) {
+            holder.applied(now, watermark);
+            self.freeing.push(number);
+        }
+    }
+
+    /// Frees some of what is confirmed; the steps that follow free the rest.
+    fn free_some(&mut self) {
+        const MOST: usize = 256;
+        let mut most = MOST;
+        while let Some(number) = self.freeing.last().copied().filter(|_| most > 0) {
+            let Some(holder) = self.holders.at_mut(number) else {
+                self.freeing.pop();
+                continue;
+            };
+            let before = holder.hints.len();
+            if !holder.free(most) {
+                self.freeing.pop();
+            }
+            most -= (before - holder.hints.len()).clamp(1, most);
+        }
+    }
+
     /// Gives what is to be sent in this step to `send`, in the order of the holders' names.
     pub fn drain(&mut self, now: Millis, config: &Config, epoch: Epoch, mut send: impl FnMut(Peer, Records)) {
         self.tell_some(now, config);
+        self.free_some();
         self.outgoing.sort_unstable_by_key(|number| self.holders.peer(*number));
         for number in self.outgoing.drain(..) {
             let outgoing = self.holders.at_mut(number).and_then(|holder| holder.outgoing.take());
@@ -256,7 +285,9 @@ impl Subscribers {
         }
         self.renew_forgotten(now, from, beat);
         self.is_in_view(from, beat.epoch);
-        let holder = self.known_mut(from).filter(|holder| holder.id == beat.subscription)?;
+        let number = self.holders.number(from)?;
+        let holder = self.holders.at_mut(number).filter(|holder| holder.id == beat.subscription)?;
+        self.freeing.push(number);
         holder.heard = now;
         holder.applied(now, beat.watermark);
         if holder.is_lost(now) {
@@ -353,12 +384,12 @@ mod tests {
         let later = Millis(1_000 + config.read_lease_ms - 10);
         address(&mut all, &config, later, Position(7));
         let mut awaited = all.hurry(later, &config, Some(&name()), Position(7));
-        let unheard = all.unheard(later, &mut awaited);
+        let unheard = all.unheard(later, &mut awaited, &mut 9);
         assert_eq!(unheard.map(|one| (one.holder, one.position)), Some((HOLDER, Position(6))));
         let over = Millis(1_010 + config.long(config.read_lease_ms));
-        assert!(all.unheard(over, &mut awaited).is_none());
+        assert!(all.unheard(over, &mut awaited, &mut 9).is_none());
         let mut awaited = all.hurry(over, &config, Some(&name()), Position(7));
-        assert!(all.unheard(over, &mut awaited).is_none());
+        assert!(all.unheard(over, &mut awaited, &mut 9).is_none());
     }
 
     #[test]

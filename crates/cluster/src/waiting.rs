@@ -99,6 +99,17 @@ impl<T> Waiting<T> {
         self.all.insert(id, Box::new((what, lacks)));
     }
 
+    /// Lets one wait again until the next step, which goes on with it.
+    pub fn put_off(&mut self, id: u64, what: T) {
+        self.put_back(id, what, Vec::new());
+        self.woken.insert(id);
+    }
+
+    /// How many are to be looked at.
+    pub fn woken(&self) -> usize {
+        self.new.len() + self.woken.len()
+    }
+
     /// Takes all that are to be looked at, in their order.
     pub fn take_woken(&mut self) -> Vec<(u64, T)> {
         std::iter::from_fn(|| self.next()).collect()
@@ -139,9 +150,9 @@ impl<T> Waiting<T> {
         self.wake_between(Lack::Word(holder, Position(0)), Lack::Word(holder, applied));
     }
 
-    /// Wakes the oldest, as long as it is late.
-    pub fn wake_late(&mut self, is_late: impl Fn(&T) -> bool) {
-        let late = self.all.iter().take_while(|(_, waiting)| is_late(&waiting.0));
+    /// Wakes the oldest, so many at most, as long as they are late.
+    pub fn wake_late(&mut self, most: usize, is_late: impl Fn(&T) -> bool) {
+        let late = self.all.iter().take(most).take_while(|(_, waiting)| is_late(&waiting.0));
         self.woken.extend(late.map(|(id, _)| *id));
     }
 

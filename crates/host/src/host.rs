@@ -124,8 +124,8 @@ impl Host {
         (ticket, self.step(now, asked))
     }
 
-    /// Whether the deciding part wants a step soon although nothing happens ([`Input::More`]): it tells many holders of something, some in
-    /// each step, between other work.
+    /// Whether the deciding part wants a step soon although nothing happens ([`Input::More`]): a step does a part of
+    /// what there is to do, between other work.
     pub fn has_more(&self) -> bool {
         self.deciding.actor().has_more()
     }

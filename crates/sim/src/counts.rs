@@ -19,6 +19,10 @@ pub enum Count {
     SlicesOfWalks,
     /// An owner told holders of records that it had written in an earlier step.
     ToldLater,
+    /// An owner went on with requests that could go on in an earlier step.
+    AnsweredLater,
+    /// A follower took more of a part that had come in an earlier step.
+    TakenLater,
     /// What a tag, a pattern, an event or everything covers was taken away while a walk was under way.
     WideInWalk,
     /// A value was stored while a walk was under way.
@@ -36,7 +40,7 @@ pub enum Count {
 }
 
 impl Count {
-    const ALL: [Count; 14] = [
+    const ALL: [Count; 16] = [
         Count::Unsynced,
         Count::LostByCrash,
         Count::KeptByCrash,
@@ -44,6 +48,8 @@ impl Count {
         Count::PutOffByDisk,
         Count::SlicesOfWalks,
         Count::ToldLater,
+        Count::AnsweredLater,
+        Count::TakenLater,
         Count::WideInWalk,
         Count::StoredInWalk,
         Count::AtOnce,
@@ -61,6 +67,8 @@ impl Count {
             Count::FullDisk => "writes were refused by a full disk",
             Count::SlicesOfWalks => "slices of walks over a store, after other work",
             Count::ToldLater => "steps in which an owner told holders of earlier records",
+            Count::AnsweredLater => "steps in which an owner went on with requests of earlier steps",
+            Count::TakenLater => "steps in which a follower took more of a part",
             Count::WideInWalk => "wide invalidations came during a walk",
             Count::StoredInWalk => "values were stored during a walk",
             Count::QueueFull => "messages found the queue of their link full",

@@ -10,7 +10,7 @@ use clearwell_cluster::Planted;
 use crate::fault::{self, CRASH_IN_SYNC, Taste, What};
 use crate::lives::Lives;
 use crate::network::Weather;
-use crate::options::{Options, SECOND, TOLD_MOST};
+use crate::options::{Options, SECOND, TAKEN_MOST, TOLD_MOST};
 use crate::rng::Rng;
 
 const CRASH: u32 = 1;
@@ -178,6 +178,7 @@ impl Options {
             sync_us: 0,
             walk_us: 0,
             told_most: TOLD_MOST,
+            taken_most: TAKEN_MOST,
             at_once: 1,
             writes_read_percent: 0,
             ..self

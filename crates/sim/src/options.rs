@@ -14,6 +14,9 @@ pub const SECOND: Micros = 1_000_000;
 /// Holders whom an owner tells of records in one step, where worlds do not draw fewer: as many as members do by themselves.
 pub const TOLD_MOST: usize = 64;
 
+/// How many entries of a part, and how many requests that waited, a step takes up in a server.
+pub const TAKEN_MOST: usize = 12;
+
 /// What a world needs at least to be well again after its faults: failovers, transfers that were waited for long, a last comparison.
 const HEALING: Micros = 24 * SECOND;
 
@@ -107,6 +110,8 @@ pub struct Options {
     pub part_bytes: usize,
     /// As in the members' settings.
     pub told_most: usize,
+    /// As in the members' settings.
+    pub taken_most: usize,
     /// How many entries a host has room for; 0 for all of them.
     pub room: u32,
     /// How late a thread carries on with what was decided, at most: another one may have been faster.
@@ -197,6 +202,7 @@ impl Options {
             digest_ms: *rng.pick(&[2_000, 10_000]),
             part_bytes: *Rng::new(seed, 8).pick(&[1, 200, 65_536, 65_536]),
             told_most: *Rng::new(seed, 49).pick(&[1, 3, TOLD_MOST, TOLD_MOST]),
+            taken_most: *Rng::new(seed, 59).pick(&[1, 3, TAKEN_MOST, TAKEN_MOST]),
             room: *Rng::new(seed, 10).pick(&[0, 0, 3, 8]),
             lag_us: *Rng::new(seed, 13).pick(&[0, 0, 1_000, 20_000]),
             walk_us: *Rng::new(seed, 18).pick(&[0, 0, 1_000, 10_000]),
@@ -255,7 +261,7 @@ impl Options {
         self.late_statements = false;
         self.statement_us = 2_000;
         self.gossip_start = false;
-        (self.part_bytes, self.told_most) = (65_536, TOLD_MOST);
+        (self.part_bytes, self.told_most, self.taken_most) = (65_536, TOLD_MOST, TAKEN_MOST);
         self.room = 0;
         self.drift_ppm = 0;
         self.lag_us = 0;

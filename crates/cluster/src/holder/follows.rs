@@ -79,13 +79,16 @@ impl Follows {
         part.slots.iter().all(|slot| self.get(*slot).is_some_and(taken))
     }
 
-    /// A part has come, of this place of the owner's log.
-    pub fn take(&mut self, owner: Peer, part: &Part, base: Position, ticket: Ticket) {
+    /// A part has come, of this place of the owner's log. `goes_on` says that more of the message that brought it is to be taken: its last
+    /// slot has not taken the message yet.
+    pub fn take(&mut self, owner: Peer, part: &Part, base: Position, ticket: Ticket, goes_on: bool) {
         for &slot in &part.slots {
             let old = self.get(slot).filter(|followed| followed.owner == owner);
-            let goes_on = |followed: &&Followed| followed.whole || (followed.counts() && !part.begins(slot));
-            let mut followed = old.filter(goes_on).cloned().unwrap_or(Followed::begun(owner, base));
-            followed.ticket = ticket;
+            let stays = |followed: &&Followed| followed.whole || (followed.counts() && !part.begins(slot));
+            let mut followed = old.filter(stays).cloned().unwrap_or(Followed::begun(owner, base));
+            if !goes_on || part.ends(slot) {
+                followed.ticket = ticket;
+            }
             if part.ends(slot) {
                 (followed.whole, followed.arriving) = (true, None);
             } else if !followed.whole {

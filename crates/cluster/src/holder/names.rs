@@ -444,7 +444,7 @@ mod tests {
         holder.cover(NOW, &config, &view, tag.clone(), (owner, Position(7)));
         let question = questions(&mut holder, NOW, &config, &view)[0].ticket;
         let part = crate::Part { slots: vec![crate::Slot(0)], after: None, end: None };
-        holder.follows.take(owner, &part, Position(8), Ticket(1));
+        holder.follows.take(owner, &part, Position(8), Ticket(1), false);
         let mut out = Outbox::default();
         holder.news(NOW, &config, owner, &word(10), &mut out);
         assert!(holder.follows_whole(crate::Slot(0), owner).is_some());
@@ -490,7 +490,7 @@ mod tests {
         let tag = Name::Tag(b"t".as_slice().into());
         let part = crate::Part { slots: vec![crate::Slot(0)], after: None, end: None };
         holder.marks.entry(owner).or_default();
-        holder.follows.take(owner, &part, Position(50), Ticket(1));
+        holder.follows.take(owner, &part, Position(50), Ticket(1), false);
         let mut is_unchanged =
             |place| holder.is_unchanged(NOW, &config, &view, &tag, &vec![(owner, Position(place))]);
         assert!(!is_unchanged(49) && is_unchanged(50));

@@ -10,40 +10,79 @@ use crate::view::View;
 use crate::{Bytes, Entry, Peer, Planted, Position};
 
 impl Member {
-    /// A part of slots that this member is to follow.
-    pub(super) fn take_state(&mut self, from: Peer, state: State, out: &mut Outbox) {
+    /// A part of slots that this member is to follow. It is taken at the end of steps ([`Member::take_states`]).
+    pub(super) fn state(&mut self, from: Peer, state: State, out: &mut Outbox) {
         self.notice(from, state.epoch, out);
         let Some(view) = self.tenure.view().cloned().filter(|view| view.epoch == state.epoch) else { return };
         if !self.has_come_to(from, &state) {
             // Records before the base are still on their way: what they make old is not known yet. Or nothing is known of the
             // owner's clock.
             self.holder.beat(self.now, from, view.epoch, out);
-            self.early_states.retain(|(peer, early)| *peer != from || early.part != state.part);
-            return self.early_states.push((from, state));
         }
+        // What is left of one that ends where this one does is in this one, too.
+        let ends = |part: &Part| (part.slots.last().copied(), part.end.clone());
+        self.states.retain(|(peer, other)| *peer != from || ends(&other.part) != ends(&state.part));
+        self.states.push((from, state));
+    }
+
+    /// Takes contents that came, some entries in each step, unless records which belong before them are still on their way.
+    pub(super) fn take_states(&mut self, out: &mut Outbox) {
+        let Some(view) = self.tenure.view().cloned().filter(|_| !self.states.is_empty()) else { return };
+        self.states.retain(|(_, state)| state.epoch == view.epoch);
+        let Some(at) = self.states.iter().position(|(from, state)| self.has_come_to(*from, state)) else {
+            return;
+        };
+        let (from, state) = &mut self.states[at];
+        let from = *from;
+        match state.take_first(self.config.taken_most, view.slots) {
+            Some(first) => {
+                if !self.take_state(from, first, true, &view, out) {
+                    self.states.remove(at);
+                }
+            }
+            None => {
+                let (_, state) = self.states.remove(at);
+                self.take_state(from, state, false, &view, out);
+            }
+        }
+    }
+
+    /// Whether the steps that follow take more of what came.
+    pub fn has_contents(&self) -> bool {
+        self.states.iter().any(|(from, state)| self.has_come_to(*from, state))
+    }
+
+    /// Takes some contents, after which more of the same message may follow (`goes_on`), or gives its owner the word on them. Whether they
+    /// are taken, so that what follows may be.
+    fn take_state(&mut self, from: Peer, state: State, goes_on: bool, view: &View, out: &mut Outbox) -> bool {
         let follows = |slot: &crate::Slot| {
             view.owner(*slot) == from && view.followers(*slot).any(|follower| follower == self.me)
         };
         if !state.part.slots.iter().all(follows) {
-            return;
+            return false;
         }
         let misses = self.holder.missed.get(&from).is_some_and(|missed| *missed > state.base);
+        let has_taken = self.holder.follows.has_taken(from, &state.part, state.ticket);
         let taking = match self.holder.follows.goes_on(from, &state.part) {
-            _ if self.holder.follows.has_taken(from, &state.part, state.ticket) => Taking::Stored,
+            _ if has_taken => Taking::Stored,
             false => Taking::Anew,
             true if misses => Taking::Again,
             true => Taking::Stored,
         };
+        let is_taken = taking == Taking::Stored;
         let taken = StateTaken { subscription: state.subscription, ticket: state.ticket, taking };
-        if taking == Taking::Stored && !self.holder.follows.has_taken(from, &state.part, state.ticket) {
-            self.take_part(from, state, &view, out);
+        if is_taken && !has_taken {
+            self.take_part(from, state, goes_on, view, out);
         }
-        out.send.push((To::Peer(from), Message::StateTaken(taken)));
+        if !goes_on || !is_taken {
+            out.send.push((To::Peer(from), Message::StateTaken(taken)));
+        }
+        is_taken
     }
 
     /// Keeps a part in the place of what lay here. What it replaces is kept until then, and what comes after it longer: this
     /// process may be the slots' next owner, and its present one has all that was acknowledged before.
-    fn take_part(&mut self, from: Peer, state: State, view: &View, out: &mut Outbox) {
+    fn take_part(&mut self, from: Peer, state: State, goes_on: bool, view: &View, out: &mut Outbox) {
         let State { part, base, .. } = state;
         let over = self.config.has(Planted::StateOverRecords);
         out.apply.push(match (&part.after, &part.end) {
@@ -58,8 +97,11 @@ impl Member {
         self.take_holds(&part, state.holds);
         self.shown.replace(&part);
         self.holder.marks.entry(from).or_default();
-        self.holder.follows.take(from, &part, base, state.ticket);
-        self.holder.admissions.wake_all();
+        self.holder.follows.take(from, &part, base, state.ticket, goes_on);
+        if part.slots.iter().any(|slot| part.begins(*slot)) {
+            // Names of these slots are known from here on.
+            self.holder.admissions.wake_all();
+        }
         for entry in state.entries {
             let entry = self.received(from, &entry);
             self.edges.note(&entry);
@@ -87,18 +129,6 @@ impl Member {
             }
         }
         self.holder.early.insert(from, kept);
-    }
-
-    /// Takes contents that came before records which belong before them.
-    pub(super) fn take_early_states(&mut self, out: &mut Outbox) {
-        let Some(epoch) = self.tenure.view().map(|view| view.epoch) else { return };
-        for (from, state) in std::mem::take(&mut self.early_states) {
-            if self.has_come_to(from, &state) {
-                self.take_state(from, state, out);
-            } else if state.epoch == epoch {
-                self.early_states.push((from, state));
-            }
-        }
     }
 
     fn has_come_to(&self, from: Peer, state: &State) -> bool {

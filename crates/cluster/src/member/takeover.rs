@@ -31,6 +31,7 @@ impl Member {
         self.leave_slots(&view, before, out);
         let ended = self.holder.follow_view(&view, before, self.me, self.log.head(), out);
         self.gain_slots(&view, begins, out);
+        self.trim_anew();
         if !ended.is_empty() {
             out.apply.push(Apply::Clear(ended));
         }

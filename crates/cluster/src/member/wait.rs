@@ -60,18 +60,23 @@ impl Then {
 }
 
 impl Member {
-    /// Does what can be done now. What that adds is looked at as well.
+    /// Does what can be done now, as much as one step may, or more where others come faster than that. What that adds is looked at as well.
     pub(super) fn resolve(&mut self, out: &mut Outbox) {
-        let (now, most) = (self.now, self.config.request_ms);
-        let is_late = |pending: &Pending| now.since(pending.born) > most;
+        const STEPS_MOST: usize = 64;
+        let (now, patience_ms) = (self.now, self.config.request_ms);
+        let is_late = |pending: &Pending| now.since(pending.born) > patience_ms;
         self.waiting.wake_due(now);
-        self.waiting.wake_late(is_late);
-        while let Some((id, mut pending)) = self.waiting.next() {
+        let most = self.config.taken_most.max(self.waiting.woken() / STEPS_MOST);
+        self.waiting.wake_late(most, is_late);
+        let mut looks = self.config.told_most;
+        for _ in 0..most {
+            let Some((id, mut pending)) = self.waiting.next() else { return };
             if !self.still_owns(pending.slots) || is_late(&pending) {
                 self.give_up(pending, out);
                 continue;
             }
-            match self.lacks(&mut pending) {
+            match self.lacks(&mut pending, &mut looks) {
+                None if looks == 0 => return self.waiting.put_off(id, pending),
                 None => self.carry_out(pending, out),
                 Some((lack, until)) => {
                     let lacks = std::iter::once(lack).chain(until.map(Lack::Time)).collect();
@@ -88,8 +93,9 @@ impl Member {
         }
     }
 
-    /// The first thing that is missing before it can be done, and the time at which it does not count any more.
-    fn lacks(&self, pending: &mut Pending) -> Option<(Lack, Option<Millis>)> {
+    /// The first thing that is missing before it can be done, and the time at which it does not count any more. No more than `looks` holders
+    /// are looked at, and taken off it: at its end nothing is known yet.
+    fn lacks(&self, pending: &mut Pending, looks: &mut usize) -> Option<(Lack, Option<Millis>)> {
         if !self.tenure.is_leased(self.now) {
             return Some((Lack::Lease, None));
         }
@@ -113,7 +119,7 @@ impl Member {
         if self.now < quiet_until {
             return Some((Lack::Time(quiet_until), None));
         }
-        let unheard = self.subscribers.unheard(self.now, copies)?;
+        let unheard = self.subscribers.unheard(self.now, copies, looks)?;
         Some((Lack::Word(unheard.holder, unheard.position), Some(unheard.until)))
     }
 

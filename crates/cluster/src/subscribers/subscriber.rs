@@ -29,8 +29,10 @@ pub struct Subscriber {
     pub follows: Following,
     /// What was addressed to it before it was given slots; acknowledgements did not wait for it then.
     pub given_at: Position,
-    /// What was sent and is not confirmed, with when it was sent last.
+    /// What was sent and is not confirmed, with when it was sent last; before that, what is confirmed and not freed yet.
     pub(super) hints: VecDeque<(Millis, Arc<Record>)>,
+    /// How many of them are confirmed: freeing thousands takes longer than a step may.
+    confirmed: usize,
     /// How many bytes these take.
     hint_bytes: usize,
     /// The last record that was dropped from the hints; the holder may have it nevertheless.
@@ -56,7 +58,7 @@ const IN_FLIGHT_MS: u64 = 150;
 impl Subscriber {
     /// Whether it is heard but does not hear: it can make nothing of a longer lease, for which writers would wait.
     pub(super) fn is_stuck(&self, now: Millis, config: &Config) -> bool {
-        (self.has_dropped() || !self.hints.is_empty()) && now.since(self.moved) > config.read_lease_ms / 8
+        (self.has_dropped() || self.has_unconfirmed()) && now.since(self.moved) > config.read_lease_ms / 8
     }
 
     /// One that is told all from the place `head` on.
@@ -70,6 +72,7 @@ impl Subscriber {
             follows: Following::default(),
             given_at: Position(0),
             hints: VecDeque::new(),
+            confirmed: 0,
             hint_bytes: 0,
             dropped: None,
             lost: None,
@@ -78,6 +81,11 @@ impl Subscriber {
             moved: now,
             outgoing: None,
         }
+    }
+
+    /// Whether something that was sent to it is not confirmed.
+    fn has_unconfirmed(&self) -> bool {
+        self.hints.len() > self.confirmed
     }
 
     /// How long nothing was heard of it.
@@ -99,12 +107,13 @@ impl Subscriber {
             hints >= config.hints_most || (hints > 0 && taken + bytes > config.hint_bytes_most)
         };
         while is_full(self.hints.len(), self.hint_bytes) {
+            let is_confirmed = self.confirmed > 0;
             let Some(dropped) = self.pop_hint() else { break };
-            if !config.has(Planted::HintDropped) {
+            if !is_confirmed && !config.has(Planted::HintDropped) {
                 self.dropped = Some(dropped.position);
             }
         }
-        if self.hints.is_empty() {
+        if !self.has_unconfirmed() {
             self.moved = now;
         }
         self.hint_bytes += bytes;
@@ -136,7 +145,16 @@ impl Subscriber {
     fn pop_hint(&mut self) -> Option<Arc<Record>> {
         let (_, record) = self.hints.pop_front()?;
         self.hint_bytes -= record.bytes();
+        self.confirmed = self.confirmed.saturating_sub(1);
         Some(record)
+    }
+
+    /// Frees so many of the records that are confirmed, at most. Whether there are more.
+    pub(super) fn free(&mut self, most: usize) -> bool {
+        for _ in 0..self.confirmed.min(most) {
+            self.pop_hint();
+        }
+        self.confirmed > 0
     }
 
     /// The holder has applied all up to here.
@@ -144,9 +162,8 @@ impl Subscriber {
         if watermark > self.acked {
             (self.acked, self.moved) = (watermark, now);
         }
-        while self.hints.front().is_some_and(|(_, record)| record.position <= watermark) {
-            self.pop_hint();
-        }
+        self.confirmed =
+            self.confirmed.max(self.hints.partition_point(|(_, record)| record.position <= watermark));
         self.dropped = self.dropped.filter(|dropped| *dropped > watermark);
         self.lost = self.lost.filter(|lost| *lost > watermark);
     }
@@ -167,8 +184,7 @@ impl Subscriber {
     pub(super) fn begin_anew(&mut self, now: Millis) {
         (self.lost, self.lost_at, self.moved) = (Some(self.last), self.last, now);
         self.dropped = None;
-        self.hints.clear();
-        self.hint_bytes = 0;
+        self.confirmed = self.hints.len();
         self.follows.lose_all();
     }
 
@@ -176,12 +192,13 @@ impl Subscriber {
     pub fn replay(&mut self, now: Millis, config: &Config, watermark: Position) -> Option<Records> {
         const MOST: usize = 1000;
         const BYTES_MOST: usize = 16 * PIECE_BYTES;
-        let overdue = self.hints.front().is_some_and(|(sent, _)| now.since(*sent) >= IN_FLIGHT_MS);
+        let first = self.hints.get(self.confirmed);
+        let overdue = first.is_some_and(|(sent, _)| now.since(*sent) >= IN_FLIGHT_MS);
         if !overdue {
             return None;
         }
         let (mut records, mut bytes) = (Vec::new(), 0);
-        for (sent, record) in self.hints.iter_mut().take(MOST) {
+        for (sent, record) in self.hints.iter_mut().skip(self.confirmed).take(MOST) {
             bytes += record.bytes();
             if bytes > BYTES_MOST && !records.is_empty() {
                 break;
@@ -232,14 +249,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_confirmed_is_freed_some_at_a_time_and_counts_for_nothing() {
+        let config = Config { hints_most: 9, ..Config::new(Peer::default()) };
+        let mut holder = told(&config, 9);
+        holder.applied(Millis(1), Position(7));
+        assert_eq!(holder.hints.len(), 9, "confirming frees nothing");
+        assert!(holder.free(3) && holder.hints.len() == 6);
+        let replayed = holder.replay(Millis(1_000), &config, Position(7)).expect("it waits for 8 and 9");
+        let places: Vec<u64> = replayed.records.iter().map(|record| record.position.0).collect();
+        assert_eq!((replayed.prev, places), (Position(7), vec![8, 9]));
+        let mut more = told(&config, 9);
+        more.applied(Millis(1), Position(7));
+        let record = Arc::clone(&more.hints[8].1);
+        more.push(Millis(2), &config, &Arc::new(Record { position: Position(10), ..(*record).clone() }));
+        assert!(!more.has_dropped(), "a confirmed one made room");
+        assert!(!holder.free(9) && holder.hints.len() == 2);
+    }
+
+    #[test]
     fn hints_are_few_by_their_bytes_too() {
         let config = Config { hint_bytes_most: 300, ..Config::new(Peer::default()) };
         let mut holder = told(&config, 9);
         let kept: Vec<u64> = holder.hints.iter().map(|(_, record)| record.position.0).collect();
         assert_eq!(holder.hint_bytes, kept.len() * holder.hints[0].1.bytes());
+        holder.free(usize::MAX);
+        assert_eq!(holder.hints.len(), kept.len(), "none of them is confirmed");
         assert!(holder.hint_bytes <= 300 && kept.len() > 2 && kept.last() == Some(&9), "{kept:?}");
         assert!(holder.has_dropped());
         holder.applied(Millis(1), Position(9));
+        holder.free(usize::MAX);
         assert_eq!(holder.hint_bytes, 0);
     }
 
@@ -250,7 +288,7 @@ mod tests {
         assert!(!holder.is_lost(Millis(IN_FLIGHT_MS - 1)) && holder.is_lost(Millis(IN_FLIGHT_MS)));
         holder.begin_anew(Millis(IN_FLIGHT_MS));
         assert_eq!((holder.lost, holder.lost_at), (Some(Position(9)), Position(9)));
-        assert_eq!((holder.follows.is_synced(Slot(3)), holder.hints.len()), (false, 0));
+        assert_eq!((holder.follows.is_synced(Slot(3)), holder.has_unconfirmed()), (false, false));
         holder.applied(Millis(IN_FLIGHT_MS + 5), Position(9));
         assert!(!holder.has_dropped());
     }

@@ -49,7 +49,7 @@ impl Subscribers {
 
     /// Whether holders are to be told of something in the steps that follow.
     pub fn has_more(&self) -> bool {
-        !self.untold.is_empty()
+        !self.untold.is_empty() || !self.freeing.is_empty()
     }
 
     /// Asks all who may still have a copy under the name (`None`: under any) to say at once that they have not, and returns
@@ -77,15 +77,17 @@ impl Subscribers {
         if let Some((position, until)) = everywhere {
             awaited.add(position, until, self.holders.numbers().collect());
         }
-        for record in name.into_iter().flat_map(|name| self.told.told_of(name)) {
+        let told = name.into_iter().flat_map(|name| self.told.told_of(name));
+        for record in told.filter(|record| now < record.until) {
             awaited.add(record.position, record.until, record.holders());
         }
         awaited
     }
 
-    /// One of those whose word is still missing; the others are not looked at again.
-    pub fn unheard(&self, now: Millis, awaited: &mut Lagging) -> Option<Unheard> {
-        awaited.first(|number, position, until| {
+    /// One of those whose word is still missing; the others are not looked at again. No more than `looks` are looked at, and taken off it:
+    /// at its end nothing is known yet.
+    pub fn unheard(&self, now: Millis, awaited: &mut Lagging, looks: &mut usize) -> Option<Unheard> {
+        awaited.first(looks, |number, position, until| {
             let holder = self.holders.at(number)?;
             let until = holder.lease_until.min(until);
             let is_heard = now >= until || holder.acked >= position;
@@ -194,14 +196,14 @@ mod tests {
         let mut awaited = all.hurry(NOW, &config, Some(&key("a")), Position(6));
         let mut replies = 0;
         for holder in 1..=3 {
-            let unheard = all.unheard(NOW, &mut awaited).expect("nobody has confirmed");
+            let unheard = all.unheard(NOW, &mut awaited, &mut 9).expect("nobody has confirmed");
             assert_eq!((unheard.holder, unheard.position), (near(4 - holder), Position(6)));
             replies += sent(&mut all, &config).iter().filter(|(_, records)| records.reply).count();
             let subscription = all.get(unheard.holder).expect("it is known").id;
             let confirms = all.get_mut(NOW, &config, (unheard.holder, subscription));
             confirms.expect("it is known").applied(NOW, Position(6));
         }
-        assert!(all.unheard(NOW, &mut awaited).is_none());
+        assert!(all.unheard(NOW, &mut awaited, &mut 9).is_none());
         assert_eq!(replies, 3, "each is asked for its word");
     }
 

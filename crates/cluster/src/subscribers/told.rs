@@ -71,10 +71,19 @@ impl Told {
         self.records.push_back(record);
     }
 
-    /// Forgets the oldest as long as nobody has to wait for them any more, and more when they are too many.
+    /// Forgets the oldest as long as nobody has to wait for them any more, and more when they are too many. Each record that comes pays for
+    /// as much as it will need itself, and for a little of what others left.
     pub fn trim(&mut self, now: Millis, has_applied: impl Fn(Number, Position) -> bool) {
-        while let Some(first) = self.records.front_mut() {
+        const RECORDS_MOST: usize = 16;
+        const LOOKS_LEAST: usize = 64;
+        let mut looks = 2 * self.records.back().map_or(0, |last| last.holders.len()) + LOOKS_LEAST;
+        for _ in 0..RECORDS_MOST {
+            let Some(first) = self.records.front_mut() else { return };
             while first.left > 0 && has_applied(first.holders[first.left - 1], first.position) {
+                if looks == 0 {
+                    return;
+                }
+                looks -= 1;
                 first.left -= 1;
             }
             if first.left == 0 || now >= first.until {
@@ -160,6 +169,29 @@ mod tests {
         assert_eq!((of(&told, "a"), of(&told, "b")), (vec![(1, 6), (3, 5)], vec![(1, 6)]));
         told.trim(Millis(100), |_, _| true);
         assert_eq!((told.bytes, told.by_name.len(), told.wide), (0, 0, None));
+    }
+
+    #[test]
+    fn a_record_forgets_few_others_however_many_are_over() {
+        let mut told = Told::default();
+        let holders: Arc<[Number]> = (0..1_000).collect();
+        for place in 1..=5_000 {
+            told.note(Position(place), Millis(9), Some(tag("a")), Arc::clone(&holders));
+        }
+        let looked_at = std::cell::Cell::new(0);
+        told.trim(Millis(0), |_, _| {
+            looked_at.set(looked_at.get() + 1);
+            true
+        });
+        assert!(looked_at.get() <= 2_100 && told.records.len() > 4_990, "{looked_at:?}");
+        told.trim(Millis(9), |_, _| true);
+        assert!(told.records.len() > 4_970);
+        // As many as come, and more: they do not pile up.
+        for place in 5_001..=11_000 {
+            told.note(Position(place), Millis(99), Some(tag("a")), Arc::clone(&holders));
+            told.trim(Millis(10), |_, _| true);
+        }
+        assert!(told.records.len() < 4, "{}", told.records.len());
     }
 
     #[test]

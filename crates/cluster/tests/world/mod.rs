@@ -202,6 +202,10 @@ impl World {
             let outcome = self.ask(at, ask);
             self.step(at, Input::Done(job, outcome));
         }
+        let process = self.nodes.get(&at).map(|node| &node.process);
+        if matches!(process, Some(Process::Member(member)) if member.has_more()) {
+            self.step(at, Input::More);
+        }
     }
 
     fn ask(&mut self, at: Peer, ask: Ask) -> Outcome {

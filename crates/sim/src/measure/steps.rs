@@ -6,6 +6,8 @@
 mod memory;
 mod owner;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod pieces;
 mod rig;
 mod tick;

@@ -2,7 +2,7 @@
 
 use clearwell_cluster::{Answer, Apply, Ask, Event, Input, Job, Message, Outcome, To};
 use clearwell_engine::Scope;
-use clearwell_host::{Batch, Host, Next};
+use clearwell_host::{Actor, Batch, Host, Next};
 
 use super::feed::TICKETS;
 use super::late::Carried;
@@ -171,7 +171,11 @@ impl World {
         let Some(running) = &there.host else { return };
         let (walks, tells) = (running.has_work(), running.has_more());
         self.counts.add(Count::SlicesOfWalks, u64::from(walks));
-        self.counts.add(Count::ToldLater, u64::from(tells));
+        if let Actor::Member(member) = &*running.actor() {
+            self.counts.add(Count::ToldLater, u64::from(member.has_untold()));
+            self.counts.add(Count::AnsweredLater, u64::from(member.has_answers()));
+            self.counts.add(Count::TakenLater, u64::from(member.has_contents()));
+        }
         for (job, outcome) in running.work(there.clock.read(self.now)) {
             self.done_soon(host, job, outcome);
         }

@@ -95,6 +95,7 @@ impl World {
             slots: options.slots,
             part_bytes: options.part_bytes,
             told_most: options.told_most,
+            taken_most: options.taken_most,
             replicas: options.replicas,
             hints_most: options.hints_most,
             tail_most: options.tail_most,

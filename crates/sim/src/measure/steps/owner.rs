@@ -1,5 +1,7 @@
 //! An owner whose requests wait for others.
 
+use std::collections::VecDeque;
+
 use clearwell_cluster::message::Applied;
 use clearwell_cluster::request::{Read, Strategy};
 use clearwell_cluster::{Ask, Bytes, Input, Level, Message, Peer, Position, Request, To, Token};
@@ -9,18 +11,19 @@ use super::{Steps, Watch, cpu_time};
 
 /// Steps of an owner while so many writes wait for its replica.
 pub fn in_flight(requests: u64) -> Vec<Steps> {
-    const TIMES: usize = 200;
+    const TIMES: usize = 1_000;
     let mut rig = Rig::new();
-    let mut sent = Vec::new();
+    let mut sent = VecDeque::new();
     for _ in 0..requests {
         let key = rig.key(true);
         let write = rig.write(key, Strategy::CacheOnly);
         rig.step(write);
         rig.note_sent();
-        sent.push(rig.sent);
+        sent.push_back(rig.sent);
     }
     let [mut beats, mut reads, mut sets, mut confirmations] = std::array::from_fn(|_| Watch::default());
-    for place in sent.into_iter().take(TIMES) {
+    for _ in 0..TIMES {
+        let Some(place) = sent.pop_front() else { break };
         let beat = rig.heartbeat();
         rig.clear();
         beats.time(|| rig.member.step(rig.now, beat, &mut rig.out));
@@ -36,6 +39,8 @@ pub fn in_flight(requests: u64) -> Vec<Steps> {
         let write = rig.write(key, Strategy::CacheOnly);
         rig.clear();
         sets.time(|| rig.member.step(rig.now, write, &mut rig.out));
+        rig.note_sent();
+        sent.push_back(rig.sent);
     }
     let named = |watch: Watch, what: &str| watch.steps(format!("{requests} in flight: {what}"));
     vec![
@@ -49,10 +54,13 @@ pub fn in_flight(requests: u64) -> Vec<Steps> {
 /// A SET with one replica, all its steps together: so many of them begin, then the replica confirms each.
 pub fn replicated(batch: u32) -> Steps {
     const TIMES: u32 = 20_000;
+    const BATCHES_LEAST: u32 = 1_000;
     let mut rig = Rig::new();
     let mut watch = Watch::default();
-    for _ in 0..(TIMES / batch) {
-        let keys: Vec<Bytes> = (0..batch).map(|_| rig.key(true)).collect();
+    let keys: Vec<Bytes> = (0..TIMES).map(|_| rig.key(true)).collect();
+    let mut keys = keys.iter().cycle();
+    for _ in 0..(TIMES / batch).max(BATCHES_LEAST) {
+        let keys: Vec<Bytes> = keys.by_ref().take(batch as usize).cloned().collect();
         let writes: Vec<Input> = keys.into_iter().map(|key| rig.write(key, Strategy::CacheOnly)).collect();
         let mut places = Vec::with_capacity(writes.len());
         rig.clear();
@@ -65,6 +73,7 @@ pub fn replicated(batch: u32) -> Steps {
         for place in places {
             let applied = rig.applied(place);
             rig.step(applied);
+            rig.go_on();
         }
         watch.share(began, batch);
     }
@@ -73,12 +82,12 @@ pub fn replicated(batch: u32) -> Steps {
 
 /// Write-through of keys of which so many near caches hold a copy, each of which has so many records unconfirmed.
 pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
-    const TIMES: usize = 10;
+    const TIMES: usize = 1_000;
     let mut rig = Rig::new();
     let old: Vec<Bytes> = (0..hints).map(|_| rig.key(true)).collect();
     let hot: Vec<Bytes> = (0..TIMES).map(|_| rig.key(true)).collect();
     for holder in (0..holders).map(near) {
-        for keys in old.chunks(500).chain([hot.as_slice()]) {
+        for keys in old.chunks(500).chain(hot.chunks(500)) {
             let enlist = rig.enlist(holder, keys);
             rig.step(enlist);
         }
@@ -89,9 +98,7 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
         rig.note_sent();
         let applied = rig.applied(rig.sent);
         rig.step(applied);
-        while rig.member.has_more() {
-            rig.step(Input::More);
-        }
+        rig.go_on();
     }
     let [mut begins, mut parts, mut others, mut confirmations] = std::array::from_fn(|_| Watch::default());
     let mut words = Vec::new();
@@ -115,13 +122,24 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
         others.time(|| rig.member.step(rig.now, beat, &mut rig.out));
     }
     assert_eq!(words.len(), holders as usize * TIMES, "each is told once of each");
-    let mut lasts = Watch::default();
-    for (peer, applied) in words {
+    let [mut lasts, mut mores] = std::array::from_fn(|_| Watch::default());
+    let mut inputs: VecDeque<Input> =
+        words.into_iter().map(|(peer, applied)| Input::Message(peer, applied)).collect();
+    while let Some(input) = inputs.pop_front() {
+        let goes_on = input == Input::More;
         rig.clear();
         let began = cpu_time();
-        rig.member.step(rig.now, Input::Message(peer, applied), &mut rig.out);
+        rig.member.step(rig.now, input, &mut rig.out);
         let is_last = matches!(rig.out.ask.as_slice(), [(_, Ask::Commit { .. })]);
-        if is_last { &mut lasts } else { &mut confirmations }.share(began, 1);
+        let watch = match goes_on {
+            _ if is_last => &mut lasts,
+            true => &mut mores,
+            false => &mut confirmations,
+        };
+        watch.share(began, 1);
+        if rig.member.has_more() {
+            inputs.push_front(Input::More);
+        }
     }
     assert_eq!(lasts.took.len(), TIMES, "all have confirmed, so the source is asked");
     let what = |what: &str| format!("{holders} holders, {hints} records unconfirmed at each: {what}");
@@ -130,7 +148,8 @@ pub fn copies(holders: u64, hints: usize) -> Vec<Steps> {
         parts.steps(what("some of them are told")),
         others.steps(what("a heartbeat meanwhile")),
         confirmations.steps(what("a holder confirms")),
-        lasts.steps(what("the last of them confirms")),
+        mores.steps(what("the owner goes on with what they confirmed")),
+        lasts.steps(what("all of them have confirmed, and the source is asked")),
     ]
 }
 

@@ -61,6 +61,13 @@ impl Rig {
         self.member.step(self.now, input, &mut self.out);
     }
 
+    /// Takes the steps that the last one left something to.
+    pub fn go_on(&mut self) {
+        while self.member.has_more() {
+            self.step(Input::More);
+        }
+    }
+
     /// Throws the outputs away.
     pub fn clear(&mut self) {
         let out = &mut self.out;

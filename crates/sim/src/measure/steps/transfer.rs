@@ -11,7 +11,7 @@ use super::rig::{OTHER, Rig};
 use super::{Steps, Watch};
 
 /// How many entries of a hundred bytes fit into a part of 64 KiB.
-const A_PART: usize = 350;
+pub const A_PART: usize = 350;
 
 /// Moves a slot of so many entries, once as its owner and once as its follower.
 pub fn transfers(entries: usize) -> Vec<Steps> {
@@ -83,9 +83,7 @@ fn gives(parts: usize) -> Vec<Steps> {
 
 fn takes(parts: usize) -> Vec<Steps> {
     let mut rig = Rig::new();
-    let (tag, slot) = tag(&mut rig, false);
-    let beat = Message::Beat(rig.stream());
-    rig.step(Input::Message(OTHER, beat));
+    let (tag, slot) = begin(&mut rig);
     let [mut takes, mut others] = std::array::from_fn(|_| Watch::default());
     let mut after: Option<Bytes> = None;
     for number in 0..parts {
@@ -94,27 +92,53 @@ fn takes(parts: usize) -> Vec<Steps> {
         let end = last.filter(|_| number + 1 < parts);
         let part = Part { slots: vec![slot], after: after.take(), end: end.clone() };
         after = end;
-        let base = Position(1);
-        let state = State {
-            subscription: 1,
-            part,
-            base,
-            entries,
-            as_of: vec![(OTHER, base)],
-            intents: Vec::new(),
-            journal: Vec::new(),
-            holds: Vec::new(),
-            ticket: Ticket(1 + number as u64),
-            epoch: Epoch(1),
-        };
-        let state = Message::State(Box::new(state));
+        let state = state(part, entries, 1 + number as u64);
         rig.clear();
         takes.time(|| rig.member.step(rig.now, Input::Message(OTHER, state), &mut rig.out));
+        while rig.member.has_more() {
+            rig.clear();
+            takes.time(|| rig.member.step(rig.now, Input::More, &mut rig.out));
+        }
         let stored = |message: &Message| matches!(message, Message::StateTaken(taken) if taken.taking == Taking::Stored);
         assert!(rig.out.send.iter().any(|(_, message)| stored(message)), "part {number} is taken");
         let beat = rig.heartbeat();
         rig.clear();
         others.time(|| rig.member.step(rig.now, beat, &mut rig.out));
     }
-    vec![takes.steps("its follower takes a part"), others.steps("a heartbeat at the follower meanwhile")]
+    vec![
+        takes.steps("its follower takes some entries of a part"),
+        others.steps("a heartbeat at the follower meanwhile"),
+    ]
+}
+
+/// The other member's log is known, and one of its slots.
+fn begin(rig: &mut Rig) -> (Bytes, Slot) {
+    let beat = Message::Beat(rig.stream());
+    rig.step(Input::Message(OTHER, beat));
+    tag(rig, false)
+}
+
+/// A part that is the whole of a slot.
+#[cfg(test)]
+pub fn arrives(rig: &mut Rig) -> Message {
+    let (tag, slot) = begin(rig);
+    let part = Part { slots: vec![slot], after: None, end: None };
+    state(part, contents(&tag, 0), 1)
+}
+
+fn state(part: Part, entries: Vec<Entry>, ticket: u64) -> Message {
+    let base = Position(1);
+    let state = State {
+        subscription: 1,
+        part,
+        base,
+        entries,
+        as_of: vec![(OTHER, base)],
+        intents: Vec::new(),
+        journal: Vec::new(),
+        holds: Vec::new(),
+        ticket: Ticket(ticket),
+        epoch: Epoch(1),
+    };
+    Message::State(Box::new(state))
 }
