@@ -157,8 +157,7 @@ impl Member {
             config,
         };
         if let Some(view) = view {
-            let known = view.base.seats.iter().chain(&view.next.seats).map(|seat| (seat.peer, seat.weight));
-            member.gossip.assume(now, known);
+            member.gossip.assume(now, &view);
             let mut begun = Outbox::default();
             member.adopt(view, &[], begins, &mut begun);
             if restarted {

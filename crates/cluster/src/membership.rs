@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::chance::Chance;
 use crate::message::Message;
 use crate::outbox::{Event, Outbox, To};
+use crate::view::{Seat, View};
 use crate::{Config, NodeId, Peer};
 
 /// What a member tells of itself.
@@ -124,18 +125,17 @@ impl Membership {
         }
     }
 
-    /// Knows these from the start, without having heard of them.
-    pub fn assume(&mut self, now: Millis, peers: impl Iterator<Item = (Peer, u32)>) {
+    /// Knows the nodes of a view from the start, without having heard of them: those that it removed are dead until they are heard. Else
+    /// a process that is back would give slots and votes to nodes that never are.
+    pub fn assume(&mut self, now: Millis, view: &View) {
         self.agenda.now = now;
         let me = *self.foca.identity();
-        let cards = peers.filter(|(peer, _)| peer.node.0 != me.node).map(|(peer, weight)| {
-            foca::Member::alive(Card {
-                node: peer.node.0,
-                incarnation: peer.incarnation,
-                edition: 0,
-                weight,
-                leaving: false,
-            })
+        let seats = view.base.seats.iter().chain(&view.next.seats).filter(|seat| seat.peer.node.0 != me.node);
+        let cards = seats.map(|&Seat { peer, weight }| {
+            let Peer { node, incarnation } = peer;
+            let card = Card { node: node.0, incarnation, edition: 0, weight, leaving: false };
+            let is_gone = view.is_removed(peer) && !view.next.has(peer);
+            foca::Member::new(card, 0, if is_gone { State::Down } else { State::Alive })
         });
         // An update that foca refuses is one it knows better; it comes again by gossip.
         let _ = self.foca.apply_many(cards, false, &mut self.agenda);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::request::{Read, Strategy, Write};
+use clearwell_cluster::view::{Placement, Seat};
 use clearwell_cluster::*;
 use clearwell_words::{Millis, Version};
 
@@ -92,4 +93,25 @@ fn what_was_acknowledged_is_flushed_once_the_source_refuses_earlier_statements()
     lone.step(Input::Done(job, Outcome::Fenced));
     let (_, flush) = lone.asks(|ask| matches!(ask, Ask::Flush { .. }));
     assert!(matches!(flush, Ask::Flush { entry, .. } if entry.value == Some(bytes("2"))), "the newer value");
+}
+
+/// Two of three nodes were removed by the view on the disk. The third is its only voter, and chooses views that need no word of theirs.
+#[test]
+fn nodes_that_the_view_on_the_disk_removed_are_not_taken_for_alive() {
+    let process = |node: u64| Peer { node: NodeId(node), incarnation: 1 };
+    let placed = |nodes: &[u64]| {
+        let seats = nodes.iter().map(|&node| Seat { peer: process(node), weight: 100 }).collect();
+        Arc::new(Placement::new(seats, 1, 64))
+    };
+    let removed = [(process(8), Epoch(4)), (process(9), Epoch(5))].into();
+    let view = View::new(Epoch(5), 64, placed(&[7, 8, 9]), removed, placed(&[7]), vec![NodeId(7)]);
+    let mut lone = Lone::begin(2, vec![Persist::View(Arc::new(view))], 1_000);
+    for _ in 0..200 {
+        lone.now += 50;
+        lone.step(Input::Tick);
+        let view = lone.member.view().unwrap();
+        let coming: Vec<u64> = view.next.seats.iter().map(|seat| seat.peer.node.0).collect();
+        assert_eq!((&view.voters[..], &coming[..]), (&[NodeId(7)][..], &[7][..]), "{:?}", view.epoch);
+    }
+    assert!(lone.member.view().unwrap().base.has(Peer { node: NodeId(7), incarnation: 2 }));
 }
