@@ -78,6 +78,11 @@ pub fn rank_epoch(rank: Version) -> crate::Epoch {
     crate::Epoch(rank.0 >> POSITION_BITS)
 }
 
+/// The place of such a version in its owner's log.
+pub fn rank_position(rank: Version) -> Position {
+    Position(rank.0 & ((1 << POSITION_BITS) - 1))
+}
+
 /// A moment in owners' orders as of which a value was current: for each owner that orders one of its names, the place
 /// that the owner's log had reached at least when the value was read.
 pub type AsOf = Vec<(Peer, Position)>;

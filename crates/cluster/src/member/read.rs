@@ -7,7 +7,7 @@ use super::park::Parked;
 use super::route::{Origin, Work};
 use super::wait::{Pending, Slots, Then};
 use crate::admission::Wish;
-use crate::entry::AsOf;
+use crate::entry::{AsOf, rank_epoch, rank_position};
 use crate::holder::Cover;
 use crate::level::Level;
 use crate::name::Name;
@@ -162,12 +162,14 @@ impl Member {
         if last.content == Some(said.content) {
             return self.shown.loaded_again(key, said);
         }
-        // What was put while the source was asked is newer than what it said.
-        let put_since = !last.flushed && self.log.last(&Name::Key(key.clone())) > loaded.begun.head;
+        // What was put while the source was asked is newer than what it said. The key's mark would not do: it is raised by wide invalidations too.
+        let slot = self.slot(key);
+        let is_own = self.owned.gained(slot).is_some_and(|gained| rank_epoch(last.version) >= gained);
+        let put_since = !last.flushed && is_own && rank_position(last.version) > loaded.begun.head;
         if !put_since {
             let scope = std::sync::Arc::new(Scope::Key((**key).into()));
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
-            self.append(Some(self.slot(key)), change, None, Cause::Commit, 0, out);
+            self.append(Some(slot), change, None, Cause::Commit, 0, out);
         }
     }
 

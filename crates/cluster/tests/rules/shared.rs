@@ -1,9 +1,11 @@
 //! Values under names that several owners order: what each of them must be known to have said.
 
+use std::sync::Arc;
+
 use crate::world::{World, bytes, peer};
-use clearwell_cluster::request::Strategy;
+use clearwell_cluster::request::{Invalidate, Strategy};
 use clearwell_cluster::*;
-use clearwell_words::Scope;
+use clearwell_words::{Cause, Effect, Scope};
 
 const BOUND: Level = Level::Bounded(2000);
 
@@ -181,4 +183,43 @@ fn nothing_is_kept_that_was_made_from_a_key_whose_write_is_under_way() {
     world.run(100);
     assert_eq!(world.read(1, &made, BOUND).as_deref(), Some("of 1"));
     assert!(world.holds(1, &made, BOUND));
+}
+
+/// Its owner was handed the key over, so nobody told it that the source has the value. While it loads anew, an invalidation comes that may
+/// cover everything, and does not cover the key.
+#[test]
+fn a_load_of_another_value_is_noticed_whatever_came_meanwhile() {
+    let (mut world, key, tag) = tagged(World::config);
+    world.step(peer(1), Input::Operate(Operation::Replicas(0)));
+    world.run(5_000);
+    world.step(peer(1), Input::Operate(Operation::Weight(0)));
+    world.until("another owner begins", |world| {
+        let owner = world.owner(&key);
+        owner != 1 && world.owns(owner, &key) && world.member(owner).view().unwrap().is_settled()
+    });
+    let owner = world.owner(&key);
+    assert!(owner != 2 && world.lies(owner, &key).is_some());
+    world.deaf.insert((NodeId(owner), "records"));
+    world.set_source(&key, "2", &[&tag], &[]);
+    let Answer::Invalidated(done) = world.invalidate(2, Scope::Tag((*bytes(&tag)).into()), false) else {
+        panic!()
+    };
+    world.asks_late = |ask| matches!(ask, Ask::Load { validate: true, .. });
+    let ticket = world.send(owner, read(&key, Level::Session, done.token));
+    assert_eq!(world.under_way(), 1);
+    let (scope, effect) = (Arc::new(Scope::Prefix((*bytes("other")).into())), Effect::Gone);
+    let (cascade, version, cause, wait, depth) = (false, None, Cause::Command, false, 0);
+    world.send(4, Request::Invalidate(Invalidate { scope, effect, cascade, version, cause, wait, depth }));
+    world.run(50);
+    world.asks_late = |_| false;
+    world.finish();
+    world.run(50);
+    assert_eq!(value(world.answers.get(&ticket)), Some(bytes("2")));
+    let ticket = world.send(owner, read(&key, Level::Eventual, Token::default()));
+    world.run(50);
+    assert_eq!(
+        value(world.answers.get(&ticket)),
+        Some(bytes("2")),
+        "who has seen it sees the old one no more"
+    );
 }
