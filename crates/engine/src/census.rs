@@ -121,7 +121,7 @@ impl Census {
 
     /// Whether several connections SET it without having missed it.
     pub(crate) fn has_several_writers(&self) -> bool {
-        self.setters.several
+        self.setters.several()
     }
 
     /// Whether every miss came from this connection, or from one that only looks.
@@ -163,18 +163,26 @@ impl SeenValues {
     }
 }
 
-/// Whether SETs that follow no miss of their own connection came from one connection or several.
+/// Whether SETs that follow no miss of their own connection came from one connection or several: in the lowest bit, under the number of the
+/// last connection.
 #[derive(Debug, Clone, Copy, Default)]
-struct Setters {
-    last: u64,
-    several: bool,
-}
+struct Setters(u64);
 
 impl Setters {
+    /// As they are known from elsewhere, of no connection.
+    fn known(several: bool) -> Setters {
+        Setters(u64::from(several))
+    }
+
+    fn several(self) -> bool {
+        self.0 & 1 == 1
+    }
+
     fn note(&mut self, origin: &Origin) {
+        let last = self.0 >> 1;
         if origin.miss.is_none() && origin.client != 0 {
-            self.several |= self.last != 0 && self.last != origin.client;
-            self.last = origin.client;
+            let several = self.several() || last != 0 && last != origin.client;
+            self.0 = origin.client << 1 | u64::from(several);
         }
     }
 }
@@ -187,7 +195,9 @@ pub(crate) struct WrittenKeys {
     slots: Vec<SeenWrite>,
 }
 
+/// Each SET of any key writes one: it lies in one line of the processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
 struct SeenWrite {
     hash: u64,
     until: Millis,
@@ -236,7 +246,7 @@ impl WrittenKeys {
             self.slots = vec![SeenWrite::default(); SLOTS];
         }
         let until = now.plus(window_ms.saturating_mul(WINDOWS));
-        let setters = Setters { last: 0, several };
+        let setters = Setters::known(several);
         self.slots[hash as usize & (SLOTS - 1)] = SeenWrite { hash, until, proofs: PROOFS, setters };
     }
 
@@ -244,7 +254,7 @@ impl WrittenKeys {
     pub(crate) fn get(&self, hash: u64, now: Millis) -> Option<bool> {
         let slot = self.slots.get(hash as usize & (SLOTS - 1))?;
         let is_written = slot.hash == hash && slot.proofs >= PROOFS && slot.until > now;
-        is_written.then_some(slot.setters.several)
+        is_written.then_some(slot.setters.several())
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
