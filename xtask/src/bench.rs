@@ -30,12 +30,14 @@ pub fn before(commit: &str, rounds: usize) -> Result<(), String> {
 }
 
 /// The servers run on core 0 and the load on core 1. The figure that does not depend on which of them
-/// is the bottleneck is the server's CPU time per request.
+/// is the bottleneck is the server's CPU time per request. A server is stopped while the other one is measured: a peer whose timers
+/// fire a thousand times a second would else throw the measured one off its core, and its memory out of the caches, as often.
 fn beside(peer: Which, peer_name: &str, command: &str, rounds: usize) -> Result<String, String> {
     cargo::call("build --release --locked --package clearwell")?;
     let servers = [RunningServer::start(Which::Clearwell)?, RunningServer::start(peer)?];
     for server in &servers {
         load::fill(server.port)?;
+        server.stop()?;
     }
     let mut figures = Measurements::default();
     for round in 1..=rounds {
@@ -58,8 +60,12 @@ fn measure(
     round: usize,
     figures: &mut Measurements,
 ) -> Result<(), String> {
+    let _awake = server.wake()?;
+    // Timers that were due while the server was stopped fire before anything is counted.
     if case.takes_away() {
         load::fill(server.port)?;
+    } else {
+        load::benchmark(server.port, &case.warm_up())?;
     }
     let before = server.cpu_ns()?;
     let per_second = load::benchmark(server.port, case)?;

@@ -36,6 +36,11 @@ impl Case {
         format!("{} P={}", self.command, self.pipeline)
     }
 
+    /// A tenth of the load, which is not counted.
+    pub fn warm_up(&self) -> Case {
+        Case { requests: self.requests / 10, ..*self }
+    }
+
     /// Whether a server has the command.
     pub fn is_known_to(&self, which: Which) -> bool {
         which != Which::Redis || !self.command.starts_with("CW.")

@@ -70,7 +70,7 @@ fn write_head(text: &mut String, peer: Which, peer_name: &str, command: &str) ->
         format!("- {peer}"),
         format!("- {rustc}, `--release`"),
         format!(
-            "- server on core 0, load on core 1, {CONNECTIONS} connections, {KEYS} keys of 16 bytes, {VALUE}-byte values, servers in turn\n"
+            "- server on core 0, load on core 1, {CONNECTIONS} connections, {KEYS} keys of 16 bytes, {VALUE}-byte values, servers in turn, the other one stopped (SIGSTOP)\n"
         ),
     ];
     text.push_str(&lines.join("\n"));

@@ -1,6 +1,6 @@
-//! The servers that are measured, pinned to core 0 and ended when dropped.
+//! The servers that are measured, pinned to core 0, stopped while another one is measured, and ended when dropped.
 
-use crate::repo;
+use crate::{repo, step};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -88,6 +88,21 @@ impl RunningServer {
         }
     }
 
+    /// Lets a stopped server go on, until what this returns is dropped.
+    pub fn wake(&self) -> Result<Awake<'_>, String> {
+        self.signal("-CONT")?;
+        Ok(Awake(self))
+    }
+
+    /// Stops the server: until it is woken it uses no time of the core that the other one is measured on.
+    pub fn stop(&self) -> Result<(), String> {
+        self.signal("-STOP")
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), String> {
+        step::call(Command::new("kill").args([signal, &self.child.id().to_string()]))
+    }
+
     /// CPU time that all threads have used, in nanoseconds.
     pub fn cpu_ns(&self) -> Result<u64, String> {
         let tasks = format!("/proc/{}/task", self.child.id());
@@ -100,6 +115,16 @@ impl RunningServer {
             total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
         }
         Ok(total)
+    }
+}
+
+/// A server that is measured while the others are stopped.
+pub struct Awake<'a>(&'a RunningServer);
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        // A server that has ended by itself needs no stop, and whoever measures it next is told.
+        let _ = self.0.stop();
     }
 }
 
