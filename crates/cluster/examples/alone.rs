@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::{Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
-use clearwell_words::{Cause, Effect, Millis, Scope};
+use clearwell_words::{Cause, Effect, Invalidation, Millis, Scope};
 
 fn main() {
     let me = Peer { node: NodeId(7), incarnation: 1 };
@@ -45,15 +45,9 @@ fn tail() -> usize {
 }
 
 fn invalidate(scope: Scope) -> Request {
-    Request::Invalidate(Invalidate {
-        scope: Arc::new(scope),
-        effect: Effect::Gone,
-        cascade: true,
-        cause: Cause::Command,
-        version: None,
-        wait: false,
-        depth: 0,
-    })
+    let (scope, effect, cause) = (Arc::new(scope), Effect::Gone, Cause::Command);
+    let invalidation = Invalidation { scope, effect, cascade: true, version: None, cause };
+    Request::Invalidate(Invalidate { invalidation, wait: false, depth: 0 })
 }
 
 fn measure(what: &str, mut once: impl FnMut(u64)) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_words::{Event, EventPattern, Millis};
+use clearwell_words::{Event, EventPattern, Invalidation, Millis};
 
 use crate::Slot;
 use crate::hold::{Awaited, Hold};
@@ -119,8 +119,8 @@ impl Holds {
         *attempt = Some(self.attempts_made);
         self.attempts.insert(self.attempts_made, (slot, id));
         let Hold { scope, effect, cascade, cause, .. } = hold.clone();
-        let (version, wait, depth) = (None, false, 0);
-        Some((self.attempts_made, Invalidate { scope, effect, cascade, cause, version, wait, depth }))
+        let invalidation = Invalidation { scope, effect, cascade, version: None, cause };
+        Some((self.attempts_made, Invalidate { invalidation, wait: false, depth: 0 }))
     }
 
     /// Whose invalidation was answered.

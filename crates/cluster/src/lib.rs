@@ -8,20 +8,19 @@
 //! ```
 //! use clearwell_cluster::request::Invalidate;
 //! use clearwell_cluster::{Config, Input, Member, NodeId, Outbox, Peer, Request, Start, Ticket};
-//! use clearwell_words::{Cause, Effect, Millis, Scope};
+//! use clearwell_words::{Cause, Effect, Invalidation, Millis, Scope};
 //!
 //! let me = Peer { node: NodeId(1), incarnation: 1 };
 //! let (mut member, mut out) = (Member::new(Config::new(me), Start::default(), Millis(1)), Outbox::default());
 //! member.step(Millis(1), Input::Tick, &mut out);
-//! let request = Request::Invalidate(Invalidate {
+//! let invalidation = Invalidation {
 //!     scope: Scope::Tag(b"author:1".as_slice().into()).into(),
 //!     effect: Effect::Gone,
 //!     cascade: true,
-//!     cause: Cause::Command,
 //!     version: None,
-//!     wait: true,
-//!     depth: 0,
-//! });
+//!     cause: Cause::Command,
+//! };
+//! let request = Request::Invalidate(Invalidate { invalidation, wait: true, depth: 0 });
 //! member.step(Millis(2), Input::Request(Ticket(1), request), &mut out);
 //! assert_eq!((out.apply.len(), out.answer.len()), (1, 1));
 //! ```

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 pub use clearwell_words::Strategy;
-use clearwell_words::{Cause, Effect, EventPattern, Millis, Version};
+use clearwell_words::{EventPattern, Invalidation, Millis, Version};
 
 use crate::entry::Entry;
 use crate::hold::{Hold, slot_of_scope};
@@ -42,7 +42,9 @@ impl Request {
             | Request::Write(Write { key, .. })
             | Request::Fill(Fill { key, .. })
             | Request::Touch(Touch { key, .. }) => Some(slot_of(key, slots)),
-            Request::Invalidate(invalidate) => Name::of(&invalidate.scope).map(|name| name.slot(slots)),
+            Request::Invalidate(invalidate) => {
+                Name::of(&invalidate.invalidation.scope).map(|name| name.slot(slots))
+            }
             Request::Hold(Hold { scope, .. }) | Request::Cancel(Cancel { scope, .. }) => {
                 Some(slot_of_scope(scope, slots))
             }
@@ -134,16 +136,8 @@ pub struct Touch {
 /// An invalidation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invalidate {
-    /// What is covered.
-    pub scope: ScopeOf,
-    /// Gone or stale.
-    pub effect: Effect,
-    /// Whether dependents are covered too.
-    pub cascade: bool,
-    /// Why.
-    pub cause: Cause,
-    /// The source's order of the change behind it.
-    pub version: Option<Version>,
+    /// What is old, and what happens to it.
+    pub invalidation: Invalidation,
     /// Whether to wait until no live copy is older.
     pub wait: bool,
     /// How many edges of dependency led here; 0 from clients.

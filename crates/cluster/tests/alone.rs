@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::*;
-use clearwell_words::{Cause, Effect, Event, Glob, Millis, Scope};
+use clearwell_words::{Cause, Effect, Event, Glob, Invalidation, Millis, Scope};
 use proptest::prelude::*;
 
 fn alone(now: Millis) -> Member {
@@ -19,7 +19,8 @@ fn alone(now: Millis) -> Member {
 fn invalidate(scope: Scope, cascade: bool, wait: bool) -> Request {
     let (effect, cause) = (Effect::Gone, Cause::Command);
     let scope = Arc::new(scope);
-    Request::Invalidate(Invalidate { scope, effect, cascade, cause, version: None, wait, depth: 0 })
+    let invalidation = Invalidation { scope, effect, cascade, version: None, cause };
+    Request::Invalidate(Invalidate { invalidation, wait, depth: 0 })
 }
 
 fn scope() -> impl Strategy<Value = Scope> {

@@ -41,11 +41,13 @@ fn a_lost_invalidation_is_noticed_at_the_next_heartbeat() {
         Input::Request(
             Ticket(9999),
             Request::Invalidate(request::Invalidate {
-                scope: std::sync::Arc::new(Scope::Key((*bytes("k")).into())),
-                effect: clearwell_words::Effect::Gone,
-                cascade: true,
-                cause: clearwell_words::Cause::Command,
-                version: None,
+                invalidation: clearwell_words::Invalidation {
+                    scope: Scope::Key((*bytes("k")).into()).into(),
+                    effect: clearwell_words::Effect::Gone,
+                    cascade: true,
+                    version: None,
+                    cause: clearwell_words::Cause::Command,
+                },
                 wait: false,
                 depth: 0,
             }),

@@ -61,8 +61,7 @@ impl Deciding {
     /// An invalidation as a request, by a number from the upper end: those of a driver's own requests lie below.
     pub fn request(&self, invalidation: Invalidation) -> (Ticket, Input) {
         let ticket = Ticket(self.tickets.fetch_sub(1, Relaxed));
-        let Invalidation { scope, effect, cascade, version, cause } = invalidation;
-        let asked = Invalidate { scope, effect, cascade, cause, version, wait: false, depth: 0 };
+        let asked = Invalidate { invalidation, wait: false, depth: 0 };
         (ticket, Input::Request(ticket, Request::Invalidate(asked)))
     }
 }

@@ -4,7 +4,7 @@ use clearwell_cluster::request::{Answer, Invalidate, Read, Request, Strategy, Wr
 use clearwell_cluster::{
     Apply, Ask, Bytes, Config, Input, Level, Member, Meta, NodeId, Outcome, Peer, Start, Ticket, Token,
 };
-use clearwell_engine::{Cause, Effect, Millis, Scope, Version};
+use clearwell_engine::{Cause, Effect, Invalidation, Millis, Scope, Version};
 use clearwell_host::{Actor, Batch, Host, Next, Settings};
 
 const NOW: Millis = Millis(2);
@@ -78,8 +78,8 @@ impl Alone {
     fn invalidate(&mut self, scope: Scope) -> Batch {
         let (effect, cause) = (Effect::Gone, Cause::Command);
         let scope = scope.into();
-        let gone = Invalidate { scope, effect, cascade: true, cause, version: None, wait: false, depth: 0 };
-        self.request(Request::Invalidate(gone))
+        let invalidation = Invalidation { scope, effect, cascade: true, version: None, cause };
+        self.request(Request::Invalidate(Invalidate { invalidation, wait: false, depth: 0 }))
     }
 
     fn read(&mut self, key: &str) -> Batch {

@@ -19,7 +19,7 @@ use clearwell_cluster::{
     Answer, Awaited, Bytes, Entry, Epoch, Expiry, FillLease, Hold, Level, Message, Meta, Name, NodeId,
     Operation, Part, Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
-use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Invalidation, Millis, Scope, Version};
 
 use crate::{Decoder, Kind, encode, tags};
 
@@ -295,7 +295,8 @@ fn requests(add: &mut impl FnMut(&str, Message)) {
     ] {
         let (scope, effect) = (Arc::new(Scope::Everything), Effect::Stale);
         let version = Some(Version(12));
-        let invalidate = Invalidate { scope, effect, cascade: true, cause, version, wait: true, depth: 200 };
+        let invalidation = Invalidation { scope, effect, cascade: true, version, cause };
+        let invalidate = Invalidate { invalidation, wait: true, depth: 200 };
         request(&format!("invalidate for {name}"), Request::Invalidate(invalidate));
     }
 }

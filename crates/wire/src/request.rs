@@ -3,6 +3,7 @@
 use clearwell_cluster::message::Reply;
 use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Touch, Write};
 use clearwell_cluster::{Answer, Awaited, FillLease, Hold, Request};
+use clearwell_words::Invalidation;
 
 use crate::error::Result;
 use crate::meta;
@@ -14,7 +15,8 @@ use crate::writer::Writer;
 layout! {
     Read { key, level, token, hold }
     FillLease { owner, epoch, position, began }
-    Invalidate { scope, effect, cascade, cause, version, wait, depth }
+    Invalidation { scope, effect, cascade, cause, version }
+    Invalidate { invalidation, wait, depth }
     Touch { key, ttl_ms }
     Hold { id, scope, effect, cascade, cause, until }
     Cancel { id, scope }

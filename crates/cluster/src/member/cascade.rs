@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_words::{Cause, Effect, Scope};
+use clearwell_words::{Cause, Effect, Invalidation, Scope};
 
 use super::Member;
 use super::invalidate::everything;
@@ -105,16 +105,9 @@ impl Member {
             return;
         }
         if depth >= DEPTH_MOST {
-            let request = Invalidate {
-                scope: everything(),
-                effect: Effect::Gone,
-                cascade: false,
-                cause: Cause::Command,
-                version: None,
-                wait: false,
-                depth: 0,
-            };
-            return self.invalidate(Origin::Nobody, request, out);
+            let (effect, cascade, version, cause) = (Effect::Gone, false, None, Cause::Command);
+            let invalidation = Invalidation { scope: everything(), effect, cascade, version, cause };
+            return self.invalidate(Origin::Nobody, Invalidate { invalidation, wait: false, depth: 0 }, out);
         }
         for key in keys {
             let slot = self.slot(&key);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearwell_words::{Millis, Scope};
+use clearwell_words::{Invalidation, Millis, Scope};
 
 use super::Member;
 use super::route::Origin;
@@ -64,7 +64,7 @@ impl Member {
         let Some(view) = self.tenure.view().cloned() else {
             return self.refuse(&origin, Refusal::NoOwner, out);
         };
-        let Some(name) = Name::of(&request.scope) else {
+        let Some(name) = Name::of(&request.invalidation.scope) else {
             return match origin {
                 Origin::Remote(..) => self.order_wide(origin, request, out),
                 Origin::Local(_) | Origin::Hold(_) | Origin::Nobody => self.spread(origin, request, out),
@@ -88,21 +88,20 @@ impl Member {
         if !self.owns(self.now, slot) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
-        let (wait, version) = (request.wait, request.version);
-        let older_than = match name {
-            Name::Key(key) => self.older_than(key, version),
-            _ => version,
-        };
-        let request = Invalidate { version: older_than, ..request };
+        let (wait, version) = (request.wait, request.invalidation.version);
+        let mut request = request;
+        if let Name::Key(key) = name {
+            request.invalidation.version = self.older_than(key, version);
+        }
         let position = self.order_record(Some(slot), request, out);
         let copies = wait.then(|| self.ask_lagging(Some(name), position));
         self.acknowledge(origin, false, position, Slots::One(slot), copies, version);
     }
 
     fn order_record(&mut self, slot: Option<Slot>, request: Invalidate, out: &mut Outbox) -> crate::Position {
-        let Invalidate { scope, effect, cascade, cause, version, depth, .. } = request;
+        let Invalidation { scope, effect, cascade, version, cause } = request.invalidation;
         let change = Change::Invalidate { scope, effect, cascade };
-        self.append(slot, change, version, cause, depth, out).position
+        self.append(slot, change, version, cause, request.depth, out).position
     }
 
     /// One owner's part of a wide invalidation.
@@ -111,7 +110,7 @@ impl Member {
         if !self.tenure.is_leased(self.now) || !self.owned.all_began() {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
-        if let Scope::Event(event) = &*request.scope {
+        if let Scope::Event(event) = &*request.invalidation.scope {
             self.meet_holds(event, out);
         }
         let wait = request.wait;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::world::{World, bytes, peer};
 use clearwell_cluster::request::{Invalidate, Strategy};
 use clearwell_cluster::*;
-use clearwell_words::{Cause, Effect, Scope};
+use clearwell_words::{Cause, Effect, Invalidation, Scope};
 
 const BOUND: Level = Level::Bounded(2000);
 
@@ -208,8 +208,8 @@ fn a_load_of_another_value_is_noticed_whatever_came_meanwhile() {
     let ticket = world.send(owner, read(&key, Level::Session, done.token));
     assert_eq!(world.under_way(), 1);
     let (scope, effect) = (Arc::new(Scope::Prefix((*bytes("other")).into())), Effect::Gone);
-    let (cascade, version, cause, wait, depth) = (false, None, Cause::Command, false, 0);
-    world.send(4, Request::Invalidate(Invalidate { scope, effect, cascade, version, cause, wait, depth }));
+    let invalidation = Invalidation { scope, effect, cascade: false, version: None, cause: Cause::Command };
+    world.send(4, Request::Invalidate(Invalidate { invalidation, wait: false, depth: 0 }));
     world.run(50);
     world.asks_late = |_| false;
     world.finish();

@@ -3,7 +3,7 @@
 use crate::world::{World, bytes, peer};
 use clearwell_cluster::request::{Fill, Strategy};
 use clearwell_cluster::*;
-use clearwell_words::Scope;
+use clearwell_words::{Cause, Effect, Invalidation, Scope};
 
 const BOUND: Level = Level::Bounded(2000);
 const NEAR: NodeId = NodeId(100);
@@ -92,15 +92,14 @@ fn a_right_to_fill_ends_when_another_has_owned_the_slot_meanwhile() {
 }
 
 fn everything() -> Request {
-    Request::Invalidate(request::Invalidate {
-        scope: std::sync::Arc::new(Scope::Everything),
-        effect: clearwell_words::Effect::Gone,
+    let invalidation = Invalidation {
+        scope: Scope::Everything.into(),
+        effect: Effect::Gone,
         cascade: true,
-        cause: clearwell_words::Cause::Command,
         version: None,
-        wait: false,
-        depth: 0,
-    })
+        cause: Cause::Command,
+    };
+    Request::Invalidate(request::Invalidate { invalidation, wait: false, depth: 0 })
 }
 
 #[test]

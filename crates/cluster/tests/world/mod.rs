@@ -13,7 +13,7 @@ use clearwell_cluster::entry::Entry;
 use clearwell_cluster::request::{Invalidate, Read, Strategy, Write};
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::*;
-use clearwell_words::{Cause, Effect, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Invalidation, Millis, Scope, Version};
 
 pub const SLOTS: u16 = 64;
 
@@ -441,9 +441,8 @@ impl World {
         wait: bool,
     ) -> Answer {
         let scope = Arc::new(scope);
-        let invalidate =
-            Invalidate { scope, effect: Effect::Gone, cascade: true, cause, version, wait, depth: 0 };
-        self.ask_at(node, Request::Invalidate(invalidate))
+        let invalidation = Invalidation { scope, effect: Effect::Gone, cascade: true, version, cause };
+        self.ask_at(node, Request::Invalidate(Invalidate { invalidation, wait, depth: 0 }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clearwell_cluster::Request;
 use clearwell_cluster::request::Invalidate;
-use clearwell_engine::{Cause, Effect, Scope, Version};
+use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::{Happening, World};
 use crate::counts::Count;
@@ -154,16 +154,10 @@ impl World {
             let key = world.history.source.log.get(place)?.key;
             Some(Seen::Fed { reader, key })
         });
-        let request = Request::Invalidate(Invalidate {
-            scope: Arc::new(scope),
-            effect: Effect::Gone,
-            cascade: true,
-            cause: Cause::Commit,
-            version,
-            wait: false,
-            depth: 0,
-        });
-        self.request(reader, ticket, request);
+        let (scope, effect, cascade, cause) = (Arc::new(scope), Effect::Gone, true, Cause::Commit);
+        let invalidation = Invalidation { scope, effect, cascade, version, cause };
+        let asked = Invalidate { invalidation, wait: false, depth: 0 };
+        self.request(reader, ticket, Request::Invalidate(asked));
     }
 
     /// An invalidation of the feed was answered.

@@ -2,7 +2,7 @@
 
 use clearwell_cluster::request::{Cancel, Fill, Invalidate, Read, Touch, Write};
 use clearwell_cluster::{Awaited, Bytes, FillLease, Hold, Input, Level, Request, Ticket, Token};
-use clearwell_engine::{Cause, Effect};
+use clearwell_engine::{Cause, Effect, Invalidation};
 
 use super::clients::scope_of;
 use super::feed::TICKETS;
@@ -71,7 +71,8 @@ impl World {
                 self.request(usize::from(op.host), u64::from(index), Request::Write(write));
             }
             Deed::Invalidate(covered, wait) => {
-                let invalidate = self.invalidate(index, covered, wait);
+                let invalidation = self.invalidation(index, covered);
+                let invalidate = Invalidate { invalidation, wait, depth: 0 };
                 self.request(usize::from(op.host), u64::from(index), Request::Invalidate(invalidate));
             }
             Deed::Touch(ttl_ms) => {
@@ -106,21 +107,19 @@ impl World {
         }
     }
 
-    fn invalidate(&self, index: u32, covered: Covered, wait: bool) -> Invalidate {
+    fn invalidation(&self, index: u32, covered: Covered) -> Invalidation {
         let is_lazy = self.lazy.as_ref().map_or(index % 4 == 3, |lazy| lazy.contains(&index));
-        Invalidate {
+        Invalidation {
             scope: scope_of(&self.history.names, covered),
             effect: if is_lazy { Effect::Stale } else { Effect::Gone },
             cascade: matches!(covered, Covered::Key(_)),
-            cause: Cause::Command,
             version: None,
-            wait,
-            depth: 0,
+            cause: Cause::Command,
         }
     }
 
     fn hold(&self, index: u32, covered: Covered, later: Later) -> Hold {
-        let Invalidate { scope, effect, cascade, cause, .. } = self.invalidate(index, covered, false);
+        let Invalidation { scope, effect, cascade, cause, .. } = self.invalidation(index, covered);
         let until = match later {
             Later::Ms(ms) => Awaited::After(ms),
             Later::Event(patterns) => Awaited::Event(self.history.names.events.patterns(patterns)[0].clone()),

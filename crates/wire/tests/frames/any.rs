@@ -19,7 +19,7 @@ use clearwell_cluster::{
     Operation, Part, Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
 use clearwell_wire::Kind;
-use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Millis, Scope, Version};
+use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Invalidation, Millis, Scope, Version};
 
 /// What draws them.
 pub struct Any(pub fastrand::Rng);
@@ -338,11 +338,13 @@ impl Any {
             4 => Request::Hold(self.hold()),
             5 => Request::Cancel(Cancel { id: self.number(), scope: Arc::new(self.scope()) }),
             _ => Request::Invalidate(Invalidate {
-                scope: Arc::new(self.scope()),
-                effect: self.effect(),
-                cascade: self.0.bool(),
-                cause: self.cause(),
-                version: self.maybe(Any::version),
+                invalidation: Invalidation {
+                    scope: Arc::new(self.scope()),
+                    effect: self.effect(),
+                    cascade: self.0.bool(),
+                    cause: self.cause(),
+                    version: self.maybe(Any::version),
+                },
                 wait: self.0.bool(),
                 depth: self.0.u8(..),
             }),

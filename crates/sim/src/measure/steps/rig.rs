@@ -10,7 +10,7 @@ use clearwell_cluster::{
     Ask, Bytes, Config, Epoch, Input, Member, Message, Meta, Name, NodeId, Outbox, Outcome, Peer, Position,
     Request, Start, Ticket, To, View,
 };
-use clearwell_engine::{Cause, Effect, Millis};
+use clearwell_engine::{Cause, Effect, Invalidation, Millis};
 
 /// The member that is measured. It owns about half of the slots and follows the others.
 pub const ME: Peer = Peer { node: NodeId(1), incarnation: 1 };
@@ -143,16 +143,10 @@ impl Rig {
 
     /// A request to invalidate a key, for which nobody waits.
     pub fn invalidate(&mut self, key: &Bytes) -> Input {
-        let request = Invalidate {
-            scope: Arc::new(Name::Key(key.clone()).scope()),
-            effect: Effect::Gone,
-            cascade: true,
-            cause: Cause::Command,
-            version: None,
-            wait: false,
-            depth: 0,
-        };
-        Input::Request(self.ticket(), Request::Invalidate(request))
+        let (scope, effect, cascade) = (Arc::new(Name::Key(key.clone()).scope()), Effect::Gone, true);
+        let invalidation = Invalidation { scope, effect, cascade, version: None, cause: Cause::Command };
+        let asked = Invalidate { invalidation, wait: false, depth: 0 };
+        Input::Request(self.ticket(), Request::Invalidate(asked))
     }
 
     /// A near cache notes its interest in keys. Each name is a copy of its own, as it is when it comes over a wire.
