@@ -223,3 +223,29 @@ fn a_load_of_another_value_is_noticed_whatever_came_meanwhile() {
         "who has seen it sees the old one no more"
     );
 }
+
+/// A key is made from one that is made from another, each of another owner: the owner in the middle hears of the first, and the last
+/// hears of the middle alone.
+#[test]
+fn the_owner_of_what_was_made_from_a_key_passes_on_that_it_is_old() {
+    let mut world = World::new(5, 1);
+    let (first, middle, last) = (world.name_at(1, "a"), world.name_at(2, "b"), world.name_at(3, "c"));
+    let give = |world: &mut World, value: &str| {
+        world.set_source(&first, value, &[], &[]);
+        world.set_source(&middle, value, &[], &[&first]);
+        world.set_source(&last, value, &[], &[&middle]);
+    };
+    give(&mut world, "1");
+    for _ in 0..2 {
+        for (node, key) in [(2, &middle), (3, &last)] {
+            assert_eq!(world.read(node, key, BOUND).as_deref(), Some("1"));
+        }
+        world.run(1_000);
+    }
+    assert!(world.holds(3, &last, BOUND));
+    give(&mut world, "2");
+    world.invalidate(1, Scope::Key((*bytes(&first)).into()), false);
+    world.run(100);
+    assert!(!world.holds(3, &last, BOUND));
+    assert_eq!(world.read(3, &last, BOUND).as_deref(), Some("2"));
+}
