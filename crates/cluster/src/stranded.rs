@@ -112,20 +112,24 @@ pub fn idle_after(view: &View, acted: Option<&BTreeSet<Peer>>) -> BTreeMap<Peer,
 pub fn after(view: &View, to_come: &View, adopts: bool, outlook: &Outlook<'_>) -> BTreeMap<Slot, Stranded> {
     let mut stranded = BTreeMap::new();
     let nobody = view.slots > 0 && to_come.base.row(Slot(0)).next().is_none();
-    if to_come.removed.is_empty() && view.stranded.is_empty() && !nobody {
+    if to_come.removed.is_empty() && view.stranded.is_empty() && !adopts && !nobody {
         return stranded;
     }
     for slot in (0..view.slots).map(Slot) {
         let stays =
             |old: &&Stranded| !adopts || old.holders().next().is_none_or(|peer| outlook.is_dead(peer));
         let old = view.stranded.get(&slot).filter(stays);
-        if old.is_none() && to_come.base.row(slot).any(|peer| !to_come.is_removed(peer)) {
+        let reserve = if adopts && old.is_none() { reserve(slot, view, to_come) } else { Vec::new() };
+        let goes_on = to_come.base.row(slot).any(|peer| !to_come.is_removed(peer));
+        if old.is_none() && reserve.is_empty() && goes_on {
             continue;
         }
         let mut last = match old {
             Some(old) => old.clone(),
-            None => Stranded::of(to_come.base.row(slot).collect(), &to_come.removed, Epoch(0)),
+            None => Stranded::of(to_come.base.row(slot).collect(), &to_come.removed, view.emptied(slot)),
         };
+        last.gone.extend(reserve.iter().map(|peer| (*peer, to_come.epoch)));
+        last.row.extend(reserve);
         for peer in last.row.iter().filter(|peer| outlook.is_dead(**peer)) {
             last.gone.entry(*peer).or_insert(to_come.epoch);
         }
@@ -134,6 +138,14 @@ pub fn after(view: &View, to_come: &View, adopts: bool, outlook: &Outlook<'_>) -
         stranded.insert(slot, go_on(slot, last, to_come.epoch, &to_come.next, outlook));
     }
     stranded
+}
+
+/// Who has a slot up to the view that adopts the next placement, and not in it. The new owner may be gone with its disk before this view is
+/// chosen, although it said that it is ready: until it has acted, they count. Whoever proposes the view after it adopts the same placement once
+/// more when all owners were heard, and that view names them no more.
+fn reserve(slot: Slot, view: &View, to_come: &View) -> Vec<Peer> {
+    let stays = |peer: &Peer| to_come.base.row(slot).any(|other| other == *peer);
+    view.holders(slot).filter(|peer| *peer != Peer::default() && !stays(peer)).collect()
 }
 
 /// Those who answer go on: first who never went, then who is back with its memory, then who is back with its disk. All others stay in the

@@ -212,3 +212,47 @@ fn whoever_is_given_a_slot_knows_the_writes_under_way() {
     world.run(100);
     assert!(world.fences.contains_key(&slot), "the source refuses what the former owner may have sent");
 }
+
+/// A key of node 3, which has one replica until an operator takes it away.
+fn loses_its_replica() -> (World, String) {
+    let mut world = World::new(5, 1);
+    let key = world.name_at(3, "k");
+    assert!(matches!(world.write(1, &key, "1", Strategy::CacheOnly), Answer::Written(_)));
+    world.step(peer(1), Input::Operate(Operation::Replicas(0)));
+    world.until("it knows what is to come", |world| world.member(3).view().unwrap().next.replicas == 0);
+    (world, key)
+}
+
+fn knows_of_a_view_without_replicas(world: &World, node: u64) -> bool {
+    world.member(node).view().unwrap().base.copies() == 1
+}
+
+/// The word that an owner is ready counts for voters, whatever becomes of the owner before they have used it.
+#[test]
+fn a_replica_that_is_taken_away_goes_on_when_the_owner_has_not_seen_that_view() {
+    for ms in (0..).step_by(5) {
+        let (mut world, key) = loses_its_replica();
+        world.run(ms);
+        if knows_of_a_view_without_replicas(&world, 3) {
+            assert!(ms > 0);
+            break;
+        }
+        world.nodes.remove(&peer(3));
+        world.run(20_000);
+        assert_eq!(world.read(1, &key, Level::Strong).as_deref(), Some("1"), "{ms} ms");
+        assert!(knows_of_a_view_without_replicas(&world, 1), "{ms} ms");
+    }
+}
+
+#[test]
+fn a_replica_that_was_taken_away_keeps_nothing_once_the_owner_acts_without_it() {
+    let (mut world, key) = loses_its_replica();
+    let had: Vec<u64> =
+        (1..=5).filter(|node| world.nodes[&peer(*node)].store.contains_key(&bytes(&key))).collect();
+    assert!(had.len() == 2, "{had:?}");
+    world.run(5_000);
+    assert!(world.member(1).view().unwrap().is_settled());
+    for node in had.into_iter().filter(|node| *node != 3) {
+        assert!(!world.nodes[&peer(node)].store.contains_key(&bytes(&key)), "{node}");
+    }
+}
