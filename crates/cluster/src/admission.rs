@@ -184,7 +184,8 @@ impl Holder {
             }
         };
         if let Some(since) = since {
-            let ticket = self.ticket();
+            let told = self.names.get(&name).filter(|told| told.owner == owner && told.since.is_some());
+            let ticket = told.map_or_else(|| self.ticket(), |told| told.ticket);
             let (since, last, as_of, asked) = (Some(since), Position(0), (owner, since), now);
             self.names.put(name, Interest { owner, ticket, since, last, as_of, asked, doubted: false });
         }

@@ -63,6 +63,11 @@ impl Holder {
         Ticket(self.tickets)
     }
 
+    /// The newest number.
+    pub fn last_ticket(&self) -> Ticket {
+        Ticket(self.tickets)
+    }
+
     /// Takes an owner's word on where its log stands.
     pub fn news(
         &mut self,

@@ -15,7 +15,7 @@ use crate::{Peer, Position, Ticket};
 pub struct Interest {
     /// Who tells of it.
     pub owner: Peer,
-    /// The number under which the owner noted it.
+    /// The number under which the owner noted it, or a later one: that of when what lay here under it was found to be old.
     pub ticket: Ticket,
     /// From here on everything is told; `None` while the owner's answer is awaited.
     pub since: Option<Position>,

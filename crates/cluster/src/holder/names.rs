@@ -23,6 +23,11 @@ impl Holder {
         self.names.get(name).is_some_and(|interest| interest.since.is_some())
     }
 
+    /// Whether a name was made old, or found to be, after this was the newest number ([`Holder::last_ticket`]), and is told of once more.
+    pub fn is_enlisted_anew(&self, name: &Name, since: Ticket) -> bool {
+        self.names.get(name).is_some_and(|interest| interest.since.is_some() && interest.ticket > since)
+    }
+
     /// Notes that the owner is being asked for a key's value; what comes for the key meanwhile will be remembered. A copy
     /// that is covered stays so.
     pub fn expect(&mut self, now: Millis, owner: Peer, key: &Bytes) -> Ticket {
@@ -145,6 +150,7 @@ impl Holder {
             } else {
                 if interest.doubted || !*clean {
                     forget(&name, out);
+                    interest.ticket = self.ticket();
                 }
                 // A record after the answer was given has ended what the answer began.
                 match interest.last > head {
@@ -271,8 +277,9 @@ impl Holder {
     /// The answer to one of them.
     pub fn answer_own(&mut self, name: &Name, clean: bool, head: Position, out: &mut Outbox) {
         if let Some(interest) = self.names.get(name) {
-            let last = Position(0);
-            self.names.put(name.clone(), Interest { since: Some(head), last, doubted: false, ..interest });
+            let (since, last) = (Some(head), Position(0));
+            let ticket = if clean { interest.ticket } else { self.ticket() };
+            self.names.put(name.clone(), Interest { ticket, since, last, doubted: false, ..interest });
             if !clean {
                 forget(name, out);
             }
@@ -477,9 +484,10 @@ mod tests {
         for (clean, gone) in [(true, 0), (false, 1)] {
             let tag = Name::Tag(b"t".as_slice().into());
             holder.names.put(tag.clone(), asked_about(config.me, (owner, Position(7))));
-            let mut out = Outbox::default();
+            let (mut out, known) = (Outbox::default(), holder.last_ticket());
             holder.answer_own(&tag, clean, Position(9), &mut out);
             assert_eq!(out.apply.len(), gone);
+            assert_eq!(holder.is_enlisted_anew(&tag, known), !clean, "what was read before has gone");
         }
     }
 

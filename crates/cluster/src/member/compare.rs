@@ -18,7 +18,7 @@ use crate::outbox::{Ask, Event, Outbox, To};
 use crate::part::Part;
 use crate::pieces::{PIECE_BYTES, pieces};
 use crate::record::Change;
-use crate::{Entry, Epoch, Peer, Planted, Position, Slot};
+use crate::{Entry, Epoch, Peer, Planted, Position, Slot, Ticket};
 
 /// How many slots and how many entries an owner compares at once.
 const SLOTS_MOST: usize = 256;
@@ -222,8 +222,9 @@ impl Member {
             Difference::Keys(at, keys) => {
                 // What was done since, for another follower's word too, was done for this one as well.
                 let keys = keys.into_iter().filter(|key| self.log.is_quiet(self.slot(key), at));
+                let known = self.holder.last_ticket();
                 for key in keys.take(KEYS_MOST).collect::<Vec<Bytes>>() {
-                    let job = self.jobs.begin(Work::Mend { at, key: key.clone() });
+                    let job = self.jobs.begin(Work::Mend { at, known, key: key.clone() });
                     out.ask.push((job, Ask::Load { key, validate: false }));
                 }
             }
@@ -242,14 +243,20 @@ impl Member {
 
     /// A follower has another entry of a key than its owner. A value that only the cache has goes into the log again, as it is: all who
     /// have a copy take it, or drop theirs, in its place among all that is done with the key. A row is taken away: the next read loads it.
-    pub(super) fn mend(&mut self, at: Position, key: Bytes, entry: Entry, out: &mut Outbox) {
+    pub(super) fn mend(
+        &mut self,
+        (at, known): (Position, Ticket),
+        key: Bytes,
+        entry: Entry,
+        out: &mut Outbox,
+    ) {
         let slot = self.slot(&key);
         // What is on its way to the source, or changing there, settles it.
         let is_open = self.intents.has(&key) || self.journal.has(&key);
         if is_open
             || !self.owns(self.now, slot)
             || !self.log.is_quiet(slot, at)
-            || !self.is_covered(&entry, at)
+            || !self.is_covered(&entry, at, known)
         {
             return;
         }

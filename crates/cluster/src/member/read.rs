@@ -16,7 +16,7 @@ use crate::record::Change;
 use crate::request::{Read, Refusal};
 use crate::shown::SourceWord;
 use crate::stream::Held;
-use crate::{Bytes, Entry, Job, Planted, Position};
+use crate::{Bytes, Entry, Job, Planted, Position, Ticket};
 
 /// A load, and what was noted when it began.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Begun {
     /// When this load began, and the head of the log then.
     pub began: Millis,
     pub head: Position,
+    /// What was known of names then ([`crate::holder::Holder::is_enlisted_anew`]).
+    pub known: Ticket,
     pub validated: bool,
     /// No write of the key was under way then, and whoever asked was noted as a holder.
     pub keepable: bool,
@@ -70,9 +72,9 @@ impl Member {
         if read.hold && !self.config.has(Planted::InterestAfterRead) {
             self.note_holder(&origin, &key);
         }
-        let (began, head) = (self.now, self.log.head());
+        let (began, head, known) = (self.now, self.log.head(), self.holder.last_ticket());
         let keepable = self.is_cacheable(&key);
-        let mut begun = Begun { origin, read, born, began, head, validated, keepable };
+        let mut begun = Begun { origin, read, born, began, head, known, validated, keepable };
         if let Some(unflushed) = self.journal.get(&key) {
             if self.is_doubtful(&key, begun.read.level) {
                 let Begun { origin, read, .. } = begun;
@@ -118,7 +120,10 @@ impl Member {
             loaded.stored = true;
         }
         let names: Vec<Name> = loaded.entry.iter().flat_map(Entry::names).collect();
-        if loaded.stored && !pending && !self.is_proven(&loaded.begun.read, &names) {
+        // What is told of a name now says nothing of what was read before: that may be what it took away.
+        let is_anew = |name: &Name| self.holder.is_enlisted_anew(name, loaded.begun.known);
+        let is_proven = !names.iter().any(is_anew) && self.is_proven(&loaded.begun.read, &names);
+        if loaded.stored && !pending && !is_proven {
             let Begun { origin, read, born, validated, .. } = loaded.begun;
             return match (validated, names.iter().any(|name| self.is_untold(name))) {
                 (false, _) => self.load(origin, read, born, true, out),
@@ -138,10 +143,10 @@ impl Member {
         if !loaded.stored {
             self.notice_change(&key, &loaded, out);
         }
-        let head = loaded.begun.head;
+        let (head, known) = (loaded.begun.head, loaded.begun.known);
         let current = loaded.begun.keepable && self.is_cacheable(&key) && self.log.last(&name) <= head;
         let as_of = if current { self.as_of(&loaded) } else { Vec::new() };
-        let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, head));
+        let covered = loaded.entry.as_ref().is_none_or(|entry| self.is_covered(entry, head, known));
         let as_of = if loaded.stored && !covered { Vec::new() } else { as_of };
         if let Some(entry) = loaded.entry.as_ref().filter(|_| current && !loaded.stored) {
             self.edges.note(entry);
@@ -205,12 +210,13 @@ impl Member {
     }
 
     /// Whether an entry of the store has been told of everything that makes it old until now: what was asked for under its
-    /// names still stands, so nothing came since.
-    pub(super) fn is_covered(&self, entry: &Entry, head: Position) -> bool {
+    /// names still stands, so nothing came since. `head` and `known` are of when the store was asked.
+    pub(super) fn is_covered(&self, entry: &Entry, head: Position, known: Ticket) -> bool {
         entry.names().all(|name| {
             let own = self.tenure.view().is_some_and(|v| v.owner(name.slot(v.slots)) == self.me);
             self.proof_age(&name).is_some()
                 && self.holder.is_enlisted(&name)
+                && !self.holder.is_enlisted_anew(&name, known)
                 && (!own || self.log.last(&name) <= head)
         })
     }

@@ -43,7 +43,7 @@ pub(super) enum Work {
     /// Fencing.
     Fence(Vec<Slot>, crate::Epoch),
     /// Reading slots for a follower.
-    Export { lane: u64, part: Part, base: Position, as_of: AsOf },
+    Export { lane: u64, part: Part, base: Position, known: Ticket, as_of: AsOf },
     /// Digests of a part of own slots, for their followers.
     Digest { at: Position, part: Part },
     /// The same key by key for one of them, which found a difference.
@@ -51,7 +51,7 @@ pub(super) enum Work {
     /// Digests of followed slots, beside those of their owner.
     Compare { owner: Peer, digests: crate::message::Digests },
     /// Reading an entry of which a follower has another.
-    Mend { at: Position, key: Bytes },
+    Mend { at: Position, known: Ticket, key: Bytes },
 }
 
 /// What is under way around this member.
@@ -238,7 +238,8 @@ impl Member {
             (Work::Fence(slots, number), outcome) => {
                 self.fenced(slots, number, outcome == Outcome::Fenced, out);
             }
-            (Work::Export { lane, part, base, as_of }, Outcome::Exported { entries, end }) => {
+            (Work::Export { lane, part, base, known, as_of }, Outcome::Exported { mut entries, end }) => {
+                entries.retain(|entry| self.is_covered(entry, base, known));
                 self.exported(lane, (part, base, as_of), (entries, end), out);
             }
             (Work::Digest { at, part }, Outcome::Digested { digests, end }) => {
@@ -250,8 +251,8 @@ impl Member {
             (Work::Compare { owner, digests: theirs }, Outcome::Digested { digests, end }) => {
                 self.compared(owner, &theirs, Listed { digests, end }, out);
             }
-            (Work::Mend { at, key }, Outcome::Loaded { entry: Some(entry), stored: true }) => {
-                self.mend(at, key, entry, out);
+            (Work::Mend { at, known, key }, Outcome::Loaded { entry: Some(entry), stored: true }) => {
+                self.mend((at, known), key, entry, out);
             }
             _ => {}
         }

@@ -242,12 +242,12 @@ impl Member {
         lane.moved = self.now;
         let slots: Vec<Slot> = lane.slots.iter().copied().collect();
         let after = lane.after.clone();
-        let base = self.log.head();
+        let (base, known) = (self.log.head(), self.holder.last_ticket());
         let streams = self.holder.streams.iter();
         let as_of: AsOf =
             streams.map(|(&peer, held)| (peer, held.watermark)).chain([(self.me, base)]).collect();
         let part = Part { slots: slots.clone(), after: after.clone(), end: None };
-        let job = self.jobs.begin(Work::Export { lane: id, part, base, as_of });
+        let job = self.jobs.begin(Work::Export { lane: id, part, base, known, as_of });
         out.ask.push((job, Ask::Export { slots, after, bytes: self.config.part_bytes }));
     }
 
@@ -262,7 +262,7 @@ impl Member {
         part = part.until(end);
         let holds = self.holds_of(&mut part);
         let journal = self.journal_of(&mut part);
-        entries.retain(|entry| part.has(&entry.key, self.config.slots) && self.is_covered(entry, base));
+        entries.retain(|entry| part.has(&entry.key, self.config.slots));
         let Some(epoch) = self.tenure.view().map(|view| view.epoch) else { return };
         let Some(lane) = self.transfers.lanes.get_mut(&id) else { return };
         let Some(subscription) = self.subscribers.get(lane.to).map(|holder| holder.id) else { return };

@@ -5,6 +5,7 @@ mod agreement;
 mod disk;
 mod heirs;
 mod order;
+mod reads;
 mod replicas;
 mod restart;
 mod shared;

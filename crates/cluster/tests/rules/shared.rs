@@ -7,10 +7,10 @@ use clearwell_cluster::request::{Invalidate, Strategy};
 use clearwell_cluster::*;
 use clearwell_words::{Cause, Effect, Invalidation, Scope};
 
-const BOUND: Level = Level::Bounded(2000);
+pub(super) const BOUND: Level = Level::Bounded(2000);
 
 /// A key of node 1 with a tag of node 2, loaded by its owner.
-fn tagged(config: fn(u64, u64) -> Config) -> (World, String, String) {
+pub(super) fn tagged(config: fn(u64, u64) -> Config) -> (World, String, String) {
     tagged_at(1, config)
 }
 
@@ -27,11 +27,11 @@ fn tagged_at(node: u64, config: fn(u64, u64) -> Config) -> (World, String, Strin
     (world, key, tag)
 }
 
-fn read(key: &str, level: Level, token: Token) -> Request {
+pub(super) fn read(key: &str, level: Level, token: Token) -> Request {
     Request::Read(request::Read { key: bytes(key), level, token, hold: true })
 }
 
-fn value(answer: Option<&Answer>) -> Option<Bytes> {
+pub(super) fn value(answer: Option<&Answer>) -> Option<Bytes> {
     match answer {
         Some(Answer::Value { entry, .. }) => entry.as_ref().and_then(|entry| entry.value.clone()),
         _ => None,
@@ -103,7 +103,7 @@ fn a_load_is_as_new_as_what_was_heard_when_it_began() {
 
 /// Records for the key's owner are lost, the tag's among them, and its question about what lies there gets no answer: what it knows of the
 /// log is newer than the value.
-fn is_in_doubt() -> (World, String) {
+pub(super) fn is_in_doubt() -> (World, String) {
     let few_hints = |node, members| Config { hints_most: 2, ..World::config(node, members) };
     let (mut world, key, tag) = tagged(few_hints);
     world.deaf.extend([(NodeId(1), "records"), (NodeId(1), "enlist")]);

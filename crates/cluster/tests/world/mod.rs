@@ -195,7 +195,8 @@ impl World {
         for (job, ask) in out.ask {
             if (self.asks_late)(&ask) {
                 // What is read is read at once; what is written, later.
-                let read = matches!(ask, Ask::Load { .. }).then(|| self.ask(at, ask.clone()));
+                let reads = matches!(ask, Ask::Load { .. } | Ask::Export { .. });
+                let read = reads.then(|| self.ask(at, ask.clone()));
                 self.under_way.push((at, job, ask, read));
                 continue;
             }
