@@ -11,7 +11,8 @@ impl Host {
     /// asked of the deciding part.
     ///
     /// While changes that were decided are on their way into the store, it may be older than what the deciding part can prove; while
-    /// something does not last on disk yet, it may be what a crash takes back. Then nothing is proven.
+    /// something does not last on disk yet, it may be what a crash takes back. Then nothing is proven. Nor is anything where changes were
+    /// decided and carried out between the copy being found and being judged: what is known by then may be why it has gone.
     pub fn look<R>(
         &self,
         now: Millis,
@@ -21,13 +22,15 @@ impl Host {
         read: impl FnOnce(&View<'_>, Option<u64>) -> R,
     ) -> Option<R> {
         let may_be_unproven = matches!(level, Level::Eventual | Level::Weak);
-        if !may_be_unproven && !self.is_settled() {
+        let found = self.settled();
+        if !may_be_unproven && found.is_none() {
             return None;
         }
         let tolerate = if level == Level::Weak { Tolerate::Stale } else { Tolerate::Fresh };
         let ask = Ask { now, tolerate, on_miss: OnMiss::Pass, early_refresh: 0.0, chance: 1.0, class: 0 };
         let judged = self.engine.lookup(key, ask, |view| {
-            let (service, settled) = self.judge(now, view, level, token);
+            let (service, judged) = self.judge(now, view, level, token);
+            let settled = judged.is_some() && judged == found;
             let Service::Serve { age_ms } = service else { return None };
             let is_proven = settled && !view.stale();
             (settled || may_be_unproven).then(|| read(view, age_ms.filter(|_| is_proven)))
@@ -38,18 +41,22 @@ impl Host {
         }
     }
 
-    /// What the deciding part says of an entry that is held here, and whether the store is then as it was decided: while it judges,
+    /// What the deciding part says of an entry that is held here, and when the store was as it was decided then: while it judges,
     /// nothing is decided.
-    fn judge(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> (Service, bool) {
+    fn judge(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> (Service, Option<u64>) {
         let key = Bytes::from(view.key());
         let tags: Vec<Bytes> = view.tags().map(Bytes::from).collect();
         let dependencies: Vec<Bytes> = view.dependencies().map(Bytes::from).collect();
         let actor = self.deciding.actor();
-        (actor.may_serve(now, &key, (&tags, &dependencies), level, token), self.is_settled())
+        (actor.may_serve(now, &key, (&tags, &dependencies), level, token), self.settled())
     }
 
-    fn is_settled(&self) -> bool {
+    /// How many turns were given, if the store is as it was decided and all of that lasts.
+    fn settled(&self) -> Option<u64> {
         let turns = &self.deciding.turns;
-        (turns.settled().is_some() && turns.all_lasts()) || self.has(Planted::ProofEarly)
+        match self.has(Planted::ProofEarly) {
+            true => Some(0),
+            false => turns.settled().filter(|_| turns.all_lasts()),
+        }
     }
 }
