@@ -51,6 +51,11 @@ impl Outlook<'_> {
         self.forgotten.contains(&node)
     }
 
+    /// Whether a node will be there again if it is not: it did not leave, and was not forgotten.
+    pub fn is_expected(&self, node: NodeId) -> bool {
+        !self.is_forgotten(node) && self.known.get(&node).is_none_or(|known| !known.leaving)
+    }
+
     /// The present process of a node, if it answers.
     fn process(&self, node: NodeId) -> Option<Peer> {
         let known = self.known.get(&node).filter(|known| known.alive && !self.is_forgotten(node));

@@ -149,8 +149,34 @@ impl View {
         nodes
     }
 
+    /// Who votes in the next view, when these nodes are `there`; others are expected back who did not leave and were not forgotten. While
+    /// three nodes are there or expected, three voters remain: too few may be there because one proposer is mistaken for a moment, and a
+    /// cluster with one voter lives and dies with it. So the voters stay, of whom a majority has just answered; when one of them has gone
+    /// for good, two that are there and a third that is expected take over.
+    pub fn voters_after(
+        &self,
+        there: &BTreeSet<NodeId>,
+        is_expected: impl Fn(NodeId) -> bool,
+    ) -> Vec<NodeId> {
+        let base = self.base.seats.iter().map(|seat| seat.peer.node);
+        let away = self.voters.iter().copied().chain(base);
+        let away: Vec<NodeId> = away.filter(|node| !there.contains(node) && is_expected(*node)).collect();
+        let known = there.len() + away.iter().collect::<BTreeSet<_>>().len();
+        let few = View::VOTERS_LEAST;
+        let keeps_three = there.len() < few && known >= few && self.voters.len() >= few;
+        let stay = self.voters.iter().all(|voter| is_expected(*voter)) || there.len() + 1 < few;
+        if there.is_empty() || (keeps_three && stay) {
+            return self.voters.clone();
+        }
+        let third = away.first().filter(|_| keeps_three);
+        View::voters_among(there.iter().chain(third).copied(), &self.voters)
+    }
+
     /// The most voters.
     pub const VOTERS_MOST: usize = 5;
+
+    /// So many survive the loss of one of them.
+    const VOTERS_LEAST: usize = 3;
 
     /// How many voters are a majority.
     pub fn majority(&self) -> usize {
@@ -302,6 +328,29 @@ mod tests {
         }
         assert_eq!(view.lost_since(&first).collect::<BTreeSet<Peer>>(), BTreeSet::from([dead]));
         assert!(first.is_settled() && !view.is_settled());
+    }
+
+    #[test]
+    fn three_voters_remain_while_three_nodes_are_there_or_expected() {
+        let all: Vec<u64> = (1..=7).collect();
+        let after = |voters: &[u64], there: &[u64], gone: &[u64]| {
+            let set = |list: &[u64]| list.iter().map(|&node| NodeId(node)).collect::<BTreeSet<_>>();
+            let (mut view, gone) = (View::first(seats(&all), 1, 8), set(gone));
+            view.voters = set(voters).into_iter().collect();
+            let voters = view.voters_after(&set(there), |node| !gone.contains(&node));
+            voters.into_iter().map(|node| node.0).collect::<Vec<u64>>()
+        };
+        let five = [1, 2, 3, 4, 5];
+        assert_eq!(after(&five, &[1, 2, 3, 6, 7], &[]), [1, 2, 3, 6, 7], "the dead are replaced");
+        assert_eq!(after(&five, &[1, 3, 5], &[]), [1, 3, 5]);
+        assert_eq!(after(&five, &[1, 3], &[]), five);
+        assert_eq!(after(&five, &[1, 3], &[5]), [1, 2, 3], "two of them are there");
+        assert_eq!(after(&five, &[1], &[5]), five, "a majority of them has just answered");
+        assert_eq!(after(&five, &[], &five), five);
+        assert_eq!(after(&[1, 2, 3], &[1, 6], &[3, 4, 5, 7]), [1, 2, 6]);
+        assert_eq!(after(&[1, 2, 3], &[1, 2], &[3, 5, 6, 7]), [1, 2, 4], "no voter, and expected");
+        assert_eq!(after(&[1, 2, 3], &[2, 3], &[1, 4, 5, 6, 7]), [2], "two nodes have one voter");
+        assert_eq!(after(&[1], &[1, 2], &[]), [1], "there were no three voters");
     }
 
     #[test]

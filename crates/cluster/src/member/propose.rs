@@ -194,10 +194,8 @@ impl Member {
         };
         let able = base.seats.iter().chain(coming).map(|seat| seat.peer);
         let able = able.filter(|peer| !removed.contains_key(peer) && !outlook.is_dead(*peer));
-        let mut voters = View::voters_among(able.map(|peer| peer.node), &view.voters);
-        if voters.is_empty() {
-            voters = view.voters.clone();
-        }
+        let there = able.map(|peer| peer.node).collect();
+        let voters = view.voters_after(&there, |node| outlook.is_expected(node));
         let same = Arc::ptr_eq(&base, &view.base)
             && removed == view.removed
             && matches!(next, Next::Same(_))

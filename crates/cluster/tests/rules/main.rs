@@ -11,5 +11,6 @@ mod restart;
 mod shared;
 mod takeover;
 mod unflushed;
+mod voters;
 #[path = "../world/mod.rs"]
 mod world;

@@ -1,0 +1,80 @@
+//! How many voters there are, and who: one proposer that takes others for dead for a moment must not leave the choice to few.
+
+use clearwell_cluster::{Input, NodeId, Operation};
+
+use crate::world::{World, peer};
+
+fn voters(world: &World, node: u64) -> Vec<u64> {
+    world.member(node).view().unwrap().voters.iter().map(|voter| voter.0).collect()
+}
+
+/// The fewest voters of any view that a node of these follows meanwhile.
+fn fewest(world: &mut World, nodes: &[u64], ms: u64) -> usize {
+    let mut fewest = usize::MAX;
+    for _ in 0..ms / 5 {
+        world.run(5);
+        fewest = nodes.iter().map(|&node| voters(world, node).len()).min().unwrap().min(fewest);
+    }
+    fewest
+}
+
+/// Five nodes that take one another for dead: what they gossip gets lost, all else does not.
+fn mistaken() -> World {
+    let mut world = World::new(5, 1);
+    world.deaf.extend((1..=5).map(|node| (NodeId(node), "gossip")));
+    assert_eq!(fewest(&mut world, &[1, 2, 3, 4, 5], 20_000), 3);
+    assert!(
+        (1..=5).any(|node| world.member(node).view().unwrap().base.seats.len() < 3),
+        "nobody was mistaken"
+    );
+    world
+}
+
+#[test]
+fn voters_that_are_not_heard_for_a_moment_leave_no_fewer_than_three() {
+    let mut world = mistaken();
+    world.deaf.clear();
+    assert_eq!(fewest(&mut world, &[1, 2, 3, 4, 5], 20_000), 3, "when they are heard again, too");
+    assert_eq!(voters(&world, 1), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn whoever_was_mistaken_may_die_for_good() {
+    let mut world = mistaken();
+    let alone = (1..=5).find(|&node| world.member(node).view().unwrap().base.has(peer(node))).unwrap();
+    world.nodes.remove(&peer(alone));
+    world.deaf.clear();
+    world.run(30_000);
+    let other = alone % 5 + 1;
+    let view = world.member(other).view().unwrap();
+    assert!(!view.base.has(peer(alone)) && view.base.seats.len() == 4, "{view:?}");
+}
+
+#[test]
+fn two_of_three_voters_wait_for_the_third_until_it_is_forgotten() {
+    let mut world = World::new(3, 1);
+    world.nodes.remove(&peer(2));
+    world.run(20_000);
+    assert_eq!(voters(&world, 3), [1, 2, 3]);
+    assert!(!world.member(3).view().unwrap().base.has(peer(2)), "its slots have gone on");
+    world.step(peer(3), Input::Operate(Operation::Forget(NodeId(2))));
+    world.run(5_000);
+    assert_eq!(voters(&world, 3), [1]);
+}
+
+#[test]
+fn a_dead_voter_is_replaced_by_a_node_that_is_there() {
+    let mut world = World::new(4, 1);
+    world.nodes.remove(&peer(2));
+    world.run(20_000);
+    assert_eq!(voters(&world, 3), [1, 3, 4]);
+}
+
+#[test]
+fn a_voter_that_leaves_while_another_node_is_away_leaves_three() {
+    let mut world = World::new(4, 1);
+    world.step(peer(3), Input::Operate(Operation::Leave));
+    world.nodes.remove(&peer(2));
+    assert_eq!(fewest(&mut world, &[1, 4], 20_000), 3);
+    assert_eq!(voters(&world, 1), [1, 2, 4]);
+}
