@@ -37,10 +37,16 @@ pub enum Count {
     OwnCommitTold,
     /// Another node took the feed over while what its reader had asked for was not answered.
     FeedTakenOver,
+    /// A host that was deaf to gossip was sent some.
+    GossipUnheard,
+    /// A view took a node away whose process ran.
+    TakenForDead,
+    /// A view had three voters or more and fewer than three owners that answered.
+    VotersKept,
 }
 
 impl Count {
-    const ALL: [Count; 16] = [
+    const ALL: [Count; 19] = [
         Count::Unsynced,
         Count::LostByCrash,
         Count::KeptByCrash,
@@ -57,6 +63,9 @@ impl Count {
         Count::WritesWhatItRead,
         Count::OwnCommitTold,
         Count::FeedTakenOver,
+        Count::GossipUnheard,
+        Count::TakenForDead,
+        Count::VotersKept,
     ];
 
     fn text(self) -> &'static str {
@@ -76,6 +85,9 @@ impl Count {
             Count::WritesWhatItRead => "writes of what the client had read just before",
             Count::OwnCommitTold => "commits of its own were told to the cluster by the feed",
             Count::FeedTakenOver => "times another node took the feed over, with answers outstanding",
+            Count::GossipUnheard => "messages of gossip were not heard by hosts that are deaf to it",
+            Count::TakenForDead => "processes that ran were taken for dead by a view",
+            Count::VotersKept => "views kept three voters or more and counted on fewer nodes",
             Count::PutOffByDisk => "inputs waited for a host whose disk takes nothing",
         }
     }

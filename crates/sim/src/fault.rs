@@ -79,6 +79,8 @@ pub enum What {
     CrashInSync(u16),
     /// A node's disk takes no writes.
     FullDisk(u16),
+    /// The hosts whose bits are set, by host number modulo 64, hear no gossip and all else: they take others for dead that live.
+    Deaf(u64),
 }
 
 impl fmt::Display for Fault {
@@ -117,6 +119,7 @@ impl fmt::Display for Fault {
                 write!(f, "node {host} crashes in its next write to the disk, back after {long:.1} s")
             }
             What::FullDisk(host) => write!(f, "the disk of node {host} is full for {long:.1} s"),
+            What::Deaf(side) => write!(f, "side {side:b} hears no gossip for {long:.1} s"),
             What::Outage => write!(f, "all nodes lose their power for {long:.1} s and less"),
         }
     }
@@ -148,7 +151,9 @@ pub const OUTAGE: u32 = 1 << 16;
 pub const CRASH_IN_SYNC: u32 = 1 << 17;
 /// [`What::FullDisk`].
 pub const FULL_DISK: u32 = 1 << 18;
-const ALL_KINDS: u32 = 19;
+/// [`What::Deaf`].
+pub const DEAF: u32 = 1 << 19;
+const ALL_KINDS: u32 = 20;
 
 /// No two disks are lost within this time.
 const DISKS_APART: Micros = 15_000_000;
@@ -207,6 +212,10 @@ fn draw_one(rng: &mut Rng, kind: u32, taste: Taste, nodes: u16, hosts: u16) -> W
         16 => What::Outage,
         17 => What::CrashInSync(node),
         18 => What::FullDisk(node),
+        19 => {
+            let some = rng.next();
+            What::Deaf(*rng.pick(&[u64::MAX, some, 1 << (node % 64)]))
+        }
         _ => *rng.pick(&[
             What::Turn(host, taste.drift_ppm),
             What::Turn(host, -taste.drift_ppm),

@@ -59,6 +59,8 @@ pub struct Machine {
     pub waiting: Vec<u64>,
     /// Whether it was told to leave.
     pub leaves: bool,
+    /// Whether an operator said that it will not come back.
+    pub forgotten: bool,
 }
 
 impl Machine {
@@ -81,6 +83,7 @@ impl Machine {
             late: Vec::new(),
             waiting: Vec::new(),
             leaves: false,
+            forgotten: false,
         }
     }
 

@@ -171,7 +171,8 @@ impl Options {
 
     /// Without what makes all slower, which one bug or another needs and no other.
     fn without_drags(mut self) -> Options {
-        self.faults.retain(|fault| !matches!(fault.what, What::FullDisk(_) | What::CrashInSync(_)));
+        self.faults
+            .retain(|fault| !matches!(fault.what, What::FullDisk(_) | What::CrashInSync(_) | What::Deaf(_)));
         let weather = Weather { link_bytes_s: 0, ..self.weather };
         Options {
             weather,

@@ -158,6 +158,8 @@ impl Options {
         let mut faults = fault::draw(&mut Rng::new(seed, 2), taste, nodes, nodes + near, SECOND, heal);
         let of_disks = Options::taste_of_disks(&mut Rng::new(seed, 16), sync_us);
         faults.extend(fault::draw(&mut Rng::new(seed, 17), of_disks, nodes, nodes, SECOND, heal));
+        let of_gossip = Options::taste_of_gossip(&mut Rng::new(seed, 60));
+        faults.extend(fault::draw(&mut Rng::new(seed, 61), of_gossip, nodes, nodes, SECOND, heal));
         faults.sort_by_key(|fault| fault.at);
         Options {
             seed,
@@ -234,6 +236,14 @@ impl Options {
         let count = *rng.pick(&[0, 2, 4, 8]);
         let longest_us = *rng.pick(&[500_000, 3 * SECOND, 8 * SECOND]);
         Taste { kinds: crash_in_sync | full_disk, count, longest_us, drift_ppm: 0 }
+    }
+
+    /// In a few worlds hosts are deaf to gossip for a while.
+    fn taste_of_gossip(rng: &mut Rng) -> Taste {
+        let kinds = *rng.pick(&[0, 0, 0, fault::DEAF]);
+        let count = *rng.pick(&[1, 2, 4]);
+        let longest_us = *rng.pick(&[3 * SECOND, 8 * SECOND, 25 * SECOND]);
+        Taste { kinds, count, longest_us, drift_ppm: 0 }
     }
 
     fn weather(rng: &mut Rng) -> Weather {

@@ -78,6 +78,9 @@ pub struct World {
     /// Until then so many of a hundred messages about views get lost.
     choices_lost_until: Micros,
     choices_lost_percent: u32,
+    /// Until then these hosts hear no gossip.
+    deaf_until: Micros,
+    deaf_side: u64,
     pub(crate) traffic: Traffic,
     pub(crate) violations: Vec<Violation>,
     views: Views,
@@ -138,6 +141,8 @@ impl World {
             failing_until: 0,
             choices_lost_until: 0,
             choices_lost_percent: 0,
+            deaf_until: 0,
+            deaf_side: 0,
             traffic: Traffic::default(),
             violations: Vec::new(),
             views: Views::default(),

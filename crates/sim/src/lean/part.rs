@@ -4,7 +4,7 @@ use super::{
     CRASH, CRASH_WITHOUT_DISK, CUTS, FAILING_SOURCE, ISOLATE, JOIN, LEAVE, NEAR, PAUSE, REPLICAS,
     SLOW_SOURCE, WEIGHT, brisk_links, slow_links,
 };
-use crate::fault::{CRASH_IN_CHOICE, CRASH_IN_SYNC, FULL_DISK, LOST_CHOICES, OUTAGE};
+use crate::fault::{CRASH_IN_CHOICE, CRASH_IN_SYNC, DEAF, FULL_DISK, LOST_CHOICES, OUTAGE};
 use crate::network::Weather;
 use crate::options::{Options, SECOND};
 
@@ -29,11 +29,13 @@ pub enum Part {
     LateSource,
     /// Disks that are slow and full, and crashes while something is on its way to one.
     Disks,
+    /// Nodes that take others for dead that live, and some that are.
+    Mistaken,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 10] = [
         Part::Choice,
         Part::Stranding,
         Part::Handover,
@@ -43,6 +45,7 @@ impl Part {
         Part::Copies,
         Part::LateSource,
         Part::Disks,
+        Part::Mistaken,
     ];
 }
 
@@ -148,6 +151,12 @@ impl Options {
             Part::Disks => (
                 Options { nodes: few, sync_us: 80_000, statement_us: 300_000, behind_percent: 20, ..busy },
                 CRASH_IN_SYNC | FULL_DISK | CRASH | CRASH_WITHOUT_DISK | ISOLATE | FAILING_SOURCE | WEIGHT,
+                24,
+                5 * SECOND,
+            ),
+            Part::Mistaken => (
+                Options { nodes: busy.nodes.clamp(3, 6), clients: 3, think: 100_000, ..busy },
+                DEAF | CRASH | CRASH_WITHOUT_DISK | ISOLATE | JOIN | LEAVE,
                 24,
                 5 * SECOND,
             ),

@@ -204,11 +204,13 @@ impl World {
         self.traffic.count(from, host, &message, frame.len());
         self.check_grant(from, &message);
         self.check_decree(from, &message);
-        let [mut first, mut second] =
-            match self.is_to_be_lost(from, host, &message) || self.loses_choice(&message) {
-                true => [None, None],
-                false => self.network.carry(from, host),
-            };
+        let [mut first, mut second] = match self.is_to_be_lost(from, host, &message)
+            || self.loses_choice(&message)
+            || self.is_deaf_to(host, &message)
+        {
+            true => [None, None],
+            false => self.network.carry(from, host),
+        };
         let queued = match first {
             Some(_) => self.network.queue(self.now, (from, host), &message, frame.len() as u64),
             None => Some(0),

@@ -3,6 +3,7 @@
 use clearwell_cluster::{Input, Message, NodeId, Operation, Persist, Slot, View};
 
 use super::{Happening, World};
+use crate::counts::Count;
 use crate::fault::What;
 use crate::host::{State, index_of, node_of};
 use crate::network::Set;
@@ -58,6 +59,7 @@ impl World {
                 }
             }
             What::FullDisk(host) => self.fill_disk(usize::from(host), until),
+            What::Deaf(side) => (self.deaf_until, self.deaf_side) = (until, side),
         }
         if matches!(fault.what, What::Cut { .. } | What::Isolate { .. }) {
             self.queue.push(until, Happening::FaultEnds(at));
@@ -117,6 +119,14 @@ impl World {
         is_about_views
             && self.now < self.choices_lost_until
             && self.choice_rng.percent(self.choices_lost_percent)
+    }
+
+    /// Whether a host does not hear a message that reaches it: gossip, while it is deaf.
+    pub(super) fn is_deaf_to(&mut self, host: usize, message: &Message) -> bool {
+        let is_deaf = self.now < self.deaf_until && self.deaf_side >> (host % 64) & 1 == 1;
+        let misses = is_deaf && matches!(message, Message::Gossip(_));
+        self.counts.add(Count::GossipUnheard, u64::from(misses));
+        misses
     }
 
     /// What is assumed of disks: in the newest view each slot has another holder whose disk is there, and a majority of the
@@ -217,7 +227,8 @@ impl World {
         self.tell(None, |_| "-- all is well from now on".into());
         self.healed = true;
         self.network.heal();
-        (self.slow_until, self.failing_until, self.choices_lost_until) = (0, 0, 0);
+        (self.slow_until, self.failing_until) = (0, 0);
+        (self.choices_lost_until, self.deaf_until) = (0, 0);
         (self.feed.stalled_until, self.feed.gap_until) = (0, 0);
         (self.options.source_ppm, self.options.lag_us) = (0, 0);
         self.mend_disks();

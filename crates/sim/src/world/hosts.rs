@@ -137,6 +137,7 @@ impl World {
             .find(|&o| o != index && !self.hosts[o].is_near && self.hosts[o].acts(self.now));
         if let Some(other) = other {
             self.tell(None, |_| format!("an operator has node {other} forget node {index}"));
+            self.hosts[index].forgotten = true;
             self.step(other, Input::Operate(Operation::Forget(node_of(index))));
         }
     }

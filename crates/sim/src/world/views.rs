@@ -6,11 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clearwell_cluster::decree::{Decree, Word};
-use clearwell_cluster::{Epoch, Message, Peer, Persist, View};
+use clearwell_cluster::{Epoch, Message, NodeId, Peer, Persist, View};
 use clearwell_host::Actor;
 
 use super::World;
 use crate::check::Violation;
+use crate::counts::Count;
+use crate::host::{State, index_of};
+
+/// So many voters remain where so many nodes are.
+const VOTERS: usize = 3;
 
 /// What is known of all views of a world.
 #[derive(Debug, Default)]
@@ -48,12 +53,42 @@ impl World {
 
     fn wrong_view(&mut self, host: usize, view: &Arc<View>) -> Option<String> {
         let epoch = view.epoch;
+        let is_new = !self.views.chosen.contains_key(&epoch);
         let first = self.views.chosen.entry(epoch).or_insert_with(|| Arc::clone(view));
         if !Arc::ptr_eq(first, view) && first != view {
             return Some(format!("host {host} follows another view {} than others do", epoch.0));
         }
+        if is_new {
+            self.count_view(view);
+            if let Some((before, after)) = self.few_voters(epoch) {
+                return Some(format!("view {} has voters {:?}, and after it {after:?}", epoch.0, before));
+            }
+        }
         let (peer, acted) = self.views.wrongly_idle(view)?;
         Some(format!("view {} calls host {} idle, which acted in view {}", epoch.0, peer.node.0 - 1, acted.0))
+    }
+
+    fn count_view(&mut self, view: &View) {
+        let runs = |peer: &Peer| {
+            let host = &self.hosts[index_of(peer.node)];
+            host.state == State::Up && host.peer == *peer
+        };
+        let taken = view.removed.iter().filter(|&(peer, &at)| at == view.epoch && runs(peer)).count();
+        let left = view.base.seats.iter().filter(|seat| !view.is_removed(seat.peer)).count();
+        self.counts.add(Count::TakenForDead, taken as u64);
+        self.counts.add(Count::VotersKept, u64::from(view.voters.len() >= VOTERS && left < VOTERS));
+    }
+
+    /// The voters of two views, the one after the other, where they became too few: that of an epoch and one beside it.
+    fn few_voters(&self, epoch: Epoch) -> Option<(Vec<NodeId>, Vec<NodeId>)> {
+        let around = self.views.chosen.range(Epoch(epoch.0 - 1)..=epoch.next());
+        let around: Vec<&View> = around.map(|(_, view)| &**view).collect();
+        let stays = |node: NodeId| {
+            let host = &self.hosts[index_of(node)];
+            !host.leaves && !host.forgotten
+        };
+        let few = around.windows(2).find(|pair| loses_voters(pair[0], pair[1], stays));
+        few.map(|pair| (pair[0].voters.clone(), pair[1].voters.clone()))
     }
 
     /// A voter says of its word what lies on its disk.
@@ -106,6 +141,16 @@ impl World {
     }
 }
 
+/// Whether a view has fewer than three voters, although the one before it had three and three of its nodes stay.
+fn loses_voters(before: &View, after: &View, stays: impl Fn(NodeId) -> bool) -> bool {
+    let base = before.base.seats.iter().map(|seat| seat.peer.node);
+    let nodes: BTreeSet<NodeId> = before.voters.iter().copied().chain(base).collect();
+    after.epoch == before.epoch.next()
+        && before.voters.len() >= VOTERS
+        && after.voters.len() < VOTERS
+        && nodes.into_iter().filter(|node| stays(*node)).count() >= VOTERS
+}
+
 /// What is wrong with a word that takes the place of another.
 fn wrong_word(host: usize, before: &Word, now: &Word) -> Option<String> {
     let accepted = |word: &Word| word.accepted.as_ref().map(|(ballot, _)| *ballot);
@@ -152,6 +197,17 @@ mod tests {
         assert!(wrong(word(2, 3, Some(3)), word(2, 4, None)), "what was accepted is forgotten");
         assert!(wrong(word(2, 3, None), word(1, 3, None)), "an epoch comes again");
         assert!(wrong(word(2, 1, None), word(2, 1, Some(4))), "it accepts what it has not promised");
+    }
+
+    #[test]
+    fn three_voters_remain_while_three_nodes_stay() {
+        let before = view();
+        let mut after = before.again(BTreeMap::new());
+        assert!(!loses_voters(&before, &after, |_| true));
+        after.voters = vec![NodeId(1)];
+        assert!(loses_voters(&before, &after, |_| true));
+        assert!(!loses_voters(&before, &after, |node| node != NodeId(2)), "it left, or was forgotten");
+        assert!(!loses_voters(&after, &after.again(BTreeMap::new()), |_| true), "there were no three");
     }
 
     #[test]
