@@ -157,7 +157,7 @@ pub struct History {
     pub effects: Vec<(u32, Micros)>,
     /// Which holds are over by what lasts on a disk, and since when: one that took effect may not have been told of, because the process died.
     pub releases: Vec<(u32, Micros)>,
-    /// When the last fault ends.
+    /// When the last fault ends, and bad weather.
     pub well_from: Micros,
     /// When nobody looks any more.
     pub end: Micros,

@@ -52,6 +52,13 @@ pub struct Weather {
     pub queue_bytes: u64,
 }
 
+impl Weather {
+    /// Whether nothing gets lost, and nothing is overtaken.
+    pub fn is_fair(&self) -> bool {
+        self.loss_ppm == 0 && self.late_ppm == 0
+    }
+}
+
 /// The connections of a link, so that contents of slots delay no record, and records no lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {

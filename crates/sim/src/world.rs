@@ -165,7 +165,8 @@ impl World {
             options,
         };
         world.history.drift_ppm = world.options.drift_ppm;
-        world.history.well_from = if world.options.faults.is_empty() { 0 } else { world.options.heal };
+        let is_well = world.options.faults.is_empty() && world.options.weather.is_fair();
+        world.history.well_from = if is_well { 0 } else { world.options.heal };
         world.history.end = world.options.end;
         world.begin();
         world
