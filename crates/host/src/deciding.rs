@@ -1,6 +1,6 @@
 //! The deciding part, as threads share it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::{Bytes, Input, Outbox, Request, Ticket};
@@ -19,6 +19,8 @@ pub(crate) struct Deciding {
     actor: Mutex<Actor>,
     pub turns: Turns,
     tickets: AtomicU64,
+    /// Whether the last step left something to those that follow. Whoever took it reads this or what a later step left.
+    has_more: AtomicBool,
     /// Nothing is for the disk: nothing that was decided outlives the process.
     is_fleeting: bool,
 }
@@ -32,7 +34,7 @@ pub(crate) struct Gone {
 impl Deciding {
     pub fn new(actor: Actor, is_fleeting: bool) -> Deciding {
         let (actor, tickets) = (Mutex::new(actor), AtomicU64::new(u64::MAX));
-        Deciding { actor, turns: Turns::default(), tickets, is_fleeting }
+        Deciding { actor, turns: Turns::default(), tickets, has_more: AtomicBool::new(false), is_fleeting }
     }
 
     pub fn actor(&self) -> MutexGuard<'_, Actor> {
@@ -51,11 +53,17 @@ impl Deciding {
             }
         }
         actor.step(now, input, &mut out);
+        self.has_more.store(actor.has_more(), Relaxed);
         if self.is_fleeting {
             out.persist.clear();
         }
         let turn = self.turns.give(Changes::of(&out), out.persist.len());
         (out, turn, untold)
+    }
+
+    /// Whether the last step left something to those that follow.
+    pub fn has_more(&self) -> bool {
+        self.has_more.load(Relaxed)
     }
 
     /// An invalidation as a request, by a number from the upper end: those of a driver's own requests lie below.
@@ -76,5 +84,6 @@ impl Order for Deciding {
         self.turns.end(&mut turn);
         debug_assert!(out.apply.len() == 1 && turn.changes() == Changes::TakesAway, "{out:?}");
         debug_assert!(out.ask.is_empty() && out.send.is_empty(), "{out:?}");
+        debug_assert!(!self.has_more(), "alone nothing is left: nobody goes on under a key's lock");
     }
 }

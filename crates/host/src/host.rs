@@ -127,7 +127,19 @@ impl Host {
     /// Whether the deciding part wants a step soon although nothing happens ([`Input::More`]): a step does a part of
     /// what there is to do, between other work.
     pub fn has_more(&self) -> bool {
-        self.deciding.actor().has_more()
+        self.deciding.has_more()
+    }
+
+    /// Takes the steps that the last one left something to, each of which has its batch carried out; nothing, if nothing was left. For
+    /// drivers with threads: whichever thread took a step goes on behind its own batch, until nothing is left. No lock is held
+    /// between two of these steps: those of other threads come between, and each of them takes its part of what is left.
+    pub fn go_on(&self, now: impl Fn() -> Millis, mut carry_out: impl FnMut(Millis, Batch)) {
+        while self.has_more() {
+            let now = now();
+            if let Some(batch) = self.step(now, Input::More) {
+                carry_out(now, batch);
+            }
+        }
     }
 
     /// Carries out the next output of a batch, or gives it to the caller; `None`: there is nothing left. `sourced` says whether a key

@@ -6,7 +6,7 @@
 //! driver may stop between any two outputs, because its process died or because another thread is faster; the host sees to it that
 //! no batch reads the store, sends or answers before all changes that were decided earlier lie in the store, and before all that was decided for the
 //! disk lasts there ([`Host::lasts`]). A driver with threads waits for its turn by [`Host::wait`]. [`Host::look`] serves a read from memory.
-//! What one step has no time for it leaves to steps that the driver gives it soon ([`Host::has_more`]). [`Host::alone`] is the host of a cluster of one.
+//! What one step has no time for it leaves to steps that the driver gives it soon ([`Host::has_more`], [`Host::go_on`]). [`Host::alone`] is the host of a cluster of one.
 //!
 //! ```
 //! use clearwell_cluster::{Config, Input, Level, Member, Meta, NodeId, Peer, Start, Ticket, Token};

@@ -38,6 +38,7 @@ impl Node {
         if let Some(batch) = self.host.step(now, Input::Tick) {
             self.carry_out(now, batch, None);
         }
+        self.go_on();
     }
 
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
@@ -46,7 +47,19 @@ impl Node {
         let (ticket, batch) = self.host.invalidate(now, statement);
         // It owns every slot, its own vote renews its lease in the step that needs it, and no replica is waited for.
         let batch = batch.expect("a cluster of one answers in the same step");
-        self.carry_out(now, batch, Some(ticket))
+        let reached = self.carry_out(now, batch, Some(ticket));
+        self.go_on();
+        reached
+    }
+
+    /// What the step left to those that follow. It is not of whoever asked.
+    fn go_on(&self) {
+        self.host.go_on(
+            || self.clock.tick(),
+            |now, batch| {
+                self.carry_out(now, batch, None);
+            },
+        );
     }
 
     /// Carries out what was decided, for whoever asked by this number. Where another thread's batch comes first, this one waits for it;
