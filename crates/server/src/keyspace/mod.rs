@@ -23,6 +23,7 @@ use clearwell_source::{Cell, Param, Source, Statement, Verification};
 pub use build::BuildError;
 pub use cover::{Present, Seen, TableCover};
 pub use feed::FeedRules;
+pub(crate) use feed::Shapes;
 pub use following::{Change, Reach};
 pub use listing::Listing;
 pub use standing::FeedStanding;

@@ -20,10 +20,10 @@ impl Node {
             "a change that no row event tells: what it can have touched is invalidated"
         );
         // First: what is written from now on, or was begun before, is not kept under what was known until now.
-        if let Some(feed) = self.keyspaces.verifications.get(source) {
+        if let Some(feed) = self.feeds.verification(source) {
             feed.altered();
         }
-        let mut classes = self.rules.classes(source, altered.tables.iter());
+        let mut classes = self.feeds.classes(source, altered.tables.iter());
         let mut scopes = Vec::new();
         let mut add = |scope| {
             if !scopes.contains(&scope) {
@@ -36,7 +36,7 @@ impl Node {
             };
             let load = altered.loads.iter().find(|load| load.statement == backing.load);
             if let Some(shape) = load.and_then(|load| load.shape.as_ref()) {
-                backing.standing.renew(&self.rules, source, Some(shape));
+                self.feeds.renew(&backing.standing, source, shape);
             }
             if load.is_some() || backing.standing.reads(&altered.tables) {
                 classes.insert(keyspace.class);
@@ -57,7 +57,7 @@ impl Node {
 
     /// All that changes of any row of a table would invalidate.
     fn names_of(&self, source: &str, table: &str) -> Vec<Scope> {
-        let Some(shapes) = self.rules.shapes(source, table) else { return Vec::new() };
+        let Some(shapes) = self.feeds.shapes(source, table) else { return Vec::new() };
         // Who depends on which events cannot be told without the rows.
         if !shapes.events.is_empty() {
             return vec![Scope::Everything];

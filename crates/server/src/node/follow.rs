@@ -46,9 +46,9 @@ impl Follower for FollowingNode {
 
 impl Node {
     fn committed(&self, source: &str, commit: &Commit) {
-        let scopes = self.rules.scopes(source, commit);
+        let scopes = self.feeds.scopes(source, commit);
         let cause = if commit.own { Cause::Write } else { Cause::Commit };
-        let feed = self.keyspaces.verifications.get(source);
+        let feed = self.feeds.verification(source);
         let several = scopes.len() > 1;
         let classes =
             if commit.heard.is_some() { self.classes_of(source, commit, &scopes) } else { Vec::new() };
@@ -83,7 +83,7 @@ impl Node {
     /// The keyspaces that a commit can have reached, as far as that is known: those whose feeds name its tables, and those of
     /// the keys that it invalidates.
     fn classes_of(&self, source: &str, commit: &Commit, scopes: &[Scope]) -> Vec<u32> {
-        let mut classes = self.rules.classes(source, commit.changes.iter().map(|change| &change.table));
+        let mut classes = self.feeds.classes(source, commit.changes.iter().map(|change| &change.table));
         for scope in scopes {
             if let Scope::Key(key) = scope {
                 classes.insert(self.keyspaces.class_of(key));

@@ -7,6 +7,7 @@ mod condition;
 mod demand;
 mod dependencies;
 mod draft;
+mod feeds;
 mod follow;
 mod invalidate;
 mod keeper;
@@ -20,6 +21,7 @@ mod notices;
 mod read;
 mod refusals;
 mod removal;
+mod silence;
 mod start;
 mod update;
 mod verified;
@@ -29,18 +31,19 @@ mod work;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use clearwell_host::Host;
 use parking_lot::Mutex;
 
 use condition::Turns;
+use feeds::Feeds;
 use keeper::Keeper;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use dependencies::{cursor_of, parse_cursor, state_of};
+pub use feeds::{FeedReport, Neglected};
 pub use invalidate::Reached;
 pub use near::NearMisses;
 pub use news::{CoveredKeys, Happened, NewsItem, NewsPosition, NewsStream};
@@ -49,7 +52,6 @@ pub use read::ReadOutcome;
 pub use refusals::{DroppedFill, Refusals, Why};
 pub use removal::Removal;
 pub use start::{Sources, StartError};
-pub use verified::{FeedReport, Neglected};
 pub use why::{KeyStory, WhyStep, cause_of, effect_of, scope_of};
 pub use write::{Put, Written};
 
@@ -57,7 +59,7 @@ use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
 use crate::held::HeldInvalidations;
-use crate::keyspace::{FeedRules, Keyspaces};
+use crate::keyspace::Keyspaces;
 use crate::metrics::Tallies;
 use crate::warm::Warming;
 use crate::writeback::WriteBack;
@@ -89,13 +91,11 @@ pub struct Node {
     pub run_id: u64,
     /// Writes that the sources do not have yet; `None` on a node without a data folder.
     back: Option<Arc<WriteBack>>,
-    rules: FeedRules,
-    sources: Sources,
+    /// What the sources' commits make old, and whether they are told of.
+    feeds: Feeds,
     held: Mutex<HeldInvalidations>,
     keeper: Keeper,
     turns: Turns,
-    /// When the silence of the feeds was last listened to.
-    listened: AtomicU64,
     /// Held as long as the node lives.
     _folder: Option<DataFolder>,
     /// Where loads run, so that they outlive whoever asked.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use clearwell_source::Source;
 use parking_lot::Mutex;
 
 use super::condition::Turns;
+use super::feeds::Feeds;
 use super::follow::FollowingNode;
 use super::keeper::Keeper;
 use super::{NearMisses, NewsStream, Node, Notices, Refusals, keeper, member};
@@ -95,8 +95,9 @@ impl Node {
                 );
             }
         }
-        let mut feeds = FeedRules::build(&config).map_err(StartError)?;
-        feeds.tell_for(keyspaces.covers());
+        let mut rules = FeedRules::build(&config).map_err(StartError)?;
+        rules.tell_for(keyspaces.covers());
+        let feeds = Feeds::new(rules, &sources, &keyspaces, &config);
         let engine = clearwell_engine::Config {
             max_memory: config.max_memory,
             max_entries: config.max_entries.unwrap_or(u64::MAX),
@@ -119,8 +120,7 @@ impl Node {
         let node = Arc::new(Node {
             host: member::begin(run_id, engine, notices.clone(), began),
             keyspaces,
-            rules: feeds,
-            sources: sources.clone(),
+            feeds,
             clock,
             news: NewsStream::new(notices.clone()),
             notices,
@@ -133,7 +133,6 @@ impl Node {
             held: Mutex::new(HeldInvalidations::default()),
             keeper: Keeper::default(),
             turns: Turns::default(),
-            listened: AtomicU64::new(0),
             back,
             _folder: folder,
             tasks,
