@@ -73,18 +73,18 @@ impl Snapshot {
         metrics.tick(now);
         node.tick_tallies();
         // Before the keyspaces: a commit that counts at its source counts at them.
-        let stages = node.tallies.sources(now);
+        let stages = node.stage_figures(now);
         Snapshot {
             account: node.account(),
             write_back: node.write_back_status(),
             feeds: node.feeds(),
             keyspaces: keyspaces(node, now),
             stages,
-            asked: node.tallies.asked_figures(now),
+            asked: node.asked_figures(now),
             held: node.held() as u64,
             warming: node.warming.totals(),
-            near_misses: (node.near_misses.refused(), node.near_misses.warned()),
-            position: node.news.last().0,
+            near_misses: (node.near_misses().refused(), node.near_misses().warned()),
+            position: node.position().0,
             max_memory: node.config.max_memory,
             max_entries: node.config.max_entries,
             eviction: node.eviction(),
@@ -130,14 +130,9 @@ impl Snapshot {
     }
 }
 
-/// The keys of no keyspace have no values of a kind, and stand last.
 fn keyspaces(node: &Node, now: Millis) -> Vec<KeyspaceRow> {
-    let mut rows = node.tallies.keyspaces(now);
-    rows.rotate_left(1);
-    let mut values = node.keyspaces.all.iter().map(|keyspace| keyspace.values.figures());
-    rows.into_iter()
-        .map(|(name, figures)| KeyspaceRow { name, values: values.next().unwrap_or_default(), figures })
-        .collect()
+    let rows = node.keyspace_figures(now).into_iter();
+    rows.map(|(name, values, figures)| KeyspaceRow { name, values, figures }).collect()
 }
 
 /// A part of a whole, 0 of nothing.

@@ -52,7 +52,7 @@ impl Node {
         self.invalidate(InvalidationRequest::now(scopes, Cause::Commit));
         self.heard(source, altered.heard, &classes.into_iter().collect::<Vec<_>>());
         let happened = Happened::Altered { source: source.into(), why: altered.why.as_str().into() };
-        self.news.tell(self.clock.now(), happened);
+        self.reports.tell(self.clock.now(), happened);
     }
 
     /// All that changes of any row of a table would invalidate.

@@ -52,7 +52,7 @@ impl Node {
                 ..Answer::loaded(now)
             }
         })?;
-        self.tallies.read_directly(keyspace.class);
+        self.reports.tallies().read_directly(keyspace.class);
         Some(answer)
     }
 

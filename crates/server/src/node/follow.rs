@@ -76,7 +76,7 @@ impl Node {
     pub(super) fn heard(&self, source: &str, heard: Option<Heard>, classes: &[u32]) {
         if let Some(Heard { received, after_us }) = heard {
             let now = self.clock.tick();
-            self.tallies.applied(source, classes, now, after_us, nanos(received.elapsed()));
+            self.reports.tallies().applied(source, classes, now, after_us, nanos(received.elapsed()));
         }
     }
 

@@ -53,7 +53,7 @@ impl Node {
                 let held = self.held.lock().hold(now, request, self.config.coalesce);
                 self.keeper.wake();
                 for item in held.new {
-                    self.news.tell(now, Happened::Held(Box::new(item)));
+                    self.reports.tell(now, Happened::Held(Box::new(item)));
                 }
                 Reached { held: held.count, ..self.travel(held.go_on) }
             }
@@ -69,7 +69,7 @@ impl Node {
     fn timed(&self, began: Option<Instant>, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
         let reached = self.travel(statements);
         if let Some(began) = began {
-            self.tallies.asked(self.clock.now(), nanos(began.elapsed()));
+            self.reports.tallies().asked(self.clock.now(), nanos(began.elapsed()));
         }
         reached
     }
@@ -87,7 +87,7 @@ impl Node {
         let mut reached = Reached::default();
         for item in items {
             let statement = item.statement.clone();
-            self.news.tell(self.clock.tick(), Happened::Released(Box::new(item)));
+            self.reports.tell(self.clock.tick(), Happened::Released(Box::new(item)));
             reached = reached.and(self.travel([statement]));
         }
         reached
@@ -120,7 +120,7 @@ impl Node {
         let now = self.clock.tick();
         let ids = cancelled.iter().map(|item| item.id).collect();
         for item in cancelled {
-            self.news.tell(now, Happened::Cancelled(Box::new(item)));
+            self.reports.tell(now, Happened::Cancelled(Box::new(item)));
         }
         ids
     }
@@ -147,7 +147,7 @@ impl Node {
             reached = reached.and(self.order(statement));
         }
         if reached.position == NewsPosition(0) {
-            reached.position = self.news.last();
+            reached.position = self.reports.position();
         }
         reached
     }

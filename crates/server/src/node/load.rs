@@ -94,7 +94,12 @@ impl Node {
             true => backing.source.load(statement, params).await,
             false => backing.source.load_newest(statement, params).await,
         };
-        self.tallies.loaded(target.keyspace.class, self.clock.tick(), nanos(began.elapsed()), row.is_err());
+        self.reports.tallies().loaded(
+            target.keyspace.class,
+            self.clock.tick(),
+            nanos(began.elapsed()),
+            row.is_err(),
+        );
         backing.verification.asked(!row.as_ref().is_err_and(SourceError::is_silence));
         let row = row?;
         backing.verification.applied().await;

@@ -56,11 +56,6 @@ impl Node {
         self.engine().withdraw(key_hash, began);
     }
 
-    /// A second has passed for the figures by keyspace.
-    pub fn tick_tallies(&self) {
-        self.tallies.tick(self.clock.tick(), &self.engine().reads());
-    }
-
     /// Recounts what memory holds; says what the books have otherwise.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ impl Node {
 
     fn tell_applied(&self, now: Millis, invalidation: Invalidation, applied: Applied) -> Reached {
         let Applied { seq, reached, dependents } = applied;
-        let position = self.news.tell(now, Happened::Invalidated { invalidation, reached, dependents });
+        let position = self.reports.tell(now, Happened::Invalidated { invalidation, reached, dependents });
         self.engine().placed(seq, position.0);
         Reached { entries: reached, seq, position, ..Reached::default() }
     }

@@ -21,6 +21,7 @@ mod notices;
 mod read;
 mod refusals;
 mod removal;
+mod reports;
 mod silence;
 mod start;
 mod update;
@@ -38,6 +39,7 @@ use parking_lot::Mutex;
 use condition::Turns;
 use feeds::Feeds;
 use keeper::Keeper;
+use reports::Reports;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use condition::Condition;
@@ -46,10 +48,10 @@ pub use dependencies::{cursor_of, parse_cursor, state_of};
 pub use feeds::{FeedReport, Neglected};
 pub use invalidate::Reached;
 pub use near::NearMisses;
-pub use news::{CoveredKeys, Happened, NewsItem, NewsPosition, NewsStream};
+pub use news::{CoveredKeys, Happened, NewsItem, NewsPosition};
 pub use notices::{Asked, Hear, Notices};
 pub use read::ReadOutcome;
-pub use refusals::{DroppedFill, Refusals, Why};
+pub use refusals::{DroppedFill, Why};
 pub use removal::Removal;
 pub use start::{Sources, StartError};
 pub use why::{KeyStory, WhyStep, cause_of, effect_of, scope_of};
@@ -60,7 +62,6 @@ use crate::config::Config;
 use crate::data::DataFolder;
 use crate::held::HeldInvalidations;
 use crate::keyspace::Keyspaces;
-use crate::metrics::Tallies;
 use crate::warm::Warming;
 use crate::writeback::WriteBack;
 
@@ -73,18 +74,10 @@ pub struct Node {
     pub keyspaces: Keyspaces,
     /// The clocks.
     pub clock: NodeClock,
-    /// The stream of applied invalidations.
-    pub news: NewsStream,
-    /// Fills that were dropped lately.
-    pub refusals: Refusals,
-    /// What is counted by keyspace and by source.
-    pub tallies: Tallies,
-    /// Keys that nearly matched a keyspace.
-    pub near_misses: NearMisses,
+    /// What is told of the node.
+    reports: Reports,
     /// The jobs that load keys ahead of anybody who asks.
     pub warming: Warming,
-    /// What subscribers are told of single keys.
-    pub notices: Arc<Notices>,
     /// What the node was configured with.
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.

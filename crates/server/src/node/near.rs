@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use clearwell_engine::Millis;
+
 use super::{Node, WriteError};
 use crate::config::NearMiss;
 
@@ -24,6 +26,17 @@ impl NearMisses {
     pub fn warned(&self) -> u64 {
         self.warned.load(Relaxed)
     }
+
+    fn refuse(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    /// One that is warned of; whether it is to be logged, as one in each second is.
+    fn warn(&self, now: Millis) -> bool {
+        self.warned.fetch_add(1, Relaxed);
+        let second = now.0 / 1000 + 1;
+        self.logged.swap(second, Relaxed) != second
+    }
 }
 
 impl Node {
@@ -43,7 +56,7 @@ impl Node {
     fn judge_near(&self, key: &[u8]) -> Result<(), WriteError> {
         match self.near(key) {
             Some((NearMiss::Refuse, told)) => {
-                self.near_misses.refused.fetch_add(1, Relaxed);
+                self.reports.near_misses().refuse();
                 Err(WriteError::NearMiss(told))
             }
             Some((_, told)) => {
@@ -75,9 +88,7 @@ impl Node {
     }
 
     fn warn_near(&self, what: &str, told: &str) {
-        self.near_misses.warned.fetch_add(1, Relaxed);
-        let second = self.clock.now().0 / 1000 + 1;
-        if self.near_misses.logged.swap(second, Relaxed) != second {
+        if self.reports.near_misses().warn(self.clock.now()) {
             tracing::warn!(what, "{told}; near_miss in the keyspace says what becomes of such keys");
         }
     }

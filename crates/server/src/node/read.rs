@@ -264,7 +264,7 @@ impl Node {
 
     /// No feed tells of changes to this keyspace, or not now: only the source itself knows.
     async fn anew(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
-        self.tallies.read_directly(target.keyspace.class);
+        self.reports.tallies().read_directly(target.keyspace.class);
         match self.load_anew(&target).await {
             Ok(answer) => Ok(Answer { level, ..answer }),
             Err(error) if matches!(level, Level::Eventual | Level::Weak) => {

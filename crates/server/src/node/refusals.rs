@@ -7,7 +7,6 @@ use clearwell_engine::Millis;
 use parking_lot::Mutex;
 
 use super::Node;
-use super::news::Happened;
 
 /// So many are kept.
 const KEPT: usize = 128;
@@ -80,13 +79,8 @@ impl Refusals {
     }
 
     /// How many are kept.
-    pub fn len(&self) -> usize {
+    pub fn kept(&self) -> usize {
         self.0.lock().refusals.len()
-    }
-
-    /// Whether none is kept.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Forgets them.
@@ -95,7 +89,7 @@ impl Refusals {
     }
 
     /// Keeps one; whether it is to be told.
-    fn keep(&self, refusal: DroppedFill, now: Millis) -> bool {
+    pub(super) fn keep(&self, refusal: DroppedFill, now: Millis) -> bool {
         let mut kept = self.0.lock();
         let id = kept.next;
         kept.next += 1;
@@ -116,14 +110,11 @@ impl Node {
         let refusal = DroppedFill {
             id: 0,
             at_unix_ms: self.clock.unix_ms(),
-            key: short.clone(),
+            key: short,
             why,
             client: client.into(),
             name: name.chars().take(MOST_BYTES).collect(),
         };
-        let now = self.clock.now();
-        if self.refusals.keep(refusal, now) {
-            self.news.tell(now, Happened::Refused { key: short, why, client: client.into() });
-        }
+        self.reports.refuse(refusal, self.clock.now());
     }
 }

@@ -50,7 +50,7 @@ impl Node {
             };
             let reach = self.reach_of(&key, removal);
             if let Ok((_, found)) = &reach {
-                self.tallies.wrote(found.as_ref().map_or(0, |(keyspace, _)| keyspace.class));
+                self.reports.tallies().wrote(found.as_ref().map_or(0, |(keyspace, _)| keyspace.class));
             }
             match reach {
                 Err(error) => return Turn::Now(Err(error)),

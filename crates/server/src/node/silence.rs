@@ -62,7 +62,7 @@ impl Node {
         let feed = self.feeds.verification(source);
         if feed.is_some_and(|feed| feed.lost()) {
             let happened = Happened::Gap { source: source.into(), why: why.into() };
-            self.news.tell(self.clock.tick(), happened);
+            self.reports.tell(self.clock.tick(), happened);
         }
     }
 
@@ -77,6 +77,6 @@ impl Node {
                 Happened::Verified { source: source.into(), after_ms }
             }
         };
-        self.news.tell(self.clock.tick(), happened);
+        self.reports.tell(self.clock.tick(), happened);
     }
 }

@@ -12,13 +12,13 @@ use super::condition::Turns;
 use super::feeds::Feeds;
 use super::follow::FollowingNode;
 use super::keeper::Keeper;
-use super::{NearMisses, NewsStream, Node, Notices, Refusals, keeper, member};
+use super::reports::Reports;
+use super::{Node, keeper, member};
 use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
 use crate::held::HeldInvalidations;
 use crate::keyspace::{FeedRules, Keyspaces};
-use crate::metrics::Tallies;
 use crate::warm::Warming;
 use crate::writeback::{self, WriteBack};
 
@@ -111,22 +111,14 @@ impl Node {
         let back = data.map(|data| WriteBack::open_if_needed(data, &keyspaces)).transpose();
         let back = back.map_err(|error| StartError(error.to_string()))?.flatten().map(Arc::new);
         let (clock, run_id) = (NodeClock::new(), fastrand::u64(..));
-        let notices = Arc::new(Notices::default());
+        let reports = Reports::new(&keyspaces, &sources);
         let began = clock.now();
-        let tallies = Tallies::new(
-            keyspaces.all.iter().map(|keyspace| keyspace.name.clone()),
-            sources.keys().map(|name| name.as_str().into()),
-        );
         let node = Arc::new(Node {
-            host: member::begin(run_id, engine, notices.clone(), began),
+            host: member::begin(run_id, engine, reports.notices().clone(), began),
             keyspaces,
             feeds,
             clock,
-            news: NewsStream::new(notices.clone()),
-            notices,
-            refusals: Refusals::default(),
-            near_misses: NearMisses::default(),
-            tallies,
+            reports,
             warming: Warming::default(),
             config: Arc::new(config),
             run_id,

@@ -35,7 +35,7 @@ impl Node {
         checked.map_err(WriteError::Invalid)?;
         let answer = answer.map_err(WriteError::Unfit)?;
         if changed {
-            self.tallies.wrote(keyspace.map_or(0, |keyspace| keyspace.class));
+            self.reports.tallies().wrote(keyspace.map_or(0, |keyspace| keyspace.class));
         }
         if removed {
             self.tell_removed(key, now);
@@ -57,7 +57,7 @@ impl Node {
         now: Millis,
     ) -> Result<Relocated, WriteError> {
         let keyspace = self.keyspaces.find(to).map(|(keyspace, _)| keyspace);
-        self.tallies.wrote(keyspace.map_or(0, |keyspace| keyspace.class));
+        self.reports.tallies().wrote(keyspace.map_or(0, |keyspace| keyspace.class));
         let mut checked = Ok(());
         let takes = |value: &[u8]| {
             checked = keyspace.map_or(Ok(()), |keyspace| keyspace.values.check(value));
@@ -76,7 +76,7 @@ impl Node {
         let told =
             Invalidation { scope: scope.into(), effect: Effect::Gone, cascade: true, version: None, cause };
         let dependents = self.engine().dependencies(key, 1, now).dependents.len() as u64;
-        self.news.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
+        self.reports.tell(now, Happened::Invalidated { invalidation: told, reached: 1, dependents });
     }
 }
 

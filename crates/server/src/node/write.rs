@@ -57,7 +57,7 @@ impl Node {
         origin: Origin,
     ) -> Turn<Result<Written, WriteError>> {
         let written = self.set_quietly(key, put, origin);
-        if self.notices.asks(Asked::STRINGS) {
+        if self.reports.notices().asks(Asked::STRINGS) {
             return self.tell_set(key, written);
         }
         written
@@ -72,7 +72,7 @@ impl Node {
     ) -> Turn<Result<Written, WriteError>> {
         let tell = |node: &Node, key: &[u8], written: &Result<Written, WriteError>| {
             if matches!(written, Ok(Written::Stored)) {
-                node.notices.tell(Asked::STRINGS, "set", key);
+                node.reports.notices().tell(Asked::STRINGS, "set", key);
             }
         };
         match written {
@@ -111,7 +111,7 @@ impl Node {
         if let Some(condition) = put.condition {
             return self.set_if(key, put, condition);
         }
-        self.tallies.wrote(found.as_ref().map_or(0, |(keyspace, _)| keyspace.class));
+        self.reports.tallies().wrote(found.as_ref().map_or(0, |(keyspace, _)| keyspace.class));
         let backed = found.as_ref().is_some_and(|(keyspace, _)| keyspace.backing.is_some());
         let declared = found.as_ref().map(|(keyspace, _)| keyspace.write);
         match put.write.or(declared).unwrap_or(Strategy::CacheOnly) {

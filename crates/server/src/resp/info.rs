@@ -222,7 +222,7 @@ fn replication(server: &Server, out: &mut String, _now: Millis) {
         "master_failover_state" = "no-failover",
         "master_replid" = format_args!("{:040x}", server.node.run_id),
         "master_replid2" = format_args!("{:040x}", 0),
-        "master_repl_offset" = server.node.news.last().0,
+        "master_repl_offset" = server.node.position().0,
         "second_repl_offset" = -1,
         "repl_backlog_active" = 0,
         "repl_backlog_size" = 0,

@@ -68,9 +68,9 @@ pub struct Worker {
 impl Server {
     /// State for so many workers.
     pub fn new(node: Arc<Node>, address: SocketAddr, workers: usize, metrics: &Metrics) -> Server {
-        let channels = Arc::new(Channels::new(node.notices.clone(), metrics.clone()));
+        let channels = Arc::new(Channels::new(node.notices().clone(), metrics.clone()));
         let ear: Arc<dyn Hear> = Arc::new(Ear { channels: channels.clone(), clock: node.clock.clone() });
-        node.notices.add(&ear);
+        node.notices().add(&ear);
         Server {
             channels,
             _ear: ear,

@@ -50,9 +50,9 @@ pub async fn events(State(site): State<Arc<Site>>, Extension(query): Asked, head
     let last = headers.get("last-event-id").map(|id| site.position_of(id.to_str().unwrap_or_default()));
     let (missed, receiver) = match last {
         // An id of another run says nothing about this log.
-        Some(None) => (None, site.node.news.listen(None).1),
-        Some(Some(position)) => site.node.news.listen(Some(position)),
-        None => site.node.news.listen(None),
+        Some(None) => (None, site.node.listen(None).1),
+        Some(Some(position)) => site.node.listen(Some(position)),
+        None => site.node.listen(None),
     };
     let sse = Sse::new(stream(EventSubscriber::new(site, filter), missed, receiver))
         .keep_alive(KeepAlive::new().interval(PING).text("ping"));
@@ -86,7 +86,7 @@ impl Site {
 
     fn reset(&self, why: &str) -> Event {
         let data = format!("{{\"why\":{why:?}}}");
-        Event::default().id(self.id_of(self.node.news.last())).event("reset").data(data)
+        Event::default().id(self.id_of(self.node.position())).event("reset").data(data)
     }
 }
 

@@ -172,7 +172,7 @@ impl AskedInvalidation {
         let mut request = self.request.clone();
         request.scopes.extend(self.event.clone().map(Scope::Event));
         let entries = site.node.would_reach(&request);
-        Reached { entries, position: site.node.news.last(), ..Reached::default() }
+        Reached { entries, position: site.node.position(), ..Reached::default() }
     }
 
     fn carry_out(&self, site: &Site) -> Reached {

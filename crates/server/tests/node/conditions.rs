@@ -48,10 +48,10 @@ async fn a_conditional_removal_is_told_and_reaches_dependents() {
     now(node.set(b"base", put("1", Condition::Absent), Origin::default())).expect("stored");
     let page = Put { dependencies: vec![b"base"[..].into()], ..put("2", Condition::Absent) };
     now(node.set(b"page", page, Origin::default())).expect("stored");
-    let before = node.news.last();
+    let before = node.position();
     assert_eq!(now(node.remove_if(b"base", Removal::Declared, Condition::Present)), Ok(1));
     assert_eq!(node.stamp(b"page"), 0);
-    let told = node.news.latest(1).pop().expect("news");
+    let told = node.latest_news(1).pop().expect("news");
     assert!(told.position > before);
     assert_eq!(*told.invalidation().expect("one").0.scope, Scope::Key(b"base"[..].into()));
     assert_eq!(told.invalidation().expect("one").0.cause, Cause::Removal);

@@ -172,8 +172,7 @@ async fn it_is_told_and_counted() {
     let figures = node.feeds().remove(0).figures;
     assert_eq!((figures.doubt, figures.gaps, figures.times), (None, 1, 1));
     let told: Vec<&str> = node
-        .news
-        .latest(10)
+        .latest_news(10)
         .iter()
         .map(|item| match &item.happened {
             Happened::Invalidated { .. } => "invalidated",

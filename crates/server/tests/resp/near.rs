@@ -55,7 +55,8 @@ fn every_write_of_one_is_refused_with_what_is_right() {
         "id is \"01\", and an integer is written without leading zeros, + or spaces; write \"post:1\""
     ));
     assert!(
-        started.node.near_misses.refused() > 100 && started.node.near_misses.warned() >= NEAR.len() as u64
+        started.node.near_misses().refused() > 100
+            && started.node.near_misses().warned() >= NEAR.len() as u64
     );
 }
 
@@ -75,7 +76,7 @@ fn keys_of_another_shape_and_of_another_keyspace_are_none() {
     for key in ["post:1:comments", "posts:1", "post", "p", "plain"] {
         assert_eq!(ask(&mut raw, &format!("SET {key} v")), "+OK\r\n", "{key}");
     }
-    assert_eq!(started.node.near_misses.refused() + started.node.near_misses.warned(), 0);
+    assert_eq!(started.node.near_misses().refused() + started.node.near_misses().warned(), 0);
 }
 
 #[test]
@@ -86,13 +87,13 @@ fn a_keyspace_may_warn_or_allow() {
         assert_eq!(ask(&mut raw, "SET post:01 v"), "+OK\r\n");
         assert_eq!(ask(&mut raw, "GET post:01"), "$1\r\nv\r\n", "a hit is not looked at");
         assert_eq!(ask(&mut raw, "GET post:02"), "$-1\r\n");
-        let seen = (started.node.near_misses.refused(), started.node.near_misses.warned());
+        let seen = (started.node.near_misses().refused(), started.node.near_misses().warned());
         assert_eq!(seen, (0, warned), "{policy}");
     }
     let read_only = CONFIG.replace("store = ", "# store = ").replace("write = \"write-through\"\n", "");
     let started = Started::over(Scripted::node_with(&read_only).0);
     assert_eq!(ask(&mut started.connect(), "SET post:01 v"), "+OK\r\n", "one that only loads warns");
-    assert_eq!(started.node.near_misses.warned(), 1);
+    assert_eq!(started.node.near_misses().warned(), 1);
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn what_is_known_of_a_key_says_that_it_nearly_matches() {
         let mut raw = started.connect();
         let missed = ask(&mut raw, "CW.GET post:01 META");
         assert_eq!(missed.contains(near), says, "{policy}: {missed}");
-        assert_eq!(started.node.near_misses.warned(), u64::from(says), "{policy}: a miss is warned of");
+        assert_eq!(started.node.near_misses().warned(), u64::from(says), "{policy}: a miss is warned of");
         assert!(ask(&mut raw, "CW.GET post:1 META").contains("$4\r\nnear\r\n$-1\r\n"), "{policy}");
         assert_eq!(ask(&mut raw, "CW.ENTRY post:01"), "$-1\r\n", "{policy}: there is none");
         if policy == "refuse" {

@@ -136,7 +136,7 @@ fn a_refusal_is_seen() {
     for part in ["cart:7", "filler", "this connection had missed the key", "127.0.0.1:"] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    let news = started.node.news.latest(10);
+    let news = started.node.latest_news(10);
     let told = news.iter().any(|item| {
         matches!(&item.happened, clearwell::node::Happened::Refused { key, .. } if **key == *b"cart:7")
     });

@@ -51,8 +51,7 @@ fn the_stream_tells_what_is_held_released_and_cancelled() {
     world.post("/api/cache/invalidate", r#"{"event": {"name": "go"}}"#);
     let told: Vec<&str> = world
         .node
-        .news
-        .latest(100)
+        .latest_news(100)
         .iter()
         .map(|item| item.waiting().map_or("invalidate", |(word, _)| word))
         .collect();

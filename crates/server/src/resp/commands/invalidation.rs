@@ -23,7 +23,7 @@ pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if options.dry_run {
         return Ok(aside(context, move |node, reply| {
             let entries = node.would_reach(&request);
-            write(reply, Reached { entries, position: node.news.last(), ..Reached::default() });
+            write(reply, Reached { entries, position: node.position(), ..Reached::default() });
         }));
     }
     let walks = |scope: &Scope| matches!(scope, Scope::Pattern(_) | Scope::Prefix(_) | Scope::Everything);

@@ -92,6 +92,6 @@ pub fn replace(
         "INCRBYFLOAT" => "incrbyfloat",
         _ => "incrby",
     };
-    node.notices.tell(Asked::STRINGS, event, key);
+    node.notify(Asked::STRINGS, event, key);
     Ok(())
 }

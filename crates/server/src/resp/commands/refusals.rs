@@ -21,7 +21,7 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         count => usize::try_from(count)
             .map_err(|_| CommandError::literal("ERR count should be greater than or equal to -1"))?,
     };
-    let told = context.node().refusals.latest(most);
+    let told = context.node().dropped_fills(most);
     let mut reply = context.reply();
     reply.array(told.len());
     for refusal in told {
@@ -44,14 +44,14 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// CW.REFUSED LEN.
 pub fn len(context: &mut Context<'_>) -> Outcome {
-    let len = i64::try_from(context.node().refusals.len()).unwrap_or(i64::MAX);
+    let len = i64::try_from(context.node().dropped_fills_kept()).unwrap_or(i64::MAX);
     context.reply().integer(len);
     Ok(Step::Done)
 }
 
 /// CW.REFUSED RESET.
 pub fn reset(context: &mut Context<'_>) -> Outcome {
-    context.node().refusals.reset();
+    context.node().forget_dropped_fills();
     context.reply().ok();
     Ok(Step::Done)
 }

@@ -25,7 +25,7 @@ pub fn time(context: &mut Context<'_>) -> Outcome {
 
 /// ROLE: a node alone is a master without replicas.
 pub fn role(context: &mut Context<'_>) -> Outcome {
-    let position = i64::try_from(context.node().news.last().0).unwrap_or(i64::MAX);
+    let position = i64::try_from(context.node().position().0).unwrap_or(i64::MAX);
     let mut reply = context.reply();
     reply.array(3);
     reply.bulk("master");

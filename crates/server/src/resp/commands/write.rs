@@ -197,7 +197,7 @@ fn change(
     });
     let changed = changed.map_err(|error| step::write_error(&error))?;
     if changed.1 {
-        node.notices.tell(Asked::STRINGS, "set", options.key);
+        node.notify(Asked::STRINGS, "set", options.key);
     }
     Ok(changed)
 }
