@@ -57,7 +57,7 @@ impl Running {
     /// Accepts no more, lets requests in progress end, and waits for the threads.
     pub fn stop(self) {
         // Requests may wait for their jobs.
-        self.node.warming.close();
+        self.node.stop_warming();
         self.resp.stop();
         self.http.stop();
         drop(self.tasks);

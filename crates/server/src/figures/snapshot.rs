@@ -82,7 +82,7 @@ impl Snapshot {
             stages,
             asked: node.asked_figures(now),
             held: node.held() as u64,
-            warming: node.warming.totals(),
+            warming: node.warming_totals(),
             near_misses: (node.near_misses().refused(), node.near_misses().warned()),
             position: node.position().0,
             max_memory: node.config.max_memory,

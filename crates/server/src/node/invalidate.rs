@@ -50,8 +50,7 @@ impl Node {
             }
             Mode::Delayed(_) | Mode::OnEvent(_) => {
                 let now = self.clock.tick();
-                let held = self.held.lock().hold(now, request, self.config.coalesce);
-                self.keeper.wake();
+                let held = self.keeper.hold(now, request);
                 for item in held.new {
                     self.reports.tell(now, Happened::Held(Box::new(item)));
                 }
@@ -76,7 +75,7 @@ impl Node {
 
     /// Time has passed: what was delayed until now takes effect.
     pub(super) fn release_due(&self) {
-        let due = self.held.lock().due(self.clock.tick());
+        let due = self.keeper.due(self.clock.tick());
         if !due.is_empty() {
             self.release(due);
         }
@@ -95,7 +94,7 @@ impl Node {
 
     /// Scopes held for a time or an event.
     pub fn held(&self) -> usize {
-        self.held.lock().len()
+        self.keeper.len()
     }
 
     /// What is held, by number, from the first after `after`, at most so many; and how long each waits yet, in milliseconds.
@@ -105,18 +104,12 @@ impl Node {
             Until::Time { due, .. } => Some(due.since(now)),
             Until::Event(_) => None,
         };
-        self.held.lock().list(after, most).into_iter().map(|item| (item.clone(), left(&item))).collect()
+        self.keeper.list(after, most).into_iter().map(|item| (item.clone(), left(&item))).collect()
     }
 
     /// Takes what is held back before it takes effect; the numbers of those that were. `None` is all.
     pub fn cancel_held(&self, ids: Option<&[u64]>) -> Vec<u64> {
-        let cancelled: Vec<HeldInvalidation> = {
-            let mut held = self.held.lock();
-            match ids {
-                None => held.cancel_all(),
-                Some(ids) => ids.iter().filter_map(|id| held.cancel(*id)).collect(),
-            }
-        };
+        let cancelled = self.keeper.cancel(ids);
         let now = self.clock.tick();
         let ids = cancelled.iter().map(|item| item.id).collect();
         for item in cancelled {
@@ -141,7 +134,7 @@ impl Node {
         for statement in statements {
             // Whoever says that something happened, by whatever surface or feed: what waits for it is released.
             if let Scope::Event(event) = &*statement.scope {
-                let arrived = self.held.lock().arrived(event);
+                let arrived = self.keeper.arrived(event);
                 reached = reached.and(self.release(arrived));
             }
             reached = reached.and(self.order(statement));

@@ -5,9 +5,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread::Thread;
 use std::time::Duration;
 
-use clearwell_engine::Millis;
+use clearwell_engine::{Event, Millis};
+use parking_lot::Mutex;
 
 use super::Node;
+use crate::held::{HeldInvalidation, HeldInvalidations, Holding};
+use crate::road::{Coalesce, InvalidationRequest};
 
 /// Entries that one round of maintenance looks at: a round takes less than a millisecond.
 const ROUND: usize = 2_000;
@@ -18,15 +21,59 @@ const SLEEP_MS: u64 = 200;
 /// The shortest sleep: between two rounds of maintenance when one did not do.
 const PAUSE_MS: u64 = 1;
 
-/// Where the keeper is found by who has something for it that is due before it would wake.
-#[derive(Debug, Default)]
-pub(super) struct Keeper(OnceLock<Thread>);
+/// What is held until a time or an event, and the thread that releases it.
+pub(super) struct Keeper {
+    held: Mutex<HeldInvalidations>,
+    /// How repeats are taken where the request does not say.
+    coalesce: Coalesce,
+    thread: OnceLock<Thread>,
+}
 
 impl Keeper {
-    /// Lets it look again at what is due.
-    pub fn wake(&self) {
-        if let Some(thread) = self.0.get() {
+    pub fn new(coalesce: Coalesce) -> Keeper {
+        Keeper { held: Mutex::default(), coalesce, thread: OnceLock::new() }
+    }
+
+    /// Holds what a request's mode says. It may be due before the thread would wake.
+    pub fn hold(&self, now: Millis, request: InvalidationRequest) -> Holding {
+        let holding = self.held.lock().hold(now, request, self.coalesce);
+        if let Some(thread) = self.thread.get() {
             thread.unpark();
+        }
+        holding
+    }
+
+    /// Takes out what was held for an event.
+    pub fn arrived(&self, event: &Event) -> Vec<HeldInvalidation> {
+        self.held.lock().arrived(event)
+    }
+
+    /// Takes out what was held until now.
+    pub fn due(&self, now: Millis) -> Vec<HeldInvalidation> {
+        self.held.lock().due(now)
+    }
+
+    /// Until when something is held next.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.held.lock().next_due()
+    }
+
+    /// How much is held.
+    pub fn len(&self) -> usize {
+        self.held.lock().len()
+    }
+
+    /// What is held, by number, from the first after `after`, at most so many.
+    pub fn list(&self, after: u64, most: usize) -> Vec<HeldInvalidation> {
+        self.held.lock().list(after, most)
+    }
+
+    /// Takes back what is held; `None` is all.
+    pub fn cancel(&self, ids: Option<&[u64]>) -> Vec<HeldInvalidation> {
+        let mut held = self.held.lock();
+        match ids {
+            None => held.cancel_all(),
+            Some(ids) => ids.iter().filter_map(|id| held.cancel(*id)).collect(),
         }
     }
 }
@@ -36,7 +83,7 @@ pub(super) fn start(node: &Arc<Node>) -> std::io::Result<()> {
     let weak = Arc::downgrade(node);
     let thread = std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&weak))?;
     // It is the first and only one; until it is known it looks by itself within a fifth of a second.
-    let _known = node.keeper.0.set(thread.thread().clone());
+    let _known = node.keeper.thread.set(thread.thread().clone());
     Ok(())
 }
 
@@ -61,7 +108,7 @@ fn keep(node: &Weak<Node>) {
 impl Node {
     /// When there is something to do next, as far as is known now.
     fn due(&self, now: Millis) -> Millis {
-        let known = [self.held.lock().next_due(), self.engine().due()];
+        let known = [self.keeper.next_due(), self.engine().due()];
         known.into_iter().flatten().fold(self.silence_due(now), Millis::min)
     }
 }

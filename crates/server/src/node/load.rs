@@ -48,7 +48,7 @@ impl Node {
         target: Target,
     ) -> tokio::task::JoinHandle<Result<Answer, SourceError>> {
         let node = self.clone();
-        self.tasks.spawn(async move {
+        self.background.spawn(async move {
             let loaded = node.load(&target, For::Readers).await;
             match loaded {
                 Ok(owned) => {
@@ -211,7 +211,7 @@ impl Node {
             return;
         }
         let node = self.clone();
-        self.tasks.spawn(async move {
+        self.background.spawn(async move {
             // What it answers is for nobody: whether it does is what counts.
             let _asked = node.load_anew(&target).await;
             verification.probed(node.clock.tick());

@@ -3,6 +3,7 @@
 mod altered;
 mod answer;
 mod back;
+mod background;
 mod condition;
 mod demand;
 mod dependencies;
@@ -34,8 +35,8 @@ mod write;
 use std::sync::Arc;
 
 use clearwell_host::Host;
-use parking_lot::Mutex;
 
+use background::BackgroundWork;
 use condition::Turns;
 use feeds::Feeds;
 use keeper::Keeper;
@@ -60,9 +61,7 @@ pub use write::{Put, Written};
 use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
-use crate::held::HeldInvalidations;
 use crate::keyspace::Keyspaces;
-use crate::warm::Warming;
 use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
@@ -76,8 +75,8 @@ pub struct Node {
     pub clock: NodeClock,
     /// What is told of the node.
     reports: Reports,
-    /// The jobs that load keys ahead of anybody who asks.
-    pub warming: Warming,
+    /// Work that outlives whoever asked for it.
+    background: BackgroundWork,
     /// What the node was configured with.
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.
@@ -86,11 +85,9 @@ pub struct Node {
     back: Option<Arc<WriteBack>>,
     /// What the sources' commits make old, and whether they are told of.
     feeds: Feeds,
-    held: Mutex<HeldInvalidations>,
+    /// What is held until a time or an event.
     keeper: Keeper,
     turns: Turns,
     /// Held as long as the node lives.
     _folder: Option<DataFolder>,
-    /// Where loads run, so that they outlive whoever asked.
-    tasks: tokio::runtime::Handle,
 }

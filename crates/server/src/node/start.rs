@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clearwell_source::Source;
-use parking_lot::Mutex;
 
+use super::background::BackgroundWork;
 use super::condition::Turns;
 use super::feeds::Feeds;
 use super::follow::FollowingNode;
@@ -17,9 +17,7 @@ use super::{Node, keeper, member};
 use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
-use crate::held::HeldInvalidations;
 use crate::keyspace::{FeedRules, Keyspaces};
-use crate::warm::Warming;
 use crate::writeback::{self, WriteBack};
 
 /// Why a node did not start: one clear sentence.
@@ -119,15 +117,13 @@ impl Node {
             feeds,
             clock,
             reports,
-            warming: Warming::default(),
+            background: BackgroundWork::new(tasks),
+            keeper: Keeper::new(config.coalesce),
             config: Arc::new(config),
             run_id,
-            held: Mutex::new(HeldInvalidations::default()),
-            keeper: Keeper::default(),
             turns: Turns::default(),
             back,
             _folder: folder,
-            tasks,
         });
         node.tick_member(began);
         for (name, source) in &sources {
@@ -137,7 +133,7 @@ impl Node {
         if let Some(back) = &node.back {
             for lane in &back.lanes {
                 let flusher = writeback::run(Arc::downgrade(&node), Arc::downgrade(back), lane.clone());
-                node.tasks.spawn(flusher);
+                node.background.spawn(flusher);
             }
         }
         keeper::start(&node)

@@ -72,8 +72,9 @@ impl Node {
     /// It cannot be told which keys those are, or too many jobs are running.
     pub fn warm(self: &Arc<Self>, asked: &AskedWarming) -> Result<Arc<WarmingJob>, Refused> {
         let plan = Plan::of(&self.keyspaces, asked).map_err(Refused::Unclear)?;
-        let job = self.warming.begin(asked, &plan, self.clock.unix_ms()).map_err(Refused::TooMany)?;
-        self.tasks.spawn(work::run(self.clone(), job.clone(), plan));
+        let job =
+            self.background.begin_warming(asked, &plan, self.clock.unix_ms()).map_err(Refused::TooMany)?;
+        self.background.spawn(work::run(self.clone(), job.clone(), plan));
         Ok(job)
     }
 

@@ -15,7 +15,7 @@ use super::entry::json;
 use super::fields::{Fields, whole};
 use super::problem::{Problem, Reply};
 use super::words::rfc3339;
-use crate::warm::{AskedWarming, Numbers, RATE, RATE_MOST, Refused, Report, WarmingJob};
+use crate::warm::{AskedWarming, Numbers, RATE, RATE_MOST, Refused, Report};
 
 /// What to load, and how; what is given together is one job.
 #[derive(ToSchema)]
@@ -154,7 +154,7 @@ pub async fn begin(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body
     responses((status = 200, description = "The jobs, the newest first", body = WarmJobs))
 )]
 pub async fn list(State(site): State<Arc<Site>>) -> Reply {
-    let jobs = site.node.warming.list().into_iter().map(WarmJob::from).collect();
+    let jobs = site.node.warming_jobs().into_iter().map(WarmJob::from).collect();
     Ok(json(StatusCode::OK, &WarmJobs { jobs }))
 }
 
@@ -168,7 +168,7 @@ pub async fn list(State(site): State<Arc<Site>>) -> Reply {
     )
 )]
 pub async fn status(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Reply {
-    let job = site.node.warming.get(number(&id)?).ok_or_else(|| no_job(&id))?;
+    let job = site.node.warming_job(number(&id)?).ok_or_else(|| no_job(&id))?;
     Ok(json(StatusCode::OK, &WarmJob::from(job)))
 }
 
@@ -182,8 +182,7 @@ pub async fn status(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Re
     )
 )]
 pub async fn cancel(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Reply {
-    let (job, _): (Arc<WarmingJob>, bool) =
-        site.node.warming.cancel(number(&id)?).ok_or_else(|| no_job(&id))?;
+    let (job, _) = site.node.cancel_warming(number(&id)?).ok_or_else(|| no_job(&id))?;
     job.ended().await;
     Ok(json(StatusCode::OK, &WarmJob::from(job.report())))
 }

@@ -58,7 +58,7 @@ fn asked(options: &WarmOptions<'_>) -> Result<AskedWarming, CommandError> {
 
 /// CW.WARM LIST: the newest first.
 pub fn list(context: &mut Context<'_>) -> Outcome {
-    let jobs = context.node().warming.list();
+    let jobs = context.node().warming_jobs();
     let mut reply = context.reply();
     reply.array(jobs.len());
     jobs.iter().for_each(|job| tell(&mut reply, job));
@@ -67,7 +67,7 @@ pub fn list(context: &mut Context<'_>) -> Outcome {
 
 /// CW.WARM STATUS: null without such a job.
 pub fn status(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let job = context.node().warming.get(id(args)?);
+    let job = context.node().warming_job(id(args)?);
     match job {
         Some(job) => tell(&mut context.reply(), &job),
         None => context.reply().null(),
@@ -77,7 +77,7 @@ pub fn status(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// CW.WARM CANCEL: whether it was running. When it is answered, nothing of the job begins any more.
 pub fn cancel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let Some((job, true)) = context.node().warming.cancel(id(args)?) else {
+    let Some((job, true)) = context.node().cancel_warming(id(args)?) else {
         context.reply().integer(0);
         return Ok(Step::Done);
     };
