@@ -12,14 +12,10 @@ use super::{Answer, Node, Put, WriteError};
 use crate::config::{Level, Strategy};
 use crate::keyspace::{Keyspace, Seen};
 use crate::road::InvalidationRequest;
-use crate::writeback::{self, Flushed, Lane, Outcomes, PendingWrite, Status, WriteBack};
+use crate::writeback::{self, Flushed, Lane, Outcomes, PendingWrite, Status};
 
-/// How long a write waits for room, and another strategy's write for the key's earlier ones.
+/// How long a write waits for room.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a forced flush may take.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
-
-const NO_JOURNAL: &str = "this node has no journal; use write-through";
 
 impl Outcomes for Node {
     fn overwritten(&self, key: &[u8], version: Version) {
@@ -39,7 +35,7 @@ impl Node {
     /// The answer to a read of a key whose newest write is still in the journal: that write, for the source does not have it yet.
     /// `None`: the key has no such write.
     pub(super) fn unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8], level: Level) -> Option<Answer> {
-        let lane = self.back.as_ref()?.lane(keyspace)?;
+        let lane = self.backlog.lane(keyspace)?;
         let answer = lane.look(key, |slot| {
             let now = self.clock.now();
             let age_ms = u64::try_from(slot.written.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -64,7 +60,7 @@ impl Node {
         put: Option<Put<'static>>,
     ) -> Result<bool, WriteError> {
         let refused = |why: String| WriteError::Strategy(Strategy::Back, why);
-        let Some(back) = self.back.clone() else { return Err(refused(NO_JOURNAL.into())) };
+        let back = self.backlog.journals()?.clone();
         let Some(lane) = back.lane(&target.keyspace).cloned() else {
             let name = &target.keyspace.name;
             return Err(refused(format!("keyspace {name} declares no `store` statement")));
@@ -116,57 +112,9 @@ impl Node {
         self.invalidate(InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)).seq
     }
 
-    /// Waits until the source has the writes that were acknowledged for a key, so that another strategy's write comes after
-    /// them there too.
-    pub(super) async fn settle(&self, target: &Target) -> Result<(), WriteError> {
-        let lane = self.back.as_ref().and_then(|back| back.lane(&target.keyspace)).cloned();
-        match lane {
-            Some(lane) => lane.settle(&target.key, PATIENCE).await.map_err(WriteError::Full),
-            None => Ok(()),
-        }
-    }
-
-    /// The source took a write of this key by another strategy; `then` as [`WriteBack::supersede`] calls it.
-    pub(super) fn supersede(&self, key: &[u8], then: impl FnOnce() + Send + 'static) {
-        match &self.back {
-            Some(back) => back.supersede(key, then),
-            None => then(),
-        }
-    }
-
-    /// Whether a key has a write that the source does not have yet.
-    pub(super) fn is_unflushed(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> bool {
-        let lane = self.back.as_ref().and_then(|back| back.lane(keyspace));
-        lane.is_some_and(|lane| lane.look(key, |_| ()).is_some())
-    }
-
-    /// Whether an unflushed write under another key may be of this key's row.
-    pub(super) fn is_overtaken(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> bool {
-        let lane = self.back.as_ref().and_then(|back| back.lane(keyspace));
-        lane.is_some_and(|lane| lane.is_overtaken(key))
-    }
-
-    /// Waits until the source has all that was acknowledged for a keyspace until now.
-    pub(super) async fn flushed(&self, keyspace: &Arc<Keyspace>) -> Result<(), String> {
-        let lane = self.back.as_ref().and_then(|back| back.lane(keyspace)).cloned();
-        match lane {
-            Some(lane) => lane.flush(PATIENCE).await,
-            None => Ok(()),
-        }
-    }
-
     /// Figures of write-back; all zero on a node without a journal.
     pub fn write_back_status(&self) -> Status {
-        self.back.as_ref().map_or_else(Status::default, |back| back.status())
-    }
-
-    /// Whether the newest write of a key that the source does not have yet is a value; `None` when there is no such write.
-    pub(super) fn unflushed_value(&self, keyspace: &Arc<Keyspace>, key: &[u8]) -> Option<bool> {
-        self.back.as_ref()?.lane(keyspace)?.look(key, |slot| slot.value.is_some())
-    }
-
-    fn journals(&self) -> Result<&Arc<WriteBack>, WriteError> {
-        self.back.as_ref().ok_or_else(|| WriteError::Strategy(Strategy::Back, NO_JOURNAL.into()))
+        self.backlog.status()
     }
 
     /// Flushes what is unflushed now, and answers when the sources have it or have refused it, with how many of each.
@@ -174,21 +122,12 @@ impl Node {
     /// # Errors
     /// A source did not take all of it in a minute.
     pub async fn flush_write_back(&self) -> Result<Flushed, WriteError> {
-        let before = self.write_back_status();
-        for lane in &self.journals()?.lanes {
-            lane.flush(FLUSH_PATIENCE).await.map_err(WriteError::Full)?;
-        }
-        let after = self.write_back_status();
-        Ok(Flushed {
-            flushed: after.flushed.saturating_sub(before.flushed),
-            refused: after.refused.saturating_sub(before.refused),
-            parked: after.parked,
-        })
+        self.backlog.flush().await
     }
 
     /// The first `most` writes that a source refused, by key.
     pub fn parked(&self, most: usize) -> Vec<PendingWrite> {
-        self.back.as_ref().map_or_else(Vec::new, |back| back.parked.list(most))
+        self.backlog.parked(most)
     }
 
     /// Gives up refused writes, those of `keys` or all; how many.
@@ -196,17 +135,7 @@ impl Node {
     /// # Errors
     /// The journal does not take it.
     pub async fn drop_parked(&self, keys: Option<&[Box<[u8]>]>) -> Result<u64, WriteError> {
-        let parked = &self.journals()?.parked;
-        let mut dropped = 0;
-        for key in parked.keys(keys) {
-            let (told, kept) = oneshot::channel();
-            parked.forget(&key, None, Box::new(move |kept| drop(told.send(kept))));
-            if let Ok(Err(error)) = kept.await {
-                return Err(WriteError::Journal(error.0));
-            }
-            dropped += 1;
-        }
-        Ok(dropped)
+        self.backlog.drop_parked(keys).await
     }
 
     /// Writes refused writes again, those of `keys` or all; how many. One whose key was written since falls: the newer write
@@ -215,7 +144,7 @@ impl Node {
     /// # Errors
     /// The journal does not take it, there is no room, or no keyspace takes a key any more.
     pub async fn retry_parked(self: &Arc<Self>, keys: Option<&[Box<[u8]>]>) -> Result<u64, WriteError> {
-        let parked = self.journals()?.parked.clone();
+        let parked = self.backlog.journals()?.parked.clone();
         let mut retried = 0;
         for key in parked.keys(keys) {
             let Some(row) = parked.get(&key) else { continue };
@@ -226,17 +155,13 @@ impl Node {
                     "no keyspace matches \"{shown}\" any more; drop it"
                 )));
             };
-            if !self.is_unflushed(keyspace, &key) {
+            if !self.backlog.has(keyspace, &key) {
                 let target = Target { key: key.clone(), keyspace: keyspace.clone(), captures };
                 let put = row.value.map(|value| Put { value: value.to_vec().into(), ..Put::default() });
                 self.clone().write_back(target, put).await?;
                 retried += 1;
             }
-            let (told, kept) = oneshot::channel();
-            parked.forget(&key, Some(seq), Box::new(move |kept| drop(told.send(kept))));
-            if let Ok(Err(error)) = kept.await {
-                return Err(WriteError::Journal(error.0));
-            }
+            self.backlog.forget_parked(&key, Some(seq)).await?;
         }
         Ok(retried)
     }

@@ -4,6 +4,7 @@ mod altered;
 mod answer;
 mod back;
 mod background;
+mod backlog;
 mod condition;
 mod demand;
 mod dependencies;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use clearwell_host::Host;
 
 use background::BackgroundWork;
+use backlog::Backlog;
 use condition::Turns;
 use feeds::Feeds;
 use keeper::Keeper;
@@ -62,7 +64,6 @@ use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
 use crate::keyspace::Keyspaces;
-use crate::writeback::WriteBack;
 
 /// One node. The surfaces (RESP, REST, the library) only translate to and from its verbs.
 pub struct Node {
@@ -81,8 +82,8 @@ pub struct Node {
     pub config: Arc<Config>,
     /// Names this process: leases of an earlier one are not honoured.
     pub run_id: u64,
-    /// Writes that the sources do not have yet; `None` on a node without a data folder.
-    back: Option<Arc<WriteBack>>,
+    /// Writes that the sources do not have yet.
+    backlog: Backlog,
     /// What the sources' commits make old, and whether they are told of.
     feeds: Feeds,
     /// What is held until a time or an event.

@@ -44,15 +44,15 @@ impl Node {
         let level = demand.level.unwrap_or(keyspace.read);
         let target = || Target { key: key.into(), keyspace: keyspace.clone(), captures: captures.clone() };
         let node = self.clone();
-        if backing.is_ambiguous && level != Level::Weak && self.is_overtaken(keyspace, key) {
+        if backing.is_ambiguous && level != Level::Weak && self.backlog.is_overtaken(keyspace, key) {
             return Turn::Later(node.behind_others(target(), level, demand));
         }
         match level {
             // Its flush may be committed, and overwritten, before the feed tells of either.
-            Level::Bounded(ms) if backing.source.behind_ms() > ms && self.is_unflushed(keyspace, key) => {
+            Level::Bounded(ms) if backing.source.behind_ms() > ms && self.backlog.has(keyspace, key) => {
                 return Turn::Later(node.behind_flush(target(), level, demand));
             }
-            Level::Strong if self.is_unflushed(keyspace, key) => {
+            Level::Strong if self.backlog.has(keyspace, key) => {
                 return Turn::Later(node.behind_flush(target(), level, demand));
             }
             _ => {}
@@ -241,7 +241,7 @@ impl Node {
         demand: Demand,
     ) -> Later<Result<ReadOutcome<R>, ReadError>> {
         Box::pin(async move {
-            let flushed = self.flushed(&target.keyspace).await;
+            let flushed = self.backlog.flushed(&target.keyspace).await;
             match (flushed, level) {
                 (Err(why), Level::Strong | Level::Bounded(_)) => Err(ReadError::Unmet(level, why)),
                 (Err(why), _) => {

@@ -85,7 +85,7 @@ impl Node {
 
     /// Whether a reader would have seen a value of this key without asking the source.
     fn holds(&self, key: &[u8], keyspace: Option<&Arc<Keyspace>>) -> bool {
-        let unflushed = keyspace.and_then(|keyspace| self.unflushed_value(keyspace, key));
+        let unflushed = keyspace.and_then(|keyspace| self.backlog.has_value(keyspace, key));
         unflushed.unwrap_or_else(|| {
             self.engine().peek(key, self.clock.now(), |view| view.value().is_some()) == Some(true)
         })
@@ -123,14 +123,14 @@ impl Node {
 
     async fn delete(self: &Arc<Self>, target: Target, statement: Statement) -> Result<u64, WriteError> {
         let Some(backing) = target.backing() else { return Ok(0) };
-        self.settle(&target).await?;
+        self.backlog.settle(&target).await?;
         let params = target.keyspace.params(&target.captures, None);
         let source = backing.source.clone();
         let node = self.clone();
         let (told, superseded) = oneshot::channel();
         let committed = Box::new(move |receipt: &Receipt| {
             node.overwritten(&target.key, receipt.version);
-            node.supersede(&target.key, move || {
+            node.backlog.supersede(&target.key, move || {
                 // Whoever wrote may be gone.
                 let _ = told.send(());
             });

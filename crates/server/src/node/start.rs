@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clearwell_source::Source;
 
 use super::background::BackgroundWork;
+use super::backlog::Backlog;
 use super::condition::Turns;
 use super::feeds::Feeds;
 use super::follow::FollowingNode;
@@ -122,7 +123,7 @@ impl Node {
             config: Arc::new(config),
             run_id,
             turns: Turns::default(),
-            back,
+            backlog: Backlog::new(back),
             _folder: folder,
         });
         node.tick_member(began);
@@ -130,7 +131,7 @@ impl Node {
             let followed = source.follow(Arc::new(FollowingNode(Arc::downgrade(&node))));
             followed.map_err(|error| StartError(format!("source {name}: {error}")))?;
         }
-        if let Some(back) = &node.back {
+        if let Some(back) = node.backlog.opened() {
             for lane in &back.lanes {
                 let flusher = writeback::run(Arc::downgrade(&node), Arc::downgrade(back), lane.clone());
                 node.background.spawn(flusher);

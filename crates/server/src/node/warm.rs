@@ -85,7 +85,7 @@ impl Node {
             return DueFound::WithoutSource;
         }
         // Newer than what the source has.
-        if let Some(has_value) = self.unflushed_value(keyspace, key) {
+        if let Some(has_value) = self.backlog.has_value(keyspace, key) {
             return DueFound::Fresh { has_value };
         }
         let fresh = |view: &clearwell_engine::View<'_>| (!view.stale()).then(|| view.value().is_some());
@@ -98,7 +98,7 @@ impl Node {
     /// Loads a key and keeps it, unless it is invalidated meanwhile; then it is loaded again. Answers whether it has a value.
     pub(super) async fn load_due(self: &Arc<Self>, due: &Due) -> Result<bool, Unwarmed> {
         let target = &due.0;
-        if target.keyspace.is_ambiguous() && self.is_overtaken(&target.keyspace, &target.key) {
+        if target.keyspace.is_ambiguous() && self.backlog.is_overtaken(&target.keyspace, &target.key) {
             let demand = Demand { remember: false, ..Demand::PLAIN };
             let read = self.read(&target.key, demand).wait().await;
             return read.map(|answer| answer.value.is_some()).map_err(|e| Unwarmed::Unflushed(e.to_string()));

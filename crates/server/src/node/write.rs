@@ -126,7 +126,7 @@ impl Node {
                 _ => Turn::Now(Err(WriteError::Strategy(Strategy::Back, no_source(key)))),
             },
             Strategy::CacheOnly => {
-                if found.as_ref().is_some_and(|(keyspace, _)| self.is_unflushed(keyspace, key)) {
+                if found.as_ref().is_some_and(|(keyspace, _)| self.backlog.has(keyspace, key)) {
                     return Turn::Now(Err(WriteError::Strategy(Strategy::CacheOnly, UNFLUSHED.into())));
                 }
                 let (keyspace, names) = match &found {
@@ -195,7 +195,7 @@ impl Node {
                 format!("keyspace {name} declares no `store` statement"),
             ));
         };
-        self.settle(&target).await?;
+        self.backlog.settle(&target).await?;
         let through = strategy == Strategy::Through;
         let params = target.keyspace.params(&target.captures, Some(&put.value));
         let read_back =
@@ -208,7 +208,7 @@ impl Node {
         let asked = self.clock.tick();
         let committed = Box::new(move |receipt: &Receipt| {
             let began = node.overwritten(&target.key, receipt.version);
-            node.supersede(&target.key, move || {
+            node.backlog.supersede(&target.key, move || {
                 // Whoever wrote may be gone.
                 let _ = told.send(());
             });
