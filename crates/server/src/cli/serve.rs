@@ -106,7 +106,7 @@ fn bind(option: &str, address: &str) -> Result<TcpListener, String> {
 /// The first words; the lines `resp` and `http` are also read by programs.
 fn greet(running: &Running, origin: &str, data: &Path) {
     let (resp, http) = (running.resp_address(), running.http_address());
-    let key = running.node.keyspaces.all.first().map_or("greeting".into(), |keyspace| keyspace.example());
+    let key = running.node.example_key().unwrap_or_else(|| "greeting".into());
     println!("clearwell {}", env!("CARGO_PKG_VERSION"));
     println!("resp   {resp}");
     println!("http   {http}");

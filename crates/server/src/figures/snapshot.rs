@@ -69,7 +69,7 @@ pub struct KeyspaceRow {
 impl Snapshot {
     /// The state of now.
     pub fn take(node: &Node, metrics: &Metrics) -> Snapshot {
-        let now = node.clock.tick();
+        let now = node.clock().tick();
         metrics.tick(now);
         node.tick_tallies();
         // Before the keyspaces: a commit that counts at its source counts at them.
@@ -85,8 +85,8 @@ impl Snapshot {
             warming: node.warming_totals(),
             near_misses: (node.near_misses().refused(), node.near_misses().warned()),
             position: node.position().0,
-            max_memory: node.config.max_memory,
-            max_entries: node.config.max_entries,
+            max_memory: node.config().max_memory,
+            max_entries: node.config().max_entries,
             eviction: node.eviction(),
             uptime_ms: now.since(Millis(0)),
             ..Snapshot::of(metrics)

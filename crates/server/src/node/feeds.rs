@@ -52,6 +52,11 @@ impl Feeds {
         self.all.iter().find(|feed| feed.name == source)
     }
 
+    /// A source, by its name.
+    pub fn source(&self, name: &str) -> Option<&Arc<dyn Source>> {
+        self.of(name).map(|feed| &feed.source)
+    }
+
     /// Whether the feed of a source is complete.
     pub fn verification(&self, source: &str) -> Option<&Arc<Verification>> {
         self.of(source).map(|feed| &feed.verification)

@@ -13,6 +13,7 @@ mod feeds;
 mod follow;
 mod invalidate;
 mod keeper;
+mod keys;
 mod lease;
 mod load;
 mod look;
@@ -32,8 +33,6 @@ mod warm;
 mod why;
 mod work;
 mod write;
-
-use std::sync::Arc;
 
 use clearwell_host::Host;
 
@@ -71,17 +70,17 @@ pub struct Node {
     /// is a verb of the node.
     host: Host,
     /// What keys mean.
-    pub keyspaces: Keyspaces,
+    keyspaces: Keyspaces,
     /// The clocks.
-    pub clock: NodeClock,
+    clock: NodeClock,
     /// What is told of the node.
     reports: Reports,
     /// Work that outlives whoever asked for it.
     background: BackgroundWork,
     /// What the node was configured with.
-    pub config: Arc<Config>,
+    config: Config,
     /// Names this process: leases of an earlier one are not honoured.
-    pub run_id: u64,
+    run_id: u64,
     /// Writes that the sources do not have yet.
     backlog: Backlog,
     /// What the sources' commits make old, and whether they are told of.
@@ -91,4 +90,22 @@ pub struct Node {
     turns: Turns,
     /// Held as long as the node lives.
     _folder: Option<DataFolder>,
+}
+
+impl Node {
+    /// The clocks.
+    #[inline]
+    pub fn clock(&self) -> &NodeClock {
+        &self.clock
+    }
+
+    /// What the node was configured with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Names this process.
+    pub fn run_id(&self) -> u64 {
+        self.run_id
+    }
 }

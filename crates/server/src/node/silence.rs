@@ -1,14 +1,20 @@
 //! Feeds that fall silent, break, and are complete again: who hears of it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use clearwell_engine::Millis;
-use clearwell_source::Turned;
+use clearwell_source::{Source, Turned};
 
 use super::news::Happened;
 use super::{FeedReport, Node};
 
 impl Node {
+    /// A source, by its name in the configuration.
+    pub fn source(&self, name: &str) -> Option<&Arc<dyn Source>> {
+        self.feeds.source(name)
+    }
+
     /// The feeds of all sources.
     pub fn feeds(&self) -> Vec<FeedReport> {
         self.listen_for_silence();

@@ -120,7 +120,7 @@ impl Node {
             reports,
             background: BackgroundWork::new(tasks),
             keeper: Keeper::new(config.coalesce),
-            config: Arc::new(config),
+            config,
             run_id,
             turns: Turns::default(),
             backlog: Backlog::new(back),

@@ -238,7 +238,7 @@ impl Batch {
 
     /// Waits until the pause may have ended.
     pub async fn paused(&self) {
-        self.server.pause.wait(self.server.node.clock.tick()).await;
+        self.server.pause.wait(self.server.node.clock().tick()).await;
     }
 
     /// This worker's figures.

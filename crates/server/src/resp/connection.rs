@@ -42,7 +42,7 @@ pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
     let (Ok(peer), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     let most = server.settings.max_clients.load(Relaxed);
     let fd = socket.as_raw_fd().into();
-    let Some(client) = server.registry.admit(id, peer, local, fd, server.node.clock.tick(), most) else {
+    let Some(client) = server.registry.admit(id, peer, local, fd, server.node.clock().tick(), most) else {
         return turn_away(socket).await;
     };
     let _present = Presence::new(&server, worker, &client);

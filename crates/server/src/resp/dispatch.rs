@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
 
     /// Milliseconds since 1970.
     pub fn unix_ms(&self) -> i64 {
-        self.node().clock.unix_ms_of(self.now)
+        self.node().clock().unix_ms_of(self.now)
     }
 }
 
@@ -94,7 +94,7 @@ pub fn is_held(context: &Context<'_>, command: &Command) -> bool {
     let queue = context.session.queue.as_ref();
     let writes =
         queue.is_some_and(|queue| queue.requests.iter().any(|(queued, _)| queued.flags.has(Flags::WRITE)));
-    let held = context.server.pause.holds(command, writes, context.node().clock.tick());
+    let held = context.server.pause.holds(command, writes, context.node().clock().tick());
     held && (queue.is_none() || command.id == CommandId::Exec)
 }
 
@@ -178,7 +178,7 @@ pub fn note_slow(
     }
     let slow = Slow {
         id: 0,
-        at_unix: server.node.clock.unix_ms() / 1000,
+        at_unix: server.node.clock().unix_ms() / 1000,
         micros,
         args: args(),
         peer: session.client.peer.to_string(),

@@ -72,7 +72,7 @@ fn server(server: &Server, out: &mut String, _now: Millis) {
         "redis_version" = REDIS_VERSION,
         "redis_git_sha1" = "00000000",
         "redis_git_dirty" = 0,
-        "redis_build_id" = format_args!("{:016x}", server.node.run_id),
+        "redis_build_id" = format_args!("{:016x}", server.node.run_id()),
         "redis_mode" = "standalone",
         "server_name" = "clearwell",
         "clearwell_version" = env!("CARGO_PKG_VERSION"),
@@ -81,9 +81,9 @@ fn server(server: &Server, out: &mut String, _now: Millis) {
         "monotonic_clock" = "POSIX clock_gettime",
         "multiplexing_api" = "tokio",
         "process_id" = std::process::id(),
-        "run_id" = format_args!("{:040x}", server.node.run_id),
+        "run_id" = format_args!("{:040x}", server.node.run_id()),
         "tcp_port" = server.address.port(),
-        "server_time_usec" = server.node.clock.unix_ms().saturating_mul(1000),
+        "server_time_usec" = server.node.clock().unix_ms().saturating_mul(1000),
         "uptime_in_days" = uptime / 86_400,
         "hz" = 1000,
         "configured_hz" = 1000,
@@ -119,7 +119,7 @@ fn memory(server: &Server, out: &mut String, _now: Millis) {
     let account = server.node.account();
     let used = account.memory_bytes;
     let (resident, peak) = (process::resident_bytes(), process::peak_resident_bytes());
-    let most = server.node.config.max_memory;
+    let most = server.node.config().max_memory;
     let ratio = if used == 0 { 0.0 } else { resident as f64 / used as f64 };
     lines!(
         out,
@@ -152,7 +152,7 @@ fn human(bytes: u64) -> String {
 }
 
 fn persistence(server: &Server, out: &mut String, _now: Millis) {
-    let began = server.node.clock.unix_ms().saturating_div(1000);
+    let began = server.node.clock().unix_ms().saturating_div(1000);
     let began = began.saturating_sub(i64::try_from(server.began.elapsed().as_secs()).unwrap_or(0));
     lines!(
         out,
@@ -220,7 +220,7 @@ fn replication(server: &Server, out: &mut String, _now: Millis) {
         "role" = "master",
         "connected_slaves" = 0,
         "master_failover_state" = "no-failover",
-        "master_replid" = format_args!("{:040x}", server.node.run_id),
+        "master_replid" = format_args!("{:040x}", server.node.run_id()),
         "master_replid2" = format_args!("{:040x}", 0),
         "master_repl_offset" = server.node.position().0,
         "second_repl_offset" = -1,

@@ -174,7 +174,7 @@ async fn keep_house(server: Arc<Server>) {
         server.meter.sample(server.sample());
         let timeout_ms = server.settings.timeout_s.load(Relaxed).saturating_mul(1000);
         if timeout_ms > 0 {
-            let now = server.node.clock.tick();
+            let now = server.node.clock().tick();
             let clients = server.registry.all();
             let idle = clients.iter().filter(|client| client.is_idle(now, timeout_ms));
             idle.for_each(|client| {

@@ -69,7 +69,7 @@ impl Server {
     /// State for so many workers.
     pub fn new(node: Arc<Node>, address: SocketAddr, workers: usize, metrics: &Metrics) -> Server {
         let channels = Arc::new(Channels::new(node.notices().clone(), metrics.clone()));
-        let ear: Arc<dyn Hear> = Arc::new(Ear { channels: channels.clone(), clock: node.clock.clone() });
+        let ear: Arc<dyn Hear> = Arc::new(Ear { channels: channels.clone(), clock: node.clock().clone() });
         node.notices().add(&ear);
         Server {
             channels,
@@ -77,7 +77,7 @@ impl Server {
             address,
             metrics: metrics.clone(),
             registry: Registry::default(),
-            settings: Settings::new(node.config.password.as_deref()),
+            settings: Settings::new(node.config().password.as_deref()),
             gates: Gates::new(workers),
             workers: (0..workers).map(|_| Worker::new(metrics)).collect(),
             pause: Pause::default(),
@@ -151,7 +151,7 @@ impl Server {
     pub fn sample(&self) -> MeterSample {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).fold(0u64, u64::wrapping_add);
         MeterSample {
-            at_ms: self.node.clock.tick().0,
+            at_ms: self.node.clock().tick().0,
             commands: sum(|worker| worker.recorder.count()),
             input_bytes: sum(|worker| worker.input_bytes.load(Relaxed)),
             output_bytes: sum(|worker| worker.output_bytes.load(Relaxed)),

@@ -8,7 +8,7 @@ use crate::node::{Condition, Node};
 /// An entry's ETag. It begins with the node's run, so that no tag from before a restart can match; the view, the raw bytes
 /// and these compressed are representations, so their tags differ.
 pub fn etag(node: &Node, stamp: u64, form: &str) -> String {
-    format!("\"{:x}-{stamp}{form}\"", node.run_id)
+    format!("\"{:x}-{stamp}{form}\"", node.run_id())
 }
 
 /// The raw bytes.
@@ -31,7 +31,7 @@ impl NamedStamps {
     fn by(headers: &HeaderMap, name: HeaderName, node: &Node) -> Option<NamedStamps> {
         let mut given = headers.get_all(name).into_iter().peekable();
         given.peek()?;
-        let run = format!("{:x}-", node.run_id);
+        let run = format!("{:x}-", node.run_id());
         let words = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
         let words: Vec<&str> = words.map(str::trim).collect();
         let stamp = |word: &&str| {

@@ -150,7 +150,7 @@ pub async fn dependencies(State(site): State<Arc<Site>>, Extension(query): Asked
 impl Site {
     fn page(&self, from: &PageFrom, most: usize) -> DependencyPage {
         let page = self.node.dependents(from, most);
-        let clock = &self.node.clock;
+        let clock = self.node.clock();
         let time = |at| rfc3339(clock.unix_ms_of(at));
         let row = |row: &Dependent| DependencyRow {
             key: text(&row.key).into_owned(),
@@ -186,7 +186,7 @@ impl Site {
             key_base64: base64_unless_text(key),
             state: why.held_as(),
             unverified: self.node.doubt(key).map(|doubt| doubt.why.to_string()),
-            last_invalidation: last.map(|noted| ToldCause::of(noted, &self.node.clock)),
+            last_invalidation: last.map(|noted| ToldCause::of(noted, self.node.clock())),
             dependencies: depends_on.clone(),
             depends_on,
             dependents: texts(dependents.iter().map(|name| &**name)),

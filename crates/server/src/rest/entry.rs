@@ -120,7 +120,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What the headers say of an entry. Caches on the way must ask again each time (`no-cache`): no invalidation would
 /// reach them.
 fn about(node: &Node, answer: &Answer, beside: &Beside, form: Form, packed: bool) -> HeaderMap {
-    let now = node.clock.tick();
+    let now = node.clock().tick();
     let mut headers = HeaderMap::new();
     let mut say = |name: HeaderName, value: String| {
         if let Ok(value) = HeaderValue::from_str(&value) {

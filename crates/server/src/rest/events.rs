@@ -62,16 +62,16 @@ pub async fn events(State(site): State<Arc<Site>>, Extension(query): Asked, head
 impl Site {
     fn position_of(&self, id: &str) -> Option<NewsPosition> {
         let (run, position) = id.split_once('-')?;
-        let same_run = run == format!("{:x}", self.node.run_id);
+        let same_run = run == format!("{:x}", self.node.run_id());
         position.parse().ok().filter(|_| same_run).map(NewsPosition)
     }
 
     fn id_of(&self, position: NewsPosition) -> String {
-        format!("{:x}-{}", self.node.run_id, position.0)
+        format!("{:x}-{}", self.node.run_id(), position.0)
     }
 
     fn event_of(&self, item: &NewsItem) -> Event {
-        let clock = &self.node.clock;
+        let clock = self.node.clock();
         let (name, data) = if let Some((name, news)) = FeedNews::of(item, clock) {
             (name, serde_json::to_string(&news))
         } else if let Some((name, news)) = HeldNews::of(item, clock) {

@@ -67,7 +67,7 @@ fn refused(status: StatusCode) -> Option<BadInput> {
 }
 
 fn check_password(site: &Site, request: &Request) -> Reply<()> {
-    let Some(password) = &site.node.config.password else { return Ok(()) };
+    let Some(password) = &site.node.config().password else { return Ok(()) };
     if request.uri().path() == "/api/cache/health" {
         return Ok(());
     }

@@ -53,7 +53,7 @@ pub async fn list(State(site): State<Arc<Site>>, Extension(query): Asked) -> Rep
     let limit = usize::try_from(limit).unwrap_or(100);
     let items = site.node.list_held(after.unsigned_abs(), limit);
     let next = items.last().filter(|_| items.len() == limit).map(|(item, _)| item.id);
-    let held = items.iter().map(|(item, _)| HeldView::of(item, &site.node.clock)).collect();
+    let held = items.iter().map(|(item, _)| HeldView::of(item, site.node.clock())).collect();
     Ok(json(StatusCode::OK, &HeldPage { held, next, total: site.node.held() }))
 }
 

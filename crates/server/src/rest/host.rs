@@ -77,7 +77,7 @@ fn is_ours(site: &Site, local: Option<IpAddr>, asked: &HostName) -> bool {
     asked.is_loopback()
         || is(site.address.ip())
         || local.is_some_and(is)
-        || site.node.config.hosts.iter().any(|host| host.covers(asked))
+        || site.node.config().hosts.iter().any(|host| host.covers(asked))
 }
 
 fn misdirected(asked: &HostName) -> Problem {

@@ -69,7 +69,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Site {
     fn new(node: Arc<Node>, address: SocketAddr, metrics: Metrics, stop: watch::Receiver<bool>) -> Site {
-        let body = usize::try_from(BODY_MOST.min(node.config.max_memory)).unwrap_or(usize::MAX);
+        let body = usize::try_from(BODY_MOST.min(node.config().max_memory)).unwrap_or(usize::MAX);
         let limits = BodyLimits { body, bodies: body.saturating_mul(4), patience: BODY_PATIENCE };
         let recorder = Mutex::new(metrics.recorder(OperationKind::ALL));
         Site { node, address, metrics, recorder, held: HeldBytes::default(), limits, stop }
@@ -77,7 +77,7 @@ impl Site {
 
     /// This node's name in answers.
     fn node_id(&self) -> String {
-        format!("{:x}", self.node.run_id)
+        format!("{:x}", self.node.run_id())
     }
 }
 

@@ -163,7 +163,7 @@ async fn tick(site: Arc<Site>) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         second.tick().await;
-        let now = site.node.clock.tick();
+        let now = site.node.clock().tick();
         site.metrics.tick(now);
         site.node.tick_tallies();
     }

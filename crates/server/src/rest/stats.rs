@@ -63,7 +63,7 @@ pub async fn prometheus(State(site): State<Arc<Site>>) -> Response {
 pub async fn health(State(site): State<Arc<Site>>) -> Response {
     let feeds = site.node.feeds();
     let sources: Vec<_> =
-        feeds.into_iter().map(|report| SourceHealth::of(report, &site.node.clock)).collect();
+        feeds.into_iter().map(|report| SourceHealth::of(report, site.node.clock())).collect();
     let degraded = sources.iter().any(|source| !source.is_verified());
     let health = Health {
         status: if degraded { "degraded" } else { "ok" },
@@ -81,6 +81,6 @@ impl Site {
     }
 
     fn uptime_ms(&self) -> u64 {
-        self.node.clock.tick().since(Millis(0))
+        self.node.clock().tick().since(Millis(0))
     }
 }

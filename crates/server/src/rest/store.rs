@@ -109,10 +109,10 @@ pub async fn set(
     // A PUT without a lease is a write: a client that fills has a lease from its miss.
     let plain = (!has_source(node, &key)).then_some(Strategy::CacheOnly);
     let put = Put { condition: of_change(&headers, node, before), write: put.write.or(plain), ..put };
-    let default = || {
-        node.keyspaces.find(&key).filter(|(space, _)| space.backing.is_some()).map(|(space, _)| space.write)
-    };
-    let write = put.write.or_else(default).map_or("cache-only".to_owned(), |write| write.to_string());
+    let write = put
+        .write
+        .or_else(|| node.written_by(&key))
+        .map_or("cache-only".to_owned(), |write| write.to_string());
     let written = match headers.get(LEASE).map(|lease| lease.to_str().unwrap_or_default()) {
         Some(_) if put.condition.is_some() => {
             let detail = "a fill by lease is conditional already: leave If-Match and If-None-Match out";
@@ -128,7 +128,7 @@ pub async fn set(
         node.note_refused(&key, Why::Lease, "http", "");
         return Err(late_fill(&key));
     }
-    let now = node.clock.tick();
+    let now = node.clock().tick();
     let kept = node.peek(&key, |view| (view.stamp(), view.expires()));
     let created = before == 0;
     let answer = SetAnswer {
@@ -312,13 +312,13 @@ fn given(seconds: i64) -> Option<Option<i64>> {
 
 /// When an entry expires: as said, as its keyspace says, or after the default.
 fn expires(node: &Node, key: &[u8], ttl: Option<Option<i64>>) -> Option<Option<Millis>> {
-    let after = |ms| node.clock.tick().plus(ms);
+    let after = |ms| node.clock().tick().plus(ms);
     match ttl {
         Some(seconds) => {
             Some(seconds.and_then(|it| u64::try_from(it).ok()).map(|it| after(it.saturating_mul(1000))))
         }
-        None if node.keyspaces.is_declared(key) => None,
-        None => Some(Some(after(node.config.default_ttl_ms))),
+        None if node.is_declared(key) => None,
+        None => Some(Some(after(node.config().default_ttl_ms))),
     }
 }
 

@@ -97,7 +97,7 @@ impl Beside {
         let same = |view: &View<'_>| {
             view.stamp() == answer.stamp || (answer.stamp == 0 && view.value() == answer.value.as_deref())
         };
-        let now = node.clock.tick();
+        let now = node.clock().tick();
         let kept = node.peek(key, |view| same(view).then(|| Beside::of(view))).flatten();
         kept.unwrap_or(Beside {
             stamp: answer.stamp,
@@ -116,7 +116,7 @@ impl Beside {
 
 impl EntryView {
     pub fn new(node: &Node, key: &[u8], bytes: &[u8], answer: &Answer, beside: Beside) -> EntryView {
-        let now = node.clock.tick();
+        let now = node.clock().tick();
         let (value, value_base64) = shown(bytes, answer.content_type.as_deref(), has_source(node, key));
         EntryView {
             key: text(key).into_owned(),
@@ -126,8 +126,8 @@ impl EntryView {
             content_type: answer.content_type.as_deref().map(str::to_owned),
             ttl: beside.expires.map(|at| seconds_left(at, now)),
             original_ttl: beside.ttl_ms.map(|ms| ms.div_ceil(1000)),
-            created_at: rfc3339(node.clock.unix_ms_of(beside.created)),
-            last_accessed: rfc3339(node.clock.unix_ms_of(beside.last_accessed)),
+            created_at: rfc3339(node.clock().unix_ms_of(beside.created)),
+            last_accessed: rfc3339(node.clock().unix_ms_of(beside.last_accessed)),
             access_count: beside.access_count,
             dependencies: beside.dependencies,
             tags: beside.tags,
@@ -151,7 +151,7 @@ pub fn seconds_left(at: Millis, now: Millis) -> u64 {
 
 /// Whether a key's values come from a source, which keeps text but no media types.
 pub fn has_source(node: &Node, key: &[u8]) -> bool {
-    node.keyspaces.has_source(key)
+    node.has_source(key)
 }
 
 /// A value as JSON, and in base64 where it is no text (decision 0004).

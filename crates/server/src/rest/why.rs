@@ -85,7 +85,7 @@ impl Site {
     /// What is known of a key.
     pub fn why(&self, key: &[u8]) -> WhyView {
         let KeyStory { state, sentence, steps, known_since_ms, complete, .. } = self.node.why(key);
-        let clock = &self.node.clock;
+        let clock = self.node.clock();
         let step = |step: WhyStep| StepView {
             at: step.at_ms.map(rfc3339),
             state: step.state,

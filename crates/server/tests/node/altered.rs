@@ -177,9 +177,9 @@ keys = ["other:{id}"]
     let node = Node::start(config, folder.path(), tokio::runtime::Handle::current()).expect("a node");
     let stranger = rusqlite::Connection::open(folder.path().join("x.db")).expect("the file is there");
     stranger.busy_timeout(std::time::Duration::from_secs(20)).expect("it can wait");
-    assert!(
-        node.keyspaces.all.iter().all(|keyspace| keyspace.backing.as_ref().expect("a source").followed())
-    );
+    for key in ["item:1", "shown:1", "other:1"] {
+        assert_eq!(node.is_followed(key.as_bytes()), Some(true), "{key}");
+    }
     let steps = [
         ("UPDATE items SET v = 'row' WHERE id = 1", "row", "row"),
         (

@@ -172,7 +172,7 @@ async fn the_age_counts_from_when_the_row_was_read() {
             std::thread::park_timeout(Duration::from_millis(5));
         }
     });
-    let age = |answer: &Answer| node.clock.now().since(answer.created);
+    let age = |answer: &Answer| node.clock().now().since(answer.created);
     let loaded = reading.await.expect("no panic").expect("an answer");
     assert!(age(&loaded) >= 40, "the load took longer than {} ms", age(&loaded));
     let waited = waiting.await.expect("no panic").expect("an answer");
@@ -198,6 +198,6 @@ async fn a_written_value_is_as_old_as_its_write() {
     node.set(b"post:1", put, Origin::default()).wait().await.expect("it is written");
     // Others may have written over it before the answer came.
     let kept = reply(&node, Level::Eventual, false).await.expect("an answer");
-    let age_ms = node.clock.now().since(kept.created);
+    let age_ms = node.clock().now().since(kept.created);
     assert!(kept.hit && age_ms >= 40, "{age_ms} ms");
 }

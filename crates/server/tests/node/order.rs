@@ -81,7 +81,7 @@ async fn what_a_write_into_memory_takes_away_has_a_place_in_the_log() {
     records(&node, "a SET, by which another entry is old", 1);
     assert!(!is_there(b"page").await);
     set(b"page", put(&[b"part"])).await;
-    let now = node.clock.now();
+    let now = node.clock().now();
     node.update(b"part", now, |_| (Change::Value(b"2".to_vec()), ())).expect("it fits");
     records(&node, "a command that looks first, by which another entry is old", 1);
     assert!(!is_there(b"page").await);

@@ -159,8 +159,8 @@ async fn grace_serves_an_expired_value_marked_stale_while_the_source_fails() {
     source.commit(1, "one", 7);
     read(&node, "post:1").await;
     source.fail(Some(SourceError::Unreachable("gone".into())));
-    let expired = node.clock.now();
-    while node.clock.tick().since(expired) < 2 {}
+    let expired = node.clock().now();
+    while node.clock().tick().since(expired) < 2 {}
     let answer = node.read(b"post:1", Demand::PLAIN).wait().await.expect("graced");
     assert_eq!((text(&answer).as_deref(), answer.stale), (Some("one"), true));
     let strong = read_at(&node, "post:1", Level::Session).await;

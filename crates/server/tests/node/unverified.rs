@@ -138,7 +138,7 @@ async fn silence_that_nobody_listened_to_is_noticed_by_the_first_reader_whoever_
     source.behind_ms.store(60_000, Ordering::Relaxed);
     source.commit_untold(1, "new", 7);
     // A load that lands does this.
-    node.clock.tick();
+    node.clock().tick();
     let answer = at(&node, Level::Eventual).await.expect("an answer");
     assert_eq!(answer.value.as_deref(), Some("new".as_bytes()));
     assert!(answer.unverified.is_some_and(|why| why.contains("last 60000 ms")));

@@ -61,7 +61,7 @@ impl Bench {
         set_up_posts(&config);
         let (tasks, folder) = (Tasks::start().expect("a thread"), tempfile::tempdir().expect("a folder"));
         let node = Node::start(config, folder.path(), tasks.handle()).expect("a node");
-        let source = node.keyspaces.all[0].backing.as_ref().expect("it has a source").source.clone();
+        let source = node.source("main").expect("it has a source").clone();
         Bench { node, source, rows, _tasks: tasks, _folder: folder, database }
     }
 

@@ -88,7 +88,7 @@ keys = ["other:{{id}}"]
 
     /// Whether a load is watched over at all: else a strong read asks the database whatever happens.
     fn is_followed(&self) -> bool {
-        self.node.keyspaces.all[0].backing.as_ref().expect("a source").followed()
+        self.node.is_followed(b"item:1").expect("it has a source")
     }
 
     /// Does `sql`, and reads `item:1` right after it: at `strong` it is `expected`, at `eventual` soon, and `other:1` stays where it
@@ -341,7 +341,7 @@ async fn a_table_that_comes_to_stand_before_another_is_seen() {
     );
     // It is the feed's table as well now, and not published: that is said.
     wait_for("the feed to say so", || {
-        let source = world.node.keyspaces.all[0].backing.as_ref().expect("a source").source.clone();
+        let source = world.node.source("main").expect("it has a source").clone();
         source.unverified().filter(|why| why.contains("does not cover"))
     });
     assert_eq!(world.read("item:1", Level::Eventual).await, Ok(Some("early".into())));
@@ -398,7 +398,7 @@ async fn a_table_that_is_made_again_under_its_name_is_noticed() {
     // It is in no publication any more: nothing is kept until it is.
     assert_eq!(world.read("item:1", Level::Eventual).await.map(|_| ()), Ok(()));
     wait_for("the feed to say so", || {
-        let source = world.node.keyspaces.all[0].backing.as_ref().expect("a source").source.clone();
+        let source = world.node.source("main").expect("it has a source").clone();
         source
             .unverified()
             .filter(|why| why.contains("ALTER PUBLICATION clearwell ADD TABLE ONLY public.items"))

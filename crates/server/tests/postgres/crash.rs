@@ -164,7 +164,7 @@ async fn a_node_sees_all_that_a_killed_server_had_committed() {
         thread.join().expect("it ends");
     }
     reading.await.expect("it ends");
-    let source = node.keyspaces.all[0].backing.as_ref().expect("it has a source").source.clone();
+    let source = node.source("main").expect("it has a source").clone();
     wait_for("the feed to be complete", || source.unverified().is_none().then_some(()));
     while source.barrier().await.is_err() {}
     let truth = truth(&database);

@@ -46,7 +46,7 @@ async fn what_was_read_before_a_commit_is_not_kept_after_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let tasks = Tasks::start().expect("a thread");
     let node = Node::start(config, folder.path(), tasks.handle()).expect("a node");
-    let source = node.keyspaces.all[0].backing.as_ref().expect("it has a source").source.clone();
+    let source = node.source("main").expect("it has a source").clone();
     let begin = |key: &'static str| {
         let node: Arc<Node> = node.clone();
         tasks.handle().spawn(async move { read(&node, key, Level::Eventual).await })

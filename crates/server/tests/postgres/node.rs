@@ -88,7 +88,7 @@ async fn what_was_changed_in_psql_is_seen() {
     // While the feed does not cover the table nothing is kept, so that nothing can be old.
     assert_eq!(read(&node, "post:8", Level::Eventual).await.as_deref(), Some("round 49"));
     database.psql("ALTER PUBLICATION clearwell DROP TABLE posts");
-    let source = node.keyspaces.all[0].backing.as_ref().expect("it has a source").source.clone();
+    let source = node.source("main").expect("it has a source").clone();
     wait_for("the feed to notice", || source.unverified());
     for text in ["a", "b", "c"] {
         database.psql(&format!("UPDATE posts SET content = '{text}' WHERE id = 8"));

@@ -32,7 +32,7 @@ fn walked(started: &Started, request: &str) -> (Vec<u8>, Vec<u8>) {
     let (let_go, gone) = mpsc::channel::<()>();
     let node = started.node.clone();
     let holder = std::thread::spawn(move || {
-        let changed = node.update(b"key:0", node.clock.now(), |_| {
+        let changed = node.update(b"key:0", node.clock().now(), |_| {
             hold.send(()).expect("the test waits");
             gone.recv().expect("the test lets go");
             (Change::Keep, ())

@@ -84,12 +84,12 @@ fn a_name_that_is_invalidated_beside_a_rename_keeps_nothing_old() {
         for round in 0..ROUNDS {
             put(&node, "from", "old");
             both.wait();
-            node.relocate(b"from", b"to", MOVE, node.clock.now()).expect("it fits");
+            node.relocate(b"from", b"to", MOVE, node.clock().now()).expect("it fits");
             both.wait();
             // A pattern may have come before the move or after it; what carries the tag is gone either way.
             let left = value(&node, "from").or_else(|| value(&node, "to").filter(|_| round % 3 != 2));
             wrong.extend(left.map(|left| format!("round {round}: {left}")));
-            node.update(b"to", node.clock.now(), |_| (clearwell_engine::Change::Remove, ()))
+            node.update(b"to", node.clock().now(), |_| (clearwell_engine::Change::Remove, ()))
                 .expect("removed");
         }
     });
@@ -111,7 +111,7 @@ fn renames_that_cross_lose_and_double_nothing() {
                 let (a, b) = pair(round);
                 both.wait();
                 let _either =
-                    node.relocate(b.as_bytes(), a.as_bytes(), MOVE, node.clock.now()).expect("it fits");
+                    node.relocate(b.as_bytes(), a.as_bytes(), MOVE, node.clock().now()).expect("it fits");
                 both.wait();
             }
         });
@@ -119,14 +119,14 @@ fn renames_that_cross_lose_and_double_nothing() {
             let (a, b) = pair(round);
             put(&node, &a, "it");
             both.wait();
-            let moved = node.relocate(a.as_bytes(), b.as_bytes(), MOVE, node.clock.now()).expect("it fits");
+            let moved = node.relocate(a.as_bytes(), b.as_bytes(), MOVE, node.clock().now()).expect("it fits");
             both.wait();
             let there = [&a, &b].map(|key| value(&node, key));
             if moved != Relocated::Done || there.iter().flatten().count() != 1 {
                 wrong.push(format!("round {round}: {moved:?}, {there:?}"));
             }
             for key in [a, b] {
-                node.update(key.as_bytes(), node.clock.now(), |_| (clearwell_engine::Change::Remove, ()))
+                node.update(key.as_bytes(), node.clock().now(), |_| (clearwell_engine::Change::Remove, ()))
                     .expect("removed");
             }
         }

@@ -122,7 +122,7 @@ fn a_cut_listener_goes_on_where_it_was() {
 #[test]
 fn what_cannot_be_resumed_is_reset() {
     let world = World::new();
-    let run = format!("{:x}", world.node.run_id);
+    let run = format!("{:x}", world.node.run_id());
     world.post("/api/cache/invalidate", r#"{"keys": ["a"]}"#);
     for id in [&format!("{run}-99"), "77-1", "1", "", "nonsense", &format!("{run}-x")] {
         let mut listener = Listener::new(&world, Some(id));

@@ -49,7 +49,7 @@ fn metrics_are_of_what_happened() {
         let ended = if n < 10 { RequestEnded::Failed } else { RequestEnded::Well };
         recorder.record(OperationKind::Read as usize, 2_000_000, ended);
     }
-    world.metrics.tick(world.node.clock.tick().plus(2000));
+    world.metrics.tick(world.node.clock().tick().plus(2000));
     let figures = world.metrics.figures();
     assert!(figures.operations >= 1000, "{figures:?}");
     assert!((2.0..2.1).contains(&figures.p95_latency), "{figures:?}");
@@ -178,7 +178,7 @@ fn health_names_the_node_and_its_sources() {
         (&"ok".into(), &"main".into()),
         "{health}"
     );
-    assert_eq!(health["node"], format!("{:x}", world.node.run_id));
+    assert_eq!(health["node"], format!("{:x}", world.node.run_id()));
     world.source.behind_ms.store(60_000, std::sync::atomic::Ordering::Relaxed);
     let health = world.get("/api/cache/health").json();
     assert_eq!((&health["status"], &health["sources"][0]["behindMs"]), (&"degraded".into(), &60_000.into()));

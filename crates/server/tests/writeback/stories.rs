@@ -334,8 +334,7 @@ async fn a_folder_is_of_one_node_and_a_node_without_one_says_so() {
     );
     assert_eq!(world.get(1).await.as_deref(), Some("mine"));
 
-    let sources =
-        [("main".to_owned(), world.node.keyspaces.all[0].backing.as_ref().expect("one").source.clone())];
+    let sources = [("main".to_owned(), world.node.source("main").expect("it has a source").clone())];
     let Ok(bare) = Node::over(config(), sources.into(), tasks.handle()) else { panic!("it does not start") };
     let put = Put { value: b"x".to_vec().into(), ..Put::default() };
     let refused = bare.set(b"post:1", put, Origin::default()).wait().await;

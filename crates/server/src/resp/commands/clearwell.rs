@@ -23,7 +23,7 @@ pub fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ..read::filling(context)
     };
     let (resp, clock, whole) =
-        (context.session.resp, context.node().clock.clone(), options.meta || options.fill_lease);
+        (context.session.resp, context.node().clock().clone(), options.meta || options.fill_lease);
     let lease = options.fill_lease;
     let near = whole.then(|| context.node().near_told(options.key)).flatten();
     let write = move |reply: &mut Encoder<'_>, answer: Result<Answer, ReadError>| match answer {
@@ -171,7 +171,7 @@ pub fn entry(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) {
-    let keyspace = node.keyspaces.find(view.key()).map(|(keyspace, _)| keyspace.name.clone());
+    let keyspace = node.keyspace_of(view.key());
     let strings = |reply: &mut Encoder<'_>, name: &str, items: Vec<Vec<u8>>| {
         reply.bulk(name);
         reply.bulks(&items);
@@ -199,8 +199,8 @@ fn describe(reply: &mut Encoder<'_>, view: &View<'_>, node: &Node, now: Millis) 
     reply.bulk("near");
     reply.bulk_or_null(node.near_told(view.key()));
     number(reply, "size", view.value().map(|value| whole(value.len() as u64)));
-    number(reply, "created_at_ms", Some(node.clock.unix_ms_of(view.created())));
-    number(reply, "last_accessed_at_ms", Some(node.clock.unix_ms_of(view.last_accessed())));
+    number(reply, "created_at_ms", Some(node.clock().unix_ms_of(view.created())));
+    number(reply, "last_accessed_at_ms", Some(node.clock().unix_ms_of(view.last_accessed())));
     number(reply, "access_count", Some(i64::from(view.access_count())));
     number(reply, "ttl_ms", view.expires().map(|at| whole(at.since(now))));
     number(reply, "original_ttl_ms", view.ttl_ms().map(whole));

@@ -151,7 +151,7 @@ pub fn no_touch(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// CLIENT PAUSE.
 pub fn pause(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = PauseOptions::parse(args)?;
-    let until = context.node().clock.tick().plus(options.timeout_ms);
+    let until = context.node().clock().tick().plus(options.timeout_ms);
     context.server.pause.begin(until, options.writes_only);
     context.reply().ok();
     Ok(Step::Done)

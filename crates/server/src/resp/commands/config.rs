@@ -53,7 +53,7 @@ const SETTINGS: &[Setting] = &[
         |server| server.settings.max_clients.load(Relaxed).to_string(),
         |server, text| number(text, 1).map(|n| server.settings.max_clients.store(n as usize, Relaxed)),
     ),
-    fixed("maxmemory", |server| server.node.config.max_memory.to_string()),
+    fixed("maxmemory", |server| server.node.config().max_memory.to_string()),
     settable(
         "maxmemory-policy",
         |server| policy::word(server.node.eviction()),

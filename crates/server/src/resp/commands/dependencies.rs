@@ -80,7 +80,7 @@ fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(CommandError::literal("ERR COUNT is 1 to 1000"));
     }
     let page = context.node().dependents(&from, usize::try_from(count).unwrap_or(0));
-    let clock = context.node().clock.clone();
+    let clock = context.node().clock().clone();
     let mut reply = context.reply();
     reply.map(2);
     reply.bulk("cursor");

@@ -25,11 +25,11 @@ pub fn expire(context: &mut Context<'_>, command: &Command, args: Args<'_>) -> O
     let (node, now) = (context.node(), context.now);
     let changed = node.update(options.key, now, |view| {
         let Some(view) = view.filter(|view| view.value().is_some()) else { return (Change::Keep, 0) };
-        let current = view.expires().map(|at| node.clock.unix_ms_of(at));
+        let current = view.expires().map(|at| node.clock().unix_ms_of(at));
         match options.condition.allows(current, wanted) {
             false => (Change::Keep, 0),
             true if wanted <= unix_ms => (Change::Remove, 1),
-            true => (Change::Expires(Some(node.clock.at_unix_ms(wanted))), 1),
+            true => (Change::Expires(Some(node.clock().at_unix_ms(wanted))), 1),
         }
     });
     context.reply().integer(changed.map_err(|error| step::write_error(&error))?);
@@ -59,8 +59,8 @@ pub fn ttl(context: &mut Context<'_>, command: &Command, args: Args<'_>) -> Outc
             match command.id {
                 CommandId::Ttl => seconds(left_ms),
                 CommandId::Pttl => left_ms,
-                CommandId::Expiretime => seconds(context.node().clock.unix_ms_of(at)),
-                _ => context.node().clock.unix_ms_of(at),
+                CommandId::Expiretime => seconds(context.node().clock().unix_ms_of(at)),
+                _ => context.node().clock().unix_ms_of(at),
             }
         }
     };
@@ -92,10 +92,7 @@ pub fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
                 Ok(at) if at <= context.now => DeadlineChange::Past,
                 Ok(at) => DeadlineChange::At(at),
                 // As in Redis, what is not there has no time that could be wrong.
-                Err(_)
-                    if !context.node().keyspaces.has_source(options.key)
-                        && !is_there(context, options.key) =>
-                {
+                Err(_) if !context.node().has_source(options.key) && !is_there(context, options.key) => {
                     return read::get(context, args);
                 }
                 Err(error) => return Err(error),
@@ -146,7 +143,7 @@ fn extended(
 ) -> clearwell_source::Later<Vec<u8>> {
     Box::pin(async move {
         let reply = reply.await;
-        let now = node.clock.tick();
+        let now = node.clock().tick();
         let _not_in_memory = extend(&node, &key, now, change, |_| ());
         reply
     })

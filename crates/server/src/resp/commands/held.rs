@@ -32,7 +32,7 @@ pub fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ));
     }
     let items = context.node().list_held(after.unsigned_abs(), usize::try_from(count).unwrap_or(0));
-    let clock = context.node().clock.clone();
+    let clock = context.node().clock().clone();
     let mut reply = context.reply();
     reply.array(items.len());
     items.iter().for_each(|(item, left)| tell(&mut reply, item, *left, &clock));

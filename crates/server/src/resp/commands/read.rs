@@ -102,7 +102,7 @@ where
 /// CLIENT NO-TOUCH: a fresh entry in memory is served without counting as used.
 fn peeked(context: &mut Context<'_>, key: &[u8], encode: &impl Fn(&mut Encoder<'_>, Option<&[u8]>)) -> bool {
     // A declared keyspace has levels, and only the node's own read keeps them.
-    if context.node().keyspaces.is_declared(key) {
+    if context.node().is_declared(key) {
         return false;
     }
     let (resp, out) = (context.session.resp, &mut *context.out);

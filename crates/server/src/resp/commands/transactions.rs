@@ -183,10 +183,10 @@ pub fn go_on(context: &mut Context<'_>) -> Step {
 
 /// Whether a request may have to wait for a source.
 fn needs_source(node: &Node, command: &Command, args: Args<'_>) -> bool {
-    if node.keyspaces.all.is_empty() {
+    if !node.has_keyspaces() {
         return false;
     }
-    let has_source = |key: &[u8]| node.keyspaces.has_source(key);
+    let has_source = |key: &[u8]| node.has_source(key);
     matches!(command.id, CommandId::CwWarmKeys | CommandId::CwWarmPattern | CommandId::CwWarmTags)
         || keys(command, args).any(|place| args.get(place).is_some_and(has_source))
 }

@@ -12,7 +12,7 @@ pub fn why(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = &args[1];
     let why = context.node().why(key);
     let unverified = context.node().doubt(key).map(|doubt| doubt.why.to_string());
-    let clock = context.node().clock.clone();
+    let clock = context.node().clock().clone();
     let mut reply = context.reply();
     reply.map(7);
     reply.bulk("key");

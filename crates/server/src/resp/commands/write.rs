@@ -9,7 +9,6 @@ use clearwell_protocol::{Args, CommandError};
 use clearwell_source::Later;
 
 use super::read::encoded;
-use crate::config::Strategy;
 use crate::node::{Asked, Node, Put, Turn, Why, WriteError, Written};
 use crate::resp::dispatch::Context;
 use crate::resp::misses::Past;
@@ -149,7 +148,7 @@ fn expires(
 /// The moment that a time argument of `command` means. One in the past is the first moment there was.
 pub fn deadline(context: &Context<'_>, expiry: Expiry, command: &str) -> Result<Millis, CommandError> {
     let unix_ms = expiry.resolve_positive(context.unix_ms(), command)?;
-    Ok(context.node().clock.at_unix_ms(unix_ms).max(Millis(1)))
+    Ok(context.node().clock().at_unix_ms(unix_ms).max(Millis(1)))
 }
 
 /// SET that looks at the old value first.
@@ -295,14 +294,11 @@ pub fn may_write(node: &Node, key: &[u8], command: &str) -> Result<(), CommandEr
 
 /// Refuses to change a value in memory whose truth is elsewhere.
 pub fn only_plain(node: &Node, key: &[u8], command: &str) -> Result<(), CommandError> {
-    match node.keyspaces.find(key) {
-        Some((keyspace, _)) if keyspace.backing.is_some() && keyspace.write != Strategy::CacheOnly => {
-            Err(CommandError::new(format!(
-                "ERR {command} cannot be used on a key of keyspace {}, whose values belong to its source; SET the whole value, \
-                 or change it in the source",
-                keyspace.name
-            )))
-        }
-        _ => Ok(()),
+    match node.belongs_to_source(key) {
+        Some(keyspace) => Err(CommandError::new(format!(
+            "ERR {command} cannot be used on a key of keyspace {keyspace}, whose values belong to its source; SET the whole value, \
+             or change it in the source"
+        ))),
+        None => Ok(()),
     }
 }
