@@ -2,6 +2,7 @@
 
 mod altered;
 mod answer;
+mod awaited;
 mod back;
 mod background;
 mod backlog;
@@ -27,6 +28,7 @@ mod removal;
 mod reports;
 mod silence;
 mod start;
+mod through;
 mod update;
 mod verified;
 mod warm;

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use clearwell_engine::{Ask, Landing, Loaded, Lookup, OnMiss, Outcome, Seq, Tolerate, View};
-use clearwell_source::{Later, SourceError};
+use clearwell_engine::{Ask, Landing, Lookup, OnMiss, Seq, Tolerate, View};
 
 use super::load::Target;
 use super::verified::Way;
 use super::{Answer, Demand, Node, ReadError, Turn};
 use crate::config::Level;
-use crate::keyspace::{Backing, Keyspace};
+use crate::keyspace::Keyspace;
 
 /// What [`Node::get`] found.
 #[derive(Debug)]
@@ -170,7 +169,7 @@ impl Node {
         }
     }
 
-    fn ask(&self, keyspace: &Keyspace, level: Level, demand: Demand) -> Ask {
+    pub(super) fn ask(&self, keyspace: &Keyspace, level: Level, demand: Demand) -> Ask {
         let early_refresh = keyspace.early_refresh;
         let chance = if early_refresh > 0.0 { 1.0 - fastrand::f64() } else { 1.0 };
         Ask {
@@ -189,157 +188,6 @@ impl Node {
         self.engine()
             .peek(key, now, |view| now.since(view.created()).saturating_add(view.load_ms().into()) <= ms)
             .unwrap_or(false)
-    }
-
-    /// A strong read: it waits until the feed has told every commit made before it began. A value that is in memory after that, or is
-    /// loaded after that, is as new as those commits.
-    async fn behind_barrier(
-        self: Arc<Self>,
-        target: Target,
-        level: Level,
-        demand: Demand,
-    ) -> Result<Answer, ReadError> {
-        if let Some(backing) = target.backing()
-            && let Err(error) = backing.source.barrier().await
-        {
-            return Err(ReadError::Unmet(level, error.to_string()));
-        }
-        self.loaded(target, level, Demand { stale: false, ..demand }).await
-    }
-
-    /// A key with an unflushed write. One that still is unflushed when all commits before this read are told will come to the
-    /// source after them.
-    fn behind_flush<R: Send + 'static>(
-        self: Arc<Self>,
-        target: Target,
-        level: Level,
-        demand: Demand,
-    ) -> Later<Result<ReadOutcome<R>, ReadError>> {
-        Box::pin(async move {
-            let Some(backing) = target.backing() else {
-                return self.anew(target, level).await.map(ReadOutcome::Loaded);
-            };
-            if let Err(error) = backing.source.barrier().await {
-                return Err(ReadError::Unmet(level, error.to_string()));
-            }
-            if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
-                return Ok(ReadOutcome::Loaded(answer));
-            }
-            let read = match backing.followed() {
-                true => self.loaded(target, level, Demand { stale: false, ..demand }).await,
-                false => self.anew(target, level).await,
-            };
-            read.map(ReadOutcome::Loaded)
-        })
-    }
-
-    /// An unflushed write under another key may be of this key's row: only the source knows, when it has it.
-    fn behind_others<R: Send + 'static>(
-        self: Arc<Self>,
-        target: Target,
-        level: Level,
-        demand: Demand,
-    ) -> Later<Result<ReadOutcome<R>, ReadError>> {
-        Box::pin(async move {
-            let flushed = self.backlog.flushed(&target.keyspace).await;
-            match (flushed, level) {
-                (Err(why), Level::Strong | Level::Bounded(_)) => Err(ReadError::Unmet(level, why)),
-                (Err(why), _) => {
-                    self.graced(&target, level, SourceError::Unreachable(why)).map(ReadOutcome::Loaded)
-                }
-                (Ok(()), Level::Strong | Level::Bounded(_)) => self.behind_flush(target, level, demand).await,
-                (Ok(()), _) => {
-                    if let Some(answer) = self.unflushed(&target.keyspace, &target.key, level) {
-                        return Ok(ReadOutcome::Loaded(answer));
-                    }
-                    let read = match target.backing().is_some_and(Backing::is_unverified) {
-                        true => self.anew(target, level).await,
-                        false => self.loaded(target, level, demand).await,
-                    };
-                    read.map(ReadOutcome::Loaded)
-                }
-            }
-        })
-    }
-
-    /// No feed tells of changes to this keyspace, or not now: only the source itself knows.
-    async fn anew(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
-        self.reports.tallies().read_directly(target.keyspace.class);
-        match self.load_anew(&target).await {
-            Ok(answer) => Ok(Answer { level, ..answer }),
-            Err(error) if matches!(level, Level::Eventual | Level::Weak) => {
-                self.graced(&target, level, error)
-            }
-            Err(error) => match self.graced(&target, level, error) {
-                Err(ReadError::Source(error)) => Err(ReadError::Unmet(level, error.to_string())),
-                answered => answered,
-            },
-        }
-    }
-
-    /// Looks up, leads or waits until there is an answer. It ends: whoever is told to ask again either hits, or leads.
-    async fn loaded(
-        self: Arc<Self>,
-        target: Target,
-        level: Level,
-        demand: Demand,
-    ) -> Result<Answer, ReadError> {
-        loop {
-            let ask = self.ask(&target.keyspace, level, demand);
-            match self.engine().lookup(&target.key, ask, |view| Answer::of(view, level)) {
-                Lookup::Hit { read, refresh, .. } => {
-                    if let Some(lease) = refresh {
-                        drop(self.lead(lease, target));
-                    }
-                    return Ok(read);
-                }
-                Lookup::Lead(lease) => {
-                    let flight = self.lead(lease, target.clone());
-                    return self.led(flight, target, level).await;
-                }
-                Lookup::Wait(waiting) => {
-                    if let Landing::Landed(loaded) = waiting.await {
-                        return self.landed(target, level, loaded).await;
-                    }
-                }
-                Lookup::Miss { .. } => unreachable!("OnMiss::Load leads or waits"),
-            }
-        }
-    }
-
-    async fn led(
-        self: Arc<Self>,
-        flight: tokio::task::JoinHandle<Result<Answer, SourceError>>,
-        target: Target,
-        level: Level,
-    ) -> Result<Answer, ReadError> {
-        match flight.await {
-            Ok(Ok(answer)) => Ok(Answer { level, ..answer }),
-            Ok(Err(error)) => self.graced(&target, level, error),
-            Err(gone) => self.graced(&target, level, SourceError::Unreachable(gone.to_string())),
-        }
-    }
-
-    async fn landed(
-        self: Arc<Self>,
-        target: Target,
-        level: Level,
-        loaded: Loaded,
-    ) -> Result<Answer, ReadError> {
-        if !self.is_timely(&target, level) {
-            return self.anew(target, level).await;
-        }
-        let Loaded { outcome, as_of, expires, ttl_ms, version } = loaded;
-        let answer = Answer { level, expires, ttl_ms, version, ..Answer::loaded(as_of) };
-        match outcome {
-            Outcome::Value(value) => Ok(Answer { value: Some(value), ..answer }),
-            Outcome::Absent => Ok(answer),
-            Outcome::Failed(error) => {
-                let error = error.downcast_ref::<SourceError>().cloned();
-                let unknown = || SourceError::Unreachable("the load failed".into());
-                self.graced(&target, level, error.unwrap_or_else(unknown))
-            }
-        }
     }
 }
 

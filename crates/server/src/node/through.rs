@@ -1,0 +1,106 @@
+//! Writes that their source has before they are acknowledged: write-through and write-invalidate.
+
+use std::sync::Arc;
+
+use clearwell_engine::{Cause, Millis, Scope, Seq, Version};
+use clearwell_source::{Receipt, Row, RowWrite};
+use tokio::sync::oneshot;
+
+use super::draft::EntryDraft;
+use super::load::Target;
+use super::write::no_source;
+use super::{Node, Put, WriteError, Written};
+use crate::config::Strategy;
+use crate::road::InvalidationRequest;
+
+impl Node {
+    /// Writes to the source. In the commit's own place of the source's order the key is invalidated and, for
+    /// `write-through`, what the database made of the value is stored: so concurrent writes of one key leave the
+    /// cache with the last commit's value, or without one.
+    pub(super) async fn store(
+        self: Arc<Self>,
+        target: Target,
+        put: Put<'static>,
+        strategy: Strategy,
+    ) -> Result<Written, WriteError> {
+        let Some(backing) = target.backing() else {
+            return Err(WriteError::Strategy(strategy, no_source(&target.key)));
+        };
+        let Some(statement) = backing.store.clone() else {
+            let name = &target.keyspace.name;
+            return Err(WriteError::Strategy(
+                strategy,
+                format!("keyspace {name} declares no `store` statement"),
+            ));
+        };
+        self.backlog.settle(&target).await?;
+        let through = strategy == Strategy::Through;
+        let params = target.keyspace.params(&target.captures, Some(&put.value));
+        let read_back =
+            through.then(|| (backing.load.clone(), target.keyspace.params(&target.captures, None)));
+        let source = backing.source.clone();
+        let verification = backing.verification.clone();
+        let alterations = verification.alterations();
+        let node = self.clone();
+        let (told, superseded) = oneshot::channel();
+        let asked = self.clock.tick();
+        let committed = Box::new(move |receipt: &Receipt| {
+            let began = node.overwritten(&target.key, receipt.version);
+            node.backlog.supersede(&target.key, move || {
+                // Whoever wrote may be gone.
+                let _ = told.send(());
+            });
+            // What was read back before a table or a view was altered is what the load returned then.
+            if let Some(row) = receipt.row.as_ref().filter(|_| verification.alterations() == alterations) {
+                node.keep_written(&target, row, put, (receipt.version, began), asked);
+            }
+        });
+        let written = source.write(RowWrite { statement, params, read_back, committed }).await;
+        written.map_err(WriteError::Source)?;
+        // An error: nobody had to be told.
+        let _ = superseded.await;
+        Ok(Written::Stored)
+    }
+
+    /// Our own commit changed this key: whatever was read before it is old.
+    pub(super) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
+        let request = InvalidationRequest {
+            version: Some(version),
+            ..InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)
+        };
+        self.invalidate(request).seq
+    }
+
+    /// Stores what was just committed, as a load would have read it, with the names the client gave beside it. A value
+    /// that does not fit is not kept: the source has it. Somebody else may have overwritten it since it was committed, so that
+    /// it is as old as the write's beginning, `asked`.
+    fn keep_written(
+        &self,
+        target: &Target,
+        row: &Row,
+        put: Put<'_>,
+        (version, began): (Version, Seq),
+        asked: Millis,
+    ) {
+        let read = self.row_draft(target, Some(row.clone()));
+        let Put { expires, tags, dependencies, events, priority, content_type, .. } = put;
+        let given = Put {
+            value: read.value.unwrap_or_default(),
+            expires,
+            tags,
+            dependencies,
+            events,
+            priority,
+            content_type,
+            write: None,
+            condition: None,
+        };
+        let now = self.clock.tick();
+        let draft = EntryDraft {
+            version: Some(version),
+            load_ms: u32::try_from(now.since(asked)).unwrap_or(u32::MAX),
+            ..self.put_draft(given, Some(&target.keyspace), read.names)
+        };
+        draft.lend(|draft| self.engine().fill(&target.key, began, draft, now));
+    }
+}
