@@ -249,6 +249,11 @@ impl View {
         self.removed.contains_key(&peer)
     }
 
+    /// Whether a process of this node is in the base and was not taken away.
+    pub fn counts_on(&self, node: NodeId) -> bool {
+        self.base.seats.iter().any(|seat| seat.peer.node == node && !self.is_removed(seat.peer))
+    }
+
     /// Whether it belongs to this view, in the base or the next placement or with a stranded slot.
     pub fn has(&self, peer: Peer) -> bool {
         (self.base.has(peer) && !self.is_removed(peer))

@@ -101,7 +101,8 @@ impl Grants for Granted<'_> {
 }
 
 impl Member {
-    /// Proposes the next view when one is wanted: the first voter that is alive does so at once, others later.
+    /// Proposes the next view when one is wanted: the first voter that is alive does so at once, others later, and voters that were taken away
+    /// last.
     pub(super) fn propose(&mut self, out: &mut Outbox) {
         const SOON_MS: u64 = 150;
         let Some(view) = self.tenure.view().cloned().filter(|view| view.voters.contains(&self.me.node))
@@ -117,6 +118,10 @@ impl Member {
         let mut rank = 0;
         for voter in view.voters.iter().filter(|voter| **voter < self.me.node) {
             rank += u64::from(self.gossip.is_alive(*voter));
+        }
+        if !view.counts_on(self.me.node) {
+            // It was taken for dead, and may still take those for dead who did not hear it either.
+            rank += view.voters.len() as u64;
         }
         let waited = self.now.since(since) >= SOON_MS + rank * RANK_MS;
         let quiet = self.proposing.tried.is_none_or(|at| self.now.since(at) >= self.proposing.wait_ms);

@@ -78,3 +78,21 @@ fn a_voter_that_leaves_while_another_node_is_away_leaves_three() {
     assert_eq!(fewest(&mut world, &[1, 4], 20_000), 3);
     assert_eq!(voters(&world, 1), [1, 2, 4]);
 }
+
+/// It takes those for dead who did not hear it, and is a voter still.
+#[test]
+fn a_voter_that_was_taken_away_proposes_last_when_it_is_back() {
+    let mut world = World::new(3, 1);
+    world.part(&[3], &[1, 2]);
+    world.until("a view without 3", |world| !world.member(1).view().unwrap().counts_on(NodeId(3)));
+    world.run(12_000);
+    let epoch = world.member(1).view().unwrap().epoch;
+    world.deaf.insert((NodeId(3), "gossip"));
+    world.cut.clear();
+    world.until("3 follows it", |world| world.member(3).view().unwrap().epoch == epoch);
+    world.run(1_500);
+    assert_eq!(world.member(1).view().unwrap().epoch, epoch, "it would take away 1 and 2");
+    world.deaf.clear();
+    world.run(5_000);
+    assert!((1..=3).all(|node| world.member(1).view().unwrap().counts_on(NodeId(node))));
+}
