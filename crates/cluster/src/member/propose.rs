@@ -117,7 +117,7 @@ impl Member {
         let since = *self.proposing.restless.get_or_insert(self.now);
         let mut rank = 0;
         for voter in view.voters.iter().filter(|voter| **voter < self.me.node) {
-            rank += u64::from(self.gossip.is_alive(*voter));
+            rank += u64::from(self.gossip.is_alive(*voter) && view.counts_on(*voter));
         }
         if !view.counts_on(self.me.node) {
             // It was taken for dead, and may still take those for dead who did not hear it either.
