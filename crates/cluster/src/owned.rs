@@ -33,6 +33,8 @@ pub struct OwnedSlots {
     to_begin: usize,
     /// The source may have to be asked to refuse statements for some of them.
     unfenced: bool,
+    /// The last record of a slot that was acknowledged before replicas had it, as long as one of the slot's next holders may not have it.
+    alone: BTreeMap<Slot, Position>,
 }
 
 impl OwnedSlots {
@@ -48,6 +50,7 @@ impl OwnedSlots {
     /// A view takes a slot away. Says whether it had begun.
     pub fn lose(&mut self, slot: Slot) -> bool {
         let Some(owned) = self.slots.remove(&slot) else { return false };
+        self.alone.remove(&slot);
         self.to_begin -= usize::from(owned.began_at.is_none());
         owned.began_at.is_some()
     }
@@ -65,6 +68,18 @@ impl OwnedSlots {
             (owned.began_at, owned.quiet_until) = (Some(at), quiet_until);
             owned.fenced |= fenced;
         }
+    }
+
+    /// A record of a slot was acknowledged while this member alone had it.
+    pub fn acknowledged_alone(&mut self, slot: Slot, position: Position) {
+        let last = self.alone.entry(slot).or_default();
+        *last = position.max(*last);
+    }
+
+    /// Forgets those records that have come to all who `have` to have them. Whether none is left.
+    pub fn confirm_alone(&mut self, have: impl Fn(Slot, Position) -> bool) -> bool {
+        self.alone.retain(|slot, position| !have(*slot, *position));
+        self.alone.is_empty()
     }
 
     /// Whether the view gives a slot to this member.

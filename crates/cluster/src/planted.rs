@@ -75,11 +75,13 @@ pub enum Planted {
     WalkSkips,
     /// A holder is given an owner's word before it was told of all that stands before it in the log.
     WordBeforeRecords,
+    /// A write that is to wait for replicas is acknowledged when its owner has it.
+    AckIgnored,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 36] = [
+    pub const ALL: [Planted; 37] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -116,5 +118,6 @@ impl Planted {
         Planted::WalkSkips,
         Planted::HoldLost,
         Planted::WordBeforeRecords,
+        Planted::AckIgnored,
     ];
 }

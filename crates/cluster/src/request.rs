@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-pub use clearwell_words::Strategy;
+pub use clearwell_words::{Ack, Strategy};
 use clearwell_words::{EventPattern, Invalidation, Millis, Version};
 
 use crate::entry::Entry;
@@ -85,6 +85,8 @@ pub struct Write {
     pub meta: Meta,
     /// When it is acknowledged.
     pub strategy: Strategy,
+    /// Who must have it then, where the value stays in the cluster. A write-back always waits for replicas.
+    pub ack: Ack,
     /// Numbers that only this write has, given on to the source.
     pub id: u64,
 }
@@ -119,6 +121,8 @@ pub struct Fill {
     pub ttl_ms: Option<NonZeroU64>,
     /// What else is kept with it.
     pub meta: Meta,
+    /// Who must have it when it is acknowledged.
+    pub ack: Ack,
     /// What the miss was answered with.
     pub lease: FillLease,
 }
@@ -187,7 +191,7 @@ pub struct Done {
     pub version: Option<Version>,
     /// The owners that ordered it, and where.
     pub ordered: Vec<(Peer, Position)>,
-    /// Whether it survives the loss of any one node.
+    /// Whether it survives the loss of any one node. Not when its owner alone has it yet ([`Ack::Owner`]), or there is no replica.
     pub survives: bool,
     /// For the session.
     pub token: Token,

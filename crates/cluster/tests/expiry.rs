@@ -118,6 +118,7 @@ fn a_value_that_waits_at_its_replica_is_touched_there_too() {
         ttl_ms: None,
         meta: Meta::default(),
         strategy: Strategy::CacheOnly,
+        ack: request::Ack::Replicas,
         id: 1,
     };
     let touch = Touch { key: bytes(&key), ttl_ms: lives(10_000) };

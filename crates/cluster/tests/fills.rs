@@ -2,7 +2,7 @@
 
 mod world;
 
-use clearwell_cluster::request::{Fill, FillLease, Strategy};
+use clearwell_cluster::request::{Ack, Fill, FillLease, Strategy};
 use clearwell_cluster::*;
 use clearwell_words::{Event, EventPattern, Scope};
 use world::{World, bytes, peer};
@@ -25,6 +25,7 @@ fn fill(world: &mut World, node: u64, key: &str, tag: &str, lease: FillLease) ->
         events: events.into(),
         ttl_ms: None,
         meta: Meta::default(),
+        ack: Ack::Replicas,
         lease,
     };
     world.ask_at(node, Request::Fill(fill))

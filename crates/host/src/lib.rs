@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use clearwell_cluster::{Config, Input, Level, Member, Meta, NodeId, Peer, Start, Ticket, Token};
-//! use clearwell_cluster::request::{Answer, Request, Strategy, Write};
+//! use clearwell_cluster::request::{Ack, Answer, Request, Strategy, Write};
 //! use clearwell_engine::Millis;
 //! use clearwell_host::{Actor, Host, Next, Settings};
 //!
@@ -40,6 +40,7 @@
 //!     ttl_ms: None,
 //!     meta: Meta::default(),
 //!     strategy: Strategy::CacheOnly,
+//!     ack: Ack::Owner,
 //!     id: 1,
 //! };
 //! let done = carry_out(&host, Millis(2), Input::Request(Ticket(1), Request::Write(write)));

@@ -1,6 +1,6 @@
 //! Batches carried out as threads would: one waits for the changes of another, and nobody reads what is not there yet.
 
-use clearwell_cluster::request::{Answer, Invalidate, Read, Request, Strategy, Write};
+use clearwell_cluster::request::{Ack, Answer, Invalidate, Read, Request, Strategy, Write};
 use clearwell_cluster::{
     Apply, Ask, Bytes, Config, Input, Level, Member, Meta, NodeId, Outcome, Peer, Start, Ticket, Token,
 };
@@ -71,6 +71,7 @@ impl Alone {
             ttl_ms: None,
             meta: Meta::default(),
             strategy,
+            ack: Ack::Replicas,
             id: 1,
         }))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use clearwell_cluster::request::{Answer, Read, Request, Strategy, Write};
+use clearwell_cluster::request::{Ack, Answer, Read, Request, Strategy, Write};
 use clearwell_cluster::{Bytes, Config, Input, Level, Member, Meta, NodeId, Peer, Start, Ticket, Token};
 use clearwell_engine::{
     Cause, Change, Departure, Departures, Draft, Effect, Glob, Invalidation, Millis, Scope, Version,
@@ -79,6 +79,7 @@ fn write(host: &Driven, ticket: u64, n: u64) -> Version {
         ttl_ms: None,
         meta: Meta::default(),
         strategy: Strategy::CacheOnly,
+        ack: Ack::Replicas,
         id: ticket,
     };
     let asked = Input::Request(Ticket(ticket), Request::Write(write));

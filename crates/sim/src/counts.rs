@@ -43,10 +43,14 @@ pub enum Count {
     TakenForDead,
     /// A view had three voters or more and fewer than three owners that answered.
     VotersKept,
+    /// A write was acknowledged while its owner alone had it.
+    AckedAlone,
+    /// One of these may have been lost with its owner.
+    LostAlone,
 }
 
 impl Count {
-    const ALL: [Count; 19] = [
+    const ALL: [Count; 21] = [
         Count::Unsynced,
         Count::LostByCrash,
         Count::KeptByCrash,
@@ -66,6 +70,8 @@ impl Count {
         Count::GossipUnheard,
         Count::TakenForDead,
         Count::VotersKept,
+        Count::AckedAlone,
+        Count::LostAlone,
     ];
 
     fn text(self) -> &'static str {
@@ -88,6 +94,8 @@ impl Count {
             Count::GossipUnheard => "messages of gossip were not heard by hosts that are deaf to it",
             Count::TakenForDead => "processes that ran were taken for dead by a view",
             Count::VotersKept => "views kept three voters or more and counted on fewer nodes",
+            Count::AckedAlone => "writes were acknowledged while their owners alone had them",
+            Count::LostAlone => "of these may have been lost with their owners",
             Count::PutOffByDisk => "inputs waited for a host whose disk takes nothing",
         }
     }

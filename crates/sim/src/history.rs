@@ -153,6 +153,8 @@ pub struct History {
     pub fills: BTreeMap<WriteId, u32>,
     /// The source, with its log.
     pub source: Source,
+    /// Acknowledged writes that their owners alone had, and took along: by key and version, and when somebody else could act as owner.
+    pub lost: BTreeMap<(KeyId, u64), Micros>,
     /// Which holds took effect, by operation, and when an owner said so.
     pub effects: Vec<(u32, Micros)>,
     /// Which holds are over by what lasts on a disk, and since when: one that took effect may not have been told of, because the process died.
@@ -177,6 +179,7 @@ impl History {
             last: Vec::new(),
             journals: Journals::default(),
             fills: BTreeMap::new(),
+            lost: BTreeMap::new(),
             names,
             source,
             effects: Vec::new(),
@@ -202,6 +205,14 @@ impl History {
         op.end = if got == Got::Nothing { Micros::MAX } else { at };
         op.got = got;
         self.moments.push((index, true));
+    }
+
+    /// When the loss of what an operation wrote began to count; `None` where nothing was lost.
+    pub fn lost_at(&self, op: &Op) -> Option<Micros> {
+        let (Deed::Write(..), Got::Done { version: Some(version), .. }) = (op.deed, op.got) else {
+            return None;
+        };
+        self.lost.get(&(op.key, version)).copied()
     }
 
     /// Notes the order that an owner gave to a write.

@@ -6,7 +6,9 @@ mod part;
 pub use part::Part;
 
 use clearwell_cluster::Planted;
+use clearwell_cluster::request::Ack;
 
+use crate::acks::Acks;
 use crate::fault::{self, CRASH_IN_SYNC, Taste, What};
 use crate::lives::Lives;
 use crate::network::Weather;
@@ -36,6 +38,7 @@ impl Options {
             holds_percent: 0,
             feed_tells_own: false,
             feed_moves_percent: 0,
+            acks: Acks::All(Ack::Replicas),
             ..self.without_drags()
         };
         if !needs_it(to) {
@@ -57,6 +60,14 @@ impl Options {
                     ISOLATE,
                     8,
                     25 * SECOND,
+                )
+            }
+            // The same where an owner's own clients write and others read, after it is gone.
+            Planted::AckIgnored => {
+                Options { nodes: busy.nodes.min(5), near: 0, room: 0, behind_percent: 0, ..busy }.with_faults(
+                    CRASH | ISOLATE,
+                    24,
+                    5 * SECOND,
                 )
             }
             Planted::EpochIgnored => busy.with_faults(ISOLATE, 16, 25 * SECOND),

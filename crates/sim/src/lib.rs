@@ -13,6 +13,7 @@
 //! assert_eq!(once.hash, again.hash);
 //! ```
 
+pub mod acks;
 pub mod check;
 mod clock;
 pub mod counts;

@@ -1,11 +1,13 @@
 //! What kind of world a seed makes. Not every fault is in each: a world with few kinds lets each do its worst.
 
+use crate::acks::Acks;
 use crate::fault::{self, Fault, Taste};
 use crate::lives::Lives;
 use crate::network::Weather;
 use crate::queue::Micros;
 use crate::rng::Rng;
 use crate::source::Tells;
+use clearwell_cluster::request::Ack;
 use clearwell_cluster::{Planted, Profile};
 
 /// A second.
@@ -129,6 +131,8 @@ pub struct Options {
     pub value_bytes: usize,
     /// How many of a hundred operations of writers ask for invalidations that take effect later, or tell what they wait for.
     pub holds_percent: u32,
+    /// Which keys without a source wait for their replicas.
+    pub acks: Acks,
     /// The bug that is switched on.
     pub planted: Option<Planted>,
     /// What goes wrong.
@@ -213,6 +217,7 @@ impl Options {
             only_source: false,
             value_bytes: 0,
             holds_percent: *Rng::new(seed, 48).pick(&[0, 0, 5, 20]),
+            acks: Acks::draw(&mut Rng::new(seed, 60)),
             planted,
             faults,
         }
@@ -272,7 +277,7 @@ impl Options {
         self.statement_us = 2_000;
         self.gossip_start = false;
         (self.part_bytes, self.told_most, self.taken_most) = (65_536, TOLD_MOST, TAKEN_MOST);
-        self.room = 0;
+        (self.room, self.acks) = (0, Acks::All(Ack::Replicas));
         self.drift_ppm = 0;
         self.lag_us = 0;
         self.sync_us = 0;

@@ -1,5 +1,6 @@
 //! The world: true time, hosts, links, source and clients around one queue.
 
+mod alone;
 mod audit;
 mod carry;
 mod clients;
@@ -100,6 +101,8 @@ pub struct World {
     pub(crate) watch: Option<SeenAll>,
     /// The invalidations that mark instead of taking away, when a script says which.
     pub(crate) lazy: Option<Vec<u32>>,
+    /// Writes that were acknowledged while their owners alone had them, and may still be lost.
+    alone: Vec<alone::Alone>,
     /// The right to fill, by write.
     leases: BTreeMap<WriteId, FillLease>,
     /// Links whose next record gets lost.
@@ -156,6 +159,7 @@ impl World {
             trace: None,
             watch: None,
             lazy: None,
+            alone: Vec::new(),
             leases: BTreeMap::new(),
             to_lose: Vec::new(),
             statements_after: 0,

@@ -16,7 +16,7 @@ const SEEDS_MOST: u64 = 200;
 const SEEDS_MOST_RARE: (Planted, u64) = (Planted::EvictionUntold, 1_000);
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 36] = [
+const FOUND: [Planted; 37] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -53,6 +53,7 @@ const FOUND: [Planted; 36] = [
     Planted::WalkSkips,
     Planted::WordBeforeRecords,
     Planted::HoldLost,
+    Planted::AckIgnored,
 ];
 
 #[test]

@@ -12,7 +12,7 @@ use clearwell_cluster::message::{
     Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
-use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
+use clearwell_cluster::request::{Ack, Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
@@ -286,6 +286,10 @@ fn requests(add: &mut impl FnMut(&str, Message)) {
         request(&format!("write {name}"), Request::Write(write));
     }
     request("fill", Request::Fill(fill(None, Meta::default())));
+    let write = Write { ack: Ack::Owner, ..write(None, Meta::default()) };
+    request("write acknowledged by the owner", Request::Write(write));
+    let fill = Fill { ack: Ack::Owner, ..fill(None, Meta::default()) };
+    request("fill acknowledged by the owner", Request::Fill(fill));
     for (name, cause) in [
         ("removal", Cause::Removal),
         ("command", Cause::Command),
@@ -303,12 +307,14 @@ fn requests(add: &mut impl FnMut(&str, Message)) {
 
 fn write(ttl_ms: Option<NonZeroU64>, meta: Meta) -> Write {
     let Entry { key, value, tags, dependencies, events, .. } = entry();
-    Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy: Strategy::CacheOnly, id: 77 }
+    let (strategy, ack) = (Strategy::CacheOnly, Ack::Replicas);
+    Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, ack, id: 77 }
 }
 
 fn fill(ttl_ms: Option<NonZeroU64>, meta: Meta) -> Fill {
     let Entry { key, tags, dependencies, events, .. } = entry();
-    Fill { key, value: name("{}"), tags, dependencies, events, ttl_ms, meta, lease: lease() }
+    let (value, ack, lease) = (name("{}"), Ack::Replicas, lease());
+    Fill { key, value, tags, dependencies, events, ttl_ms, meta, ack, lease }
 }
 
 fn lease() -> FillLease {

@@ -51,8 +51,11 @@ pub(crate) fn put_tail<T: Wire>(ends: Option<&T>, meta: &Meta, w: &mut Writer<'_
     }
 }
 
-/// Reads that tail.
-pub(crate) fn get_tail<T: Wire>(r: &mut Reader<'_>) -> Result<(Option<T>, Meta)> {
+/// Reads that tail. `knows` says whether another tag of it, of nothing but itself, is known.
+pub(crate) fn get_tail<T: Wire>(
+    r: &mut Reader<'_>,
+    mut knows: impl FnMut(u64) -> bool,
+) -> Result<(Option<T>, Meta)> {
     let (mut ends, mut meta) = (None, Meta::default());
     r.tail(|tag, r| {
         match tag {
@@ -61,7 +64,7 @@ pub(crate) fn get_tail<T: Wire>(r: &mut Reader<'_>) -> Result<(Option<T>, Meta)>
             PRIORITY => meta.priority = Wire::get(r)?,
             CONTENT_TYPE => meta.content_type = Some(Arc::from(r.rest_as_text()?)),
             LOAD => meta.load_ms = Wire::get(r)?,
-            _ => return Ok(false),
+            tag => return Ok(knows(tag)),
         }
         Ok(true)
     })?;

@@ -51,7 +51,7 @@ impl Wire for Entry {
         r.block(|r| {
             let (key, value, version) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
             let (tags, dependencies, events) = (tags(r)?, Wire::get(r)?, Wire::get(r)?);
-            let (expiry, meta) = meta::get_tail(r)?;
+            let (expiry, meta) = meta::get_tail(r, |_| false)?;
             Ok(Entry { key, value, version, tags, dependencies, events, expiry, meta })
         })
     }

@@ -1,8 +1,8 @@
 //! Requests and their answers.
 
 use clearwell_cluster::message::Reply;
-use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Touch, Write};
-use clearwell_cluster::{Answer, Awaited, FillLease, Hold, Request};
+use clearwell_cluster::request::{Ack, Cancel, Done, Fill, Invalidate, Read, Touch, Write};
+use clearwell_cluster::{Answer, Awaited, FillLease, Hold, Meta, Request};
 use clearwell_words::Invalidation;
 
 use crate::error::Result;
@@ -53,10 +53,33 @@ impl Wire for Reply {
     }
 }
 
+/// The tag of [`Ack::Owner`] in the tail of a write or a fill. Whoever does not know it waits for replicas, which is as good.
+const BY_OWNER: u64 = 6;
+
+fn put_ack(ack: Ack, w: &mut Writer<'_>) {
+    match ack {
+        Ack::Owner => w.tagged(BY_OWNER, |_| {}),
+        Ack::Replicas => {}
+    }
+}
+
+/// Reads the tail of a write or a fill.
+fn get_tail<T: Wire>(r: &mut Reader<'_>) -> Result<(Option<T>, Meta, Ack)> {
+    let mut ack = Ack::Replicas;
+    let (ends, meta) = meta::get_tail(r, |tag| {
+        let is_known = tag == BY_OWNER;
+        if is_known {
+            ack = Ack::Owner;
+        }
+        is_known
+    })?;
+    Ok((ends, meta, ack))
+}
+
 /// A request is the last of its frame, so its tail is the frame's. So it is with [`Fill`].
 impl Wire for Write {
     fn put(&self, w: &mut Writer<'_>) {
-        let Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id } = self;
+        let Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, ack, id } = self;
         key.put(w);
         value.put(w);
         tags.put(w);
@@ -65,20 +88,21 @@ impl Wire for Write {
         strategy.put(w);
         id.put(w);
         meta::put_tail(ttl_ms.as_ref(), meta, w);
+        put_ack(*ack, w);
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self> {
         let (key, value, tags) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
         let (dependencies, events) = (Wire::get(r)?, Wire::get(r)?);
         let (strategy, id) = (Wire::get(r)?, Wire::get(r)?);
-        let (ttl_ms, meta) = meta::get_tail(r)?;
-        Ok(Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id })
+        let (ttl_ms, meta, ack) = get_tail(r)?;
+        Ok(Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, ack, id })
     }
 }
 
 impl Wire for Fill {
     fn put(&self, w: &mut Writer<'_>) {
-        let Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease } = self;
+        let Fill { key, value, tags, dependencies, events, ttl_ms, meta, ack, lease } = self;
         key.put(w);
         value.put(w);
         tags.put(w);
@@ -86,13 +110,14 @@ impl Wire for Fill {
         events.put(w);
         lease.put(w);
         meta::put_tail(ttl_ms.as_ref(), meta, w);
+        put_ack(*ack, w);
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self> {
         let (key, value, tags) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
         let (dependencies, events, lease) = (Wire::get(r)?, Wire::get(r)?, Wire::get(r)?);
-        let (ttl_ms, meta) = meta::get_tail(r)?;
-        Ok(Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease })
+        let (ttl_ms, meta, ack) = get_tail(r)?;
+        Ok(Fill { key, value, tags, dependencies, events, ttl_ms, meta, ack, lease })
     }
 }
 

@@ -16,6 +16,7 @@
 //! assert!(name.slot(SLOTS).0 < SLOTS);
 //! ```
 
+mod ack;
 mod duration;
 mod event;
 mod glob;
@@ -30,6 +31,7 @@ mod time;
 mod token;
 mod version;
 
+pub use ack::Ack;
 pub use duration::parse_duration_ms;
 pub use event::{Event, EventPattern};
 pub use glob::Glob;

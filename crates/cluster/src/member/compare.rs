@@ -11,6 +11,7 @@ use clearwell_words::{Cause, Effect, Millis, Scope};
 
 use super::Member;
 use super::route::{Origin, Work};
+use super::write::Home;
 use crate::entry::rank_epoch;
 use crate::message::{Compared, Differ, Difference, Digests, Message};
 use crate::name::Bytes;
@@ -18,6 +19,7 @@ use crate::outbox::{Ask, Event, Outbox, To};
 use crate::part::Part;
 use crate::pieces::{PIECE_BYTES, pieces};
 use crate::record::Change;
+use crate::request::Ack;
 use crate::{Entry, Epoch, Peer, Planted, Position, Slot, Ticket};
 
 /// How many slots and how many entries an owner compares at once.
@@ -268,7 +270,7 @@ impl Member {
         } else {
             let mut as_of = vec![(self.me, self.log.head().next())];
             as_of.extend(self.names_as_of(&entry, |held| Some(held.watermark)));
-            self.put_here(Origin::Nobody, entry, as_of, false, out);
+            self.put_here(Origin::Nobody, entry, as_of, Home::Cluster(Ack::Replicas), out);
         }
         out.tell.push(Event::Differed(key));
     }

@@ -9,6 +9,7 @@ use clearwell_words::Millis;
 
 use super::Member;
 use super::route::Origin;
+use super::write::Home;
 use crate::entry::{AsOf, rank};
 use crate::name::Name;
 use crate::outbox::Outbox;
@@ -100,7 +101,7 @@ impl Member {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         let Some(view) = self.tenure.view().cloned() else { return };
-        let Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease } = fill;
+        let Fill { key, value, tags, dependencies, events, ttl_ms, meta, ack, lease } = fill;
         let version = rank(view.epoch, self.log.head().next());
         let expiry = ttl_ms.map(|ttl_ms| Expiry::after(self.now, ttl_ms));
         let entry = Entry { key, value: Some(value), version, tags, dependencies, events, expiry, meta };
@@ -108,7 +109,7 @@ impl Member {
         if !self.is_current(&entry, &lease, &as_of) && !self.config.has(Planted::LateFill) {
             return self.refuse(&origin, Refusal::Late, out);
         }
-        self.put_here(origin, entry, as_of, false, out);
+        self.put_here(origin, entry, as_of, Home::Cluster(ack), out);
     }
 
     /// As of when it is current: here, of this moment, because this log has been looked at; for others, of the miss.

@@ -8,7 +8,7 @@ use crate::outbox::{Outbox, Persist, To};
 use crate::subscribers::Subscriber;
 use crate::view::View;
 use crate::waiting::Lack;
-use crate::{Epoch, NodeId, Peer, Planted, Slot};
+use crate::{Epoch, NodeId, Peer, Planted, Position, Slot};
 
 impl Member {
     pub(super) fn ask_lease(&mut self, out: &mut Outbox) {
@@ -16,7 +16,7 @@ impl Member {
         if !self.tenure.asks_lease(self.now, &self.config, !self.owned.all_began()) {
             return;
         }
-        let ready = self.is_ready(&view);
+        let ready = self.is_ready(&view) && self.have_heirs_all(&view);
         if ready {
             self.tenure.readies();
         }
@@ -97,6 +97,19 @@ impl Member {
         if let Some(view) = self.tenure.view().filter(|view| view.epoch > known) {
             out.send.push((To::Peer(to), Message::View(Arc::clone(view), self.voter.stopping(self.now))));
         }
+    }
+
+    /// Whether all who have a slot in the next placement have what was acknowledged before its replicas had it.
+    fn have_heirs_all(&mut self, view: &View) -> bool {
+        let (me, subscribers) = (self.me, &self.subscribers);
+        let has = |peer: Peer, slot: Slot, position: Position| {
+            let holder = subscribers.get(peer);
+            holder.is_some_and(|holder| holder.follows.is_synced(slot) && holder.acked >= position)
+        };
+        let have = |slot: Slot, position: Position| {
+            view.next.row(slot).all(|peer| peer == me || has(peer, slot, position))
+        };
+        self.owned.confirm_alone(have)
     }
 
     /// Whether all who gain slots in the next placement have what this member has for them, and what was acknowledged without

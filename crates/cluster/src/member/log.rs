@@ -96,8 +96,8 @@ impl Member {
         })
     }
 
-    /// Whether a record of a slot survives the loss of this member, or cannot by the number of replicas there are.
-    pub(super) fn is_committed(&self, slot: Slot, position: Position) -> bool {
+    /// Whether a record of a slot survives the loss of this member, or cannot by the number of replicas there are. Public for checkers.
+    pub fn is_committed(&self, slot: Slot, position: Position) -> bool {
         self.lacks_to_commit(slot, position).is_none()
     }
 

@@ -12,7 +12,7 @@ use crate::entry::AsOf;
 use crate::message::{Message, Reply};
 use crate::outbox::{Outbox, To};
 use crate::part::Part;
-use crate::request::{Answer, Done, Refusal, Request};
+use crate::request::{Ack, Answer, Done, Refusal, Request};
 use crate::subscribers::{Lagging, Place};
 use crate::{Bytes, Job, Outcome, Peer, Position, Slot, Ticket, Token};
 
@@ -289,10 +289,14 @@ impl Member {
         copies: Option<Lagging>,
         version: Option<clearwell_words::Version>,
     ) {
-        let epoch = self.tenure.epoch();
-        let token = Token::at(epoch, self.me, position);
-        let done = Done { version, ordered: vec![(self.me, position)], survives: false, token };
-        let then = Then::Say { origin, written, done };
+        let done = self.done_at(position, version);
+        let then = Then::Say { origin, written, ack: Ack::Replicas, done };
         self.waiting.push(Pending { position, slots, copies, born: self.now, then });
+    }
+
+    /// What is said of a record of this member's log when it is done.
+    pub(super) fn done_at(&self, position: Position, version: Option<clearwell_words::Version>) -> Done {
+        let token = Token::at(self.tenure.epoch(), self.me, position);
+        Done { version, ordered: vec![(self.me, position)], survives: false, token }
     }
 }

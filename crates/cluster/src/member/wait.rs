@@ -6,7 +6,7 @@ use super::Member;
 use super::route::{Origin, Work};
 use crate::entry::AsOf;
 use crate::outbox::{Ask, Outbox};
-use crate::request::{Answer, Done, Refusal};
+use crate::request::{Ack, Answer, Done, Refusal};
 use crate::subscribers::Lagging;
 use crate::waiting::Lack;
 use crate::{Bytes, Entry, Epoch, Planted, Position, Slot, Ticket, Token};
@@ -41,7 +41,7 @@ pub(super) enum Then {
     /// Ask the source to change the key.
     Commit { origin: Origin, key: Bytes, value: Option<Bytes>, id: u64, intent: Position, through: bool },
     /// Acknowledge a write or an invalidation.
-    Say { origin: Origin, written: bool, done: Done },
+    Say { origin: Origin, written: bool, ack: Ack, done: Done },
     /// Refuse.
     Refuse { origin: Origin, refusal: Refusal },
     /// Answer a read.
@@ -104,6 +104,7 @@ impl Member {
             && matches!(&pending.then, Then::Say { written: true, .. });
         if !shown
             && !alone
+            && !self.leaves_it_to_owner(pending)
             && let Some(lack) = self.lacks_commit(pending)
         {
             return Some((lack, None));
@@ -123,6 +124,14 @@ impl Member {
         Some((Lack::Word(unheard.holder, unheard.position), Some(unheard.until)))
     }
 
+    /// Whether its keyspace wants no replica to be waited for, and none has to be. While slots are on their way, the next owner of one
+    /// may be somebody else although this one lives, and must have all that was acknowledged.
+    fn leaves_it_to_owner(&self, pending: &Pending) -> bool {
+        matches!(pending.then, Then::Say { ack: Ack::Owner, .. })
+            && self.tenure.is_granted()
+            && self.tenure.view().is_some_and(|view| view.is_settled())
+    }
+
     fn lacks_commit(&self, pending: &Pending) -> Option<Lack> {
         let lacks = |slot: Slot| self.lacks_to_commit(slot, pending.position);
         match pending.slots {
@@ -140,8 +149,12 @@ impl Member {
                 let job = self.jobs.begin(Work::Commit { origin, key: key.clone(), intent, through });
                 out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
             }
-            Then::Say { origin, written, mut done } => {
+            Then::Say { origin, written, ack, mut done } => {
                 done.survives = match pending.slots {
+                    Slots::One(slot) if ack == Ack::Owner && !self.is_committed(slot, pending.position) => {
+                        self.owned.acknowledged_alone(slot, pending.position);
+                        false
+                    }
                     Slots::One(slot) => self.survives(slot),
                     Slots::All(_) => self.owned.from(Slot(0)).all(|slot| self.survives(slot)),
                 };

@@ -1,6 +1,6 @@
 //! Writes at the owner.
 
-use clearwell_words::Cause;
+use clearwell_words::{Ack, Cause};
 
 use super::Member;
 use super::route::Origin;
@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::Change;
 use crate::request::{Refusal, Strategy, Write};
-use crate::{Bytes, Entry, Expiry, Outcome, Position};
+use crate::{Bytes, Entry, Expiry, Outcome, Planted, Position};
 
 /// A write that the source is asked for.
 #[derive(Debug)]
@@ -19,6 +19,25 @@ pub(super) struct Committing {
     pub key: Bytes,
     pub intent: Position,
     pub through: bool,
+}
+
+/// Where a value is at home that a client gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In the cluster, and nowhere else.
+    Cluster(Ack),
+    /// In its source, as soon as that has it.
+    Source,
+}
+
+impl Home {
+    /// Who must have the value when it is acknowledged.
+    fn ack(self) -> Ack {
+        match self {
+            Home::Cluster(ack) => ack,
+            Home::Source => Ack::Replicas,
+        }
+    }
 }
 
 impl Member {
@@ -77,7 +96,11 @@ impl Member {
             meta: write.meta,
         };
         let as_of = self.as_of_now(&entry);
-        self.put_here(origin, entry, as_of, write.strategy == Strategy::Back, out);
+        let home = match write.strategy {
+            Strategy::Back => Home::Source,
+            _ => Home::Cluster(write.ack),
+        };
+        self.put_here(origin, entry, as_of, home, out);
     }
 
     /// A value that has no other home than the cluster, or not yet: it goes into the log with its next place as its version.
@@ -86,22 +109,30 @@ impl Member {
         origin: Origin,
         entry: Entry,
         as_of: AsOf,
-        back: bool,
+        home: Home,
         out: &mut Outbox,
     ) {
         let slot = self.slot(&entry.key);
         let version = entry.version;
-        let change = if back { Change::Journal { entry, as_of } } else { Change::Put { entry, as_of } };
+        let change = match home {
+            Home::Source => Change::Journal { entry, as_of },
+            Home::Cluster(_) => Change::Put { entry, as_of },
+        };
         let record = self.append(Some(slot), change, Some(version), Cause::Write, 0, out);
         if let Change::Journal { entry, as_of } | Change::Put { entry, as_of } = &record.change {
             self.edges.note(entry);
             self.shown.put(entry);
             self.cover_put(entry, as_of);
-            if back {
+            if home == Home::Source {
                 self.keep_unflushed(entry, record.position, out);
             }
         }
-        self.acknowledge(origin, true, record.position, Slots::One(slot), None, Some(version));
+        let position = record.position;
+        let done = self.done_at(position, Some(version));
+        let ack = if self.config.has(Planted::AckIgnored) { Ack::Owner } else { home.ack() };
+        let then = Then::Say { origin, written: true, ack, done };
+        let (slots, born) = (Slots::One(slot), self.now);
+        self.waiting.push(Pending { position, slots, copies: None, born, then });
     }
 
     /// A value of which the source has to hear.

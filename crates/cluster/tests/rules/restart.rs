@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_cluster::request::{Read, Strategy, Write};
+use clearwell_cluster::request::{Ack, Read, Strategy, Write};
 use clearwell_cluster::view::{Placement, Seat};
 use clearwell_cluster::*;
 use clearwell_words::{Millis, Version};
@@ -50,8 +50,8 @@ impl Lone {
         let none = || Arc::<[Bytes]>::from([]);
         let (tags, dependencies, events) = (none(), none(), Arc::from([]));
         let (key, value, strategy, id) = (bytes(key), Some(bytes(value)), Strategy::Back, self.tickets);
-        let (ttl_ms, meta) = (None, Meta::default());
-        let write = Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id };
+        let (ttl_ms, meta, ack) = (None, Meta::default(), Ack::Replicas);
+        let write = Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, ack, id };
         let out = self.request(Request::Write(write));
         assert!(matches!(out.answer[..], [(_, Answer::Written(_))]), "{out:?}");
     }

@@ -1,7 +1,7 @@
 //! A slot's new owner, and those who heard the former one last.
 
 use crate::world::{World, bytes, peer};
-use clearwell_cluster::request::{Fill, Strategy};
+use clearwell_cluster::request::{Ack, Fill, Strategy};
 use clearwell_cluster::*;
 use clearwell_words::{Cause, Effect, Invalidation, Scope};
 
@@ -86,6 +86,7 @@ fn a_right_to_fill_ends_when_another_has_owned_the_slot_meanwhile() {
         events: [].into(),
         ttl_ms: None,
         meta: Meta::default(),
+        ack: Ack::Owner,
         lease,
     };
     assert_eq!(world.ask_at(1, Request::Fill(fill)), Answer::Refused(Refusal::Late));

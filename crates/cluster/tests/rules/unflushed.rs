@@ -99,6 +99,7 @@ fn a_value_does_not_take_the_place_of_the_same_one_that_the_source_has_given_a_v
         ttl_ms: None,
         meta: Meta::default(),
         strategy: Strategy::Back,
+        ack: request::Ack::Owner,
         id: 1,
     };
     assert!(matches!(world.ask_at(1, Request::Write(write)), Answer::Written(_)));

@@ -10,7 +10,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use clearwell_cluster::entry::Entry;
-use clearwell_cluster::request::{Invalidate, Read, Strategy, Write};
+use clearwell_cluster::request::{Ack, Invalidate, Read, Strategy, Write};
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::*;
 use clearwell_words::{Cause, Effect, Invalidation, Millis, Scope, Version};
@@ -413,6 +413,7 @@ impl World {
             ttl_ms,
             meta: Meta { priority: 3, content_type: Some("text/plain".into()), ..Meta::default() },
             strategy,
+            ack: Ack::Replicas,
             id: self.tickets,
         })
     }

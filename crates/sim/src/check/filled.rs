@@ -15,7 +15,9 @@ pub fn check(history: &History, violations: &mut Vec<Violation>) {
         let Some(&read) = history.fills.get(&write) else { continue };
         let miss = &history.ops[read as usize];
         let between = |other: &&Op| {
-            matches!(other.got, Got::Done { .. }) && other.begin > miss.end && other.end < op.begin
+            let is_lost = history.lost_at(other).is_some_and(|at| at <= op.end);
+            let done = matches!(other.got, Got::Done { .. }) && !is_lost;
+            done && other.begin > miss.end && other.end < op.begin
         };
         if history.ops.iter().filter(between).any(|other| covers(history, other, op.key, write)) {
             let text = format!(

@@ -107,7 +107,9 @@ impl Index {
                     // A fill is as old as its miss.
                     let miss = history.fills.get(&write).map(|&read| history.ops[read as usize].end);
                     self.acknowledged[write as usize] = miss.unwrap_or(op.end);
-                    let version = version.filter(|_| history.names.class(op.key) != Class::Source);
+                    let counts =
+                        history.names.class(op.key) != Class::Source && history.lost_at(op).is_none();
+                    let version = version.filter(|_| counts);
                     if let Some(place) = version.and_then(|version| self.orders.place(op.key, version)) {
                         self.ranked[op.key as usize].0.push(Change { from: place.least, at: op.end });
                     }

@@ -1,38 +1,52 @@
 //! `strong`: linearizable for each key. Every write has its place in one order, so that no search is needed: going
-//! through time, nothing that begins may be older than anything that had ended.
+//! through time, nothing that begins may be older than anything that had ended. What was acknowledged while its owner alone had it and
+//! was lost with that owner counts until then, and does not come back once its loss was seen.
+
+use std::collections::BTreeMap;
 
 use clearwell_cluster::Level;
 
 use super::filled::covers;
+use super::newest::Newest;
 use super::order::OrderPlace;
 use super::{Index, Violation, by_op, ms};
 use crate::history::{Deed, Found, Got, History, Op};
-use crate::names::Class;
+use crate::names::{Class, KeyId};
 use crate::queue::Micros;
 
 /// Looks at all strong reads, and at the order of acknowledged writes.
 pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) {
     let keys = history.names.key_count() as usize;
     // The newest of what had ended for each key, and for each operation what that was when it began.
-    let mut newest = vec![0u64; keys];
-    let mut floor = vec![0u64; history.ops.len()];
+    let mut newest = vec![Newest::default(); keys];
+    let mut floor = vec![Newest::default(); history.ops.len()];
     // What strong reads had found missing for each key, and for each operation what that was when it began.
     let mut missing = vec![0u64; keys];
     let mut gone = vec![0u64; history.ops.len()];
-    for &(at, is_end) in &history.moments {
+    let mut losses = Losses::default();
+    for (&(at, is_end), moment) in history.moments.iter().zip(0..) {
         let op = &history.ops[at as usize];
         let key = op.key as usize;
         if !is_end {
-            (floor[at as usize], gone[at as usize]) = (newest[key], missing[key]);
+            floor[at as usize].clone_from(&newest[key]);
+            gone[at as usize] = missing[key];
+            losses.begins(at, moment);
             continue;
         }
+        let least = floor[at as usize].at(op.end);
         if is_miss(history, op) {
-            missing[key] = missing[key].max(floor[at as usize]);
+            missing[key] = missing[key].max(least);
+            losses.shown(op, 0, &floor[at as usize], moment);
         }
         let Some(order) = ordered(index, op) else { continue };
-        newest[key] = newest[key].max(order.least);
+        newest[key].raise_until(order.least, history.lost_at(op));
+        if history.names.class(op.key) == Class::Cache && losses.came_back(at, op, order.most) {
+            let text = format!("a strong read found {:x}, which was lost before it began", order.most);
+            violations.push(by_op(history, "strong", at, text));
+        }
+        losses.shown(op, order.most, &floor[at as usize], moment);
         if history.names.class(op.key) != Class::Source {
-            judge(history, at, order.most, floor[at as usize], violations);
+            judge(history, at, order.most, least, violations);
             unseen(history, index, at, order.most, violations);
             back(history, at, order.most, gone[at as usize], violations);
         }
@@ -43,6 +57,35 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
         {
             source_read(history, index, at, op, &found, violations);
         }
+    }
+}
+
+/// Writes that were lost with their owners, as strong reads have seen it: a moment each.
+#[derive(Debug, Default)]
+struct Losses {
+    seen: BTreeMap<(KeyId, u64), usize>,
+    /// By operation, the moment at which it began.
+    began: BTreeMap<u32, usize>,
+}
+
+impl Losses {
+    fn begins(&mut self, at: u32, moment: usize) {
+        self.began.insert(at, moment);
+    }
+
+    /// A strong read has shown a place, after these had ended.
+    fn shown(&mut self, op: &Op, place: u64, before: &Newest, moment: usize) {
+        if matches!(op.deed, Deed::Read(_)) {
+            for lost in before.lost_above(place, op.end) {
+                self.seen.entry((op.key, lost)).or_insert(moment);
+            }
+        }
+    }
+
+    /// Whether a strong read shows what another had seen lost before it began.
+    fn came_back(&self, at: u32, op: &Op, place: u64) -> bool {
+        let seen = self.seen.get(&(op.key, place)).filter(|_| matches!(op.deed, Deed::Read(_)));
+        seen.is_some_and(|seen| self.began.get(&at).is_some_and(|began| seen < began))
     }
 }
 
@@ -164,6 +207,25 @@ mod tests {
         small.read(1, (40, 50), CACHE, Strong, (0, 0), 0);
         small.read(2, (61, 70), CACHE, Strong, (one, RANKS + 1), 0);
         assert_eq!(small.seen_by(), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_lost_with_its_owner_counts_until_then_and_does_not_come_back() {
+        let lost = |small: &mut Small, at: u64| small.0.lost.insert((CACHE, RANKS + 2), at * 1000);
+        let mut small = Small::new();
+        let one = small.put(0, (0, 10), CACHE, 1);
+        let two = small.put(0, (11, 20), CACHE, 2);
+        lost(&mut small, 50);
+        small.read(1, (21, 60), CACHE, Strong, (one, RANKS + 1), 0);
+        assert_eq!(small.seen_by(), [""; 0], "it ended after the loss");
+        small.read(2, (61, 70), CACHE, Strong, (two, RANKS + 2), 0);
+        assert_eq!(small.seen_by(), ["strong"], "it came back");
+        let mut small = Small::new();
+        let one = small.put(0, (0, 10), CACHE, 1);
+        small.put(0, (11, 20), CACHE, 2);
+        lost(&mut small, 50);
+        small.read(1, (21, 49), CACHE, Strong, (one, RANKS + 1), 0);
+        assert_eq!(small.seen_by(), ["strong"], "its owner lived");
     }
 
     #[test]

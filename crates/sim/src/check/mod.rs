@@ -10,6 +10,7 @@ mod genuine;
 mod held;
 mod index;
 mod linear;
+mod newest;
 mod order;
 mod session;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use clearwell_cluster::Level;
 
+use super::newest::Newest;
 use super::{Index, Violation, by_op};
 use crate::history::{Covered, Deed, Found, Got, History, Op};
 use crate::names::Class;
@@ -14,14 +15,14 @@ use crate::queue::Micros;
 /// What a session knows.
 #[derive(Debug, Clone, Default)]
 struct Known {
-    orders: Vec<u64>,
+    orders: Vec<Newest>,
     invalidations: Vec<(Covered, Micros)>,
 }
 
 impl Known {
     fn merge(&mut self, other: &Known) {
         for (mine, theirs) in self.orders.iter_mut().zip(&other.orders) {
-            *mine = (*mine).max(*theirs);
+            mine.merge(theirs);
         }
         for &(covered, at) in &other.invalidations {
             self.note(covered, at);
@@ -40,16 +41,16 @@ impl Known {
 pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) {
     let keys = history.names.key_count() as usize;
     let clients = history.ops.iter().map(|op| usize::from(op.client) + 1).max().unwrap_or(0);
-    let mut known = vec![Known { orders: vec![0; keys], invalidations: Vec::new() }; clients];
+    let mut known = vec![Known { orders: vec![Newest::default(); keys], invalidations: Vec::new() }; clients];
     // A session may await several answers: what it learned while it waited for one is no promise of that one.
-    let mut at_begin: BTreeMap<u32, (u64, Vec<(Covered, Micros)>)> = BTreeMap::new();
+    let mut at_begin: BTreeMap<u32, (Newest, Vec<(Covered, Micros)>)> = BTreeMap::new();
     for &(at, is_end) in &history.moments {
         let op = &history.ops[at as usize];
         let client = usize::from(op.client);
         if !is_end {
             if matches!(op.deed, Deed::Read(Level::Session | Level::Causal)) {
                 let known = &known[client];
-                at_begin.insert(at, (known.orders[op.key as usize], known.invalidations.clone()));
+                at_begin.insert(at, (known.orders[op.key as usize].clone(), known.invalidations.clone()));
             }
             continue;
         }
@@ -58,15 +59,16 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
                 if matches!(level, Level::Session | Level::Causal)
                     && let Some((seen, invalidations)) = at_begin.remove(&at)
                 {
+                    let seen = seen.at(op.end);
                     judge((history, index), at, op, &found, (seen, &invalidations), violations);
                 }
                 // A hit in memory brings no token yet: what it showed is not known to the next node that is asked.
                 if !found.local {
-                    raise(index, &mut known[client], op, found.version);
+                    raise(index, &mut known[client], op, found.version, None);
                 }
             }
             (Deed::Write(..), Got::Done { version: Some(version), .. }) => {
-                raise(index, &mut known[client], op, version)
+                raise(index, &mut known[client], op, version, history.lost_at(op))
             }
             (Deed::Invalidate(covered, _), Got::Done { .. }) => known[client].note(covered, op.begin),
             (Deed::TakeToken { from }, _) => {
@@ -78,10 +80,9 @@ pub fn check(history: &History, index: &Index, violations: &mut Vec<Violation>) 
     }
 }
 
-fn raise(index: &Index, known: &mut Known, op: &Op, version: u64) {
+fn raise(index: &Index, known: &mut Known, op: &Op, version: u64, lost: Option<Micros>) {
     if let Some(order) = index.order(op.key, version) {
-        let mine = &mut known.orders[op.key as usize];
-        *mine = order.least.max(*mine);
+        known.orders[op.key as usize].raise_until(order.least, lost);
     }
 }
 

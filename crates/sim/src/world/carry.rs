@@ -23,6 +23,7 @@ impl World {
         let Some(running) = there.host.as_ref().filter(|_| there.state == State::Up) else { return };
         let batch = running.step(now, input);
         self.steps += 1;
+        self.settle_alone(host);
         self.decided.leased = self.leased(host);
         if let Some(batch) = batch {
             self.carry_on(host, batch);
@@ -258,6 +259,7 @@ impl World {
                 self.answered(ticket, Got::Value(found), Some(token));
             }
             Answer::Written(done) | Answer::Invalidated(done) => {
+                self.note_alone(ticket, &done);
                 let version = done.version.map(|version| version.0);
                 let got = Got::Done { version, survives: done.survives };
                 self.answered(ticket, got, Some(done.token));

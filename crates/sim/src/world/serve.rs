@@ -66,6 +66,7 @@ impl World {
                     ttl_ms: self.history.source.ttl_of(write),
                     meta: meta_of(write),
                     strategy,
+                    ack: self.options.acks.of(op.key),
                     id: u64::from(write),
                 };
                 self.request(usize::from(op.host), u64::from(index), Request::Write(write));
@@ -103,6 +104,7 @@ impl World {
             events: source.events_of(write),
             ttl_ms: source.ttl_of(write),
             meta: meta_of(write),
+            ack: self.options.acks.of(key),
             lease,
         }
     }

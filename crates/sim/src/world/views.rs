@@ -27,6 +27,11 @@ pub struct Views {
 }
 
 impl Views {
+    /// The views from this one on.
+    pub fn since(&self, first: Epoch) -> impl Iterator<Item = &View> {
+        self.chosen.range(first..).map(|(_, view)| &**view)
+    }
+
     /// What a view says of processes that have acted since.
     fn wrongly_idle(&self, view: &View) -> Option<(Peer, Epoch)> {
         view.idle.iter().find_map(|(&peer, &since)| {

@@ -11,7 +11,7 @@ use clearwell_cluster::message::{
     Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
-use clearwell_cluster::request::{Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
+use clearwell_cluster::request::{Ack, Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
 use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
@@ -304,6 +304,10 @@ impl Any {
         }
     }
 
+    fn ack(&mut self) -> Ack {
+        self.0.choice(Ack::ALL).expect("not empty")
+    }
+
     fn lease(&mut self) -> FillLease {
         let (owner, epoch, position, began) = (self.peer(), self.epoch(), self.position(), self.millis());
         FillLease { owner, epoch, position, began }
@@ -327,12 +331,24 @@ impl Any {
             1 => {
                 let all = [Strategy::Through, Strategy::Invalidate, Strategy::Back, Strategy::CacheOnly];
                 let (strategy, id) = (self.0.choice(all).expect("not empty"), self.number());
-                Request::Write(Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id })
+                let ack = self.ack();
+                Request::Write(Write {
+                    key,
+                    value,
+                    tags,
+                    dependencies,
+                    events,
+                    ttl_ms,
+                    meta,
+                    strategy,
+                    ack,
+                    id,
+                })
             }
             2 => {
                 let value = value.unwrap_or_default();
-                let lease = self.lease();
-                Request::Fill(Fill { key, value, tags, dependencies, events, ttl_ms, meta, lease })
+                let (ack, lease) = (self.ack(), self.lease());
+                Request::Fill(Fill { key, value, tags, dependencies, events, ttl_ms, meta, ack, lease })
             }
             3 => Request::Touch(Touch { key, ttl_ms }),
             4 => Request::Hold(self.hold()),

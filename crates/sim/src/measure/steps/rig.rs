@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clearwell_cluster::message::{Applied, Enlist, Heartbeat, State, StateTaken, Stream, Taking};
-use clearwell_cluster::request::{Invalidate, Strategy, Write};
+use clearwell_cluster::request::{Ack, Invalidate, Strategy, Write};
 use clearwell_cluster::slot::{SLOTS, slot_of};
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
@@ -136,8 +136,8 @@ impl Rig {
         let ticket = self.ticket();
         let value = Some(b"value".as_slice().into());
         let (tags, dependencies, events) = ([].into(), [].into(), [].into());
-        let (ttl_ms, meta, id) = (None, Meta::default(), ticket.0);
-        let write = Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, id };
+        let (ttl_ms, meta, ack, id) = (None, Meta::default(), Ack::Replicas, ticket.0);
+        let write = Write { key, value, tags, dependencies, events, ttl_ms, meta, strategy, ack, id };
         Input::Request(ticket, Request::Write(write))
     }
 
