@@ -1,5 +1,6 @@
 //! Settings of a member.
 
+pub use crate::fences::Fences;
 use crate::planted::Planted;
 use crate::slot::SLOTS;
 use crate::{NodeId, Peer};
@@ -97,6 +98,8 @@ pub struct Config {
     pub taken_most: usize,
     /// How often replicas are compared slot by slot, 0 for never.
     pub digest_ms: u64,
+    /// Which keys need a fence.
+    pub fences: Fences,
     /// The bug that is switched on; does nothing without the feature `planted`.
     pub planted: Option<Planted>,
 }
@@ -129,6 +132,7 @@ impl Config {
             told_most: 64,
             taken_most: 12,
             digest_ms: 10_000,
+            fences: Fences::default(),
             planted: None,
         }
     }
@@ -148,6 +152,11 @@ impl Config {
     pub fn fastest(&self, ms: u64) -> u64 {
         let half = self.drift_percent.min(100);
         (ms + 1) * (200 + half) / (200 - half) + 1
+    }
+
+    /// Whether the source has to refuse what former owners may still send for a key.
+    pub fn needs_fence(&self, key: &[u8]) -> bool {
+        self.fences.has(key) && !self.has(Planted::Unfenced)
     }
 
     /// Whether a planted bug is on.

@@ -37,13 +37,13 @@ impl Intents {
         self.unclear.insert(intent);
     }
 
-    /// Closes what nothing can happen to any more, now that the source refuses all earlier statements for keys that are `fenced`: the writes
-    /// of former owners, and those of `me` that were unclear. Returns them, by key.
-    pub fn close_fenced(&mut self, me: Peer, fenced: impl Fn(&Bytes) -> bool) -> Vec<(Bytes, Intent)> {
+    /// Closes what nobody has to wait for any more, of keys whose source refuses all earlier statements or whose feed tells of them (`sure`): the
+    /// writes of former owners, and those of `me` that were unclear. Returns them, by key.
+    pub fn close_former(&mut self, me: Peer, sure: impl Fn(&Bytes) -> bool) -> Vec<(Bytes, Intent)> {
         let mut closed = Vec::new();
-        for (key, open) in self.open.iter().filter(|(key, _)| fenced(key)) {
-            let sure = |intent: &&Intent| intent.0 != me || self.unclear.contains(&intent.1);
-            closed.extend(open.iter().filter(sure).map(|intent| (key.clone(), *intent)));
+        for (key, open) in self.open.iter().filter(|(key, _)| sure(key)) {
+            let former = |intent: &&Intent| intent.0 != me || self.unclear.contains(&intent.1);
+            closed.extend(open.iter().filter(former).map(|intent| (key.clone(), *intent)));
         }
         for (key, intent) in &closed {
             self.close(key, *intent);
@@ -52,6 +52,11 @@ impl Intents {
             }
         }
         closed
+    }
+
+    /// Whether this write of a key is.
+    pub fn is_open_by(&self, key: &Bytes, intent: Intent) -> bool {
+        self.open.get(key).is_some_and(|open| open.contains(&intent))
     }
 
     /// Whether a write of a key is under way.

@@ -34,6 +34,7 @@ pub mod config;
 pub mod decree;
 pub mod digest;
 pub mod entry;
+mod fences;
 pub mod hold;
 mod holder;
 mod holds;

@@ -144,8 +144,8 @@ pub enum Ask {
         value: Option<Bytes>,
         /// The write's own number.
         id: u64,
-        /// Refuse it when the slot was fenced with a higher number.
-        fence: (Slot, Epoch),
+        /// Refuse it when the slot was fenced with a higher number; `None` where the feed tells of it whenever it is committed.
+        fence: Option<(Slot, Epoch)>,
     },
     /// The same for a value of the journal.
     Flush {
@@ -154,7 +154,7 @@ pub enum Ask {
         /// Refuse it when the slot was fenced with a higher number.
         fence: (Slot, Epoch),
     },
-    /// Make the source refuse statements with a lower number than this for the slots' keys.
+    /// Make the source refuse statements with a lower number than this for the slots' keys, as far as they need a fence.
     Fence {
         /// The slots.
         slots: Vec<Slot>,

@@ -77,11 +77,13 @@ pub enum Planted {
     WordBeforeRecords,
     /// A write that is to wait for replicas is acknowledged when its owner has it.
     AckIgnored,
+    /// No key needs a fence.
+    Unfenced,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 37] = [
+    pub const ALL: [Planted; 38] = [
         Planted::InterestAfterRead,
         Planted::LoadStampedAtEnd,
         Planted::MarksWithoutFloor,
@@ -119,5 +121,6 @@ impl Planted {
         Planted::HoldLost,
         Planted::WordBeforeRecords,
         Planted::AckIgnored,
+        Planted::Unfenced,
     ];
 }

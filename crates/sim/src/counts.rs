@@ -47,10 +47,12 @@ pub enum Count {
     AckedAlone,
     /// One of these may have been lost with its owner.
     LostAlone,
+    /// A statement of a former owner, which no fence refuses, was committed.
+    LateTold,
 }
 
 impl Count {
-    const ALL: [Count; 21] = [
+    const ALL: [Count; 22] = [
         Count::Unsynced,
         Count::LostByCrash,
         Count::KeptByCrash,
@@ -72,6 +74,7 @@ impl Count {
         Count::VotersKept,
         Count::AckedAlone,
         Count::LostAlone,
+        Count::LateTold,
     ];
 
     fn text(self) -> &'static str {
@@ -96,6 +99,7 @@ impl Count {
             Count::VotersKept => "views kept three voters or more and counted on fewer nodes",
             Count::AckedAlone => "writes were acknowledged while their owners alone had them",
             Count::LostAlone => "of these may have been lost with their owners",
+            Count::LateTold => "statements of former owners were committed late, and told by the feed",
             Count::PutOffByDisk => "inputs waited for a host whose disk takes nothing",
         }
     }

@@ -10,6 +10,7 @@ use clearwell_cluster::request::Ack;
 
 use crate::acks::Acks;
 use crate::fault::{self, CRASH_IN_SYNC, Taste, What};
+use crate::following::Following;
 use crate::lives::Lives;
 use crate::network::Weather;
 use crate::options::{Options, SECOND, TAKEN_MOST, TOLD_MOST};
@@ -36,7 +37,7 @@ impl Options {
         let lasting = Options {
             lives: Lives::NONE,
             holds_percent: 0,
-            feed_tells_own: false,
+            following: Following::OTHERS,
             feed_moves_percent: 0,
             acks: Acks::All(Ack::Replicas),
             ..self.without_drags()
@@ -85,8 +86,13 @@ impl Options {
                 16,
                 8 * SECOND,
             ),
-            Planted::IntentForgotten => Options { late_statements: true, statement_us: 300_000, ..busy }
-                .with_faults(CRASH | ISOLATE | SLOW_SOURCE | FAILING_SOURCE, 16, 8 * SECOND),
+            Planted::IntentForgotten | Planted::Unfenced => {
+                Options { late_statements: true, statement_us: 300_000, ..busy }.with_faults(
+                    CRASH | ISOLATE | SLOW_SOURCE | FAILING_SOURCE,
+                    16,
+                    8 * SECOND,
+                )
+            }
             Planted::ReadLeaseIgnored => {
                 Options { near: 8, writes_percent: 10, ..crowded }.with_faults(ISOLATE, 16, 3 * SECOND)
             }

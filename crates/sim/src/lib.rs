@@ -21,6 +21,7 @@ mod crowd;
 mod disk;
 mod events;
 pub mod fault;
+pub mod following;
 pub mod history;
 mod host;
 pub mod hunt;

@@ -149,6 +149,18 @@ impl Names {
     }
 }
 
+impl Names {
+    /// The class and the number in a key's bytes.
+    pub fn read(key: &[u8]) -> (Class, KeyId) {
+        let class = match key.first() {
+            Some(b's') => Class::Source,
+            Some(b'b') => Class::Back,
+            _ => Class::Cache,
+        };
+        (class, number(key))
+    }
+}
+
 /// The number in a key's or tag's bytes.
 pub fn number(bytes: &[u8]) -> u32 {
     bytes[1..].iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0'))

@@ -2,6 +2,7 @@
 
 use crate::acks::Acks;
 use crate::fault::{self, Fault, Taste};
+use crate::following::Following;
 use crate::lives::Lives;
 use crate::network::Weather;
 use crate::queue::Micros;
@@ -94,8 +95,8 @@ pub struct Options {
     pub feed_us: Micros,
     /// What a load says of the order of what it read.
     pub tells: Tells,
-    /// Whether the feed tells of commits that the cluster made itself.
-    pub feed_tells_own: bool,
+    /// What the feed tells of.
+    pub following: Following,
     /// For how long the feed's reader is gone before another node takes over.
     pub reader_us: Micros,
     /// How many of a hundred times that its reader waits for an answer another node takes over.
@@ -199,7 +200,7 @@ impl Options {
             late_statements: rng.percent(25),
             feed_us: *rng.pick(&[2_000, 50_000, 1_000_000]),
             tells: *Rng::new(seed, 28).pick(&[Tells::Exactly, Tells::AtLeast, Tells::Nothing]),
-            feed_tells_own: Rng::new(seed, 24).percent(50),
+            following: Following::draw(&mut Rng::new(seed, 61), &mut Rng::new(seed, 24)),
             feed_moves_percent: *Rng::new(seed, 26).pick(&[0, 0, 10]),
             reader_us: *Rng::new(seed, 25).pick(&[0, 100_000, 2 * SECOND]),
             gossip_start: rng.percent(20),
@@ -283,7 +284,7 @@ impl Options {
         self.sync_us = 0;
         self.walk_us = 0;
         self.tells = Tells::Exactly;
-        (self.feed_tells_own, self.feed_moves_percent) = (false, 0);
+        (self.following, self.feed_moves_percent) = (Following::OTHERS, 0);
         (self.at_once, self.writes_read_percent) = (1, 0);
         self
     }

@@ -6,7 +6,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clearwell_cluster::Planted;
+use clearwell_sim::following::Following;
 use clearwell_sim::hunt::hunt;
+use clearwell_sim::options::Options;
+use clearwell_sim::run::{Mask, run};
 
 /// The most seeds that a bug may need; how many each needed is in the table of `docs/simulation.md`. `CLEARWELL_ROUNDS`
 /// overrules it.
@@ -16,7 +19,7 @@ const SEEDS_MOST: u64 = 200;
 const SEEDS_MOST_RARE: (Planted, u64) = (Planted::EvictionUntold, 1_000);
 
 /// Those that are found within so many seeds, each by a seed that is clean without it.
-const FOUND: [Planted; 37] = [
+const FOUND: [Planted; 38] = [
     Planted::InterestAfterRead,
     Planted::LoadStampedAtEnd,
     Planted::MarksWithoutFloor,
@@ -54,6 +57,7 @@ const FOUND: [Planted; 37] = [
     Planted::WordBeforeRecords,
     Planted::HoldLost,
     Planted::AckIgnored,
+    Planted::Unfenced,
 ];
 
 #[test]
@@ -75,6 +79,17 @@ fn planted_bugs_are_found() {
     });
     let missed = missed.into_inner().expect("no thread panics with the lock");
     assert!(missed.is_empty(), "not found in as many seeds as they may need: {missed:?}");
+}
+
+/// Without a fence, worlds in which a feed tells of every commit break nothing, whatever statements come late; those that write back do (`planted_bugs_are_found`).
+#[test]
+fn what_a_feed_tells_of_needs_no_fence() {
+    for seed in 0..60 {
+        let leaning = Options::draw(seed, 0, 60, Some(Planted::Unfenced)).lean(Planted::Unfenced);
+        let following = Following { unfollowed: 0, tells_own: true };
+        let report = run(Options { only_source: true, following, ..leaning }, Mask::default());
+        assert_eq!(report.violations.first().map(|violation| &violation.text), None, "seed {seed}");
+    }
 }
 
 /// A crowd is hard on the bound: copies that nothing proves, and holders that nobody waits for, are seen in one of the first.

@@ -98,7 +98,7 @@ impl Member {
 
     /// Whether values of a key may be kept at all: no write of it is under way, here or with a former owner.
     pub(super) fn is_cacheable(&self, key: &Bytes) -> bool {
-        let fenced = self.owned.is_fenced(self.slot(key));
+        let fenced = !self.config.needs_fence(key) || self.owned.is_fenced(self.slot(key));
         fenced && !self.intents.has(key)
     }
 

@@ -92,7 +92,8 @@ impl Member {
             return;
         }
         let unflushed = self.journal.entries().map(|(key, _)| key).chain(self.recovered.keys());
-        let open: BTreeSet<Slot> = self.intents.keys().chain(unflushed).map(|key| self.slot(key)).collect();
+        let written = self.intents.keys().filter(|key| self.config.needs_fence(key));
+        let open: BTreeSet<Slot> = written.chain(unflushed).map(|key| self.slot(key)).collect();
         let view = self.tenure.view().cloned();
         let (mut anew, mut lost) = (Vec::new(), Vec::new());
         if !begins {
@@ -110,7 +111,8 @@ impl Member {
                     lost.push(*slot);
                 }
             }
-            let fenced = (!is_anew && !open.contains(slot)) || self.config.has(Planted::IntentForgotten);
+            let is_planted = self.config.has(Planted::IntentForgotten) || self.config.has(Planted::Unfenced);
+            let fenced = (!is_anew && !open.contains(slot)) || is_planted;
             let quiet_until = if begins { Millis(0) } else { quiet };
             self.owned.begin(*slot, self.log.head(), quiet_until, fenced);
         }
@@ -125,6 +127,7 @@ impl Member {
         if !lost.is_empty() {
             out.tell.push(Event::Lost(lost));
         }
+        self.settle_told(&ready, out);
         let epoch = self.tenure.epoch();
         out.tell.push(Event::Owns(epoch, ready));
         if let Some(view) = self.tenure.view().cloned() {

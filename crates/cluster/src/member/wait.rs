@@ -145,9 +145,9 @@ impl Member {
         match pending.then {
             Then::Commit { origin, key, value, id, intent, through } => {
                 let slot = self.slot(&key);
-                let epoch = self.owned.fence_number(slot);
+                let fence = self.config.needs_fence(&key).then(|| (slot, self.owned.fence_number(slot)));
                 let job = self.jobs.begin(Work::Commit { origin, key: key.clone(), intent, through });
-                out.ask.push((job, Ask::Commit { key, value, id, fence: (slot, epoch) }));
+                out.ask.push((job, Ask::Commit { key, value, id, fence }));
             }
             Then::Say { origin, written, ack, mut done } => {
                 done.survives = match pending.slots {

@@ -146,8 +146,12 @@ impl Member {
     pub(super) fn committed(&mut self, work: Committing, outcome: Outcome, out: &mut Outbox) {
         let Committing { origin, key, intent, through } = work;
         let slot = self.slot(&key);
+        if !self.intents.is_open_by(&key, (self.me, intent)) {
+            // Another owner had the slot meanwhile, and told nobody to wait for it.
+            return self.refuse(&origin, Refusal::Unknown, out);
+        }
         match outcome {
-            Outcome::Unclear => {
+            Outcome::Unclear if self.config.needs_fence(&key) => {
                 // The intent stays open until a fence has made sure that nothing more can happen.
                 self.intents.unclear(intent);
                 self.owned.unclear(slot);
@@ -160,9 +164,12 @@ impl Member {
                 let copies = through.then(|| self.ask_lagging(Some(&name), position));
                 self.acknowledge(origin, true, position, Slots::One(slot), copies, Some(version));
             }
-            _ => {
+            outcome => {
+                // What may still happen is told by the feed then.
+                let is_unknown = outcome == Outcome::Unclear;
+                let refusal = if is_unknown { Refusal::Unknown } else { Refusal::Source };
                 let position = self.settle(&key, intent, out);
-                let then = Then::Refuse { origin, refusal: Refusal::Source };
+                let then = Then::Refuse { origin, refusal };
                 let (slots, born) = (Slots::One(slot), self.now);
                 self.waiting.push(Pending { position, slots, copies: None, born, then });
             }

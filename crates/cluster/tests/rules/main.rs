@@ -4,6 +4,7 @@
 mod acks;
 mod agreement;
 mod disk;
+mod fences;
 mod heirs;
 mod order;
 mod reads;

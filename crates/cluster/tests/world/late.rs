@@ -1,7 +1,6 @@
 //! What is late, and looking at what has come of it.
 
-use clearwell_cluster::Input;
-use clearwell_cluster::slot;
+use clearwell_cluster::{Input, Job, Peer, slot};
 use clearwell_words::Millis;
 
 use super::{SLOTS, World, bytes, live, peer};
@@ -20,6 +19,12 @@ impl World {
         let (at, job, ask, read) = self.under_way.remove(0);
         let outcome = read.unwrap_or_else(|| self.ask(at, ask));
         self.step(at, Input::Done(job, outcome));
+    }
+
+    /// Nobody hears of what is under way for longest. Who asked for it.
+    pub fn forget_first(&mut self) -> (Peer, Job) {
+        let (at, job, ..) = self.under_way.remove(0);
+        (at, job)
     }
 
     /// How much a node has under way.

@@ -239,7 +239,7 @@ impl World {
                     self.refused += 1;
                     outcome
                 }
-                None => self.commit(entry.key, entry.value, fence),
+                None => self.commit(entry.key, entry.value, Some(fence)),
             },
             Ask::Fence { slots, epoch } => {
                 for slot in slots {
@@ -269,8 +269,10 @@ impl World {
         }
     }
 
-    fn commit(&mut self, key: Bytes, value: Option<Bytes>, fence: (Slot, Epoch)) -> Outcome {
-        if self.fences.get(&fence.0).is_some_and(|epoch| *epoch > fence.1) {
+    fn commit(&mut self, key: Bytes, value: Option<Bytes>, fence: Option<(Slot, Epoch)>) -> Outcome {
+        let refuses =
+            |(slot, number): (Slot, Epoch)| self.fences.get(&slot).is_some_and(|fence| *fence > number);
+        if fence.is_some_and(refuses) {
             return Outcome::Failed;
         }
         self.version += 1;

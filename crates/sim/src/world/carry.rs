@@ -138,7 +138,7 @@ impl World {
             Ask::Flush { entry, fence } => {
                 let write = entry.value.as_deref().map_or(0, write_of);
                 self.note_rank(entry.value.as_deref(), entry.version.0);
-                Wanted::Commit { write, once: false, fence }
+                Wanted::Commit { write, once: false, fence: Some(fence) }
             }
             Ask::Fence { slots, epoch } => Wanted::Fence { slots, epoch },
             Ask::Find { .. } | Ask::Export { .. } | Ask::Digest { .. } | Ask::DigestOf { .. } => {

@@ -44,7 +44,7 @@ impl World {
             return Some((key, Deed::Touch(ttl_ms)));
         }
         let class = self.history.names.class(key);
-        if class != Class::Cache && rng.percent(self.options.behind_percent) {
+        if self.follows(key) && rng.percent(self.options.behind_percent) {
             self.commit_behind(key, rng);
             return None;
         }
@@ -119,7 +119,7 @@ impl World {
         let (rows, keys) = (rng.range(1, 3) as u32, self.options.keys);
         for key in (0..rows).map(|n| (key + n) % keys) {
             let class = self.history.names.class(key);
-            if class != Class::Cache {
+            if self.follows(key) {
                 let removes = class == Class::Source && rng.percent(5);
                 let write = self.history.source.intend(key, removes);
                 let version = self.history.source.commit(write, false, true, self.now);

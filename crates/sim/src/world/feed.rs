@@ -10,7 +10,9 @@ use clearwell_engine::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::{Happening, World};
 use crate::counts::Count;
+use crate::following::Following;
 use crate::history::Got;
+use crate::names::KeyId;
 use crate::queue::Micros;
 use crate::seen::Seen;
 use crate::source::Commit;
@@ -99,9 +101,16 @@ impl World {
         }
     }
 
-    /// Whether the feed speaks of a commit. In some worlds it leaves out what the cluster wrote itself, and so knows already.
+    /// Whether the feed speaks of a commit. In some worlds it leaves out what the cluster wrote itself, and so knows already; some tables are
+    /// not followed.
     fn is_to_tell(&self, commit: &Commit) -> bool {
-        !commit.through || self.options.feed_tells_own
+        let Following { tells_own, .. } = self.options.following;
+        self.follows(commit.key) && (!commit.through || tells_own)
+    }
+
+    /// Whether the feed tells of what others commit to a key.
+    pub(super) fn follows(&self, key: KeyId) -> bool {
+        self.options.following.follows(self.history.names.class(key), key)
     }
 
     fn pass_what_is_told(&mut self) {

@@ -90,7 +90,7 @@ pub(super) enum Wanted {
     Commit {
         write: WriteId,
         once: bool,
-        fence: (Slot, Epoch),
+        fence: Option<(Slot, Epoch)>,
     },
     Fence {
         slots: Vec<Slot>,
@@ -100,6 +100,6 @@ pub(super) enum Wanted {
     Ghost {
         write: WriteId,
         once: bool,
-        fence: (Slot, Epoch),
+        fence: Option<(Slot, Epoch)>,
     },
 }

@@ -100,6 +100,7 @@ impl World {
             hints_most: options.hints_most,
             tail_most: options.tail_most,
             digest_ms: options.digest_ms,
+            fences: options.following.fences(),
             planted: options.planted,
             request_ms: if self.hosts[index].is_near { options.near_request_ms } else { usual.request_ms },
             ..usual
