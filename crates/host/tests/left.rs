@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use clearwell_cluster::message::{Applied, State, StateTaken, Taking};
-use clearwell_cluster::request::{Answer, Request, Strategy, Write};
+use clearwell_cluster::request::{Ack, Answer, Request, Strategy, Write};
 use clearwell_cluster::slot::slot_of;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
@@ -113,6 +113,7 @@ impl Owner {
             ttl_ms: None,
             meta: Meta::default(),
             strategy: Strategy::CacheOnly,
+            ack: Ack::Replicas,
             id: ticket,
         };
         self.take(Input::Request(Ticket(ticket), Request::Write(write)));

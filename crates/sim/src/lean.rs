@@ -165,8 +165,8 @@ impl Options {
                 16,
                 3 * SECOND,
             ),
-            // Slots move, and a store is walked through place by place.
-            Planted::WalkSkips => Options { walk_us: 10_000, ..busy }.with_faults(
+            // Slots move, and a store of many keys is walked through place by place.
+            Planted::WalkSkips => Options { walk_us: 10_000, keys: 30, ..busy }.with_faults(
                 CRASH | JOIN | REPLICAS | WEIGHT,
                 16,
                 3 * SECOND,
