@@ -8,7 +8,7 @@ use super::Member;
 use crate::name::{Bytes, Name};
 use crate::outbox::Outbox;
 use crate::record::Change;
-use crate::{Planted, Slot};
+use crate::{Planted, Position, Slot};
 
 impl Member {
     /// The copy of a key was given up. An owner that had the only value of a key says so: its replicas would bring the value
@@ -18,8 +18,7 @@ impl Member {
             return;
         }
         self.holder.evicted(key);
-        let is_only_value = self.shown.get(key).is_some_and(|last| !last.flushed);
-        if is_only_value && self.began(key).is_some() && !self.journal.has(key) {
+        if self.has_only_value(key) {
             let cascade = self.edges.has(key);
             return self.say_gone(key, cascade, out);
         }
@@ -30,6 +29,24 @@ impl Member {
                 self.say_gone(&oldest, true, out);
             }
         }
+    }
+
+    /// A read has found nothing at a key that had a value here and has no source. It went in doubt of one of its tags, and a replica that has no
+    /// doubt would bring it back: what a reader finds gone stays gone. The log stood at `head` when the store was asked.
+    pub(super) fn found_gone(&mut self, key: &Bytes, head: Position, out: &mut Outbox) {
+        if self.has_only_value(key)
+            && !self.was_put_since(key, head)
+            && !self.config.has(Planted::EvictionUntold)
+        {
+            let cascade = self.edges.has(key);
+            self.say_gone(key, cascade, out);
+        }
+    }
+
+    /// Whether this owner had a value of a key that no source has.
+    fn has_only_value(&self, key: &Bytes) -> bool {
+        let is_unflushed = self.shown.get(key).is_some_and(|last| !last.flushed);
+        is_unflushed && self.began(key).is_some() && !self.journal.has(key)
     }
 
     /// Tells all who may have a copy of a key that it is gone; what was remembered of it goes too.

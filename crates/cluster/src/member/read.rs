@@ -140,8 +140,10 @@ impl Member {
             (loaded.begun.began, loaded.begun.head) = (self.now, self.log.head());
         }
         let name = Name::Key(key.clone());
-        if !loaded.stored {
-            self.notice_change(&key, &loaded, out);
+        match (loaded.stored, &loaded.entry) {
+            (false, _) => self.notice_change(&key, &loaded, out),
+            (true, None) => self.found_gone(&key, loaded.begun.head, out),
+            (true, Some(_)) => {}
         }
         let (head, known) = (loaded.begun.head, loaded.begun.known);
         let current = loaded.begun.keepable && self.is_cacheable(&key) && self.log.last(&name) <= head;
@@ -167,15 +169,21 @@ impl Member {
         if last.content == Some(said.content) {
             return self.shown.loaded_again(key, said);
         }
-        // What was put while the source was asked is newer than what it said. The key's mark would not do: it is raised by wide invalidations too.
-        let slot = self.slot(key);
-        let is_own = self.owned.gained(slot).is_some_and(|gained| rank_epoch(last.version) >= gained);
-        let put_since = !last.flushed && is_own && rank_position(last.version) > loaded.begun.head;
-        if !put_since {
+        // What was put while the source was asked is newer than what it said.
+        if !self.was_put_since(key, loaded.begun.head) {
             let scope = std::sync::Arc::new(Scope::Key((**key).into()));
             let change = Change::Invalidate { scope, effect: Effect::Gone, cascade: true };
-            self.append(Some(slot), change, None, Cause::Commit, 0, out);
+            self.append(Some(self.slot(key)), change, None, Cause::Commit, 0, out);
         }
+    }
+
+    /// Whether a key was given a value here after the log stood there. The key's mark would not do: it is raised by wide invalidations too.
+    pub(super) fn was_put_since(&self, key: &Bytes, head: Position) -> bool {
+        let gained = self.owned.gained(self.slot(key));
+        self.shown.get(key).is_some_and(|last| {
+            let is_own = gained.is_some_and(|gained| rank_epoch(last.version) >= gained);
+            !last.flushed && is_own && rank_position(last.version) > head
+        })
     }
 
     /// The source's version is to take the place of the one that the same value had before the source had it.

@@ -2,6 +2,7 @@
 
 use super::shared::{BOUND, is_in_doubt, read, tagged, value};
 use crate::world::{World, bytes, peer};
+use clearwell_cluster::request::Strategy;
 use clearwell_cluster::*;
 use clearwell_words::Scope;
 
@@ -89,4 +90,21 @@ fn what_was_made_old_while_it_was_read_is_no_copy_for_others() {
     world.finish();
     world.run(1_000);
     assert_eq!(world.read(3, &key, BOUND).as_deref(), Some("2"));
+}
+
+/// A value that no source has was dropped by its owner in doubt of one of its tags, and its replica has no doubt.
+#[test]
+fn what_was_found_gone_does_not_come_back_from_a_replica() {
+    let mut world = World::new(5, 1);
+    let key = world.name_at(1, "k");
+    world.write(1, &key, "1", Strategy::CacheOnly);
+    world.run(1_000);
+    let replica = world.holders(3, &key)[1];
+    let reader = (2..=5).find(|node| *node != replica).unwrap();
+    assert_eq!(world.lies(replica, &key).as_deref(), Some("1"));
+    world.nodes.get_mut(&peer(1)).unwrap().store.remove(&bytes(&key));
+    assert_eq!(world.read(reader, &key, Level::Strong), None);
+    world.nodes.remove(&peer(1));
+    world.until("another node owns it", |world| world.owner(&key) == replica && world.owns(replica, &key));
+    assert_eq!(world.read(reader, &key, Level::Strong), None);
 }

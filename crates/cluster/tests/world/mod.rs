@@ -228,7 +228,8 @@ impl World {
                     expiry: None,
                     meta: Meta::default(),
                 });
-                Outcome::Loaded { entry, stored: false }
+                // A key without a row has no source, as far as its host knows: its value is the one that lies here.
+                Outcome::Loaded { entry, stored: row.is_none() }
             }
             Ask::Find { key } => {
                 Outcome::Loaded { entry: live(store, &key, self.now).cloned(), stored: true }
