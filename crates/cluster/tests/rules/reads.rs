@@ -108,3 +108,19 @@ fn what_was_found_gone_does_not_come_back_from_a_replica() {
     world.until("another node owns it", |world| world.owner(&key) == replica && world.owns(replica, &key));
     assert_eq!(world.read(reader, &key, Level::Strong), None);
 }
+
+#[test]
+fn what_is_put_while_a_read_finds_nothing_stays() {
+    let mut world = World::new(5, 1);
+    let key = world.name_at(1, "k");
+    world.write(1, &key, "1", Strategy::CacheOnly);
+    world.nodes.get_mut(&peer(1)).unwrap().store.remove(&bytes(&key));
+    world.asks_late = |ask| matches!(ask, Ask::Load { .. });
+    world.send(1, read(&key, Level::Strong, Token::default()));
+    assert_eq!(world.under_way(), 1);
+    world.write(1, &key, "2", Strategy::CacheOnly);
+    world.asks_late = |_| false;
+    world.finish();
+    world.run(100);
+    assert_eq!(world.read(1, &key, Level::Strong).as_deref(), Some("2"));
+}
