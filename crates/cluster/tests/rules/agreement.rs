@@ -187,3 +187,24 @@ fn an_answer_counts_for_its_own_attempt() {
     assert_eq!(accepts(&mut chooser, 2, second), Step::Nothing, "two of five have accepted");
     assert!(matches!(accepts(&mut chooser, 3, second), Step::Chosen(..)));
 }
+
+/// A voter that was restarted does not know whom it granted leases, whether it is heard before or after one that does.
+#[test]
+fn grants_are_known_when_all_who_promised_know_theirs() {
+    let Choice { now, .. } = Choice::of(5);
+    for (second, third, all) in [
+        (Some(vec![peer(4)]), Some(vec![peer(5)]), Some(vec![peer(4), peer(5)])),
+        (Some(vec![peer(4)]), None, None),
+        (None, Some(vec![peer(5)]), None),
+    ] {
+        let mut chooser = Chooser::default();
+        let ballot = begins(&mut chooser, &now);
+        let mut promises = |from, granted| {
+            chooser.step(NodeId(from), &now, Decree::Promise(Epoch(2), ballot, None, granted), &NoGrants)
+        };
+        assert_eq!(promises(2, second), Step::Nothing);
+        let Step::Promised(granted) = promises(3, third) else { panic!("three of five have promised") };
+        let granted = granted.map(|granted| granted.into_iter().collect::<Vec<Peer>>());
+        assert_eq!(granted, all);
+    }
+}
