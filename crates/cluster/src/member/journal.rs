@@ -29,11 +29,13 @@ impl Member {
     }
 
     /// Whether a value, by its record's place in a log, may go to the source: former owners' statements are refused there, and the value
-    /// survives this member.
+    /// survives this member. What a former owner wrote last may have come to this member alone, so it survives when the replicas have all that
+    /// this member began with: else one of them would flush an older value after it.
     fn may_flush(&self, key: &Bytes, (peer, position): (Peer, Position)) -> bool {
         let slot = self.slot(key);
         let fenced = self.owned.is_fenced(slot);
-        let committed = peer != self.me || self.is_committed(slot, position);
+        let position = if peer == self.me { Some(position) } else { self.owned.began_at(slot) };
+        let committed = position.is_some_and(|position| self.is_committed(slot, position));
         fenced && committed && self.owns(self.now, slot)
     }
 

@@ -140,3 +140,22 @@ fn an_answer_from_before_a_slot_came_back_says_nothing_of_what_is_on_its_way_now
     world.run(1_000);
     assert_eq!(at_source(&world, &key), Some(bytes("2")));
 }
+
+/// The former owner's last value came to one of two replicas alone. If the source had it already, the other one could follow with the value before.
+#[test]
+fn a_new_owner_flushes_nothing_that_its_replicas_have_not() {
+    let (mut world, key) = flushing(2);
+    let [next, other] = world.holders(1, &key)[1..] else { panic!("three holders") };
+    world.deaf.insert((NodeId(other), "records"));
+    world.send_write(1, &key, "2", Strategy::Back);
+    world.run(10);
+    assert_eq!([next, other].map(|node| world.lies(node, &key)), [Some("2".into()), Some("1".into())]);
+    world.nodes.remove(&peer(1));
+    world.deaf.insert((NodeId(other), "state"));
+    world.asks_late = |_| false;
+    world.until("the next one owns it", |world| world.owns(next, &key));
+    world.run(2_000);
+    assert_eq!(at_source(&world, &key), None);
+    world.deaf.clear();
+    world.until("it is flushed", |world| at_source(world, &key) == Some(bytes("2")));
+}
