@@ -189,3 +189,22 @@ fn a_replica_knows_the_writes_under_way() {
     let slot = slot::slot_of(key.as_bytes(), world::SLOTS);
     assert!(world.fences.contains_key(&slot), "the source refuses what the former owner may have sent");
 }
+
+/// Its owner follows the view that takes the replicas away, and one of them has not heard of that view.
+#[test]
+fn a_replica_that_does_not_know_that_it_is_none_any_more_is_told_of_what_is_written() {
+    let mut world = World::new(5, 1);
+    let key = world.name_at(1, "k");
+    world.write(1, &key, "1", Strategy::CacheOnly);
+    let replica = world.holders(1, &key)[1];
+    world.run(1_000);
+    assert!(world.holds(replica, &key, Level::Bounded(2000)));
+    world.step(peer(1), Input::Operate(Operation::Replicas(0)));
+    world.until("it knows what is to come", |world| !world.member(replica).view().unwrap().is_settled());
+    world.deaf.insert((NodeId(replica), "view"));
+    world.until("its owner is alone", |world| world.holders(1, &key) == [1] && world.owns(1, &key));
+    world.write(1, &key, "2", Strategy::CacheOnly);
+    world.run(20);
+    assert_ne!(world.holders(replica, &key), [1], "it does not know");
+    assert_ne!(world.lies(replica, &key).as_deref(), Some("1"));
+}
