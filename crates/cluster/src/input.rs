@@ -18,6 +18,9 @@ pub enum Input {
     Request(Ticket, Request),
     /// The node did what an output asked for.
     Done(Job, Outcome),
+    /// Whoever changed a key of this owner wants to be answered (as of a write) when all that was ordered of it until now survives the loss of a node,
+    /// as far as it can.
+    Settle(Ticket, Bytes),
     /// A copy was given up for space, or expired. To be told before the store answers the next question about the key.
     Evicted(Bytes),
     /// An operator asks.

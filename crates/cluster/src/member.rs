@@ -183,6 +183,7 @@ impl Member {
             Input::Message(from, message) => self.message(from, message, out),
             Input::Request(ticket, request) => self.request(route::Origin::Local(ticket), request, out),
             Input::Done(job, outcome) => self.done(job, outcome, out),
+            Input::Settle(ticket, key) => self.settle_key(ticket, key, out),
             Input::Evicted(key) => self.evicted(&key, out),
             Input::Operate(operation) => self.operate(operation, out),
             Input::More => {}

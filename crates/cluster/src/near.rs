@@ -56,6 +56,8 @@ impl NearCache {
             Input::Message(from, message) => self.message(from, message, out),
             Input::Request(ticket, request) => self.request(ticket, request, out),
             Input::Evicted(key) => self.holder.evicted(&key),
+            // It owns nothing that could be settled.
+            Input::Settle(ticket, _) => out.answer.push((ticket, Answer::Refused(Refusal::NoOwner))),
             Input::Done(..) | Input::Operate(_) | Input::More => {}
         }
         let Some(view) = self.view.clone() else { return };

@@ -16,6 +16,8 @@ pub enum TooLarge {
     Cycle(Vec<Box<[u8]>>),
     /// The chain of dependencies would be deeper than this.
     Depth(usize),
+    /// Whoever gives places in the order gives none for this key any more ([`Order`](crate::Order)): it is another node's now.
+    Elsewhere,
 }
 
 /// What became of a fill.

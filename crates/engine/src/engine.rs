@@ -132,11 +132,11 @@ impl Engine {
         }
     }
 
-    /// The same engine, for which `order` decides where the invalidations stand that puts and changes of keys bring about:
-    /// of what depends on the key, and of a key that is removed.
+    /// The same engine, for which `order` decides where the changes stand that clients make: invalidations that puts and changes of keys
+    /// bring about (of what depends on the key, and of a key that is removed), and values, where those have places too.
     #[must_use]
     pub fn ordered_by(self, order: Arc<dyn Order>) -> Engine {
-        Engine { log: OutsideOrder(Some(order)), ..self }
+        Engine { log: OutsideOrder::by(order), ..self }
     }
 
     /// The same engine, which tells `departures` of entries that leave by themselves.

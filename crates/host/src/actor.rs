@@ -43,6 +43,14 @@ impl Actor {
         }
     }
 
+    /// A node's, if it is one.
+    pub(crate) fn member(&self) -> Option<&Member> {
+        match self {
+            Actor::Member(member) => Some(member),
+            Actor::Near(_) => None,
+        }
+    }
+
     /// The view that a node follows; a near cache has no part in it.
     pub fn view(&self) -> Option<&Arc<View>> {
         match self {

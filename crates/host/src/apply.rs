@@ -1,7 +1,7 @@
 //! Changes of the store.
 
-use clearwell_cluster::{Apply, Bytes, Entry, Expiry, Job, Part, Slot};
-use clearwell_engine::{Applied, Change, Filled, Millis};
+use clearwell_cluster::{Apply, Bytes, Entry, Job, Part, Slot};
+use clearwell_engine::{Applied, Filled, Millis};
 
 use crate::Host;
 use crate::entry::with_draft;
@@ -26,7 +26,9 @@ impl Host {
             }
             Apply::Put(entry) => return Some(stored(self.put(entry, now))),
             Apply::Fill { job, entry } => return Some(stored(self.fill(*job, entry, now))),
-            Apply::Touch { key, expiry } => self.touch(key, *expiry, now),
+            Apply::Touch { key, expiry } => {
+                self.engine.adopt_expiry(key, expiry.map(|expiry| expiry.at), now)
+            }
             Apply::Drop(keys) => keys.iter().for_each(|key| {
                 self.engine.forget(key, now);
             }),
@@ -61,12 +63,6 @@ impl Host {
             self.index.lock().stored(&entry.key, self.slots);
         }
         filled == Filled::Stored
-    }
-
-    /// What has expired here already stays so: it may be swept.
-    fn touch(&self, key: &Bytes, expiry: Option<Expiry>, now: Millis) {
-        let changed = self.engine.update(key, now, |_| (Change::Expires(expiry.map(|expiry| expiry.at)), ()));
-        changed.expect("a time needs no room");
     }
 
     /// Gives up the entries of a part of slots; `None`: there are more.

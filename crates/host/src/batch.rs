@@ -2,7 +2,9 @@
 
 use std::vec::IntoIter;
 
-use clearwell_cluster::{Answer, Apply, Ask, Event, Job, Message, Outbox, Outcome, Persist, Ticket, To};
+use clearwell_cluster::{
+    Answer, Apply, Ask, Bytes, Event, Job, Message, Outbox, Outcome, Persist, Ticket, To,
+};
 use clearwell_engine::{Applied, Invalidation};
 
 use crate::turns::{Changes, Turn};
@@ -11,6 +13,8 @@ use crate::turns::{Changes, Turn};
 #[derive(Debug)]
 pub struct Batch {
     pub(crate) turn: Turn,
+    /// A key whose value lies in the store already, of which the index of keys does not know yet.
+    pub(crate) stored: Option<Bytes>,
     pub(crate) persist: IntoIter<Persist>,
     pub(crate) apply: IntoIter<Apply>,
     pub(crate) ask: IntoIter<(Job, Ask)>,
@@ -23,6 +27,7 @@ impl Batch {
     pub(crate) fn new(turn: Turn, out: Outbox) -> Batch {
         Batch {
             turn,
+            stored: None,
             persist: out.persist.into_iter(),
             apply: out.apply.into_iter(),
             ask: out.ask.into_iter(),
@@ -32,6 +37,11 @@ impl Batch {
         }
     }
 
+    /// The same for what was decided while the key was held whose value is stored with it.
+    pub(crate) fn of_stored(turn: Turn, out: Outbox, key: Option<Bytes>) -> Batch {
+        Batch { stored: key, ..Batch::new(turn, out) }
+    }
+
     /// The change of the store that comes next, if that is what comes next.
     pub fn next_apply(&self) -> Option<&Apply> {
         self.apply.as_slice().first().filter(|_| self.persist.as_slice().is_empty())
@@ -39,10 +49,9 @@ impl Batch {
 
     /// What carrying out its next output changes.
     pub(crate) fn what_is_next(&self) -> Changes {
-        match self.persist.as_slice().is_empty() && self.apply.as_slice().is_empty() {
-            true => Changes::Nothing,
-            false => self.turn.changes(),
-        }
+        let is_done =
+            self.stored.is_none() && self.persist.as_slice().is_empty() && self.apply.as_slice().is_empty();
+        if is_done { Changes::Nothing } else { self.turn.changes() }
     }
 
     /// Whether what comes next is true however far earlier batches are: the answer of one that took away, to whoever asked for that; news.
@@ -54,7 +63,8 @@ impl Batch {
 
     /// Whether nothing is left but news, which make no difference to anybody who is not there any more.
     pub fn is_settled(&self) -> bool {
-        self.persist.as_slice().is_empty()
+        self.stored.is_none()
+            && self.persist.as_slice().is_empty()
             && self.apply.as_slice().is_empty()
             && self.ask.as_slice().is_empty()
             && self.send.as_slice().is_empty()

@@ -1,13 +1,15 @@
 //! The deciding part, as threads share it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::{Bytes, Input, Outbox, Request, Ticket};
-use clearwell_engine::{Invalidation, Millis, Order};
+use clearwell_engine::{Invalidation, Millis};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
+use crate::batch::Batch;
 use crate::turns::{Changes, Turn, Turns};
 
 /// The deciding part and the turns that it gave.
@@ -21,8 +23,21 @@ pub(crate) struct Deciding {
     tickets: AtomicU64,
     /// Whether the last step left something to those that follow. Whoever took it reads this or what a later step left.
     has_more: AtomicBool,
-    /// Nothing is for the disk: nothing that was decided outlives the process.
-    is_fleeting: bool,
+    /// How clients' values come to their places.
+    pub values: Values,
+    /// What was decided while keys were held, in order.
+    held: Mutex<VecDeque<Batch>>,
+}
+
+/// How clients' values come to their places in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// By requests: they are stored as the log says.
+    Logged,
+    /// While the engine holds their keys; there are so many slots.
+    Held { slots: u16 },
+    /// Not at all: nobody else has copies or replicas. Nor is anything for the disk: nothing that was decided outlives the process.
+    Alone,
 }
 
 /// Copies that were found to be gone when so many turns had been given, all of which had ended.
@@ -32,9 +47,15 @@ pub(crate) struct Gone {
 }
 
 impl Deciding {
-    pub fn new(actor: Actor, is_fleeting: bool) -> Deciding {
-        let (actor, tickets) = (Mutex::new(actor), AtomicU64::new(u64::MAX));
-        Deciding { actor, turns: Turns::default(), tickets, has_more: AtomicBool::new(false), is_fleeting }
+    pub fn new(actor: Actor, values: Values) -> Deciding {
+        Deciding {
+            actor: Mutex::new(actor),
+            turns: Turns::default(),
+            tickets: AtomicU64::new(u64::MAX),
+            has_more: AtomicBool::new(false),
+            values,
+            held: Mutex::default(),
+        }
     }
 
     pub fn actor(&self) -> MutexGuard<'_, Actor> {
@@ -54,7 +75,7 @@ impl Deciding {
         }
         actor.step(now, input, &mut out);
         self.has_more.store(actor.has_more(), Relaxed);
-        if self.is_fleeting {
+        if self.values == Values::Alone {
             out.persist.clear();
         }
         let turn = self.turns.give(Changes::of(&out), out.persist.len());
@@ -66,24 +87,35 @@ impl Deciding {
         self.has_more.load(Relaxed)
     }
 
-    /// An invalidation as a request, by a number from the upper end: those of a driver's own requests lie below.
+    /// Leaves what a step decided while a key was held to whoever goes on. Called while the deciding part is held; the value of `stored` will
+    /// lie in the store before its key is let go.
+    pub fn leave(&self, actor: &Actor, out: Outbox, stored: Option<Bytes>) {
+        self.has_more.store(actor.has_more(), Relaxed);
+        if out.is_empty() && stored.is_none() {
+            return;
+        }
+        let changes = if stored.is_some() { Changes::Stores } else { Changes::of(&out) };
+        let turn = self.turns.give(changes, out.persist.len());
+        self.held.lock().push_back(Batch::of_stored(turn, out, stored));
+    }
+
+    /// The next of what was left so.
+    pub fn decided_while_held(&self) -> Option<Batch> {
+        match self.values {
+            Values::Held { .. } => self.held.lock().pop_front(),
+            Values::Logged | Values::Alone => None,
+        }
+    }
+
+    /// A number from the upper end: those of a driver's own requests lie below.
+    pub fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_sub(1, Relaxed))
+    }
+
+    /// An invalidation as a request, and its number.
     pub fn request(&self, invalidation: Invalidation) -> (Ticket, Input) {
-        let ticket = Ticket(self.tickets.fetch_sub(1, Relaxed));
+        let ticket = self.ticket();
         let asked = Invalidate { invalidation, wait: false, depth: 0 };
         (ticket, Input::Request(ticket, Request::Invalidate(asked)))
-    }
-}
-
-/// A value that only memory holds is written: what depends on it is old from this record on. The engine asks under the key's lock and
-/// carries the record out in one step with the value, so that nobody sees the one without the other. No turn is waited for, and
-/// none for this: see decision 0050.
-impl Order for Deciding {
-    fn order(&self, invalidation: Invalidation, now: Millis) {
-        let (_, asked) = self.request(invalidation);
-        let (out, mut turn, _) = self.decide(now, None, asked);
-        self.turns.end(&mut turn);
-        debug_assert!(out.apply.len() == 1 && turn.changes() == Changes::TakesAway, "{out:?}");
-        debug_assert!(out.ask.is_empty() && out.send.is_empty(), "{out:?}");
-        debug_assert!(!self.has_more(), "alone nothing is left: nobody goes on under a key's lock");
     }
 }

@@ -1,5 +1,6 @@
 //! Copies that left by themselves, until the member is told.
 
+use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Release},
@@ -10,14 +11,21 @@ use clearwell_engine::{Departure, Departures};
 use parking_lot::Mutex;
 
 /// Keys whose entries were evicted or expired. The engine adds to them while it holds a shard; the host takes them out.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Departed {
+    /// Who else wants to hear of them.
+    also: Option<Arc<dyn Departures>>,
     keys: Mutex<Vec<Bytes>>,
     /// Whether there are any, for who only asks that.
     any: AtomicBool,
 }
 
 impl Departed {
+    /// None yet; `also` hears of each as well.
+    pub fn told_to(also: Arc<dyn Departures>) -> Departed {
+        Departed { also: Some(also), ..Departed::default() }
+    }
+
     /// One more.
     pub fn note(&self, key: Bytes) {
         let mut keys = self.keys.lock();
@@ -49,11 +57,17 @@ impl Departed {
 }
 
 impl Departures for Departed {
-    fn departed(&self, key: &[u8], _: Departure) {
+    fn departed(&self, key: &[u8], departure: Departure) {
         self.note(key.into());
+        if let Some(also) = &self.also {
+            also.departed(key, departure);
+        }
     }
 
-    fn absence_departed(&self, key: &[u8], _: Departure) {
+    fn absence_departed(&self, key: &[u8], departure: Departure) {
         self.note(key.into());
+        if let Some(also) = &self.also {
+            also.absence_departed(key, departure);
+        }
     }
 }

@@ -5,13 +5,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use clearwell_cluster::{Apply, Bytes, Entry, Input, Member, Planted, Ticket};
-use clearwell_engine::{Departures, Engine, Invalidation, Millis, View};
+use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View};
 use parking_lot::Mutex;
 
 use crate::actor::Actor;
 use crate::apply::Done;
 use crate::batch::{Batch, Next};
-use crate::deciding::{Deciding, Gone};
+use crate::deciding::{Deciding, Gone, Values};
 use crate::departed::Departed;
 use crate::entry;
 use crate::index::Index;
@@ -78,14 +78,27 @@ impl Host {
     pub fn new(actor: Actor, settings: Settings) -> Host {
         let departed = Arc::new(Departed::default());
         let engine = Engine::new(settings.engine.clone(), settings.seed).watched_by(departed.clone());
-        Host::over(engine, Arc::new(Deciding::new(actor, false)), departed, &settings)
+        Host::over(engine, Arc::new(Deciding::new(actor, Values::Logged)), departed, &settings)
+    }
+
+    /// The host of a node in a cluster whose clients' values are given to the engine as they come, at the owner of their slot. The engine
+    /// asks the member for the place of each change while it holds the key ([`clearwell_engine::Order`]), so that commands that look first need no other
+    /// lock. What the member wants done for that is left to [`Host::go_on`]. Copies that leave are told to `departures` as well.
+    pub fn shared(member: Member, settings: Settings, departures: Arc<dyn Departures>) -> Host {
+        let values = Values::Held { slots: settings.slots };
+        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), values));
+        let departed = Arc::new(Departed::told_to(departures));
+        let engine = Engine::new(settings.engine.clone(), settings.seed)
+            .ordered_by(deciding.clone())
+            .watched_by(departed.clone());
+        Host::over(engine, deciding, departed, &settings)
     }
 
     /// The host of a cluster of one, whose values are in no log: nobody else has copies or replicas. Values are given to the
     /// engine as they come, and what that takes away is ordered by the member under the key's lock. Copies that leave are told
     /// to `departures`: they are of no concern to the member. Such a cluster ends with its process, so nothing is for the disk.
     pub fn alone(member: Member, settings: Settings, departures: Arc<dyn Departures>) -> Host {
-        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), true));
+        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), Values::Alone));
         let engine = Engine::new(settings.engine.clone(), settings.seed)
             .ordered_by(deciding.clone())
             .watched_by(departures);
@@ -124,6 +137,19 @@ impl Host {
         (ticket, self.step(now, asked))
     }
 
+    /// Takes away what a client wants to be taken away of one key of this owner, in one step with its place in the log. What is left to do
+    /// is left to [`Host::go_on`].
+    pub fn take_away(&self, now: Millis, invalidation: &Invalidation) -> Applied {
+        self.engine.apply_in_order(invalidation, now)
+    }
+
+    /// Asks for an answer as soon as all that this owner ordered of a key until now survives as it has to: whoever changed it
+    /// is not answered sooner.
+    pub fn settle(&self, now: Millis, key: Bytes) -> (Ticket, Option<Batch>) {
+        let ticket = self.deciding.ticket();
+        (ticket, self.step(now, Input::Settle(ticket, key)))
+    }
+
     /// Whether the deciding part wants a step soon although nothing happens ([`Input::More`]): a step does a part of
     /// what there is to do, between other work.
     pub fn has_more(&self) -> bool {
@@ -131,10 +157,17 @@ impl Host {
     }
 
     /// Takes the steps that the last one left something to, each of which has its batch carried out; nothing, if nothing was left. For
-    /// drivers with threads: whichever thread took a step goes on behind its own batch, until nothing is left. No lock is held
+    /// drivers with threads: whichever thread took a step goes on behind its own batch, until nothing is left; and whichever had the engine change a
+    /// value. No lock is held
     /// between two of these steps: those of other threads come between, and each of them takes its part of what is left.
     pub fn go_on(&self, now: impl Fn() -> Millis, mut carry_out: impl FnMut(Millis, Batch)) {
-        while self.has_more() {
+        loop {
+            while let Some(batch) = self.deciding.decided_while_held() {
+                carry_out(now(), batch);
+            }
+            if !self.has_more() {
+                return;
+            }
             let now = now();
             if let Some(batch) = self.step(now, Input::More) {
                 carry_out(now, batch);
@@ -147,6 +180,9 @@ impl Host {
     pub fn next(&self, now: Millis, batch: &mut Batch, sourced: &dyn Fn(&[u8]) -> bool) -> Option<Next> {
         if self.waits(batch) {
             return Some(Next::Waits);
+        }
+        if let Some(key) = batch.stored.take() {
+            self.index.lock().stored(&key, self.slots);
         }
         if let Some(what) = batch.persist.next() {
             return Some(Next::Persist(what));

@@ -58,6 +58,7 @@ mod batch;
 mod deciding;
 mod departed;
 mod entry;
+mod held;
 mod host;
 mod index;
 mod loads;

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use clearwell_words::{Cause, Effect, Invalidation, Scope, Version};
 
 use super::Member;
+use super::route::Origin;
+use super::wait::Slots;
 use crate::holder::invalidation;
 use crate::name::Name;
 use crate::outbox::{Apply, Outbox};
 use crate::record::{Change, Record};
+use crate::request::Refusal;
 use crate::view::View;
 use crate::waiting::Lack;
-use crate::{Bytes, Peer, Planted, Position, Slot};
+use crate::{Bytes, Peer, Planted, Position, Slot, Ticket};
 
 impl Member {
     /// Appends a record: it is applied here and addressed to all whom it concerns.
@@ -99,6 +102,17 @@ impl Member {
     /// Whether a record of a slot survives the loss of this member, or cannot by the number of replicas there are. Public for checkers.
     pub fn is_committed(&self, slot: Slot, position: Position) -> bool {
         self.lacks_to_commit(slot, position).is_none()
+    }
+
+    /// Answers when what was ordered of a key until now is committed.
+    pub(super) fn settle_key(&mut self, ticket: Ticket, key: Bytes, out: &mut Outbox) {
+        let (origin, slot) = (Origin::Local(ticket), self.slot(&key));
+        if !self.owns(self.now, slot) {
+            // What was ordered here may be lost with the tenure.
+            return self.refuse(&origin, Refusal::Unknown, out);
+        }
+        let position = self.log.last(&Name::Key(key));
+        self.acknowledge(origin, true, position, Slots::One(slot), None, None);
     }
 
     /// What is missing before that is so.

@@ -16,11 +16,22 @@ pub(super) const SLICE: u32 = 1024;
 impl Engine {
     /// Applies an invalidation. When it returns, no later read sees what was covered.
     pub fn apply(&self, invalidation: &Invalidation, now: Millis) -> Applied {
+        self.carry_out(invalidation, false, now)
+    }
+
+    /// The same for one key of which the engine itself asks for the place in the order ([`Order`](crate::Order)), while the key is held: no value
+    /// of the key stands before it there and after it here.
+    pub fn apply_in_order(&self, invalidation: &Invalidation, now: Millis) -> Applied {
+        debug_assert!(matches!(&*invalidation.scope, Scope::Key(_)), "one key is held");
+        self.carry_out(invalidation, true, now)
+    }
+
+    fn carry_out(&self, invalidation: &Invalidation, asks: bool, now: Millis) -> Applied {
         let seq = self.shared.counter.next();
         self.shared.invalidations.fetch_add(1, Relaxed);
         self.shared.ledger.note(seq, invalidation, now);
         let (own, dependents) = match &*invalidation.scope {
-            Scope::Key(key) => self.apply_key(key, seq, invalidation, now),
+            Scope::Key(key) => self.apply_key(key, seq, (invalidation, asks), now),
             Scope::Pattern(glob) => self.apply_swath(Swath::Pattern(glob.clone()), seq, invalidation, now),
             Scope::Prefix(prefix) => self.apply_swath(Swath::Prefix(prefix.clone()), seq, invalidation, now),
             scope => (self.apply_named(scope, seq, invalidation, now), 0),
@@ -48,9 +59,18 @@ impl Engine {
         }
     }
 
-    fn apply_key(&self, key: &[u8], seq: Seq, invalidation: &Invalidation, now: Millis) -> (u64, u64) {
+    fn apply_key(
+        &self,
+        key: &[u8],
+        seq: Seq,
+        (invalidation, asks): (&Invalidation, bool),
+        now: Millis,
+    ) -> (u64, u64) {
         let (hash, cell) = self.cell(key);
         let mut shard = cell.lock.write();
+        if asks {
+            self.log.asked(invalidation, now);
+        }
         shard.outstanding.invalidated(hash, seq);
         let mut reached = false;
         let mut known = false;

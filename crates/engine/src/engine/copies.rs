@@ -4,6 +4,8 @@ use crate::engine::update::enter_newer;
 use crate::freshness::Last;
 use crate::history::Parting;
 use crate::shard::Leaving;
+use crate::shared::Standing;
+use crate::slot::NEVER;
 use crate::{Draft, Effect, Engine, Millis, TooLarge};
 
 impl Engine {
@@ -28,6 +30,19 @@ impl Engine {
         }
         self.finish(cell, shard, stored, now);
         Ok(())
+    }
+
+    /// Changes when an entry expires, if there is one, as a log says. What has expired here already stays so: it may be swept.
+    pub fn adopt_expiry(&self, key: &[u8], expires: Option<Millis>, now: Millis) {
+        let (hash, cell) = self.cell(key);
+        let mut shard = cell.lock.write();
+        let there = shard.find(hash, key);
+        if let Some(place) =
+            there.filter(|&place| self.shared.standing(&shard.slab[place], now) >= Standing::Stale)
+        {
+            shard.set_expires(place, expires.map_or(NEVER, |at| at.0.min(NEVER - 1)), now);
+        }
+        self.finish(cell, shard, None, now);
     }
 
     /// Gives up a copy of whose changes nobody tells any more. Nothing was invalidated, so no mark is left: a load in flight may fill

@@ -6,22 +6,41 @@ use crate::EventPattern;
 use crate::flight::{Ending, Loaded};
 use crate::freshness::{Last, may_store};
 use crate::history::Parting;
-use crate::names::{enter_all, last_of};
+use crate::names::{enter_all, last_of, leave_all};
 use crate::shard::{Incoming, Shard, ShardCell, count};
 use crate::shared::Standing;
 use crate::slot::{EntryPlace, Extra, NEVER, blob, bytes_needed};
-use crate::{Draft, Engine, FillLease, Filled, Millis, Outcome, Seq, TooLarge};
+use crate::{Draft, Engine, FillLease, Filled, Given, Millis, Outcome, Seq, TooLarge};
+
+/// Who brings a value that was read elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bringer {
+    /// The node, which loaded it, or was told by a log to keep it.
+    Load,
+    /// A client.
+    Client,
+}
 
 impl Engine {
     /// Stores what was loaded since `began`, unless something that covers it was invalidated since.
     pub fn fill(&self, key: &[u8], began: Seq, draft: &Draft<'_>, now: Millis) -> Filled {
+        self.fill_by(Bringer::Load, key, began, draft, now)
+    }
+
+    /// The same for a value that a client brings, of which the engine is the only home: it gets a place in the order, where values have
+    /// one.
+    pub fn bring(&self, key: &[u8], began: Seq, draft: &Draft<'_>, now: Millis) -> Filled {
+        self.fill_by(Bringer::Client, key, began, draft, now)
+    }
+
+    fn fill_by(&self, by: Bringer, key: &[u8], began: Seq, draft: &Draft<'_>, now: Millis) -> Filled {
         let (hash, cell) = self.cell(key);
         let incoming = match self.incoming(key, hash, began, draft) {
             Ok(incoming) => incoming,
             Err(unfit) => return Filled::TooLarge(unfit),
         };
         let mut shard = cell.lock.write();
-        let stored = self.store_fill(&mut shard, cell, incoming, began, draft.events, now);
+        let stored = self.store_fill(&mut shard, cell, incoming, began, (draft, by), now);
         self.finish(cell, shard, stored, now);
         if stored.is_some() { Filled::Stored } else { Filled::Refused }
     }
@@ -135,18 +154,22 @@ impl Engine {
         &self,
         shard: &mut Shard,
         cell: &ShardCell,
-        incoming: Incoming,
+        mut incoming: Incoming,
         began: Seq,
-        events: &[EventPattern],
+        (draft, by): (&Draft<'_>, Bringer),
         now: Millis,
     ) -> Option<u32> {
         let names = &self.shared.names;
-        if !self.fits(shard, &incoming, began, events, now) {
+        if !self.fits(shard, &incoming, began, draft.events, now) {
             return self.refuse(shard, cell, incoming, began, now);
         }
         // The edges stand before the marks are looked at for good: a cascade either follows them or refuses this.
         names.link(incoming.key(), incoming.held(), &self.shared.counter);
         if !enter_all(incoming.held(), began) {
+            return self.refuse(shard, cell, incoming, began, now);
+        }
+        if by == Bringer::Client && !self.give_place(&mut incoming, draft, Given::Filled, now) {
+            leave_all(incoming.held(), began);
             return self.refuse(shard, cell, incoming, began, now);
         }
         count(&cell.tally.fills);

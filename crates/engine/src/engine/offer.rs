@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::fill::Bringer;
 use crate::freshness::Last;
 use crate::hash::shard_of;
 use crate::history::{HistoryEvent, Parting};
@@ -86,9 +87,12 @@ impl Engine {
         let offer = self.question(&shard, &incoming, (origin, oldest), draft, now);
         let decision = shard.outstanding.decide(&offer);
         let (offered, stored) = match decision {
-            Decision::Put => (Offered::Written, self.store_put(&mut shard, cell, incoming, now)),
+            Decision::Put => match self.store_put(&mut shard, cell, incoming, draft, now) {
+                Ok(stored) => (Offered::Written, stored),
+                Err(unfit) => (Offered::TooLarge(unfit), None),
+            },
             Decision::Fill { began } => {
-                match self.store_fill(&mut shard, cell, incoming, began, draft.events, now) {
+                match self.store_fill(&mut shard, cell, incoming, began, (draft, Bringer::Client), now) {
                     Some(place) => (Offered::Filled, Some(place)),
                     None => (Offered::Refused, None),
                 }

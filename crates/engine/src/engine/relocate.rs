@@ -6,6 +6,7 @@ use crate::history::Parting;
 use crate::names::NameKind;
 use crate::shard::{Leaving, Shard, ShardCell};
 use crate::shared::Standing;
+use crate::slot::EntryPlace;
 use crate::{Draft, Engine, EventPattern, Millis, TooLarge, Version};
 
 /// How an entry gets another key.
@@ -31,8 +32,7 @@ pub enum Relocated {
 }
 
 /// An entry, owned.
-struct Whole {
-    place: u32,
+pub(super) struct Whole {
     value: Vec<u8>,
     expires: Option<Millis>,
     grace_ms: u64,
@@ -63,7 +63,9 @@ impl Engine {
         let other = self.cell(to).1;
         if std::ptr::eq(cell, other) {
             let mut shard = cell.lock.write();
-            let Some(whole) = self.whole(&shard, hash, from, now) else { return Ok(Relocated::Missing) };
+            let Some((whole, place)) = self.whole(&shard, hash, from, now) else {
+                return Ok(Relocated::Missing);
+            };
             if from == to || (!how.replace && self.is_occupied(&shard, to, now)) {
                 return Ok(if from == to && how.replace { Relocated::Done } else { Relocated::Occupied });
             }
@@ -71,7 +73,7 @@ impl Engine {
                 return Ok(Relocated::Refused);
             }
             let stored = whole.lend(|draft| self.put_held(cell, &mut shard, to, draft, now, None))?;
-            let moved = self.is_still_fresh(&shard, whole.place, from);
+            let moved = self.is_still_fresh(&shard, place, from);
             self.settle(cell, &mut shard, moved, stored, now);
             if moved && !how.keep {
                 self.remove_key(cell, &mut shard, from, now);
@@ -90,7 +92,7 @@ impl Engine {
             target = other.lock.write();
             shard = cell.lock.write();
         }
-        let Some(whole) = self.whole(&shard, hash, from, now) else { return Ok(Relocated::Missing) };
+        let Some((whole, place)) = self.whole(&shard, hash, from, now) else { return Ok(Relocated::Missing) };
         if !how.replace && self.is_occupied(&target, to, now) {
             return Ok(Relocated::Occupied);
         }
@@ -99,7 +101,7 @@ impl Engine {
         }
         let beside = Some((cell, &*shard));
         let stored = whole.lend(|draft| self.put_held(other, &mut target, to, draft, now, beside))?;
-        let moved = self.is_still_fresh(&shard, whole.place, from);
+        let moved = self.is_still_fresh(&shard, place, from);
         self.settle(other, &mut target, moved, stored, now);
         if moved && !how.keep {
             self.remove_key(cell, &mut shard, from, now);
@@ -109,25 +111,12 @@ impl Engine {
         Ok(if moved { Relocated::Done } else { Relocated::Missing })
     }
 
-    fn whole(&self, shard: &Shard, hash: u64, key: &[u8], now: Millis) -> Option<Whole> {
+    /// An entry that is fresh and has a value, and its place.
+    fn whole(&self, shard: &Shard, hash: u64, key: &[u8], now: Millis) -> Option<(Whole, u32)> {
         let place = shard.find(hash, key)?;
         let slot = &shard.slab[place];
-        if slot.negative || self.shared.standing(slot, now) != Standing::Fresh {
-            return None;
-        }
-        let view = crate::View::new(slot, false);
-        Some(Whole {
-            place,
-            value: view.value()?.to_vec(),
-            expires: view.expires(),
-            grace_ms: slot.grace_ms(),
-            tags: slot.names(NameKind::Tag).map(Box::from).collect(),
-            dependencies: slot.names(NameKind::Dependency).map(Box::from).collect(),
-            events: view.events().filter_map(|event| EventPattern::parse(event).ok()).collect(),
-            version: view.version(),
-            priority: view.priority(),
-            content_type: view.content_type().map(Box::from),
-        })
+        let is_whole = !slot.negative && self.shared.standing(slot, now) == Standing::Fresh;
+        is_whole.then(|| (Whole::of(slot), place))
     }
 
     fn is_occupied(&self, shard: &Shard, key: &[u8], now: Millis) -> bool {
@@ -161,7 +150,23 @@ impl Engine {
 }
 
 impl Whole {
-    fn lend<T>(&self, to: impl FnOnce(&Draft<'_>) -> T) -> T {
+    /// All that is kept of an entry; one that is negative has an empty value.
+    pub(super) fn of(slot: &EntryPlace) -> Whole {
+        let view = crate::View::new(slot, false);
+        Whole {
+            value: view.value().map(<[u8]>::to_vec).unwrap_or_default(),
+            expires: view.expires(),
+            grace_ms: slot.grace_ms(),
+            tags: slot.names(NameKind::Tag).map(Box::from).collect(),
+            dependencies: slot.names(NameKind::Dependency).map(Box::from).collect(),
+            events: view.events().filter_map(|event| EventPattern::parse(event).ok()).collect(),
+            version: view.version(),
+            priority: view.priority(),
+            content_type: view.content_type().map(Box::from),
+        }
+    }
+
+    pub(super) fn lend<T>(&self, to: impl FnOnce(&Draft<'_>) -> T) -> T {
         let tags: Vec<&[u8]> = self.tags.iter().map(|tag| &**tag).collect();
         let dependencies: Vec<&[u8]> = self.dependencies.iter().map(|name| &**name).collect();
         to(&Draft {

@@ -1,13 +1,16 @@
 //! Writes: puts, and changes decided under the lock.
 
+use super::relocate::Whole;
+use crate::codec::Packed;
 use crate::freshness::Last;
 use crate::hash::shard_of;
 use crate::history::Parting;
 use crate::names::{NameKind, enter_all};
+use crate::order::Placing;
 use crate::shard::{Incoming, Leaving, Shard, ShardCell};
 use crate::shared::{EngineShared, Standing};
 use crate::slot::{NEVER, blob};
-use crate::{Change, Draft, Effect, Engine, Millis, Seq, TooLarge, View};
+use crate::{Change, Draft, Effect, Engine, Given, Millis, Seq, TooLarge, View};
 
 /// How often another shard's lock is tried while one is held.
 const TRIES: usize = 64;
@@ -19,7 +22,7 @@ impl Engine {
         let (hash, cell) = self.cell(key);
         let incoming = self.incoming(key, hash, self.seq(), draft)?;
         let mut shard = cell.lock.write();
-        let stored = self.store_put(&mut shard, cell, incoming, now);
+        let stored = self.store_put(&mut shard, cell, incoming, draft, now)?;
         self.finish(cell, shard, stored, now);
         Ok(())
     }
@@ -29,9 +32,14 @@ impl Engine {
         &self,
         shard: &mut Shard,
         cell: &ShardCell,
-        incoming: Incoming,
+        mut incoming: Incoming,
+        draft: &Draft<'_>,
         now: Millis,
-    ) -> Option<u32> {
+    ) -> Result<Option<u32>, TooLarge> {
+        if !self.give_place(&mut incoming, draft, Given::Written, now) {
+            self.discard(incoming);
+            return Err(TooLarge::Elsewhere);
+        }
         let names = &self.shared.names;
         let hash = incoming.hash;
         // The edges stand before the marks are looked at, so that a cascade either follows them or refuses this.
@@ -46,7 +54,26 @@ impl Engine {
         if stored.is_none() {
             shard.marks.raise(hash, Last::at(seq, Effect::Gone));
         }
-        stored
+        Ok(stored)
+    }
+
+    /// Gives a value its place in the order and the version of that, where values have places; `false`: it gets none, and is not to be
+    /// stored.
+    pub(super) fn give_place(
+        &self,
+        incoming: &mut Incoming,
+        draft: &Draft<'_>,
+        given: Given,
+        now: Millis,
+    ) -> bool {
+        match self.log.put(incoming.key(), draft, given, now) {
+            Placing::Unordered => true,
+            Placing::At(version) => {
+                incoming.extra.get_or_insert_default().version = Some(version);
+                true
+            }
+            Placing::Elsewhere => false,
+        }
     }
 
     /// Invalidates what depends on a key that is being written, and says whether anything does. A key on which nothing depends
@@ -105,6 +132,7 @@ impl Engine {
         match (change, seen) {
             (Change::Keep, _) | (Change::Expires(_), None) => Ok(None),
             (Change::Expires(expires), Some(place)) => {
+                self.log.touch(&View::new(&shard.slab[place], false), expires, now)?;
                 shard.set_expires(place, expires.map_or(NEVER, |at| at.0.min(NEVER - 1)), now);
                 shard.publish(&self.shared);
                 Ok(None)
@@ -117,6 +145,16 @@ impl Engine {
             (Change::Value(value), None) => {
                 let draft = Draft { value: Some(&value), ..Draft::default() };
                 self.put_held(cell, shard, key, &draft, now, None)
+            }
+            (Change::Value(value), Some(place)) if self.log.has_values() => {
+                let whole = Whole::of(&shard.slab[place]);
+                let packed =
+                    shard.slab[place].packed().and_then(|(codec, _)| Some((codec, codec.pack(&value)?)));
+                whole.lend(|draft| {
+                    let packed = packed.as_ref().map(|(codec, bytes)| Packed { codec: *codec, bytes });
+                    let draft = Draft { value: Some(&value), packed, ..draft.clone() };
+                    self.put_held(cell, shard, key, &draft, now, None)
+                })
             }
             (Change::Value(value), Some(place)) => {
                 self.check_size(key, &Draft { value: Some(&value), ..Draft::default() })?;
@@ -163,7 +201,7 @@ impl Engine {
         let linked =
             draft.dependencies.iter().all(|dependency| self.link_beside(cell, shard, beside, dependency));
         let incoming = self.check_chain(incoming, draft)?;
-        let stored = self.store_put(shard, cell, incoming, now);
+        let stored = self.store_put(shard, cell, incoming, draft, now)?;
         match stored {
             Some(place) if !linked => {
                 // What its dependencies live by is not known, so it may not stay.
