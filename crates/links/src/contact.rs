@@ -103,19 +103,26 @@ impl Contact {
         self.process.subscribe()
     }
 
-    /// Learns where it is. Returns whether that was news.
+    /// Learns where it is: what was not known comes first. Returns whether anything was not.
     pub fn learn(&self, addresses: &[String]) -> bool {
         let mut place = self.place.lock();
-        let before = place.addresses.clone();
-        let mut after: Vec<String> = Vec::new();
-        for address in addresses.iter().chain(&before).filter(|address| !address.is_empty()) {
-            if after.len() < ADDRESSES_MOST && !after.contains(address) {
-                after.push(address.clone());
+        let before = place.addresses.len();
+        for address in addresses.iter().rev().filter(|address| !address.is_empty()) {
+            if !place.addresses.contains(address) {
+                place.addresses.insert(0, address.clone());
             }
         }
-        let is_news = after.iter().any(|address| !before.contains(address));
-        place.addresses = after;
+        let is_news = place.addresses.len() > before;
+        place.addresses.truncate(ADDRESSES_MOST);
         is_news
+    }
+
+    /// It was reached at an address, which is tried first from now on.
+    pub fn reached(&self, address: &str) {
+        let mut place = self.place.lock();
+        if let Some(at) = place.addresses.iter().position(|known| known == address) {
+            place.addresses[..=at].rotate_right(1);
+        }
     }
 
     /// What it says of itself.

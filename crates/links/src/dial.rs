@@ -35,7 +35,8 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
     let (least, most) = hub.settings.redial_ms;
     let mut backoff = Backoff::new(least, most);
     let track = contact.track(lane);
-    for turn in 0.. {
+    let mut turn = 0;
+    loop {
         if lane == Lane::Bulk {
             track.has_work().await;
         }
@@ -44,16 +45,24 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
             track.redial.notified().await;
             continue;
         }
-        match reach(&hub, &addresses[turn % addresses.len()], Some(lane), Some(contact.node)).await {
+        let address = &addresses[turn % addresses.len()];
+        match reach(&hub, address, Some(lane), Some(contact.node)).await {
             Ok(reached) => {
+                turn = 0;
+                contact.reached(address);
                 let began = hub.now();
                 if let LaneEnd::Idle = stay(&hub, &contact, lane, reached).await {
                     continue;
                 }
                 backoff.stood(hub.now().since(began));
             }
-            Err(Unreached::Refused(_)) => backoff.refused(),
-            Err(Unreached::Broken(why)) => contact.unreached(why),
+            Err(why) => {
+                turn += 1;
+                match why {
+                    Unreached::Refused(_) => backoff.refused(),
+                    Unreached::Broken(why) => contact.unreached(why),
+                }
+            }
         }
         let wait = Duration::from_millis(backoff.next(chance::spread()));
         // That the peer was heard ends the wait early, and that is all.

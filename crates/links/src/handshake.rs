@@ -48,10 +48,7 @@ pub enum HandshakeError {
 
 impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> HandshakeError {
-        match error.kind() {
-            io::ErrorKind::InvalidData => here(HelloRefusal::Malformed, None),
-            _ => HandshakeError::Broken(error),
-        }
+        HandshakeError::Broken(error)
     }
 }
 
@@ -87,14 +84,13 @@ pub async fn dial<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Hello, HandshakeError> {
     let mine = mine.encode();
     packet::write(stream, &mine).await?;
-    let answer = packet::read(stream).await?;
-    let mut r = PacketReader::new(&answer);
-    let proof = match r.byte() {
-        Some(1) => r.array::<PROOF>(),
-        _ => return Err(there(verdict_of(&answer).unwrap_or(HelloRefusal::Malformed), None)),
-    };
+    let Some(answer) = packet::read(stream).await? else { return Err(here(HelloRefusal::Malformed, None)) };
+    if let Some(refusal) = verdict_of(&answer) {
+        return Err(there(refusal, None));
+    }
+    let mut r = PacketReader::new(&answer[1..]);
+    let Some(proof) = r.array::<PROOF>() else { return Err(here(HelloRefusal::Malformed, None)) };
     let bytes = r.rest();
-    let proof = proof.ok_or(HelloRefusal::Malformed).map_err(|refusal| here(refusal, None))?;
     let is_known = secret.verify(ProofRole::Listener, &mine, bytes, &proof);
     let theirs = match is_known {
         true => Hello::decode(bytes, VERSIONS),
@@ -104,13 +100,17 @@ pub async fn dial<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(theirs) => judge(theirs).err(),
         Err(refusal) => Some(refusal.clone()),
     };
-    let mut words = secret.prove(ProofRole::Dialer, &mine, bytes).to_vec();
+    // Whoever has not proved anything gets nothing to try guesses on.
+    let proof = if is_known { secret.prove(ProofRole::Dialer, &mine, bytes) } else { [0; PROOF] };
+    let mut words = proof.to_vec();
     put_verdict(refusal.as_ref(), &mut words);
-    packet::write(stream, &words).await?;
+    let written = packet::write(stream, &words).await;
     if let Some(refusal) = refusal {
+        // It stands, whether it is heard or not.
         return Err(here(refusal, theirs.ok()));
     }
-    let told = verdict_of(&packet::read(stream).await?);
+    written?;
+    let told = verdict_of(&packet::read(stream).await?.unwrap_or_default());
     match (theirs, told) {
         (Ok(theirs), None) => Ok(theirs),
         (theirs, told) => Err(there(told.unwrap_or(HelloRefusal::Malformed), theirs.ok())),
@@ -127,12 +127,7 @@ pub async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     mine: &Hello,
     judge: impl FnOnce(&Hello) -> Result<(), HelloRefusal>,
 ) -> Result<Hello, HandshakeError> {
-    let first = match packet::read(stream).await {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return refuse(stream, HelloRefusal::Malformed, None).await;
-        }
-        first => first?,
-    };
+    let first = packet::read(stream).await?.unwrap_or_default();
     let theirs = match Hello::decode(&first, VERSIONS) {
         Err(refusal) => return refuse(stream, refusal, None).await,
         Ok(theirs) => theirs,
@@ -143,7 +138,7 @@ pub async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     answer.extend_from_slice(&mine);
     packet::write(stream, &answer).await?;
 
-    let words = packet::read(stream).await?;
+    let words = packet::read(stream).await?.unwrap_or_default();
     let mut r = PacketReader::new(&words);
     let is_known = r.array().is_some_and(|proof| secret.verify(ProofRole::Dialer, &first, &mine, &proof));
     if !is_known {
@@ -164,7 +159,8 @@ async fn refuse<S: AsyncWrite + Unpin>(
     refusal: HelloRefusal,
     theirs: Option<Hello>,
 ) -> Result<Hello, HandshakeError> {
-    tell(stream, &refusal).await?;
+    // It stands, whether it is heard or not.
+    let _ = tell(stream, &refusal).await;
     Err(here(refusal, theirs))
 }
 
@@ -180,7 +176,7 @@ pub async fn tell<S: AsyncWrite + Unpin>(stream: &mut S, refusal: &HelloRefusal)
 
 /// Reads what the listener still says on a connection that goes the other way: why it ends.
 pub async fn last_words<S: AsyncRead + Unpin>(stream: &mut S) -> Option<HelloRefusal> {
-    verdict_of(&packet::read(stream).await.ok()?).map(HelloRefusal::turned)
+    verdict_of(&packet::read(stream).await.ok()??).map(HelloRefusal::turned)
 }
 
 fn put_verdict(refusal: Option<&HelloRefusal>, out: &mut Vec<u8>) {

@@ -18,13 +18,21 @@ mod dial;
 mod door;
 mod figures;
 mod handshake;
+#[cfg(test)]
+mod handshake_tests;
 mod hello;
+#[cfg(test)]
+mod hello_tests;
 mod hub;
 mod inbound;
+#[cfg(test)]
+mod inbound_tests;
 mod lane;
 mod links;
 mod packet;
 mod queue;
+#[cfg(test)]
+mod queue_tests;
 mod receiver;
 mod refusal;
 mod secret;

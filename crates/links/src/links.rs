@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clearwell_cluster::{Message, To};
 use clearwell_wire::{Kind, encode};
 use clearwell_words::NodeId;
-use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use crate::figures::Figures;
@@ -20,7 +19,7 @@ use crate::{chance, door};
 /// The links of a node to its peers. They end when it is dropped, or stopped.
 pub struct Links {
     hub: Arc<Hub>,
-    threads: Mutex<Threads>,
+    threads: Threads,
 }
 
 impl Links {
@@ -36,10 +35,10 @@ impl Links {
         listener.set_nonblocking(true).map_err(failed)?;
         let listening = listener.local_addr().map_err(failed)?;
 
-        let mut threads = Threads::new();
+        let threads = Threads::new();
         let began = |error: std::io::Error| format!("links cannot begin: {error}");
         let door = threads.begin("links-door").map_err(began)?;
-        let mut lane = |lane: Lane| threads.begin(&format!("links-{}", lane.name())).map_err(began);
+        let lane = |lane: Lane| threads.begin(&format!("links-{}", lane.name())).map_err(began);
         let lanes = [lane(Lane::Control)?, lane(Lane::Stream)?, lane(Lane::Bulk)?];
         let instance = chance::number().map_err(began)?;
         let hub = Arc::new(Hub::new(settings, receiver, listening, instance, lanes));
@@ -48,7 +47,7 @@ impl Links {
             TcpListener::from_std(listener).map_err(failed)?
         };
         door.spawn(door::run(hub.clone(), listener));
-        Ok(Links { hub, threads: Mutex::new(threads) })
+        Ok(Links { hub, threads })
     }
 
     /// Where it listens.
@@ -112,7 +111,7 @@ impl Links {
 
     /// Closes all connections and waits until no message is given to the receiver any more, unless it is the receiver who calls.
     pub fn stop(&self) {
-        self.threads.lock().stop();
+        self.threads.stop();
     }
 }
 

@@ -11,18 +11,18 @@ pub const PACKET_MOST: usize = 4096;
 /// The longest text.
 pub const TEXT_MOST: usize = 255;
 
-/// Reads one packet.
+/// Reads one packet; `None` where its length is one that no packet has.
 ///
 /// # Errors
-/// The connection's; a length that no packet has (`InvalidData`).
-pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Vec<u8>> {
+/// The connection's.
+pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<Vec<u8>>> {
     let length = usize::from(stream.read_u16_le().await?);
     if length == 0 || length > PACKET_MOST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a length that no packet has"));
+        return Ok(None);
     }
     let mut packet = vec![0; length];
     stream.read_exact(&mut packet).await?;
-    Ok(packet)
+    Ok(Some(packet))
 }
 
 /// Writes one packet.

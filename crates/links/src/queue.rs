@@ -74,7 +74,11 @@ impl SendQueue {
     /// An empty one that takes so many bytes, or the longest frame if that is more. What has waited for `keep_ms` is not sent
     /// any more: whoever asked has given up.
     pub fn new(bytes_most: usize, keep_ms: u64) -> SendQueue {
-        let cost_most = bytes_most.max(HEAD + LONGEST + OVERHEAD);
+        SendQueue::bounded(bytes_most.max(HEAD + LONGEST + OVERHEAD), keep_ms)
+    }
+
+    /// One that takes so many bytes, whatever a frame may have.
+    pub(crate) fn bounded(cost_most: usize, keep_ms: u64) -> SendQueue {
         let (waiting, dropped) = (Default::default(), Dropped::default());
         SendQueue { waiting, cost: 0, cost_most, keep_ms, serial: 0, dropped }
     }

@@ -8,5 +8,6 @@ mod identity;
 mod node;
 mod proxy;
 mod refusals;
+mod secret_links;
 mod stalled;
 mod strangers;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::node::{Node, settings};
 
-struct Deaf;
+pub struct Deaf;
 
 impl Receiver for Deaf {
     fn receive(&self, _: clearwell_cluster::Peer, _: clearwell_cluster::Message) {}
