@@ -10,12 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// The crates that are published.
-const PUBLISHED: [&str; 8] = [
+const PUBLISHED: [&str; 9] = [
     "clearwell-words",
     "clearwell-engine",
     "clearwell-protocol",
     "clearwell-cluster",
     "clearwell-wire",
+    "clearwell-links",
     "clearwell-host",
     "clearwell-source",
     "clearwell",

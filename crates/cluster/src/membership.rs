@@ -5,7 +5,7 @@ use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 
 use clearwell_words::Millis;
-use foca::{Foca, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer};
+use foca::{Codec, Foca, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
@@ -52,6 +52,12 @@ pub struct Known {
     pub leaving: bool,
     /// Whether it answers.
     pub alive: bool,
+}
+
+/// Who sent a message of gossip, as it says itself; `None` of one that cannot be read, which nobody takes.
+pub fn sender(data: &[u8]) -> Option<Peer> {
+    let header: foca::Header<Card> = PostcardCodec.decode_header(data).ok()?;
+    Some(Peer { node: NodeId(header.src.node), incarnation: header.src.incarnation })
 }
 
 /// This member's part in gossip.

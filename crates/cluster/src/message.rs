@@ -9,6 +9,7 @@ use crate::decree::Decree;
 use crate::entry::{AsOf, Entry};
 use crate::hold::Hold;
 use crate::input::Operation;
+use crate::membership;
 use crate::name::Name;
 use crate::part::Part;
 use crate::pieces::{PIECE_BYTES, pieces};
@@ -59,6 +60,26 @@ pub enum Message {
     Differ(Differ),
     /// What an operator wants, for the voters.
     Operate(Operation),
+}
+
+impl Message {
+    /// Whether it is one that this peer may have sent, by what it says of its own sender. Most say nothing, and go by the link that they
+    /// arrived on.
+    pub fn is_from(&self, peer: Peer) -> bool {
+        match self {
+            Message::Gossip(bytes) => membership::sender(bytes).is_none_or(|sender| sender == peer),
+            Message::Decree(Decree::Prepare(_, ballot) | Decree::Accept(ballot, _)) => {
+                ballot.node == peer.node
+            }
+            // These name the ballot of whom they answer.
+            Message::Decree(Decree::Promise(..) | Decree::Accepted(..) | Decree::Refused(..)) => true,
+            Message::View(..) | Message::ViewAsk(_) | Message::LeaseAsk(_) | Message::LeaseGrant(_) => true,
+            Message::Request(..) | Message::Reply(..) | Message::Heartbeat(_) | Message::Beat(_) => true,
+            Message::Records(_) | Message::Applied(_) | Message::Enlist(_) | Message::Enlisted(_) => true,
+            Message::State(_) | Message::StateTaken(_) | Message::Digests(_) | Message::Differ(_) => true,
+            Message::Operate(_) => true,
+        }
+    }
 }
 
 /// Who lost a slot and may still act as its owner.
@@ -329,6 +350,31 @@ pub enum Difference {
 mod tests {
     use super::*;
     use crate::record::Change;
+
+    #[test]
+    fn a_message_that_names_its_sender_is_from_nobody_else() {
+        use crate::decree::Ballot;
+        use crate::{Input, Member, NodeId, Outbox, Start};
+
+        let peer = |node, incarnation| Peer { node: NodeId(node), incarnation };
+        let config = Config { seeds: vec![NodeId(9)], ..Config::new(peer(5, 2)) };
+        let (mut member, mut out) = (Member::new(config, Start::default(), Millis(1)), Outbox::default());
+        member.step(Millis(3000), Input::Tick, &mut out);
+        let gossip = out.send.into_iter().map(|(_, message)| message);
+        let gossip: Vec<Message> = gossip.filter(|message| matches!(message, Message::Gossip(_))).collect();
+        assert!(!gossip.is_empty());
+        for message in gossip {
+            assert!(message.is_from(peer(5, 2)));
+            assert!(!message.is_from(peer(5, 1)) && !message.is_from(peer(9, 2)));
+        }
+        let vote = Message::Decree(Decree::Prepare(Epoch(1), Ballot { round: 1, node: NodeId(5) }));
+        assert!(vote.is_from(peer(5, 2)) && !vote.is_from(peer(9, 2)));
+        // The answer to it names whom it answers.
+        let answer = Message::Decree(Decree::Refused(Epoch(1), Ballot { round: 1, node: NodeId(5) }));
+        assert!(answer.is_from(peer(9, 1)));
+        // What cannot be read is dropped by whoever gets it, and proves nothing against who sent it.
+        assert!(Message::Gossip(vec![].into()).is_from(peer(9, 1)));
+    }
 
     #[test]
     fn records_in_pieces_follow_on_one_another() {

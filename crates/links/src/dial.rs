@@ -1,0 +1,134 @@
+//! Opens the connection of one lane to a peer, again and again, and sends on it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use clearwell_words::NodeId;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+use crate::backoff::Backoff;
+use crate::chance;
+use crate::contact::Contact;
+use crate::handshake::{self, RefusedBy};
+use crate::hello::Hello;
+use crate::hub::Hub;
+use crate::lane::Lane;
+use crate::receiver::{Notice, Unreached};
+use crate::send::{self, LaneEnd};
+use crate::settings::beyond_loopback;
+use crate::transport::LinkStream;
+
+/// An open connection, and who is on its other end.
+pub struct OpenLink {
+    pub stream: LinkStream,
+    pub hello: Hello,
+    pub address: SocketAddr,
+}
+
+/// Keeps a lane to a peer open, or where it is the one for bulk: opens it when there is something to send. It ends when the peer is
+/// forgotten.
+pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
+    let (least, most) = hub.settings.redial_ms;
+    let mut backoff = Backoff::new(least, most);
+    let track = contact.track(lane);
+    let mut turn = 0;
+    loop {
+        if lane == Lane::Bulk {
+            track.has_work().await;
+        }
+        let addresses = contact.addresses();
+        if addresses.is_empty() {
+            track.redial.notified().await;
+            continue;
+        }
+        let address = &addresses[turn % addresses.len()];
+        match reach(&hub, address, Some(lane), Some(contact.node)).await {
+            Ok(reached) => {
+                turn = 0;
+                contact.reached(address);
+                let began = hub.now();
+                if let LaneEnd::Idle = stay(&hub, &contact, lane, reached).await {
+                    continue;
+                }
+                backoff.stood(hub.now().since(began));
+            }
+            Err(why) => {
+                turn += 1;
+                match why {
+                    Unreached::Refused(_) => backoff.refused(),
+                    Unreached::Broken(why) => contact.unreached(why),
+                }
+            }
+        }
+        let wait = Duration::from_millis(backoff.next(chance::spread()));
+        // That the peer was heard ends the wait early, and that is all.
+        let _ = timeout(wait, track.redial.notified()).await;
+    }
+}
+
+/// Sends on an open connection until it ends.
+async fn stay(hub: &Arc<Hub>, contact: &Arc<Contact>, lane: Lane, reached: OpenLink) -> LaneEnd {
+    let OpenLink { stream, hello, address } = reached;
+    let (track, peer) = (contact.track(lane), hello.peer);
+    contact.accepted();
+    track.is_open.store(true, Relaxed);
+    track.opened.fetch_add(1, Relaxed);
+    hub.met(hello);
+    hub.receiver.notice(Notice::Opened(peer, lane));
+    let ending = send::run(hub, contact, lane, stream, peer).await;
+    track.is_open.store(false, Relaxed);
+    if let LaneEnd::Refused(why) = &ending {
+        hub.refused(why.clone(), RefusedBy::There, Some(peer.node), address);
+    }
+    hub.receiver.notice(Notice::Closed(peer, lane, ending.to_string()));
+    ending
+}
+
+/// Opens a connection to an address, and asks who is there. `node` is who should be.
+pub async fn reach(
+    hub: &Arc<Hub>,
+    address: &str,
+    lane: Option<Lane>,
+    node: Option<NodeId>,
+) -> Result<OpenLink, Unreached> {
+    let (mut stream, address) = connect(hub, address).await.map_err(|e| Unreached::Broken(e.to_string()))?;
+    let shaken = async {
+        let mine = hub.hello(lane, chance::nonce()?);
+        handshake::dial(&mut stream, &hub.secret, &mine, |theirs| hub.judge(&mine, theirs, node)).await
+    };
+    let limit = Duration::from_millis(hub.settings.handshake_ms);
+    match timeout(limit, shaken).await {
+        Ok(Ok(hello)) => Ok(OpenLink { stream, hello, address }),
+        Ok(Err(error)) => Err(match hub.failed(&error, node, address) {
+            Some(refused) => Unreached::Refused(refused),
+            None => Unreached::Broken(error.to_string()),
+        }),
+        Err(_) => Err(Unreached::Broken("the handshake takes too long".into())),
+    }
+}
+
+/// The first of an address's hosts that takes a connection.
+async fn connect(hub: &Hub, address: &str) -> io::Result<(LinkStream, SocketAddr)> {
+    let settings = &hub.settings;
+    let limit = Duration::from_millis(settings.connect_ms);
+    let slow = || io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "a name without addresses");
+    for found in timeout(limit, lookup_host(address)).await.map_err(|_| slow())?? {
+        if !settings.is_proved() && !found.ip().is_loopback() {
+            return Err(io::Error::other(beyond_loopback("dialing", found)));
+        }
+        let opened = settings.transport.connect(host, found, settings.dead_ms);
+        match timeout(limit, opened).await {
+            Ok(Ok(stream)) => return Ok((stream, found)),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = slow(),
+        }
+    }
+    Err(last)
+}

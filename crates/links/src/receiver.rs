@@ -1,0 +1,60 @@
+//! Who gets what arrives.
+
+use std::net::SocketAddr;
+
+use clearwell_cluster::Message;
+use clearwell_words::{NodeId, Peer};
+
+use crate::handshake::RefusedBy;
+use crate::hello::Hello;
+use crate::lane::Lane;
+use crate::refusal::HelloRefusal;
+
+/// The node around the links. Both are called on the thread of a lane: as long as one takes, all peers wait on that lane, and
+/// on no other.
+pub trait Receiver: Send + Sync + 'static {
+    /// A message of a peer, which has proved to be it.
+    fn receive(&self, from: Peer, message: Message);
+
+    /// Something happened to the links.
+    fn notice(&self, notice: Notice) {
+        let _ = notice;
+    }
+}
+
+/// What happened to the links.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// A peer's hello was accepted: on a connection that either side opened.
+    Met(Box<Hello>),
+    /// A lane to a peer is open.
+    Opened(Peer, Lane),
+    /// A lane to a peer is closed, and why.
+    Closed(Peer, Lane, String),
+    /// A connection was refused.
+    Refused(RefusedLink),
+}
+
+/// A connection that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLink {
+    /// Which node was dialed, or proved to be the caller; unknown of a stranger.
+    pub node: Option<NodeId>,
+    /// With which address.
+    pub address: SocketAddr,
+    /// Who refused.
+    pub by: RefusedBy,
+    /// Why.
+    pub why: HelloRefusal,
+    /// When, by this node's wall clock.
+    pub at_ms: u64,
+}
+
+/// Why nobody was reached at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreached {
+    /// Nobody is there, or the connection broke: in words.
+    Broken(String),
+    /// Somebody is there, and one of both sides refuses.
+    Refused(RefusedLink),
+}
