@@ -1,5 +1,7 @@
 //! Settings of a member.
 
+use clearwell_words::Addresses;
+
 pub use crate::fences::Fences;
 use crate::planted::Planted;
 use crate::slot::SLOTS;
@@ -64,6 +66,8 @@ pub struct Config {
     pub weight: u32,
     /// Nodes to announce itself to. Empty: it begins a cluster of one.
     pub seeds: Vec<NodeId>,
+    /// Where this member can be reached, told to all with its gossip.
+    pub addresses: Addresses,
     /// Seed of the member's own randomness.
     pub seed: u64,
     /// How many slots there are; the same on all members.
@@ -116,6 +120,7 @@ impl Config {
             me,
             weight: 100,
             seeds: Vec::new(),
+            addresses: Addresses::default(),
             seed: me.node.0,
             slots: SLOTS,
             replicas: 1,

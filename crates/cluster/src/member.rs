@@ -31,7 +31,7 @@ pub use trim::Footprint;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clearwell_words::Millis;
+use clearwell_words::{Addresses, Millis};
 
 use crate::chance::Chance;
 use crate::decree::Chooser;
@@ -40,7 +40,7 @@ use crate::holds::Holds;
 use crate::intents::Intents;
 use crate::journal::Journal;
 use crate::log::OwnLog;
-use crate::membership::Membership;
+use crate::membership::{Known, Membership};
 use crate::message::Message;
 use crate::name::Bytes;
 use crate::outbox::{Outbox, Persist, To};
@@ -209,6 +209,21 @@ impl Member {
     /// The view that it follows.
     pub fn view(&self) -> Option<&Arc<View>> {
         self.tenure.view()
+    }
+
+    /// What gossip knows of all members, this one included.
+    pub fn known(&mut self) -> impl Iterator<Item = Known> + '_ {
+        self.gossip.known().values().copied()
+    }
+
+    /// Another number whenever gossip knows something else.
+    pub fn edition(&mut self) -> u64 {
+        self.gossip.edition()
+    }
+
+    /// Where others say that they can be reached.
+    pub fn addresses(&self) -> impl Iterator<Item = (Peer, Addresses)> + '_ {
+        self.gossip.addresses()
     }
 
     /// Who it is.

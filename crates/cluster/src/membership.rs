@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 
-use clearwell_words::Millis;
+use clearwell_words::{Addresses, Millis};
 use foca::{Codec, Foca, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::view::{Seat, View};
 use crate::{Config, NodeId, Peer};
 
 /// What a member tells of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Card {
     node: u64,
     incarnation: u32,
@@ -23,13 +23,30 @@ struct Card {
     edition: u32,
     weight: u32,
     leaving: bool,
+    /// Where its links, its Redis protocol and its HTTP are, as others are to dial them.
+    link: String,
+    resp: String,
+    http: String,
+}
+
+impl Card {
+    /// One of which no more is known.
+    fn of(peer: Peer, weight: u32) -> Card {
+        let Peer { node, incarnation } = peer;
+        let (link, resp, http) = Default::default();
+        Card { node: node.0, incarnation, edition: 0, weight, leaving: false, link, resp, http }
+    }
+
+    fn peer(&self) -> Peer {
+        Peer { node: NodeId(self.node), incarnation: self.incarnation }
+    }
 }
 
 impl Identity for Card {
     type Addr = u64;
 
     fn renew(&self) -> Option<Card> {
-        Some(Card { edition: self.edition + 1, ..*self })
+        Some(Card { edition: self.edition + 1, ..self.clone() })
     }
 
     fn addr(&self) -> u64 {
@@ -57,7 +74,7 @@ pub struct Known {
 /// Who sent a message of gossip, as it says itself; `None` of one that cannot be read, which nobody takes.
 pub fn sender(data: &[u8]) -> Option<Peer> {
     let header: foca::Header<Card> = PostcardCodec.decode_header(data).ok()?;
-    Some(Peer { node: NodeId(header.src.node), incarnation: header.src.incarnation })
+    Some(header.src.peer())
 }
 
 /// This member's part in gossip.
@@ -93,7 +110,7 @@ impl Runtime<Card> for &mut Agenda {
     fn notify(&mut self, notification: Notification<'_, Card>) {
         self.changed = true;
         if let Notification::MemberDown(card) = notification {
-            self.died.push(Peer { node: NodeId(card.node), incarnation: card.incarnation });
+            self.died.push(card.peer());
         }
     }
 
@@ -111,13 +128,10 @@ impl Runtime<Card> for &mut Agenda {
 impl Membership {
     /// Begins alone, with the nodes of `config.seeds` to announce itself to.
     pub fn new(config: &Config) -> Membership {
-        let card = Card {
-            node: config.me.node.0,
-            incarnation: config.me.incarnation,
-            edition: 0,
-            weight: config.weight,
-            leaving: false,
-        };
+        let Addresses { link, resp, http } = config.addresses.clone();
+        // What others assume of it from a view, without its addresses, is an edition before this one.
+        let edition = u32::from(config.addresses != Addresses::default());
+        let card = Card { edition, link, resp, http, ..Card::of(config.me, config.weight) };
         let foca = Foca::new(card, settings(config), Chance::new(config.seed), PostcardCodec);
         Membership {
             foca,
@@ -135,13 +149,11 @@ impl Membership {
     /// a process that is back would give slots and votes to nodes that never are.
     pub fn assume(&mut self, now: Millis, view: &View) {
         self.agenda.now = now;
-        let me = *self.foca.identity();
-        let seats = view.base.seats.iter().chain(&view.next.seats).filter(|seat| seat.peer.node.0 != me.node);
+        let me = self.foca.identity().node;
+        let seats = view.base.seats.iter().chain(&view.next.seats).filter(|seat| seat.peer.node.0 != me);
         let cards = seats.map(|&Seat { peer, weight }| {
-            let Peer { node, incarnation } = peer;
-            let card = Card { node: node.0, incarnation, edition: 0, weight, leaving: false };
             let is_gone = view.is_removed(peer) && !view.next.has(peer);
-            foca::Member::new(card, 0, if is_gone { State::Down } else { State::Alive })
+            foca::Member::new(Card::of(peer, weight), 0, if is_gone { State::Down } else { State::Alive })
         });
         // An update that foca refuses is one it knows better; it comes again by gossip.
         let _ = self.foca.apply_many(cards, false, &mut self.agenda);
@@ -184,7 +196,7 @@ impl Membership {
             return;
         }
         self.announced = Some(now);
-        let card = Card { node: seed.0, incarnation: 0, edition: 0, weight: 0, leaving: false };
+        let card = Card::of(Peer { node: seed, incarnation: 0 }, 0);
         if seed.0 != self.foca.identity().node {
             // A packet that cannot be made is made at the next time.
             let _ = self.foca.announce(card, &mut self.agenda);
@@ -194,7 +206,7 @@ impl Membership {
     /// Tells others of a new weight, or that this member wants to go.
     pub fn change(&mut self, now: Millis, weight: Option<u32>, leaving: bool, out: &mut Outbox) {
         self.agenda.now = now;
-        let card = *self.foca.identity();
+        let card = self.foca.identity().clone();
         let weight = weight.unwrap_or(card.weight);
         let card = Card { edition: card.edition + 1, weight, leaving: card.leaving || leaving, ..card };
         let _ = self.foca.change_identity(card, &mut self.agenda);
@@ -206,7 +218,7 @@ impl Membership {
     pub fn known(&mut self) -> &BTreeMap<NodeId, Known> {
         if std::mem::take(&mut self.stale) {
             let known = |card: &Card, state: State| {
-                let peer = Peer { node: NodeId(card.node), incarnation: card.incarnation };
+                let peer = card.peer();
                 let alive = state != State::Down;
                 (peer.node, Known { peer, weight: card.weight, leaving: card.leaving, alive })
             };
@@ -219,6 +231,14 @@ impl Membership {
             }
         }
         &self.known
+    }
+
+    /// Where each process that is known says that it can be reached.
+    pub fn addresses(&self) -> impl Iterator<Item = (Peer, Addresses)> + '_ {
+        self.foca.iter_membership_state().map(|member| {
+            let Card { link, resp, http, .. } = member.id().clone();
+            (member.id().peer(), Addresses { link, resp, http })
+        })
     }
 
     /// Another number whenever something else is known.

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use clearwell_words::{Millis, NodeId};
+use clearwell_words::{Addresses, Millis, NodeId};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use crate::check::Process;
 use crate::figures::{LaneFigures, PeerFigures};
-use crate::hello::{Addresses, Hello};
+use crate::hello::Hello;
 use crate::lane::Lane;
 use crate::queue::SendQueue;
 use crate::receiver::RefusedLink;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clearwell_words::NodeId;
 
-use crate::hello::Addresses;
+use clearwell_words::Addresses;
 use crate::queue::Dropped;
 use crate::receiver::{RefusedLink, Unreached};
 

@@ -1,6 +1,6 @@
 //! The first words of both sides of a connection.
 
-use clearwell_words::{NodeId, Peer};
+use clearwell_words::{Addresses, NodeId, Peer};
 
 use crate::lane::Lane;
 use crate::packet::{PacketReader, put_text};
@@ -39,17 +39,6 @@ pub struct ClusterIdent {
     pub name: String,
     /// Its number, drawn when it began. A node that is yet to join does not know it.
     pub id: Option<u64>,
-}
-
-/// Where a node can be reached: hosts or addresses with ports, as others are to dial them. What it does not offer is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Addresses {
-    /// Its links.
-    pub link: String,
-    /// The Redis protocol.
-    pub resp: String,
-    /// HTTP.
-    pub http: String,
 }
 
 /// Who opens a connection or answers there, and what for.

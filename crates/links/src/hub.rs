@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use clearwell_words::{Millis, NodeId};
+use clearwell_words::{Addresses, Millis, NodeId};
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::check::Expectation;
 use crate::contact::Contact;
 use crate::figures::Figures;
 use crate::handshake::{HandshakeError, RefusedBy};
-use crate::hello::{Addresses, ClusterIdent, Hello, Nonce, VERSIONS};
+use crate::hello::{ClusterIdent, Hello, Nonce, VERSIONS};
 use crate::lane::Lane;
 use crate::queue::Dropped;
 use crate::receiver::{Notice, Receiver, RefusedLink, Unreached};

@@ -45,7 +45,8 @@ mod utc;
 
 pub use figures::{Figures, LaneFigures, PeerFigures};
 pub use handshake::RefusedBy;
-pub use hello::{Addresses, ClusterIdent, Hello, VERSIONS, Versions};
+pub use clearwell_words::Addresses;
+pub use hello::{ClusterIdent, Hello, VERSIONS, Versions};
 pub use lane::{Lane, Worth};
 pub use links::Links;
 pub use queue::Dropped;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clearwell_cluster::Profile;
-use clearwell_words::Peer;
+use clearwell_words::{Addresses, Peer};
 
-use crate::hello::{Addresses, ClusterIdent};
+use crate::hello::ClusterIdent;
 use crate::lane::Lane;
 use crate::packet::TEXT_MOST;
 use crate::secret::SharedSecret;

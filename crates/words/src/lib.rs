@@ -16,6 +16,7 @@
 //! assert!(name.slot(SLOTS).0 < SLOTS);
 //! ```
 
+mod addresses;
 mod ack;
 mod duration;
 mod event;
@@ -31,6 +32,7 @@ mod time;
 mod token;
 mod version;
 
+pub use addresses::Addresses;
 pub use ack::Ack;
 pub use duration::parse_duration_ms;
 pub use event::{Event, EventPattern};
