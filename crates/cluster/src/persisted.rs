@@ -10,8 +10,8 @@ use crate::{Bytes, Entry, Epoch, Peer, Persist, Slot, View};
 
 /// What is left of a log of [`Persist`]: what a restart goes on with, and what a log must have that takes the place of a longer one.
 ///
-/// Kept once more, behind all that made it, a beginning of what [`Persisted::read`] gives changes nothing: a disk may write its log anew behind the old one and let go
-/// of that later, and die at any moment between.
+/// A disk may write its log anew behind the old one, let go of the old one from its beginning on, and die at any moment: a beginning of what
+/// [`Persisted::read`] gives, kept behind all that made it, changes nothing; and all of it behind an end of that makes the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Persisted {
     slots: u16,

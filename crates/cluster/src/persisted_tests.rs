@@ -74,6 +74,20 @@ fn any() -> impl Strategy<Value = Persist> {
     ]
 }
 
+/// A log in which the epochs of views rise, as they do.
+fn log(most: usize) -> impl Strategy<Value = Vec<Persist>> {
+    proptest::collection::vec(any(), 0..most).prop_map(|mut log| {
+        let mut last = 0;
+        for what in &mut log {
+            if let Persist::View(one) = what {
+                last += one.epoch.0 / 3;
+                *what = view(last);
+            }
+        }
+        log
+    })
+}
+
 fn persisted(log: &[Persist]) -> Persisted {
     let mut persisted = Persisted::new(SLOTS);
     log.iter().cloned().for_each(|what| persisted.keep(what));
@@ -83,17 +97,21 @@ fn persisted(log: &[Persist]) -> Persisted {
 proptest! {
     #[test]
     fn a_log_may_be_written_anew_at_any_moment(
-        before in proptest::collection::vec(any(), 0..40),
+        log in log(60),
+        at in 0..60usize,
         copied in 0..60usize,
-        after in proptest::collection::vec(any(), 0..20),
+        gone in 0..60usize,
     ) {
-        let there = persisted(&before);
+        let (before, after) = log.split_at(at.min(log.len()));
+        let there = persisted(before);
         let anew: Vec<Persist> = there.read().collect();
         prop_assert_eq!(&persisted(&anew), &there, "in the place of the old one");
         let copied = copied.min(anew.len());
-        let both = [&before[..], &anew[..copied]].concat();
+        let both = [before, &anew[..copied]].concat();
         prop_assert_eq!(&persisted(&both), &there, "a beginning of it behind the old one");
-        let (old, new) = ([&before[..], &after[..]].concat(), [&anew[..], &after[..]].concat());
+        let both = [&before[gone.min(before.len())..], &anew[..]].concat();
+        prop_assert_eq!(&persisted(&both), &there, "all of it behind an end of the old one");
+        let (old, new) = ([before, after].concat(), [&anew[..], after].concat());
         prop_assert_eq!(persisted(&new), persisted(&old), "and what comes then");
     }
 }
