@@ -58,6 +58,9 @@ mod owned;
 mod packed;
 pub mod part;
 mod peers;
+mod persisted;
+#[cfg(test)]
+mod persisted_tests;
 pub mod pieces;
 mod placement;
 mod planted;
@@ -88,6 +91,7 @@ pub use name::{Bytes, Name};
 pub use near::NearCache;
 pub use outbox::{Apply, Ask, Event, Outbox, Persist, To};
 pub use part::Part;
+pub use persisted::Persisted;
 pub use planted::Planted;
 pub use record::Record;
 pub use request::{Answer, FillLease, Refusal, Request};

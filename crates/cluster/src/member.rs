@@ -51,7 +51,7 @@ use crate::tenure::Tenure;
 use crate::view::{Seat, View};
 use crate::voter::Voter;
 use crate::waiting::Waiting;
-use crate::{Config, Epoch, Input, NodeId, Operation, Peer, Slot, Ticket};
+use crate::{Config, Epoch, Input, NodeId, Operation, Peer, Persisted, Slot, Ticket};
 
 /// How a member begins.
 #[derive(Debug, Clone, Default)]
@@ -104,19 +104,11 @@ pub struct Member {
 impl Member {
     /// A member that begins at `now`; what that leads to is among the outputs of its first step.
     pub fn new(config: Config, start: Start, now: Millis) -> Member {
-        let mut view = start.view;
-        let mut word = crate::decree::Word::default();
-        let mut recovered = recover::Recovered::default();
         let restarted = !start.persisted.is_empty();
-        let mut granted = Vec::new();
-        for persisted in start.persisted {
-            match persisted {
-                Persist::Ballot(last) => word = last,
-                Persist::View(last) => view = Some(last),
-                Persist::Granted(epoch, owner) => granted.push((epoch, owner)),
-                what => recovered.read(what, now, config.slots),
-            }
-        }
+        let mut persisted = Persisted::new(config.slots);
+        start.persisted.into_iter().for_each(|what| persisted.keep(what));
+        let Persisted { ballot, view, granted, journal, holds, .. } = persisted;
+        let mut view = view.or(start.view);
         let alone = view.is_none() && config.seeds.iter().all(|seed| *seed == config.me.node);
         let begins = (alone || view.as_ref().is_some_and(|view| view.epoch == Epoch(1))) && !restarted;
         if alone {
@@ -129,7 +121,7 @@ impl Member {
             chance: Chance::new(config.seed ^ 0x5eed),
             tenure: Tenure::default(),
             gossip: Membership::new(&config),
-            chooser: Chooser::new(word),
+            chooser: Chooser::new(ballot.unwrap_or_default()),
             proposing: propose::Proposing::default(),
             voter: Voter::new(now),
             log: OwnLog::new(config.slots),
@@ -152,7 +144,7 @@ impl Member {
             states: Vec::new(),
             comparing: compare::Walk::default(),
             trimming: trim::Round::default(),
-            recovered,
+            recovered: recover::Recovered::new(journal, holds, now),
             begun: Outbox::default(),
             config,
         };

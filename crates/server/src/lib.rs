@@ -44,6 +44,7 @@ pub mod figures;
 pub mod held;
 pub mod journal;
 pub mod keyspace;
+pub mod membership;
 pub mod metrics;
 pub mod node;
 pub mod page;

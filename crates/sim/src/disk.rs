@@ -1,24 +1,19 @@
 //! A node's disk: what lasts comes back after a crash, and of what was on its way when it came, some may.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use clearwell_cluster::decree::Word;
-use clearwell_cluster::{Entry, Epoch, Hold, Peer, Persist, View, slot};
+use clearwell_cluster::{Persist, Persisted};
 
 use crate::queue::Micros;
 use crate::rng::Rng;
 
 /// A log that each start reads whole and then writes anew, without what later records took away. Reading ends where a record is damaged:
 /// so what a crash leaves of it is a beginning of what was handed over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Disk {
-    ballot: Option<Word>,
-    view: Option<Arc<View>>,
-    /// To whom a voter granted leases in this view.
-    granted: Vec<(Epoch, Peer)>,
-    /// Of the log, what concerns the journal and what is held.
-    journal: Vec<Persist>,
+    /// What counts of all that lasts.
+    log: Persisted,
     /// What was handed to it and does not last yet, in order.
     pending: VecDeque<Pending>,
     /// How much lasts of what this process handed to it.
@@ -36,6 +31,11 @@ struct Pending {
 }
 
 impl Disk {
+    /// An empty one, where there are so many slots.
+    pub fn new(slots: u16) -> Disk {
+        Disk { log: Persisted::new(slots), pending: VecDeque::new(), lasting: 0 }
+    }
+
     /// Takes a write at this time, and lets it last so much later. None is taken or lasts before those that were handed over earlier.
     pub fn hand(&mut self, what: Persist, taken: Micros, sync_us: Micros) {
         let (before, last) = self.pending.back().map_or((0, 0), |pending| (pending.taken, pending.lasts));
@@ -58,7 +58,7 @@ impl Disk {
         self.pending.front().filter(|pending| pending.lasts <= now)?;
         let what = self.pending.pop_front()?.what;
         self.lasting += 1;
-        self.keep(what.clone());
+        self.log.keep(what.clone());
         Some(what)
     }
 
@@ -87,25 +87,13 @@ impl Disk {
         let taken = self.pending.iter().filter(|pending| pending.taken <= now).count() as u64;
         let there = rng.below(taken + 1) as usize;
         let kept: Vec<Persist> = self.pending.drain(..).take(there).map(|pending| pending.what).collect();
-        kept.iter().cloned().for_each(|what| self.keep(what));
+        kept.iter().cloned().for_each(|what| self.log.keep(what));
         (kept, count - there)
-    }
-
-    fn keep(&mut self, what: Persist) {
-        match what {
-            Persist::Ballot(word) => self.ballot = Some(word),
-            Persist::View(view) => {
-                self.granted.retain(|(epoch, _)| *epoch >= view.epoch);
-                self.view = Some(view);
-            }
-            Persist::Granted(epoch, owner) => self.granted.push((epoch, owner)),
-            what => self.journal.push(what),
-        }
     }
 
     /// The last word of a voter that lasts.
     pub fn ballot(&self) -> Option<&Word> {
-        self.ballot.as_ref()
+        self.log.ballot()
     }
 
     /// The last word of a voter that was handed over.
@@ -117,85 +105,54 @@ impl Disk {
         pending.or(self.ballot())
     }
 
-    /// All that a restart finds, in order. `slots` is how many slots there are.
-    pub fn read(&mut self, slots: u16) -> Vec<Persist> {
-        let ballot = self.ballot.iter().cloned().map(Persist::Ballot);
-        let view = self.view.iter().cloned().map(Persist::View);
-        let granted = self.granted.iter().map(|&(epoch, owner)| Persist::Granted(epoch, owner));
-        let all = ballot.chain(view).chain(granted).chain(self.journal.iter().cloned()).collect();
-        self.journal = compacted(slots, std::mem::take(&mut self.journal));
-        all
+    /// All that a restart finds, in order.
+    pub fn read(&self) -> Vec<Persist> {
+        self.log.read().collect()
     }
-}
-
-/// The values and the holds that a log leaves.
-fn compacted(slots: u16, log: Vec<Persist>) -> Vec<Persist> {
-    let mut journal: Vec<Entry> = Vec::new();
-    let mut held: Vec<Hold> = Vec::new();
-    for what in log {
-        match what {
-            Persist::Journal(entry) => journal.push(entry),
-            Persist::Flushed(key, up_to) => journal.retain(|entry| entry.key != key || entry.version > up_to),
-            Persist::Hold(hold) => held.push(hold),
-            Persist::Released(slot, id) => held.retain(|hold| hold.id != id || hold.slot(slots) != slot),
-            Persist::Slots { slots: these, journal: theirs, holds } => {
-                journal.retain(|entry| !these.contains(&slot::slot_of(&entry.key, slots)));
-                journal.extend(theirs);
-                held.retain(|hold| !these.contains(&hold.slot(slots)));
-                held.extend(holds);
-            }
-            Persist::Ballot(_) | Persist::View(_) | Persist::Granted(..) => {}
-        }
-    }
-    journal.into_iter().map(Persist::Journal).chain(held.into_iter().map(Persist::Hold)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use clearwell_engine::Version;
+    use clearwell_cluster::{Epoch, NodeId, Peer};
 
     use super::*;
 
-    fn flushed(n: u64) -> Persist {
-        Persist::Flushed(b"k"[..].into(), Version(n))
-    }
-
-    fn log(disk: &Disk) -> Vec<Persist> {
-        disk.journal.clone()
+    fn granted(node: u64) -> Persist {
+        Persist::Granted(Epoch(1), Peer { node: NodeId(node), incarnation: 1 })
     }
 
     #[test]
     fn what_lasts_is_there_after_a_crash_and_of_the_rest_the_first_may_be() {
         let mut rest_seen = [false; 3];
         for seed in 0..50 {
-            let mut disk = Disk::default();
-            disk.hand(flushed(1), 10, 5);
-            disk.hand(flushed(2), 11, 100);
-            disk.hand(flushed(3), 12, 1);
+            let mut disk = Disk::new(1);
+            disk.hand(granted(1), 10, 5);
+            disk.hand(granted(2), 11, 100);
+            disk.hand(granted(3), 12, 1);
             assert_eq!(disk.lasts_next(), Some(15));
-            assert_eq!((disk.last_next(15), disk.last_next(15)), (Some(flushed(1)), None));
+            assert_eq!((disk.last_next(15), disk.last_next(15)), (Some(granted(1)), None));
             assert_eq!((disk.lasting(), disk.lasts_next()), (1, Some(111)));
             let (kept, lost) = disk.crash(20, &mut Rng::new(seed, 1));
             assert_eq!((kept.len() + lost, disk.lasting(), disk.lasts_next()), (2, 0, None));
             rest_seen[kept.len()] = true;
-            assert_eq!(log(&disk), [flushed(1), flushed(2), flushed(3)][..1 + kept.len()]);
+            assert_eq!(disk.read(), [granted(1), granted(2), granted(3)][..1 + kept.len()]);
         }
         assert_eq!(rest_seen, [true; 3]);
     }
 
     #[test]
     fn a_full_disk_takes_nothing_until_it_has_room() {
-        let mut disk = Disk::default();
-        disk.hand(flushed(1), 10, 5);
-        disk.hand(flushed(2), 1_000, 5);
+        let mut disk = Disk::new(1);
+        disk.hand(granted(1), 10, 5);
+        disk.hand(granted(2), 1_000, 5);
         disk.take_at(12, 2_000);
-        assert_eq!((disk.last_next(15), disk.lasts_next()), (Some(flushed(1)), Some(2_005)));
+        assert_eq!((disk.last_next(15), disk.lasts_next()), (Some(granted(1)), Some(2_005)));
         disk.take_at(100, 100);
         assert_eq!(disk.lasts_next(), Some(105));
         disk.take_at(101, 3_000);
         assert_eq!(disk.lasts_next(), Some(105), "it was taken already");
-        disk.hand(flushed(3), 500, 5);
+        disk.hand(granted(3), 500, 5);
         let (kept, lost) = disk.crash(102, &mut Rng::new(1, 1));
-        assert!(lost >= 1 && !kept.contains(&flushed(3)));
+        assert!(lost >= 1 && !kept.contains(&granted(3)));
     }
 }

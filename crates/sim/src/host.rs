@@ -65,14 +65,14 @@ pub struct Machine {
 
 impl Machine {
     /// A machine that is not started yet.
-    pub fn new(index: usize, is_near: bool, clock: Clock) -> Machine {
+    pub fn new(index: usize, is_near: bool, slots: u16, clock: Clock) -> Machine {
         Machine {
             peer: Peer { node: node_of(index), incarnation: 0 },
             is_near,
             state: State::Down,
             host: None,
             clock,
-            disk: Disk::default(),
+            disk: Disk::new(slots),
             full_until: 0,
             stopped_until: 0,
             fuse: None,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::persist::PersistKind;
+use crate::tags::ByteTag;
 use crate::{Kind, tags};
 
 fn page() -> String {
@@ -22,6 +24,15 @@ fn the_page_has_every_kind_with_its_byte() {
         table(&page(), "| byte | kind |").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let are: Vec<(String, String)> =
         Kind::all().map(|kind| (kind.byte().to_string(), kind.name().to_owned())).collect();
+    assert_eq!(said, are);
+}
+
+#[test]
+fn the_page_has_everything_that_is_kept_with_its_byte() {
+    let row = |row: Vec<String>| (row[0].clone(), row[1].clone());
+    let said: Vec<(String, String)> = table(&page(), "| byte | kept |").into_iter().map(row).collect();
+    let are: Vec<(String, String)> =
+        PersistKind::ALL.iter().map(|(byte, name)| (byte.to_string(), (*name).to_owned())).collect();
     assert_eq!(said, are);
 }
 

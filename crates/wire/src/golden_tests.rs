@@ -126,20 +126,20 @@ fn bytes(message: &Message) -> Vec<u8> {
     bytes
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
     (0..text.len()).step_by(2).map(digits).collect()
 }
 
-fn peer(node: u64) -> Peer {
+pub(crate) fn peer(node: u64) -> Peer {
     Peer { node: NodeId(node), incarnation: 2 }
 }
 
-fn name(text: &str) -> Bytes {
+pub(crate) fn name(text: &str) -> Bytes {
     text.as_bytes().into()
 }
 
@@ -153,7 +153,7 @@ fn token() -> Token {
     Token { epoch: Epoch(7), seen: BTreeMap::from([(peer(1), Position(300)), (peer(3), Position(9))]) }
 }
 
-fn entry() -> Entry {
+pub(crate) fn entry() -> Entry {
     Entry {
         key: name("post:1"),
         value: Some(name("{}")),
@@ -167,7 +167,7 @@ fn entry() -> Entry {
 }
 
 /// One that expires, with all that can be kept with a value.
-fn expiring() -> Entry {
+pub(crate) fn expiring() -> Entry {
     Entry { expiry: Some(Expiry { at: Millis(1_760_000), ttl_ms: ttl_ms() }), meta: meta(), ..entry() }
 }
 
@@ -181,7 +181,7 @@ fn meta() -> Meta {
 }
 
 /// One that says that there is nothing.
-fn nothing() -> Entry {
+pub(crate) fn nothing() -> Entry {
     let (tags, dependencies, events) = (Arc::default(), Arc::default(), Arc::default());
     let (expiry, meta) = (None, Meta::default());
     Entry { key: name("gone"), value: None, version: Version(12), tags, dependencies, events, expiry, meta }
@@ -193,13 +193,13 @@ fn event(is_pattern: bool) -> Event {
     made.expect("well formed")
 }
 
-fn view() -> Arc<View> {
+pub(crate) fn view() -> Arc<View> {
     let seat = |node, weight| Seat { peer: peer(node), weight };
     Arc::new(View::first(vec![seat(1, 100), seat(2, 100), seat(3, 200)], 1, 8))
 }
 
 /// One in which everything is on its way.
-fn unsettled() -> Arc<View> {
+pub(crate) fn unsettled() -> Arc<View> {
     let mut parts = view().parts();
     let seats = vec![Seat { peer: peer(1), weight: 100 }, Seat { peer: peer(4), weight: 50 }];
     parts.epoch = Epoch(8);

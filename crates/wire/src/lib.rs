@@ -5,6 +5,8 @@
 //! A frame is `u32 length, u8 kind, body`. The layout of every kind, and what may change between two versions that speak to
 //! one another, is written down in `docs/wire.md` of the repository, and `tests/data/golden.txt` has bytes of each.
 //!
+//! What a member keeps on its disk has bytes of the same kind, without a frame: [`encode_persist`], [`decode_persist`].
+//!
 //! Decoding never panics, and allocates no more than a constant times the bytes that are there, whatever they claim. An
 //! [`Error`] says what was wrong and at which byte.
 //!
@@ -40,6 +42,9 @@ mod kind;
 mod known;
 mod meta;
 mod names;
+mod persist;
+#[cfg(test)]
+mod persist_tests;
 mod reader;
 mod record;
 mod request;
@@ -52,3 +57,4 @@ mod writer;
 pub use error::{Error, Result, Wrong};
 pub use frame::{Decoder, HEAD, LONGEST, WANTED, decode, encode, frame_size, kind};
 pub use kind::Kind;
+pub use persist::{decode_persist, encode_persist};

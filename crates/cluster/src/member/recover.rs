@@ -22,31 +22,14 @@ pub(super) struct Recovered {
 }
 
 impl Recovered {
-    /// Reads the next thing on the disk.
-    pub fn read(&mut self, what: Persist, now: Millis, slots: u16) {
-        match what {
-            Persist::Ballot(_) | Persist::View(_) | Persist::Granted(..) => {}
-            Persist::Journal(mut entry) => {
-                entry.is_restored(now);
-                self.journal.insert(entry.key.clone(), entry);
-            }
-            Persist::Flushed(key, up_to) => self.flushed(&key, up_to),
-            Persist::Hold(hold) => {
-                self.holds.insert((hold.slot(slots), hold.id), hold);
-            }
-            Persist::Released(slot, id) => {
-                self.holds.remove(&(slot, id));
-            }
-            Persist::Slots { slots: these, journal, holds } => {
-                let within = |slot: Slot| these.binary_search(&slot).is_ok();
-                self.journal.retain(|key, _| !within(crate::slot::slot_of(key, slots)));
-                self.holds.retain(|(slot, _), _| !within(*slot));
-                let journal = journal.into_iter().map(Persist::Journal);
-                journal
-                    .chain(holds.into_iter().map(Persist::Hold))
-                    .for_each(|one| self.read(one, now, slots));
-            }
-        }
+    /// As the disk gave it back.
+    pub fn new(
+        mut journal: BTreeMap<Bytes, Entry>,
+        holds: BTreeMap<(Slot, u64), Hold>,
+        now: Millis,
+    ) -> Recovered {
+        journal.values_mut().for_each(|entry| entry.is_restored(now));
+        Recovered { journal, holds }
     }
 
     /// The keys of all values.

@@ -26,6 +26,8 @@ struct FaultyFile {
     now: Vec<u8>,
     /// What a crash leaves for sure.
     durable: Vec<u8>,
+    /// Whether zeros may stand behind it.
+    ahead: bool,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +41,8 @@ struct State {
     done: u64,
     /// Bytes that all files together may have.
     capacity: Option<usize>,
+    /// From this operation on nothing that changes something is done any more.
+    dies_at: Option<u64>,
 }
 
 /// Clones are handles of one disk.
@@ -56,6 +60,25 @@ impl FaultyDisk {
     /// All files together may have so many bytes.
     pub fn limit(&self, capacity: Option<usize>) {
         self.0.lock().capacity = capacity;
+    }
+
+    /// The process dies before the operation `after` this many that change something: neither that one nor any later one is done, until it is
+    /// [revived](FaultyDisk::revive).
+    pub fn die(&self, after: u64) {
+        let mut state = self.0.lock();
+        state.dies_at = Some(state.done + after);
+    }
+
+    /// Whether it has died.
+    pub fn is_dead(&self) -> bool {
+        self.0.lock().is_dead()
+    }
+
+    /// Another process has the disk, which is as the last one left it.
+    pub fn revive(&self) {
+        let mut state = self.0.lock();
+        state.faults.clear();
+        state.dies_at = None;
     }
 
     /// The power fails: what was not synced is there, or half of it, or garbage in its place.
@@ -80,10 +103,11 @@ impl FaultyDisk {
                 }
             }
             // Zeros were there before the records were.
-            if rng.bool() {
+            if file.ahead && rng.bool() {
                 file.now.resize(file.now.len() + rng.usize(..200), 0);
             }
             file.durable.clone_from(&file.now);
+            file.ahead = false;
         }
         state.durable_names = state.names.clone();
     }
@@ -100,7 +124,7 @@ impl FaultyDisk {
         for (name, bytes) in files {
             let id = state.next_file;
             state.next_file += 1;
-            state.files.insert(id, FaultyFile { now: bytes.clone(), durable: bytes.clone() });
+            state.files.insert(id, FaultyFile { now: bytes.clone(), durable: bytes.clone(), ahead: false });
             state.names.insert(name.clone(), id);
         }
         state.durable_names = state.names.clone();
@@ -116,7 +140,14 @@ impl State {
         fault
     }
 
+    fn is_dead(&self) -> bool {
+        self.dies_at.is_some_and(|at| self.done >= at)
+    }
+
     fn change(&mut self) -> io::Result<()> {
+        if self.is_dead() {
+            return Err(error(DiskFault::Io));
+        }
         match self.fault() {
             None | Some(DiskFault::Short) => Ok(()),
             Some(fault) => Err(error(fault)),
@@ -158,6 +189,9 @@ impl JournalDisk for FaultyDisk {
 
     fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.0.lock();
+        if state.is_dead() {
+            return Err(error(DiskFault::Io));
+        }
         let used: usize = state.names.values().map(|id| state.files[id].now.len()).sum();
         let room = state.capacity.map_or(usize::MAX, |most| most.saturating_sub(used));
         let fault = match state.fault() {
@@ -165,7 +199,9 @@ impl JournalDisk for FaultyDisk {
             fault => fault,
         };
         let taken = if fault.is_some() { bytes.len() / 2 } else { bytes.len().min(room) };
-        state.file(name)?.now.extend_from_slice(&bytes[..taken]);
+        let file = state.file(name)?;
+        file.now.extend_from_slice(&bytes[..taken]);
+        file.ahead = true;
         match fault {
             Some(DiskFault::Short) if taken == 0 => Err(io::ErrorKind::Interrupted.into()),
             None | Some(DiskFault::Short) => Ok(taken),
@@ -184,7 +220,9 @@ impl JournalDisk for FaultyDisk {
     fn truncate(&mut self, name: &str, len: u64) -> io::Result<()> {
         let mut state = self.0.lock();
         state.change()?;
-        state.file(name)?.now.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        let file = state.file(name)?;
+        file.now.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        file.ahead = false;
         Ok(())
     }
 

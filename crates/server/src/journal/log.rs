@@ -6,7 +6,7 @@ use std::io;
 use super::disk::JournalDisk;
 use super::frame::{self, Framed, Header};
 use super::recover::{Recovered, Segment, name, recover};
-use super::{Damage, JournalError, JournalRecord};
+use super::{Damage, JournalError, JournalRecord, Order};
 
 /// A log over a folder.
 pub struct Log {
@@ -25,9 +25,10 @@ impl Log {
     pub fn open(
         mut disk: Box<dyn JournalDisk>,
         segment_bytes: u64,
+        order: Order,
         rng: fastrand::Rng,
     ) -> Result<(Log, Vec<JournalRecord>, Vec<Damage>), JournalError> {
-        let Recovered { records, damage, segments, next } = recover(&mut *disk)?;
+        let Recovered { records, damage, segments, next } = recover(&mut *disk, order)?;
         let log = Log {
             disk,
             segments: segments.into(),

@@ -6,7 +6,7 @@
 
 mod disk;
 #[cfg(test)]
-mod faults;
+pub(crate) mod faults;
 mod frame;
 mod log;
 mod recover;
@@ -54,6 +54,19 @@ pub struct Entry {
     pub then: Then,
 }
 
+/// What those who append to a journal count on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Each record stands for itself: what the disk does not take is refused, and what comes later may be taken.
+    Apart,
+    /// None is durable unless all before it are. What the disk does not take is written again, before anything else, until it is taken or nobody is
+    /// left who could append; and a start reads up to the first record that is not there.
+    Strict {
+        /// How long to wait before it is written again.
+        again: Duration,
+    },
+}
+
 enum Job {
     Append(Entry),
     Rewrite(Box<dyn FnOnce() -> Vec<Entry> + Send>),
@@ -66,9 +79,9 @@ enum Job {
 pub struct Figures {
     pub records: AtomicU64,
     pub syncs: AtomicU64,
-    /// Groups that were refused.
+    /// How often the disk did not take a group.
     pub failures: AtomicU64,
-    /// Whether the last group was refused.
+    /// Whether the last group was refused, or waits for a disk that does not take it.
     pub failing: AtomicBool,
     /// Bytes on the disk.
     pub bytes: AtomicU64,
@@ -95,7 +108,7 @@ impl Journal {
     ///
     /// # Errors
     /// Another process has it, a file cannot be read, or the system gives no thread.
-    pub fn open(folder: &Path) -> Result<(Journal, Contents), JournalError> {
+    pub fn open(folder: &Path, order: Order) -> Result<(Journal, Contents), JournalError> {
         let began = Instant::now();
         let folder_error = |error| JournalError(format!("journal {}: {error}", folder.display()));
         let disk = loop {
@@ -109,22 +122,26 @@ impl Journal {
                 Err(error) => return Err(folder_error(error)),
             }
         };
-        Journal::over(Box::new(disk), SEGMENT_BYTES)
+        Journal::over(Box::new(disk), SEGMENT_BYTES, order)
     }
 
     /// Opens a journal over any disk.
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub fn over(disk: Box<dyn JournalDisk>, segment_bytes: u64) -> Result<(Journal, Contents), JournalError> {
-        let (log, records, damage) = log::Log::open(disk, segment_bytes, fastrand::Rng::new())?;
+    pub fn over(
+        disk: Box<dyn JournalDisk>,
+        segment_bytes: u64,
+        order: Order,
+    ) -> Result<(Journal, Contents), JournalError> {
+        let (log, records, damage) = log::Log::open(disk, segment_bytes, order, fastrand::Rng::new())?;
         let figures = Arc::new(Figures::default());
         figures.bytes.store(log.bytes(), std::sync::atomic::Ordering::Relaxed);
         let (jobs, taken) = channel();
         let told = figures.clone();
         std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || thread::run(log, &taken, &told))
+            .spawn(move || thread::run(log, taken, &told, order))
             .map_err(|error| JournalError(format!("no thread for the journal: {error}")))?;
         Ok((Journal { jobs, figures }, Contents { records, damage }))
     }
@@ -142,7 +159,8 @@ impl Journal {
     }
 
     /// Appends records that `entries` makes on the journal's thread, when all that was appended before is durable and its
-    /// `then` has been called: for copying what is still needed to the journal's end.
+    /// `then` has been called: for copying what is still needed to the journal's end. A copy that the disk does not take is refused, in whatever
+    /// order.
     pub fn rewrite(&self, entries: impl FnOnce() -> Vec<Entry> + Send + 'static) {
         // A thread that is gone has nothing to copy.
         let _gone = self.jobs.send(Job::Rewrite(Box::new(entries)));

@@ -9,7 +9,7 @@ use std::io;
 use super::disk::JournalDisk;
 use super::frame::{BadHeader, Header};
 use super::scan::{Scan, scan};
-use super::{JournalError, SUFFIX};
+use super::{JournalError, Order, SUFFIX};
 
 /// One record as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub fn name(first: u64) -> String {
 }
 
 /// Reads all segments, and makes durable what was read.
-pub fn recover(disk: &mut dyn JournalDisk) -> Result<Recovered, JournalError> {
+pub fn recover(disk: &mut dyn JournalDisk, order: Order) -> Result<Recovered, JournalError> {
     let failed =
         |what: &str, error: io::Error| JournalError(format!("the journal cannot be read: {what}: {error}"));
     let mut files = Vec::new();
@@ -107,6 +107,9 @@ pub fn recover(disk: &mut dyn JournalDisk) -> Result<Recovered, JournalError> {
         let bytes = disk.read(file).map_err(|error| failed(file, error))?;
         let until = files.get(place + 1).map(|(first, _)| *first);
         recovered.take(file, *first, until, &bytes)?;
+    }
+    if order != Order::Apart {
+        recovered.cut_at_hole(files.first().map_or(1, |(first, _)| *first));
     }
     if let Some((_, file)) = files.last() {
         // What is counted on from now on must not vanish with a power failure that follows.
@@ -150,6 +153,21 @@ impl Recovered {
         let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.segments.push(Segment { name: named(), end: self.next, bytes, aside });
         Ok(())
+    }
+
+    /// Gives up what stands behind a hole in the last group, which a crash made: the numbers from there on are given again, and the segment that
+    /// begins with the next record makes void what has them.
+    fn cut_at_hole(&mut self, first: u64) {
+        let is_lost = self.damage.iter().any(|damage| matches!(damage, Damage::Lost { .. }));
+        let whole = self.records.iter().zip(first..).take_while(|(record, seq)| record.seq == *seq).count();
+        if is_lost || whole == self.records.len() {
+            return;
+        }
+        self.records.truncate(whole);
+        self.next = self.records.last().map_or(first, |record| record.seq + 1);
+        if let Some(segment) = self.segments.last_mut() {
+            segment.end = self.next;
+        }
     }
 
     /// Takes in a segment's records. How many that were acknowledged are not among them, and whether some are not that

@@ -7,12 +7,12 @@ use fastrand::Rng;
 
 use super::faults::{DiskFault, FaultyDisk};
 use super::log::Log;
-use super::{Damage, Journal, JournalDisk, JournalRecord};
+use super::{Damage, Journal, JournalDisk, JournalRecord, Order};
 
 const SEGMENT: u64 = 300;
 
 fn open(disk: &FaultyDisk) -> (Log, Vec<JournalRecord>, Vec<Damage>) {
-    Log::open(Box::new(disk.clone()), SEGMENT, Rng::with_seed(1)).expect("the journal opens")
+    Log::open(Box::new(disk.clone()), SEGMENT, Order::Apart, Rng::with_seed(1)).expect("the journal opens")
 }
 
 fn write(log: &mut Log, payloads: &[Vec<u8>]) -> Result<u64, super::JournalError> {
@@ -68,7 +68,8 @@ fn what_was_acknowledged_survives_faults_and_crashes() {
                     if rng.bool() {
                         disk.crash(&mut rng);
                     }
-                    let opened = Log::open(Box::new(disk.clone()), SEGMENT, Rng::with_seed(seed));
+                    let opened =
+                        Log::open(Box::new(disk.clone()), SEGMENT, Order::Apart, Rng::with_seed(seed));
                     let (again, records, damage) = match opened {
                         Ok(opened) => opened,
                         // A fault that was left over; the next start is well.
@@ -234,7 +235,7 @@ fn a_value_that_looks_like_a_record_is_not_taken_for_one() {
 #[test]
 fn the_thread_answers_in_order_and_syncs_once_for_many() {
     let disk = FaultyDisk::default();
-    let (journal, _) = Journal::over(Box::new(disk.clone()), 1 << 20).expect("it opens");
+    let (journal, _) = Journal::over(Box::new(disk.clone()), 1 << 20, Order::Apart).expect("it opens");
     let (told, answers) = channel();
     // While the thread is in the first `then`, all others queue up.
     let (go, gate) = channel::<()>();
@@ -249,4 +250,51 @@ fn the_thread_answers_in_order_and_syncs_once_for_many() {
     assert!(answered.iter().all(|(n, seq)| *seq == Ok(n + 2)), "{answered:?}");
     let syncs = journal.figures.syncs.load(std::sync::atomic::Ordering::Relaxed);
     assert!(syncs <= 3, "{syncs} syncs for 501 records");
+}
+
+fn open_strict(disk: &FaultyDisk) -> (Log, Vec<Vec<u8>>) {
+    let order = Order::Strict { again: std::time::Duration::ZERO };
+    let (log, records, damage) =
+        Log::open(Box::new(disk.clone()), SEGMENT, order, Rng::with_seed(1)).expect("the journal opens");
+    assert!(!damage.iter().any(|d| matches!(d, Damage::Lost { .. })), "{damage:?}");
+    (log, records.into_iter().map(|record| record.payload).collect())
+}
+
+#[test]
+fn a_strict_journal_has_all_that_was_acknowledged_and_a_beginning_of_the_rest() {
+    let mut holes = 0;
+    for seed in 0..1500 {
+        let mut rng = Rng::with_seed(seed);
+        let disk = FaultyDisk::default();
+        let (mut log, _) = open_strict(&disk);
+        let (mut acknowledged, mut group): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+        for _ in 0..rng.usize(5..40) {
+            match rng.u32(0..8) {
+                0 => disk.die(rng.u64(0..4)),
+                1 => disk.fail(rng.u64(0..4), *rng.choice(&[DiskFault::Io, DiskFault::Full]).expect("one")),
+                2 => {
+                    drop(log);
+                    disk.revive();
+                    disk.crash(&mut rng);
+                    let (_, apart, _) = open(&disk);
+                    let (again, records) = open_strict(&disk);
+                    holes += usize::from(apart.len() > records.len());
+                    let all = [&acknowledged[..], &group[..]].concat();
+                    assert!((acknowledged.len()..=all.len()).contains(&records.len()), "seed {seed}");
+                    assert_eq!(records, all[..records.len()], "seed {seed}");
+                    (log, acknowledged) = (again, records);
+                    group.clear();
+                }
+                _ => {
+                    if group.is_empty() {
+                        group = (0..rng.usize(1..8)).map(|_| vec![rng.u8(..); rng.usize(0..40)]).collect();
+                    }
+                    if write(&mut log, &group).is_ok() {
+                        acknowledged.append(&mut group);
+                    }
+                }
+            }
+        }
+    }
+    assert!(holes > 20, "a crash left something behind a hole {holes} times");
 }

@@ -24,7 +24,7 @@ pub use parked::DeadLetters;
 pub use record::{PendingWrite, put as put_record};
 pub use status::{Flushed, Status};
 
-use crate::journal::{Contents, Journal, JournalError};
+use crate::journal::{Contents, Journal, JournalError, Order};
 use crate::keyspace::{Keyspace, Keyspaces};
 
 /// All that a node has not written to its sources yet.
@@ -64,7 +64,7 @@ impl WriteBack {
     /// # Errors
     /// A journal cannot be read or written.
     pub fn open(data: &Path, keyspaces: &Keyspaces) -> Result<WriteBack, JournalError> {
-        let (journal, Contents { records, mut damage }) = Journal::open(&data.join(JOURNAL))?;
+        let (journal, Contents { records, mut damage }) = Journal::open(&data.join(JOURNAL), Order::Apart)?;
         let (parked, damage_of_parked) = DeadLetters::open(&data.join("parked"))?;
         damage.extend(damage_of_parked);
         for damage in &damage {

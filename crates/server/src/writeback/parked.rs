@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::cost;
 use super::record::{self, PendingWrite};
-use crate::journal::{Damage, Journal, JournalError};
+use crate::journal::{Damage, Journal, JournalError, Order};
 
 /// The refused writes, the newest of each key.
 pub struct DeadLetters {
@@ -30,7 +30,7 @@ pub type Kept = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 impl DeadLetters {
     /// Opens the folder that they are kept in.
     pub fn open(folder: &Path) -> Result<(DeadLetters, Vec<Damage>), JournalError> {
-        let (journal, contents) = Journal::open(folder)?;
+        let (journal, contents) = Journal::open(folder, Order::Apart)?;
         let rows = record::fold(contents.records).0;
         let bytes = AtomicU64::new(rows.iter().map(cost_of).sum());
         let rows = rows.into_iter().map(|row| (row.key.clone(), row)).collect();

@@ -17,7 +17,7 @@ impl World {
     pub(super) fn begin_hosts(&mut self) {
         let nodes = usize::from(self.options.nodes);
         for index in 0..nodes + usize::from(self.options.near) {
-            self.hosts.push(Machine::new(index, index >= nodes, self.clock_for(index)));
+            self.hosts.push(Machine::new(index, index >= nodes, self.options.slots, self.clock_for(index)));
         }
         let seat = |index| Seat { peer: Peer { node: node_of(index), incarnation: 1 }, weight: 100 };
         let view = (!self.options.gossip_start).then(|| {
@@ -32,7 +32,7 @@ impl World {
     /// Another host begins.
     pub(super) fn add_host(&mut self, is_near: bool) -> usize {
         let index = self.hosts.len();
-        self.hosts.push(Machine::new(index, is_near, self.clock_for(index)));
+        self.hosts.push(Machine::new(index, is_near, self.options.slots, self.clock_for(index)));
         self.start_with(index, None);
         self.tell(None, |_| format!("{} {index} begins", if is_near { "near cache" } else { "node" }));
         index
@@ -49,7 +49,6 @@ impl World {
     fn start_with(&mut self, index: usize, view: Option<Arc<View>>) {
         let begins_alone = self.options.gossip_start && index == 0 && self.now == 0;
         let config = self.config(index, begins_alone);
-        let slots = self.options.slots;
         let host = &mut self.hosts[index];
         host.peer.incarnation += 1;
         host.state = State::Up;
@@ -64,7 +63,7 @@ impl World {
         let actor = match host.is_near {
             true => Actor::Near(Box::new(NearCache::new(config, now))),
             false => {
-                let start = Start { view, persisted: host.disk.read(slots) };
+                let start = Start { view, persisted: host.disk.read() };
                 Actor::Member(Box::new(Member::new(config, start, now)))
             }
         };

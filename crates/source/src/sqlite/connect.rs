@@ -230,16 +230,16 @@ pub fn retried<T>(
 
 /// What tells a file from another one of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity(u64, u64);
+pub struct FileIdentity(u64, u64);
 
 /// The identity of the file that has the source's name now.
-pub fn identity(shared: &SqliteShared) -> Result<Identity, SqliteFault> {
+pub fn identity(shared: &SqliteShared) -> Result<FileIdentity, SqliteFault> {
     let path = &shared.path;
     if shared.mode == SqliteMode::Memory {
-        return Ok(Identity(0, 0));
+        return Ok(FileIdentity(0, 0));
     }
     match std::fs::metadata(path) {
-        Ok(file) => Ok(Identity(file.dev(), file.ino())),
+        Ok(file) => Ok(FileIdentity(file.dev(), file.ino())),
         Err(error) => Err(SqliteFault::Broken(format!("{}: {error}", path.display()))),
     }
 }

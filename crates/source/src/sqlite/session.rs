@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clearwell_words::Version;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::connect::{self, Deadline, Identity, SqliteShared};
+use super::connect::{self, Deadline, FileIdentity, SqliteShared};
 use super::convert::{SqliteFault, bind, first_row};
 use super::log::{self, LogRead, LogReader, MOST_AT_ONCE};
 use super::triggers::Times;
@@ -18,7 +18,7 @@ pub struct LogSession {
     pub deadline: Deadline,
     pub log: LogReader,
     shared: Arc<SqliteShared>,
-    identity: Identity,
+    identity: FileIdentity,
     data_version: i64,
     schema_version: i64,
 }

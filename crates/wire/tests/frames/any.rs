@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use clearwell_cluster::decree::{Ballot, Decree};
+use clearwell_cluster::decree::{Ballot, Decree, Word};
 use clearwell_cluster::entry::AsOf;
 use clearwell_cluster::message::{
     Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
@@ -16,7 +16,7 @@ use clearwell_cluster::stranded::Stranded;
 use clearwell_cluster::view::Seat;
 use clearwell_cluster::{
     Answer, Awaited, Bytes, Entry, Epoch, Expiry, FillLease, Hold, Level, Message, Meta, Name, NodeId,
-    Operation, Part, Peer, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
+    Operation, Part, Peer, Persist, Position, Record, Refusal, Request, Slot, Ticket, Token, View,
 };
 use clearwell_wire::Kind;
 use clearwell_words::{Cause, Effect, Event, EventPattern, Glob, Invalidation, Millis, Scope, Version};
@@ -100,6 +100,27 @@ impl Any {
                 2 => Operation::Leave,
                 _ => Operation::Forget(NodeId(self.number())),
             }),
+        }
+    }
+
+    /// Something that a member keeps.
+    pub fn persist(&mut self) -> Persist {
+        match self.0.u8(..8) {
+            0 => {
+                let accepted = self.maybe(|any| (any.ballot(), any.view()));
+                Persist::Ballot(Word { epoch: self.epoch(), promised: self.ballot(), accepted })
+            }
+            1 => Persist::View(self.view()),
+            2 => Persist::Granted(self.epoch(), self.peer()),
+            3 => Persist::Journal(self.entry()),
+            4 => Persist::Flushed(self.bytes(), self.version()),
+            5 => Persist::Hold(self.hold()),
+            6 => Persist::Released(self.slot(), self.number()),
+            _ => Persist::Slots {
+                slots: self.list(Any::slot),
+                journal: self.list(Any::entry),
+                holds: self.list(Any::hold),
+            },
         }
     }
 

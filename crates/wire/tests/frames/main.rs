@@ -7,6 +7,7 @@
 
 mod any;
 mod counted;
+mod kept;
 
 use any::Any;
 use clearwell_cluster::Message;

@@ -1,0 +1,217 @@
+//! Who a node is: its cluster, its number in it, and which of its starts this is. On the disk before anything of it is spoken.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::str::FromStr;
+
+use clearwell_words::{NodeId, Peer};
+
+use super::identity_text as text;
+use crate::journal::{Folder, JournalDisk};
+
+/// The file, in the folder of the cluster.
+const FILE: &str = "identity";
+/// What is written before it takes the file's place.
+const NEW: &str = "identity.new";
+/// Node ids are below this: every JSON reader has them exactly.
+const NODES: u64 = 1 << 53;
+
+/// The number of a cluster, drawn when it begins: two clusters of one name have two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterId(pub u128);
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for ClusterId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ClusterId, String> {
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
+        number
+            .map(ClusterId)
+            .ok_or_else(|| format!("{text:?} is no cluster's id, which has 32 hexadecimal digits"))
+    }
+}
+
+/// A node's place in its cluster, of which this process has made the next incarnation its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub(super) cluster: ClusterId,
+    pub(super) name: String,
+    pub(super) peer: Peer,
+}
+
+impl Identity {
+    /// Begins a cluster of this name, of which this node is the first member.
+    ///
+    /// # Errors
+    /// In words: the data folder belongs to a cluster already, or cannot be written to.
+    pub fn found(folder: &Path, name: &str) -> Result<Identity, String> {
+        IdentityFolder::open(folder)?.found(name, &mut chance)
+    }
+
+    /// Makes this node one of a cluster that there is; goes on with its identity when it is one of it already.
+    ///
+    /// # Errors
+    /// In words: the data folder belongs to another cluster, its identity is damaged, or it cannot be written to.
+    pub fn join(folder: &Path, name: &str, cluster: ClusterId) -> Result<Identity, String> {
+        IdentityFolder::open(folder)?.join(name, cluster, &mut chance)
+    }
+
+    /// Starts a node again that has been in a cluster of this name; `None`: it never was in one.
+    ///
+    /// # Errors
+    /// In words: the data folder belongs to a cluster of another name, its identity is damaged, or it cannot be written to.
+    pub fn again(folder: &Path, name: &str) -> Result<Option<Identity>, String> {
+        IdentityFolder::open(folder)?.again(name)
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// The cluster's name, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The node, and this start of it.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// The same node, started once more.
+    fn next(mut self, place: &str) -> Result<Identity, String> {
+        let next = self.peer.incarnation.checked_add(1);
+        self.peer.incarnation =
+            next.ok_or_else(|| format!("{place}: this node was started too often: {NEW_NODE}"))?;
+        Ok(self)
+    }
+}
+
+/// What the system has of chance: two machines that start at one moment draw different numbers.
+fn chance() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+const NEW_NODE: &str = "remove the folder `cluster` from its data and let it join as a new node";
+
+/// The folder in which an identity lies.
+pub(super) struct IdentityFolder<'d> {
+    disk: Box<dyn JournalDisk + 'd>,
+    /// Its path, for people.
+    shown: String,
+}
+
+impl<'d> IdentityFolder<'d> {
+    fn open(data: &Path) -> Result<IdentityFolder<'static>, String> {
+        let path = data.join("cluster");
+        let shown = path.display().to_string();
+        let disk = Folder::open(&path).map_err(|error| format!("{shown}: {error}"))?;
+        Ok(IdentityFolder { disk: Box::new(disk), shown })
+    }
+
+    /// The same on any disk.
+    #[cfg(test)]
+    pub fn over(disk: impl JournalDisk + 'd) -> IdentityFolder<'d> {
+        IdentityFolder { disk: Box::new(disk), shown: "cluster".to_owned() }
+    }
+
+    pub fn found(&mut self, name: &str, chance: &mut dyn FnMut() -> u64) -> Result<Identity, String> {
+        if let Some(identity) = self.read()? {
+            let Identity { cluster, name, peer } = identity;
+            return Err(format!(
+                "{}: this is node {} of the cluster {name} ({cluster}) already: start it without --bootstrap, or with a data folder of its own to \
+                 begin another cluster",
+                self.shown, peer.node.0
+            ));
+        }
+        let cluster = ClusterId(u128::from(chance()) << 64 | u128::from(chance()));
+        self.begin(name, cluster, chance)
+    }
+
+    pub fn join(
+        &mut self,
+        name: &str,
+        cluster: ClusterId,
+        chance: &mut dyn FnMut() -> u64,
+    ) -> Result<Identity, String> {
+        match self.again(name)? {
+            None => self.begin(name, cluster, chance),
+            Some(identity) if identity.cluster == cluster => Ok(identity),
+            Some(identity) => Err(format!(
+                "{}: this is node {} of another cluster of the name {name}: of {}, and those that it is to join are of {cluster}. If it is to leave \
+                 that one for good, {NEW_NODE}",
+                self.shown, identity.peer.node.0, identity.cluster
+            )),
+        }
+    }
+
+    pub fn again(&mut self, name: &str) -> Result<Option<Identity>, String> {
+        let Some(identity) = self.read()? else { return Ok(None) };
+        if identity.name != name {
+            return Err(format!(
+                "{}: this is a node of the cluster {:?}, and its configuration names {name:?}: correct the name, or give it a data folder of its own",
+                self.shown, identity.name
+            ));
+        }
+        let identity = identity.next(&self.shown)?;
+        self.write(&identity)?;
+        Ok(Some(identity))
+    }
+
+    fn begin(
+        &mut self,
+        name: &str,
+        cluster: ClusterId,
+        chance: &mut dyn FnMut() -> u64,
+    ) -> Result<Identity, String> {
+        text::check_name(name)?;
+        let node = NodeId(chance() % (NODES - 1) + 1);
+        let identity = Identity { cluster, name: name.to_owned(), peer: Peer { node, incarnation: 1 } };
+        self.write(&identity)?;
+        Ok(identity)
+    }
+
+    fn read(&self) -> Result<Option<Identity>, String> {
+        let failed = |error: std::io::Error| format!("{}/{FILE}: {error}", self.shown);
+        if !self.disk.list().map_err(failed)?.iter().any(|file| file == FILE) {
+            return Ok(None);
+        }
+        let bytes = self.disk.read(FILE).map_err(failed)?;
+        let identity = text::parse(&bytes).map_err(|why| {
+            format!("{}/{FILE} is damaged ({why}). Put back what was in it, or {NEW_NODE}", self.shown)
+        })?;
+        Ok(Some(identity))
+    }
+
+    /// The file is the old one or the new one, whenever the process dies; when this returns, it is the new one for good.
+    fn write(&mut self, identity: &Identity) -> Result<(), String> {
+        self.replace(text::of(identity).as_bytes()).map_err(|error| format!("{}/{FILE}: {error}", self.shown))
+    }
+
+    fn replace(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.disk.create(NEW)?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.disk.append(NEW, rest) {
+                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Without the zeros that may stand behind it.
+        self.disk.truncate(NEW, bytes.len() as u64)?;
+        self.disk.sync(NEW)?;
+        self.disk.rename(NEW, FILE)?;
+        self.disk.sync_folder()
+    }
+}
