@@ -1,6 +1,6 @@
 //! Settings of a member.
 
-use clearwell_words::Addresses;
+pub use clearwell_words::Addresses;
 
 pub use crate::fences::Fences;
 use crate::planted::Planted;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use clearwell_cluster::request::Invalidate;
-use clearwell_cluster::{Bytes, Input, Outbox, Request, Ticket};
+use clearwell_cluster::{Bytes, Input, Member, Outbox, Request, Ticket};
 use clearwell_engine::{Invalidation, Millis};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -60,6 +60,14 @@ impl Deciding {
 
     pub fn actor(&self) -> MutexGuard<'_, Actor> {
         self.actor.lock()
+    }
+
+    /// Asks the member, if the deciding part is one.
+    pub fn with_member<R>(&self, ask: impl FnOnce(&mut Member) -> R) -> Option<R> {
+        match &mut *self.actor.lock() {
+            Actor::Member(member) => Some(ask(member)),
+            Actor::Near(_) => None,
+        }
     }
 
     /// Lets the deciding part take an input, and hear before it of copies that are gone. What it wants done, in which turn; and the

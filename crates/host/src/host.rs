@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use clearwell_cluster::{Apply, Bytes, Entry, Input, Member, Planted, Ticket};
-use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View};
+use clearwell_cluster::config::Addresses;
+use clearwell_cluster::{Apply, Bytes, Entry, Input, Known, Member, Peer, Planted, Ticket, View};
+use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
 
 use crate::actor::Actor;
@@ -143,6 +144,23 @@ impl Host {
         self.engine.apply_in_order(invalidation, now)
     }
 
+    /// A member's view, what gossip knows of all, and how many slots it serves; `None` of a near cache.
+    pub fn member_state(&self, now: Millis) -> Option<(Option<Arc<View>>, Vec<Known>, usize)> {
+        self.deciding.with_member(|member| {
+            (member.view().cloned(), member.known().collect(), member.claims(now).count())
+        })
+    }
+
+    /// A number for a question of the driver's own. No other has it.
+    pub fn ticket(&self) -> Ticket {
+        self.deciding.ticket()
+    }
+
+    /// Where members say that they can be reached, as far as gossip knows; none of a near cache.
+    pub fn member_addresses(&self) -> Vec<(Peer, Addresses)> {
+        self.deciding.actor().member().into_iter().flat_map(Member::addresses).collect()
+    }
+
     /// Asks for an answer as soon as all that this owner ordered of a key until now survives as it has to: whoever changed it
     /// is not answered sooner.
     pub fn settle(&self, now: Millis, key: Bytes) -> (Ticket, Option<Batch>) {
@@ -277,7 +295,7 @@ impl Host {
     }
 
     /// Shows every entry that is worth anything, stale ones too.
-    pub fn each(&self, now: Millis, mut visit: impl FnMut(&View<'_>)) {
+    pub fn each(&self, now: Millis, mut visit: impl FnMut(&EntryView<'_>)) {
         let mut cursor = 0;
         loop {
             cursor = self.engine.scan(cursor, SWEEP, now, &mut visit);

@@ -1,5 +1,6 @@
 //! `clearwell.toml`: what an operator declares, checked before anything starts.
 
+mod cluster;
 mod del;
 mod error;
 mod followed;
@@ -21,6 +22,7 @@ use std::path::Path;
 pub use clearwell_engine::{Codec, Eviction};
 pub use clearwell_source::config::{PostgresConfig, SourceConfig, SqliteMode};
 pub use clearwell_words::{Coalesce, Level, Strategy};
+pub use cluster::ClusterConfig;
 pub use del::Del;
 pub use error::ConfigError;
 pub use hosts::HostName;
@@ -55,6 +57,8 @@ pub struct Config {
     pub hosts: Vec<HostName>,
     /// Whether a node without a password refuses to listen beyond loopback.
     pub protected_mode: bool,
+    /// The cluster that the node is one of; `None`: it is alone.
+    pub cluster: Option<ClusterConfig>,
     /// Sources by name.
     pub sources: BTreeMap<String, SourceConfig>,
     /// Keyspaces in the order of the file: the first that matches a key is its keyspace.

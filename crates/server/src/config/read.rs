@@ -11,11 +11,12 @@ use super::error::ConfigError;
 use super::section::{File, Section};
 use super::variables::filled_in;
 use super::{
-    Coalesce, Config, HostName, PostgresConfig, SourceConfig, SqliteMode, TOP, followed, keyspace, words,
+    ClusterConfig, Coalesce, Config, HostName, PostgresConfig, SourceConfig, SqliteMode, TOP, cluster,
+    followed, keyspace, words,
 };
 use crate::syntax::Pattern;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "max_memory",
     "max_entries",
     "eviction",
@@ -27,6 +28,7 @@ const KEYS: [&str; 13] = [
     "password",
     "hosts",
     "protected_mode",
+    "cluster",
     "source",
     "keyspace",
 ];
@@ -59,10 +61,18 @@ pub fn config(file: File<'_>, outside: Outside<'_>) -> Result<Config, ConfigErro
         password: top.read("password", |text| filled_in(text, outside.variable).and_then(not_empty))?,
         hosts: hosts(&top)?,
         protected_mode: top.flag("protected_mode")?.unwrap_or(true),
+        cluster: cluster(&top, outside)?,
         warnings: followed::check(&top, &keyspaces)?,
         keyspaces,
         sources,
     })
+}
+
+fn cluster(top: &Section<'_>, outside: Outside<'_>) -> Result<Option<ClusterConfig>, ConfigError> {
+    let Some(table) = top.table("cluster")? else { return Ok(None) };
+    let begin = top.file.text.find("[cluster]").unwrap_or_default();
+    let section = Section::new(top.file, "[cluster]", table, begin..begin, cluster::keys())?;
+    cluster::read(&section, outside).map(Some)
 }
 
 fn default_ttl(text: &str) -> Result<u64, String> {

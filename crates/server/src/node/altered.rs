@@ -49,7 +49,7 @@ impl Node {
         if scopes.contains(&Scope::Everything) {
             scopes = vec![Scope::Everything];
         }
-        self.invalidate(InvalidationRequest::now(scopes, Cause::Commit));
+        let _told = self.invalidate(InvalidationRequest::now(scopes, Cause::Commit));
         self.heard(source, altered.heard, &classes.into_iter().collect::<Vec<_>>());
         let happened = Happened::Altered { source: source.into(), why: altered.why.as_str().into() };
         self.reports.tell(self.clock.now(), happened);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clearwell_engine::{Codec, Millis, TooLarge, Version, View};
 use clearwell_source::{Later, SourceError};
 
+use super::cluster::Unordered;
 use crate::config::{Level, Strategy};
 use crate::syntax::Invalid;
 
@@ -145,6 +146,8 @@ pub enum WriteError {
     Journal(String),
     /// Too many acknowledged writes wait for the source, or an earlier one of this key does.
     Full(String),
+    /// The cluster has not acknowledged it.
+    Unordered(Unordered),
     /// The strategy cannot be done for this key.
     Strategy(Strategy, String),
 }
@@ -166,6 +169,7 @@ impl fmt::Display for WriteError {
         match self {
             WriteError::Source(error) => error.fmt(f),
             WriteError::Invalid(invalid) => invalid.fmt(f),
+            WriteError::Unordered(why) => why.fmt(f),
             WriteError::Unfit(unfit) => write!(f, "{unfit:?}"),
             WriteError::NearMiss(why)
             | WriteError::Unsupported(why)

@@ -109,7 +109,7 @@ impl Node {
 
     /// A key's value is not what memory holds, and no commit says so.
     fn disowned(&self, key: &[u8]) -> Seq {
-        self.invalidate(InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)).seq
+        self.invalidate(InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)).reached.seq
     }
 
     /// Figures of write-back; all zero on a node without a journal.

@@ -57,11 +57,11 @@ impl Node {
             InvalidationRequest { version: Some(commit.version), ..InvalidationRequest::now(scopes, cause) };
         match feed.filter(|_| several) {
             Some(feed) => feed.apply(|| {
-                self.invalidate(request);
+                let _told = self.invalidate(request);
             }),
             None if request.scopes.is_empty() => {}
             None => {
-                self.invalidate(request);
+                let _told = self.invalidate(request);
             }
         }
         if changed {
@@ -95,7 +95,7 @@ impl Node {
     /// Anything may have changed: nothing that was read from a source before now is served again.
     fn lost(&self, source: &str, why: &str) {
         tracing::warn!(source, why, "the feed has a gap: everything is invalidated");
-        self.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Commit));
+        let _told = self.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Commit));
         self.gap(source, why);
     }
 }

@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
 
+use clearwell_source::Later;
+
+use super::cluster::Unordered;
 use super::news::Happened;
 use super::{NewsPosition, Node};
 use crate::clock::nanos;
@@ -39,9 +42,44 @@ impl Reached {
     }
 }
 
+/// An invalidation that was carried out here, and is acknowledged when those who ordered it say so. A node alone has said so.
+#[must_use = "a cluster acknowledges later"]
+pub struct Invalidated {
+    /// What it did here.
+    pub reached: Reached,
+    waits: Vec<Later<Result<(), Unordered>>>,
+}
+
+impl Invalidated {
+    /// Whether there is nothing to wait for.
+    pub fn is_acknowledged(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    /// Waits until all who had to have ordered it.
+    ///
+    /// # Errors
+    /// Somebody has not: the first who has not says why.
+    pub async fn acknowledged(self) -> Result<Reached, Unordered> {
+        for wait in self.waits {
+            wait.await?;
+        }
+        Ok(self.reached)
+    }
+
+    fn and(mut self, later: Invalidated) -> Invalidated {
+        self.waits.extend(later.waits);
+        Invalidated { reached: self.reached.and(later.reached), waits: self.waits }
+    }
+
+    fn none() -> Invalidated {
+        Invalidated { reached: Reached::default(), waits: Vec::new() }
+    }
+}
+
 impl Node {
-    /// Invalidates. When it returns, no read that begins later sees what was covered (unless its mode holds it).
-    pub fn invalidate(&self, request: InvalidationRequest) -> Reached {
+    /// Invalidates. When it is acknowledged, no read that begins later sees what was covered (unless its mode holds it).
+    pub fn invalidate(&self, request: InvalidationRequest) -> Invalidated {
         match request.mode {
             Mode::Immediate | Mode::Lazy => {
                 let asked = matches!(request.cause, Cause::Command | Cause::Removal | Cause::Event);
@@ -54,18 +92,24 @@ impl Node {
                 for item in held.new {
                     self.reports.tell(now, Happened::Held(Box::new(item)));
                 }
-                Reached { held: held.count, ..self.travel(held.go_on) }
+                let mut travelled = self.travel(held.go_on);
+                travelled.reached.held = held.count;
+                travelled
             }
         }
     }
 
     /// An event arrived: it releases what is held for it, and covers what depends on it.
-    pub fn event(&self, event: Event) -> Reached {
+    pub fn event(&self, event: Event) -> Invalidated {
         self.timed(Some(Instant::now()), InvalidationRequest::event(event).statements())
     }
 
     /// Carries out what was asked for at `began`, if a client did.
-    fn timed(&self, began: Option<Instant>, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
+    fn timed(
+        &self,
+        began: Option<Instant>,
+        statements: impl IntoIterator<Item = Invalidation>,
+    ) -> Invalidated {
         let reached = self.travel(statements);
         if let Some(began) = began {
             self.reports.tallies().asked(self.clock.now(), nanos(began.elapsed()));
@@ -76,14 +120,22 @@ impl Node {
     /// Time has passed: what was delayed until now takes effect.
     pub(super) fn release_due(&self) {
         let due = self.keeper.due(self.clock.tick());
-        if !due.is_empty() {
-            self.release(due);
+        if due.is_empty() {
+            return;
+        }
+        let released = self.release(due);
+        if !released.is_acknowledged() {
+            self.background.spawn(async move {
+                if let Err(why) = released.acknowledged().await {
+                    tracing::error!(%why, "an invalidation that was held");
+                }
+            });
         }
     }
 
     /// What is held takes effect.
-    fn release(&self, items: Vec<HeldInvalidation>) -> Reached {
-        let mut reached = Reached::default();
+    fn release(&self, items: Vec<HeldInvalidation>) -> Invalidated {
+        let mut reached = Invalidated::none();
         for item in items {
             let statement = item.statement.clone();
             self.reports.tell(self.clock.tick(), Happened::Released(Box::new(item)));
@@ -129,19 +181,21 @@ impl Node {
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }
 
-    fn travel(&self, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
-        let mut reached = Reached::default();
+    fn travel(&self, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
+        let mut travelled = Invalidated::none();
         for statement in statements {
             // Whoever says that something happened, by whatever surface or feed: what waits for it is released.
             if let Scope::Event(event) = &*statement.scope {
                 let arrived = self.keeper.arrived(event);
-                reached = reached.and(self.release(arrived));
+                travelled = travelled.and(self.release(arrived));
             }
-            reached = reached.and(self.order(statement));
+            let (reached, waits) = self.order(statement);
+            travelled.reached = travelled.reached.and(reached);
+            travelled.waits.extend(waits);
         }
-        if reached.position == NewsPosition(0) {
-            reached.position = self.reports.position();
+        if travelled.reached.position == NewsPosition(0) {
+            travelled.reached.position = self.reports.position();
         }
-        reached
+        travelled
     }
 }

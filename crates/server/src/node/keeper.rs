@@ -92,7 +92,8 @@ fn keep(node: &Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else { return };
         let now = node.listen_for_silence();
-        if now.since(told) >= MEMBER_MS {
+        // In a cluster the member has a thread of its own.
+        if now.since(told) >= MEMBER_MS && !node.is_in_cluster() {
             node.tick_member(now);
             told = now;
         }

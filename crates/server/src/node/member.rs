@@ -1,11 +1,14 @@
-//! This node's host, and what its member decides carried out: the member is the cluster, alone.
+//! This node's host, and what its member decides carried out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use clearwell_cluster::{Answer, Config, Input, Member, NodeId, Peer, Position, Start, Ticket};
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis};
 use clearwell_host::{Batch, Host, Next, Settings};
+use clearwell_source::Later;
 
+use super::cluster::Unordered;
 use super::news::Happened;
 use super::{Node, Reached};
 
@@ -35,14 +38,19 @@ impl Node {
 
     /// Time has passed: the member hears of it.
     pub(super) fn tick_member(&self, now: Millis) {
-        if let Some(batch) = self.host.step(now, Input::Tick) {
+        self.step(now, Input::Tick);
+    }
+
+    /// Lets the member take an input, and carries out what it decides.
+    pub(super) fn step(&self, now: Millis, input: Input) {
+        if let Some(batch) = self.host.step(now, input) {
             self.carry_out(now, batch, None);
         }
         self.go_on();
     }
 
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
-    pub(super) fn order(&self, statement: Invalidation) -> Reached {
+    pub(super) fn order_alone(&self, statement: Invalidation) -> Reached {
         let now = self.clock.tick();
         let (ticket, batch) = self.host.invalidate(now, statement);
         // It owns every slot, its own vote renews its lease in the step that needs it, and no replica is waited for.
@@ -52,8 +60,8 @@ impl Node {
         reached
     }
 
-    /// What the step left to those that follow. It is not of whoever asked.
-    fn go_on(&self) {
+    /// What a step, or a change of a key, left to be done. It is not of whoever asked.
+    pub(super) fn go_on(&self) {
         self.host.go_on(
             || self.clock.tick(),
             |now, batch| {
@@ -62,42 +70,79 @@ impl Node {
         );
     }
 
-    /// Carries out what was decided, for whoever asked by this number. Where another thread's batch comes first, this one waits for it;
-    /// invalidations never do: alone, nothing else is ordered.
-    fn carry_out(&self, now: Millis, mut batch: Batch, asked: Option<Ticket>) -> Reached {
-        let mut reached = Reached::default();
-        while let Some(next) = self.host.next(now, &mut batch, &|_| false) {
+    /// Orders an invalidation: what it did here, and in a cluster the word of those who ordered it, which comes later.
+    pub(super) fn order(&self, statement: Invalidation) -> (Reached, Option<Later<Result<(), Unordered>>>) {
+        match &self.cluster {
+            None => (self.order_alone(statement), None),
+            Some(cluster) => {
+                let (reached, answered) = self.order_in_cluster(cluster, statement);
+                (reached, Some(answered))
+            }
+        }
+    }
+
+    /// Carries out what was decided, for whoever asked by this number, and what that leads to at once. Where another thread's batch comes first,
+    /// this one waits for it; invalidations of a node alone never do: nothing else is ordered.
+    pub(super) fn carry_out(&self, now: Millis, batch: Batch, asked: Option<Ticket>) -> Reached {
+        let (mut reached, mut all) = (Reached::default(), VecDeque::from([batch]));
+        while let Some(batch) = all.pop_front() {
+            let (more, done) = self.carry_out_one(now, batch, asked);
+            reached = reached.and(more);
+            let led = done.into_iter().filter_map(|(job, outcome)| self.host.step(now, Input::Done(job, outcome)));
+            all.extend(led);
+        }
+        reached
+    }
+
+    fn carry_out_one(
+        &self,
+        now: Millis,
+        mut batch: Batch,
+        asked: Option<Ticket>,
+    ) -> (Reached, Vec<(clearwell_cluster::Job, clearwell_cluster::Outcome)>) {
+        let (mut reached, mut done) = (Reached::default(), Vec::new());
+        loop {
+            let synced = self.cluster.as_ref().map(|cluster| cluster.synced());
+            let Some(next) = self.host.next(now, &mut batch, &|_| false) else { return (reached, done) };
             match next {
                 Next::Waits => self.host.wait(&batch),
                 Next::Invalidated(invalidation, applied) => {
                     let applied = self.tell_applied(now, invalidation, applied);
                     reached = reached.and(applied);
                 }
-                Next::Answer(ticket, answer) => {
-                    debug_assert_eq!(Some(ticket), asked);
+                Next::Answer(ticket, answer) if Some(ticket) == asked => {
                     reached.ordered = acknowledged(&answer);
                 }
-                Next::Tell(event) => tracing::debug!(?event, "cluster"),
-                Next::Persist(_)
-                | Next::Unsynced
-                | Next::Did { .. }
-                | Next::Done(..)
-                | Next::Ask(..)
-                | Next::Send(..) => {
-                    unreachable!(
-                        "the member is asked for invalidations only, and there is no other: {next:?}"
-                    )
+                Next::Tell(event) => self.tell_event(event),
+                next => {
+                    let cluster = self.cluster.as_ref().expect("alone, a member is asked for invalidations only");
+                    match next {
+                        Next::Unsynced => match cluster.park(batch, synced.unwrap_or_default()) {
+                            Some(again) => batch = again,
+                            None => return (reached, done),
+                        },
+                        Next::Done(job, outcome) => done.push((job, outcome)),
+                        // No key of a cluster has a source yet, so nothing is asked of one.
+                        Next::Ask(job, _) => done.push((job, clearwell_cluster::Outcome::Failed)),
+                        next => cluster.carry_out(next),
+                    }
                 }
             }
         }
-        reached
     }
 
-    fn tell_applied(&self, now: Millis, invalidation: Invalidation, applied: Applied) -> Reached {
+    pub(super) fn tell_applied(&self, now: Millis, invalidation: Invalidation, applied: Applied) -> Reached {
         let Applied { seq, reached, dependents } = applied;
         let position = self.reports.tell(now, Happened::Invalidated { invalidation, reached, dependents });
         self.engine().placed(seq, position.0);
         Reached { entries: reached, seq, position, ..Reached::default() }
+    }
+
+    fn tell_event(&self, event: clearwell_cluster::Event) {
+        match self.cluster {
+            None => tracing::debug!(?event, "cluster"),
+            Some(_) => tracing::info!(?event, "cluster"),
+        }
     }
 }
 

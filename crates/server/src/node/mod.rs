@@ -6,6 +6,7 @@ mod awaited;
 mod back;
 mod background;
 mod backlog;
+mod cluster;
 mod condition;
 mod demand;
 mod dependencies;
@@ -46,11 +47,12 @@ use keeper::Keeper;
 use reports::Reports;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
+pub use cluster::{ClusterReport, ClusterStart, Entrance, NodeReport, Place, Unordered};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use dependencies::{cursor_of, parse_cursor, state_of};
 pub use feeds::{FeedReport, Neglected};
-pub use invalidate::Reached;
+pub use invalidate::{Invalidated, Reached};
 pub use near::NearMisses;
 pub use news::{CoveredKeys, Happened, NewsItem, NewsPosition};
 pub use notices::{Asked, Hear, Notices};
@@ -71,6 +73,8 @@ pub struct Node {
     /// The cache itself, and the member that decides the order of all invalidations. Nobody else has them: what is done with them
     /// is a verb of the node.
     host: Host,
+    /// The cluster that the node is one of; `None`: it is alone.
+    cluster: Option<cluster::Cluster>,
     /// What keys mean.
     keyspaces: Keyspaces,
     /// The clocks.

@@ -66,13 +66,14 @@ impl Node {
                 }
             }
         }
-        self.invalidate(InvalidationRequest::now(in_memory, Cause::Removal));
-        if in_source.is_empty() && in_journal.is_empty() {
+        let taken = self.invalidate(InvalidationRequest::now(in_memory, Cause::Removal));
+        if in_source.is_empty() && in_journal.is_empty() && taken.is_acknowledged() {
             return Turn::Now(Ok(removed));
         }
         let node = self.clone();
         Turn::Later(Box::pin(async move {
             let mut removed = removed;
+            taken.acknowledged().await.map_err(WriteError::Unordered)?;
             for target in in_journal {
                 removed = removed.saturating_add(node.clone().write_back(target, None).await?.into());
             }

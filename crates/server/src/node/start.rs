@@ -14,7 +14,7 @@ use super::feeds::Feeds;
 use super::follow::FollowingNode;
 use super::keeper::Keeper;
 use super::reports::Reports;
-use super::{Node, keeper, member};
+use super::{ClusterStart, Node, cluster, keeper, member};
 use crate::clock::NodeClock;
 use crate::config::Config;
 use crate::data::DataFolder;
@@ -49,7 +49,21 @@ impl Node {
             sources
                 .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
         }
-        Node::begin(config, sources, folder, tasks)
+        Node::begin(config, sources, folder, None, tasks)
+    }
+
+    /// Starts a node that is one of a cluster.
+    ///
+    /// # Errors
+    /// In words: who refuses it and why, what of its configuration a cluster cannot have, a data folder that cannot be used.
+    pub fn start_in_cluster(
+        config: Config,
+        data: &Path,
+        start: &ClusterStart,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
+        let folder = Some(claimed(data)?);
+        Node::begin(config, BTreeMap::new(), folder, Some(start), tasks)
     }
 
     /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
@@ -59,7 +73,7 @@ impl Node {
         sources: Sources,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
-        Node::begin(config, sources, None, tasks)
+        Node::begin(config, sources, None, None, tasks)
     }
 
     /// As [`Node::over`], with its journals in the folder `data`. What an earlier run left in them is known when this
@@ -70,13 +84,14 @@ impl Node {
         data: Option<&Path>,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
-        Node::begin(config, sources, data.map(claimed).transpose()?, tasks)
+        Node::begin(config, sources, data.map(claimed).transpose()?, None, tasks)
     }
 
     fn begin(
         config: Config,
         sources: Sources,
         data: Option<(&Path, DataFolder)>,
+        start: Option<&ClusterStart>,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
@@ -112,8 +127,22 @@ impl Node {
         let (clock, run_id) = (NodeClock::new(), fastrand::u64(..));
         let reports = Reports::new(&keyspaces, &sources);
         let began = clock.now();
+        let departures = reports.notices().clone();
+        let begun = match (&config.cluster, start, data) {
+            (Some(of), Some(start), Some(data)) => {
+                Some(cluster::begin(&config, of, start, data, (engine.clone(), departures.clone()), began)?)
+            }
+            _ => None,
+        };
+        let (host, cluster, entered) = match begun {
+            Some(cluster::Begun { cluster, host, links, peers, tick }) => {
+                (host, Some(cluster), Some((links, peers, tick)))
+            }
+            None => (member::begin(run_id, engine, departures, began), None, None),
+        };
         let node = Arc::new(Node {
-            host: member::begin(run_id, engine, reports.notices().clone(), began),
+            host,
+            cluster,
             keyspaces,
             feeds,
             clock,
@@ -126,6 +155,9 @@ impl Node {
             backlog: Backlog::new(back),
             _folder: folder,
         });
+        if let Some((links, peers, tick)) = entered {
+            node.enter(links, &peers, tick)?;
+        }
         node.tick_member(began);
         for (name, source) in &sources {
             let followed = source.follow(Arc::new(FollowingNode(Arc::downgrade(&node))));

@@ -68,7 +68,7 @@ impl Node {
             version: Some(version),
             ..InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)
         };
-        self.invalidate(request).seq
+        self.invalidate(request).reached.seq
     }
 
     /// Stores what was just committed, as a load would have read it, with the names the client gave beside it. A value

@@ -32,6 +32,7 @@ impl Node {
             removed = view.is_some() && matches!(change, Change::Remove);
             (change, answer)
         });
+        self.go_on();
         checked.map_err(WriteError::Invalid)?;
         let answer = answer.map_err(WriteError::Unfit)?;
         if changed {
@@ -63,7 +64,9 @@ impl Node {
             checked = keyspace.map_or(Ok(()), |keyspace| keyspace.values.check(value));
             checked.is_ok()
         };
-        let relocated = self.engine().relocate(from, to, how, takes, now).map_err(WriteError::Unfit)?;
+        let relocated = self.engine().relocate(from, to, how, takes, now);
+        self.go_on();
+        let relocated = relocated.map_err(WriteError::Unfit)?;
         checked.map_err(WriteError::Invalid)?;
         if relocated == Relocated::Done && !how.keep && from != to {
             self.tell_removed(from, now);

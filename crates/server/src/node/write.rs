@@ -135,13 +135,15 @@ impl Node {
                 let is_write = backed || put.write.is_some();
                 let draft = self.put_draft(put, keyspace, names);
                 let now = self.clock.now();
-                Turn::Now(match is_write {
+                let written = match is_write {
                     true => draft
                         .lend(|draft| self.engine().put(key, draft, now))
                         .map(|()| Written::Stored)
                         .map_err(WriteError::Unfit),
                     false => offered(draft.lend(|draft| self.engine().offer(key, origin, draft, now))),
-                })
+                };
+                self.go_on();
+                Turn::Now(written)
             }
             strategy => match found {
                 Some((keyspace, captures)) if backed => {
@@ -165,7 +167,9 @@ impl Node {
             }
             None => self.put_draft(put, None, Names::default()),
         };
-        match draft.lend(|draft| self.engine().fill(key, began, draft, self.clock.now())) {
+        let filled = draft.lend(|draft| self.engine().bring(key, began, draft, self.clock.now()));
+        self.go_on();
+        match filled {
             Filled::Stored => Ok(Written::Stored),
             Filled::Refused => Ok(Written::Refused),
             Filled::TooLarge(unfit) => Err(WriteError::Unfit(unfit)),

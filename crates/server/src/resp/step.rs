@@ -7,7 +7,7 @@ use clearwell_engine::TooLarge;
 use clearwell_protocol::CommandError;
 use clearwell_source::Later;
 
-use crate::node::{ReadError, WriteError};
+use crate::node::{ReadError, Unordered, WriteError};
 
 /// How a command ended.
 pub enum Step {
@@ -39,8 +39,18 @@ pub fn write_error(error: &WriteError) -> CommandError {
         WriteError::Invalid(invalid) => CommandError::new(format!("INVALID {invalid}")),
         WriteError::Journal(why) => CommandError::new(format!("JOURNAL {why}")),
         WriteError::Full(why) => CommandError::new(format!("TRYAGAIN {why}")),
+        WriteError::Unordered(why) => unordered(*why),
         other => CommandError::new(format!("ERR {other}")),
     }
+}
+
+/// The reply to a change that the cluster has not acknowledged.
+pub fn unordered(why: Unordered) -> CommandError {
+    let word = match why {
+        Unordered::Nothing => "CLUSTERDOWN",
+        Unordered::Unknown => "UNKNOWN",
+    };
+    CommandError::new(format!("{word} {why}"))
 }
 
 /// The reply to an entry that the engine does not take.
@@ -56,6 +66,7 @@ fn unfit_error(unfit: &TooLarge) -> CommandError {
                 names.join(" -> ")
             )
         }
+        TooLarge::Elsewhere => "TRYAGAIN the key's slot is moving to another node: send the command again".into(),
         TooLarge::Depth(most) => {
             format!(
                 "ERR the chain of dependencies would be deeper than {most}; depend on what is nearer to the root"

@@ -102,7 +102,10 @@ pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body:
     let asked = AskedInvalidation::parse(&taken.bytes)?;
     let dry_run = asked.dry_run;
     let doing = site.clone();
-    let reached = aside(move || if dry_run { asked.count(&doing) } else { asked.carry_out(&doing) }).await?;
+    let reached = match dry_run {
+        true => aside(move || asked.count(&doing)).await?,
+        false => aside(move || asked.carry_out(&doing)).await?.await?,
+    };
     Ok(json(StatusCode::OK, &site.answer(reached, dry_run)))
 }
 
@@ -124,7 +127,7 @@ pub async fn clear(State(site): State<Arc<Site>>, body: Body) -> Reply {
     }
     let node = site.node.clone();
     let everything = InvalidationRequest::now(vec![Scope::Everything], Cause::Removal);
-    let reached = aside(move || node.invalidate(everything)).await?;
+    let reached = aside(move || node.invalidate(everything)).await?.acknowledged().await?;
     Ok(json(StatusCode::OK, &site.answer(reached, false)))
 }
 
@@ -175,14 +178,16 @@ impl AskedInvalidation {
         Reached { entries, position: site.node.position(), ..Reached::default() }
     }
 
-    fn carry_out(&self, site: &Site) -> Reached {
-        let mut reached = Reached::default();
-        if !self.request.scopes.is_empty() {
-            reached = site.node.invalidate(self.request.clone());
-        }
-        match &self.event {
-            Some(event) => reached.and(site.node.event(event.clone())),
-            None => reached,
+    /// Carries it out here; what is returned waits for the others.
+    fn carry_out(&self, site: &Site) -> impl Future<Output = Reply<Reached>> + Send + use<> {
+        let scopes = (!self.request.scopes.is_empty()).then(|| site.node.invalidate(self.request.clone()));
+        let event = self.event.as_ref().map(|event| site.node.event(event.clone()));
+        async move {
+            let mut reached = Reached::default();
+            for invalidated in [scopes, event].into_iter().flatten() {
+                reached = reached.and(invalidated.acknowledged().await?);
+            }
+            Ok(reached)
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::names::text;
-use crate::node::{ReadError, WriteError};
+use crate::node::{ReadError, Unordered, WriteError};
 
 /// An answer, or what went wrong.
 pub type Reply<T = Response> = Result<T, Problem>;
@@ -134,8 +134,19 @@ impl From<WriteError> for Problem {
                 Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", error.to_string())
             }
             WriteError::Unread(_) => Problem::later("condition-unread", error.to_string()),
+            WriteError::Unordered(why) => why.into(),
             WriteError::Strategy(..) => conflict("strategy", error.to_string()),
         }
+    }
+}
+
+impl From<Unordered> for Problem {
+    fn from(why: Unordered) -> Problem {
+        let kind = match why {
+            Unordered::Nothing => "no-owner",
+            Unordered::Unknown => "unknown",
+        };
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, why.to_string())
     }
 }
 
@@ -158,6 +169,11 @@ impl From<TooLarge> for Problem {
                     format!("the entry would depend on itself: {way}"),
                 )
             }
+            TooLarge::Elsewhere => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "moving",
+                "the key's slot is moving to another node: send the request again".to_owned(),
+            ),
             TooLarge::Depth(most) => Problem::new(
                 StatusCode::CONFLICT,
                 "too-deep",

@@ -1,14 +1,18 @@
 //! CW.INVALIDATE and CW.EVENT: the words of the one road.
 
+use std::sync::Arc;
+
 use clearwell_engine::{Cause, Event, Glob, Scope};
 use clearwell_protocol::options::{EventOptions, InvalidateOptions};
-use clearwell_protocol::{Args, CommandError, Encoder};
+use clearwell_protocol::{Args, CommandError, Encoder, Resp};
+use clearwell_source::Later;
 
 use super::clearwell::text_of;
-use crate::node::Reached;
+use super::encoded;
+use crate::node::{Invalidated, Node, Reached};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
-use crate::resp::step::{Outcome, Step};
+use crate::resp::step::{Outcome, Step, unordered};
 use crate::road::{self, InvalidationRequest};
 
 /// CW.INVALIDATE: what is given together is one request.
@@ -28,11 +32,51 @@ pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let walks = |scope: &Scope| matches!(scope, Scope::Pattern(_) | Scope::Prefix(_) | Scope::Everything);
     if request.scopes.iter().any(walks) {
-        return Ok(aside(context, move |node, reply| write(reply, node.invalidate(request))));
+        return Ok(aside_acknowledged(context, move |node| node.invalidate(request), write));
     }
-    let reached = context.node().invalidate(request);
-    write(&mut context.reply(), reached);
-    Ok(Step::Done)
+    let invalidated = context.node().invalidate(request);
+    acknowledged(context, invalidated, write)
+}
+
+/// Replies when an invalidation is acknowledged: at once, where there is nobody to wait for.
+fn acknowledged(
+    context: &mut Context<'_>,
+    invalidated: Invalidated,
+    write: fn(&mut Encoder<'_>, Reached),
+) -> Outcome {
+    if invalidated.is_acknowledged() {
+        write(&mut context.reply(), invalidated.reached);
+        return Ok(Step::Done);
+    }
+    Ok(Step::Wait(told(context.session.resp, invalidated, write)))
+}
+
+fn told(resp: Resp, invalidated: Invalidated, write: fn(&mut Encoder<'_>, Reached)) -> Later<Vec<u8>> {
+    Box::pin(async move {
+        let answer = invalidated.acknowledged().await;
+        encoded(resp, |reply| match answer {
+            Ok(reached) => write(reply, reached),
+            Err(why) => reply.error(unordered(why)),
+        })
+    })
+}
+
+/// The same for what walks over many entries, aside of what the worker does for others.
+pub(super) fn aside_acknowledged(
+    context: &mut Context<'_>,
+    invalidate: impl FnOnce(&Arc<Node>) -> Invalidated + Send + 'static,
+    write: fn(&mut Encoder<'_>, Reached),
+) -> Step {
+    if !context.node().is_in_cluster() {
+        return aside(context, move |node, reply| write(reply, invalidate(node).reached));
+    }
+    let (node, resp, walks) = (context.node().clone(), context.session.resp, context.server.walks.clone());
+    Step::Wait(Box::pin(async move {
+        match walks.run(move || invalidate(&node)).await {
+            Some(invalidated) => told(resp, invalidated, write).await,
+            None => encoded(resp, |reply| reply.error("ERR internal error; it is in the log")),
+        }
+    }))
 }
 
 fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
@@ -71,9 +115,8 @@ fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
 pub fn event(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = EventOptions::parse(args)?;
     let event = event_of(options.name, Some(options.attributes), false)?;
-    let reached = context.node().event(event);
-    write(&mut context.reply(), reached);
-    Ok(Step::Done)
+    let invalidated = context.node().event(event);
+    acknowledged(context, invalidated, write)
 }
 
 /// An event, its attributes in order.

@@ -8,7 +8,7 @@ use clearwell_protocol::{Args, CommandError, parse_i64};
 
 use super::read::encoded;
 use crate::node::{Removal, Turn};
-use crate::resp::aside::aside;
+use super::invalidation::aside_acknowledged;
 use crate::resp::dispatch::Context;
 use crate::resp::misses::ConnectionMisses;
 use crate::resp::step::{self, Outcome, Step};
@@ -77,10 +77,8 @@ pub fn dbsize(context: &mut Context<'_>) -> Outcome {
 pub fn flush(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush(args)?;
     context.session.misses = ConnectionMisses::default();
-    Ok(aside(context, |node, reply| {
-        node.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Removal));
-        reply.ok();
-    }))
+    let everything = InvalidationRequest::now(vec![Scope::Everything], Cause::Removal);
+    Ok(aside_acknowledged(context, move |node| node.invalidate(everything), |reply, _| reply.ok()))
 }
 
 /// The longest value that Redis keeps beside its header.

@@ -1,0 +1,117 @@
+//! Questions to the member, and those who wait for its answers.
+
+use std::time::{Duration, Instant};
+
+use clearwell_cluster::request::Invalidate;
+use clearwell_cluster::{Answer, Bytes, Input, Refusal, Request, Ticket};
+use clearwell_engine::{Invalidation, Scope};
+use clearwell_source::Later;
+use tokio::sync::oneshot;
+
+use super::{Cluster, Place};
+use crate::node::{Node, Reached};
+
+/// For how long what no owner takes is asked for again: an owner that died is replaced sooner.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a change is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unordered {
+    /// Nothing was done: no owner could be asked for it.
+    Nothing,
+    /// It may be done, or may still be.
+    Unknown,
+}
+
+impl std::fmt::Display for Unordered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Unordered::Nothing => "no owner of the slot could be reached: nothing was done; send it again",
+            Unordered::Unknown => "the slot's replicas did not confirm in time: it may be done or not; look, or send it again",
+        })
+    }
+}
+
+impl std::error::Error for Unordered {}
+
+impl Cluster {
+    /// Somebody waits for the answer to this question. Said before the question is put.
+    fn expect(&self, ticket: Ticket) -> oneshot::Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.asked.lock().insert(ticket, answer);
+        answered
+    }
+
+    /// The member answers. Nobody may wait for it any more.
+    pub(super) fn answer(&self, ticket: Ticket, answer: Answer) {
+        if let Some(waiting) = self.asked.lock().remove(&ticket) {
+            let _gone = waiting.send(answer);
+        }
+    }
+}
+
+impl Node {
+    /// Puts a question to the member.
+    fn put(&self, cluster: &Cluster, question: impl FnOnce(Ticket) -> Input) -> oneshot::Receiver<Answer> {
+        let ticket = self.host.ticket();
+        let answered = cluster.expect(ticket);
+        self.step(self.clock.tick(), question(ticket));
+        answered
+    }
+
+    /// One invalidation's way in a cluster: what it reached here, and the word of those who ordered it.
+    pub(in crate::node) fn order_in_cluster(
+        &self,
+        cluster: &Cluster,
+        statement: Invalidation,
+    ) -> (Reached, Later<Result<(), Unordered>>) {
+        if let Scope::Key(key) = &*statement.scope
+            && let Place::Here = self.place_of(key)
+        {
+            let now = self.clock.tick();
+            let applied = self.host.take_away(now, &statement);
+            self.go_on();
+            let key: Bytes = (**key).into();
+            return (self.tell_applied(now, statement, applied), self.settled(cluster, key));
+        }
+        let ask = |node: &Node, cluster: &Cluster, invalidation: &Invalidation| {
+            let asked = Invalidate { invalidation: invalidation.clone(), wait: false, depth: 0 };
+            node.put(cluster, |ticket| Input::Request(ticket, Request::Invalidate(asked)))
+        };
+        let (began, mut asked) = (Instant::now(), ask(self, cluster, &statement));
+        let node = cluster.node.get().cloned().unwrap_or_default();
+        let answered = async move {
+            loop {
+                match outcome(asked.await) {
+                    Err(Unordered::Nothing) if began.elapsed() < PATIENCE => {}
+                    outcome => return outcome,
+                }
+                tokio::time::sleep(PAUSE).await;
+                let Some(node) = node.upgrade() else { return Err(Unordered::Nothing) };
+                let Some(cluster) = &node.cluster else { return Err(Unordered::Nothing) };
+                asked = ask(&node, cluster, &statement);
+            }
+        };
+        (Reached::default(), Box::pin(answered))
+    }
+
+    /// Waits until what was changed of a key here survives as it has to.
+    pub(in crate::node) fn settled(
+        &self,
+        cluster: &Cluster,
+        key: Bytes,
+    ) -> Later<Result<(), Unordered>> {
+        let answered = self.put(cluster, |ticket| Input::Settle(ticket, key));
+        Box::pin(async move { outcome(answered.await) })
+    }
+}
+
+fn outcome(answered: Result<Answer, oneshot::error::RecvError>) -> Result<(), Unordered> {
+    match answered {
+        Ok(Answer::Written(_) | Answer::Invalidated(_) | Answer::Value { .. }) => Ok(()),
+        Ok(Answer::Refused(Refusal::NoOwner | Refusal::Busy)) => Err(Unordered::Nothing),
+        Ok(Answer::Refused(_)) | Err(_) => Err(Unordered::Unknown),
+    }
+}

@@ -1,0 +1,278 @@
+//! How a node becomes one of a cluster: it begins one, joins one, or is back.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use clearwell_cluster::config::Fences;
+use clearwell_cluster::{Member, Message, NodeId, Peer, Persist, Start};
+use clearwell_engine::{Departures, Millis};
+use clearwell_host::{Host, Settings};
+use clearwell_links::{ClusterIdent, Hello, Links, Notice, Receiver, SharedSecret};
+use clearwell_words::Addresses;
+use parking_lot::Mutex;
+
+use super::{Cluster, drive};
+use crate::config::{ClusterConfig, Config};
+use crate::membership::{ClusterId, Identity, MemberDisk};
+use crate::node::{Node, StartError};
+
+/// How long the nodes that are asked who they are have time to say so.
+const SEEK: Duration = Duration::from_secs(10);
+
+/// How a node comes into its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entrance {
+    /// It begins one.
+    Bootstrap,
+    /// It joins that of the nodes at these addresses, or is back in it.
+    Join(Vec<String>),
+    /// It is back.
+    Again,
+}
+
+/// What a node of a cluster is started with, beside its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterStart {
+    /// How it comes in.
+    pub entrance: Entrance,
+    /// Where its Redis protocol is, for clients that know clusters.
+    pub resp: SocketAddr,
+    /// Where its HTTP is.
+    pub http: SocketAddr,
+}
+
+/// A node's part of the cluster that has begun, without its links.
+pub(in crate::node) struct Begun {
+    pub cluster: Cluster,
+    pub host: Host,
+    /// What its links are to be started with, and whom they know.
+    pub links: clearwell_links::Settings,
+    pub peers: Vec<Hello>,
+    pub tick: Duration,
+}
+
+/// Makes a member: its identity and its disk, and the nodes that it was told of.
+pub(in crate::node) fn begin(
+    config: &Config,
+    of: &ClusterConfig,
+    start: &ClusterStart,
+    data: &Path,
+    (engine, departures): (clearwell_engine::Config, Arc<dyn Departures>),
+    now: Millis,
+) -> Result<Begun, StartError> {
+    if let Some(keyspace) = config.keyspaces.iter().find(|keyspace| keyspace.source.is_some()) {
+        return Err(StartError(format!(
+            "keyspace {:?} has a source, and keys of a cluster cannot have one yet: start this node without [cluster], or leave the source out",
+            keyspace.pattern
+        )));
+    }
+    let listen = resolve(&of.listen).map_err(StartError)?;
+    let addresses = announced(of, listen, start).map_err(StartError)?;
+    let links = |me: Peer, id: Option<u64>| -> Result<clearwell_links::Settings, StartError> {
+        let ident = ClusterIdent { name: of.name.clone(), id };
+        let secret = of.secret.as_deref().map(|secret| SharedSecret::new(secret.as_bytes())).transpose();
+        Ok(clearwell_links::Settings {
+            keyspaces: meaning(config),
+            announced: addresses.clone(),
+            secret: secret.map_err(StartError)?,
+            ..clearwell_links::Settings::new(me, ident, listen, of.profile)
+        })
+    };
+    let (identity, peers) = identity(of, start, data, &links)?;
+    let (disk, persisted) =
+        MemberDisk::open(data, clearwell_cluster::slot::SLOTS).map_err(StartError)?;
+    let me = identity.peer();
+    let member = clearwell_cluster::Config {
+        weight: of.weight,
+        replicas: of.replicas,
+        seeds: seeds(&peers, &persisted, me.node),
+        seed: fastrand::u64(..),
+        addresses: addresses.clone(),
+        fences: Fences::but_for(|_| true),
+        ..clearwell_cluster::Config::of(me, of.profile)
+    };
+    let settings = Settings { engine, ..Settings::new(&member, fastrand::u64(..)) };
+    let slots = member.slots;
+    let host = Host::shared(Member::new(member, Start { view: None, persisted }, now), settings, departures);
+    let cluster = Cluster {
+        slots,
+        ack: of.ack,
+        disk,
+        links: OnceLock::new(),
+        asked: Mutex::new(HashMap::new()),
+        unsynced: Mutex::default(),
+        syncs: AtomicU64::new(0),
+        known: Mutex::default(),
+        thread: OnceLock::new(),
+        identity,
+        node: OnceLock::new(),
+    };
+    let links = links(me, Some(short(cluster.identity.cluster())))?;
+    let tick = Duration::from_millis(of.profile.tick_ms());
+    Ok(Begun { cluster, host, links, peers, tick })
+}
+
+impl Node {
+    /// Begins to speak to others, and gives the member its time.
+    pub(in crate::node) fn enter(
+        self: &Arc<Self>,
+        settings: clearwell_links::Settings,
+        peers: &[Hello],
+        tick: Duration,
+    ) -> Result<(), StartError> {
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let node = Arc::downgrade(self);
+        let (told, _first) = (node.clone(), cluster.node.set(node.clone()));
+        cluster.disk.on_lasts(move |count| {
+            if let Some(node) = told.upgrade() {
+                node.lasts(count);
+            }
+        });
+        let links = Links::start(settings, Arc::new(drive::Reached(node.clone()))).map_err(StartError)?;
+        for hello in peers {
+            links.learn(hello.peer.node, std::slice::from_ref(&hello.addresses.link)).map_err(StartError)?;
+        }
+        let _first = cluster.links.set(links);
+        let run = move || drive::run(&node, tick);
+        let thread = std::thread::Builder::new().name("member".into()).spawn(run);
+        let thread = thread.map_err(|error| StartError(format!("cannot start the member's thread: {error}")))?;
+        let _first = cluster.thread.set(thread.thread().clone());
+        Ok(())
+    }
+}
+
+/// Who this node is, and who answered of those that it was told of.
+fn identity(
+    of: &ClusterConfig,
+    start: &ClusterStart,
+    data: &Path,
+    links: &dyn Fn(Peer, Option<u64>) -> Result<clearwell_links::Settings, StartError>,
+) -> Result<(Identity, Vec<Hello>), StartError> {
+    if start.entrance == Entrance::Bootstrap {
+        return Ok((Identity::found(data, &of.name).map_err(StartError)?, Vec::new()));
+    }
+    let back = Identity::again(data, &of.name).map_err(StartError)?;
+    let seeds = match &start.entrance {
+        Entrance::Join(seeds) => seeds,
+        Entrance::Bootstrap | Entrance::Again => &of.join,
+    };
+    if let Some(identity) = back {
+        // It is known there already, and hears of the others by gossip; the addresses help when all were restarted.
+        return Ok((identity, Vec::new()));
+    }
+    if seeds.is_empty() {
+        return Err(StartError(
+            "this node is not one of a cluster yet: begin one with --bootstrap (once, on one node), or name a node of it with --join HOST:PORT, the \
+             address of its links"
+                .into(),
+        ));
+    }
+    // A name that nobody hears of again: the node has none before its identity lies on the disk.
+    let asker = links(Peer { node: NodeId(fastrand::u64(1..)), incarnation: 1 }, None)?;
+    let there = who_is_there(asker, seeds)?;
+    let known = there.iter().find_map(|hello| hello.cluster.id);
+    let cluster = known.ok_or_else(|| StartError(format!("nobody at {} is in a cluster yet", seeds.join(", "))))?;
+    let identity = Identity::join(data, &of.name, ClusterId(u128::from(cluster))).map_err(StartError)?;
+    Ok((identity, there))
+}
+
+/// Asks who is at these addresses. One answer is enough, if the others do not come soon.
+fn who_is_there(
+    settings: clearwell_links::Settings,
+    seeds: &[String],
+) -> Result<Vec<Hello>, StartError> {
+    struct Told(Sender<Notice>);
+
+    impl Receiver for Told {
+        fn receive(&self, _: Peer, _: Message) {}
+
+        fn notice(&self, notice: Notice) {
+            let _nobody_asks_any_more = self.0.send(notice);
+        }
+    }
+
+    let (told, hears) = channel();
+    let listen = SocketAddr::new(settings.listen.ip(), 0);
+    let links = Links::start(clearwell_links::Settings { listen, ..settings }, Arc::new(Told(told)));
+    let links = links.map_err(StartError)?;
+    seeds.iter().for_each(|seed| links.seek(seed));
+    let (mut there, mut refused, until) = (Vec::<Hello>::new(), None, Instant::now() + SEEK);
+    while there.len() < seeds.len() {
+        match hears.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Notice::Met(hello)) => there.push(*hello),
+            Ok(Notice::Refused(why)) => {
+                refused = Some(why);
+                break;
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+        if !there.is_empty() && links.figures().seeking.is_empty() {
+            break;
+        }
+    }
+    match refused {
+        Some(refused) => Err(StartError(format!("{} refuses this node, or is refused: {}", refused.address, refused.why))),
+        None if there.is_empty() => {
+            let seeking = links.figures().seeking;
+            let why = seeking.into_iter().map(|(address, why)| match why {
+                Some(why) => format!("{address}: {why:?}"),
+                None => format!("{address}: no answer"),
+            });
+            Err(StartError(format!("no node of the cluster was reached ({}); is one running there?", why.collect::<Vec<_>>().join("; "))))
+        }
+        None => Ok(there),
+    }
+}
+
+/// Whom the member tells that it is there: those who answered, and those of its last view.
+fn seeds(peers: &[Hello], persisted: &[Persist], me: NodeId) -> Vec<NodeId> {
+    let view = persisted.iter().rev().find_map(|what| match what {
+        Persist::View(view) => Some(view),
+        _ => None,
+    });
+    let seats = view.into_iter().flat_map(|view| view.base.seats.iter().chain(&view.next.seats));
+    let nodes = seats.map(|seat| seat.peer.node).chain(peers.iter().map(|hello| hello.peer.node));
+    let mut all: Vec<NodeId> = nodes.filter(|node| *node != me).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The number by which links know a cluster.
+fn short(cluster: ClusterId) -> u64 {
+    (cluster.0 & u128::from(u64::MAX)) as u64
+}
+
+/// What declares which keys are stale when: nodes that differ in it refuse one another.
+fn meaning(config: &Config) -> u64 {
+    let text = format!("{:?}", config.keyspaces);
+    rapidhash::v3::rapidhash_v3(text.as_bytes())
+}
+
+fn resolve(address: &str) -> Result<SocketAddr, String> {
+    let wrong = |why: String| format!("listen in [cluster]: {address}: {why}; give an address and a port, such as 127.0.0.1:7381");
+    let mut all = address.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
+    all.next().ok_or_else(|| wrong("it is no address".into()))
+}
+
+/// Where others reach this node.
+fn announced(of: &ClusterConfig, listen: SocketAddr, start: &ClusterStart) -> Result<Addresses, String> {
+    let host = |ip: std::net::IpAddr| of.announce.clone().unwrap_or_else(|| match ip {
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        ip => ip.to_string(),
+    });
+    let at = |address: SocketAddr| format!("{}:{}", host(address.ip()), address.port());
+    if of.announce.is_none() && [listen, start.resp, start.http].iter().any(|address| address.ip().is_unspecified()) {
+        return Err("a node that listens on all addresses needs one that others can dial: announce = \"HOST\" in [cluster]".into());
+    }
+    if listen.port() == 0 {
+        return Err("listen in [cluster] needs a port: others are told of it before it is opened".into());
+    }
+    Ok(Addresses { link: at(listen), resp: at(start.resp), http: at(start.http) })
+}

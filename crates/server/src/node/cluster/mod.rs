@@ -1,0 +1,53 @@
+//! The node as one of a cluster: what its member decides beyond this node's memory goes to links, disk and whoever asked.
+
+mod asked;
+mod begin;
+mod drive;
+mod places;
+mod report;
+
+use std::collections::HashMap;
+use std::sync::{OnceLock, Weak};
+use std::sync::atomic::AtomicU64;
+use std::thread::Thread;
+
+use clearwell_cluster::{Answer, Peer, Ticket};
+use clearwell_host::Batch;
+use clearwell_links::Links;
+use clearwell_words::{Ack, Addresses};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::Node;
+use crate::membership::{Identity, MemberDisk};
+
+pub use asked::Unordered;
+pub use begin::{ClusterStart, Entrance};
+pub use places::Place;
+pub use report::{ClusterReport, NodeReport};
+
+pub(super) use begin::{Begun, begin};
+
+/// What a node of a cluster has beside its host.
+pub(super) struct Cluster {
+    identity: Identity,
+    /// The node itself, for work that outlives a call.
+    node: OnceLock<Weak<Node>>,
+    /// How many slots there are.
+    slots: u16,
+    /// Who has a write of a key without a source when it is acknowledged.
+    ack: Ack,
+    disk: MemberDisk,
+    /// The connections to others, once they have begun.
+    links: OnceLock<Links>,
+    /// Whoever waits for the member's answers.
+    asked: Mutex<HashMap<Ticket, oneshot::Sender<Answer>>>,
+    /// What waits for the disk.
+    unsynced: Mutex<Vec<Batch>>,
+    /// How often the disk has told that more lasts.
+    syncs: AtomicU64,
+    /// Where the others are, as last told to the links.
+    known: Mutex<Vec<(Peer, Addresses)>>,
+    /// The thread that gives the member its time.
+    thread: OnceLock<Thread>,
+}

@@ -1,0 +1,59 @@
+//! Who serves a key.
+
+use clearwell_cluster::slot::slot_of;
+use clearwell_cluster::{Peer, Slot};
+use clearwell_words::Addresses;
+
+use crate::node::Node;
+
+/// Who serves a key now, as far as this node knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// This node.
+    Here,
+    /// Another one, which says that it can be reached there.
+    At(Peer, Addresses),
+    /// Nobody: its owner is being replaced, or this side has no majority.
+    Nobody,
+}
+
+impl Node {
+    /// Whether the node is one of a cluster.
+    #[inline]
+    pub fn is_in_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// The slot of a key.
+    pub fn slot_of(&self, key: &[u8]) -> Slot {
+        slot_of(key, self.cluster.as_ref().map_or(clearwell_cluster::slot::SLOTS, |cluster| cluster.slots))
+    }
+
+    /// Who serves a key. A node alone serves all.
+    pub fn place_of(&self, key: &[u8]) -> Place {
+        match self.cluster {
+            None => Place::Here,
+            Some(_) => self.place_of_slot(self.slot_of(key)),
+        }
+    }
+
+    /// Who serves a slot.
+    pub fn place_of_slot(&self, slot: Slot) -> Place {
+        let Some(cluster) = &self.cluster else { return Place::Here };
+        let owner = {
+            let actor = self.host.actor();
+            if actor.owns(self.clock.now(), slot) {
+                return Place::Here;
+            }
+            actor.view().map(|view| view.owner(slot))
+        };
+        let Some(owner) = owner.filter(|owner| *owner != cluster.identity.peer() && *owner != Peer::default())
+        else {
+            return Place::Nobody;
+        };
+        match cluster.known.lock().iter().find(|(peer, _)| peer.node == owner.node) {
+            Some((_, addresses)) => Place::At(owner, addresses.clone()),
+            None => Place::Nobody,
+        }
+    }
+}
