@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use clearwell_words::NodeId;
 
-use clearwell_words::Addresses;
 use crate::queue::Dropped;
 use crate::receiver::{RefusedLink, Unreached};
+use clearwell_words::Addresses;
 
 /// Of all links of a node. Counts are since its start.
 #[derive(Debug, Clone)]

@@ -43,9 +43,9 @@ mod threads;
 mod transport;
 mod utc;
 
+pub use clearwell_words::Addresses;
 pub use figures::{Figures, LaneFigures, PeerFigures};
 pub use handshake::RefusedBy;
-pub use clearwell_words::Addresses;
 pub use hello::{ClusterIdent, Hello, VERSIONS, Versions};
 pub use lane::{Lane, Worth};
 pub use links::Links;

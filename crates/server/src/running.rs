@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::node::{Node, StartError};
+use crate::node::{ClusterStart, Entrance, Node, StartError};
 use crate::tasks::Tasks;
 use crate::{resp, rest};
 
@@ -38,6 +38,34 @@ impl Running {
         }
         let tasks = Tasks::start().map_err(failed)?;
         let node = Node::start(config, data, tasks.handle())?;
+        let metrics = Metrics::new();
+        let resp = resp::serve(node.clone(), resp, workers, &metrics).map_err(failed)?;
+        let http = rest::serve(node.clone(), http, metrics).map_err(failed)?;
+        Ok(Running { node, resp, http, tasks })
+    }
+
+    /// The same for a node that is one of a cluster: its configuration has `[cluster]`. `redirect` is for clients that know clusters.
+    ///
+    /// # Errors
+    /// As [`Running::start`]; who refuses the node and why; what of its configuration a cluster cannot have.
+    pub fn start_in_cluster(
+        config: Config,
+        data: &Path,
+        (resp, http, redirect): (TcpListener, TcpListener, Option<TcpListener>),
+        workers: usize,
+        entrance: Entrance,
+    ) -> Result<Running, StartError> {
+        let failed = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
+        for listener in [&resp, &http].into_iter().chain(&redirect) {
+            protected(&config, listener.local_addr().map_err(failed)?)?;
+        }
+        let tasks = Tasks::start().map_err(failed)?;
+        let start = ClusterStart {
+            entrance,
+            resp: redirect.as_ref().unwrap_or(&resp).local_addr().map_err(failed)?,
+            http: http.local_addr().map_err(failed)?,
+        };
+        let node = Node::start_in_cluster(config, data, &start, tasks.handle())?;
         let metrics = Metrics::new();
         let resp = resp::serve(node.clone(), resp, workers, &metrics).map_err(failed)?;
         let http = rest::serve(node.clone(), http, metrics).map_err(failed)?;

@@ -16,8 +16,8 @@
 //! assert!(name.slot(SLOTS).0 < SLOTS);
 //! ```
 
-mod addresses;
 mod ack;
+mod addresses;
 mod duration;
 mod event;
 mod glob;
@@ -32,8 +32,8 @@ mod time;
 mod token;
 mod version;
 
-pub use addresses::Addresses;
 pub use ack::Ack;
+pub use addresses::Addresses;
 pub use duration::parse_duration_ms;
 pub use event::{Event, EventPattern};
 pub use glob::Glob;

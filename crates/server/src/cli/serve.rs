@@ -9,8 +9,9 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{ClusterConfig, Config, ConfigError};
 use crate::data::DataFolder;
+use crate::node::Entrance;
 use crate::running::Running;
 use crate::tasks::Tasks;
 
@@ -41,6 +42,18 @@ pub struct ServeArgs {
     /// Worker threads for Redis clients [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+    /// Begin a new cluster, of which this node is the first: once, on one node
+    #[arg(long, conflicts_with = "join")]
+    pub bootstrap: bool,
+    /// Join the cluster of the nodes whose links are at these addresses
+    #[arg(long, value_name = "HOST:PORT[,..]", value_delimiter = ',')]
+    pub join: Vec<String>,
+    /// Where the links of a cluster's other nodes are listened for [default: as configured, else 127.0.0.1:7381]
+    #[arg(long, value_name = "ADDR")]
+    pub link: Option<String>,
+    /// Where Redis clients connect that know clusters, and are told where a key is [default: as configured, else nowhere]
+    #[arg(long, value_name = "ADDR")]
+    pub redirect: Option<String>,
     /// Whether to refuse to listen beyond loopback without a password [default: as configured, else yes]
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     pub protected_mode: Option<bool>,
@@ -63,17 +76,33 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
         let connect = args.connect.then_some(&*args.data);
         return super::check::run(args.config.as_deref(), connect, args.json);
     }
-    let (mut config, origin) = configuration(args.config.as_deref()).map_err(|error| error.to_string())?;
+    let entrance = entrance(args);
+    let (mut config, origin) = match (&entrance, args.config.is_none() && !Path::new(FILE).exists()) {
+        (Some(_), true) => (Config::of_cluster(), "built-in, keys without sources".to_owned()),
+        _ => configuration(args.config.as_deref()).map_err(|error| error.to_string())?,
+    };
     config.protected_mode = args.protected_mode.unwrap_or(config.protected_mode);
     log_to_stderr();
     let resp = bind("--resp", &args.resp)?;
     let http = bind("--http", &args.http)?;
-    // A node with sources claims it itself.
-    let _folder = config.sources.is_empty().then(|| DataFolder::claim(&args.data)).transpose()?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or_else(cores, usize::from);
-    let running =
-        Running::start(config, &args.data, resp, http, workers).map_err(|error| error.to_string())?;
+    let cluster = entrance.is_some() || config.cluster.is_some();
+    // A node with sources, or of a cluster, claims it itself.
+    let _folder =
+        (config.sources.is_empty() && !cluster).then(|| DataFolder::claim(&args.data)).transpose()?;
+    let running = match cluster {
+        false => Running::start(config, &args.data, resp, http, workers),
+        true => {
+            let of = config.cluster.get_or_insert_with(ClusterConfig::default);
+            of.listen = args.link.clone().unwrap_or_else(|| of.listen.clone());
+            of.redirect = args.redirect.clone().or_else(|| of.redirect.take());
+            let redirect = of.redirect.as_ref().map(|address| bind("--redirect", address)).transpose()?;
+            let entrance = entrance.unwrap_or(Entrance::Again);
+            Running::start_in_cluster(config, &args.data, (resp, http, redirect), workers, entrance)
+        }
+    };
+    let running = running.map_err(|error| error.to_string())?;
     greet(&running, &origin, &args.data);
     wait_for_signal()?;
     println!("stopping");
@@ -81,9 +110,21 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file that is taken where none is named.
+const FILE: &str = "clearwell.toml";
+
+/// How the node comes into its cluster, if the command line says so.
+fn entrance(args: &ServeArgs) -> Option<Entrance> {
+    match (args.bootstrap, args.join.is_empty()) {
+        (true, _) => Some(Entrance::Bootstrap),
+        (false, false) => Some(Entrance::Join(args.join.clone())),
+        (false, true) => None,
+    }
+}
+
 /// The configuration and a word for where it came from.
 pub(super) fn configuration(file: Option<&Path>) -> Result<(Config, String), ConfigError> {
-    let default = Path::new("clearwell.toml");
+    let default = Path::new(FILE);
     match file.or_else(|| default.exists().then_some(default)) {
         Some(path) => Ok((Config::load(path)?, path.display().to_string())),
         None => Ok((Config::default_sample(), "built-in sample".to_owned())),
@@ -110,6 +151,10 @@ fn greet(running: &Running, origin: &str, data: &Path) {
     println!("clearwell {}", env!("CARGO_PKG_VERSION"));
     println!("resp   {resp}");
     println!("http   {http}");
+    if let Some(report) = running.node.cluster_report() {
+        println!("link   {}", report.link);
+        println!("node   {} of the cluster {}", report.me.node.0, report.name);
+    }
     println!("config {origin}");
     println!("data   {}", data.display());
     println!();

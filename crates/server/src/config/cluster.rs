@@ -36,26 +36,44 @@ pub struct ClusterConfig {
     pub ack: Ack,
 }
 
+impl Default for ClusterConfig {
+    fn default() -> ClusterConfig {
+        ClusterConfig {
+            name: "clearwell".into(),
+            listen: "127.0.0.1:7381".into(),
+            redirect: None,
+            announce: None,
+            join: Vec::new(),
+            secret: None,
+            replicas: 1,
+            profile: Profile::Lan,
+            weight: 100,
+            ack: Ack::Owner,
+        }
+    }
+}
+
 /// Reads the section.
 pub(super) fn read(section: &Section<'_>, outside: Outside<'_>) -> Result<ClusterConfig, ConfigError> {
     let own = |text: toml::Spanned<&str>| (*text.get_ref()).to_owned();
+    let preset = ClusterConfig::default();
     Ok(ClusterConfig {
-        name: section.read("name", name)?.unwrap_or_else(|| "clearwell".into()),
-        listen: section.text("listen")?.unwrap_or("127.0.0.1:7381").to_owned(),
+        name: section.read("name", name)?.unwrap_or(preset.name),
+        listen: section.text("listen")?.map_or(preset.listen, str::to_owned),
         redirect: section.text("redirect")?.map(str::to_owned),
         announce: section.text("announce")?.map(str::to_owned),
         join: section.texts("join")?.into_iter().map(own).collect(),
         secret: section.read("secret", |text| filled_in(text, outside.variable))?,
-        replicas: section.byte("replicas")?.unwrap_or(1),
-        profile: section.read("profile", profile)?.unwrap_or(Profile::Lan),
+        replicas: section.byte("replicas")?.unwrap_or(preset.replicas),
+        profile: section.read("profile", profile)?.unwrap_or(preset.profile),
         weight: match section.count("weight")? {
-            None => 100,
+            None => preset.weight,
             Some(weight) => u32::try_from(weight)
                 .ok()
                 .filter(|weight| *weight <= 10_000)
                 .ok_or_else(|| section.error("weight", "weight in [cluster] must be from 0 to 10000"))?,
         },
-        ack: section.read("ack", ack)?.unwrap_or(Ack::Owner),
+        ack: section.read("ack", ack)?.unwrap_or(preset.ack),
     })
 }
 

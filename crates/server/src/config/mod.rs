@@ -90,6 +90,11 @@ impl Config {
         read::config(section::File { name: &name, text: &text }, outside)
     }
 
+    /// What a node of a cluster without a configuration file serves: keys without sources.
+    pub fn of_cluster() -> Config {
+        Config::parse("[cluster]").expect("a test reads it")
+    }
+
     /// What a node without a configuration file serves: a sample of posts and authors, `config/sample.toml`.
     pub fn default_sample() -> Config {
         let file = section::File { name: "sample.toml", text: include_str!("../../config/sample.toml") };

@@ -88,7 +88,8 @@ impl Node {
         while let Some(batch) = all.pop_front() {
             let (more, done) = self.carry_out_one(now, batch, asked);
             reached = reached.and(more);
-            let led = done.into_iter().filter_map(|(job, outcome)| self.host.step(now, Input::Done(job, outcome)));
+            let led =
+                done.into_iter().filter_map(|(job, outcome)| self.host.step(now, Input::Done(job, outcome)));
             all.extend(led);
         }
         reached
@@ -115,7 +116,8 @@ impl Node {
                 }
                 Next::Tell(event) => self.tell_event(event),
                 next => {
-                    let cluster = self.cluster.as_ref().expect("alone, a member is asked for invalidations only");
+                    let cluster =
+                        self.cluster.as_ref().expect("alone, a member is asked for invalidations only");
                     match next {
                         Next::Unsynced => match cluster.park(batch, synced.unwrap_or_default()) {
                             Some(again) => batch = again,

@@ -38,7 +38,10 @@ impl Walks {
 /// Replies what `walk` writes: the connection waits, and the worker goes on with others. (How long it will take cannot be told
 /// without the shards' locks, and to begin it on a thread costs some 20 µs.) In a transaction nothing waits: EXEC keeps all
 /// other workers out until it has ended.
-pub fn aside(context: &mut Context<'_>, walk: impl FnOnce(&Arc<Node>, &mut Encoder<'_>) + Send + 'static) -> Step {
+pub fn aside(
+    context: &mut Context<'_>,
+    walk: impl FnOnce(&Arc<Node>, &mut Encoder<'_>) + Send + 'static,
+) -> Step {
     let node = context.node();
     if context.in_exec {
         walk(node, &mut context.reply());

@@ -66,7 +66,9 @@ fn unfit_error(unfit: &TooLarge) -> CommandError {
                 names.join(" -> ")
             )
         }
-        TooLarge::Elsewhere => "TRYAGAIN the key's slot is moving to another node: send the command again".into(),
+        TooLarge::Elsewhere => {
+            "TRYAGAIN the key's slot is moving to another node: send the command again".into()
+        }
         TooLarge::Depth(most) => {
             format!(
                 "ERR the chain of dependencies would be deeper than {most}; depend on what is nearer to the root"

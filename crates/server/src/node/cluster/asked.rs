@@ -29,7 +29,9 @@ impl std::fmt::Display for Unordered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Unordered::Nothing => "no owner of the slot could be reached: nothing was done; send it again",
-            Unordered::Unknown => "the slot's replicas did not confirm in time: it may be done or not; look, or send it again",
+            Unordered::Unknown => {
+                "the slot's replicas did not confirm in time: it may be done or not; look, or send it again"
+            }
         })
     }
 }
@@ -98,11 +100,7 @@ impl Node {
     }
 
     /// Waits until what was changed of a key here survives as it has to.
-    pub(in crate::node) fn settled(
-        &self,
-        cluster: &Cluster,
-        key: Bytes,
-    ) -> Later<Result<(), Unordered>> {
+    pub(in crate::node) fn settled(&self, cluster: &Cluster, key: Bytes) -> Later<Result<(), Unordered>> {
         let answered = self.put(cluster, |ticket| Input::Settle(ticket, key));
         Box::pin(async move { outcome(answered.await) })
     }

@@ -84,8 +84,7 @@ pub(in crate::node) fn begin(
         })
     };
     let (identity, peers) = identity(of, start, data, &links)?;
-    let (disk, persisted) =
-        MemberDisk::open(data, clearwell_cluster::slot::SLOTS).map_err(StartError)?;
+    let (disk, persisted) = MemberDisk::open(data, clearwell_cluster::slot::SLOTS).map_err(StartError)?;
     let me = identity.peer();
     let member = clearwell_cluster::Config {
         weight: of.weight,
@@ -140,7 +139,8 @@ impl Node {
         let _first = cluster.links.set(links);
         let run = move || drive::run(&node, tick);
         let thread = std::thread::Builder::new().name("member".into()).spawn(run);
-        let thread = thread.map_err(|error| StartError(format!("cannot start the member's thread: {error}")))?;
+        let thread =
+            thread.map_err(|error| StartError(format!("cannot start the member's thread: {error}")))?;
         let _first = cluster.thread.set(thread.thread().clone());
         Ok(())
     }
@@ -176,16 +176,14 @@ fn identity(
     let asker = links(Peer { node: NodeId(fastrand::u64(1..)), incarnation: 1 }, None)?;
     let there = who_is_there(asker, seeds)?;
     let known = there.iter().find_map(|hello| hello.cluster.id);
-    let cluster = known.ok_or_else(|| StartError(format!("nobody at {} is in a cluster yet", seeds.join(", "))))?;
+    let cluster =
+        known.ok_or_else(|| StartError(format!("nobody at {} is in a cluster yet", seeds.join(", "))))?;
     let identity = Identity::join(data, &of.name, ClusterId(u128::from(cluster))).map_err(StartError)?;
     Ok((identity, there))
 }
 
 /// Asks who is at these addresses. One answer is enough, if the others do not come soon.
-fn who_is_there(
-    settings: clearwell_links::Settings,
-    seeds: &[String],
-) -> Result<Vec<Hello>, StartError> {
+fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result<Vec<Hello>, StartError> {
     struct Told(Sender<Notice>);
 
     impl Receiver for Told {
@@ -217,14 +215,19 @@ fn who_is_there(
         }
     }
     match refused {
-        Some(refused) => Err(StartError(format!("{} refuses this node, or is refused: {}", refused.address, refused.why))),
+        Some(refused) => {
+            Err(StartError(format!("{} refuses this node, or is refused: {}", refused.address, refused.why)))
+        }
         None if there.is_empty() => {
             let seeking = links.figures().seeking;
             let why = seeking.into_iter().map(|(address, why)| match why {
                 Some(why) => format!("{address}: {why:?}"),
                 None => format!("{address}: no answer"),
             });
-            Err(StartError(format!("no node of the cluster was reached ({}); is one running there?", why.collect::<Vec<_>>().join("; "))))
+            Err(StartError(format!(
+                "no node of the cluster was reached ({}); is one running there?",
+                why.collect::<Vec<_>>().join("; ")
+            )))
         }
         None => Ok(there),
     }
@@ -256,19 +259,25 @@ fn meaning(config: &Config) -> u64 {
 }
 
 fn resolve(address: &str) -> Result<SocketAddr, String> {
-    let wrong = |why: String| format!("listen in [cluster]: {address}: {why}; give an address and a port, such as 127.0.0.1:7381");
+    let wrong = |why: String| {
+        format!("listen in [cluster]: {address}: {why}; give an address and a port, such as 127.0.0.1:7381")
+    };
     let mut all = address.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
     all.next().ok_or_else(|| wrong("it is no address".into()))
 }
 
 /// Where others reach this node.
 fn announced(of: &ClusterConfig, listen: SocketAddr, start: &ClusterStart) -> Result<Addresses, String> {
-    let host = |ip: std::net::IpAddr| of.announce.clone().unwrap_or_else(|| match ip {
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-        ip => ip.to_string(),
-    });
+    let host = |ip: std::net::IpAddr| {
+        of.announce.clone().unwrap_or_else(|| match ip {
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+            ip => ip.to_string(),
+        })
+    };
     let at = |address: SocketAddr| format!("{}:{}", host(address.ip()), address.port());
-    if of.announce.is_none() && [listen, start.resp, start.http].iter().any(|address| address.ip().is_unspecified()) {
+    if of.announce.is_none()
+        && [listen, start.resp, start.http].iter().any(|address| address.ip().is_unspecified())
+    {
         return Err("a node that listens on all addresses needs one that others can dial: announce = \"HOST\" in [cluster]".into());
     }
     if listen.port() == 0 {

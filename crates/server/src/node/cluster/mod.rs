@@ -7,8 +7,8 @@ mod places;
 mod report;
 
 use std::collections::HashMap;
-use std::sync::{OnceLock, Weak};
 use std::sync::atomic::AtomicU64;
+use std::sync::{OnceLock, Weak};
 use std::thread::Thread;
 
 use clearwell_cluster::{Answer, Peer, Ticket};

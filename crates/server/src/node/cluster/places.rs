@@ -47,7 +47,8 @@ impl Node {
             }
             actor.view().map(|view| view.owner(slot))
         };
-        let Some(owner) = owner.filter(|owner| *owner != cluster.identity.peer() && *owner != Peer::default())
+        let Some(owner) =
+            owner.filter(|owner| *owner != cluster.identity.peer() && *owner != Peer::default())
         else {
             return Place::Nobody;
         };

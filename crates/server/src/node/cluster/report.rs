@@ -12,6 +12,8 @@ pub struct ClusterReport {
     pub name: String,
     /// This node.
     pub me: Peer,
+    /// Where its links are listened for.
+    pub link: String,
     /// The view that it follows; 0: none yet.
     pub epoch: Epoch,
     /// Who has a voice in the choice of views.
@@ -76,6 +78,7 @@ impl Node {
         Some(ClusterReport {
             name: cluster.identity.name().to_owned(),
             me: cluster.identity.peer(),
+            link: cluster.links.get().map(|links| links.listening().to_string()).unwrap_or_default(),
             slots: cluster.slots,
             nodes: nodes.collect(),
             serves,

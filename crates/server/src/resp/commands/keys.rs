@@ -6,9 +6,9 @@ use clearwell_engine::{Cause, Scope, View};
 use clearwell_protocol::options::check_flush;
 use clearwell_protocol::{Args, CommandError, parse_i64};
 
+use super::invalidation::aside_acknowledged;
 use super::read::encoded;
 use crate::node::{Removal, Turn};
-use super::invalidation::aside_acknowledged;
 use crate::resp::dispatch::Context;
 use crate::resp::misses::ConnectionMisses;
 use crate::resp::step::{self, Outcome, Step};
