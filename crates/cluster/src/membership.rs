@@ -1,11 +1,14 @@
 //! Who is there: gossip and failure detection by foca (SWIM with suspicion), given its time and its chance by us.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 
 use clearwell_words::{Addresses, Millis};
-use foca::{Codec, Foca, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer};
+use foca::{
+    Codec, Foca, Header, Identity, Notification, PeriodicParams, PostcardCodec, Runtime, State, Timer,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
@@ -81,9 +84,12 @@ pub fn sender(data: &[u8]) -> Option<Peer> {
 pub struct Membership {
     foca: Foca<Card, PostcardCodec, Chance, foca::NoCustomBroadcast>,
     agenda: Agenda,
+    /// This member's last card to which somebody has sent something.
+    answered: Card,
     seeds: Vec<NodeId>,
     announced: Option<Millis>,
     announce_ms: u64,
+    probe_ms: u64,
     known: BTreeMap<NodeId, Known>,
     edition: u64,
     stale: bool,
@@ -132,13 +138,15 @@ impl Membership {
         // What others assume of it from a view, without its addresses, is an edition before this one.
         let edition = u32::from(config.addresses != Addresses::default());
         let card = Card { edition, link, resp, http, ..Card::of(config.me, config.weight) };
-        let foca = Foca::new(card, settings(config), Chance::new(config.seed), PostcardCodec);
+        let foca = Foca::new(card.clone(), settings(config), Chance::new(config.seed), PostcardCodec);
         Membership {
             foca,
             agenda: Agenda::default(),
+            answered: card,
             seeds: config.seeds.clone(),
             announced: None,
             announce_ms: 2500,
+            probe_ms: (config.suspect_ms / 2).max(1),
             known: BTreeMap::new(),
             edition: 0,
             stale: true,
@@ -163,6 +171,12 @@ impl Membership {
     /// Takes a message of another member.
     pub fn message(&mut self, now: Millis, data: &[u8], out: &mut Outbox) {
         self.agenda.now = now;
+        let header: Result<Header<Card>, _> = PostcardCodec.decode_header(&mut &*data);
+        if let Ok(header) = header
+            && header.dst == *self.foca.identity()
+        {
+            self.answered = header.dst;
+        }
         // Damaged or outdated data are dropped, as a lossy network would.
         let _ = self.foca.handle_data(data, &mut self.agenda);
         self.stale = true;
@@ -179,25 +193,37 @@ impl Membership {
             let timer = entry.remove();
             let _ = self.foca.handle_timer(timer, &mut self.agenda);
         }
+        // With a new card foca rests until it hears something, and would not notice who dies meanwhile.
+        let _ = self.foca.apply_many(iter::empty(), false, &mut self.agenda);
         self.announce(now);
         self.flush(out);
     }
 
-    /// Seldom once the seed is known to be there, so that a few seeds can serve many members.
+    /// Seldom once the seed is known to be there, so that a few seeds can serve many members. Often to those who are there while none
+    /// of them has sent anything to a new card: what is sent to the old one is not taken, and two members that missed one another's cards
+    /// would not hear each other.
     fn announce(&mut self, now: Millis) {
         const SELDOM: u64 = 12;
         let since = self.announced.map_or(u64::MAX, |at| now.since(at));
-        if self.seeds.is_empty() || since < self.announce_ms {
+        let there: Vec<NodeId> = match self.answered == *self.foca.identity() {
+            true => Vec::new(),
+            false => self.foca.iter_members().map(|member| NodeId(member.id().node)).collect(),
+        };
+        let (nodes, often_ms) = match there.is_empty() {
+            true => (&self.seeds, self.announce_ms),
+            false => (&there, self.probe_ms),
+        };
+        if nodes.is_empty() || since < often_ms {
             return;
         }
-        let seed = self.seeds[(now.0 / self.announce_ms) as usize % self.seeds.len()];
-        let is_there = self.foca.iter_members().any(|member| member.id().node == seed.0);
-        if is_there && since < self.announce_ms * SELDOM {
+        let node = nodes[(now.0 / often_ms) as usize % nodes.len()].0;
+        let is_there = there.is_empty() && self.foca.iter_members().any(|member| member.id().node == node);
+        if is_there && since < often_ms * SELDOM {
             return;
         }
         self.announced = Some(now);
-        let card = Card::of(Peer { node: seed, incarnation: 0 }, 0);
-        if seed.0 != self.foca.identity().node {
+        let card = Card::of(Peer { node: NodeId(node), incarnation: 0 }, 0);
+        if node != self.foca.identity().node {
             // A packet that cannot be made is made at the next time.
             let _ = self.foca.announce(card, &mut self.agenda);
         }

@@ -49,7 +49,7 @@ pub struct Options {
     pub heal: Micros,
     /// When clients end.
     pub quiet: Micros,
-    /// When all must have converged.
+    /// When all must have converged, where nothing has to be handed over ([`Options::handing_over`]).
     pub end: Micros,
     /// The times of all members and near caches.
     pub profile: Profile,
@@ -264,6 +264,17 @@ impl Options {
             link_bytes_s: 0,
             queue_bytes: 0,
         }
+    }
+
+    /// How long the links need for all that may have to be handed over when clients have ended. Where they change more than the hints of a follower
+    /// hold, it begins anew again and again, and the placement to come is adopted when they have ended: an owner may have to give everything
+    /// to one follower then, and once more when that is an owner and has one itself.
+    pub fn handing_over(&self) -> Micros {
+        /// What an entry takes on its way, with its names, beside its value.
+        const ENTRY_BYTES: u64 = 128;
+        let bytes = 2 * u64::from(self.keys) * (ENTRY_BYTES + self.value_bytes as u64);
+        let needed = (bytes * SECOND).checked_div(self.weather.bulk_bytes_s).unwrap_or(0);
+        needed.min(HEALING)
     }
 
     /// The same world without anything that goes wrong.

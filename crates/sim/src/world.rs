@@ -121,6 +121,7 @@ impl World {
 
     /// The same with keys that somebody chose.
     pub fn with_names(options: Options, mask: Mask, names: Names) -> World {
+        let options = Options { end: options.end + options.handing_over(), ..options };
         let mut source = Source::new(&names, options.slots, options.value_bytes);
         (source.lives, source.tells) = (options.lives, options.tells);
         let network = Network::new(options.weather, Rng::new(options.seed, 3), options.planted);

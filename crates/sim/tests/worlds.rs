@@ -52,8 +52,9 @@ fn seeds_break_no_promise() {
 /// was taken up long after its follower could hear again, followers that were told no more before they knew it, a stranded slot that forgot who else had it, slots that were handed
 /// over to nobody, owners whose idleness a voter forgot when it restarted, heirs that gave up what their disks had, answers of the source to
 /// what an owner had asked before the slot was another's for a while, an owner that was said to have acted by a grant that its disk had not got yet,
-/// a transfer that waited for sixteen times as long as a part had taken in a cut, what was read in doubt and found to be old before it was shown.
-const ONCE_BROKEN: [u64; 61] = [
+/// a transfer that waited for sixteen times as long as a part had taken in a cut, what was read in doubt and found to be old before it was shown,
+/// voters that were all taken away, each of which waited for the others.
+const ONCE_BROKEN: [u64; 62] = [
     31,
     33,
     85,
@@ -111,6 +112,7 @@ const ONCE_BROKEN: [u64; 61] = [
     61336599153957,
     83059174430884,
     173412668604986,
+    181356320910052,
     210056370473236,
     210173896004700,
     249503493132709,

@@ -36,6 +36,16 @@ enum Next {
 }
 
 impl Wanted {
+    /// Whether somebody whom the present view has is taken for dead, or is not to come any more.
+    fn takes_away(&self, view: &View) -> bool {
+        let is_left_out = |peer: Peer| match &self.next {
+            Next::Same(_) => false,
+            Next::Of(seats, _) => !seats.iter().any(|seat| seat.peer == peer),
+        };
+        self.removed.keys().any(|peer| !view.removed.contains_key(peer))
+            || view.next.seats.iter().any(|seat| is_left_out(seat.peer))
+    }
+
     fn follow(self, view: &View) -> View {
         let next = match self.next {
             Next::Same(next) => next,
@@ -102,7 +112,7 @@ impl Grants for Granted<'_> {
 
 impl Member {
     /// Proposes the next view when one is wanted: the first voter that is alive does so at once, others later, and voters that were taken away
-    /// last.
+    /// last: they wait longest when they take somebody away in turn.
     pub(super) fn propose(&mut self, out: &mut Outbox) {
         const SOON_MS: u64 = 150;
         let Some(view) = self.tenure.view().cloned().filter(|view| view.voters.contains(&self.me.node))
@@ -115,15 +125,16 @@ impl Member {
             return;
         }
         let since = *self.proposing.restless.get_or_insert(self.now);
-        let mut rank = 0;
-        for voter in view.voters.iter().filter(|voter| **voter < self.me.node) {
-            rank += u64::from(self.gossip.is_alive(*voter) && view.counts_on(*voter));
-        }
-        if !view.counts_on(self.me.node) {
+        // Those who were taken away propose last, in their order.
+        let place = |voter: NodeId| (!view.counts_on(voter), voter);
+        let before = |voter: &&NodeId| place(**voter) < place(self.me.node) && self.gossip.is_alive(**voter);
+        let mut rank = view.voters.iter().filter(before).count();
+        if !view.counts_on(self.me.node) && self.wanted(&view).is_some_and(|wanted| wanted.takes_away(&view))
+        {
             // It was taken for dead, and may still take those for dead who did not hear it either.
-            rank += view.voters.len() as u64;
+            rank += view.voters.len();
         }
-        let waited = self.now.since(since) >= SOON_MS + rank * RANK_MS;
+        let waited = self.now.since(since) >= SOON_MS + rank as u64 * RANK_MS;
         let quiet = self.proposing.tried.is_none_or(|at| self.now.since(at) >= self.proposing.wait_ms);
         if !waited || !quiet {
             return;

@@ -1,8 +1,13 @@
 //! How many voters there are, and who: one proposer that takes others for dead for a moment must not leave the choice to few.
 
-use clearwell_cluster::{Input, NodeId, Operation};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use crate::world::{World, peer};
+use clearwell_cluster::view::{Placement, Seat};
+use clearwell_cluster::{Epoch, Event, Input, NodeId, Operation, Start, View};
+
+use crate::world::{SLOTS, World, peer};
 
 fn voters(world: &World, node: u64) -> Vec<u64> {
     world.member(node).view().unwrap().voters.iter().map(|voter| voter.0).collect()
@@ -95,4 +100,56 @@ fn a_voter_that_was_taken_away_proposes_last_when_it_is_back() {
     world.deaf.clear();
     world.run(5_000);
     assert!((1..=3).all(|node| world.member(1).view().unwrap().counts_on(NodeId(node))));
+}
+
+/// Nobody else can propose, and they take nobody away.
+#[test]
+fn voters_that_were_all_taken_away_adopt_what_is_ready_without_waiting() {
+    let seats = |nodes: RangeInclusive<u64>| -> Vec<Seat> {
+        nodes.map(|node| Seat { peer: peer(node), weight: 100 }).collect()
+    };
+    let placement = |seats| Arc::new(Placement::new(seats, 1, SLOTS));
+    let (base, next) = (placement(seats(4..=5)), placement(seats(1..=5)));
+    let voters = (1..=3).map(NodeId).collect();
+    let view = Arc::new(View::new(Epoch(1), SLOTS, base, BTreeMap::new(), Arc::clone(&next), voters));
+    let mut world = World::default();
+    world.now = 1_000;
+    for node in 1..=5 {
+        world.start(node, Start { view: Some(Arc::clone(&view)), persisted: Vec::new() }, 5);
+    }
+    world.run(1_500);
+    let view = world.member(1).view().unwrap();
+    assert!(view.epoch > Epoch(1) && view.base == next, "view {:?}", view.epoch);
+}
+
+/// Gossip takes only what is sent to a member's present card.
+#[test]
+fn members_that_changed_while_none_was_heard_hear_of_one_another_again() {
+    let mut world = World::new(3, 1);
+    let all = || (1..=3).map(|node| (NodeId(node), "gossip"));
+    world.deaf.extend(all());
+    for node in 1..=3 {
+        world.step(peer(node), Input::Operate(Operation::Weight(200 + node as u32)));
+    }
+    world.run(100);
+    world.deaf.clear();
+    world.run(8_000);
+    let view = world.member(1).view().unwrap();
+    let weights: Vec<u32> = view.base.seats.iter().map(|seat| seat.weight).collect();
+    assert_eq!(weights, [201, 202, 203], "view {:?}", view.epoch);
+    assert!(view.is_settled());
+    let died =
+        world.nodes.values().flat_map(|node| &node.events).any(|event| matches!(event, Event::Dead(_)));
+    assert!(!died, "they were heard before anybody took them for dead");
+}
+
+/// Gossip rests with a new card until it hears something.
+#[test]
+fn a_death_is_noticed_by_a_member_that_has_just_changed() {
+    let mut world = World::new(2, 1);
+    assert_eq!(voters(&world, 1), [1]);
+    world.nodes.remove(&peer(2));
+    world.step(peer(1), Input::Operate(Operation::Weight(200)));
+    world.run(12_000);
+    assert!(!world.member(1).view().unwrap().counts_on(NodeId(2)));
 }

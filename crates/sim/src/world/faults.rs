@@ -247,7 +247,7 @@ impl World {
                 self.queue.push(now + SECOND, Happening::Forget { host: index as u32 });
             }
         }
-        let quiet = self.options.quiet + SECOND;
+        let quiet = self.options.quiet + SECOND + self.options.handing_over();
         self.history.audit_from = quiet;
         for host in 0..self.hosts.len() {
             self.queue.push(quiet + host as u64 * 1_000, Happening::Audit(host as u32));
