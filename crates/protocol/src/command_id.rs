@@ -153,6 +153,14 @@ pub enum CommandId {
     ClientPause,
     /// CLIENT UNPAUSE: ends a pause.
     ClientUnpause,
+    /// CLIENT CAPA: says what this connection's client can do.
+    ClientCapa,
+    /// ASKING: answers OK.
+    Asking,
+    /// READONLY: answers OK.
+    Readonly,
+    /// READWRITE: answers OK.
+    Readwrite,
     /// DBSIZE: counts the keys.
     Dbsize,
     /// FLUSHDB: removes every key of this database.
