@@ -41,6 +41,13 @@ impl Host {
         }
     }
 
+    /// Whether an entry may be served at this level, asked while its shard is held. For what is changed under its lock ([`Host::shared`]): an
+    /// invalidation is acknowledged only after it was applied here or this node's lease has ended, so what still lies here under a lease was not
+    /// acknowledged to be old.
+    pub fn may_serve_view(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> bool {
+        matches!(self.judge(now, view, level, token).0, Service::Serve { .. })
+    }
+
     /// What the deciding part says of an entry that is held here, and when the store was as it was decided then: while it judges,
     /// nothing is decided.
     fn judge(&self, now: Millis, view: &View<'_>, level: Level, token: &Token) -> (Service, Option<u64>) {

@@ -162,8 +162,11 @@ impl Node {
             chance: 1.0,
             class,
         };
-        match self.engine().lookup(key, ask, |view| seen(view, view.stale())) {
-            Lookup::Hit { read, .. } => ReadOutcome::Seen(read),
+        let serve = |view: &View<'_>| self.may_serve(view, demand).then(|| seen(view, view.stale()));
+        match self.engine().lookup(key, ask, serve) {
+            Lookup::Hit { read: Some(read), .. } => ReadOutcome::Seen(read),
+            // What may be old is not there. There is no source to ask.
+            Lookup::Hit { read: None, .. } => ReadOutcome::Miss(self.engine().seq()),
             Lookup::Miss { began } => ReadOutcome::Miss(began),
             Lookup::Lead(_) | Lookup::Wait(_) => unreachable!("flights are only begun for OnMiss::Load"),
         }

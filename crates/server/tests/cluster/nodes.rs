@@ -50,8 +50,14 @@ impl Cluster {
             let mut owners = seen.first()?.clone();
             owners.sort_unstable();
             owners.dedup();
-            (agreed && owners.len() == count).then_some(())
+            (agreed && owners.len() == count && self.is_settled()).then_some(())
         });
+    }
+
+    /// Whether the replicas of all keys' slots confirm what is ordered: a removal waits for them.
+    fn is_settled(&self) -> bool {
+        let mut connection = self.plain(0);
+        keys().iter().all(|key| connection.call(&["DEL", key])[0] == b':')
     }
 
     /// A connection that need not know clusters.
@@ -108,6 +114,14 @@ impl OneNode {
         };
         keys().into_iter().map(owner).collect()
     }
+}
+
+/// Calls as a client does that knows clusters: what nobody serves just now is asked for again.
+pub fn served(connection: &mut Raw, words: &[&str]) -> Vec<u8> {
+    wait_for("the slot to be served", || {
+        let reply = connection.call(words);
+        (!reply.starts_with(b"-CLUSTERDOWN ")).then_some(reply)
+    })
 }
 
 /// Where a node says that a key is, unless it is there or nowhere.

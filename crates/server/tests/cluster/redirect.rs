@@ -1,6 +1,6 @@
 //! Connections that know clusters.
 
-use super::nodes::{Cluster, keys};
+use super::nodes::{Cluster, keys, served};
 
 #[test]
 fn whoever_knows_clusters_is_told_where_a_key_is() {
@@ -9,7 +9,7 @@ fn whoever_knows_clusters_is_told_where_a_key_is() {
     for key in keys() {
         let owner = cluster.owner(&key);
         for (node, connection) in all.iter_mut().enumerate() {
-            let reply = connection.call(&["SET", &key, "1"]);
+            let reply = served(connection, &["SET", &key, "1"]);
             match node == owner {
                 true => assert_eq!(reply, b"+OK\r\n"),
                 false => {
@@ -25,14 +25,14 @@ fn whoever_knows_clusters_is_told_where_a_key_is() {
     assert_eq!(all[0].call(&["MGET", &first, &second]), crossed);
     let elsewhere = cluster.key_of(1, "c");
     assert_eq!(all[0].call(&["MULTI"]), b"+OK\r\n");
-    assert!(all[0].call(&["GET", &elsewhere]).starts_with(b"-MOVED "));
+    assert!(served(&mut all[0], &["GET", &elsewhere]).starts_with(b"-MOVED "));
     assert!(all[0].call(&["EXEC"]).starts_with(b"-EXECABORT "));
     assert_eq!(all[0].call(&["MULTI"]), b"+OK\r\n");
     assert_eq!(all[0].call(&["GET", &first]), b"+QUEUED\r\n");
     assert_eq!(all[0].call(&["GET", &second]), b"+QUEUED\r\n");
     assert_eq!(all[0].call(&["EXEC"]), crossed);
     assert_eq!(all[0].call(&["EXEC"]), b"-ERR EXEC without MULTI\r\n", "it is over");
-    assert!(all[0].call(&["WATCH", &elsewhere]).starts_with(b"-MOVED "));
+    assert!(served(&mut all[0], &["WATCH", &elsewhere]).starts_with(b"-MOVED "));
     for command in ["ASKING", "READONLY", "READWRITE"] {
         assert_eq!(all[0].call(&[command]), b"+OK\r\n");
     }

@@ -2,9 +2,10 @@
 
 use clearwell_cluster::slot::slot_of;
 use clearwell_cluster::{Peer, Slot};
-use clearwell_words::Addresses;
+use clearwell_engine::View;
+use clearwell_words::{Addresses, Level, Token};
 
-use crate::node::Node;
+use crate::node::{Demand, Node};
 
 /// Who serves a key now, as far as this node knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,20 @@ impl Node {
         }
     }
 
+    /// Whether an entry of a key that this node serves may be served. In a cluster, the owners of its tags and dependencies are other nodes: it
+    /// may only while they tell this node of what they order, and that is certain.
+    #[inline]
+    pub(in crate::node) fn may_serve(&self, view: &View<'_>, demand: Demand) -> bool {
+        self.cluster.is_none() || !has_names(view) || {
+            let level = match demand.level {
+                Some(level @ (Level::Eventual | Level::Weak | Level::Bounded(_))) => level,
+                // The key itself is ordered here.
+                _ => Level::Bounded(u64::MAX),
+            };
+            self.host.may_serve_view(self.clock.tick(), view, level, &Token::default())
+        }
+    }
+
     /// Who serves a slot.
     pub fn place_of_slot(&self, slot: Slot) -> Place {
         let Some(cluster) = &self.cluster else { return Place::Here };
@@ -57,4 +72,8 @@ impl Node {
             None => Place::Nobody,
         }
     }
+}
+
+fn has_names(view: &View<'_>) -> bool {
+    view.tags().next().is_some() || view.dependencies().next().is_some()
 }
