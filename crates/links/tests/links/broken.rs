@@ -53,3 +53,19 @@ fn a_cut_in_one_direction_is_a_cut_in_one() {
     proxy.leads(Some(b.links.listening()));
     assert_eq!(b.next().1, control(1));
 }
+
+#[test]
+fn a_peer_that_is_heard_is_dialed_at_once() {
+    let mut patient = settings(1);
+    patient.redial_ms = (3_600_000, 3_600_000);
+    let a = Node::start(patient);
+    let mut nobody = settings(2);
+    a.links.learn(nobody.me.node, &["127.0.0.1:1".into()]).unwrap();
+    a.stands(|figures| figures.peers.iter().any(|peer| peer.unreached.is_some()));
+    nobody.me.incarnation = 2;
+    let b = Node::start(nobody);
+    b.links.learn(a.peer.node, &[a.address()]).unwrap();
+    a.opened(&b, Lane::Control);
+    a.send(&b, &control(1));
+    assert_eq!(b.next().1, control(1));
+}
