@@ -158,9 +158,9 @@ impl Contact {
         self.heard.store(now.0 + 1, Relaxed);
     }
 
-    /// It is there: whoever waits before dialing it anew waits no longer.
+    /// It is there: whoever waits now before dialing it anew waits no longer.
     pub fn redial(&self) {
-        self.tracks.iter().for_each(|track| track.redial.notify_one());
+        self.tracks.iter().for_each(|track| track.redial.notify_waiters());
     }
 
     /// Ends all tasks.

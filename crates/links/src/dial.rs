@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clearwell_words::NodeId;
 use tokio::net::lookup_host;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::chance;
@@ -29,6 +29,9 @@ pub struct OpenLink {
     pub address: SocketAddr,
 }
 
+/// How long to wait in any case: two nodes whose connections break at once would else wake one another without end.
+const BREATH_MS: u64 = 25;
+
 /// Keeps a lane to a peer open, or where it is the one for bulk: opens it when there is something to send. It ends when the peer is
 /// forgotten.
 pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
@@ -40,13 +43,15 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
         if lane == Lane::Bulk {
             track.has_work().await;
         }
+        // From here on, before it is looked where the peer is, so that no word of it is missed.
+        let heard = track.redial.notified();
         let addresses = contact.addresses();
         if addresses.is_empty() {
-            track.redial.notified().await;
+            heard.await;
             continue;
         }
         let address = &addresses[turn % addresses.len()];
-        match reach(&hub, address, Some(lane), Some(contact.node)).await {
+        let heard = match reach(&hub, address, Some(lane), Some(contact.node)).await {
             Ok(reached) => {
                 turn = 0;
                 contact.reached(address);
@@ -55,6 +60,7 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
                     continue;
                 }
                 backoff.stood(hub.now().since(began));
+                track.redial.notified()
             }
             Err(why) => {
                 turn += 1;
@@ -62,11 +68,16 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
                     Unreached::Refused(_) => backoff.refused(),
                     Unreached::Broken(why) => contact.unreached(why),
                 }
+                heard
             }
+        };
+        let wait = backoff.next(chance::spread());
+        let breath = wait.min(BREATH_MS);
+        sleep(Duration::from_millis(breath)).await;
+        if timeout(Duration::from_millis(wait - breath), heard).await.is_ok() {
+            // It may have said where it is now.
+            turn = 0;
         }
-        let wait = Duration::from_millis(backoff.next(chance::spread()));
-        // That the peer was heard ends the wait early, and that is all.
-        let _ = timeout(wait, track.redial.notified()).await;
     }
 }
 

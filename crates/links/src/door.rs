@@ -61,7 +61,9 @@ async fn welcome(hub: &Arc<Hub>, stream: TcpStream) -> Result<(LinkStream, Hello
 fn enter(hub: &Arc<Hub>, stream: LinkStream, hello: Hello, address: SocketAddr) {
     let (peer, lane) = (hello.peer, hello.lane);
     hub.met(hello);
-    let Some((lane, contact)) = lane.zip(hub.contact(peer.node)) else { return };
+    let Some(contact) = hub.contact(peer.node) else { return };
+    contact.redial();
+    let Some(lane) = lane else { return };
     let reading = inbound::run(hub.clone(), contact.clone(), lane, peer, address, stream);
     let reader = hub.lane(lane).spawn(reading);
     contact.track(lane).reads(peer.incarnation, reader.abort_handle());

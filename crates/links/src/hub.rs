@@ -121,8 +121,9 @@ impl Hub {
         if let Some(contact) = self.contact(hello.peer.node) {
             contact.hear(self.now());
             contact.announces(&hello.addresses);
-            contact.learn(std::slice::from_ref(&hello.addresses.link));
-            contact.redial();
+            if contact.learn(std::slice::from_ref(&hello.addresses.link)) {
+                contact.redial();
+            }
         }
         self.receiver.notice(Notice::Met(Box::new(hello)));
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use clearwell_cluster::{Epoch, Message, NodeId, Peer, Profile};
 use clearwell_wire::encode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 use crate::handshake::{dial, last_words};
 use crate::hello::Hello;
@@ -17,6 +19,9 @@ use crate::links::Links;
 use crate::receiver::Receiver;
 use crate::refusal::HelloRefusal;
 use crate::settings::Settings;
+
+/// Until when something that must happen has happened.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Gives(Sender<(Peer, Message)>);
 
@@ -39,8 +44,13 @@ fn start(messages: Sender<(Peer, Message)>) -> Links {
 
 /// A connection of a peer that speaks by hand.
 async fn called(links: &Links) -> TcpStream {
+    called_on(links, Lane::Control, hello(2, 2).peer.incarnation).await
+}
+
+async fn called_on(links: &Links, lane: Lane, incarnation: u32) -> TcpStream {
     let mut stream = TcpStream::connect(links.listening()).await.expect("a connection");
-    let mine = Hello { lane: Some(Lane::Control), addresses: Default::default(), ..hello(2, 2) };
+    let peer = Peer { incarnation, ..hello(2, 2).peer };
+    let mine = Hello { lane: Some(lane), peer, addresses: Default::default(), ..hello(2, 2) };
     dial(&mut stream, &secret(), &mine, |_| Ok(())).await.expect("it is let in");
     stream
 }
@@ -52,7 +62,8 @@ fn frame(message: &Message) -> Vec<u8> {
 }
 
 fn run(test: impl AsyncFnOnce()) {
-    Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test());
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { timeout(PATIENCE, test()).await.expect("what must happen happens") });
 }
 
 #[test]
@@ -71,7 +82,7 @@ fn frames_that_cannot_be_read_are_counted_and_the_next_ones_read() {
             stream.write_all(&[byte]).await.expect("it is open");
         }
         let from = hello(2, 2).peer;
-        assert_eq!(inbox.recv(), Ok((from, Message::ViewAsk(Epoch(300)))));
+        assert_eq!(inbox.recv_timeout(PATIENCE), Ok((from, Message::ViewAsk(Epoch(300)))));
         let lane = &links.figures().peers[0].lanes[Lane::Control.index()];
         assert_eq!((lane.unreadable, lane.received_frames), (2, 3));
     });
@@ -99,7 +110,17 @@ fn a_newer_connection_of_a_lane_takes_the_place_of_the_one_before_it() {
         let mut second = called(&links).await;
         assert_eq!(first.read(&mut [0]).await.unwrap_or(0), 0, "it is closed");
         second.write_all(&frame(&Message::ViewAsk(Epoch(2)))).await.expect("it is open");
-        assert_eq!(inbox.recv().map(|(_, message)| message), Ok(Message::ViewAsk(Epoch(2))));
+        assert_eq!(inbox.recv_timeout(PATIENCE).map(|(_, message)| message), Ok(Message::ViewAsk(Epoch(2))));
         assert_eq!(links.figures().peers.len(), 1);
+    });
+}
+
+#[test]
+fn a_later_process_ends_all_connections_of_the_one_before_it() {
+    run(async || {
+        let links = start(channel().0);
+        let mut old = called_on(&links, Lane::Control, 3).await;
+        let _new = called_on(&links, Lane::Stream, 4).await;
+        assert_eq!(old.read(&mut [0]).await.unwrap_or(0), 0, "it is closed");
     });
 }

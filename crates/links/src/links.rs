@@ -64,7 +64,7 @@ impl Links {
             To::Node(node) => (node, None),
         };
         let Some(contact) = self.hub.contact(node) else { return self.hub.unknown.lock().count(kind) };
-        let mut frame = Vec::new();
+        let mut frame = Vec::with_capacity(64);
         if encode(message, &mut frame).is_err() {
             return self.hub.too_long.lock().count(kind);
         }

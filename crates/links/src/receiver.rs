@@ -10,8 +10,8 @@ use crate::hello::Hello;
 use crate::lane::Lane;
 use crate::refusal::HelloRefusal;
 
-/// The node around the links. Both are called on the thread of a lane: as long as one takes, all peers wait on that lane, and
-/// on no other.
+/// The node around the links. A message is given on the thread of its lane: as long as that takes, all peers wait on this lane, and on
+/// no other. So it is with a notice of a lane; others are given on the thread that takes connections.
 pub trait Receiver: Send + Sync + 'static {
     /// A message of a peer, which has proved to be it.
     fn receive(&self, from: Peer, message: Message);

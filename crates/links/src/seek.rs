@@ -21,6 +21,7 @@ pub async fn run(hub: Arc<Hub>, address: String) {
             Ok(reached) => {
                 if let Some(contact) = hub.contact(reached.hello.peer.node) {
                     contact.learn(std::slice::from_ref(&address));
+                    contact.redial();
                 }
                 hub.found(&address);
                 return hub.met(reached.hello);
