@@ -261,6 +261,18 @@ pub enum CommandId {
     CwHeldList,
     /// CW.HELD CANCEL: takes held invalidations back.
     CwHeldCancel,
+    /// CW.CLUSTER: tells of the cluster, and changes it.
+    CwCluster,
+    /// CW.CLUSTER STATUS: tells how the cluster stands, as this node sees it.
+    CwClusterStatus,
+    /// CW.CLUSTER LEAVE: this node hands over what it has, and leaves.
+    CwClusterLeave,
+    /// CW.CLUSTER FORGET: a node will not come back.
+    CwClusterForget,
+    /// CW.CLUSTER REPLICAS: each slot is to have so many replicas.
+    CwClusterReplicas,
+    /// CW.CLUSTER WEIGHT: this node's share of slots.
+    CwClusterWeight,
     /// CW.ENTRY: tells everything about an entry but its value.
     CwEntry,
     /// CW.REFUSED: tells of SETs that were dropped as late fills.

@@ -2,6 +2,7 @@
 
 mod check;
 mod check_file;
+mod cluster;
 mod completions;
 mod entry;
 mod feed;
@@ -39,6 +40,7 @@ enum Command {
     Serve(ServeArgs),
     Replay(replay::ReplayArgs),
     Invalidate(invalidate::InvalidateArgs),
+    Cluster(cluster::ClusterArgs),
     Held(held::HeldArgs),
     Why(why::WhyArgs),
     Feed(feed::FeedArgs),
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Invalidate(args)) => invalidate::run(&args),
+        Some(Command::Cluster(args)) => cluster::run(&args),
         Some(Command::Held(args)) => held::run(&args),
         Some(Command::Why(args)) => why::run(&args),
         Some(Command::Feed(args)) => feed::run(&args),

@@ -1,6 +1,6 @@
 //! How the cluster stands, as this node sees it.
 
-use clearwell_cluster::{Epoch, NodeId, Peer, Slot};
+use clearwell_cluster::{Epoch, Input, NodeId, Operation, Peer, Slot};
 use clearwell_words::Addresses;
 
 use crate::node::Node;
@@ -50,6 +50,14 @@ pub struct NodeReport {
 }
 
 impl Node {
+    /// What an operator wants of the cluster; `false`: the node is alone.
+    pub fn operate(&self, operation: Operation) -> bool {
+        if self.cluster.is_some() {
+            self.step(self.clock.tick(), Input::Operate(operation));
+        }
+        self.cluster.is_some()
+    }
+
     /// How the cluster stands; `None`: the node is alone.
     pub fn cluster_report(&self) -> Option<ClusterReport> {
         let cluster = self.cluster.as_ref()?;

@@ -2,6 +2,7 @@
 
 mod clearwell;
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod decimal;
@@ -167,6 +168,11 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => dependencies::dependencies(c, args),
         Id::CwWhy => why::why(c, args),
+        Id::CwClusterStatus => cluster::status(c),
+        Id::CwClusterLeave => cluster::leave(c),
+        Id::CwClusterForget => cluster::forget(c, args),
+        Id::CwClusterReplicas => cluster::replicas(c, args),
+        Id::CwClusterWeight => cluster::weight(c, args),
         Id::CwHeldList => held::list(c, args),
         Id::CwHeldCancel => held::cancel(c, args),
         Id::CwEntry => clearwell::entry(c, args),
@@ -201,6 +207,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Slowlog
         | Id::Latency
         | Id::Pubsub
+        | Id::CwCluster
         | Id::CwHeld
         | Id::CwWarm
         | Id::CwWriteback
