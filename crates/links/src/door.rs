@@ -52,7 +52,7 @@ async fn welcome(hub: &Arc<Hub>, stream: TcpStream) -> Result<(LinkStream, Hello
     let settings = &hub.settings;
     let mut stream = settings.transport.accept(stream, settings.dead_ms).await?;
     let mine = hub.hello(None, chance::nonce()?);
-    let judge = |theirs: &Hello| hub.judge(&mine, theirs, None);
+    let judge = |theirs: &Hello| hub.judge_caller(&mine, theirs);
     let hello = handshake::listen(&mut stream, &hub.secret, &mine, judge).await?;
     Ok((stream, hello))
 }

@@ -116,6 +116,15 @@ impl Hub {
         self.contact_or_new(theirs.peer.node)?.admit(theirs)
     }
 
+    /// The same for somebody who calls. Whoever only asks who is there does not become known by that: it may be a node that has no name yet.
+    pub fn judge_caller(self: &Arc<Self>, mine: &Hello, theirs: &Hello) -> Result<(), HelloRefusal> {
+        if theirs.lane.is_some() || self.contact(theirs.peer.node).is_some() {
+            return self.judge(mine, theirs, None);
+        }
+        let clock_off_most_ms = self.settings.clock_off_most_ms;
+        Expectation { mine, node: None, clock_off_most_ms }.judge(theirs)
+    }
+
     /// A peer's hello was accepted: it is there, and says where.
     pub fn met(self: &Arc<Self>, hello: Hello) {
         if let Some(contact) = self.contact(hello.peer.node) {
