@@ -3,6 +3,7 @@
 //!
 //! Both are on the disk before anybody hears of them. Both are given up together: a node that has lost one of them has to join as a new one.
 
+mod book;
 mod disk;
 #[cfg(test)]
 mod disk_tests;
@@ -11,5 +12,6 @@ mod identity;
 mod identity_tests;
 mod identity_text;
 
+pub use book::AddressBook;
 pub use disk::MemberDisk;
 pub use identity::{ClusterId, Identity};

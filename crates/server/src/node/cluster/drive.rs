@@ -115,6 +115,12 @@ impl Node {
                 }
             }
         }
+        let others = told.iter().filter(|(peer, _)| *peer != cluster.identity.peer());
+        let links = others.filter(|(_, addresses)| !addresses.link.is_empty());
+        let written = cluster.book.write(links.map(|(peer, addresses)| (peer.node, &*addresses.link)));
+        if let Err(why) = written {
+            tracing::warn!(%why, "where the other nodes are is not written down");
+        }
         *known = told;
     }
 }
