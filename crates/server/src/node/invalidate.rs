@@ -43,7 +43,6 @@ impl Reached {
 }
 
 /// An invalidation that was carried out here, and is acknowledged when those who ordered it say so. A node alone has said so.
-#[must_use = "a cluster acknowledges later"]
 pub struct Invalidated {
     /// What it did here.
     pub reached: Reached,
