@@ -137,9 +137,8 @@ impl Contact {
 
     /// A connection with it was refused. Returns whether it was not so the last time.
     pub fn refused(&self, refused: &RefusedLink) -> bool {
-        let kind = |one: &RefusedLink| (std::mem::discriminant(&one.why), one.by);
         let last = self.place.lock().refused.replace(refused.clone());
-        last.is_none_or(|last| kind(&last) != kind(refused))
+        last.is_none_or(|last| !last.is_like(refused))
     }
 
     /// A connection to it is open.

@@ -149,7 +149,7 @@ impl Hub {
         Some(self.refused(refusal.clone(), *by, node, address))
     }
 
-    /// A connection was refused: it is remembered, and told once.
+    /// A connection was refused: it is remembered, and told unless the last word on the same caller was the same.
     pub fn refused(
         &self,
         why: HelloRefusal,
@@ -159,14 +159,18 @@ impl Hub {
     ) -> RefusedLink {
         let refused = RefusedLink { node, address, by, why, at_ms: (self.settings.wall_clock)() };
         let contact = node.and_then(|node| self.contact(node));
-        let is_new = contact.is_none_or(|contact| contact.refused(&refused));
-        {
+        let is_new = {
             let mut all = self.refused.lock();
+            let is_new = match contact {
+                Some(contact) => contact.refused(&refused),
+                None => !all.iter().any(|last| last.node == node && last.is_like(&refused)),
+            };
             if all.len() == REFUSED_MOST {
                 all.pop_front();
             }
             all.push_back(refused.clone());
-        }
+            is_new
+        };
         if is_new {
             self.receiver.notice(Notice::Refused(refused.clone()));
         }

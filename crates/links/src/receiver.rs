@@ -31,7 +31,7 @@ pub enum Notice {
     Opened(Peer, Lane),
     /// A lane to a peer is closed, and why.
     Closed(Peer, Lane, String),
-    /// A connection was refused.
+    /// A connection was refused, and the one before it was not for the same. Figures have all.
     Refused(RefusedLink),
 }
 
@@ -48,6 +48,14 @@ pub struct RefusedLink {
     pub why: HelloRefusal,
     /// When, by this node's wall clock.
     pub at_ms: u64,
+}
+
+impl RefusedLink {
+    /// Whether the two say the same of one host, numbers aside.
+    pub(crate) fn is_like(&self, other: &RefusedLink) -> bool {
+        let kind = |one: &RefusedLink| (std::mem::discriminant(&one.why), one.by, one.address.ip());
+        kind(self) == kind(other)
+    }
 }
 
 /// Why nobody was reached at an address.
