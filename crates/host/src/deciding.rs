@@ -24,14 +24,14 @@ pub(crate) struct Deciding {
     /// Whether the last step left something to those that follow. Whoever took it reads this or what a later step left.
     has_more: AtomicBool,
     /// How clients' values come to their places.
-    pub values: Values,
+    pub values: ValuePlaces,
     /// What was decided while keys were held, in order.
     held: Mutex<VecDeque<Batch>>,
 }
 
 /// How clients' values come to their places in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Values {
+pub(crate) enum ValuePlaces {
     /// By requests: they are stored as the log says.
     Logged,
     /// While the engine holds their keys; there are so many slots.
@@ -47,7 +47,7 @@ pub(crate) struct Gone {
 }
 
 impl Deciding {
-    pub fn new(actor: Actor, values: Values) -> Deciding {
+    pub fn new(actor: Actor, values: ValuePlaces) -> Deciding {
         Deciding {
             actor: Mutex::new(actor),
             turns: Turns::default(),
@@ -83,7 +83,7 @@ impl Deciding {
         }
         actor.step(now, input, &mut out);
         self.has_more.store(actor.has_more(), Relaxed);
-        if self.values == Values::Alone {
+        if self.values == ValuePlaces::Alone {
             out.persist.clear();
         }
         let turn = self.turns.give(Changes::of(&out), out.persist.len());
@@ -110,8 +110,8 @@ impl Deciding {
     /// The next of what was left so.
     pub fn decided_while_held(&self) -> Option<Batch> {
         match self.values {
-            Values::Held { .. } => self.held.lock().pop_front(),
-            Values::Logged | Values::Alone => None,
+            ValuePlaces::Held { .. } => self.held.lock().pop_front(),
+            ValuePlaces::Logged | ValuePlaces::Alone => None,
         }
     }
 

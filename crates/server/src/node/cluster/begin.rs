@@ -47,7 +47,7 @@ pub struct ClusterStart {
 }
 
 /// A node's part of the cluster that has begun, without its links.
-pub(in crate::node) struct Begun {
+pub(in crate::node) struct Entered {
     pub cluster: Cluster,
     pub host: Host,
     /// What its links are to be started with, and whom they know.
@@ -84,7 +84,7 @@ pub(in crate::node) fn begin(
     data: &Path,
     (engine, departures): (clearwell_engine::Config, Arc<dyn Departures>),
     now: Millis,
-) -> Result<Begun, StartError> {
+) -> Result<Entered, StartError> {
     let listen = resolve(&of.listen).map_err(StartError)?;
     let addresses = announced(of, listen, start).map_err(StartError)?;
     let links = |me: Peer, id: Option<u64>| -> Result<clearwell_links::Settings, StartError> {
@@ -128,7 +128,7 @@ pub(in crate::node) fn begin(
     };
     let links = links(me, Some(short(cluster.identity.cluster())))?;
     let tick = Duration::from_millis(of.profile.tick_ms());
-    Ok(Begun { cluster, host, links, seeds, tick })
+    Ok(Entered { cluster, host, links, seeds, tick })
 }
 
 impl Node {
@@ -147,7 +147,7 @@ impl Node {
                 node.lasts(count);
             }
         });
-        let links = Links::start(settings, Arc::new(drive::Reached(node.clone()))).map_err(StartError)?;
+        let links = Links::start(settings, Arc::new(drive::LinkEnd(node.clone()))).map_err(StartError)?;
         for (node, address) in &seeds.nodes {
             links.learn(*node, std::slice::from_ref(address)).map_err(StartError)?;
         }
@@ -201,9 +201,9 @@ fn identity(
 
 /// Asks who is at these addresses. One answer is enough, if the others do not come soon.
 fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result<Vec<Hello>, StartError> {
-    struct Told(Sender<Notice>);
+    struct SeekNotices(Sender<Notice>);
 
-    impl Receiver for Told {
+    impl Receiver for SeekNotices {
         fn receive(&self, _: Peer, _: Message) {}
 
         fn notice(&self, notice: Notice) {
@@ -213,7 +213,7 @@ fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result
 
     let (told, hears) = channel();
     let listen = SocketAddr::new(settings.listen.ip(), 0);
-    let links = Links::start(clearwell_links::Settings { listen, ..settings }, Arc::new(Told(told)));
+    let links = Links::start(clearwell_links::Settings { listen, ..settings }, Arc::new(SeekNotices(told)));
     let links = links.map_err(StartError)?;
     seeds.iter().for_each(|seed| links.seek(seed));
     let (mut there, mut refused, until) = (Vec::<Hello>::new(), None, Instant::now() + SEEK);

@@ -13,9 +13,9 @@ use super::Cluster;
 use crate::node::Node;
 
 /// A node as its links call it.
-pub(super) struct Reached(pub Weak<Node>);
+pub(super) struct LinkEnd(pub Weak<Node>);
 
-impl Receiver for Reached {
+impl Receiver for LinkEnd {
     fn receive(&self, from: Peer, message: Message) {
         if let Some(node) = self.0.upgrade() {
             node.step(node.clock.tick(), Input::Message(from, message));
