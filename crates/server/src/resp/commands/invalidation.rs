@@ -3,6 +3,7 @@
 use clearwell_engine::{Cause, Event, Glob, Scope};
 use clearwell_protocol::options::{EventOptions, InvalidateOptions};
 use clearwell_protocol::{Args, CommandError, Encoder};
+use clearwell_words::Bytes;
 
 use super::clearwell::text_of;
 use crate::node::Reached;
@@ -37,7 +38,7 @@ pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
     let mut scopes = Vec::new();
-    let mut each = |names: Option<Args<'_>>, scope: fn(Box<[u8]>) -> Scope| {
+    let mut each = |names: Option<Args<'_>>, scope: fn(Bytes) -> Scope| {
         let names = names.iter().flat_map(Args::iter);
         scopes.extend(names.map(|name| scope(name.into())));
     };
