@@ -14,6 +14,7 @@ mod feeds;
 mod follow;
 mod invalidate;
 mod keeper;
+mod kept_news;
 mod keys;
 mod lease;
 mod load;
