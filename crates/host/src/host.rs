@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use clearwell_cluster::{Apply, Bytes, Entry, Input, Member, Planted, Ticket};
+use clearwell_cluster::{Apply, Bytes, Entry, Input, Member, Outbox, Planted, Ticket};
 use clearwell_engine::{Departures, Engine, Invalidation, Millis, View};
 use parking_lot::Mutex;
 
@@ -113,7 +113,8 @@ impl Host {
             self.engine.maintain(now, SWEEP);
             self.index.lock().tidy(now);
         }
-        let (out, turn, untold) = self.deciding.decide(now, gone, input);
+        let mut out = Outbox::default();
+        let (turn, untold) = self.deciding.decide(now, gone, input, &mut out);
         self.departed.give_back(untold);
         (!out.is_empty()).then(|| Batch::new(turn, out))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
+use clearwell_engine::{Cause, Event, Invalidation, Millis, Scope, Seq};
 
 use super::news::Happened;
 use super::{NewsPosition, Node};
@@ -45,8 +45,8 @@ impl Node {
         match request.mode {
             Mode::Immediate | Mode::Lazy => {
                 let asked = matches!(request.cause, Cause::Command | Cause::Removal | Cause::Event);
-                let began = (asked && !request.scopes.is_empty()).then(Instant::now);
-                self.timed(began, request.statements())
+                let is_timed = asked && !request.scopes.is_empty();
+                self.timed(is_timed, request.statements())
             }
             Mode::Delayed(_) | Mode::OnEvent(_) => {
                 let now = self.clock.tick();
@@ -54,20 +54,21 @@ impl Node {
                 for item in held.new {
                     self.reports.tell(now, Happened::Held(Box::new(item)));
                 }
-                Reached { held: held.count, ..self.travel(held.go_on) }
+                Reached { held: held.count, ..self.travel(now, held.go_on) }
             }
         }
     }
 
     /// An event arrived: it releases what is held for it, and covers what depends on it.
     pub fn event(&self, event: Event) -> Reached {
-        self.timed(Some(Instant::now()), InvalidationRequest::event(event).statements())
+        self.timed(true, InvalidationRequest::event(event).statements())
     }
 
-    /// Carries out what was asked for at `began`, if a client did.
-    fn timed(&self, began: Option<Instant>, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
-        let reached = self.travel(statements);
-        if let Some(began) = began {
+    /// Carries out what is asked for now; how long that takes counts if a client asked.
+    fn timed(&self, is_asked: bool, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
+        let began = Instant::now();
+        let reached = self.travel(self.clock.advance(began), statements);
+        if is_asked {
             self.reports.tallies().asked(self.clock.now(), nanos(began.elapsed()));
         }
         reached
@@ -85,9 +86,9 @@ impl Node {
     fn release(&self, items: Vec<HeldInvalidation>) -> Reached {
         let mut reached = Reached::default();
         for item in items {
-            let statement = item.statement.clone();
-            self.reports.tell(self.clock.tick(), Happened::Released(Box::new(item)));
-            reached = reached.and(self.travel([statement]));
+            let (now, statement) = (self.clock.tick(), item.statement.clone());
+            self.reports.tell(now, Happened::Released(Box::new(item)));
+            reached = reached.and(self.travel(now, [statement]));
         }
         reached
     }
@@ -129,7 +130,7 @@ impl Node {
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }
 
-    fn travel(&self, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
+    fn travel(&self, now: Millis, statements: impl IntoIterator<Item = Invalidation>) -> Reached {
         let mut reached = Reached::default();
         for statement in statements {
             // Whoever says that something happened, by whatever surface or feed: what waits for it is released.
@@ -137,7 +138,7 @@ impl Node {
                 let arrived = self.keeper.arrived(event);
                 reached = reached.and(self.release(arrived));
             }
-            reached = reached.and(self.order(statement));
+            reached = reached.and(self.order(now, statement));
         }
         if reached.position == NewsPosition(0) {
             reached.position = self.reports.position();

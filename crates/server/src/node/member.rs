@@ -42,8 +42,7 @@ impl Node {
     }
 
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
-    pub(super) fn order(&self, statement: Invalidation) -> Reached {
-        let now = self.clock.tick();
+    pub(super) fn order(&self, now: Millis, statement: Invalidation) -> Reached {
         let (ticket, batch) = self.host.invalidate(now, statement);
         // It owns every slot, its own vote renews its lease in the step that needs it, and no replica is waited for.
         let batch = batch.expect("a cluster of one answers in the same step");
