@@ -70,24 +70,30 @@ impl Deciding {
         }
     }
 
-    /// Lets the deciding part take an input, and hear before it of copies that are gone. What it wants done, in which turn; and the
-    /// copies of which it could not be told, because something was decided since they were looked for.
-    pub fn decide(&self, now: Millis, gone: Option<Gone>, input: Input) -> (Outbox, Turn, Vec<Bytes>) {
-        let (mut out, mut untold) = (Outbox::default(), Vec::new());
+    /// Lets the deciding part take an input, and hear before it of copies that are gone. What it wants done is put into `out`. Returns in
+    /// which turn, and the copies of which it could not be told, because something was decided since they were looked for.
+    pub fn decide(
+        &self,
+        now: Millis,
+        gone: Option<Gone>,
+        input: Input,
+        out: &mut Outbox,
+    ) -> (Turn, Vec<Bytes>) {
+        let mut untold = Vec::new();
         let mut actor = self.actor.lock();
         if let Some(Gone { settled, keys }) = gone {
             match self.turns.settled() == Some(settled) {
-                true => keys.into_iter().for_each(|key| actor.step(now, Input::Evicted(key), &mut out)),
+                true => keys.into_iter().for_each(|key| actor.step(now, Input::Evicted(key), out)),
                 false => untold = keys,
             }
         }
-        actor.step(now, input, &mut out);
+        actor.step(now, input, out);
         self.has_more.store(actor.has_more(), Relaxed);
         if self.values == ValuePlaces::Alone {
             out.persist.clear();
         }
-        let turn = self.turns.give(Changes::of(&out), out.persist.len());
-        (out, turn, untold)
+        let turn = self.turns.give(Changes::of(out), out.persist.len());
+        (turn, untold)
     }
 
     /// Whether the last step left something to those that follow.

@@ -75,7 +75,8 @@ impl Deciding {
     /// The record of a cluster of one: nobody else has to be told.
     fn order_alone(&self, invalidation: Invalidation, now: Millis) {
         let (_, asked) = self.request(invalidation);
-        let (out, mut turn, _) = self.decide(now, None, asked);
+        let mut out = Outbox::default();
+        let (mut turn, _) = self.decide(now, None, asked, &mut out);
         self.turns.end(&mut turn);
         debug_assert!(out.apply.len() == 1 && turn.changes() == Changes::TakesAway, "{out:?}");
         debug_assert!(out.ask.is_empty() && out.send.is_empty(), "{out:?}");

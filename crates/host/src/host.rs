@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
-use clearwell_cluster::{Apply, Bytes, Entry, Input, Known, Member, Peer, Planted, Ticket, View};
+use clearwell_cluster::{Apply, Bytes, Entry, Input, Known, Member, Outbox, Peer, Planted, Ticket, View};
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
 
@@ -127,7 +127,8 @@ impl Host {
             self.engine.maintain(now, SWEEP);
             self.index.lock().tidy(now);
         }
-        let (out, turn, untold) = self.deciding.decide(now, gone, input);
+        let mut out = Outbox::default();
+        let (turn, untold) = self.deciding.decide(now, gone, input, &mut out);
         self.departed.give_back(untold);
         (!out.is_empty()).then(|| Batch::new(turn, out))
     }

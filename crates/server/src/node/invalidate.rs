@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
+use clearwell_engine::{Cause, Event, Invalidation, Millis, Scope, Seq};
 
 use clearwell_source::Later;
 
@@ -82,8 +82,8 @@ impl Node {
         match request.mode {
             Mode::Immediate | Mode::Lazy => {
                 let asked = matches!(request.cause, Cause::Command | Cause::Removal | Cause::Event);
-                let began = (asked && !request.scopes.is_empty()).then(Instant::now);
-                self.timed(began, request.statements())
+                let is_timed = asked && !request.scopes.is_empty();
+                self.timed(is_timed, request.statements())
             }
             Mode::Delayed(_) | Mode::OnEvent(_) => {
                 let now = self.clock.tick();
@@ -91,7 +91,7 @@ impl Node {
                 for item in held.new {
                     self.reports.tell(now, Happened::Held(Box::new(item)));
                 }
-                let mut travelled = self.travel(held.go_on);
+                let mut travelled = self.travel(now, held.go_on);
                 travelled.reached.held = held.count;
                 travelled
             }
@@ -100,17 +100,14 @@ impl Node {
 
     /// An event arrived: it releases what is held for it, and covers what depends on it.
     pub fn event(&self, event: Event) -> Invalidated {
-        self.timed(Some(Instant::now()), InvalidationRequest::event(event).statements())
+        self.timed(true, InvalidationRequest::event(event).statements())
     }
 
-    /// Carries out what was asked for at `began`, if a client did.
-    fn timed(
-        &self,
-        began: Option<Instant>,
-        statements: impl IntoIterator<Item = Invalidation>,
-    ) -> Invalidated {
-        let reached = self.travel(statements);
-        if let Some(began) = began {
+    /// Carries out what is asked for now; how long that takes counts if a client asked.
+    fn timed(&self, is_asked: bool, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
+        let began = Instant::now();
+        let reached = self.travel(self.clock.advance(began), statements);
+        if is_asked {
             self.reports.tallies().asked(self.clock.now(), nanos(began.elapsed()));
         }
         reached
@@ -136,9 +133,9 @@ impl Node {
     fn release(&self, items: Vec<HeldInvalidation>) -> Invalidated {
         let mut reached = Invalidated::none();
         for item in items {
-            let statement = item.statement.clone();
-            self.reports.tell(self.clock.tick(), Happened::Released(Box::new(item)));
-            reached = reached.and(self.travel([statement]));
+            let (now, statement) = (self.clock.tick(), item.statement.clone());
+            self.reports.tell(now, Happened::Released(Box::new(item)));
+            reached = reached.and(self.travel(now, [statement]));
         }
         reached
     }
@@ -180,7 +177,7 @@ impl Node {
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }
 
-    fn travel(&self, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
+    fn travel(&self, now: Millis, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
         let mut travelled = Invalidated::none();
         for statement in statements {
             // Whoever says that something happened, by whatever surface or feed: what waits for it is released.
@@ -188,7 +185,7 @@ impl Node {
                 let arrived = self.keeper.arrived(event);
                 travelled = travelled.and(self.release(arrived));
             }
-            let (reached, waits) = self.order(statement);
+            let (reached, waits) = self.order(now, statement);
             travelled.reached = travelled.reached.and(reached);
             travelled.waits.extend(waits);
         }

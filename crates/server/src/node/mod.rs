@@ -15,6 +15,7 @@ mod feeds;
 mod follow;
 mod invalidate;
 mod keeper;
+mod kept_news;
 mod keys;
 mod lease;
 mod load;

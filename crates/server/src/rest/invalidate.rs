@@ -194,9 +194,9 @@ impl AskedInvalidation {
 
 fn scopes(fields: &Fields<'_>) -> Reply<Vec<Scope>> {
     let mut scopes: Vec<Scope> = Vec::new();
-    scopes.extend(fields.names("keys")?.into_iter().map(Scope::Key));
-    scopes.extend(fields.names("tags")?.into_iter().map(Scope::Tag));
-    scopes.extend(fields.names("dependencies")?.into_iter().map(Scope::Dependents));
+    scopes.extend(fields.names("keys")?.into_iter().map(|name| Scope::Key(name.into())));
+    scopes.extend(fields.names("tags")?.into_iter().map(|name| Scope::Tag(name.into())));
+    scopes.extend(fields.names("dependencies")?.into_iter().map(|name| Scope::Dependents(name.into())));
     if let Some(pattern) = fields.text("pattern")? {
         let bad = |why| Problem::bad("bad-value", format!("pattern {pattern:?}: {why}"));
         if pattern.is_empty() {

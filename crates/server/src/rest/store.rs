@@ -176,7 +176,7 @@ pub async fn remove(
     let node = &site.node;
     let removed = match of_change(&headers, node, node.stamp(&key)) {
         Some(condition) => node.remove_if(&key, removal, condition).wait().await,
-        None => node.remove(vec![key.clone().into()], removal).wait().await,
+        None => node.remove([key.as_slice().into()], removal).wait().await,
     };
     match removed.map_err(|error| refused(error, &headers, node))? {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, "miss", format!("no entry {:?} to remove", text(&key)))),

@@ -6,6 +6,7 @@ use clearwell_engine::{Cause, Event, Glob, Scope};
 use clearwell_protocol::options::{EventOptions, InvalidateOptions};
 use clearwell_protocol::{Args, CommandError, Encoder, Resp};
 use clearwell_source::Later;
+use clearwell_words::Bytes;
 
 use super::clearwell::text_of;
 use super::encoded;
@@ -81,7 +82,7 @@ pub(super) fn aside_acknowledged(
 
 fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
     let mut scopes = Vec::new();
-    let mut each = |names: Option<Args<'_>>, scope: fn(Box<[u8]>) -> Scope| {
+    let mut each = |names: Option<Args<'_>>, scope: fn(Bytes) -> Scope| {
         let names = names.iter().flat_map(Args::iter);
         scopes.extend(names.map(|name| scope(name.into())));
     };
