@@ -206,16 +206,17 @@ impl Track {
         self.tasks.lock().dialer = Some(dialer);
     }
 
-    /// Who reads from now on what the peer sends: a newer connection takes the place of the one before it. One of an earlier process that
-    /// comes late ends at once.
-    pub fn reads(&self, incarnation: u32, reader: AbortHandle) {
+    /// Begins to read what the peer sends on a newer connection, which takes the place of the one before it: that one is over first, so that
+    /// nothing of it comes behind what is newer. One of an earlier process that comes late is not read.
+    pub fn read_with(&self, incarnation: u32, begin: impl FnOnce() -> AbortHandle) {
         let mut tasks = self.tasks.lock();
-        let late = tasks.reader.as_ref().is_some_and(|(of, _)| *of > incarnation);
-        let over =
-            if late { Some((incarnation, reader)) } else { tasks.reader.replace((incarnation, reader)) };
-        if let Some((_, over)) = over {
-            over.abort();
+        if let Some((of, before)) = &tasks.reader {
+            if *of > incarnation {
+                return;
+            }
+            before.abort();
         }
+        tasks.reader = Some((incarnation, begin()));
     }
 
     fn end_readers_before(&self, incarnation: u32) {

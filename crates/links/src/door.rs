@@ -65,6 +65,5 @@ fn enter(hub: &Arc<Hub>, stream: LinkStream, hello: Hello, address: SocketAddr) 
     contact.redial();
     let Some(lane) = lane else { return };
     let reading = inbound::run(hub.clone(), contact.clone(), lane, peer, address, stream);
-    let reader = hub.lane(lane).spawn(reading);
-    contact.track(lane).reads(peer.incarnation, reader.abort_handle());
+    contact.track(lane).read_with(peer.incarnation, || hub.lane(lane).spawn(reading).abort_handle());
 }

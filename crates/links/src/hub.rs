@@ -171,7 +171,7 @@ impl Hub {
             all.push_back(refused.clone());
             is_new
         };
-        if is_new {
+        if is_new && refused.why != HelloRefusal::Oneself {
             self.receiver.notice(Notice::Refused(refused.clone()));
         }
         refused

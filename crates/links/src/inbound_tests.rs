@@ -1,4 +1,4 @@
-//! What a peer may send that has proved to be one.
+//! What a peer may send that has proved to be one, and who is reached.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -11,12 +11,13 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
+use crate::dial::reach_one_of;
 use crate::handshake::{dial, last_words};
 use crate::hello::Hello;
 use crate::hello_tests::{hello, secret};
 use crate::lane::Lane;
 use crate::links::Links;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Unreached};
 use crate::refusal::HelloRefusal;
 use crate::settings::Settings;
 
@@ -33,7 +34,15 @@ impl Receiver for Gives {
 }
 
 fn start(messages: Sender<(Peer, Message)>) -> Links {
-    let me = Peer { node: NodeId(1), incarnation: 1 };
+    start_with(1, messages)
+}
+
+fn start_as(node: u64) -> Links {
+    start_with(node, channel().0)
+}
+
+fn start_with(node: u64, messages: Sender<(Peer, Message)>) -> Links {
+    let me = Peer { node: NodeId(node), incarnation: 1 };
     let listen = "127.0.0.1:0".parse().expect("an address");
     let mut settings = Settings::new(me, hello(2, 2).cluster, listen, Profile::Lan);
     settings.keyspaces = 0x99;
@@ -122,5 +131,20 @@ fn a_later_process_ends_all_connections_of_the_one_before_it() {
         let mut old = called_on(&links, Lane::Control, 3).await;
         let _new = called_on(&links, Lane::Stream, 4).await;
         assert_eq!(old.read(&mut [0]).await.unwrap_or(0), 0, "it is closed");
+    });
+}
+
+#[test]
+fn a_name_that_leads_to_this_node_too_leads_to_the_others() {
+    run(async || {
+        let (one, other) = (start(channel().0), start_as(5));
+        let nobody = "127.0.0.1:1".parse().expect("an address");
+        let all = [one.listening(), nobody, other.listening()];
+        let found = reach_one_of(one.hub(), "name", all.into_iter(), None, None).await;
+        assert_eq!(found.ok().map(|reached| reached.hello.peer.node), Some(NodeId(5)));
+        let all = [nobody, one.listening()];
+        let found = reach_one_of(one.hub(), "name", all.into_iter(), None, None).await;
+        assert!(matches!(found, Err(Unreached::Broken(why)) if why.contains("127.0.0.1:1")));
+        assert!(one.hub().figures().refused.iter().all(|refused| refused.why == HelloRefusal::Oneself));
     });
 }

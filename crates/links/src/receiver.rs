@@ -66,3 +66,10 @@ pub enum Unreached {
     /// Somebody is there, and one of both sides refuses.
     Refused(RefusedLink),
 }
+
+impl Unreached {
+    /// Whether the address is this node's own.
+    pub(crate) fn is_oneself(&self) -> bool {
+        matches!(self, Unreached::Refused(refused) if refused.why == HelloRefusal::Oneself)
+    }
+}
