@@ -2,6 +2,7 @@
 
 mod clearwell;
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod decimal;
@@ -163,6 +164,16 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::PubsubChannels => pubsub::channels(c, args),
         Id::PubsubNumsub => pubsub::numsub(c, args),
         Id::PubsubNumpat => pubsub::numpat(c),
+        Id::ClusterSlots
+        | Id::ClusterShards
+        | Id::ClusterNodes
+        | Id::ClusterInfo
+        | Id::ClusterMyid
+        | Id::ClusterKeyslot
+        | Id::ClusterCountkeysinslot
+        | Id::Asking
+        | Id::Readonly
+        | Id::Readwrite => cluster::disabled(),
         Id::CwGet => clearwell::get(c, args),
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => dependencies::dependencies(c, args),
@@ -201,6 +212,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Slowlog
         | Id::Latency
         | Id::Pubsub
+        | Id::Cluster
         | Id::CwHeld
         | Id::CwWarm
         | Id::CwWriteback
