@@ -49,6 +49,8 @@ pub enum Group {
     Transactions,
     /// Channels.
     Pubsub,
+    /// The cluster.
+    Cluster,
     /// Clearwell's own.
     Clearwell,
 }
@@ -63,6 +65,7 @@ impl Group {
             Group::Server => "server",
             Group::Transactions => "transactions",
             Group::Pubsub => "pubsub",
+            Group::Cluster => "cluster",
             Group::Clearwell => "clearwell",
         }
     }

@@ -241,6 +241,28 @@ pub enum CommandId {
     PubsubNumsub,
     /// PUBSUB NUMPAT: counts the patterns that somebody listens to.
     PubsubNumpat,
+    /// CLUSTER: tells of the cluster.
+    Cluster,
+    /// CLUSTER SLOTS: returns ranges of slots and the nodes that have them.
+    ClusterSlots,
+    /// CLUSTER SHARDS: returns owners with their slots and replicas.
+    ClusterShards,
+    /// CLUSTER NODES: returns a line for each node.
+    ClusterNodes,
+    /// CLUSTER INFO: returns the state of the cluster.
+    ClusterInfo,
+    /// CLUSTER MYID: returns the name of the node.
+    ClusterMyid,
+    /// CLUSTER KEYSLOT: returns the slot of a key.
+    ClusterKeyslot,
+    /// CLUSTER COUNTKEYSINSLOT: counts the keys of a slot at this node.
+    ClusterCountkeysinslot,
+    /// ASKING: lets the next command run at a node that is being given its slot.
+    Asking,
+    /// READONLY: lets a connection read slots that the node follows.
+    Readonly,
+    /// READWRITE: takes READONLY back.
+    Readwrite,
     /// CW.GET: reads a key at a level, and tells what is known about the value.
     CwGet,
     /// CW.SET: gives a key a value with what it depends on.

@@ -1,6 +1,7 @@
 //! THE command table, one file a chapter. Parsing checks, COMMAND, HELP and error texts all read it.
 
 mod clearwell;
+mod cluster;
 mod connection;
 mod introspection;
 mod keys;
@@ -14,7 +15,7 @@ use crate::command_id::CommandId;
 use crate::flags::Flags;
 
 /// The chapters, in the order that COMMAND lists them.
-pub(crate) const CHAPTERS: [&[Command]; 8] = [
+pub(crate) const CHAPTERS: [&[Command]; 9] = [
     strings::COMMANDS,
     keys::COMMANDS,
     connection::COMMANDS,
@@ -22,6 +23,7 @@ pub(crate) const CHAPTERS: [&[Command]; 8] = [
     introspection::COMMANDS,
     transactions::COMMANDS,
     pubsub::COMMANDS,
+    cluster::COMMANDS,
     clearwell::COMMANDS,
 ];
 

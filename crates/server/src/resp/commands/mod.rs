@@ -13,6 +13,7 @@ mod introspection;
 mod invalidation;
 mod keys;
 mod number;
+mod operate;
 pub mod pubsub;
 mod range;
 mod read;
@@ -164,15 +165,25 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::PubsubChannels => pubsub::channels(c, args),
         Id::PubsubNumsub => pubsub::numsub(c, args),
         Id::PubsubNumpat => pubsub::numpat(c),
+        Id::ClusterSlots
+        | Id::ClusterShards
+        | Id::ClusterNodes
+        | Id::ClusterInfo
+        | Id::ClusterMyid
+        | Id::ClusterKeyslot
+        | Id::ClusterCountkeysinslot
+        | Id::Asking
+        | Id::Readonly
+        | Id::Readwrite => cluster::disabled(),
         Id::CwGet => clearwell::get(c, args),
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => dependencies::dependencies(c, args),
         Id::CwWhy => why::why(c, args),
-        Id::CwClusterStatus => cluster::status(c),
-        Id::CwClusterLeave => cluster::leave(c),
-        Id::CwClusterForget => cluster::forget(c, args),
-        Id::CwClusterReplicas => cluster::replicas(c, args),
-        Id::CwClusterWeight => cluster::weight(c, args),
+        Id::CwClusterStatus => operate::status(c),
+        Id::CwClusterLeave => operate::leave(c),
+        Id::CwClusterForget => operate::forget(c, args),
+        Id::CwClusterReplicas => operate::replicas(c, args),
+        Id::CwClusterWeight => operate::weight(c, args),
         Id::CwHeldList => held::list(c, args),
         Id::CwHeldCancel => held::cancel(c, args),
         Id::CwEntry => clearwell::entry(c, args),
@@ -208,6 +219,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Latency
         | Id::Pubsub
         | Id::CwCluster
+        | Id::Cluster
         | Id::CwHeld
         | Id::CwWarm
         | Id::CwWriteback
