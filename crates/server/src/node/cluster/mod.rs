@@ -24,7 +24,7 @@ use crate::membership::{AddressBook, Identity, MemberDisk};
 pub use asked::Unordered;
 pub use begin::{ClusterStart, Entrance};
 pub use places::Place;
-pub use report::{ClusterReport, NodeReport};
+pub use report::{ClusterReport, NodeReport, SlotRow};
 
 pub(super) use begin::{Entered, begin, check};
 

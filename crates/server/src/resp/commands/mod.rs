@@ -34,6 +34,7 @@ use clearwell_protocol::{Args, Command, CommandError, CommandId, Flags, keys as 
 
 use super::dispatch::Context;
 use super::step::Outcome;
+use super::topology::Topology;
 use crate::node::Removal;
 
 /// Runs one command.
@@ -165,16 +166,14 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::PubsubChannels => pubsub::channels(c, args),
         Id::PubsubNumsub => pubsub::numsub(c, args),
         Id::PubsubNumpat => pubsub::numpat(c),
-        Id::ClusterSlots
-        | Id::ClusterShards
-        | Id::ClusterNodes
-        | Id::ClusterInfo
-        | Id::ClusterMyid
-        | Id::ClusterKeyslot
-        | Id::ClusterCountkeysinslot
-        | Id::Asking
-        | Id::Readonly
-        | Id::Readwrite => cluster::disabled(),
+        Id::ClusterSlots => cluster::tell(c, Topology::slots),
+        Id::ClusterShards => cluster::tell(c, Topology::shards),
+        Id::ClusterNodes => cluster::tell(c, Topology::describe),
+        Id::ClusterInfo => cluster::tell(c, Topology::info),
+        Id::ClusterMyid => cluster::tell(c, Topology::my_id),
+        Id::ClusterKeyslot => cluster::keyslot(c, args),
+        Id::ClusterCountkeysinslot => cluster::countkeysinslot(c, args),
+        Id::Asking | Id::Readonly | Id::Readwrite => cluster::accept(c),
         Id::CwGet => clearwell::get(c, args),
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => dependencies::dependencies(c, args),

@@ -95,7 +95,6 @@ fn tell(reply: &mut Encoder<'_>, report: &ClusterReport) {
 }
 
 fn tell_node(reply: &mut Encoder<'_>, node: &NodeReport, report: &ClusterReport) {
-    let owned: u32 = node.owns.iter().map(|(from, to)| u32::from(to.0 - from.0) + 1).sum();
     reply.map(10);
     reply.bulk("node");
     reply.bulk(node.peer.node.0.to_string());
@@ -112,7 +111,7 @@ fn tell_node(reply: &mut Encoder<'_>, node: &NodeReport, report: &ClusterReport)
     reply.bulk("weight");
     reply.integer(node.weight.into());
     reply.bulk("owns");
-    reply.integer(owned.into());
+    reply.integer(i64::try_from(node.owns).unwrap_or(i64::MAX));
     reply.bulk("follows");
     reply.integer(i64::try_from(node.follows).unwrap_or(i64::MAX));
     for (name, address) in
