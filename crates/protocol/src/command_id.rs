@@ -153,6 +153,8 @@ pub enum CommandId {
     ClientPause,
     /// CLIENT UNPAUSE: ends a pause.
     ClientUnpause,
+    /// CLIENT CAPA: says what this connection's client can do.
+    ClientCapa,
     /// DBSIZE: counts the keys.
     Dbsize,
     /// FLUSHDB: removes every key of this database.

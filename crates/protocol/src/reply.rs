@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 /// The protocol that a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Resp {
     /// RESP2, until HELLO 3.
     #[default]

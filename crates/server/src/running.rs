@@ -39,7 +39,7 @@ impl Running {
         let tasks = Tasks::start().map_err(failed)?;
         let node = Node::start(config, data, tasks.handle())?;
         let metrics = Metrics::new();
-        let resp = resp::serve(node.clone(), resp, workers, &metrics).map_err(failed)?;
+        let resp = resp::serve(node.clone(), resp, None, workers, &metrics).map_err(failed)?;
         let http = rest::serve(node.clone(), http, metrics).map_err(failed)?;
         Ok(Running { node, resp, http, tasks })
     }
@@ -67,7 +67,7 @@ impl Running {
         };
         let node = Node::start_in_cluster(config, data, &start, tasks.handle())?;
         let metrics = Metrics::new();
-        let resp = resp::serve(node.clone(), resp, workers, &metrics).map_err(failed)?;
+        let resp = resp::serve(node.clone(), resp, redirect, workers, &metrics).map_err(failed)?;
         let http = rest::serve(node.clone(), http, metrics).map_err(failed)?;
         Ok(Running { node, resp, http, tasks })
     }

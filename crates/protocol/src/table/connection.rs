@@ -114,6 +114,15 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         .flags(OPERATE)
         .categories(Categories::CONNECTION)
         .doc("6.2.0", "O(n) in the waiting connections", "Ends a pause."),
+    connection(CommandId::ClientCapa, "client|capa", -3)
+        .flags(ANY_TIME)
+        .categories(Categories::CONNECTION)
+        .syntax("capability [capability ...]")
+        .doc(
+            "0.1.0",
+            "O(1)",
+            "Says what this connection's client can do; unknown capabilities are passed over.",
+        ),
     connection(CommandId::Help, "client|help", 2)
         .flags(Flags::LOADING.and(Flags::STALE))
         .categories(Categories::CONNECTION)

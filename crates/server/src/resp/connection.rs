@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::batch::{Batch, NextStep};
 use super::registry::{Call, ListedClient};
+use super::route::Routing;
 use super::server::Server;
 use super::session::Session;
 
@@ -33,11 +34,13 @@ pub struct Accepted {
     pub id: u64,
     /// The socket.
     pub socket: std::net::TcpStream,
+    /// What it is answered about keys that other nodes serve.
+    pub routing: Routing,
 }
 
 /// Serves a socket to its end.
 pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
-    let Accepted { id, socket } = accepted;
+    let Accepted { id, socket, routing } = accepted;
     let Ok(socket) = TcpStream::from_std(socket) else { return };
     let (Ok(peer), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     let most = server.settings.max_clients.load(Relaxed);
@@ -47,7 +50,7 @@ pub async fn run(server: Arc<Server>, worker: usize, accepted: Accepted) {
     };
     let _present = Presence::new(&server, worker, &client);
     let place = server.pools.join(peer.ip(), "");
-    let session = Session::new(client.clone(), !server.settings.asks_password(), place);
+    let session = Session::new(client.clone(), !server.settings.asks_password(), place, routing);
     let mut connection = Connection { socket, client, batch: Batch::new(server.clone(), worker, session) };
     if let Err(error) = connection.serve().await {
         tracing::debug!(%peer, %error, "connection ended");

@@ -8,6 +8,7 @@ use clearwell_engine::Millis;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, Encoder, Flags, lookup, resolve};
 
 use super::commands::{self, pubsub, transactions};
+use super::route;
 use super::server::Server;
 use super::session::Session;
 use super::slowlog::{self, Slow};
@@ -67,7 +68,8 @@ pub fn admit(context: &mut Context<'_>, args: Args<'_>) -> Option<&'static Comma
     }
 }
 
-fn refuse(
+/// Refuses a request: an open transaction cannot be carried out any more.
+pub fn refuse(
     context: &mut Context<'_>,
     command: Option<&'static Command>,
     error: &CommandError,
@@ -115,6 +117,11 @@ pub fn is_lone(command: &Command) -> bool {
 /// Runs a request, or queues it in an open transaction.
 #[inline]
 pub fn run_or_queue(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) -> Step {
+    if context.server.clustered
+        && let Some(step) = route::elsewhere(context, command, args)
+    {
+        return step;
+    }
     if context.session.queue.is_some() && !transactions::runs_at_once(command.id) {
         return transactions::queue(context, command, args);
     }
@@ -137,6 +144,12 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
             context.reply().error(error);
             Step::Done
         }
+    };
+    let step = match step {
+        Step::Done if context.server.clustered && !context.in_exec => {
+            route::done(context, command, args, start)
+        }
+        step => step,
     };
     context.mark = Instant::now();
     let worker = &context.server.workers[context.worker];

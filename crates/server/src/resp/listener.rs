@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::connection;
 use super::meter;
+use super::route::Routing;
 use super::server::Server;
 use crate::metrics::{BadInput, Metrics};
 use crate::node::Node;
@@ -31,18 +32,19 @@ pub struct RespServing {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Serves the Redis protocol on `listener` with so many worker threads (at least one).
+/// Serves the Redis protocol on `listener` with so many worker threads (at least one). Who comes by `redirect` knows clusters, and is
+/// told where its keys are.
 ///
 /// # Errors
 /// The system gives no thread, no runtime, or takes the listener back.
 pub fn serve(
     node: Arc<Node>,
     listener: std::net::TcpListener,
+    redirect: Option<std::net::TcpListener>,
     workers: usize,
     metrics: &Metrics,
 ) -> io::Result<RespServing> {
     let workers = workers.max(1);
-    listener.set_nonblocking(true)?;
     let server = Arc::new(Server::new(node, listener.local_addr()?, workers, metrics));
     let (stop, stopped) = watch::channel(false);
     let mut threads = Vec::with_capacity(workers.saturating_add(1));
@@ -54,9 +56,17 @@ pub fn serve(
         let thread = std::thread::Builder::new().name(format!("resp-{index}"));
         threads.push(thread.spawn(move || runtime.block_on(work(server, index, sockets)))?);
     }
-    let (acceptor, runtime) = (server.clone(), runtime()?);
-    let thread = std::thread::Builder::new().name("resp-accept".into());
-    threads.push(thread.spawn(move || runtime.block_on(accept(acceptor, listener, senders, stopped)))?);
+    let listeners = [(Some(listener), Routing::Forward), (redirect, Routing::Redirect)];
+    for (listener, routing) in
+        listeners.into_iter().filter_map(|(listener, routing)| Some((listener?, routing)))
+    {
+        listener.set_nonblocking(true)?;
+        let (acceptor, senders, stopped, runtime) =
+            (server.clone(), senders.clone(), stopped.clone(), runtime()?);
+        let thread = std::thread::Builder::new().name("resp-accept".into());
+        let accepting = move || runtime.block_on(accept(acceptor, (listener, routing), senders, stopped));
+        threads.push(thread.spawn(accepting)?);
+    }
     Ok(RespServing { server, stop, threads })
 }
 
@@ -97,7 +107,7 @@ impl Drop for RespServing {
 /// to accept and turn away the connection that waits, so that the backlog does not keep the acceptor spinning.
 async fn accept(
     server: Arc<Server>,
-    listener: std::net::TcpListener,
+    (listener, routing): (std::net::TcpListener, Routing),
     workers: Vec<UnboundedSender<connection::Accepted>>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -117,7 +127,7 @@ async fn accept(
                 failing = false;
                 tune(&socket, server.settings.keepalive_s.load(Relaxed));
                 let id = server.registry.next_id();
-                if worker.send(connection::Accepted { id, socket }).is_err() {
+                if worker.send(connection::Accepted { id, socket, routing }).is_err() {
                     return tracing::error!("a worker thread is gone");
                 }
             }

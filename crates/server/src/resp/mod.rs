@@ -24,6 +24,7 @@ mod pools;
 mod process;
 mod refused;
 mod registry;
+mod route;
 mod server;
 mod session;
 mod settings;

@@ -66,7 +66,7 @@ impl Pools {
             pool
         });
         pool.connections.fetch_add(1, Relaxed);
-        PoolPlace { pool, misses: 0, writes: false, missed: false }
+        PoolPlace { pool, misses: 0, writes: false, missed: false, shared: false }
     }
 }
 
@@ -76,6 +76,8 @@ pub struct PoolPlace {
     misses: u32,
     writes: bool,
     missed: bool,
+    /// Whether several clients are known to use it.
+    shared: bool,
 }
 
 impl PoolPlace {
@@ -115,9 +117,14 @@ impl PoolPlace {
         self.writes && !self.missed
     }
 
+    /// Several clients use it.
+    pub fn share(&mut self) {
+        self.shared = true;
+    }
+
     /// Whether the connection's own order is one client's.
     pub fn is_one_client(&self) -> bool {
-        self.pool.is_one_client()
+        !self.shared && self.pool.is_one_client()
     }
 
     /// Whether it misses, and has never written: no fill travels on it.

@@ -19,6 +19,7 @@ use super::pause::Pause;
 use super::pools::Pools;
 use super::refused;
 use super::registry::Registry;
+use super::route::Peers;
 use super::settings::Settings;
 use super::slowlog::Slowlog;
 use crate::metrics::{Counts, Metrics, OperationKind, Recorder, RequestEnded};
@@ -47,6 +48,8 @@ pub struct Server {
     pub slowlog: Slowlog,
     pub meter: Meter,
     pub walks: Walks,
+    /// Whether the node is one of a cluster, so that a key may be elsewhere.
+    pub clustered: bool,
     pub began: Instant,
     pub stopping: AtomicBool,
     errors: Mutex<BTreeMap<Box<[u8]>, u64>>,
@@ -63,6 +66,8 @@ pub struct Worker {
     pub output_bytes: AtomicU64,
     /// Its connections now.
     pub connections: AtomicUsize,
+    /// Its connections to other nodes.
+    pub peers: Peers,
 }
 
 impl Server {
@@ -86,6 +91,7 @@ impl Server {
             slowlog: Slowlog::default(),
             meter: Meter::default(),
             walks: Walks::new(),
+            clustered: node.is_in_cluster(),
             began: Instant::now(),
             stopping: AtomicBool::new(false),
             errors: Mutex::default(),
@@ -174,6 +180,7 @@ impl Worker {
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
+            peers: Peers::default(),
         }
     }
 }

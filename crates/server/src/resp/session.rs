@@ -9,6 +9,7 @@ use clearwell_protocol::{Command, CommandId, OwnedArgs, Resp};
 use super::misses::ConnectionMisses;
 use super::pools::PoolPlace;
 use super::registry::{ClientNames, ListedClient, Registry};
+use super::route::Routing;
 
 /// One connection's state; only its own task has it.
 pub struct Session {
@@ -34,6 +35,8 @@ pub struct Session {
     pub place: PoolPlace,
     /// Whether it gets to see all commands.
     pub monitoring: bool,
+    /// What it is answered about keys that other nodes serve.
+    pub routing: Routing,
     /// Its latest command.
     pub latest: Option<CommandId>,
 }
@@ -75,7 +78,12 @@ pub struct Exec {
 
 impl Session {
     /// A connection that has just begun.
-    pub fn new(client: Arc<ListedClient>, authenticated: bool, place: PoolPlace) -> Session {
+    pub fn new(
+        client: Arc<ListedClient>,
+        authenticated: bool,
+        place: PoolPlace,
+        routing: Routing,
+    ) -> Session {
         Session {
             client,
             resp: Resp::V2,
@@ -88,6 +96,7 @@ impl Session {
             misses: ConnectionMisses::default(),
             place,
             monitoring: false,
+            routing,
             latest: None,
         }
     }
@@ -98,7 +107,7 @@ impl Session {
         client.names.lock().name.clear();
         client.activity.no_evict.store(false, Relaxed);
         client.activity.resp3.store(false, Relaxed);
-        *self = Session::new(client, authenticated, place);
+        *self = Session::new(client, authenticated, place, self.routing);
     }
 
     /// Whether it may say little, because it listens and messages look like replies.

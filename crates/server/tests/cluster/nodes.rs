@@ -1,135 +1,123 @@
-//! Nodes of one cluster on this machine.
+//! A cluster for a test.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Process, Raw, wait_for};
+use super::support::{Process, Raw, wait_for};
 
-/// A node, killed when dropped.
-pub struct Node {
+/// One of its nodes, killed when dropped.
+pub struct OneNode {
+    /// The running program.
     pub process: Process,
-    pub resp: SocketAddr,
-    pub http: SocketAddr,
-    pub link: SocketAddr,
-    pub number: u64,
-    data: PathBuf,
+    /// Where it answers for every key.
+    pub plain: SocketAddr,
+    /// Where it tells where keys are.
+    pub redirect: SocketAddr,
+    link: SocketAddr,
+    _folder: TempDir,
 }
 
-/// What a node is started with besides its place in the cluster.
-#[derive(Clone, Copy, Default)]
-pub struct Given<'a> {
-    /// Text of a `clearwell.toml`.
-    pub config: Option<&'a str>,
+/// Nodes that know one another, each of which owns a share of the slots.
+pub struct Cluster {
+    /// In the order in which they came.
+    pub nodes: Vec<OneNode>,
 }
 
-/// Nodes that have found one another, in a folder of their own.
-pub struct Nodes {
-    pub nodes: Vec<Node>,
-    folder: TempDir,
+/// A cluster's keys: of many slots, so that each node owns some of them.
+pub fn keys() -> Vec<String> {
+    (0..60).map(|number| format!("key:{number}")).collect()
 }
 
-/// A node that is about to start, or does not come to it.
-pub fn launch(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
-    command.current_dir(folder).args(["serve", "--workers", "1", "--data", name]);
-    command.args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--link", "127.0.0.1:0"]);
-    command.args(entrance);
-    if let Some(text) = given.config {
-        let file = folder.join(format!("{name}.toml"));
-        std::fs::write(&file, text).expect("the temporary folder can be written");
-        command.arg("--config").arg(file);
-    }
-    Process::start(&mut command)
-}
-
-/// A node that serves.
-pub fn start(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) -> Node {
-    let mut process = launch(folder, name, entrance, given);
-    let (resp, http, link, number) = wait_for("a node's start lines", || {
-        let word = |word: &str| {
-            process.find_line(|line| Some(line.strip_prefix(word)?.split_whitespace().next()?.to_owned()))
+impl Cluster {
+    /// Three nodes with these lines in `[cluster]`.
+    pub fn start(lines: &str) -> Cluster {
+        let first = OneNode::start(lines, None);
+        let seed = first.link;
+        let cluster = Cluster {
+            nodes: vec![first, OneNode::start(lines, Some(seed)), OneNode::start(lines, Some(seed))],
         };
-        let address = |name: &str| word(name).and_then(|text| text.parse().ok());
-        let all = (address("resp"), address("http"), address("link"), word("node"));
-        let (Some(resp), Some(http), Some(link), Some(number)) = all else {
-            assert!(process.ended().is_none(), "it ended before it served\n{}", process.output());
-            return None;
-        };
-        Some((resp, http, link, number.parse().expect("a node's number")))
-    });
-    Node { process, resp, http, link, number, data: folder.join(name) }
-}
-
-impl Node {
-    /// What it answers.
-    pub fn call(&self, words: &[&str]) -> String {
-        String::from_utf8_lossy(&Raw::connect(self.resp).call(words)).into_owned()
+        cluster.wait(3);
+        cluster
     }
 
-    /// How it says that the cluster stands.
-    pub fn status(&self) -> serde_json::Value {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
-        let said = command
-            .args(["cluster", "status", "--json", "--addr", &self.resp.to_string()])
-            .output()
-            .expect("the command runs");
-        serde_json::from_slice(&said.stdout).unwrap_or_default()
-    }
-
-    pub fn data(&self) -> &Path {
-        &self.data
-    }
-}
-
-impl Nodes {
-    /// So many nodes that all follow one settled view, in which each has its part.
-    pub fn start(count: usize) -> Nodes {
-        Nodes::given(count, Given::default())
-    }
-
-    /// The same with a configuration.
-    pub fn given(count: usize, given: Given<'_>) -> Nodes {
-        let folder = TempDir::new().expect("a temporary folder can be made");
-        let mut nodes = vec![start(folder.path(), "node0", &["--bootstrap"], given)];
-        let seed = nodes[0].link.to_string();
-        for at in 1..count {
-            nodes.push(start(folder.path(), &format!("node{at}"), &["--join", &seed], given));
-        }
-        let nodes = Nodes { nodes, folder };
-        nodes.settle();
-        nodes
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Waits until all that run follow one settled view of just them, and serve every slot together.
-    pub fn settle(&self) {
-        let count = self.nodes.len() as u64;
-        wait_for("the nodes to settle", || {
-            let all: Vec<_> = self.nodes.iter().map(Node::status).collect();
-            let number = |status: &serde_json::Value, name: &str| status[name].as_u64().unwrap_or_default();
-            let is_settled = all.iter().all(|status| {
-                let up = |node: &&serde_json::Value| node["state"] == "up" && node["owns"] != 0;
-                let there = status["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(up).count());
-                number(status, "settled") == 1 && there as u64 == count && status["epoch"] == all[0]["epoch"]
-            });
-            let served: u64 = all.iter().map(|status| number(status, "serves")).sum();
-            (is_settled && served == 16_384).then_some(())
+    /// Waits until so many nodes own slots and agree on who owns which.
+    pub fn wait(&self, count: usize) {
+        wait_for("the nodes to share the slots", || {
+            let seen: Vec<Vec<Option<SocketAddr>>> = self.nodes.iter().map(OneNode::owners).collect();
+            let agreed = seen.iter().all(|owners| *owners == seen[0] && owners.iter().all(Option::is_some));
+            let mut owners = seen.first()?.clone();
+            owners.sort_unstable();
+            owners.dedup();
+            (agreed && owners.len() == count).then_some(())
         });
     }
 
-    /// What the cluster answers, by whichever node takes the command.
-    pub fn call(&self, words: &[&str]) -> String {
-        wait_for("a node that takes the command", || {
-            let answers = self.nodes.iter().map(|node| node.call(words));
-            answers
-                .into_iter()
-                .find(|answer| !answer.starts_with("-TRYAGAIN") && !answer.starts_with("-CLUSTERDOWN"))
-        })
+    /// A connection that need not know clusters.
+    pub fn plain(&self, node: usize) -> Raw {
+        Raw::connect(self.nodes[node].plain)
     }
+
+    /// A connection that is told where keys are.
+    pub fn redirect(&self, node: usize) -> Raw {
+        Raw::connect(self.nodes[node].redirect)
+    }
+
+    /// Which node owns a key.
+    pub fn owner(&self, key: &str) -> usize {
+        let owner = owner(&mut self.redirect(0), key).unwrap_or(self.nodes[0].redirect);
+        self.nodes.iter().position(|node| node.redirect == owner).expect("one of the nodes")
+    }
+
+    /// A key that this node owns, and whose name begins so.
+    pub fn key_of(&self, node: usize, prefix: &str) -> String {
+        let mut names = (0..).map(|number| format!("{prefix}:{number}"));
+        names.find(|key| self.owner(key) == node).expect("there are names without end")
+    }
+}
+
+impl OneNode {
+    fn start(lines: &str, seed: Option<SocketAddr>) -> OneNode {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let file = folder.path().join("clearwell.toml");
+        std::fs::write(&file, format!("[cluster]\n{lines}\n")).expect("the temporary folder can be written");
+        let [plain, redirect, link] = free();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
+        command.current_dir(folder.path()).args(["serve", "--config", "clearwell.toml", "--data", "data"]);
+        command.args(["--resp", &plain.to_string(), "--http", "127.0.0.1:0", "--workers", "2"]);
+        command.args(["--redirect", &redirect.to_string(), "--link", &link.to_string()]);
+        match seed {
+            None => command.arg("--bootstrap"),
+            Some(seed) => command.args(["--join", &seed.to_string()]),
+        };
+        let mut process = Process::start(&mut command);
+        wait_for("a node to accept", || {
+            assert!(process.ended().is_none(), "it has ended: {}", process.output());
+            std::net::TcpStream::connect(redirect).ok()
+        });
+        OneNode { process, plain, redirect, link, _folder: folder }
+    }
+
+    /// Who owns the keys, as this node sees it; `None`: nobody.
+    fn owners(&self) -> Vec<Option<SocketAddr>> {
+        let mut connection = Raw::connect(self.redirect);
+        let owner = |key: String| match owner(&mut connection, &key) {
+            Some(owner) => Some(owner),
+            None => (connection.call(&["EXISTS", &key])[0] == b':').then_some(self.redirect),
+        };
+        keys().into_iter().map(owner).collect()
+    }
+}
+
+/// Where a node says that a key is, unless it is there or nowhere.
+fn owner(connection: &mut Raw, key: &str) -> Option<SocketAddr> {
+    let reply = String::from_utf8(connection.call(&["EXISTS", key])).expect("text");
+    reply.strip_prefix("-MOVED ")?.trim_end().split(' ').next_back()?.parse().ok()
+}
+
+/// Free ports, held together so that no two are the same.
+fn free<const COUNT: usize>() -> [SocketAddr; COUNT] {
+    let held = [(); COUNT].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+    held.map(|listener| listener.local_addr().expect("an address"))
 }

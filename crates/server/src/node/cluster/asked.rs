@@ -6,6 +6,7 @@ use clearwell_cluster::request::Invalidate;
 use clearwell_cluster::{Answer, Bytes, Input, Refusal, Request, Ticket};
 use clearwell_engine::{Invalidation, Scope};
 use clearwell_source::Later;
+use clearwell_words::Ack;
 use tokio::sync::oneshot;
 
 use super::{Cluster, Place};
@@ -97,6 +98,17 @@ impl Node {
             }
         };
         (Reached::default(), Box::pin(answered))
+    }
+
+    /// Whether a write of a key without a source waits for the slot's replicas before it is acknowledged.
+    pub fn waits_for_replicas(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.ack == Ack::Replicas)
+    }
+
+    /// Waits, for each key, until what was changed of it here survives as it has to; a node alone has nobody to wait for.
+    pub fn settle_keys(&self, keys: &[&[u8]]) -> Vec<Later<Result<(), Unordered>>> {
+        let Some(cluster) = &self.cluster else { return Vec::new() };
+        keys.iter().map(|key| self.settled(cluster, (*key).into())).collect()
     }
 
     /// Waits until what was changed of a key here survives as it has to.

@@ -7,6 +7,7 @@ use clearwell_protocol::{Args, CommandError};
 
 use crate::resp::dispatch::Context;
 use crate::resp::registry::ListedClient;
+use crate::resp::route::Routing;
 use crate::resp::session::Replies;
 use crate::resp::step::{Outcome, Step};
 
@@ -29,6 +30,16 @@ pub fn setname(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let name = &args[2];
     check_client_name(name)?;
     context.session.client.names.lock().name = String::from_utf8_lossy(name).into_owned();
+    context.reply().ok();
+    Ok(Step::Done)
+}
+
+/// CLIENT CAPA. `node`: another node of the cluster forwards over this connection, which is therefore used by many clients.
+pub fn capa(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.from(2).iter().any(|word| word.eq_ignore_ascii_case(b"node")) {
+        context.session.routing = Routing::Node;
+        context.session.place.share();
+    }
     context.reply().ok();
     Ok(Step::Done)
 }

@@ -138,6 +138,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::ClientNoTouch => client::no_touch(c, args),
         Id::ClientPause => client::pause(c, args),
         Id::ClientUnpause => client::unpause(c),
+        Id::ClientCapa => client::capa(c, args),
         Id::Info => server::info(c, args),
         Id::Time => server::time(c),
         Id::Role => server::role(c),

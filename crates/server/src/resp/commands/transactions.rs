@@ -5,13 +5,15 @@
 //! that nobody sees half done, and the others follow in their order, each when the one before has ended. The replies stand
 //! in the order of the queue.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 
 use clearwell_protocol::{Args, Command, CommandError, CommandId, keys};
 
+use super::encoded;
 use crate::node::Node;
 use crate::resp::dispatch::{self, Context};
+use crate::resp::route;
 use crate::resp::session::{Exec, MultiQueue};
 use crate::resp::step::{Outcome, Step};
 
@@ -126,6 +128,11 @@ pub fn exec(context: &mut Context<'_>) -> Outcome {
         return Ok(Step::Done);
     }
     context.in_exec = true;
+    if context.server.clustered {
+        let step = run_settling(context, &queue);
+        context.in_exec = false;
+        return Ok(step);
+    }
     let waits = queue.requests.iter().any(|(command, args)| needs_source(node, command, args.as_args()));
     if waits {
         begin_mixed(context, queue);
@@ -144,6 +151,41 @@ fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>) {
     if let Step::Wait(_) = dispatch::run(context, command, args) {
         context.reply().error(format!("ERR {} would have to wait, which EXEC does not", command.name));
     }
+}
+
+/// Runs all in one step, as the owner of its keys in a cluster. What others have yet to confirm is waited for together: the reply is
+/// withheld as a whole.
+fn run_settling(context: &mut Context<'_>, queue: &MultiQueue) -> Step {
+    let mut replies: Vec<Vec<u8>> = Vec::with_capacity(queue.requests.len());
+    let (mut waiting, mut changed) = (Vec::new(), HashSet::new());
+    for (command, args) in &queue.requests {
+        let start = context.out.len();
+        if let Step::Wait(reply) = dispatch::run(context, command, args.as_args()) {
+            waiting.push((replies.len(), reply));
+        }
+        replies.push(context.out.split_off(start));
+        changed.extend(route::keys_to_settle(context, command, args.as_args()));
+    }
+    let changed: Vec<&[u8]> = changed.into_iter().collect();
+    let settling = context.node().settle_keys(&changed);
+    if settling.is_empty() && waiting.is_empty() {
+        context.reply().array(replies.len());
+        replies.iter().for_each(|reply| context.out.extend_from_slice(reply));
+        return Step::Done;
+    }
+    let resp = context.session.resp;
+    Step::Wait(Box::pin(async move {
+        if let Err(error) = route::settled(settling).await {
+            return error;
+        }
+        for (place, reply) in waiting {
+            replies[place] = reply.await;
+        }
+        encoded(resp, |reply| {
+            reply.array(replies.len());
+            replies.iter().for_each(|one| reply.out.extend_from_slice(one));
+        })
+    }))
 }
 
 /// Runs what needs no source and keeps the rest for [`go_on`].

@@ -1,0 +1,32 @@
+//! One worker's connections to other nodes.
+
+use std::collections::HashMap;
+
+use clearwell_protocol::Resp;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use super::link::{self, Greeting, Sent};
+
+/// Requests that may wait for a connection to take them.
+const QUEUE: usize = 1024;
+
+/// By address and protocol.
+#[derive(Default)]
+pub struct Peers(Mutex<HashMap<(String, Resp), mpsc::Sender<Sent>>>);
+
+impl Peers {
+    /// The connection to the node at an address, which is opened if there is none. Called on the worker's own thread.
+    pub fn to(&self, address: &str, resp: Resp, password: Option<&str>) -> mpsc::Sender<Sent> {
+        let mut open = self.0.lock();
+        let key = (address.to_owned(), resp);
+        if let Some(sender) = open.get(&key).filter(|sender| !sender.is_closed()) {
+            return sender.clone();
+        }
+        open.retain(|_, sender| !sender.is_closed());
+        let (sender, requests) = mpsc::channel(QUEUE);
+        tokio::spawn(link::run(key.0.clone(), Greeting::new(resp, password), requests));
+        open.insert(key, sender.clone());
+        sender
+    }
+}
