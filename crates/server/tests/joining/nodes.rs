@@ -12,7 +12,6 @@ use crate::support::{Process, Raw, wait_for};
 pub struct Node {
     pub process: Process,
     pub resp: SocketAddr,
-    pub http: SocketAddr,
     pub link: SocketAddr,
     pub number: u64,
     data: PathBuf,
@@ -48,19 +47,19 @@ pub fn launch(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) ->
 /// A node that serves.
 pub fn start(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) -> Node {
     let mut process = launch(folder, name, entrance, given);
-    let (resp, http, link, number) = wait_for("a node's start lines", || {
+    let (resp, link, number) = wait_for("a node's start lines", || {
         let word = |word: &str| {
             process.find_line(|line| Some(line.strip_prefix(word)?.split_whitespace().next()?.to_owned()))
         };
         let address = |name: &str| word(name).and_then(|text| text.parse().ok());
-        let all = (address("resp"), address("http"), address("link"), word("node"));
-        let (Some(resp), Some(http), Some(link), Some(number)) = all else {
+        let all = (address("resp"), address("link"), word("node"));
+        let (Some(resp), Some(link), Some(number)) = all else {
             assert!(process.ended().is_none(), "it ended before it served\n{}", process.output());
             return None;
         };
-        Some((resp, http, link, number.parse().expect("a node's number")))
+        Some((resp, link, number.parse().expect("a node's number")))
     });
-    Node { process, resp, http, link, number, data: folder.join(name) }
+    Node { process, resp, link, number, data: folder.join(name) }
 }
 
 impl Node {
