@@ -40,6 +40,13 @@ pub(crate) enum ValuePlaces {
     Alone,
 }
 
+impl ValuePlaces {
+    /// Whether it is while the engine holds their keys.
+    pub fn are_held(self) -> bool {
+        matches!(self, ValuePlaces::Held { .. })
+    }
+}
+
 /// Copies that were found to be gone when so many turns had been given, all of which had ended.
 pub(crate) struct Gone {
     pub settled: u64,

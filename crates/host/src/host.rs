@@ -5,7 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
-use clearwell_cluster::{Apply, Bytes, Entry, Input, Known, Member, Outbox, Peer, Planted, Ticket, View};
+use clearwell_cluster::{
+    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Ticket, View,
+};
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
 
@@ -130,6 +132,10 @@ impl Host {
         let mut out = Outbox::default();
         let (turn, untold) = self.deciding.decide(now, gone, input, &mut out);
         self.departed.give_back(untold);
+        // What became of the keys of a slot before it was this member's is not known here.
+        if self.deciding.values.are_held() && out.tell.iter().any(|told| matches!(told, Event::Owns(..))) {
+            self.engine.doubt_reads();
+        }
         (!out.is_empty()).then(|| Batch::new(turn, out))
     }
 

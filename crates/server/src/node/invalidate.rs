@@ -77,6 +77,13 @@ impl Invalidated {
 }
 
 impl Node {
+    /// Why an invalidation cannot be held for later; `None`: it can.
+    pub fn holds_nothing(&self, request: &InvalidationRequest) -> Option<&'static str> {
+        const ONE_NODE: &str = "a cluster does not hold invalidations for later yet: what one node holds would be lost with it; ask when it is due";
+        let is_held = matches!(request.mode, Mode::Delayed(_) | Mode::OnEvent(_));
+        (is_held && self.is_in_cluster()).then_some(ONE_NODE)
+    }
+
     /// Invalidates. When it is acknowledged, no read that begins later sees what was covered (unless its mode holds it).
     pub fn invalidate(&self, request: InvalidationRequest) -> Invalidated {
         match request.mode {

@@ -101,6 +101,9 @@ pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body:
     let taken = take(body, &site.held, site.limits).await?;
     let asked = AskedInvalidation::parse(&taken.bytes)?;
     let dry_run = asked.dry_run;
+    if let Some(why) = site.node.holds_nothing(&asked.request) {
+        return Err(Problem::new(StatusCode::CONFLICT, "unsupported", why));
+    }
     let doing = site.clone();
     let reached = match dry_run {
         true => aside(move || asked.count(&doing)).await?,

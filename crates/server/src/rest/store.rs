@@ -103,6 +103,7 @@ pub async fn set(
     body: Body,
 ) -> Reply {
     let key = key_of(uri.path())?;
+    site.serves(&key, &uri)?;
     let (put, _held) = asked(&site, &key, &query, &headers, body).await?;
     let node = &site.node;
     let before = node.stamp(&key);
@@ -172,6 +173,7 @@ pub async fn remove(
     headers: HeaderMap,
 ) -> Reply {
     let key = key_of(uri.path())?;
+    site.serves(&key, &uri)?;
     let removal = removal(&query)?;
     let node = &site.node;
     let removed = match of_change(&headers, node, node.stamp(&key)) {

@@ -18,7 +18,7 @@ pub(super) struct LinkEnd(pub Weak<Node>);
 impl Receiver for LinkEnd {
     fn receive(&self, from: Peer, message: Message) {
         if let Some(node) = self.0.upgrade() {
-            node.step(node.clock.tick(), Input::Message(from, message));
+            node.step(node.clock.tick_awake(), Input::Message(from, message));
             node.wake_for_work();
         }
     }
@@ -134,7 +134,7 @@ pub(super) fn run(node: &Weak<Node>, tick: Duration) {
             let Some(cluster) = &node.cluster else { return };
             if std::time::Instant::now() >= due {
                 due = std::time::Instant::now() + tick;
-                node.step(node.clock.tick(), Input::Tick);
+                node.step(node.clock.tick_awake(), Input::Tick);
                 node.learn_places(cluster);
             }
             while node.host.has_work() && std::time::Instant::now() < due {

@@ -25,6 +25,9 @@ pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         coalesce: options.coalesce,
         ..InvalidationRequest::now(scopes(&options)?, Cause::Command)
     };
+    if let Some(why) = context.node().holds_nothing(&request) {
+        return Err(CommandError::new(format!("ERR {why}")));
+    }
     if options.dry_run {
         return Ok(aside(context, move |node, reply| {
             let entries = node.would_reach(&request);
