@@ -69,6 +69,7 @@ pub mod record;
 pub mod request;
 mod shown;
 pub mod slot;
+mod slot_set;
 pub mod stranded;
 mod stream;
 mod subscribers;

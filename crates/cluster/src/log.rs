@@ -46,7 +46,7 @@ impl OwnLog {
     ) -> (Arc<Record>, Vec<Name>) {
         self.head = self.head.next();
         let record = Arc::new(Record { position: self.head, slot, change, version, cause, depth });
-        let old: Vec<Name> = record.old_names().collect();
+        let old = record.old_names();
         self.marks.note(&record, &old, config);
         if let Some(last) = slot.and_then(|slot| self.last_in_slot.get_mut(usize::from(slot.0))) {
             *last = record.position;

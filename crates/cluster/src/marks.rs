@@ -118,7 +118,7 @@ mod tests {
             cause: clearwell_words::Cause::Command,
             depth: 0,
         };
-        let old: Vec<Name> = record.old_names().collect();
+        let old = record.old_names();
         marks.note(&record, &old, &config);
         assert_eq!((marks.last(&tag(1)), marks.last(&tag(2))), (Position(7), Position(7)));
         assert_eq!((marks.floor(), marks.tail.len()), (Position(7), 0));

@@ -259,11 +259,12 @@ impl Membership {
         &self.known
     }
 
-    /// Where each process that is known says that it can be reached.
+    /// Where each process that is known, this one included, says that it can be reached.
     pub fn addresses(&self) -> impl Iterator<Item = (Peer, Addresses)> + '_ {
-        self.foca.iter_membership_state().map(|member| {
-            let Card { link, resp, http, .. } = member.id().clone();
-            (member.id().peer(), Addresses { link, resp, http })
+        let others = self.foca.iter_membership_state().map(foca::Member::id);
+        others.chain([self.foca.identity()]).map(|card| {
+            let Card { link, resp, http, .. } = card.clone();
+            (card.peer(), Addresses { link, resp, http })
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clearwell_words::Millis;
 
+use crate::slot_set::SlotSet;
 use crate::{Epoch, Peer, Position, Slot};
 
 /// A slot that the view gives to this member.
@@ -29,6 +30,8 @@ struct Owned {
 #[derive(Debug, Default)]
 pub struct OwnedSlots {
     slots: BTreeMap<Slot, Owned>,
+    /// Those that have begun: looked at for each request.
+    begun: SlotSet,
     /// How many of them have not begun.
     to_begin: usize,
     /// The source may have to be asked to refuse statements for some of them.
@@ -43,6 +46,7 @@ impl OwnedSlots {
         let (began_at, fencing, unclear, quiet_until) = (None, false, 0, Millis(0));
         let owned = Owned { gained, began_at, inherited, fenced, fencing, unclear, quiet_until };
         self.slots.insert(slot, owned);
+        self.begun.remove(slot);
         self.to_begin += 1;
         self.unfenced = true;
     }
@@ -51,6 +55,7 @@ impl OwnedSlots {
     pub fn lose(&mut self, slot: Slot) -> bool {
         let Some(owned) = self.slots.remove(&slot) else { return false };
         self.alone.remove(&slot);
+        self.begun.remove(slot);
         self.to_begin -= usize::from(owned.began_at.is_none());
         owned.began_at.is_some()
     }
@@ -66,6 +71,7 @@ impl OwnedSlots {
         if let Some(owned) = self.slots.get_mut(&slot) {
             self.to_begin -= usize::from(owned.began_at.is_none());
             (owned.began_at, owned.quiet_until) = (Some(at), quiet_until);
+            self.begun.insert(slot);
             owned.fenced |= fenced;
         }
     }
@@ -94,7 +100,7 @@ impl OwnedSlots {
 
     /// Whether a slot is owned and has begun.
     pub fn has_begun(&self, slot: Slot) -> bool {
-        self.began_at(slot).is_some()
+        self.begun.contains(slot)
     }
 
     /// Whether a slot is owned and has not begun.

@@ -164,7 +164,7 @@ impl Record {
 
     /// Whether it concerns what every holder may hold.
     pub fn is_wide(&self) -> bool {
-        matches!(&self.change, Change::Invalidate { scope, .. } if Name::of(scope).is_none())
+        matches!(&self.change, Change::Invalidate { scope, .. } if scope.is_wide())
     }
 
     /// Whether every holder must hear of it, whatever it holds.
@@ -173,11 +173,13 @@ impl Record {
     }
 
     /// The names that it makes old, its dependents included.
-    pub fn old_names(&self) -> impl Iterator<Item = Name> {
-        let name = self.makes_old();
-        let dependents =
-            name.as_ref().filter(|_| self.cascades()).map(|name| Name::Dependents(name.bytes().clone()));
-        name.into_iter().chain(dependents)
+    pub fn old_names(&self) -> Vec<Name> {
+        let Some(name) = self.makes_old() else { return Vec::new() };
+        if !self.cascades() {
+            return vec![name];
+        }
+        let dependents = Name::Dependents(name.bytes().clone());
+        vec![name, dependents]
     }
 
     /// Whether dependents of what it makes old are old too.

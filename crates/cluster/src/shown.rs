@@ -148,6 +148,9 @@ impl Shown {
 
     /// Forgets a key.
     pub fn remove(&mut self, key: &Bytes) {
+        if self.slots.is_empty() {
+            return;
+        }
         let slot = slot_of(key, self.count);
         if let Some(last) = self.slots.get_mut(&slot) {
             last.remove(key);

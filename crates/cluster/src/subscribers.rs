@@ -3,7 +3,6 @@
 mod following;
 mod holders;
 mod interested;
-mod slots;
 mod subscriber;
 mod tell;
 mod told;
@@ -258,6 +257,9 @@ impl Subscribers {
 
     /// Gives what is to be sent in this step to `send`, in the order of the holders' names.
     pub fn drain(&mut self, now: Millis, config: &Config, epoch: Epoch, mut send: impl FnMut(Peer, Records)) {
+        if self.outgoing.is_empty() && !self.has_more() {
+            return;
+        }
         self.tell_some(now, config);
         self.free_some();
         self.outgoing.sort_unstable_by_key(|number| self.holders.peer(*number));
@@ -371,7 +373,7 @@ mod tests {
         let change = Change::Intent { key: b"k".as_slice().into() };
         let (slot, version, cause) = (Some(Slot(3)), None, clearwell_words::Cause::Write);
         let record = Record { position, slot, change, version, cause, depth: 0 };
-        let old: Vec<Name> = record.old_names().collect();
+        let old = record.old_names();
         all.address(now, config, (&Arc::new(record), &old), true);
     }
 

@@ -289,6 +289,11 @@ impl View {
             && (Arc::ptr_eq(&self.base, &self.next) || self.base == self.next)
     }
 
+    /// Whether nothing is on its way, and each slot lies with its owner alone.
+    pub fn has_no_replicas(&self) -> bool {
+        self.is_settled() && self.base.copies() == 1
+    }
+
     /// Who owned a slot in `before` and not any more.
     pub fn lost_since<'a>(&'a self, before: &'a View) -> impl Iterator<Item = Peer> + 'a {
         let changed = self.owners.iter().zip(&before.owners).filter(|(now, was)| now != was);

@@ -112,6 +112,9 @@ impl<T> Waiting<T> {
 
     /// Takes all that are to be looked at, in their order.
     pub fn take_woken(&mut self) -> Vec<(u64, T)> {
+        if self.woken() == 0 {
+            return Vec::new();
+        }
         std::iter::from_fn(|| self.next()).collect()
     }
 
@@ -152,12 +155,18 @@ impl<T> Waiting<T> {
 
     /// Wakes the oldest, so many at most, as long as they are late.
     pub fn wake_late(&mut self, most: usize, is_late: impl Fn(&T) -> bool) {
+        if self.all.is_empty() {
+            return;
+        }
         let late = self.all.iter().take(most).take_while(|(_, waiting)| is_late(&waiting.0));
         self.woken.extend(late.map(|(id, _)| *id));
     }
 
     /// Wakes all whose time has come.
     pub fn wake_due(&mut self, now: Millis) {
+        if self.by_lack.is_empty() {
+            return;
+        }
         self.wake_between(Lack::Time(Millis(0)), Lack::Time(now));
     }
 

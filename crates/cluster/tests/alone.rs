@@ -24,7 +24,7 @@ fn invalidate(scope: Scope, cascade: bool, wait: bool) -> Request {
 }
 
 fn scope() -> impl Strategy<Value = Scope> {
-    let name = || (0u8..6).prop_map(|n| Box::<[u8]>::from([b'k', n]));
+    let name = || (0u8..6).prop_map(|n| Bytes::from([b'k', n]));
     let event = Event::new("deployed", Vec::new()).expect("a word");
     prop_oneof![
         4 => name().prop_map(Scope::Key),
@@ -81,7 +81,7 @@ fn a_session_has_seen_what_only_the_floor_remembers() {
     };
     // More than the tail of four remembers.
     for n in 0..9 {
-        let scope = Scope::Key(Box::from([b'k', n]));
+        let scope = Scope::Key(Bytes::from([b'k', n]));
         step(Input::Request(Ticket(u64::from(n) + 1), invalidate(scope, true, false)));
     }
     let key = [b'k', 0].as_slice().into();

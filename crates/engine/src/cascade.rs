@@ -93,34 +93,39 @@ impl NameTable {
         effect: Effect,
         counter: &Counter,
     ) -> u64 {
-        let mut reached = 0;
-        let mut seen: BTreeSet<Arc<[u8]>> = BTreeSet::new();
-        let mut now: Vec<(NameKind, Arc<[u8]>)> =
-            start.iter().map(|(kind, name)| (*kind, (*name).into())).collect();
-        seen.extend(
-            now.iter().filter(|(kind, _)| *kind == NameKind::Dependency).map(|(_, name)| name.clone()),
-        );
-        for _ in 0..=LEVELS {
-            let mut next = Vec::new();
-            for (kind, name) in &now {
-                let entries = self.raise(*kind, name, seq, effect, counter);
-                let twice = *kind == NameKind::Dependency && start.contains(&(NameKind::Tag, name));
-                reached += entries.entries - if twice { entries.tagged } else { 0 };
-                for node in self.graph.lock().below(*kind, name) {
-                    if seen.len() <= WORK && seen.insert(Arc::clone(node)) {
-                        next.push((NameKind::Dependency, Arc::clone(node)));
-                    }
+        let (mut reached, mut seen, mut next) = (0, BTreeSet::new(), Vec::new());
+        let mut raise = |kind: NameKind, name: &[u8], seen: &mut BTreeSet<Name>, next: &mut Vec<Name>| {
+            let entries = self.raise(kind, name, seq, effect, counter);
+            if entries.is_none() && kind.is_held_by_graph() {
+                return;
+            }
+            let entries = entries.unwrap_or_default();
+            let twice = kind == NameKind::Dependency && start.contains(&(NameKind::Tag, name));
+            reached += entries.entries - if twice { entries.tagged } else { 0 };
+            for node in self.graph.lock().below(kind, name) {
+                if seen.is_empty() {
+                    let given = start.iter().filter(|(kind, _)| *kind == NameKind::Dependency);
+                    seen.extend(given.map(|(_, name)| Name::from(*name)));
+                }
+                if seen.len() <= WORK && seen.insert(Arc::clone(node)) {
+                    next.push(Arc::clone(node));
                 }
             }
-            if seen.len() > WORK {
+        };
+        start.iter().for_each(|(kind, name)| raise(*kind, name, &mut seen, &mut next));
+        for _ in 0..LEVELS {
+            if next.is_empty() || seen.len() > WORK {
                 break;
             }
-            if next.is_empty() {
-                return reached;
+            for name in std::mem::take(&mut next) {
+                raise(NameKind::Dependency, &name, &mut seen, &mut next);
             }
-            now = next;
         }
-        reached + self.raise(NameKind::AnyDependency, b"", seq, effect, counter).entries
+        if !next.is_empty() || seen.len() > WORK {
+            let all = self.raise(NameKind::AnyDependency, b"", seq, effect, counter);
+            reached += all.unwrap_or_default().entries;
+        }
+        reached
     }
 
     /// Whether `key` may be made from `dependencies`: no cycle, no chain of more than `limit` edges. Asked after

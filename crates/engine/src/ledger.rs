@@ -1,8 +1,10 @@
 //! The last invalidations by their place in the count, for the history of keys.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use clearwell_words::{KeptScope, ShortName};
 use parking_lot::Mutex;
 
 use crate::recent::Heap;
@@ -27,6 +29,18 @@ pub struct Noted {
     pub cascade: bool,
 }
 
+/// The same as it is kept.
+#[derive(Debug)]
+struct Note {
+    seq: Seq,
+    at: Millis,
+    position: Option<NonZeroU64>,
+    scope: KeptScope,
+    effect: Effect,
+    cause: Cause,
+    cascade: bool,
+}
+
 /// Those that were noted last, in a bounded number of bytes.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -37,7 +51,7 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 struct LedgerRing {
     /// By count, oldest first.
-    noted: VecDeque<Noted>,
+    notes: VecDeque<Note>,
     bytes: usize,
     /// The newest that is forgotten.
     floor: Seq,
@@ -52,29 +66,29 @@ impl Ledger {
     /// Notes an invalidation.
     pub(crate) fn note(&self, seq: Seq, invalidation: &Invalidation, now: Millis) {
         if self.bytes_most > 0 {
-            let Invalidation { scope, effect, cause, cascade, .. } = invalidation;
-            let (scope, position) = (scope.clone(), None);
-            let (effect, cause, cascade) = (*effect, *cause, *cascade);
-            self.put(Noted { seq, at: now, position, scope, effect, cause, cascade });
+            let &Invalidation { ref scope, effect, cause, cascade, .. } = invalidation;
+            let (scope, position) = (KeptScope::of(scope), None);
+            self.put(Note { seq, at: now, position, scope, effect, cause, cascade });
         }
     }
 
     /// Notes that a write took its dependents away.
     pub(crate) fn dependents(&self, seq: Seq, key: &[u8], now: Millis) {
         if self.bytes_most > 0 {
-            let (scope, position) = (Scope::Dependents(key.into()).into(), None);
-            let (effect, cause, cascade) = (Effect::Gone, Cause::Write, true);
-            self.put(Noted { seq, at: now, position, scope, effect, cause, cascade });
+            let scope = ShortName::of(key).map(KeptScope::Dependents);
+            let scope = scope.unwrap_or_else(|| KeptScope::Other(Scope::Dependents(key.into()).into()));
+            let (effect, cause, cascade, position) = (Effect::Gone, Cause::Write, true, None);
+            self.put(Note { seq, at: now, position, scope, effect, cause, cascade });
         }
     }
 
-    fn put(&self, noted: Noted) {
+    fn put(&self, note: Note) {
         let mut ring = self.ring.lock();
-        ring.bytes += taken(&noted);
-        let place = ring.noted.partition_point(|known| known.seq <= noted.seq);
-        ring.noted.insert(place, noted);
+        ring.bytes += taken(&note);
+        let place = ring.end_of(note.seq);
+        ring.notes.insert(place, note);
         while ring.bytes > self.bytes_most {
-            let Some(oldest) = ring.noted.pop_front() else { break };
+            let Some(oldest) = ring.notes.pop_front() else { break };
             ring.bytes -= taken(&oldest);
             ring.floor = ring.floor.max(oldest.seq);
         }
@@ -83,34 +97,36 @@ impl Ledger {
     /// Tells where the invalidation `seq` stands in the stream of what happened.
     pub(crate) fn place(&self, seq: Seq, position: u64) {
         let mut ring = self.ring.lock();
-        if let Some(noted) = ring.find(seq).and_then(|at| ring.noted.get_mut(at)) {
-            noted.position = Some(position);
+        if let Some(note) = ring.find(seq).and_then(|at| ring.notes.get_mut(at)) {
+            note.position = NonZeroU64::new(position);
         }
     }
 
     /// When the invalidation `seq` was applied, if that is remembered.
     pub(crate) fn when(&self, seq: Seq) -> Option<Millis> {
         let ring = self.ring.lock();
-        ring.find(seq).map(|at| ring.noted[at].at)
+        ring.find(seq).map(|at| ring.notes[at].at)
     }
 
     /// The invalidation `seq`, if it is remembered.
     pub(crate) fn get(&self, seq: Seq) -> Option<Noted> {
         let ring = self.ring.lock();
-        ring.find(seq).map(|at| ring.noted[at].clone())
+        let &Note { seq, at, position, ref scope, effect, cause, cascade } = &ring.notes[ring.find(seq)?];
+        let (position, scope) = (position.map(NonZeroU64::get), scope.scope());
+        Some(Noted { seq, at, position, scope, effect, cause, cascade })
     }
 
     /// Bytes taken beyond the structure itself.
     pub(crate) fn memory_bytes(&self) -> usize {
         let ring = self.ring.lock();
-        ring.bytes + (ring.noted.capacity() - ring.noted.len()) * size_of::<Noted>()
+        ring.bytes + (ring.notes.capacity() - ring.notes.len()) * size_of::<Note>()
     }
 
     /// Recounts; says what differs.
     pub(crate) fn check(&self) -> Result<(), String> {
         let ring = self.ring.lock();
-        let bytes: usize = ring.noted.iter().map(taken).sum();
-        if bytes != ring.bytes || !ring.noted.iter().is_sorted_by_key(|noted| noted.seq) {
+        let bytes: usize = ring.notes.iter().map(taken).sum();
+        if bytes != ring.bytes || !ring.notes.iter().is_sorted_by_key(|note| note.seq) {
             return Err(format!("the ledger takes {bytes} bytes, the books say {}", ring.bytes));
         }
         Ok(())
@@ -119,18 +135,28 @@ impl Ledger {
 
 impl LedgerRing {
     fn find(&self, seq: Seq) -> Option<usize> {
-        self.noted.binary_search_by_key(&seq, |noted| noted.seq).ok()
+        let place = self.end_of(seq).checked_sub(1)?;
+        (self.notes[place].seq == seq).then_some(place)
+    }
+
+    /// Behind all up to a place in the count. Most often it was given out just now: those are looked at first.
+    fn end_of(&self, seq: Seq) -> usize {
+        const LATE: usize = 4;
+        let newer = self.notes.iter().rev().take(LATE).take_while(|note| note.seq > seq).count();
+        let end = self.notes.len() - newer;
+        if newer < LATE { end } else { self.notes.partition_point(|note| note.seq <= seq) }
     }
 }
 
-fn taken(noted: &Noted) -> usize {
-    let heap = match &*noted.scope {
+fn taken(note: &Note) -> usize {
+    let heap = |scope: &Scope| match scope {
         Scope::Key(name) | Scope::Tag(name) | Scope::Dependents(name) | Scope::Prefix(name) => name.len(),
         Scope::Pattern(glob) => glob.as_bytes().len(),
         Scope::Event(event) => event.heap_bytes(),
         Scope::Everything => 0,
     };
-    size_of::<Noted>() + heap
+    let heap = if let KeptScope::Other(scope) = &note.scope { size_of::<Scope>() + heap(scope) } else { 0 };
+    size_of::<Note>() + heap
 }
 
 #[cfg(test)]
@@ -139,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten_and_the_bytes_are_right() {
-        let ledger = Ledger::new(4 * size_of::<Noted>() as u64);
+        let ledger = Ledger::new(4 * size_of::<Note>() as u64);
         for seq in 1..=10 {
             ledger.dependents(Seq(seq), b"key", Millis(seq * 10));
             ledger.check().unwrap();
@@ -149,6 +175,6 @@ mod tests {
         ledger.place(Seq(10), 77);
         let noted = ledger.get(Seq(10)).unwrap();
         assert_eq!((noted.position, noted.scope), (Some(77), Scope::Dependents((*b"key").into()).into()));
-        assert!(ledger.memory_bytes() <= 8 * size_of::<Noted>());
+        assert!(ledger.memory_bytes() <= 8 * size_of::<Note>());
     }
 }

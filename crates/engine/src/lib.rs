@@ -77,7 +77,7 @@ pub use freshness::Seq;
 pub use history::{Made, Through};
 pub use ledger::Noted;
 pub use lookup::{Ask, Lookup, OnMiss, Reads, Tolerate};
-pub use order::{Given, Order};
+pub use order::{Order, Provenance};
 pub use shared::Standing;
 pub use story::{By, State, Step, Story};
 pub use view::View;

@@ -76,6 +76,11 @@ impl KeyMarks {
         self.marks.remove(&hash).map_or(self.floor, |last| last.and(self.floor))
     }
 
+    /// Every name may have been invalidated at `at`.
+    pub(crate) fn doubt(&mut self, at: Last) {
+        self.floor = self.floor.and(at);
+    }
+
     /// Forgets all that is not newer than `seq`, because a wider mark (everything) remembers it.
     pub(crate) fn forget_through(&mut self, seq: Seq) {
         self.marks.retain(|_, last| last.newest() > seq);

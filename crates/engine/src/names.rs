@@ -147,7 +147,8 @@ impl NameTable {
         self.forget_unused(&mut stripe, &mark);
     }
 
-    /// Invalidates a name; returns how many entries that reached.
+    /// Invalidates a name; returns how many entries that reached. `None`: it is in no use. Then nothing follows from it along the graph
+    /// either, if the graph would hold it: whoever comes to use it finds that it was invalidated.
     pub(crate) fn raise(
         &self,
         kind: NameKind,
@@ -155,7 +156,7 @@ impl NameTable {
         seq: Seq,
         effect: Effect,
         counter: &Counter,
-    ) -> MarkReach {
+    ) -> Option<MarkReach> {
         let hash = self.hash(kind, name);
         let mut stripe = self.stripe(hash).lock();
         match stripe.find(hash, kind, name) {
@@ -165,11 +166,11 @@ impl NameTable {
                 if reached.entries > 0 {
                     stripe.raises.push(hash, mark.last().of(effect), seq, effect);
                 }
-                reached
+                Some(reached)
             }
             None => {
                 stripe.forgotten.raise(hash, Last::at(seq, effect));
-                MarkReach::default()
+                None
             }
         }
     }

@@ -21,7 +21,7 @@ pub trait Order: Send + Sync {
 
     /// A client's value gets its place, which takes away what depends on the key as well, and its version there. `None`: it gets none,
     /// and nothing is changed.
-    fn put(&self, _key: &[u8], _draft: &Draft<'_>, _given: Given, _now: Millis) -> Option<Version> {
+    fn put(&self, _key: &[u8], _draft: &Draft<'_>, _given: Provenance, _now: Millis) -> Option<Version> {
         None
     }
 
@@ -33,7 +33,7 @@ pub trait Order: Send + Sync {
 
 /// How a client came to a value that it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given {
+pub enum Provenance {
     /// It made it.
     Written,
     /// It read it elsewhere after a miss.
@@ -70,7 +70,7 @@ impl OutsideOrder {
 
     /// The place of a client's value.
     #[inline]
-    pub(crate) fn put(&self, key: &[u8], draft: &Draft<'_>, given: Given, now: Millis) -> Placing {
+    pub(crate) fn put(&self, key: &[u8], draft: &Draft<'_>, given: Provenance, now: Millis) -> Placing {
         match self.order.as_ref().filter(|_| self.has_values) {
             None => Placing::Unordered,
             Some(order) => order.put(key, draft, given, now).map_or(Placing::Elsewhere, Placing::At),

@@ -1,5 +1,6 @@
 //! What all shards of an engine share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 
 use crate::counter::Counter;
@@ -56,7 +57,7 @@ pub(crate) struct EngineShared {
 #[derive(Debug, Clone)]
 pub(crate) enum Swath {
     Pattern(Glob),
-    Prefix(Box<[u8]>),
+    Prefix(Arc<[u8]>),
 }
 
 impl Swath {

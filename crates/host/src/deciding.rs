@@ -24,20 +24,27 @@ pub(crate) struct Deciding {
     /// Whether the last step left something to those that follow. Whoever took it reads this or what a later step left.
     has_more: AtomicBool,
     /// How clients' values come to their places.
-    pub values: Values,
+    pub values: ValuePlaces,
     /// What was decided while keys were held, in order.
     held: Mutex<VecDeque<Batch>>,
 }
 
 /// How clients' values come to their places in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Values {
+pub(crate) enum ValuePlaces {
     /// By requests: they are stored as the log says.
     Logged,
     /// While the engine holds their keys; there are so many slots.
     Held { slots: u16 },
     /// Not at all: nobody else has copies or replicas. Nor is anything for the disk: nothing that was decided outlives the process.
     Alone,
+}
+
+impl ValuePlaces {
+    /// Whether it is while the engine holds their keys.
+    pub fn are_held(self) -> bool {
+        matches!(self, ValuePlaces::Held { .. })
+    }
 }
 
 /// Copies that were found to be gone when so many turns had been given, all of which had ended.
@@ -47,7 +54,7 @@ pub(crate) struct Gone {
 }
 
 impl Deciding {
-    pub fn new(actor: Actor, values: Values) -> Deciding {
+    pub fn new(actor: Actor, values: ValuePlaces) -> Deciding {
         Deciding {
             actor: Mutex::new(actor),
             turns: Turns::default(),
@@ -70,24 +77,30 @@ impl Deciding {
         }
     }
 
-    /// Lets the deciding part take an input, and hear before it of copies that are gone. What it wants done, in which turn; and the
-    /// copies of which it could not be told, because something was decided since they were looked for.
-    pub fn decide(&self, now: Millis, gone: Option<Gone>, input: Input) -> (Outbox, Turn, Vec<Bytes>) {
-        let (mut out, mut untold) = (Outbox::default(), Vec::new());
+    /// Lets the deciding part take an input, and hear before it of copies that are gone. What it wants done is put into `out`. Returns in
+    /// which turn, and the copies of which it could not be told, because something was decided since they were looked for.
+    pub fn decide(
+        &self,
+        now: Millis,
+        gone: Option<Gone>,
+        input: Input,
+        out: &mut Outbox,
+    ) -> (Turn, Vec<Bytes>) {
+        let mut untold = Vec::new();
         let mut actor = self.actor.lock();
         if let Some(Gone { settled, keys }) = gone {
             match self.turns.settled() == Some(settled) {
-                true => keys.into_iter().for_each(|key| actor.step(now, Input::Evicted(key), &mut out)),
+                true => keys.into_iter().for_each(|key| actor.step(now, Input::Evicted(key), out)),
                 false => untold = keys,
             }
         }
-        actor.step(now, input, &mut out);
+        actor.step(now, input, out);
         self.has_more.store(actor.has_more(), Relaxed);
-        if self.values == Values::Alone {
+        if self.values == ValuePlaces::Alone {
             out.persist.clear();
         }
-        let turn = self.turns.give(Changes::of(&out), out.persist.len());
-        (out, turn, untold)
+        let turn = self.turns.give(Changes::of(out), out.persist.len());
+        (turn, untold)
     }
 
     /// Whether the last step left something to those that follow.
@@ -110,8 +123,8 @@ impl Deciding {
     /// The next of what was left so.
     pub fn decided_while_held(&self) -> Option<Batch> {
         match self.values {
-            Values::Held { .. } => self.held.lock().pop_front(),
-            Values::Logged | Values::Alone => None,
+            ValuePlaces::Held { .. } => self.held.lock().pop_front(),
+            ValuePlaces::Logged | ValuePlaces::Alone => None,
         }
     }
 

@@ -8,29 +8,29 @@ use std::sync::Arc;
 
 use clearwell_cluster::request::{Ack, Strategy, Touch, Write};
 use clearwell_cluster::{Apply, Ask, Bytes, Input, Meta, Outbox, Outcome, Request, slot};
-use clearwell_engine::{Draft, Given, Invalidation, Millis, Order, Scope, Version, View};
+use clearwell_engine::{Draft, Invalidation, Millis, Order, Provenance, Scope, Version, View};
 
 use crate::actor::Actor;
-use crate::deciding::{Deciding, Values};
+use crate::deciding::{Deciding, ValuePlaces};
 use crate::entry;
 use crate::turns::Changes;
 
 impl Order for Deciding {
     fn order(&self, invalidation: Invalidation, now: Millis) {
         match self.values {
-            Values::Alone => self.order_alone(invalidation, now),
-            Values::Logged | Values::Held { .. } => self.order_held(invalidation, now),
+            ValuePlaces::Alone => self.order_alone(invalidation, now),
+            ValuePlaces::Logged | ValuePlaces::Held { .. } => self.order_held(invalidation, now),
         }
     }
 
     fn has_values(&self) -> bool {
-        matches!(self.values, Values::Held { .. })
+        matches!(self.values, ValuePlaces::Held { .. })
     }
 
-    fn put(&self, key: &[u8], draft: &Draft<'_>, given: Given, now: Millis) -> Option<Version> {
+    fn put(&self, key: &[u8], draft: &Draft<'_>, given: Provenance, now: Millis) -> Option<Version> {
         // Of the names of a value that was read elsewhere nobody knows here what came to them meanwhile.
         let has_names = !draft.tags.is_empty() || !draft.dependencies.is_empty();
-        if given == Given::Filled && has_names {
+        if given == Provenance::Filled && has_names {
             return None;
         }
         let mut out = Outbox::default();
@@ -75,7 +75,8 @@ impl Deciding {
     /// The record of a cluster of one: nobody else has to be told.
     fn order_alone(&self, invalidation: Invalidation, now: Millis) {
         let (_, asked) = self.request(invalidation);
-        let (out, mut turn, _) = self.decide(now, None, asked);
+        let mut out = Outbox::default();
+        let (mut turn, _) = self.decide(now, None, asked, &mut out);
         self.turns.end(&mut turn);
         debug_assert!(out.apply.len() == 1 && turn.changes() == Changes::TakesAway, "{out:?}");
         debug_assert!(out.ask.is_empty() && out.send.is_empty(), "{out:?}");
@@ -96,7 +97,7 @@ impl Deciding {
     }
 
     fn is_own(&self, actor: &Actor, key: &[u8], now: Millis) -> bool {
-        let Values::Held { slots } = self.values else { return false };
+        let ValuePlaces::Held { slots } = self.values else { return false };
         actor.member().is_some_and(|member| member.owns(now, slot::slot_of(key, slots)))
     }
 }

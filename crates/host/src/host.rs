@@ -5,14 +5,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
-use clearwell_cluster::{Apply, Bytes, Entry, Input, Known, Member, Peer, Planted, Ticket, View};
+use clearwell_cluster::{
+    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Ticket, View,
+};
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
 
 use crate::actor::Actor;
 use crate::apply::Done;
 use crate::batch::{Batch, Next};
-use crate::deciding::{Deciding, Gone, Values};
+use crate::deciding::{Deciding, Gone, ValuePlaces};
 use crate::departed::Departed;
 use crate::entry;
 use crate::index::Index;
@@ -79,14 +81,14 @@ impl Host {
     pub fn new(actor: Actor, settings: Settings) -> Host {
         let departed = Arc::new(Departed::default());
         let engine = Engine::new(settings.engine.clone(), settings.seed).watched_by(departed.clone());
-        Host::over(engine, Arc::new(Deciding::new(actor, Values::Logged)), departed, &settings)
+        Host::over(engine, Arc::new(Deciding::new(actor, ValuePlaces::Logged)), departed, &settings)
     }
 
     /// The host of a node in a cluster whose clients' values are given to the engine as they come, at the owner of their slot. The engine
     /// asks the member for the place of each change while it holds the key ([`clearwell_engine::Order`]), so that commands that look first need no other
     /// lock. What the member wants done for that is left to [`Host::go_on`]. Copies that leave are told to `departures` as well.
     pub fn shared(member: Member, settings: Settings, departures: Arc<dyn Departures>) -> Host {
-        let values = Values::Held { slots: settings.slots };
+        let values = ValuePlaces::Held { slots: settings.slots };
         let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), values));
         let departed = Arc::new(Departed::told_to(departures));
         let engine = Engine::new(settings.engine.clone(), settings.seed)
@@ -95,11 +97,11 @@ impl Host {
         Host::over(engine, deciding, departed, &settings)
     }
 
-    /// The host of a cluster of one, whose values are in no log: nobody else has copies or replicas. Values are given to the
+    /// The host of a cluster of one, whose values are in no log: nobody else has copies or replicas. ValuePlaces are given to the
     /// engine as they come, and what that takes away is ordered by the member under the key's lock. Copies that leave are told
     /// to `departures`: they are of no concern to the member. Such a cluster ends with its process, so nothing is for the disk.
     pub fn alone(member: Member, settings: Settings, departures: Arc<dyn Departures>) -> Host {
-        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), Values::Alone));
+        let deciding = Arc::new(Deciding::new(Actor::Member(Box::new(member)), ValuePlaces::Alone));
         let engine = Engine::new(settings.engine.clone(), settings.seed)
             .ordered_by(deciding.clone())
             .watched_by(departures);
@@ -127,8 +129,13 @@ impl Host {
             self.engine.maintain(now, SWEEP);
             self.index.lock().tidy(now);
         }
-        let (out, turn, untold) = self.deciding.decide(now, gone, input);
+        let mut out = Outbox::default();
+        let (turn, untold) = self.deciding.decide(now, gone, input, &mut out);
         self.departed.give_back(untold);
+        // What became of the keys of a slot before it was this member's is not known here.
+        if self.deciding.values.are_held() && out.tell.iter().any(|told| matches!(told, Event::Owns(..))) {
+            self.engine.doubt_reads();
+        }
         (!out.is_empty()).then(|| Batch::new(turn, out))
     }
 

@@ -137,9 +137,8 @@ impl Contact {
 
     /// A connection with it was refused. Returns whether it was not so the last time.
     pub fn refused(&self, refused: &RefusedLink) -> bool {
-        let kind = |one: &RefusedLink| (std::mem::discriminant(&one.why), one.by);
         let last = self.place.lock().refused.replace(refused.clone());
-        last.is_none_or(|last| kind(&last) != kind(refused))
+        last.is_none_or(|last| !last.is_like(refused))
     }
 
     /// A connection to it is open.
@@ -158,9 +157,9 @@ impl Contact {
         self.heard.store(now.0 + 1, Relaxed);
     }
 
-    /// It is there: whoever waits before dialing it anew waits no longer.
+    /// It is there: whoever waits now before dialing it anew waits no longer.
     pub fn redial(&self) {
-        self.tracks.iter().for_each(|track| track.redial.notify_one());
+        self.tracks.iter().for_each(|track| track.redial.notify_waiters());
     }
 
     /// Ends all tasks.
@@ -207,16 +206,17 @@ impl Track {
         self.tasks.lock().dialer = Some(dialer);
     }
 
-    /// Who reads from now on what the peer sends: a newer connection takes the place of the one before it. One of an earlier process that
-    /// comes late ends at once.
-    pub fn reads(&self, incarnation: u32, reader: AbortHandle) {
+    /// Begins to read what the peer sends on a newer connection, which takes the place of the one before it: that one is over first, so that
+    /// nothing of it comes behind what is newer. One of an earlier process that comes late is not read.
+    pub fn read_with(&self, incarnation: u32, begin: impl FnOnce() -> AbortHandle) {
         let mut tasks = self.tasks.lock();
-        let late = tasks.reader.as_ref().is_some_and(|(of, _)| *of > incarnation);
-        let over =
-            if late { Some((incarnation, reader)) } else { tasks.reader.replace((incarnation, reader)) };
-        if let Some((_, over)) = over {
-            over.abort();
+        if let Some((of, before)) = &tasks.reader {
+            if *of > incarnation {
+                return;
+            }
+            before.abort();
         }
+        tasks.reader = Some((incarnation, begin()));
     }
 
     fn end_readers_before(&self, incarnation: u32) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clearwell_words::NodeId;
 use tokio::net::lookup_host;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::chance;
@@ -29,6 +29,9 @@ pub struct OpenLink {
     pub address: SocketAddr,
 }
 
+/// How long to wait in any case: two nodes whose connections break at once would else wake one another without end.
+const BREATH_MS: u64 = 25;
+
 /// Keeps a lane to a peer open, or where it is the one for bulk: opens it when there is something to send. It ends when the peer is
 /// forgotten.
 pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
@@ -40,13 +43,15 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
         if lane == Lane::Bulk {
             track.has_work().await;
         }
+        // From here on, before it is looked where the peer is, so that no word of it is missed.
+        let heard = track.redial.notified();
         let addresses = contact.addresses();
         if addresses.is_empty() {
-            track.redial.notified().await;
+            heard.await;
             continue;
         }
         let address = &addresses[turn % addresses.len()];
-        match reach(&hub, address, Some(lane), Some(contact.node)).await {
+        let heard = match reach(&hub, address, Some(lane), Some(contact.node)).await {
             Ok(reached) => {
                 turn = 0;
                 contact.reached(address);
@@ -55,6 +60,7 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
                     continue;
                 }
                 backoff.stood(hub.now().since(began));
+                track.redial.notified()
             }
             Err(why) => {
                 turn += 1;
@@ -62,11 +68,16 @@ pub async fn run(hub: Arc<Hub>, contact: Arc<Contact>, lane: Lane) {
                     Unreached::Refused(_) => backoff.refused(),
                     Unreached::Broken(why) => contact.unreached(why),
                 }
+                heard
             }
+        };
+        let wait = backoff.next(chance::spread());
+        let breath = wait.min(BREATH_MS);
+        sleep(Duration::from_millis(breath)).await;
+        if timeout(Duration::from_millis(wait - breath), heard).await.is_ok() {
+            // It may have said where it is now.
+            turn = 0;
         }
-        let wait = Duration::from_millis(backoff.next(chance::spread()));
-        // That the peer was heard ends the wait early, and that is all.
-        let _ = timeout(wait, track.redial.notified()).await;
     }
 }
 
@@ -88,14 +99,54 @@ async fn stay(hub: &Arc<Hub>, contact: &Arc<Contact>, lane: Lane, reached: OpenL
     ending
 }
 
-/// Opens a connection to an address, and asks who is there. `node` is who should be.
+/// Opens a connection to an address, and asks who is there. `node` is who should be. A name may have many addresses: the first one is
+/// taken at which somebody is and neither side refuses.
 pub async fn reach(
     hub: &Arc<Hub>,
     address: &str,
     lane: Option<Lane>,
     node: Option<NodeId>,
 ) -> Result<OpenLink, Unreached> {
-    let (mut stream, address) = connect(hub, address).await.map_err(|e| Unreached::Broken(e.to_string()))?;
+    let limit = Duration::from_millis(hub.settings.connect_ms);
+    let found = match timeout(limit, lookup_host(address)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return Err(Unreached::Broken(error.to_string())),
+        Err(_) => return Err(Unreached::Broken("the name is not found in time".into())),
+    };
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    reach_one_of(hub, host, found, lane, node).await
+}
+
+/// The first of a host's addresses at which somebody is and neither side refuses; else what is wrong with the last one, where this node
+/// itself is none.
+pub async fn reach_one_of(
+    hub: &Arc<Hub>,
+    host: &str,
+    found: impl Iterator<Item = SocketAddr>,
+    lane: Option<Lane>,
+    node: Option<NodeId>,
+) -> Result<OpenLink, Unreached> {
+    let mut last = None;
+    for address in found {
+        match open(hub, host, address, lane, node).await {
+            Ok(reached) => return Ok(reached),
+            Err(why) if why.is_oneself() && last.is_some() => {}
+            Err(why) => last = Some(why),
+        }
+    }
+    Err(last.unwrap_or_else(|| Unreached::Broken("the name has no address".into())))
+}
+
+async fn open(
+    hub: &Arc<Hub>,
+    host: &str,
+    address: SocketAddr,
+    lane: Option<Lane>,
+    node: Option<NodeId>,
+) -> Result<OpenLink, Unreached> {
+    let broken = |why: &dyn std::fmt::Display| Unreached::Broken(format!("{address}: {why}"));
+    let mut stream = connect(hub, host, address).await.map_err(|error| broken(&error))?;
     let shaken = async {
         let mine = hub.hello(lane, chance::nonce()?);
         handshake::dial(&mut stream, &hub.secret, &mine, |theirs| hub.judge(&mine, theirs, node)).await
@@ -105,30 +156,18 @@ pub async fn reach(
         Ok(Ok(hello)) => Ok(OpenLink { stream, hello, address }),
         Ok(Err(error)) => Err(match hub.failed(&error, node, address) {
             Some(refused) => Unreached::Refused(refused),
-            None => Unreached::Broken(error.to_string()),
+            None => broken(&error),
         }),
-        Err(_) => Err(Unreached::Broken("the handshake takes too long".into())),
+        Err(_) => Err(broken(&"the handshake takes too long")),
     }
 }
 
-/// The first of an address's hosts that takes a connection.
-async fn connect(hub: &Hub, address: &str) -> io::Result<(LinkStream, SocketAddr)> {
+async fn connect(hub: &Hub, host: &str, address: SocketAddr) -> io::Result<LinkStream> {
     let settings = &hub.settings;
-    let limit = Duration::from_millis(settings.connect_ms);
-    let slow = || io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "a name without addresses");
-    for found in timeout(limit, lookup_host(address)).await.map_err(|_| slow())?? {
-        if !settings.is_proved() && !found.ip().is_loopback() {
-            return Err(io::Error::other(beyond_loopback("dialing", found)));
-        }
-        let opened = settings.transport.connect(host, found, settings.dead_ms);
-        match timeout(limit, opened).await {
-            Ok(Ok(stream)) => return Ok((stream, found)),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = slow(),
-        }
+    if !settings.is_proved() && !address.ip().is_loopback() {
+        return Err(io::Error::other(beyond_loopback("dialing", address)));
     }
-    Err(last)
+    let opened = settings.transport.connect(host, address, settings.dead_ms);
+    let slow = || io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
+    timeout(Duration::from_millis(settings.connect_ms), opened).await.map_err(|_| slow())?
 }

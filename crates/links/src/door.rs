@@ -52,7 +52,7 @@ async fn welcome(hub: &Arc<Hub>, stream: TcpStream) -> Result<(LinkStream, Hello
     let settings = &hub.settings;
     let mut stream = settings.transport.accept(stream, settings.dead_ms).await?;
     let mine = hub.hello(None, chance::nonce()?);
-    let judge = |theirs: &Hello| hub.judge(&mine, theirs, None);
+    let judge = |theirs: &Hello| hub.judge_caller(&mine, theirs);
     let hello = handshake::listen(&mut stream, &hub.secret, &mine, judge).await?;
     Ok((stream, hello))
 }
@@ -61,8 +61,9 @@ async fn welcome(hub: &Arc<Hub>, stream: TcpStream) -> Result<(LinkStream, Hello
 fn enter(hub: &Arc<Hub>, stream: LinkStream, hello: Hello, address: SocketAddr) {
     let (peer, lane) = (hello.peer, hello.lane);
     hub.met(hello);
-    let Some((lane, contact)) = lane.zip(hub.contact(peer.node)) else { return };
+    let Some(contact) = hub.contact(peer.node) else { return };
+    contact.redial();
+    let Some(lane) = lane else { return };
     let reading = inbound::run(hub.clone(), contact.clone(), lane, peer, address, stream);
-    let reader = hub.lane(lane).spawn(reading);
-    contact.track(lane).reads(peer.incarnation, reader.abort_handle());
+    contact.track(lane).read_with(peer.incarnation, || hub.lane(lane).spawn(reading).abort_handle());
 }

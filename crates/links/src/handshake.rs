@@ -9,8 +9,8 @@
 //! verdict: 1, or 0 and a refusal
 //! ```
 //!
-//! Nobody is told more than that a secret is wrong before it has proved to know it. Both sides judge by the same rules, and
-//! whoever refuses tells the other one, so that each can say what is wrong.
+//! Whoever has not proved to know the secret is told that, and nothing of what else may be wrong. Both sides judge by the same rules,
+//! and whoever refuses tells the other one, so that each can say what is wrong.
 
 use std::{fmt, io};
 

@@ -1,10 +1,10 @@
 //! Hellos, proofs and refusals byte by byte, and who is let in.
 
-use clearwell_words::{NodeId, Peer};
+use clearwell_words::{Addresses, NodeId, Peer};
 use proptest::prelude::*;
 
 use crate::check::{Expectation, Process};
-use crate::hello::{Addresses, ClusterIdent, Hello, VERSIONS, Versions};
+use crate::hello::{ClusterIdent, Hello, VERSIONS, Versions};
 use crate::lane::Lane;
 use crate::refusal::HelloRefusal;
 use crate::secret::{ProofRole, SharedSecret};

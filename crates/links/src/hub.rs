@@ -116,13 +116,23 @@ impl Hub {
         self.contact_or_new(theirs.peer.node)?.admit(theirs)
     }
 
+    /// The same for somebody who calls. Whoever only asks who is there does not become known by that: it may be a node that has no name yet.
+    pub fn judge_caller(self: &Arc<Self>, mine: &Hello, theirs: &Hello) -> Result<(), HelloRefusal> {
+        if theirs.lane.is_some() || self.contact(theirs.peer.node).is_some() {
+            return self.judge(mine, theirs, None);
+        }
+        let clock_off_most_ms = self.settings.clock_off_most_ms;
+        Expectation { mine, node: None, clock_off_most_ms }.judge(theirs)
+    }
+
     /// A peer's hello was accepted: it is there, and says where.
     pub fn met(self: &Arc<Self>, hello: Hello) {
         if let Some(contact) = self.contact(hello.peer.node) {
             contact.hear(self.now());
             contact.announces(&hello.addresses);
-            contact.learn(std::slice::from_ref(&hello.addresses.link));
-            contact.redial();
+            if contact.learn(std::slice::from_ref(&hello.addresses.link)) {
+                contact.redial();
+            }
         }
         self.receiver.notice(Notice::Met(Box::new(hello)));
     }
@@ -139,7 +149,7 @@ impl Hub {
         Some(self.refused(refusal.clone(), *by, node, address))
     }
 
-    /// A connection was refused: it is remembered, and told once.
+    /// A connection was refused: it is remembered, and told unless the last word on the same caller was the same.
     pub fn refused(
         &self,
         why: HelloRefusal,
@@ -149,15 +159,19 @@ impl Hub {
     ) -> RefusedLink {
         let refused = RefusedLink { node, address, by, why, at_ms: (self.settings.wall_clock)() };
         let contact = node.and_then(|node| self.contact(node));
-        let is_new = contact.is_none_or(|contact| contact.refused(&refused));
-        {
+        let is_new = {
             let mut all = self.refused.lock();
+            let is_new = match contact {
+                Some(contact) => contact.refused(&refused),
+                None => !all.iter().any(|last| last.node == node && last.is_like(&refused)),
+            };
             if all.len() == REFUSED_MOST {
                 all.pop_front();
             }
             all.push_back(refused.clone());
-        }
-        if is_new {
+            is_new
+        };
+        if is_new && refused.why != HelloRefusal::Oneself {
             self.receiver.notice(Notice::Refused(refused.clone()));
         }
         refused

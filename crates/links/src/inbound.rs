@@ -18,7 +18,7 @@ use crate::refusal::HelloRefusal;
 use crate::transport::LinkStream;
 
 /// How many bytes are read at once. Room for a frame is made as its bytes arrive, not as they are claimed.
-const READ: usize = 64 << 10;
+const READ: usize = 16 << 10;
 
 /// Gives the receiver what arrives, until the connection ends.
 pub async fn run(

@@ -7,6 +7,36 @@
 //!
 //! Links know who is at the other end: both sides prove to know the cluster's secret, say what they are, and refuse one another in
 //! words ([`HelloRefusal`]). They do not know what messages mean.
+//!
+//! ```
+//! use std::sync::{Arc, mpsc};
+//!
+//! use clearwell_cluster::{Epoch, Message, NodeId, Peer, Profile, To};
+//! use clearwell_links::{ClusterIdent, Links, Receiver, Settings, SharedSecret};
+//!
+//! struct Inbox(mpsc::Sender<(Peer, Message)>);
+//!
+//! impl Receiver for Inbox {
+//!     fn receive(&self, from: Peer, message: Message) {
+//!         self.0.send((from, message)).expect("somebody reads");
+//!     }
+//! }
+//!
+//! let start = |node: u64| {
+//!     let cluster = ClusterIdent { name: "shop".into(), id: Some(1) };
+//!     let me = Peer { node: NodeId(node), incarnation: 1 };
+//!     let mut settings = Settings::new(me, cluster, "127.0.0.1:0".parse().expect("an address"), Profile::Lan);
+//!     settings.secret = Some(SharedSecret::new(b"made by openssl rand -hex 32")?);
+//!     let (sender, inbox) = mpsc::channel();
+//!     Ok::<_, String>((Links::start(settings, Arc::new(Inbox(sender)))?, inbox))
+//! };
+//! let ((a, _), (b, inbox)) = (start(1)?, start(2)?);
+//! a.learn(NodeId(2), &[b.listening().to_string()])?;
+//! a.send(To::Node(NodeId(2)), &Message::ViewAsk(Epoch(300)));
+//! let (from, message) = inbox.recv().expect("it arrives");
+//! assert_eq!((from.node, message), (NodeId(1), Message::ViewAsk(Epoch(300))));
+//! # Ok::<(), String>(())
+//! ```
 
 #![warn(clippy::disallowed_types, clippy::disallowed_methods)]
 

@@ -64,7 +64,7 @@ impl Links {
             To::Node(node) => (node, None),
         };
         let Some(contact) = self.hub.contact(node) else { return self.hub.unknown.lock().count(kind) };
-        let mut frame = Vec::new();
+        let mut frame = Vec::with_capacity(64);
         if encode(message, &mut frame).is_err() {
             return self.hub.too_long.lock().count(kind);
         }
@@ -88,8 +88,8 @@ impl Links {
         Ok(())
     }
 
-    /// Asks at an address who is there, until a peer says so: it is known then, and the receiver is told. An address of this
-    /// node's own is no harm.
+    /// Asks at an address, or at all addresses of a name, who is there, until a peer says so: it is known then, and the receiver is told.
+    /// An address of this node's own is no harm.
     pub fn seek(&self, address: &str) {
         self.hub.seek(address.to_owned());
     }
@@ -107,6 +107,11 @@ impl Links {
     /// How all stands.
     pub fn figures(&self) -> Figures {
         self.hub.figures()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     /// Closes all connections and waits until no message is given to the receiver any more, unless it is the receiver who calls.

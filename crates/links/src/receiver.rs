@@ -10,8 +10,8 @@ use crate::hello::Hello;
 use crate::lane::Lane;
 use crate::refusal::HelloRefusal;
 
-/// The node around the links. Both are called on the thread of a lane: as long as one takes, all peers wait on that lane, and
-/// on no other.
+/// The node around the links. A message is given on the thread of its lane: as long as that takes, all peers wait on this lane, and on
+/// no other. So it is with a notice of a lane; others are given on the thread that takes connections.
 pub trait Receiver: Send + Sync + 'static {
     /// A message of a peer, which has proved to be it.
     fn receive(&self, from: Peer, message: Message);
@@ -31,7 +31,7 @@ pub enum Notice {
     Opened(Peer, Lane),
     /// A lane to a peer is closed, and why.
     Closed(Peer, Lane, String),
-    /// A connection was refused.
+    /// A connection was refused, and the one before it was not for the same. Figures have all.
     Refused(RefusedLink),
 }
 
@@ -50,6 +50,14 @@ pub struct RefusedLink {
     pub at_ms: u64,
 }
 
+impl RefusedLink {
+    /// Whether the two say the same of one host, numbers aside.
+    pub(crate) fn is_like(&self, other: &RefusedLink) -> bool {
+        let kind = |one: &RefusedLink| (std::mem::discriminant(&one.why), one.by, one.address.ip());
+        kind(self) == kind(other)
+    }
+}
+
 /// Why nobody was reached at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreached {
@@ -57,4 +65,11 @@ pub enum Unreached {
     Broken(String),
     /// Somebody is there, and one of both sides refuses.
     Refused(RefusedLink),
+}
+
+impl Unreached {
+    /// Whether the address is this node's own.
+    pub(crate) fn is_oneself(&self) -> bool {
+        matches!(self, Unreached::Refused(refused) if refused.why == HelloRefusal::Oneself)
+    }
 }

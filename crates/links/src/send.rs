@@ -72,7 +72,7 @@ async fn empty(
     writing: &mut Vec<Kind>,
 ) -> LaneEnd {
     let (dead, idle) = (hub.settings.dead_ms, hub.settings.idle_ms);
-    let mut buffer = Vec::with_capacity(BATCH);
+    let mut buffer = Vec::new();
     loop {
         buffer.clear();
         *writing = track.queue.lock().take(BATCH, incarnation, hub.now(), &mut buffer);

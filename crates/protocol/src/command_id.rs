@@ -155,12 +155,6 @@ pub enum CommandId {
     ClientUnpause,
     /// CLIENT CAPA: says what this connection's client can do.
     ClientCapa,
-    /// ASKING: answers OK.
-    Asking,
-    /// READONLY: answers OK.
-    Readonly,
-    /// READWRITE: answers OK.
-    Readwrite,
     /// DBSIZE: counts the keys.
     Dbsize,
     /// FLUSHDB: removes every key of this database.
@@ -249,6 +243,28 @@ pub enum CommandId {
     PubsubNumsub,
     /// PUBSUB NUMPAT: counts the patterns that somebody listens to.
     PubsubNumpat,
+    /// CLUSTER: tells of the cluster.
+    Cluster,
+    /// CLUSTER SLOTS: returns ranges of slots and the nodes that have them.
+    ClusterSlots,
+    /// CLUSTER SHARDS: returns owners with their slots and replicas.
+    ClusterShards,
+    /// CLUSTER NODES: returns a line for each node.
+    ClusterNodes,
+    /// CLUSTER INFO: returns the state of the cluster.
+    ClusterInfo,
+    /// CLUSTER MYID: returns the name of the node.
+    ClusterMyid,
+    /// CLUSTER KEYSLOT: returns the slot of a key.
+    ClusterKeyslot,
+    /// CLUSTER COUNTKEYSINSLOT: counts the keys of a slot at this node.
+    ClusterCountkeysinslot,
+    /// ASKING: lets the next command run at a node that is being given its slot.
+    Asking,
+    /// READONLY: lets a connection read slots that the node follows.
+    Readonly,
+    /// READWRITE: takes READONLY back.
+    Readwrite,
     /// CW.GET: reads a key at a level, and tells what is known about the value.
     CwGet,
     /// CW.SET: gives a key a value with what it depends on.
@@ -269,6 +285,18 @@ pub enum CommandId {
     CwHeldList,
     /// CW.HELD CANCEL: takes held invalidations back.
     CwHeldCancel,
+    /// CW.CLUSTER: tells of the cluster, and changes it.
+    CwCluster,
+    /// CW.CLUSTER STATUS: tells how the cluster stands, as this node sees it.
+    CwClusterStatus,
+    /// CW.CLUSTER LEAVE: this node hands over what it has, and leaves.
+    CwClusterLeave,
+    /// CW.CLUSTER FORGET: a node will not come back.
+    CwClusterForget,
+    /// CW.CLUSTER REPLICAS: each slot is to have so many replicas.
+    CwClusterReplicas,
+    /// CW.CLUSTER WEIGHT: this node's share of slots.
+    CwClusterWeight,
     /// CW.ENTRY: tells everything about an entry but its value.
     CwEntry,
     /// CW.REFUSED: tells of SETs that were dropped as late fills.

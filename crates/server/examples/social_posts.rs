@@ -140,7 +140,7 @@ async fn an_author_is_renamed([a, b, _]: &[Web; 3]) -> Done {
         a.get_post(post_id).await?;
     }
     let tag = InvalidationRequest::now(vec![Scope::Tag(b"author:1"[..].into())], Cause::Command);
-    let reached = a.node.invalidate(InvalidationRequest { cascade: false, ..tag });
+    let reached = a.node.invalidate(InvalidationRequest { cascade: false, ..tag }).reached;
     println!("  A  invalidate tag author:1, {} entries reached", reached.entries);
     a.show(3).await?;
     b.show(1).await

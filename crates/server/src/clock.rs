@@ -15,6 +15,39 @@ pub struct NodeClock {
     began: Instant,
     began_unix_ms: i64,
     tick: Arc<AtomicU64>,
+    sleep: Arc<Sleep>,
+}
+
+/// For how long the machine was suspended since the clock began. The clock that everything is measured by stands still meanwhile, and leases
+/// that others granted do not.
+#[derive(Debug)]
+struct Sleep {
+    /// By how much the clock that runs on was ahead at the beginning, in milliseconds.
+    ahead_ms: u64,
+    slept_ms: AtomicU64,
+}
+
+impl Sleep {
+    fn new() -> Sleep {
+        Sleep { ahead_ms: Sleep::ahead_ms(), slept_ms: AtomicU64::new(0) }
+    }
+
+    /// By how much the clock that runs on in a suspended machine is ahead of the one that does not.
+    fn ahead_ms() -> u64 {
+        let ms = |id| {
+            let time = rustix::time::clock_gettime(id);
+            let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
+            seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000)
+        };
+        // Read in this order it is never more than it is.
+        let runs_on = ms(rustix::time::ClockId::Boottime);
+        runs_on.saturating_sub(ms(rustix::time::ClockId::Monotonic))
+    }
+
+    fn note(&self) {
+        let slept_ms = Sleep::ahead_ms().saturating_sub(self.ahead_ms);
+        self.slept_ms.fetch_max(slept_ms, Ordering::Relaxed);
+    }
 }
 
 impl NodeClock {
@@ -23,7 +56,12 @@ impl NodeClock {
         let began_unix_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
-        NodeClock { began: Instant::now(), began_unix_ms, tick: Arc::new(AtomicU64::new(1)) }
+        NodeClock {
+            began: Instant::now(),
+            began_unix_ms,
+            tick: Arc::new(AtomicU64::new(1)),
+            sleep: Arc::new(Sleep::new()),
+        }
     }
 
     /// The time as of the last tick: for work that moved the clock when it began.
@@ -34,6 +72,12 @@ impl NodeClock {
     /// Reads the system's clock and moves the tick.
     pub fn tick(&self) -> Millis {
         self.advance(Instant::now())
+    }
+
+    /// The same for who holds a lease: what the machine slept through counts too.
+    pub fn tick_awake(&self) -> Millis {
+        self.sleep.note();
+        self.tick()
     }
 
     /// Moves the tick to a moment that was read just now, unless it is there already. Answers the time.
@@ -51,7 +95,8 @@ impl NodeClock {
     #[inline]
     pub fn at(&self, real: Instant) -> Millis {
         let ms = real.saturating_duration_since(self.began).as_millis();
-        Millis(u64::try_from(ms).unwrap_or(u64::MAX).saturating_add(1))
+        let slept_ms = self.sleep.slept_ms.load(Ordering::Relaxed);
+        Millis(u64::try_from(ms).unwrap_or(u64::MAX).saturating_add(slept_ms).saturating_add(1))
     }
 
     /// Milliseconds since 1970, steady against jumps of the system's clock while the node runs.

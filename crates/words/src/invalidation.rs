@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::name::Bytes;
 use crate::{Event, Glob, Version};
 
 /// «What was read before now for this scope is old.»
@@ -23,19 +24,26 @@ pub struct Invalidation {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// One key.
-    Key(Box<[u8]>),
+    Key(Bytes),
     /// Every entry that carries a tag.
-    Tag(Box<[u8]>),
+    Tag(Bytes),
     /// Every entry that depends on a key or tag of this name, but not that key or the tag's own entries.
-    Dependents(Box<[u8]>),
+    Dependents(Bytes),
     /// Every key that matches.
     Pattern(Glob),
     /// Every key that begins so.
-    Prefix(Box<[u8]>),
+    Prefix(Bytes),
     /// Every entry that depends on an event that this one is.
     Event(Event),
     /// Every entry.
     Everything,
+}
+
+impl Scope {
+    /// Whether every owner must order it: it is about no name of its own.
+    pub fn is_wide(&self) -> bool {
+        matches!(self, Scope::Pattern(_) | Scope::Prefix(_) | Scope::Event(_) | Scope::Everything)
+    }
 }
 
 /// What happens to a covered value.

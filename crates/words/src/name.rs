@@ -34,18 +34,18 @@ impl Name {
     /// The scope that covers what stands under it.
     pub fn scope(&self) -> Scope {
         match self {
-            Name::Key(key) => Scope::Key((**key).into()),
-            Name::Tag(tag) => Scope::Tag((**tag).into()),
-            Name::Dependents(name) => Scope::Dependents((**name).into()),
+            Name::Key(key) => Scope::Key(key.clone()),
+            Name::Tag(tag) => Scope::Tag(tag.clone()),
+            Name::Dependents(name) => Scope::Dependents(name.clone()),
         }
     }
 
-    /// The name that a scope is about; `None` for scopes that every owner must order (patterns, events, everything).
+    /// The name that a scope is about; `None` for scopes that every owner must order ([`Scope::is_wide`]).
     pub fn of(scope: &Scope) -> Option<Name> {
         match scope {
-            Scope::Key(key) => Some(Name::Key((**key).into())),
-            Scope::Tag(tag) => Some(Name::Tag((**tag).into())),
-            Scope::Dependents(name) => Some(Name::Dependents((**name).into())),
+            Scope::Key(key) => Some(Name::Key(key.clone())),
+            Scope::Tag(tag) => Some(Name::Tag(tag.clone())),
+            Scope::Dependents(name) => Some(Name::Dependents(name.clone())),
             Scope::Pattern(_) | Scope::Prefix(_) | Scope::Event(_) | Scope::Everything => None,
         }
     }

@@ -61,6 +61,9 @@ impl Holder {
 
     /// Sends the questions that have gathered, as many as each owner may be asked at once.
     pub fn enlist(&mut self, now: Millis, config: &Config, view: &View, out: &mut Outbox) {
+        if self.wanted.is_empty() {
+            return;
+        }
         for (owner, mut names) in std::mem::take(&mut self.wanted) {
             if owner == config.me || owner == Peer::default() {
                 continue;

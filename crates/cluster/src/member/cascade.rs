@@ -43,6 +43,9 @@ impl Edges {
     /// Forgets what a key depends on.
     pub fn forget(&mut self, name: &Name) {
         let Name::Key(key) = name else { return };
+        if self.dependencies.is_empty() {
+            return;
+        }
         for name in self.dependencies.remove(key).into_iter().flatten() {
             if let Some(keys) = self.dependents.get_mut(&name) {
                 keys.remove(key);
@@ -100,6 +103,9 @@ impl Member {
 
     /// A name was invalidated: so are the keys of this owner that depend on it.
     pub(super) fn cascade(&mut self, name: &Bytes, depth: u8, out: &mut Outbox) {
+        if self.edges.dependents.is_empty() {
+            return;
+        }
         let keys = self.edges.take(name);
         if keys.is_empty() {
             return;

@@ -61,7 +61,7 @@ impl Wides {
 impl Member {
     /// Takes an invalidation, of this node or of another.
     pub(super) fn invalidate(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
-        let Some(view) = self.tenure.view().cloned() else {
+        let Some(view) = self.tenure.view() else {
             return self.refuse(&origin, Refusal::NoOwner, out);
         };
         let Some(name) = Name::of(&request.invalidation.scope) else {
@@ -70,9 +70,13 @@ impl Member {
                 Origin::Local(_) | Origin::Hold(_) | Origin::Nobody => self.spread(origin, request, out),
             };
         };
-        let owner = view.owner(name.slot(view.slots));
+        let slot = name.slot(view.slots);
+        if self.owned.has_begun(slot) {
+            return self.order(origin, (&name, slot), request, out);
+        }
+        let owner = view.owner(slot);
         if owner == self.me {
-            return self.order(origin, &name, request, out);
+            return self.refuse(&origin, Refusal::NoOwner, out);
         }
         match origin {
             Origin::Remote(..) => self.refuse(&origin, Refusal::NoOwner, out),
@@ -83,13 +87,17 @@ impl Member {
         }
     }
 
-    fn order(&mut self, origin: Origin, name: &Name, request: Invalidate, out: &mut Outbox) {
-        let slot = name.slot(self.config.slots);
+    fn order(
+        &mut self,
+        origin: Origin,
+        (name, slot): (&Name, Slot),
+        mut request: Invalidate,
+        out: &mut Outbox,
+    ) {
         if !self.owns(self.now, slot) {
             return self.refuse(&origin, Refusal::NoOwner, out);
         }
         let (wait, version) = (request.wait, request.invalidation.version);
-        let mut request = request;
         if let Name::Key(key) = name {
             request.invalidation.version = self.older_than(key, version);
         }

@@ -124,6 +124,9 @@ impl Member {
         if !self.tenure.is_granted() {
             return Some(Lack::Lease);
         }
+        if self.needs_nobody() {
+            return None;
+        }
         self.required(slot).find_map(|peer| {
             let holder = self.subscribers.get(peer);
             match holder.filter(|holder| holder.follows.is_synced(slot)) {
@@ -135,12 +138,12 @@ impl Member {
 
     /// Whether nobody but this member has to have a record, whatever its slot.
     pub(super) fn needs_nobody(&self) -> bool {
-        let alone = |view: &Arc<View>| view.is_settled() && view.base.copies() == 1;
-        self.tenure.is_granted() && self.tenure.view().is_some_and(alone)
+        self.tenure.is_granted() && self.tenure.view().is_some_and(|view| view.has_no_replicas())
     }
 
     /// Whether a committed record of the slot lies with another node too that would go on with it.
     pub(super) fn survives(&self, slot: Slot) -> bool {
-        self.tenure.view().is_some_and(|view| view.replicas(slot).next().is_some())
+        let has_replica = |view: &Arc<View>| !view.has_no_replicas() && view.replicas(slot).next().is_some();
+        self.tenure.view().is_some_and(has_replica)
     }
 }

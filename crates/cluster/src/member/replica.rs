@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Member;
 use crate::admission::Wish;
 use crate::entry::AsOf;
-use crate::name::Name;
 use crate::outbox::{Outbox, Persist};
 use crate::record::{Change, Record};
 use crate::shown::SourceWord;
@@ -27,7 +26,7 @@ impl Member {
     }
 
     pub(super) fn follow(&mut self, from: Peer, slot: Slot, record: &Record, out: &mut Outbox) {
-        let old: Vec<Name> = record.old_names().collect();
+        let old = record.old_names();
         self.holder.marks.entry(from).or_default().note(record, &old, &self.config);
         if self.owned.has_begun(slot) {
             return;

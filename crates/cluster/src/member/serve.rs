@@ -101,10 +101,10 @@ impl Member {
 
     /// Decides what waits to be kept, and tells followers of what was loaded.
     pub(super) fn decide(&mut self, out: &mut Outbox) {
-        let Some(view) = self.tenure.view().cloned() else { return };
         if self.holder.admissions.is_empty() {
             return;
         }
+        let Some(view) = self.tenure.view().cloned() else { return };
         let leased = self.tenure.is_leased(self.now);
         let orders = Orders {
             owned: &self.owned,

@@ -27,7 +27,10 @@ impl Member {
 
     /// Takes contents that came, some entries in each step, unless records which belong before them are still on their way.
     pub(super) fn take_states(&mut self, out: &mut Outbox) {
-        let Some(view) = self.tenure.view().cloned().filter(|_| !self.states.is_empty()) else { return };
+        if self.states.is_empty() {
+            return;
+        }
+        let Some(view) = self.tenure.view().cloned() else { return };
         self.states.retain(|(_, state)| state.epoch == view.epoch);
         let Some(at) = self.states.iter().position(|(from, state)| self.has_come_to(*from, state)) else {
             return;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::slots::SlotSet;
 use crate::Slot;
+use crate::slot_set::SlotSet;
 
 /// Slots that a holder follows.
 #[derive(Debug, Default)]

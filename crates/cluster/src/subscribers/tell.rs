@@ -135,7 +135,7 @@ mod tests {
         let change = Change::Intent { key: name.as_bytes().into() };
         let (slot, version, cause) = (Some(Slot(3)), None, clearwell_words::Cause::Write);
         let record = Record { position: Position(position), slot, change, version, cause, depth: 0 };
-        let old: Vec<Name> = record.old_names().collect();
+        let old = record.old_names();
         all.address(NOW, config, (&Arc::new(record), &old), false);
     }
 

@@ -103,9 +103,9 @@ impl Engine {
         let reached = if invalidation.cascade {
             names.cascade(start, seq, invalidation.effect, counter)
         } else {
-            start
-                .first()
-                .map_or(0, |&(kind, name)| names.raise(kind, name, seq, invalidation.effect, counter).entries)
+            let first = start.first();
+            let raise = |&(kind, name)| names.raise(kind, name, seq, invalidation.effect, counter);
+            first.and_then(raise).unwrap_or_default().entries
         };
         self.note_unswept(seq);
         reached

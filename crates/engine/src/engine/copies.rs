@@ -45,6 +45,15 @@ impl Engine {
         self.finish(cell, shard, None, now);
     }
 
+    /// Whatever was read until now may be old, because nobody told this engine of changes for a while: what loads in flight bring, and clients
+    /// that missed before now, is refused. What is stored stays.
+    pub fn doubt_reads(&self) {
+        let at = Last::at(self.shared.counter.next(), Effect::Gone);
+        for cell in &self.cells {
+            cell.lock.write().marks.doubt(at);
+        }
+    }
+
     /// Gives up a copy of whose changes nobody tells any more. Nothing was invalidated, so no mark is left: a load in flight may fill
     /// the key. Whether an entry lay there.
     pub fn forget(&self, key: &[u8], now: Millis) -> bool {

@@ -10,7 +10,7 @@ use crate::names::{enter_all, last_of, leave_all};
 use crate::shard::{Incoming, Shard, ShardCell, count};
 use crate::shared::Standing;
 use crate::slot::{EntryPlace, Extra, NEVER, blob, bytes_needed};
-use crate::{Draft, Engine, FillLease, Filled, Given, Millis, Outcome, Seq, TooLarge};
+use crate::{Draft, Engine, FillLease, Filled, Millis, Outcome, Provenance, Seq, TooLarge};
 
 /// Who brings a value that was read elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Engine {
         if !enter_all(incoming.held(), began) {
             return self.refuse(shard, cell, incoming, began, now);
         }
-        if by == Bringer::Client && !self.give_place(&mut incoming, draft, Given::Filled, now) {
+        if by == Bringer::Client && !self.give_place(&mut incoming, draft, Provenance::Filled, now) {
             leave_all(incoming.held(), began);
             return self.refuse(shard, cell, incoming, began, now);
         }

@@ -23,7 +23,7 @@ impl Engine {
         if invalidation.cascade
             && let Scope::Key(name) | Scope::Tag(name) = &*invalidation.scope
         {
-            reach.names.insert(name.clone());
+            reach.names.insert((**name).into());
         }
         loop {
             let before = reach.keys.len();

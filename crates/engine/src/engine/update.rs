@@ -10,7 +10,7 @@ use crate::order::Placing;
 use crate::shard::{Incoming, Leaving, Shard, ShardCell};
 use crate::shared::{EngineShared, Standing};
 use crate::slot::{NEVER, blob};
-use crate::{Change, Draft, Effect, Engine, Given, Millis, Seq, TooLarge, View};
+use crate::{Change, Draft, Effect, Engine, Millis, Provenance, Seq, TooLarge, View};
 
 /// How often another shard's lock is tried while one is held.
 const TRIES: usize = 64;
@@ -36,7 +36,7 @@ impl Engine {
         draft: &Draft<'_>,
         now: Millis,
     ) -> Result<Option<u32>, TooLarge> {
-        if !self.give_place(&mut incoming, draft, Given::Written, now) {
+        if !self.give_place(&mut incoming, draft, Provenance::Written, now) {
             self.discard(incoming);
             return Err(TooLarge::Elsewhere);
         }
@@ -63,7 +63,7 @@ impl Engine {
         &self,
         incoming: &mut Incoming,
         draft: &Draft<'_>,
-        given: Given,
+        given: Provenance,
         now: Millis,
     ) -> bool {
         match self.log.put(incoming.key(), draft, given, now) {

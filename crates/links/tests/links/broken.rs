@@ -1,8 +1,9 @@
 //! Connections that are cut.
 
-use clearwell_links::{Lane, Notice};
+use clearwell_cluster::NodeId;
+use clearwell_links::{Lane, Notice, Settings};
 
-use crate::node::{Node, control, settings, stream};
+use crate::node::{Node, control, settings, stream, wide_stream};
 use crate::proxy::Proxy;
 
 /// Two nodes, and what the first one's connections to the second one go through.
@@ -52,4 +53,51 @@ fn a_cut_in_one_direction_is_a_cut_in_one() {
     // What waited meanwhile goes out when the way is open again.
     proxy.leads(Some(b.links.listening()));
     assert_eq!(b.next().1, control(1));
+}
+
+/// Settings of a node that dials anew after an hour at the earliest.
+fn patient() -> Settings {
+    Settings { redial_ms: (3_600_000, 3_600_000), ..settings(1) }
+}
+
+#[test]
+fn a_peer_that_is_heard_from_somewhere_else_is_dialed_there_at_once() {
+    let a = Node::start(patient());
+    a.links.learn(NodeId(2), &["127.0.0.1:1".into()]).unwrap();
+    a.stands(|figures| figures.peers.iter().any(|peer| peer.unreached.is_some()));
+    let b = Node::start(settings(2));
+    b.links.learn(a.peer.node, &[a.address()]).unwrap();
+    a.opened(&b, Lane::Control);
+}
+
+#[test]
+fn a_peer_that_is_heard_again_is_dialed_at_once() {
+    let (a, proxy) = (Node::start(patient()), Proxy::start());
+    let address = proxy.address.to_string();
+    a.links.learn(NodeId(2), std::slice::from_ref(&address)).unwrap();
+    a.stands(|figures| figures.peers.iter().any(|peer| peer.unreached.is_some()));
+    let mut same_place = settings(2);
+    same_place.announced.link = address;
+    let b = Node::start(same_place);
+    proxy.leads(Some(b.links.listening()));
+    b.links.learn(a.peer.node, &[a.address()]).unwrap();
+    a.opened(&b, Lane::Control);
+}
+
+#[test]
+fn a_message_is_sent_or_waits_or_is_counted() {
+    let (a, b, proxy) = behind_a_proxy();
+    b.hold(Lane::Stream);
+    a.opened(&b, Lane::Stream);
+    // More than the system takes: the connection breaks in the midst of a write.
+    const COUNT: u64 = 600;
+    for number in 0..COUNT {
+        a.send(&b, &wide_stream(number, 50_000));
+    }
+    proxy.leads(None);
+    proxy.cut();
+    a.stands(|figures| {
+        let lane = &figures.peers[0].lanes[Lane::Stream.index()];
+        !lane.is_open && lane.sent_frames + lane.queued_frames + lane.dropped.total() == COUNT
+    });
 }

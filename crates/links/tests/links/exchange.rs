@@ -15,11 +15,11 @@ fn two_nodes_exchange_messages_on_all_lanes() {
             assert_eq!(to.next(), (from.peer, message.clone()));
         }
     }
+    a.stands(|figures| figures.peers[0].lanes.iter().all(|lane| lane.is_open && lane.is_accepted));
     let figures = a.figures_of(&b);
     assert!(figures.heard_ms_ago.is_some() && figures.refused.is_none() && figures.unreached.is_none());
     assert_eq!(figures.incarnation, Some(1));
     for lane in figures.lanes {
-        assert!(lane.is_open && lane.is_accepted);
         assert_eq!((lane.received_frames, lane.dropped.total(), lane.queued_bytes), (1, 0, 0));
     }
 }

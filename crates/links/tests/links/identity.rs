@@ -31,6 +31,23 @@ fn a_node_that_is_back_somewhere_else_is_found_by_its_own_call() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_process_that_is_over() {
+    let (a, old, new) = (Node::start(settings(1)), Node::start(later(2, 1)), Node::start(later(2, 2)));
+    a.links.learn(old.peer.node, &[old.address()]).unwrap();
+    a.opened(&old, Lane::Control);
+    // The old one stands still, and nobody told this node of the new one.
+    new.links.learn(a.peer.node, &[a.address()]).unwrap();
+    let why = a.noticed(|notice| match notice {
+        Notice::Closed(peer, Lane::Control, why) if *peer == old.peer => Some(why.clone()),
+        _ => None,
+    });
+    assert!(why.contains("a later process"), "{why}");
+    a.opened(&new, Lane::Control);
+    a.send(&new, &control(1));
+    assert_eq!(new.next(), (a.peer, control(1)));
+}
+
+#[test]
 fn a_process_that_is_over_is_refused() {
     let (a, b, old) = (Node::start(settings(1)), Node::start(later(2, 5)), Node::start(later(2, 4)));
     b.links.learn(a.peer.node, &[a.address()]).unwrap();

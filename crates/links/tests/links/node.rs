@@ -91,6 +91,11 @@ impl Node {
         self.messages.try_recv().is_err()
     }
 
+    /// Whether no notice is there.
+    pub fn has_no_notice(&self) -> bool {
+        self.notices.try_recv().is_err()
+    }
+
     /// What `wanted` makes of the first notice that it takes.
     pub fn noticed<T>(&self, wanted: impl Fn(&Notice) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_links::{HelloRefusal, RefusedBy, RefusedLink, Settings, SharedSecret};
+use clearwell_links::{ClusterIdent, HelloRefusal, Notice, RefusedBy, RefusedLink, Settings, SharedSecret};
 
 use crate::node::{Node, control, settings};
 
@@ -71,4 +71,40 @@ fn a_clock_that_is_off_is_refused_with_both_times() {
     assert_eq!(at_b.why, HelloRefusal::ClockOff { here_ms: there_ms, there_ms: here_ms, most_ms });
     let said = at_a.why.to_string();
     assert!(said.contains("1970-01-12 13:46:40 UTC") && said.contains("1970-01-12 13:51:40 UTC"), "{said}");
+}
+
+#[test]
+fn who_refuses_is_not_dialed_again_soon() {
+    let (mut mine, mut other) = (settings(1), settings(2));
+    mine.redial_ms = (1, 3_600_000);
+    other.keyspaces = 1;
+    let (a, b, c) = (Node::start(mine), Node::start(other), Node::start(settings(3)));
+    a.links.learn(b.peer.node, &[b.address()]).unwrap();
+    a.meets(&c);
+    // Two lanes were refused, and nothing else however much happens meanwhile.
+    b.stands(|figures| figures.refused.len() == 2);
+    for number in 0..1000 {
+        a.send(&c, &control(number));
+        assert_eq!(c.next().1, control(number));
+    }
+    assert_eq!(b.links.figures().refused.len(), 2);
+}
+
+#[test]
+fn a_node_that_knows_no_number_of_its_cluster_yet_is_let_in() {
+    let mut joiner = settings(1);
+    joiner.cluster.id = None;
+    let (a, b) = (Node::start(joiner), Node::start(settings(2)));
+    a.links.seek(&b.address());
+    let id = a.noticed(|notice| match notice {
+        Notice::Met(hello) => Some(hello.cluster.id),
+        _ => None,
+    });
+    assert_eq!(id, Some(7));
+    // It joined another one of the same name: from now on it is refused.
+    a.links.joined(8);
+    let c = Node::start(settings(3));
+    a.links.seek(&c.address());
+    let (here, there) = (ClusterIdent { name: "test".into(), id: Some(8) }, settings(3).cluster);
+    assert_eq!(a.refused().why, HelloRefusal::OtherCluster { here, there });
 }

@@ -31,6 +31,20 @@ fn other_protocols_are_told_that_they_are_wrong_here() {
 }
 
 #[test]
+fn a_stranger_that_calls_again_and_again_is_told_of_once() {
+    let node = Node::start(settings(1));
+    for count in 1..=20 {
+        let mut stranger = TcpStream::connect(node.links.listening()).unwrap();
+        stranger.write_all(b"PING\r\n").unwrap();
+        // The last sixteen are kept.
+        node.stands(|figures| figures.refused.len() == count.min(16));
+        let _ = stranger.read_to_end(&mut Vec::new());
+    }
+    assert_eq!(node.refused().why, HelloRefusal::Malformed);
+    assert!(node.has_no_notice());
+}
+
+#[test]
 fn few_handshakes_are_under_way_at_once() {
     let mut few = settings(1);
     few.half_open_most = 2;

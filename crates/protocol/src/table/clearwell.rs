@@ -75,6 +75,10 @@ pub(super) const COMMANDS: &[Command] = &[
         .categories(Categories::CACHE)
         .doc("0.1.0", "O(1)", "Tells of and takes back invalidations that wait for a time or an event.")
         .contains(HELD_SUBCOMMANDS),
+    clearwell(CommandId::CwCluster, "cw.cluster", -2)
+        .categories(Categories::ADMIN)
+        .doc("0.1.0", "O(1)", "Tells of the cluster that the node is one of, and changes it.")
+        .contains(CLUSTER_SUBCOMMANDS),
     clearwell(CommandId::CwEntry, "cw.entry", 2)
         .flags(Flags::READONLY.and(Flags::FAST))
         .categories(Categories::CACHE)
@@ -120,6 +124,39 @@ const REFUSED_SUBCOMMANDS: &[Command] = &[
         "Forgets the refused.",
     ),
     clearwell(CommandId::Help, "cw.refused|help", 2)
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .categories(Categories::CACHE)
+        .doc("0.1.0", "O(1)", "Prints this help."),
+];
+
+const CLUSTER_SUBCOMMANDS: &[Command] = &[
+    clearwell(CommandId::CwClusterStatus, "cw.cluster|status", 2).categories(Categories::ADMIN).doc(
+        "0.1.0",
+        "O(n) in the slots",
+        "Tells how the cluster stands, as this node sees it.",
+    ),
+    clearwell(CommandId::CwClusterLeave, "cw.cluster|leave", 2).categories(Categories::ADMIN).doc(
+        "0.1.0",
+        "O(1)",
+        "Lets this node hand over what it has and leave; STATUS tells when it has.",
+    ),
+    clearwell(CommandId::CwClusterForget, "cw.cluster|forget", 3)
+        .categories(Categories::ADMIN)
+        .syntax("node")
+        .doc(
+            "0.1.0",
+            "O(1)",
+            "Says that a node will not come back: what it alone had is given up, and others go on.",
+        ),
+    clearwell(CommandId::CwClusterReplicas, "cw.cluster|replicas", 3)
+        .categories(Categories::ADMIN)
+        .syntax("count")
+        .doc("0.1.0", "O(1)", "Lets each slot have so many replicas."),
+    clearwell(CommandId::CwClusterWeight, "cw.cluster|weight", 3)
+        .categories(Categories::ADMIN)
+        .syntax("weight")
+        .doc("0.1.0", "O(1)", "Changes this node's share of slots; 100 is usual, 0 owns none."),
+    clearwell(CommandId::Help, "cw.cluster|help", 2)
         .flags(Flags::LOADING.and(Flags::STALE))
         .categories(Categories::CACHE)
         .doc("0.1.0", "O(1)", "Prints this help."),

@@ -1,27 +1,67 @@
-//! What clients that know clusters say of their connection.
+//! What cluster clients ask.
 
 use crate::command::{Command, Group};
 use crate::command_id::CommandId;
 use crate::flags::{Categories, Flags};
 
 const fn cluster(id: CommandId, name: &'static str, arity: i32) -> Command {
-    Command::new(id, name, arity, Group::Cluster).flags(Flags::FAST).categories(Categories::CONNECTION)
+    Command::new(id, name, arity, Group::Cluster).flags(Flags::STALE)
 }
 
+const fn redirected(id: CommandId, name: &'static str) -> Command {
+    Command::new(id, name, 1, Group::Cluster)
+}
+
+const MODE: Flags = Flags::LOADING.and(Flags::STALE).and(Flags::FAST);
+
 pub(super) const COMMANDS: &[Command] = &[
-    cluster(CommandId::Asking, "asking", 1).doc(
+    Command::new(CommandId::Cluster, "cluster", -2, Group::Cluster)
+        .doc("3.0.0", "O(1)", "Tells of the cluster.")
+        .contains(SUBCOMMANDS),
+    redirected(CommandId::Asking, "asking").flags(Flags::FAST).categories(Categories::CONNECTION).doc(
         "3.0.0",
         "O(1)",
-        "Answers OK: no slot is ever half moved here.",
+        "Lets the next command run at a node that is being given its slot.",
     ),
-    cluster(CommandId::Readonly, "readonly", 1).doc(
+    redirected(CommandId::Readonly, "readonly").flags(MODE).categories(Categories::CONNECTION).doc(
         "3.0.0",
         "O(1)",
-        "Answers OK: reads go to the owner all the same.",
+        "Lets this connection read slots that the node follows.",
     ),
-    cluster(CommandId::Readwrite, "readwrite", 1).doc(
+    redirected(CommandId::Readwrite, "readwrite").flags(MODE).categories(Categories::CONNECTION).doc(
         "3.0.0",
         "O(1)",
-        "Answers OK: what READONLY said is over.",
+        "Takes READONLY back.",
+    ),
+];
+
+const SUBCOMMANDS: &[Command] = &[
+    cluster(CommandId::ClusterSlots, "cluster|slots", 2)
+        .doc("3.0.0", "O(n) in the ranges of slots", "Returns ranges of slots and the nodes that have them.")
+        .tips(&["nondeterministic_output"]),
+    cluster(CommandId::ClusterShards, "cluster|shards", 2)
+        .doc("7.0.0", "O(n) in the ranges of slots", "Returns owners with their slots and replicas.")
+        .tips(&["nondeterministic_output"]),
+    cluster(CommandId::ClusterNodes, "cluster|nodes", 2)
+        .doc("3.0.0", "O(n) in the ranges of slots", "Returns a line for each node.")
+        .tips(&["nondeterministic_output"]),
+    cluster(CommandId::ClusterInfo, "cluster|info", 2)
+        .doc("3.0.0", "O(n) in the ranges of slots", "Returns the state of the cluster.")
+        .tips(&["nondeterministic_output"]),
+    cluster(CommandId::ClusterMyid, "cluster|myid", 2).doc("3.0.0", "O(1)", "Returns the name of the node."),
+    cluster(CommandId::ClusterKeyslot, "cluster|keyslot", 3).syntax("key").doc(
+        "3.0.0",
+        "O(n) in the bytes of the key",
+        "Returns the slot of a key.",
+    ),
+    cluster(CommandId::ClusterCountkeysinslot, "cluster|countkeysinslot", 3).syntax("slot").doc(
+        "3.0.0",
+        "O(n) in the keys",
+        "Counts the keys of a slot at this node.",
+    ),
+    cluster(CommandId::Help, "cluster|help", 2).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        "5.0.0",
+        "O(1)",
+        "Prints this help.",
     ),
 ];

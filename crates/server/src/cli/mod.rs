@@ -2,6 +2,7 @@
 
 mod check;
 mod check_file;
+mod cluster;
 mod completions;
 mod entry;
 mod feed;
@@ -13,6 +14,7 @@ mod serve;
 mod stats;
 mod table;
 mod top;
+mod try_nodes;
 mod warm;
 mod why;
 mod wire;
@@ -39,6 +41,8 @@ enum Command {
     Serve(ServeArgs),
     Replay(replay::ReplayArgs),
     Invalidate(invalidate::InvalidateArgs),
+    Cluster(cluster::ClusterArgs),
+    Try(try_nodes::TryArgs),
     Held(held::HeldArgs),
     Why(why::WhyArgs),
     Feed(feed::FeedArgs),
@@ -61,6 +65,8 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Invalidate(args)) => invalidate::run(&args),
+        Some(Command::Cluster(args)) => cluster::run(&args),
+        Some(Command::Try(args)) => try_nodes::run(&args),
         Some(Command::Held(args)) => held::run(&args),
         Some(Command::Why(args)) => why::run(&args),
         Some(Command::Feed(args)) => feed::run(&args),

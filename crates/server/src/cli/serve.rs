@@ -164,7 +164,7 @@ fn greet(running: &Running, origin: &str, data: &Path) {
     println!("  http://{http}/");
 }
 
-fn wait_for_signal() -> Result<(), String> {
+pub(super) fn wait_for_signal() -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
     let tasks = Tasks::start().map_err(failed)?;
     let handle = tasks.handle();
@@ -182,7 +182,7 @@ fn wait_for_signal() -> Result<(), String> {
     receiver.recv().map_err(|error| error.to_string())?.map_err(failed)
 }
 
-fn log_to_stderr() {
+pub(super) fn log_to_stderr() {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     let ansi = std::io::stderr().is_terminal();

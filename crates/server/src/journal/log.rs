@@ -8,6 +8,9 @@ use super::frame::{self, Framed, Header};
 use super::recover::{Recovered, Segment, name, recover};
 use super::{Damage, JournalError, JournalRecord, Order};
 
+/// What is kept of the buffer for the next group: a copy of all that is needed may be much longer than usual.
+const BUFFER_BYTES: usize = 16 << 20;
+
 /// A log over a folder.
 pub struct Log {
     disk: Box<dyn JournalDisk>,
@@ -69,6 +72,7 @@ impl Log {
             self.active = None;
         }
         self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_BYTES);
         let (salt, is_new) = match self.active {
             Some(salt) => (salt, false),
             None => (self.begin()?, true),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clearwell_engine::{Event, Scope};
 use clearwell_source::{Commit, Row, RowChange, Watched};
+use clearwell_words::Bytes;
 
 use super::cover::{Absent, TableCover};
 use super::links::{Links, Named};
@@ -197,8 +198,8 @@ struct Scopes {
 }
 
 impl Scopes {
-    fn name(&mut self, name: Box<[u8]>, scope: fn(Box<[u8]>) -> Scope) {
-        let scope = scope(name.clone());
+    fn name(&mut self, name: Box<[u8]>, scope: fn(Bytes) -> Scope) {
+        let scope = scope((*name).into());
         if self.seen.insert((std::mem::discriminant(&scope), name)) {
             self.list.push(scope);
         }

@@ -1,7 +1,7 @@
 //! What a member must find again after a restart, as one log in the order in which it was handed over. A crash leaves a beginning of it
 //! (docs/decisions/0051), and never less than was told to last.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -11,6 +11,7 @@ use clearwell_cluster::{Persist, Persisted};
 use clearwell_wire::{decode_persist, encode_persist};
 use parking_lot::Mutex;
 
+use super::NEW_NODE;
 use crate::journal::{Contents, Damage, Entry, Figures, Journal, JournalError, JournalRecord, Order};
 
 /// How long a disk that did not take something is left alone.
@@ -58,13 +59,57 @@ struct Durable {
 }
 
 impl MemberDisk {
+    /// Begins the log of a node that is to have an identity: from then on there is a record in it, so that a log that is lost can be told from
+    /// one that nobody has written to.
+    ///
+    /// # Errors
+    /// In words: there is the log of another node, or it cannot be written to.
+    pub(super) fn begin(data: &Path) -> Result<(), String> {
+        let folder = folder(data);
+        let failed = |why: String| format!("{}: {why}", folder.display());
+        let opened = Journal::open(&folder, Order::Strict { again: AGAIN });
+        let (journal, Contents { records, damage }) = opened.map_err(|error| failed(error.0))?;
+        judge(&damage).map_err(failed)?;
+        let mut first = Vec::new();
+        encode_persist(
+            &Persist::Slots { slots: Vec::new(), journal: Vec::new(), holds: Vec::new() },
+            &mut first,
+        );
+        if records.iter().any(|record| record.payload != first) {
+            return Err(failed(format!(
+                "this is the log of a node whose identity is gone: put that back, or {NEW_NODE}"
+            )));
+        }
+        if records.is_empty() {
+            let (told, written) = std::sync::mpsc::channel();
+            // Whoever waits for it is there.
+            journal.append(first, Box::new(move |done| drop(told.send(done))));
+            written.recv().unwrap_or(Err(JournalError(String::new()))).map_err(|error| failed(error.0))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a log was begun in a data folder.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn is_begun(data: &Path) -> std::io::Result<bool> {
+        match std::fs::read_dir(folder(data)) {
+            Ok(mut files) => files.try_fold(false, |found, file| {
+                Ok(found || Path::new(&file?.file_name()).extension().is_some_and(|end| end == "journal"))
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens the log in a data folder and reads what was persisted, in order and without what later records took away. There are so many slots.
     ///
     /// # Errors
     /// In words: another process has the folder; it cannot be read; or acknowledged records are damaged, with which the node must not go on under
     /// its name.
     pub fn open(data: &Path, slots: u16) -> Result<(MemberDisk, Vec<Persist>), String> {
-        let folder = data.join("cluster").join("member");
+        let folder = folder(data);
         let opened = Journal::open(&folder, Order::Strict { again: AGAIN });
         MemberDisk::over(opened, slots, GROWTH).map_err(|why| format!("{}: {why}", folder.display()))
     }
@@ -181,6 +226,10 @@ impl MemberLog {
     }
 }
 
+fn folder(data: &Path) -> PathBuf {
+    data.join("cluster").join("member")
+}
+
 /// Whether a log that is damaged so may be used.
 fn judge(damage: &[Damage]) -> Result<(), String> {
     for damage in damage {
@@ -188,8 +237,7 @@ fn judge(damage: &[Damage]) -> Result<(), String> {
             Damage::Lost { .. } => {
                 return Err(format!(
                     "{damage}. What this node promised to its cluster is not known any more, so it must not go on under its name: put the folder back as \
-                     it was, or remove the folder `cluster` from its data and let it join as a new node. Writes that no source and no other node has are \
-                     lost with it"
+                     it was, or {NEW_NODE}. Writes that no source and no other node has are lost with it"
                 ));
             }
             Damage::Torn { .. } | Damage::Header { .. } => {

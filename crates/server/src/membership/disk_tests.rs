@@ -125,7 +125,8 @@ impl Process {
     /// Waits until all lasts that was handed over, or the disk is dead.
     fn settle(&mut self, disk: &FaultyDisk) {
         while self.lasting < self.handed {
-            match self.happened.recv().expect("it runs") {
+            match self.happened.recv_timeout(Duration::from_secs(60)).expect("it runs, and something happens")
+            {
                 Happened::Lasts(count) => {
                     assert!((self.lasting..=self.handed).contains(&count));
                     self.lasting = count;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clearwell_words::{NodeId, Peer};
 
-use super::identity_text as text;
+use super::{MemberDisk, NEW_NODE, identity_text as text};
 use crate::journal::{Folder, JournalDisk};
 
 /// The file, in the folder of the cluster.
@@ -53,7 +53,10 @@ impl Identity {
     /// # Errors
     /// In words: the data folder belongs to a cluster already, or cannot be written to.
     pub fn found(folder: &Path, name: &str) -> Result<Identity, String> {
-        IdentityFolder::open(folder)?.found(name, &mut chance)
+        let mut there = IdentityFolder::open(folder)?;
+        there.is_free()?;
+        MemberDisk::begin(folder)?;
+        there.found(name, &mut chance)
     }
 
     /// Makes this node one of a cluster that there is; goes on with its identity when it is one of it already.
@@ -61,7 +64,12 @@ impl Identity {
     /// # Errors
     /// In words: the data folder belongs to another cluster, its identity is damaged, or it cannot be written to.
     pub fn join(folder: &Path, name: &str, cluster: ClusterId) -> Result<Identity, String> {
-        IdentityFolder::open(folder)?.join(name, cluster, &mut chance)
+        let mut there = IdentityFolder::open(folder)?;
+        match there.read()? {
+            None => MemberDisk::begin(folder)?,
+            Some(_) => there.has_log(folder)?,
+        }
+        there.join(name, cluster, &mut chance)
     }
 
     /// Starts a node again that has been in a cluster of this name; `None`: it never was in one.
@@ -69,7 +77,12 @@ impl Identity {
     /// # Errors
     /// In words: the data folder belongs to a cluster of another name, its identity is damaged, or it cannot be written to.
     pub fn again(folder: &Path, name: &str) -> Result<Option<Identity>, String> {
-        IdentityFolder::open(folder)?.again(name)
+        let mut there = IdentityFolder::open(folder)?;
+        let identity = there.again(name)?;
+        if identity.is_some() {
+            there.has_log(folder)?;
+        }
+        Ok(identity)
     }
 
     /// The cluster.
@@ -101,8 +114,6 @@ fn chance() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-const NEW_NODE: &str = "remove the folder `cluster` from its data and let it join as a new node";
-
 /// The folder in which an identity lies.
 pub(super) struct IdentityFolder<'d> {
     disk: Box<dyn JournalDisk + 'd>,
@@ -124,7 +135,19 @@ impl<'d> IdentityFolder<'d> {
         IdentityFolder { disk: Box::new(disk), shown: "cluster".to_owned() }
     }
 
-    pub fn found(&mut self, name: &str, chance: &mut dyn FnMut() -> u64) -> Result<Identity, String> {
+    /// The log of a node that has an identity was begun before that was written.
+    fn has_log(&self, data: &Path) -> Result<(), String> {
+        match MemberDisk::is_begun(data) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!(
+                "{}/member: the log of this node's member is gone, and with it what the node promised to its cluster: put it back, or {NEW_NODE}",
+                self.shown
+            )),
+            Err(error) => Err(format!("{}/member: {error}", self.shown)),
+        }
+    }
+
+    fn is_free(&self) -> Result<(), String> {
         if let Some(identity) = self.read()? {
             let Identity { cluster, name, peer } = identity;
             return Err(format!(
@@ -133,6 +156,11 @@ impl<'d> IdentityFolder<'d> {
                 self.shown, peer.node.0
             ));
         }
+        Ok(())
+    }
+
+    pub fn found(&mut self, name: &str, chance: &mut dyn FnMut() -> u64) -> Result<Identity, String> {
+        self.is_free()?;
         let cluster = ClusterId(u128::from(chance()) << 64 | u128::from(chance()));
         self.begin(name, cluster, chance)
     }

@@ -1,7 +1,9 @@
 //! An identity outlasts whatever happens to its node's starts, and no incarnation comes twice.
 
+use clearwell_cluster::{Epoch, Persist};
 use fastrand::Rng;
 
+use super::MemberDisk;
 use super::identity::{ClusterId, Identity, IdentityFolder};
 use crate::journal::JournalDisk;
 use crate::journal::faults::FaultyDisk;
@@ -151,4 +153,34 @@ fn a_new_file_is_no_identity_before_it_has_its_name() {
     let mut disk = FaultyDisk::default();
     disk.create("identity.new").expect("it is well");
     assert_eq!(again(&disk), Ok(None));
+}
+
+#[test]
+fn an_identity_and_its_log_are_there_together_or_not_at_all() {
+    let data = tempfile::tempdir().expect("a folder");
+    let path = data.path();
+    // A first start that died before it had an identity.
+    MemberDisk::begin(path).expect("it is free");
+    let first = Identity::found(path, "shop").expect("nothing was promised");
+    let (disk, there) = MemberDisk::open(path, 4).expect("it opens");
+    assert_eq!(there, []);
+    disk.hand(Persist::Granted(Epoch(1), first.peer()));
+    drop(disk);
+    Identity::again(path, "shop").expect("both are there").expect("it is one");
+    let identity = path.join("cluster/identity");
+    let kept = std::fs::read(&identity).expect("it is there");
+    std::fs::remove_file(&identity).expect("it was there");
+    for refused in [Identity::found(path, "shop"), Identity::join(path, "shop", first.cluster())] {
+        let refused = refused.expect_err("whose log is it");
+        assert!(refused.contains("identity is gone") && refused.contains("as a new node"), "{refused}");
+    }
+    assert_eq!(Identity::again(path, "shop"), Ok(None));
+    std::fs::write(&identity, kept).expect("it is put back");
+    std::fs::remove_dir_all(path.join("cluster/member")).expect("it was there");
+    for refused in
+        [Identity::again(path, "shop").map(drop), Identity::join(path, "shop", first.cluster()).map(drop)]
+    {
+        let refused = refused.expect_err("it has forgotten its word");
+        assert!(refused.contains("log of this node's member is gone"), "{refused}");
+    }
 }

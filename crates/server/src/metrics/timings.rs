@@ -56,9 +56,9 @@ impl Timings {
         let state = state
             .get_or_insert_with(|| Box::new(State { all: WrittenCounters::new(), seconds: VecDeque::new() }));
         state.all.record(nanos, ended);
-        state.forget(now);
         let now = state.seconds.back().map_or(now, |second| second.began.max(now));
         if state.seconds.back().is_none_or(|second| now.since(second.began) >= 1000) {
+            state.forget(now);
             state.seconds.push_back(Second { began: now, nanos: 0, longest: 0, buckets: Vec::new() });
         }
         if let Some(second) = state.seconds.back_mut() {

@@ -67,7 +67,7 @@ impl Node {
             match wide::glob(shape) {
                 None => scopes.push(Scope::Tag(shape.as_slice().into())),
                 Some(glob) => match self.engine().names_in_use(NAMES_MOST, |name| glob.matches(name)) {
-                    Some(names) => scopes.extend(names.into_iter().map(Scope::Tag)),
+                    Some(names) => scopes.extend(names.iter().map(|name| Scope::Tag((**name).into()))),
                     None => return vec![Scope::Everything],
                 },
             }

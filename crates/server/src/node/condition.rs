@@ -116,7 +116,7 @@ impl Node {
             let (node, key) = (self.clone(), Box::<[u8]>::from(key));
             return Turn::Later(Box::pin(async move {
                 let _turn = node.once_met(&key, condition).await?;
-                node.remove(vec![key.clone()], removal).wait().await
+                node.remove([(*key).into()], removal).wait().await
             }));
         }
         let removed = self.update(key, self.clock.now(), |view| match stamp_of(view) {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clearwell_engine::{Cause, Event, Invalidation, Scope, Seq};
+use clearwell_engine::{Cause, Event, Invalidation, Millis, Scope, Seq};
 
 use clearwell_source::Later;
 
@@ -43,7 +43,6 @@ impl Reached {
 }
 
 /// An invalidation that was carried out here, and is acknowledged when those who ordered it say so. A node alone has said so.
-#[must_use = "a cluster acknowledges later"]
 pub struct Invalidated {
     /// What it did here.
     pub reached: Reached,
@@ -78,13 +77,20 @@ impl Invalidated {
 }
 
 impl Node {
+    /// Why an invalidation cannot be held for later; `None`: it can.
+    pub fn holds_nothing(&self, request: &InvalidationRequest) -> Option<&'static str> {
+        const ONE_NODE: &str = "a cluster does not hold invalidations for later yet: what one node holds would be lost with it; ask when it is due";
+        let is_held = matches!(request.mode, Mode::Delayed(_) | Mode::OnEvent(_));
+        (is_held && self.is_in_cluster()).then_some(ONE_NODE)
+    }
+
     /// Invalidates. When it is acknowledged, no read that begins later sees what was covered (unless its mode holds it).
     pub fn invalidate(&self, request: InvalidationRequest) -> Invalidated {
         match request.mode {
             Mode::Immediate | Mode::Lazy => {
                 let asked = matches!(request.cause, Cause::Command | Cause::Removal | Cause::Event);
-                let began = (asked && !request.scopes.is_empty()).then(Instant::now);
-                self.timed(began, request.statements())
+                let is_timed = asked && !request.scopes.is_empty();
+                self.timed(is_timed, request.statements())
             }
             Mode::Delayed(_) | Mode::OnEvent(_) => {
                 let now = self.clock.tick();
@@ -92,7 +98,7 @@ impl Node {
                 for item in held.new {
                     self.reports.tell(now, Happened::Held(Box::new(item)));
                 }
-                let mut travelled = self.travel(held.go_on);
+                let mut travelled = self.travel(now, held.go_on);
                 travelled.reached.held = held.count;
                 travelled
             }
@@ -101,17 +107,14 @@ impl Node {
 
     /// An event arrived: it releases what is held for it, and covers what depends on it.
     pub fn event(&self, event: Event) -> Invalidated {
-        self.timed(Some(Instant::now()), InvalidationRequest::event(event).statements())
+        self.timed(true, InvalidationRequest::event(event).statements())
     }
 
-    /// Carries out what was asked for at `began`, if a client did.
-    fn timed(
-        &self,
-        began: Option<Instant>,
-        statements: impl IntoIterator<Item = Invalidation>,
-    ) -> Invalidated {
-        let reached = self.travel(statements);
-        if let Some(began) = began {
+    /// Carries out what is asked for now; how long that takes counts if a client asked.
+    fn timed(&self, is_asked: bool, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
+        let began = Instant::now();
+        let reached = self.travel(self.clock.advance(began), statements);
+        if is_asked {
             self.reports.tallies().asked(self.clock.now(), nanos(began.elapsed()));
         }
         reached
@@ -137,9 +140,9 @@ impl Node {
     fn release(&self, items: Vec<HeldInvalidation>) -> Invalidated {
         let mut reached = Invalidated::none();
         for item in items {
-            let statement = item.statement.clone();
-            self.reports.tell(self.clock.tick(), Happened::Released(Box::new(item)));
-            reached = reached.and(self.travel([statement]));
+            let (now, statement) = (self.clock.tick(), item.statement.clone());
+            self.reports.tell(now, Happened::Released(Box::new(item)));
+            reached = reached.and(self.travel(now, [statement]));
         }
         reached
     }
@@ -181,7 +184,7 @@ impl Node {
         request.scopes.iter().map(reach).fold(0, u64::saturating_add)
     }
 
-    fn travel(&self, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
+    fn travel(&self, now: Millis, statements: impl IntoIterator<Item = Invalidation>) -> Invalidated {
         let mut travelled = Invalidated::none();
         for statement in statements {
             // Whoever says that something happened, by whatever surface or feed: what waits for it is released.
@@ -189,7 +192,7 @@ impl Node {
                 let arrived = self.keeper.arrived(event);
                 travelled = travelled.and(self.release(arrived));
             }
-            let (reached, waits) = self.order(statement);
+            let (reached, waits) = self.order(now, statement);
             travelled.reached = travelled.reached.and(reached);
             travelled.waits.extend(waits);
         }

@@ -50,8 +50,7 @@ impl Node {
     }
 
     /// One invalidation's whole way: ordered in the log, applied, told, acknowledged.
-    pub(super) fn order_alone(&self, statement: Invalidation) -> Reached {
-        let now = self.clock.tick();
+    fn order_alone(&self, now: Millis, statement: Invalidation) -> Reached {
         let (ticket, batch) = self.host.invalidate(now, statement);
         // It owns every slot, its own vote renews its lease in the step that needs it, and no replica is waited for.
         let batch = batch.expect("a cluster of one answers in the same step");
@@ -71,9 +70,13 @@ impl Node {
     }
 
     /// Orders an invalidation: what it did here, and in a cluster the word of those who ordered it, which comes later.
-    pub(super) fn order(&self, statement: Invalidation) -> (Reached, Option<Later<Result<(), Unordered>>>) {
+    pub(super) fn order(
+        &self,
+        now: Millis,
+        statement: Invalidation,
+    ) -> (Reached, Option<Later<Result<(), Unordered>>>) {
         match &self.cluster {
-            None => (self.order_alone(statement), None),
+            None => (self.order_alone(now, statement), None),
             Some(cluster) => {
                 let (reached, answered) = self.order_in_cluster(cluster, statement);
                 (reached, Some(answered))

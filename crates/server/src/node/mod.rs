@@ -15,6 +15,7 @@ mod feeds;
 mod follow;
 mod invalidate;
 mod keeper;
+mod kept_news;
 mod keys;
 mod lease;
 mod load;
@@ -47,7 +48,7 @@ use keeper::Keeper;
 use reports::Reports;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
-pub use cluster::{ClusterReport, ClusterStart, Entrance, NodeReport, Place, Unordered};
+pub use cluster::{ClusterReport, ClusterStart, Entrance, NodeReport, Place, SlotRow, Unordered};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use dependencies::{cursor_of, parse_cursor, state_of};

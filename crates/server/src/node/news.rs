@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use super::Notices;
+use super::kept_news::KeptItem;
 use super::refusals::Why;
 use crate::held::HeldInvalidation;
 
@@ -144,7 +145,7 @@ pub struct NewsStream {
 
 struct NewsRing {
     last: NewsPosition,
-    items: VecDeque<Arc<NewsItem>>,
+    items: VecDeque<KeptItem>,
 }
 
 const KEPT: usize = 1024;
@@ -161,13 +162,15 @@ impl NewsStream {
     pub fn tell(&self, at: Millis, happened: Happened) -> NewsPosition {
         let mut ring = self.ring.lock();
         ring.last = NewsPosition(ring.last.0.saturating_add(1));
-        let item = Arc::new(NewsItem { position: ring.last, at, happened });
+        let item = NewsItem { position: ring.last, at, happened };
+        self.notices.happened(&item);
+        if self.sender.receiver_count() > 0 {
+            let _nobody_listens = self.sender.send(Arc::new(item.clone()));
+        }
         if ring.items.len() == KEPT {
             ring.items.pop_front();
         }
-        ring.items.push_back(item.clone());
-        self.notices.happened(&item);
-        let _nobody_listens = self.sender.send(item);
+        ring.items.push_back(KeptItem::of(item));
         ring.last
     }
 
@@ -177,9 +180,9 @@ impl NewsStream {
     }
 
     /// The latest `most` items, newest last.
-    pub fn latest(&self, most: usize) -> Vec<Arc<NewsItem>> {
+    pub fn latest(&self, most: usize) -> Vec<NewsItem> {
         let ring = self.ring.lock();
-        ring.items.iter().skip(ring.items.len().saturating_sub(most)).cloned().collect()
+        ring.items.iter().skip(ring.items.len().saturating_sub(most)).map(KeptItem::item).collect()
     }
 
     /// The items after `position` (`None`: some are forgotten, the listener must reset), and a listener for what
@@ -193,6 +196,7 @@ impl NewsStream {
         let Some(after) = after else { return (Some(Vec::new()), receiver) };
         let first = ring.items.front().map_or(ring.last.0.saturating_add(1), |item| item.position.0);
         let known = first <= after.0.saturating_add(1) && after <= ring.last;
-        (known.then(|| ring.items.iter().filter(|item| item.position > after).cloned().collect()), receiver)
+        let later = || ring.items.iter().filter(|item| item.position > after);
+        (known.then(|| later().map(|item| Arc::new(item.item())).collect()), receiver)
     }
 }

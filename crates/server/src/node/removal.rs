@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clearwell_engine::{Cause, Scope};
 use clearwell_source::{Receipt, RowWrite, Statement};
+use clearwell_words::Bytes;
 use tokio::sync::oneshot;
 
 use super::load::Target;
@@ -36,15 +37,19 @@ pub(super) enum RemovalReach {
 impl Node {
     /// Removes keys: from the source where `removal` reaches it, and from memory on the one road, with all that depends on
     /// them. Answers how many of them there were, in the source or (where it was not asked) as a reader would have seen them.
-    pub fn remove(self: &Arc<Self>, keys: Vec<Box<[u8]>>, removal: Removal) -> Turn<Result<u64, WriteError>> {
+    pub fn remove(
+        self: &Arc<Self>,
+        keys: impl IntoIterator<Item = Bytes>,
+        removal: Removal,
+    ) -> Turn<Result<u64, WriteError>> {
         let mut in_source = Vec::new();
         let mut in_memory = Vec::new();
         let mut in_journal = Vec::new();
         // Not what the invalidation reaches: that counts what depends on the keys as well.
         let mut removed = 0;
         for key in keys {
-            let target = |keyspace: &Arc<Keyspace>, captures, key| Target {
-                key,
+            let target = |keyspace: &Arc<Keyspace>, captures, key: Bytes| Target {
+                key: (*key).into(),
                 keyspace: keyspace.clone(),
                 captures,
             };

@@ -86,7 +86,7 @@ impl Node {
     }
 
     /// The latest `most` things that happened, the newest last.
-    pub fn latest_news(&self, most: usize) -> Vec<Arc<NewsItem>> {
+    pub fn latest_news(&self, most: usize) -> Vec<NewsItem> {
         self.reports.news.latest(most)
     }
 

@@ -62,6 +62,7 @@ impl Node {
         start: &ClusterStart,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
+        cluster::check(&config)?;
         let folder = Some(claimed(data)?);
         Node::begin(config, BTreeMap::new(), folder, Some(start), tasks)
     }
@@ -135,8 +136,8 @@ impl Node {
             _ => None,
         };
         let (host, cluster, entered) = match begun {
-            Some(cluster::Begun { cluster, host, links, peers, tick }) => {
-                (host, Some(cluster), Some((links, peers, tick)))
+            Some(cluster::Entered { cluster, host, links, seeds, tick }) => {
+                (host, Some(cluster), Some((links, seeds, tick)))
             }
             None => (member::begin(run_id, engine, departures, began), None, None),
         };
@@ -155,8 +156,8 @@ impl Node {
             backlog: Backlog::new(back),
             _folder: folder,
         });
-        if let Some((links, peers, tick)) = entered {
-            node.enter(links, &peers, tick)?;
+        if let Some((links, seeds, tick)) = entered {
+            node.enter(links, &seeds, tick)?;
         }
         node.tick_member(began);
         for (name, source) in &sources {

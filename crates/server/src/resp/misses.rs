@@ -18,6 +18,47 @@ pub struct Past {
     pub writes: bool,
 }
 
+/// A key's hash and what was done with it, in sixteen bytes: a node has a table of these for each connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    hash: u64,
+    /// The count at the miss, above the flags. 0: nothing is here.
+    past: u64,
+}
+
+impl Slot {
+    const USED: u64 = 1;
+    const MISSED: u64 = 1 << 1;
+    const WROTE: u64 = 1 << 2;
+    const WRITES: u64 = 1 << 3;
+    const FLAGS: u32 = 4;
+
+    fn new(hash: u64, past: Past) -> Slot {
+        let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
+        let flags = flag(past.miss.is_some(), Self::MISSED)
+            | flag(past.wrote, Self::WROTE)
+            | flag(past.writes, Self::WRITES);
+        Slot { hash, past: past.miss.map_or(0, |seq| seq.0 << Self::FLAGS) | flags | Self::USED }
+    }
+
+    fn is_used(self) -> bool {
+        self.past != 0
+    }
+
+    fn is_of(self, hash: u64) -> bool {
+        self.is_used() && self.hash == hash
+    }
+
+    fn past(self) -> Past {
+        let has = |flag: u64| self.past & flag != 0;
+        Past {
+            miss: has(Self::MISSED).then_some(Seq(self.past >> Self::FLAGS)),
+            wrote: has(Self::WROTE),
+            writes: has(Self::WRITES),
+        }
+    }
+}
+
 /// By the hash of a key: what this connection did with it.
 ///
 /// Forgetting is safe: the engine remembers the misses of all connections for its late-fill window, so a forgotten
@@ -25,7 +66,7 @@ pub struct Past {
 /// the table grows while it is small.
 #[derive(Debug, Default)]
 pub struct ConnectionMisses {
-    slots: Vec<Option<(u64, Past)>>,
+    slots: Vec<Slot>,
     used: usize,
 }
 
@@ -38,55 +79,53 @@ impl ConnectionMisses {
 
     /// Remembers a miss.
     pub fn note(&mut self, hash: u64, began: Seq) {
-        let past = self.enter(hash);
-        (past.miss, past.wrote) = (Some(began), false);
+        self.enter(hash, |past| Past { miss: Some(began), wrote: false, ..past });
     }
 
     /// Remembers that the connection deleted the key.
     pub fn deleted(&mut self, hash: u64) {
-        let past = self.enter(hash);
-        (past.wrote, past.writes) = (true, true);
+        self.enter(hash, |past| Past { wrote: true, writes: true, ..past });
     }
 
     /// Remembers that the connection wrote the key, if anything is known of it.
     pub fn wrote(&mut self, hash: u64) {
-        if let Some(past) = self.find(hash) {
-            past.wrote = true;
+        if let Some(slot) = self.find(hash) {
+            slot.past |= Slot::WROTE;
         }
     }
 
     /// What the connection did with a key that it SETs now. The SET answers its miss.
     pub fn set(&mut self, hash: u64) -> Past {
-        let Some(past) = self.find(hash) else { return Past::default() };
-        let before = *past;
-        *past =
-            Past { miss: None, wrote: true, writes: before.writes || before.miss.is_none() || before.wrote };
+        let Some(slot) = self.find(hash) else { return Past::default() };
+        let before = slot.past();
+        let writes = before.writes || before.miss.is_none() || before.wrote;
+        *slot = Slot::new(hash, Past { miss: None, wrote: true, writes });
         before
     }
 
     /// The misses that no SET has followed.
     pub fn unanswered(&self) -> impl Iterator<Item = (u64, Seq)> + '_ {
-        self.slots.iter().flatten().filter_map(|(hash, past)| Some((*hash, past.miss?)))
+        let used = self.slots.iter().filter(|slot| slot.is_used());
+        used.filter_map(|slot| Some((slot.hash, slot.past().miss?)))
     }
 
-    fn enter(&mut self, hash: u64) -> &mut Past {
+    fn enter(&mut self, hash: u64, change: impl FnOnce(Past) -> Past) {
         if self.slots.is_empty() {
-            self.slots = vec![None; FEWEST];
+            self.slots = vec![Slot::default(); FEWEST];
         }
         while self.is_taken_by_other(hash) && self.slots.len() < MOST {
             self.grow();
         }
         let place = self.place(hash);
         let slot = &mut self.slots[place];
-        self.used = self.used.saturating_add(usize::from(slot.is_none()));
-        let kept = slot.filter(|(known, _)| *known == hash).unwrap_or((hash, Past::default()));
-        &mut slot.insert(kept).1
+        self.used = self.used.saturating_add(usize::from(!slot.is_used()));
+        let past = if slot.is_of(hash) { slot.past() } else { Past::default() };
+        *slot = Slot::new(hash, change(past));
     }
 
-    fn find(&mut self, hash: u64) -> Option<&mut Past> {
+    fn find(&mut self, hash: u64) -> Option<&mut Slot> {
         let place = self.place(hash);
-        let (known, past) = self.slots.get_mut(place)?.as_mut()?;
-        (*known == hash).then_some(past)
+        self.slots.get_mut(place).filter(|slot| slot.is_of(hash))
     }
 
     fn place(&self, hash: u64) -> usize {
@@ -94,17 +133,18 @@ impl ConnectionMisses {
     }
 
     fn is_taken_by_other(&self, hash: u64) -> bool {
-        self.slots[self.place(hash)].is_some_and(|(kept, _)| kept != hash)
+        let slot = self.slots[self.place(hash)];
+        slot.is_used() && slot.hash != hash
     }
 
     fn grow(&mut self) {
-        let wider = vec![None; self.slots.len().saturating_mul(2)];
+        let wider = vec![Slot::default(); self.slots.len().saturating_mul(2)];
         let old = std::mem::replace(&mut self.slots, wider);
         self.used = 0;
-        for (hash, past) in old.into_iter().flatten() {
-            let place = self.place(hash);
-            self.used = self.used.saturating_add(usize::from(self.slots[place].is_none()));
-            self.slots[place] = Some((hash, past));
+        for slot in old.into_iter().filter(|slot| slot.is_used()) {
+            let place = self.place(slot.hash);
+            self.used = self.used.saturating_add(usize::from(!self.slots[place].is_used()));
+            self.slots[place] = slot;
         }
     }
 }

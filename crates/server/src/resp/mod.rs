@@ -30,5 +30,6 @@ mod session;
 mod settings;
 mod slowlog;
 mod step;
+pub mod topology;
 
 pub use listener::{RespServing, serve};

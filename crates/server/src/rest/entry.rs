@@ -47,6 +47,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Reply {
     let key = key_of(uri.path())?;
+    site.serves(&key, &uri)?;
     let demand = Demand {
         level: query.text("level")?.map(level).transpose()?,
         stale: query.flag("stale")?,

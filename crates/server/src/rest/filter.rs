@@ -1,6 +1,7 @@
 //! Which invalidations a subscriber of the stream wants: by keys, tags, events (decision 0038).
 
 use clearwell_engine::{EventPattern, Glob, Scope};
+use clearwell_words::Bytes;
 
 use super::problem::{Problem, Reply};
 use super::query::Query;
@@ -13,7 +14,7 @@ const MOST: usize = 64;
 #[derive(Default)]
 pub struct Filter {
     patterns: Vec<Glob>,
-    tags: Vec<Box<[u8]>>,
+    tags: Vec<Bytes>,
     events: Vec<EventPattern>,
 }
 
@@ -25,7 +26,7 @@ impl Filter {
             let glob = Glob::new(pattern);
             filter.patterns.push(glob.map_err(|why| Problem::bad("bad-value", format!("pattern: {why}")))?);
         }
-        filter.tags = given(query, "tag")?.map(Box::from).collect();
+        filter.tags = given(query, "tag")?.map(Bytes::from).collect();
         for event in given(query, "event")? {
             let text = std::str::from_utf8(event)
                 .map_err(|_| Problem::bad("bad-value", "parameter \"event\" is not UTF-8"))?;

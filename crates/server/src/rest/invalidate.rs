@@ -101,6 +101,9 @@ pub async fn invalidate(State(site): State<Arc<Site>>, headers: HeaderMap, body:
     let taken = take(body, &site.held, site.limits).await?;
     let asked = AskedInvalidation::parse(&taken.bytes)?;
     let dry_run = asked.dry_run;
+    if let Some(why) = site.node.holds_nothing(&asked.request) {
+        return Err(Problem::new(StatusCode::CONFLICT, "unsupported", why));
+    }
     let doing = site.clone();
     let reached = match dry_run {
         true => aside(move || asked.count(&doing)).await?,
@@ -194,9 +197,9 @@ impl AskedInvalidation {
 
 fn scopes(fields: &Fields<'_>) -> Reply<Vec<Scope>> {
     let mut scopes: Vec<Scope> = Vec::new();
-    scopes.extend(fields.names("keys")?.into_iter().map(Scope::Key));
-    scopes.extend(fields.names("tags")?.into_iter().map(Scope::Tag));
-    scopes.extend(fields.names("dependencies")?.into_iter().map(Scope::Dependents));
+    scopes.extend(fields.names("keys")?.into_iter().map(|name| Scope::Key(name.into())));
+    scopes.extend(fields.names("tags")?.into_iter().map(|name| Scope::Tag(name.into())));
+    scopes.extend(fields.names("dependencies")?.into_iter().map(|name| Scope::Dependents(name.into())));
     if let Some(pattern) = fields.text("pattern")? {
         let bad = |why| Problem::bad("bad-value", format!("pattern {pattern:?}: {why}"));
         if pattern.is_empty() {

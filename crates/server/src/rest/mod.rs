@@ -4,6 +4,7 @@ mod accept;
 mod body;
 mod condition;
 mod dependencies;
+mod elsewhere;
 mod entry;
 mod events;
 mod fields;

@@ -103,6 +103,7 @@ pub async fn set(
     body: Body,
 ) -> Reply {
     let key = key_of(uri.path())?;
+    site.serves(&key, &uri)?;
     let (put, _held) = asked(&site, &key, &query, &headers, body).await?;
     let node = &site.node;
     let before = node.stamp(&key);
@@ -172,11 +173,12 @@ pub async fn remove(
     headers: HeaderMap,
 ) -> Reply {
     let key = key_of(uri.path())?;
+    site.serves(&key, &uri)?;
     let removal = removal(&query)?;
     let node = &site.node;
     let removed = match of_change(&headers, node, node.stamp(&key)) {
         Some(condition) => node.remove_if(&key, removal, condition).wait().await,
-        None => node.remove(vec![key.clone().into()], removal).wait().await,
+        None => node.remove([key.as_slice().into()], removal).wait().await,
     };
     match removed.map_err(|error| refused(error, &headers, node))? {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, "miss", format!("no entry {:?} to remove", text(&key)))),

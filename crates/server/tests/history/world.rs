@@ -94,7 +94,7 @@ impl World {
         let tasks = Tasks::start().expect("a thread");
         let node = Node::over_in(config, sources, Some(data.path()), tasks.handle()).expect("a node");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let serving = resp::serve(node.clone(), listener, 2, &Metrics::new()).expect("it is served");
+        let serving = resp::serve(node.clone(), listener, None, 2, &Metrics::new()).expect("it is served");
         let clock = Clock(Instant::now());
         World {
             node,

@@ -16,7 +16,7 @@ fn deployed() -> Event {
 
 /// The place that the next record gets, and takes.
 fn next(node: &Node) -> u64 {
-    node.invalidate(InvalidationRequest::now(vec![key("probe")], Cause::Command)).ordered.0
+    node.invalidate(InvalidationRequest::now(vec![key("probe")], Cause::Command)).reached.ordered.0
 }
 
 #[tokio::test]
@@ -105,12 +105,12 @@ async fn what_is_held_has_a_place_only_when_it_takes_effect() {
     let before = next(&node);
     let hold =
         |mode| InvalidationRequest { mode, ..InvalidationRequest::now(vec![key("a")], Cause::Command) };
-    let held = node.invalidate(hold(Mode::parse(b"on-event:deployed").expect("a mode")));
+    let held = node.invalidate(hold(Mode::parse(b"on-event:deployed").expect("a mode"))).reached;
     assert_eq!((held.held, held.ordered.0, held.seq), (1, 0, Seq(0)));
     node.invalidate(hold(Mode::Delayed(3_600_000)));
     assert_eq!((next(&node), node.held()), (before + 1, 2));
     assert!(node.read(b"a", Demand::PLAIN).wait().await.expect("an answer").value.is_some());
-    let released = node.event(deployed());
+    let released = node.event(deployed()).reached;
     assert_eq!((released.entries, released.ordered.0), (1, before + 3), "what was held, then the event");
     assert_eq!((next(&node), node.held()), (before + 4, 1));
 }
@@ -131,7 +131,7 @@ fn places_are_given_once_each_whoever_asks_at_once() {
                         _ => vec![Scope::Tag(format!("{thread}").into_bytes().into())],
                     };
                     let before = node.seq();
-                    let reached = node.invalidate(InvalidationRequest::now(scopes, Cause::Command));
+                    let reached = node.invalidate(InvalidationRequest::now(scopes, Cause::Command)).reached;
                     assert!(reached.seq > before, "applied before it returned");
                     reached.ordered.0
                 };

@@ -24,7 +24,7 @@ fn text(answer: &Answer) -> Option<String> {
 }
 
 fn invalidate(node: &Node, scope: Scope) -> u64 {
-    node.invalidate(InvalidationRequest::now(vec![scope], Cause::Command)).entries
+    node.invalidate(InvalidationRequest::now(vec![scope], Cause::Command)).reached.entries
 }
 
 #[tokio::test]

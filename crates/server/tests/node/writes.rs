@@ -32,7 +32,7 @@ async fn write_through_commits_then_keeps_what_the_source_made_of_it() {
     );
     let tagged =
         node.invalidate(InvalidationRequest::now(vec![Scope::Tag(b"author:1"[..].into())], Cause::Command));
-    assert_eq!(tagged.entries, 1, "tagged from the row that was read back");
+    assert_eq!(tagged.reached.entries, 1, "tagged from the row that was read back");
 }
 
 #[tokio::test]
@@ -115,12 +115,12 @@ async fn every_mode_travels_the_one_road() {
         mode: Mode::parse(b"on-event:deployed").expect("a mode"),
         ..InvalidationRequest::now(vec![Scope::Key(b"c"[..].into())], Cause::Command)
     };
-    assert_eq!(node.invalidate(hold).held, 1);
+    assert_eq!(node.invalidate(hold).reached.held, 1);
     let lazy = InvalidationRequest {
         mode: Mode::Lazy,
         ..InvalidationRequest::now(vec![Scope::Tag(b"t"[..].into())], Cause::Command)
     };
-    assert_eq!(node.invalidate(lazy).entries, 1);
+    assert_eq!(node.invalidate(lazy).reached.entries, 1);
     assert_eq!(read(&node, "a").await, None, "stale, and the reader does not tolerate it");
     let tolerant = Demand { stale: true, ..Demand::PLAIN };
     let stale = node.read(b"a", tolerant).wait().await.expect("an answer");

@@ -16,7 +16,7 @@ const ENTRIES: usize = 12_000;
 fn crowded() -> Started {
     let mut started = Started::new();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    started.serving = serve(started.node.clone(), listener, 1, &Metrics::new()).expect("threads");
+    started.serving = serve(started.node.clone(), listener, None, 1, &Metrics::new()).expect("threads");
     let mut raw = started.connect();
     for start in (0..ENTRIES).step_by(1_000) {
         let pairs: String = (start..start + 1_000).map(|n| format!(" key:{n} v")).collect();

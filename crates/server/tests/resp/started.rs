@@ -53,7 +53,7 @@ impl Started {
 
     fn served(node: Arc<Node>, metrics: &Metrics) -> Started {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let serving = serve(node.clone(), listener, 2, metrics).expect("threads");
+        let serving = serve(node.clone(), listener, None, 2, metrics).expect("threads");
         Started { node, serving }
     }
 

@@ -49,6 +49,34 @@ fn info_tells_the_sections_asked_for() {
     assert!(ask(&mut raw, "INFO cluster").starts_with("=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n"));
 }
 
+/// As redis-server 7.0.15 answers without cluster support; it does so to CLUSTER HELP too, which is help here.
+#[test]
+fn a_node_alone_has_no_cluster_to_tell_of() {
+    let started = Started::new();
+    let mut raw = started.connect();
+    for request in [
+        "CLUSTER SLOTS",
+        "cluster shards",
+        "CLUSTER NODES",
+        "CLUSTER INFO",
+        "CLUSTER MYID",
+        "CLUSTER KEYSLOT k",
+        "CLUSTER COUNTKEYSINSLOT 1",
+        "ASKING",
+        "READONLY",
+        "READWRITE",
+    ] {
+        assert_eq!(
+            ask(&mut raw, request),
+            "-ERR This instance has cluster support disabled\r\n",
+            "{request}"
+        );
+    }
+    assert_eq!(ask(&mut raw, "CLUSTER FOO"), "-ERR unknown subcommand 'FOO'. Try CLUSTER HELP.\r\n");
+    let refused = ask(&mut raw, "CLUSTER KEYSLOT a b");
+    assert_eq!(refused, "-ERR wrong number of arguments for 'cluster|keyslot' command\r\n");
+}
+
 #[test]
 fn errors_are_counted_by_their_word_until_reset() {
     let started = Started::new();

@@ -70,7 +70,8 @@ fn metrics_are_of_what_happened() {
 fn what_redis_clients_do_is_counted_too() {
     let world = World::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let resp = clearwell::resp::serve(world.node.clone(), listener, 1, &world.metrics).expect("a listener");
+    let resp =
+        clearwell::resp::serve(world.node.clone(), listener, None, 1, &world.metrics).expect("a listener");
     let mut stream = connect(resp.address());
     stream.write_all(b"SET a 1\r\nGET a\r\nGET a\r\nINCRBY a x\r\n").expect("sent");
     let mut replies = [0; 19];
@@ -97,7 +98,8 @@ fn every_surface_tells_every_figure() {
     world.get("/api/cache/b");
     world.post("/api/cache/invalidate", r#"{"keys": ["a"]}"#);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let resp = clearwell::resp::serve(world.node.clone(), listener, 1, &world.metrics).expect("a listener");
+    let resp =
+        clearwell::resp::serve(world.node.clone(), listener, None, 1, &world.metrics).expect("a listener");
     let client = redis::Client::open(format!("redis://{}", resp.address())).expect("an address");
     let mut client = client.get_connection().expect("a connection");
     let info: String = redis::cmd("INFO").query(&mut client).expect("a text");

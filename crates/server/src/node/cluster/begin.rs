@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::{Cluster, drive};
 use crate::config::{ClusterConfig, Config};
-use crate::membership::{ClusterId, Identity, MemberDisk};
+use crate::membership::{AddressBook, ClusterId, Identity, MemberDisk};
 use crate::node::{Node, StartError};
 
 /// How long the nodes that are asked who they are have time to say so.
@@ -47,13 +47,33 @@ pub struct ClusterStart {
 }
 
 /// A node's part of the cluster that has begun, without its links.
-pub(in crate::node) struct Begun {
+pub(in crate::node) struct Entered {
     pub cluster: Cluster,
     pub host: Host,
     /// What its links are to be started with, and whom they know.
     pub links: clearwell_links::Settings,
-    pub peers: Vec<Hello>,
+    pub seeds: Seeds,
     pub tick: Duration,
+}
+
+/// Where others may be.
+#[derive(Debug, Default)]
+pub(in crate::node) struct Seeds {
+    /// Nodes by their numbers.
+    pub nodes: Vec<(NodeId, String)>,
+    /// Addresses at which somebody may be.
+    pub addresses: Vec<String>,
+}
+
+/// Refuses what a cluster cannot have.
+pub(in crate::node) fn check(config: &Config) -> Result<(), StartError> {
+    match config.keyspaces.iter().find(|keyspace| keyspace.source.is_some()) {
+        None => Ok(()),
+        Some(keyspace) => Err(StartError(format!(
+            "keyspace {:?} has a source, and keys of a cluster cannot have one yet: start this node without [cluster], or leave the source out",
+            keyspace.pattern
+        ))),
+    }
 }
 
 /// Makes a member: its identity and its disk, and the nodes that it was told of.
@@ -64,13 +84,7 @@ pub(in crate::node) fn begin(
     data: &Path,
     (engine, departures): (clearwell_engine::Config, Arc<dyn Departures>),
     now: Millis,
-) -> Result<Begun, StartError> {
-    if let Some(keyspace) = config.keyspaces.iter().find(|keyspace| keyspace.source.is_some()) {
-        return Err(StartError(format!(
-            "keyspace {:?} has a source, and keys of a cluster cannot have one yet: start this node without [cluster], or leave the source out",
-            keyspace.pattern
-        )));
-    }
+) -> Result<Entered, StartError> {
     let listen = resolve(&of.listen).map_err(StartError)?;
     let addresses = announced(of, listen, start).map_err(StartError)?;
     let links = |me: Peer, id: Option<u64>| -> Result<clearwell_links::Settings, StartError> {
@@ -83,13 +97,13 @@ pub(in crate::node) fn begin(
             ..clearwell_links::Settings::new(me, ident, listen, of.profile)
         })
     };
-    let (identity, peers) = identity(of, start, data, &links)?;
+    let (identity, seeds) = identity(of, start, data, &links)?;
     let (disk, persisted) = MemberDisk::open(data, clearwell_cluster::slot::SLOTS).map_err(StartError)?;
     let me = identity.peer();
     let member = clearwell_cluster::Config {
         weight: of.weight,
         replicas: of.replicas,
-        seeds: seeds(&peers, &persisted, me.node),
+        seeds: announce_to(&seeds, &persisted, me.node),
         seed: fastrand::u64(..),
         addresses: addresses.clone(),
         fences: Fences::but_for(|_| true),
@@ -102,6 +116,7 @@ pub(in crate::node) fn begin(
         slots,
         ack: of.ack,
         disk,
+        book: AddressBook::of(data),
         links: OnceLock::new(),
         asked: Mutex::new(HashMap::new()),
         unsynced: Mutex::default(),
@@ -113,7 +128,7 @@ pub(in crate::node) fn begin(
     };
     let links = links(me, Some(short(cluster.identity.cluster())))?;
     let tick = Duration::from_millis(of.profile.tick_ms());
-    Ok(Begun { cluster, host, links, peers, tick })
+    Ok(Entered { cluster, host, links, seeds, tick })
 }
 
 impl Node {
@@ -121,7 +136,7 @@ impl Node {
     pub(in crate::node) fn enter(
         self: &Arc<Self>,
         settings: clearwell_links::Settings,
-        peers: &[Hello],
+        seeds: &Seeds,
         tick: Duration,
     ) -> Result<(), StartError> {
         let Some(cluster) = &self.cluster else { return Ok(()) };
@@ -132,10 +147,11 @@ impl Node {
                 node.lasts(count);
             }
         });
-        let links = Links::start(settings, Arc::new(drive::Reached(node.clone()))).map_err(StartError)?;
-        for hello in peers {
-            links.learn(hello.peer.node, std::slice::from_ref(&hello.addresses.link)).map_err(StartError)?;
+        let links = Links::start(settings, Arc::new(drive::LinkEnd(node.clone()))).map_err(StartError)?;
+        for (node, address) in &seeds.nodes {
+            links.learn(*node, std::slice::from_ref(address)).map_err(StartError)?;
         }
+        seeds.addresses.iter().for_each(|address| links.seek(address));
         let _first = cluster.links.set(links);
         let run = move || drive::run(&node, tick);
         let thread = std::thread::Builder::new().name("member".into()).spawn(run);
@@ -146,15 +162,15 @@ impl Node {
     }
 }
 
-/// Who this node is, and who answered of those that it was told of.
+/// Who this node is, and where others may be.
 fn identity(
     of: &ClusterConfig,
     start: &ClusterStart,
     data: &Path,
     links: &dyn Fn(Peer, Option<u64>) -> Result<clearwell_links::Settings, StartError>,
-) -> Result<(Identity, Vec<Hello>), StartError> {
+) -> Result<(Identity, Seeds), StartError> {
     if start.entrance == Entrance::Bootstrap {
-        return Ok((Identity::found(data, &of.name).map_err(StartError)?, Vec::new()));
+        return Ok((Identity::found(data, &of.name).map_err(StartError)?, Seeds::default()));
     }
     let back = Identity::again(data, &of.name).map_err(StartError)?;
     let seeds = match &start.entrance {
@@ -162,8 +178,8 @@ fn identity(
         Entrance::Bootstrap | Entrance::Again => &of.join,
     };
     if let Some(identity) = back {
-        // It is known there already, and hears of the others by gossip; the addresses help when all were restarted.
-        return Ok((identity, Vec::new()));
+        let nodes = AddressBook::of(data).read();
+        return Ok((identity, Seeds { nodes, addresses: seeds.clone() }));
     }
     if seeds.is_empty() {
         return Err(StartError(
@@ -179,14 +195,15 @@ fn identity(
     let cluster =
         known.ok_or_else(|| StartError(format!("nobody at {} is in a cluster yet", seeds.join(", "))))?;
     let identity = Identity::join(data, &of.name, ClusterId(u128::from(cluster))).map_err(StartError)?;
-    Ok((identity, there))
+    let nodes = there.into_iter().map(|hello| (hello.peer.node, hello.addresses.link)).collect();
+    Ok((identity, Seeds { nodes, addresses: seeds.clone() }))
 }
 
 /// Asks who is at these addresses. One answer is enough, if the others do not come soon.
 fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result<Vec<Hello>, StartError> {
-    struct Told(Sender<Notice>);
+    struct SeekNotices(Sender<Notice>);
 
-    impl Receiver for Told {
+    impl Receiver for SeekNotices {
         fn receive(&self, _: Peer, _: Message) {}
 
         fn notice(&self, notice: Notice) {
@@ -196,7 +213,7 @@ fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result
 
     let (told, hears) = channel();
     let listen = SocketAddr::new(settings.listen.ip(), 0);
-    let links = Links::start(clearwell_links::Settings { listen, ..settings }, Arc::new(Told(told)));
+    let links = Links::start(clearwell_links::Settings { listen, ..settings }, Arc::new(SeekNotices(told)));
     let links = links.map_err(StartError)?;
     seeds.iter().for_each(|seed| links.seek(seed));
     let (mut there, mut refused, until) = (Vec::<Hello>::new(), None, Instant::now() + SEEK);
@@ -234,13 +251,13 @@ fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result
 }
 
 /// Whom the member tells that it is there: those who answered, and those of its last view.
-fn seeds(peers: &[Hello], persisted: &[Persist], me: NodeId) -> Vec<NodeId> {
+fn announce_to(seeds: &Seeds, persisted: &[Persist], me: NodeId) -> Vec<NodeId> {
     let view = persisted.iter().rev().find_map(|what| match what {
         Persist::View(view) => Some(view),
         _ => None,
     });
     let seats = view.into_iter().flat_map(|view| view.base.seats.iter().chain(&view.next.seats));
-    let nodes = seats.map(|seat| seat.peer.node).chain(peers.iter().map(|hello| hello.peer.node));
+    let nodes = seats.map(|seat| seat.peer.node).chain(seeds.nodes.iter().map(|(node, _)| *node));
     let mut all: Vec<NodeId> = nodes.filter(|node| *node != me).collect();
     all.sort_unstable();
     all.dedup();
@@ -258,12 +275,19 @@ fn meaning(config: &Config) -> u64 {
     rapidhash::v3::rapidhash_v3(text.as_bytes())
 }
 
+/// The address of links. Others are told of its port before it is opened, so that a free one is chosen here.
 fn resolve(address: &str) -> Result<SocketAddr, String> {
     let wrong = |why: String| {
         format!("listen in [cluster]: {address}: {why}; give an address and a port, such as 127.0.0.1:7381")
     };
     let mut all = address.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
-    all.next().ok_or_else(|| wrong("it is no address".into()))
+    let first = all.next().ok_or_else(|| wrong("it is no address".into()))?;
+    match first.port() {
+        0 => std::net::TcpListener::bind(first)
+            .and_then(|listener| listener.local_addr())
+            .map_err(|error| wrong(error.to_string())),
+        _ => Ok(first),
+    }
 }
 
 /// Where others reach this node.
@@ -279,9 +303,6 @@ fn announced(of: &ClusterConfig, listen: SocketAddr, start: &ClusterStart) -> Re
         && [listen, start.resp, start.http].iter().any(|address| address.ip().is_unspecified())
     {
         return Err("a node that listens on all addresses needs one that others can dial: announce = \"HOST\" in [cluster]".into());
-    }
-    if listen.port() == 0 {
-        return Err("listen in [cluster] needs a port: others are told of it before it is opened".into());
     }
     Ok(Addresses { link: at(listen), resp: at(start.resp), http: at(start.http) })
 }

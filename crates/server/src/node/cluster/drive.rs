@@ -13,12 +13,12 @@ use super::Cluster;
 use crate::node::Node;
 
 /// A node as its links call it.
-pub(super) struct Reached(pub Weak<Node>);
+pub(super) struct LinkEnd(pub Weak<Node>);
 
-impl Receiver for Reached {
+impl Receiver for LinkEnd {
     fn receive(&self, from: Peer, message: Message) {
         if let Some(node) = self.0.upgrade() {
-            node.step(node.clock.tick(), Input::Message(from, message));
+            node.step(node.clock.tick_awake(), Input::Message(from, message));
             node.wake_for_work();
         }
     }
@@ -115,6 +115,12 @@ impl Node {
                 }
             }
         }
+        let others = told.iter().filter(|(peer, _)| *peer != cluster.identity.peer());
+        let links = others.filter(|(_, addresses)| !addresses.link.is_empty());
+        let written = cluster.book.write(links.map(|(peer, addresses)| (peer.node, &*addresses.link)));
+        if let Err(why) = written {
+            tracing::warn!(%why, "where the other nodes are is not written down");
+        }
         *known = told;
     }
 }
@@ -128,7 +134,7 @@ pub(super) fn run(node: &Weak<Node>, tick: Duration) {
             let Some(cluster) = &node.cluster else { return };
             if std::time::Instant::now() >= due {
                 due = std::time::Instant::now() + tick;
-                node.step(node.clock.tick(), Input::Tick);
+                node.step(node.clock.tick_awake(), Input::Tick);
                 node.learn_places(cluster);
             }
             while node.host.has_work() && std::time::Instant::now() < due {

@@ -19,14 +19,14 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::Node;
-use crate::membership::{Identity, MemberDisk};
+use crate::membership::{AddressBook, Identity, MemberDisk};
 
 pub use asked::Unordered;
 pub use begin::{ClusterStart, Entrance};
 pub use places::Place;
-pub use report::{ClusterReport, NodeReport};
+pub use report::{ClusterReport, NodeReport, SlotRow};
 
-pub(super) use begin::{Begun, begin};
+pub(super) use begin::{Entered, begin, check};
 
 /// What a node of a cluster has beside its host.
 pub(super) struct Cluster {
@@ -38,6 +38,7 @@ pub(super) struct Cluster {
     /// Who has a write of a key without a source when it is acknowledged.
     ack: Ack,
     disk: MemberDisk,
+    book: AddressBook,
     /// The connections to others, once they have begun.
     links: OnceLock<Links>,
     /// Whoever waits for the member's answers.

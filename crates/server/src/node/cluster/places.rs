@@ -57,7 +57,7 @@ impl Node {
         let Some(cluster) = &self.cluster else { return Place::Here };
         let owner = {
             let actor = self.host.actor();
-            if actor.owns(self.clock.now(), slot) {
+            if actor.owns(self.clock.tick_awake(), slot) {
                 return Place::Here;
             }
             actor.view().map(|view| view.owner(slot))

@@ -1,6 +1,6 @@
 //! How the cluster stands, as this node sees it.
 
-use clearwell_cluster::{Epoch, NodeId, Peer, Slot};
+use clearwell_cluster::{Epoch, Input, NodeId, Operation, Peer, Slot, View};
 use clearwell_words::Addresses;
 
 use crate::node::Node;
@@ -26,8 +26,25 @@ pub struct ClusterReport {
     pub settled: bool,
     /// The slots that this node may serve now.
     pub serves: usize,
+    /// The cluster's own number, which outlasts its name.
+    pub cluster: u128,
+    /// Frames that this node sent to others, and received.
+    pub messages: (u64, u64),
     /// All nodes that are known.
     pub nodes: Vec<NodeReport>,
+    /// Who has which slot in the view, by slot.
+    pub rows: Vec<SlotRow>,
+}
+
+/// Who has a slot.
+#[derive(Debug, Clone)]
+pub struct SlotRow {
+    /// The slot.
+    pub slot: Slot,
+    /// Its owner.
+    pub owner: Peer,
+    /// Its replicas.
+    pub replicas: Vec<Peer>,
 }
 
 /// One node of it.
@@ -43,13 +60,23 @@ pub struct NodeReport {
     pub leaving: bool,
     /// Its share.
     pub weight: u32,
-    /// The slots that it owns in the view, as ranges with both ends.
-    pub owns: Vec<(Slot, Slot)>,
+    /// How many ms ago something of it arrived; `None`: never, or it is this one.
+    pub heard_ms_ago: Option<u64>,
+    /// How many slots it owns in the view.
+    pub owns: usize,
     /// How many slots it is a replica of.
     pub follows: usize,
 }
 
 impl Node {
+    /// What an operator wants of the cluster; `false`: the node is alone.
+    pub fn operate(&self, operation: Operation) -> bool {
+        if self.cluster.is_some() {
+            self.step(self.clock.tick(), Input::Operate(operation));
+        }
+        self.cluster.is_some()
+    }
+
     /// How the cluster stands; `None`: the node is alone.
     pub fn cluster_report(&self) -> Option<ClusterReport> {
         let cluster = self.cluster.as_ref()?;
@@ -59,58 +86,54 @@ impl Node {
             let found = addresses.iter().find(|(peer, _)| peer.node == node);
             found.map(|(_, addresses)| addresses.clone()).unwrap_or_default()
         };
-        let slots = || (0..cluster.slots).map(Slot);
-        let nodes = known.into_iter().map(|known| {
-            let owns = |slot: &Slot| view.as_ref().is_some_and(|view| view.owner(*slot) == known.peer);
-            let follows = |slot: &Slot| {
-                view.as_ref().is_some_and(|view| view.replicas(*slot).any(|peer| peer == known.peer))
-            };
-            NodeReport {
-                peer: known.peer,
-                addresses: of(known.peer.node),
-                alive: known.alive,
-                leaving: known.leaving,
-                weight: known.weight,
-                owns: ranges(slots().filter(owns)),
-                follows: slots().filter(follows).count(),
-            }
+        let figures = cluster.links.get().map(clearwell_links::Links::figures);
+        let heard = |node: NodeId| {
+            figures.as_ref()?.peers.iter().find(|peer| peer.node == node).and_then(|peer| peer.heard_ms_ago)
+        };
+        let row = |view: &View, slot: Slot| SlotRow {
+            slot,
+            owner: view.owner(slot),
+            replicas: view.replicas(slot).collect(),
+        };
+        let rows: Vec<SlotRow> =
+            view.iter().flat_map(|view| (0..cluster.slots).map(|slot| row(view, Slot(slot)))).collect();
+        let nodes = known.into_iter().map(|known| NodeReport {
+            peer: known.peer,
+            addresses: of(known.peer.node),
+            alive: known.alive,
+            leaving: known.leaving,
+            weight: known.weight,
+            heard_ms_ago: heard(known.peer.node),
+            owns: rows.iter().filter(|row| row.owner == known.peer).count(),
+            follows: rows.iter().filter(|row| row.replicas.contains(&known.peer)).count(),
+        });
+        let lanes = figures.iter().flat_map(|figures| &figures.peers).flat_map(|peer| &peer.lanes);
+        let messages = lanes.fold((0, 0), |(sent, received), lane| {
+            (sent + lane.sent_frames, received + lane.received_frames)
         });
         Some(ClusterReport {
             name: cluster.identity.name().to_owned(),
             me: cluster.identity.peer(),
             link: cluster.links.get().map(|links| links.listening().to_string()).unwrap_or_default(),
+            cluster: cluster.identity.cluster().0,
             slots: cluster.slots,
             nodes: nodes.collect(),
+            messages,
             serves,
             epoch: view.as_ref().map_or(Epoch(0), |view| view.epoch),
             voters: view.as_ref().map(|view| view.voters.clone()).unwrap_or_default(),
             replicas: view.as_ref().map_or(0, |view| view.base.replicas),
             settled: view.as_ref().is_some_and(|view| view.is_settled()),
+            rows,
         })
     }
-}
 
-/// Neighbours together.
-fn ranges(slots: impl Iterator<Item = Slot>) -> Vec<(Slot, Slot)> {
-    let mut ranges: Vec<(Slot, Slot)> = Vec::new();
-    for slot in slots {
-        match ranges.last_mut() {
-            Some((_, end)) if end.0 + 1 == slot.0 => *end = slot,
-            _ => ranges.push((slot, slot)),
-        }
-    }
-    ranges
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_make_a_range() {
-        let slots = [0, 1, 2, 7, 9, 10].map(Slot);
-        let all = [(0, 2), (7, 7), (9, 10)].map(|(from, to)| (Slot(from), Slot(to)));
-        assert_eq!(ranges(slots.into_iter()), all);
-        assert!(ranges(std::iter::empty()).is_empty());
+    /// How many keys of a slot lie here. Visits every entry.
+    pub fn keys_in_slot(&self, slot: Slot) -> u64 {
+        let mut count = 0;
+        self.host.each(self.clock.tick(), |view| {
+            count += u64::from(view.value().is_some() && self.slot_of(view.key()) == slot);
+        });
+        count
     }
 }

@@ -44,12 +44,6 @@ pub fn capa(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Step::Done)
 }
 
-/// ASKING, READONLY, READWRITE: a slot has one owner at a time, who serves all of it.
-pub fn routed(context: &mut Context<'_>) -> Outcome {
-    context.reply().ok();
-    Ok(Step::Done)
-}
-
 /// CLIENT SETINFO.
 pub fn setinfo(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (attribute, value) = (&args[2], &args[3]);

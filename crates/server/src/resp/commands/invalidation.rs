@@ -6,6 +6,7 @@ use clearwell_engine::{Cause, Event, Glob, Scope};
 use clearwell_protocol::options::{EventOptions, InvalidateOptions};
 use clearwell_protocol::{Args, CommandError, Encoder, Resp};
 use clearwell_source::Later;
+use clearwell_words::Bytes;
 
 use super::clearwell::text_of;
 use super::encoded;
@@ -24,6 +25,9 @@ pub fn invalidate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         coalesce: options.coalesce,
         ..InvalidationRequest::now(scopes(&options)?, Cause::Command)
     };
+    if let Some(why) = context.node().holds_nothing(&request) {
+        return Err(CommandError::new(format!("ERR {why}")));
+    }
     if options.dry_run {
         return Ok(aside(context, move |node, reply| {
             let entries = node.would_reach(&request);
@@ -81,7 +85,7 @@ pub(super) fn aside_acknowledged(
 
 fn scopes(options: &InvalidateOptions<'_>) -> Result<Vec<Scope>, CommandError> {
     let mut scopes = Vec::new();
-    let mut each = |names: Option<Args<'_>>, scope: fn(Box<[u8]>) -> Scope| {
+    let mut each = |names: Option<Args<'_>>, scope: fn(Bytes) -> Scope| {
         let names = names.iter().flat_map(Args::iter);
         scopes.extend(names.map(|name| scope(name.into())));
     };

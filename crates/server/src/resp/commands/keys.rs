@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use clearwell_engine::{Cause, Scope, View};
 use clearwell_protocol::options::check_flush;
 use clearwell_protocol::{Args, CommandError, parse_i64};
+use clearwell_words::Bytes;
 
 use super::invalidation::aside_acknowledged;
 use super::read::encoded;
@@ -19,7 +20,7 @@ pub fn remove(context: &mut Context<'_>, args: Args<'_>, removal: Removal) -> Ou
     let resp = context.session.resp;
     let mut seen = HashSet::new();
     let keys = args.from(1).iter().filter(|key| args.len() == 2 || seen.insert(*key));
-    match context.node().remove(keys.map(Box::from).collect(), removal) {
+    match context.node().remove(keys.map(Bytes::from), removal) {
         Turn::Now(Ok(count)) => {
             context.reply().integer(i64::try_from(count).unwrap_or(i64::MAX));
             Ok(Step::Done)

@@ -2,6 +2,7 @@
 
 mod clearwell;
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod decimal;
@@ -12,6 +13,7 @@ mod introspection;
 mod invalidation;
 mod keys;
 mod number;
+mod operate;
 pub mod pubsub;
 mod range;
 mod read;
@@ -32,6 +34,7 @@ use clearwell_protocol::{Args, Command, CommandError, CommandId, Flags, keys as 
 
 use super::dispatch::Context;
 use super::step::Outcome;
+use super::topology::Topology;
 use crate::node::Removal;
 
 /// Runs one command.
@@ -136,7 +139,6 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::ClientPause => client::pause(c, args),
         Id::ClientUnpause => client::unpause(c),
         Id::ClientCapa => client::capa(c, args),
-        Id::Asking | Id::Readonly | Id::Readwrite => client::routed(c),
         Id::Info => server::info(c, args),
         Id::Time => server::time(c),
         Id::Role => server::role(c),
@@ -165,10 +167,23 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::PubsubChannels => pubsub::channels(c, args),
         Id::PubsubNumsub => pubsub::numsub(c, args),
         Id::PubsubNumpat => pubsub::numpat(c),
+        Id::ClusterSlots => cluster::tell(c, Topology::slots),
+        Id::ClusterShards => cluster::tell(c, Topology::shards),
+        Id::ClusterNodes => cluster::tell(c, Topology::describe),
+        Id::ClusterInfo => cluster::tell(c, Topology::info),
+        Id::ClusterMyid => cluster::tell(c, Topology::my_id),
+        Id::ClusterKeyslot => cluster::keyslot(c, args),
+        Id::ClusterCountkeysinslot => cluster::countkeysinslot(c, args),
+        Id::Asking | Id::Readonly | Id::Readwrite => cluster::accept(c),
         Id::CwGet => clearwell::get(c, args),
         Id::CwSet => clearwell::set(c, args),
         Id::CwDependencies => dependencies::dependencies(c, args),
         Id::CwWhy => why::why(c, args),
+        Id::CwClusterStatus => operate::status(c),
+        Id::CwClusterLeave => operate::leave(c),
+        Id::CwClusterForget => operate::forget(c, args),
+        Id::CwClusterReplicas => operate::replicas(c, args),
+        Id::CwClusterWeight => operate::weight(c, args),
         Id::CwHeldList => held::list(c, args),
         Id::CwHeldCancel => held::cancel(c, args),
         Id::CwEntry => clearwell::entry(c, args),
@@ -203,6 +218,8 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         | Id::Slowlog
         | Id::Latency
         | Id::Pubsub
+        | Id::CwCluster
+        | Id::Cluster
         | Id::CwHeld
         | Id::CwWarm
         | Id::CwWriteback

@@ -6,7 +6,7 @@ const BITS: usize = u64::BITS as usize;
 
 /// A set of slots.
 #[derive(Debug, Default)]
-pub(super) struct SlotSet {
+pub(crate) struct SlotSet {
     words: Vec<u64>,
     count: usize,
 }

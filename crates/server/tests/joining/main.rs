@@ -1,0 +1,8 @@
+//! Nodes of a cluster as programs of their own, with real links and disks: how they come into it, and what is left when one is gone.
+
+#[path = "joining.rs"]
+mod coming;
+mod nodes;
+#[path = "../support/mod.rs"]
+mod support;
+mod values;
