@@ -19,7 +19,7 @@ use super::pause::Pause;
 use super::pools::Pools;
 use super::refused;
 use super::registry::Registry;
-use super::route::Peers;
+use super::route::PeerLinks;
 use super::settings::Settings;
 use super::slowlog::Slowlog;
 use crate::metrics::{Counts, Metrics, OperationKind, Recorder, RequestEnded};
@@ -67,7 +67,7 @@ pub struct Worker {
     /// Its connections now.
     pub connections: AtomicUsize,
     /// Its connections to other nodes.
-    pub peers: Peers,
+    pub peers: PeerLinks,
 }
 
 impl Server {
@@ -180,7 +180,7 @@ impl Worker {
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
-            peers: Peers::default(),
+            peers: PeerLinks::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use clearwell_cluster::Slot;
 use clearwell_protocol::{Encoder, Flags, ReplyEnd, Resp};
 
-use super::forward::{Errand, Request};
+use super::forward::{Errand, Forwarded};
 use crate::resp::session::MultiQueue;
 
 /// Sends a transaction; the reply is that of EXEC.
@@ -13,7 +13,7 @@ pub async fn exec(errand: Errand, queue: MultiQueue, slots: Vec<Slot>) -> Vec<u8
     encoder.bulks(["MULTI"]);
     queue.requests.iter().for_each(|(_, args)| encoder.bulks(args.as_args().iter()));
     encoder.bulks(["EXEC"]);
-    let request = Request {
+    let request = Forwarded {
         bytes: bytes.into(),
         replies: queue.requests.len().saturating_add(2),
         slots,

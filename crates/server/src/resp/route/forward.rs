@@ -7,7 +7,7 @@ use clearwell_cluster::Slot;
 use clearwell_protocol::{Args, Command, CommandError, Encoder, Flags, Resp};
 use tokio::sync::oneshot;
 
-use super::link::{Lost, Sent};
+use super::link::{LinkRequest, Lost};
 use super::place::Placement;
 use super::{NOBODY, OWNERS_APART};
 use crate::resp::dispatch::Context;
@@ -28,7 +28,7 @@ const UNKNOWN: CommandError = CommandError::literal(
 );
 
 /// What is sent to one owner.
-pub struct Request {
+pub struct Forwarded {
     /// Its bytes.
     pub bytes: Arc<[u8]>,
     /// How many replies it has.
@@ -39,17 +39,17 @@ pub struct Request {
     pub reads: bool,
 }
 
-impl Request {
+impl Forwarded {
     /// One command.
-    pub fn of(args: Args<'_>, slots: Vec<Slot>, command: &Command) -> Request {
+    pub fn of(args: Args<'_>, slots: Vec<Slot>, command: &Command) -> Forwarded {
         let mut bytes = Vec::new();
         Encoder::new(&mut bytes, Resp::V2).bulks(args.iter());
-        Request { bytes: bytes.into(), replies: 1, slots, reads: command.flags.has(Flags::READONLY) }
+        Forwarded { bytes: bytes.into(), replies: 1, slots, reads: command.flags.has(Flags::READONLY) }
     }
 }
 
 /// How an attempt ended.
-pub enum Attempt {
+pub enum Tried {
     /// The replies.
     Answered(Vec<u8>),
     /// Nothing was done: to be tried again. What was said of it, if anything was.
@@ -88,16 +88,16 @@ impl Errand {
     }
 
     /// Sends a request until it is answered.
-    pub async fn reply(self, request: Request) -> Vec<u8> {
+    pub async fn reply(self, request: Forwarded) -> Vec<u8> {
         let mut said = None;
         loop {
             match Placement::of(&self.server.node, &request.slots) {
                 Placement::Apart => return error(&OWNERS_APART),
                 Placement::Nobody => {}
                 placement => match self.attempt(&request, &placement).await {
-                    Attempt::Answered(replies) => return replies,
-                    Attempt::Again(why) => said = why.or(said),
-                    Attempt::Unknown => return unknown(),
+                    Tried::Answered(replies) => return replies,
+                    Tried::Again(why) => said = why.or(said),
+                    Tried::Unknown => return unknown(),
                 },
             }
             if self.began.elapsed() > PATIENCE {
@@ -113,36 +113,36 @@ impl Errand {
     }
 
     /// Sends a request once.
-    pub async fn attempt(&self, request: &Request, placement: &Placement) -> Attempt {
+    pub async fn attempt(&self, request: &Forwarded, placement: &Placement) -> Tried {
         let own = || self.server.address.to_string();
         let address = match placement {
             Placement::At(_, address) => address.clone(),
             Placement::Here => own(),
-            Placement::Apart | Placement::Nobody => return Attempt::Again(None),
+            Placement::Apart | Placement::Nobody => return Tried::Again(None),
         };
         let password = self.server.settings.password.load_full();
         let peers = &self.server.workers[self.worker].peers;
         let link = peers.to(&address, self.resp, password.as_deref().map(String::as_str));
         let (answer, answered) = oneshot::channel();
-        let sent = Sent { bytes: request.bytes.clone(), replies: request.replies, answer };
+        let sent = LinkRequest { bytes: request.bytes.clone(), replies: request.replies, answer };
         if link.send(sent).await.is_err() {
-            return Attempt::Again(None);
+            return Tried::Again(None);
         }
         match self.answered(request, placement, answered).await {
             Ok(replies) => match redirected(&replies, request.replies) {
-                Some(why) => Attempt::Again(Some(why)),
-                None => Attempt::Answered(replies),
+                Some(why) => Tried::Again(Some(why)),
+                None => Tried::Answered(replies),
             },
-            Err(Lost::Unsent) => Attempt::Again(None),
-            Err(Lost::Underway) if request.reads => Attempt::Again(None),
-            Err(Lost::Underway) => Attempt::Unknown,
+            Err(Lost::Unsent) => Tried::Again(None),
+            Err(Lost::Underway) if request.reads => Tried::Again(None),
+            Err(Lost::Underway) => Tried::Unknown,
         }
     }
 
     /// Waits for the replies; not any longer where the keys have another owner by now, whom a frozen one does not hear of.
     async fn answered(
         &self,
-        request: &Request,
+        request: &Forwarded,
         placement: &Placement,
         mut answered: oneshot::Receiver<Result<Vec<u8>, Lost>>,
     ) -> Result<Vec<u8>, Lost> {

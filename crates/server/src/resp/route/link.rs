@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 1 << 20;
 const INPUT: usize = 64 << 10;
 
 /// A request on its way.
-pub struct Sent {
+pub struct LinkRequest {
     /// Its bytes.
     pub bytes: Arc<[u8]>,
     /// How many replies it has.
@@ -67,7 +67,7 @@ impl Greeting {
 }
 
 /// A request whose replies are waited for.
-struct Waiting {
+struct LinkWaiter {
     /// How much of the stream lies before it.
     from: u64,
     missing: usize,
@@ -76,8 +76,8 @@ struct Waiting {
 }
 
 /// Connects, and carries requests until the connection breaks or nobody has any.
-pub async fn run(address: String, greeting: Greeting, mut requests: mpsc::Receiver<Sent>) {
-    let opened = tokio::time::timeout(CONNECT, Link::open(&address, greeting)).await;
+pub async fn run(address: String, greeting: Greeting, mut requests: mpsc::Receiver<LinkRequest>) {
+    let opened = tokio::time::timeout(CONNECT, PeerLink::open(&address, greeting)).await;
     match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
         Ok(mut link) => {
             if let Err(error) = link.carry(&mut requests).await {
@@ -93,7 +93,7 @@ pub async fn run(address: String, greeting: Greeting, mut requests: mpsc::Receiv
     }
 }
 
-struct Link {
+struct PeerLink {
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     out: Vec<u8>,
@@ -102,11 +102,11 @@ struct Link {
     written: u64,
     input: Vec<u8>,
     end: ReplyEnd,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<LinkWaiter>,
 }
 
-impl Link {
-    async fn open(address: &str, greeting: Greeting) -> io::Result<Link> {
+impl PeerLink {
+    async fn open(address: &str, greeting: Greeting) -> io::Result<PeerLink> {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         let (mut read, mut write) = socket.into_split();
@@ -129,10 +129,19 @@ impl Link {
             }
             input.drain(..len);
         }
-        Ok(Link { read, write, out: Vec::new(), taken: 0, written: 0, input, end, waiting: VecDeque::new() })
+        Ok(PeerLink {
+            read,
+            write,
+            out: Vec::new(),
+            taken: 0,
+            written: 0,
+            input,
+            end,
+            waiting: VecDeque::new(),
+        })
     }
 
-    async fn carry(&mut self, requests: &mut mpsc::Receiver<Sent>) -> io::Result<()> {
+    async fn carry(&mut self, requests: &mut mpsc::Receiver<LinkRequest>) -> io::Result<()> {
         let mut taken = Vec::new();
         loop {
             let has_room = self.waiting.len() < MOST_WAITING && self.out.len() < MOST_BYTES;
@@ -161,9 +170,14 @@ impl Link {
         }
     }
 
-    fn take(&mut self, request: Sent) {
-        let Sent { bytes, replies, answer } = request;
-        self.waiting.push_back(Waiting { from: self.taken, missing: replies, replies: Vec::new(), answer });
+    fn take(&mut self, request: LinkRequest) {
+        let LinkRequest { bytes, replies, answer } = request;
+        self.waiting.push_back(LinkWaiter {
+            from: self.taken,
+            missing: replies,
+            replies: Vec::new(),
+            answer,
+        });
         self.taken = self.taken.saturating_add(bytes.len() as u64);
         self.out.extend_from_slice(&bytes);
     }

@@ -18,11 +18,11 @@ use clearwell_protocol::{Args, Command, CommandError, CommandId, keys};
 use super::commands::transactions;
 use super::dispatch::{self, Context};
 use super::step::Step;
-use forward::{Errand, Request};
+use forward::{Errand, Forwarded};
 use place::Placement;
 use scatter::Scattered;
 
-pub use peers::Peers;
+pub use peers::PeerLinks;
 pub use settle::{keys_to_settle, settled};
 
 /// What a connection is answered about keys that other nodes serve.
@@ -95,7 +95,7 @@ pub fn elsewhere(context: &mut Context<'_>, command: &'static Command, args: Arg
 
 /// Sends a request to the owner of its keys.
 fn forward(context: &Context<'_>, command: &'static Command, args: Args<'_>, slots: Vec<Slot>) -> Step {
-    let request = Request::of(args, slots, command);
+    let request = Forwarded::of(args, slots, command);
     Step::Wait(Box::pin(Errand::new(context, command).reply(request)))
 }
 

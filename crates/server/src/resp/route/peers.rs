@@ -6,18 +6,18 @@ use clearwell_protocol::Resp;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::link::{self, Greeting, Sent};
+use super::link::{self, Greeting, LinkRequest};
 
 /// Requests that may wait for a connection to take them.
 const QUEUE: usize = 1024;
 
 /// By address and protocol.
 #[derive(Default)]
-pub struct Peers(Mutex<HashMap<(String, Resp), mpsc::Sender<Sent>>>);
+pub struct PeerLinks(Mutex<HashMap<(String, Resp), mpsc::Sender<LinkRequest>>>);
 
-impl Peers {
+impl PeerLinks {
     /// The connection to the node at an address, which is opened if there is none. Called on the worker's own thread.
-    pub fn to(&self, address: &str, resp: Resp, password: Option<&str>) -> mpsc::Sender<Sent> {
+    pub fn to(&self, address: &str, resp: Resp, password: Option<&str>) -> mpsc::Sender<LinkRequest> {
         let mut open = self.0.lock();
         let key = (address.to_owned(), resp);
         if let Some(sender) = open.get(&key).filter(|sender| !sender.is_closed()) {

@@ -7,7 +7,7 @@ use clearwell_cluster::Slot;
 use clearwell_protocol::{Args, CommandId, Encoder, OwnedArgs, ReplyEnd, Resp, parse_i64};
 use clearwell_source::Later;
 
-use super::forward::{Attempt, Errand, PATIENCE, PAUSE, Request, unknown};
+use super::forward::{Errand, Forwarded, PATIENCE, PAUSE, Tried, unknown};
 use super::place::Placement;
 use crate::resp::step;
 
@@ -44,7 +44,7 @@ impl Scattered {
 pub async fn scatter(errand: Errand, how: Scattered, args: OwnedArgs) -> Vec<u8> {
     let errand = Arc::new(errand);
     let count = args.as_args().len().saturating_sub(1) / how.width();
-    let mut whole = Whole { how, values: vec![Vec::new(); count], sum: 0, failed: 0, error: None };
+    let mut whole = PartialReply { how, values: vec![Vec::new(); count], sum: 0, failed: 0, error: None };
     let mut left: Vec<usize> = (0..count).collect();
     let mut said = None;
     loop {
@@ -54,9 +54,9 @@ pub async fn scatter(errand: Errand, how: Scattered, args: OwnedArgs) -> Vec<u8>
             parts.into_iter().map(|part| part.sent(errand.clone())).unzip();
         for (keys, attempt) in keys.iter().zip(step::all(attempts).await) {
             match attempt {
-                Attempt::Answered(reply) => whole.take(keys, &reply),
-                Attempt::Unknown => whole.take(keys, &unknown()),
-                Attempt::Again(why) => {
+                Tried::Answered(reply) => whole.take(keys, &reply),
+                Tried::Unknown => whole.take(keys, &unknown()),
+                Tried::Again(why) => {
                     said = why.or(said);
                     left.extend(keys);
                 }
@@ -74,22 +74,22 @@ pub async fn scatter(errand: Errand, how: Scattered, args: OwnedArgs) -> Vec<u8>
 }
 
 /// What one owner gets.
-struct Part {
+struct OwnerPart {
     /// The places of its keys among all.
     keys: Vec<usize>,
-    request: Request,
+    request: Forwarded,
     to: Placement,
 }
 
-impl Part {
-    fn sent(self, errand: Arc<Errand>) -> (Vec<usize>, Later<Attempt>) {
-        let Part { keys, request, to } = self;
+impl OwnerPart {
+    fn sent(self, errand: Arc<Errand>) -> (Vec<usize>, Later<Tried>) {
+        let OwnerPart { keys, request, to } = self;
         (keys, Box::pin(async move { errand.attempt(&request, &to).await }))
     }
 }
 
 /// The parts by their owners, and the keys that nobody serves now.
-fn parts(errand: &Errand, how: Scattered, args: Args<'_>, keys: &[usize]) -> (Vec<Part>, Vec<usize>) {
+fn parts(errand: &Errand, how: Scattered, args: Args<'_>, keys: &[usize]) -> (Vec<OwnerPart>, Vec<usize>) {
     let node = &errand.server().node;
     let at = |key: usize| key.saturating_mul(how.width()).saturating_add(1);
     let mut groups: BTreeMap<Placement, Vec<(usize, Slot)>> = BTreeMap::new();
@@ -104,13 +104,13 @@ fn parts(errand: &Errand, how: Scattered, args: Args<'_>, keys: &[usize]) -> (Ve
         let (keys, mut slots): (Vec<usize>, Vec<Slot>) = group.into_iter().unzip();
         slots.sort_unstable();
         slots.dedup();
-        Part { keys, request: Request::of(words.as_args(), slots, errand.command), to }
+        OwnerPart { keys, request: Forwarded::of(words.as_args(), slots, errand.command), to }
     };
     (groups.into_iter().map(part).collect(), unserved.into_iter().map(|(key, _)| key).collect())
 }
 
 /// The reply as far as its parts are there.
-struct Whole {
+struct PartialReply {
     how: Scattered,
     /// By the place of its key.
     values: Vec<Vec<u8>>,
@@ -120,7 +120,7 @@ struct Whole {
     error: Option<Vec<u8>>,
 }
 
-impl Whole {
+impl PartialReply {
     /// Takes the reply to the part of these keys.
     fn take(&mut self, keys: &[usize], reply: &[u8]) {
         if reply.first() == Some(&b'-') {
@@ -167,8 +167,8 @@ impl Whole {
 mod tests {
     use super::*;
 
-    fn whole(how: Scattered, keys: usize) -> Whole {
-        Whole { how, values: vec![Vec::new(); keys], sum: 0, failed: 0, error: None }
+    fn whole(how: Scattered, keys: usize) -> PartialReply {
+        PartialReply { how, values: vec![Vec::new(); keys], sum: 0, failed: 0, error: None }
     }
 
     #[test]
