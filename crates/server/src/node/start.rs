@@ -136,7 +136,7 @@ impl Node {
             _ => None,
         };
         let (host, cluster, entered) = match begun {
-            Some(cluster::Entered { cluster, host, links, seeds, tick }) => {
+            Some(cluster::NewMember { cluster, host, links, seeds, tick }) => {
                 (host, Some(cluster), Some((links, seeds, tick)))
             }
             None => (member::begin(run_id, engine, departures, began), None, None),

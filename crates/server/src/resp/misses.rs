@@ -20,25 +20,25 @@ pub struct Past {
 
 /// A key's hash and what was done with it, in sixteen bytes: a node has a table of these for each connection.
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
+struct MissPlace {
     hash: u64,
     /// The count at the miss, above the flags. 0: nothing is here.
     past: u64,
 }
 
-impl Slot {
+impl MissPlace {
     const USED: u64 = 1;
     const MISSED: u64 = 1 << 1;
     const WROTE: u64 = 1 << 2;
     const WRITES: u64 = 1 << 3;
     const FLAGS: u32 = 4;
 
-    fn new(hash: u64, past: Past) -> Slot {
+    fn new(hash: u64, past: Past) -> MissPlace {
         let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
         let flags = flag(past.miss.is_some(), Self::MISSED)
             | flag(past.wrote, Self::WROTE)
             | flag(past.writes, Self::WRITES);
-        Slot { hash, past: past.miss.map_or(0, |seq| seq.0 << Self::FLAGS) | flags | Self::USED }
+        MissPlace { hash, past: past.miss.map_or(0, |seq| seq.0 << Self::FLAGS) | flags | Self::USED }
     }
 
     fn is_used(self) -> bool {
@@ -66,7 +66,7 @@ impl Slot {
 /// the table grows while it is small.
 #[derive(Debug, Default)]
 pub struct ConnectionMisses {
-    slots: Vec<Slot>,
+    slots: Vec<MissPlace>,
     used: usize,
 }
 
@@ -90,7 +90,7 @@ impl ConnectionMisses {
     /// Remembers that the connection wrote the key, if anything is known of it.
     pub fn wrote(&mut self, hash: u64) {
         if let Some(slot) = self.find(hash) {
-            slot.past |= Slot::WROTE;
+            slot.past |= MissPlace::WROTE;
         }
     }
 
@@ -99,7 +99,7 @@ impl ConnectionMisses {
         let Some(slot) = self.find(hash) else { return Past::default() };
         let before = slot.past();
         let writes = before.writes || before.miss.is_none() || before.wrote;
-        *slot = Slot::new(hash, Past { miss: None, wrote: true, writes });
+        *slot = MissPlace::new(hash, Past { miss: None, wrote: true, writes });
         before
     }
 
@@ -111,7 +111,7 @@ impl ConnectionMisses {
 
     fn enter(&mut self, hash: u64, change: impl FnOnce(Past) -> Past) {
         if self.slots.is_empty() {
-            self.slots = vec![Slot::default(); FEWEST];
+            self.slots = vec![MissPlace::default(); FEWEST];
         }
         while self.is_taken_by_other(hash) && self.slots.len() < MOST {
             self.grow();
@@ -120,10 +120,10 @@ impl ConnectionMisses {
         let slot = &mut self.slots[place];
         self.used = self.used.saturating_add(usize::from(!slot.is_used()));
         let past = if slot.is_of(hash) { slot.past() } else { Past::default() };
-        *slot = Slot::new(hash, change(past));
+        *slot = MissPlace::new(hash, change(past));
     }
 
-    fn find(&mut self, hash: u64) -> Option<&mut Slot> {
+    fn find(&mut self, hash: u64) -> Option<&mut MissPlace> {
         let place = self.place(hash);
         self.slots.get_mut(place).filter(|slot| slot.is_of(hash))
     }
@@ -138,7 +138,7 @@ impl ConnectionMisses {
     }
 
     fn grow(&mut self) {
-        let wider = vec![Slot::default(); self.slots.len().saturating_mul(2)];
+        let wider = vec![MissPlace::default(); self.slots.len().saturating_mul(2)];
         let old = std::mem::replace(&mut self.slots, wider);
         self.used = 0;
         for slot in old.into_iter().filter(|slot| slot.is_used()) {

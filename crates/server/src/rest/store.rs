@@ -125,6 +125,7 @@ pub async fn set(
             set.map_err(|error| refused(error, &headers, node))?
         }
     };
+    node.settle_change(&key).await?;
     if written == Written::Refused {
         node.note_refused(&key, Why::Lease, "http", "");
         return Err(late_fill(&key));
@@ -180,7 +181,9 @@ pub async fn remove(
         Some(condition) => node.remove_if(&key, removal, condition).wait().await,
         None => node.remove([key.as_slice().into()], removal).wait().await,
     };
-    match removed.map_err(|error| refused(error, &headers, node))? {
+    let removed = removed.map_err(|error| refused(error, &headers, node))?;
+    node.settle_change(&key).await?;
+    match removed {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, "miss", format!("no entry {:?} to remove", text(&key)))),
         _ => Ok(StatusCode::NO_CONTENT.into_response()),
     }

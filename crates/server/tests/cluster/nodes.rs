@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
@@ -23,7 +24,11 @@ pub struct OneNode {
 pub struct Cluster {
     /// In the order in which they came.
     pub nodes: Vec<OneNode>,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One cluster at a time has the machine: nodes that wait for a core for long take one another for dead.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A cluster's keys: of many slots, so that each node owns some of them.
 pub fn keys() -> Vec<String> {
@@ -33,10 +38,12 @@ pub fn keys() -> Vec<String> {
 impl Cluster {
     /// Three nodes with these lines in `[cluster]`.
     pub fn start(lines: &str) -> Cluster {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let first = OneNode::start(lines, None);
         let seed = first.link;
         let cluster = Cluster {
             nodes: vec![first, OneNode::start(lines, Some(seed)), OneNode::start(lines, Some(seed))],
+            _alone,
         };
         cluster.wait(3);
         cluster

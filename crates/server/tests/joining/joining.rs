@@ -20,7 +20,8 @@ fn nodes_share_the_slots_and_each_is_replica_of_others() {
     let sum = |name: &str| all.iter().map(|node| node[name].as_u64().unwrap_or_default()).sum::<u64>();
     assert_eq!((sum("owns"), sum("follows"), sum("voter")), (16_384, 16_384, 3), "{status}");
     for node in &nodes.nodes {
-        let listed = all.iter().find(|listed| listed["node"] == node.number.to_string());
+        let number = node.number.to_string();
+        let listed = all.iter().find(|listed| listed["node"].as_str() == Some(number.as_str()));
         assert_eq!(listed.expect("each is listed")["link"], node.link.to_string());
         assert!(listed.expect("each is listed")["owns"].as_u64().is_some_and(|owns| owns > 4000), "{status}");
     }

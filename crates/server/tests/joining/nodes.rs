@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
@@ -28,7 +29,11 @@ pub struct Given<'a> {
 pub struct Nodes {
     pub nodes: Vec<Node>,
     folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One cluster at a time has the machine: nodes that wait for a core for long take one another for dead.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A node that is about to start, or does not come to it.
 pub fn launch(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) -> Process {
@@ -91,13 +96,14 @@ impl Nodes {
 
     /// The same with a configuration.
     pub fn given(count: usize, given: Given<'_>) -> Nodes {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = TempDir::new().expect("a temporary folder can be made");
         let mut nodes = vec![start(folder.path(), "node0", &["--bootstrap"], given)];
         let seed = nodes[0].link.to_string();
         for at in 1..count {
             nodes.push(start(folder.path(), &format!("node{at}"), &["--join", &seed], given));
         }
-        let nodes = Nodes { nodes, folder };
+        let nodes = Nodes { nodes, folder, _alone };
         nodes.settle();
         nodes
     }

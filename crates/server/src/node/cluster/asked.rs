@@ -100,9 +100,23 @@ impl Node {
         (Reached::default(), Box::pin(answered))
     }
 
-    /// Whether a write of a key without a source waits for the slot's replicas before it is acknowledged.
+    /// Whether a write of a key without a source waits for the slot's replicas before it is acknowledged. While slots move it always does: the
+    /// next owner of one may be another although this one lives, and has to have what was acknowledged.
     pub fn waits_for_replicas(&self) -> bool {
-        self.cluster.as_ref().is_some_and(|cluster| cluster.ack == Ack::Replicas)
+        let moves = || self.host.actor().view().is_some_and(|view| !view.is_settled());
+        self.cluster.as_ref().is_some_and(|cluster| cluster.ack == Ack::Replicas || moves())
+    }
+
+    /// Waits until a key that was changed here, or whose value was taken away, may be acknowledged.
+    ///
+    /// # Errors
+    /// Its replicas have not confirmed it.
+    pub async fn settle_change(&self, key: &[u8]) -> Result<(), Unordered> {
+        let waits = self.is_in_cluster() && (self.waits_for_replicas() || self.peek(key, |_| ()).is_none());
+        for settled in if waits { self.settle_keys(&[key]) } else { Vec::new() } {
+            settled.await?;
+        }
+        Ok(())
     }
 
     /// Waits, for each key, until what was changed of it here survives as it has to; a node alone has nobody to wait for.

@@ -47,7 +47,7 @@ pub struct ClusterStart {
 }
 
 /// A node's part of the cluster that has begun, without its links.
-pub(in crate::node) struct Entered {
+pub(in crate::node) struct NewMember {
     pub cluster: Cluster,
     pub host: Host,
     /// What its links are to be started with, and whom they know.
@@ -84,7 +84,7 @@ pub(in crate::node) fn begin(
     data: &Path,
     (engine, departures): (clearwell_engine::Config, Arc<dyn Departures>),
     now: Millis,
-) -> Result<Entered, StartError> {
+) -> Result<NewMember, StartError> {
     let listen = resolve(&of.listen).map_err(StartError)?;
     let addresses = announced(of, listen, start).map_err(StartError)?;
     let links = |me: Peer, id: Option<u64>| -> Result<clearwell_links::Settings, StartError> {
@@ -128,7 +128,7 @@ pub(in crate::node) fn begin(
     };
     let links = links(me, Some(short(cluster.identity.cluster())))?;
     let tick = Duration::from_millis(of.profile.tick_ms());
-    Ok(Entered { cluster, host, links, seeds, tick })
+    Ok(NewMember { cluster, host, links, seeds, tick })
 }
 
 impl Node {

@@ -26,7 +26,7 @@ pub use begin::{ClusterStart, Entrance};
 pub use places::Place;
 pub use report::{ClusterReport, NodeReport, SlotRow};
 
-pub(super) use begin::{Entered, begin, check};
+pub(super) use begin::{NewMember, begin, check};
 
 /// What a node of a cluster has beside its host.
 pub(super) struct Cluster {
