@@ -144,9 +144,18 @@ impl Node {
     }
 
     fn tell_event(&self, event: clearwell_cluster::Event) {
-        match self.cluster {
-            None => tracing::debug!(?event, "cluster"),
-            Some(_) => tracing::info!(?event, "cluster"),
+        use clearwell_cluster::Event;
+        match event {
+            _ if self.cluster.is_none() => tracing::debug!(?event, "cluster"),
+            Event::View(epoch) => tracing::info!(epoch = epoch.0, "follows a view of the cluster"),
+            Event::Owns(epoch, slots) => {
+                tracing::info!(epoch = epoch.0, slots = slots.len(), "begins to own slots");
+            }
+            Event::Dead(peer) => tracing::warn!(?peer, "a node is taken for dead"),
+            Event::Lost(slots) => {
+                tracing::warn!(slots = slots.len(), "slots begin empty: all who had them are gone");
+            }
+            event => tracing::debug!(?event, "cluster"),
         }
     }
 }

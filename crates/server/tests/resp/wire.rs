@@ -13,6 +13,8 @@ const RESP3: &str = include_str!("resp3.txt");
 /// Commands whose replies are not the same twice, and which other tests look at.
 const ELSEWHERE: &[&str] = &[
     "client|help",
+    "cluster|help",
+    "cw.cluster|help",
     "pubsub|help",
     "command",
     "command|count",
