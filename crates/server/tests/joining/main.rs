@@ -5,4 +5,5 @@ mod coming;
 mod nodes;
 #[path = "../support/mod.rs"]
 mod support;
+mod trying;
 mod values;
