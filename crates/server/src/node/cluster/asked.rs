@@ -80,7 +80,7 @@ impl Node {
             return (self.tell_applied(now, statement, applied), self.settled(cluster, key));
         }
         let ask = |node: &Node, cluster: &Cluster, invalidation: &Invalidation| {
-            let asked = Invalidate { invalidation: invalidation.clone(), wait: false, depth: 0 };
+            let asked = Invalidate { invalidation: invalidation.clone(), wait: true, depth: 0 };
             node.put(cluster, |ticket| Input::Request(ticket, Request::Invalidate(asked)))
         };
         let (began, mut asked) = (Instant::now(), ask(self, cluster, &statement));
