@@ -19,11 +19,11 @@ const NODES: u64 = 1 << 53;
 
 /// The number of a cluster, drawn when it begins: two clusters of one name have two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterId(pub u128);
+pub struct ClusterId(pub u64);
 
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:016x}", self.0)
     }
 }
 
@@ -31,11 +31,11 @@ impl FromStr for ClusterId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ClusterId, String> {
-        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_hex);
         number
             .map(ClusterId)
-            .ok_or_else(|| format!("{text:?} is no cluster's id, which has 32 hexadecimal digits"))
+            .ok_or_else(|| format!("{text:?} is no cluster's id, which has 16 hexadecimal digits"))
     }
 }
 
@@ -161,7 +161,7 @@ impl<'d> IdentityFolder<'d> {
 
     pub fn found(&mut self, name: &str, chance: &mut dyn FnMut() -> u64) -> Result<Identity, String> {
         self.is_free()?;
-        let cluster = ClusterId(u128::from(chance()) << 64 | u128::from(chance()));
+        let cluster = ClusterId(chance());
         self.begin(name, cluster, chance)
     }
 

@@ -8,7 +8,7 @@ use super::identity::{ClusterId, Identity, IdentityFolder};
 use crate::journal::JournalDisk;
 use crate::journal::faults::FaultyDisk;
 
-const OURS: ClusterId = ClusterId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+const OURS: ClusterId = ClusterId(0x0123_4567_89ab_cdef);
 
 fn founded(disk: &FaultyDisk) -> Result<Identity, String> {
     let mut drawn = 0;

@@ -126,7 +126,7 @@ pub(in crate::node) fn begin(
         identity,
         node: OnceLock::new(),
     };
-    let links = links(me, Some(short(cluster.identity.cluster())))?;
+    let links = links(me, Some(cluster.identity.cluster().0))?;
     let tick = Duration::from_millis(of.profile.tick_ms());
     Ok(NewMember { cluster, host, links, seeds, tick })
 }
@@ -194,7 +194,7 @@ fn identity(
     let known = there.iter().find_map(|hello| hello.cluster.id);
     let cluster =
         known.ok_or_else(|| StartError(format!("nobody at {} is in a cluster yet", seeds.join(", "))))?;
-    let identity = Identity::join(data, &of.name, ClusterId(u128::from(cluster))).map_err(StartError)?;
+    let identity = Identity::join(data, &of.name, ClusterId(cluster)).map_err(StartError)?;
     let nodes = there.into_iter().map(|hello| (hello.peer.node, hello.addresses.link)).collect();
     Ok((identity, Seeds { nodes, addresses: seeds.clone() }))
 }
@@ -262,11 +262,6 @@ fn announce_to(seeds: &Seeds, persisted: &[Persist], me: NodeId) -> Vec<NodeId> 
     all.sort_unstable();
     all.dedup();
     all
-}
-
-/// The number by which links know a cluster.
-fn short(cluster: ClusterId) -> u64 {
-    (cluster.0 & u128::from(u64::MAX)) as u64
 }
 
 /// What declares which keys are stale when: nodes that differ in it refuse one another.

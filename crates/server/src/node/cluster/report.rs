@@ -27,7 +27,7 @@ pub struct ClusterReport {
     /// The slots that this node may serve now.
     pub serves: usize,
     /// The cluster's own number, which outlasts its name.
-    pub cluster: u128,
+    pub cluster: u64,
     /// Frames that this node sent to others, and received.
     pub messages: (u64, u64),
     /// All nodes that are known.

@@ -101,6 +101,6 @@ impl SlotRange {
 }
 
 /// The name of a node of a cluster among Redis's clients: 40 hexadecimal digits, of which the last 16 are the node's number. It outlasts restarts.
-pub fn redis_id(cluster: u128, node: NodeId) -> String {
-    format!("{:024x}{:016x}", cluster >> 32, node.0)
+pub fn redis_id(cluster: u64, node: NodeId) -> String {
+    format!("{cluster:024x}{:016x}", node.0)
 }

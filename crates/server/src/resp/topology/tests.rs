@@ -203,7 +203,7 @@ fn keys_are_counted_in_slots_that_there_are() {
 
 #[test]
 fn a_node_has_one_name_as_long_as_it_lives() {
-    let id = redis_id(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef, NodeId(0xbeef));
-    assert_eq!(id, "0123456789abcdef01234567000000000000beef");
+    let id = redis_id(0x0123_4567_89ab_cdef, NodeId(0xbeef));
+    assert_eq!(id, "000000000123456789abcdef000000000000beef");
     assert_eq!(id.len(), 40);
 }
