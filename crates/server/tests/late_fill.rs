@@ -33,8 +33,9 @@ fn assert_fresh(figures: &Value) {
 fn redis_server_serves_late_fills() {
     let server = Server::start(Kind::Redis);
     for mode in ["turns", "free", "shared"] {
-        let figures = race(&server, 3_000, 1, &["--mode", mode]);
-        assert!(figures["stale"].as_u64() > Some(0), "the harness cannot fail: {figures}");
+        // Whether fills come late without turns is up to the machine: one run may see none.
+        let is_stale = |seed: u32| race(&server, 3_000, seed, &["--mode", mode])["stale"].as_u64() > Some(0);
+        assert!((1..=20).any(is_stale), "the harness cannot fail, mode {mode}");
     }
 }
 
