@@ -298,6 +298,7 @@ impl Member {
             Message::Digests(digests) => self.digests(from, digests, out),
             Message::Differ(differ) => self.differ(from, differ, out),
             Message::Operate(operation) => self.proposing.want(operation),
+            Message::Feed(_) => {}
         }
     }
 

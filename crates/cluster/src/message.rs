@@ -60,6 +60,8 @@ pub enum Message {
     Differ(Differ),
     /// What an operator wants, for the voters.
     Operate(Operation),
+    /// How far a source's feed was told. The member has no part in it: nodes say it to one another.
+    Feed(FeedWord),
 }
 
 impl Message {
@@ -77,9 +79,30 @@ impl Message {
             Message::Request(..) | Message::Reply(..) | Message::Heartbeat(_) | Message::Beat(_) => true,
             Message::Records(_) | Message::Applied(_) | Message::Enlist(_) | Message::Enlisted(_) => true,
             Message::State(_) | Message::StateTaken(_) | Message::Digests(_) | Message::Differ(_) => true,
-            Message::Operate(_) => true,
+            Message::Operate(_) | Message::Feed(_) => true,
         }
     }
+}
+
+/// What nodes say to one another of a source's feed (change data capture), which one of them reads for all.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedWord {
+    /// «How far is it?» To the reader.
+    Ask {
+        /// The source, by its name.
+        source: Bytes,
+    },
+    /// The reader's word.
+    Told {
+        /// The source, by its name.
+        source: Bytes,
+        /// The server that it reads, and the timeline of its log.
+        server: Bytes,
+        /// What was committed before this place of the server's log is invalidated wherever a reader may look.
+        position: u64,
+        /// Why commits may be missing; `None` while it is complete.
+        problem: Option<Bytes>,
+    },
 }
 
 /// Who lost a slot and may still act as its owner.

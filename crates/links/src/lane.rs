@@ -24,7 +24,7 @@ impl Lane {
             Kind::Gossip | Kind::Decree | Kind::View | Kind::ViewAsk | Kind::Operate => Lane::Control,
             Kind::LeaseAsk | Kind::LeaseGrant | Kind::Heartbeat | Kind::Beat => Lane::Control,
             // The word that a part is stored is small, and the next part waits for it.
-            Kind::Applied | Kind::StateTaken => Lane::Control,
+            Kind::Applied | Kind::StateTaken | Kind::Feed => Lane::Control,
             Kind::Request | Kind::Reply | Kind::Records | Kind::Enlist | Kind::Enlisted => Lane::Stream,
             Kind::State | Kind::Digests | Kind::Differ => Lane::Bulk,
         }
@@ -73,7 +73,7 @@ impl Worth {
     pub fn of(kind: Kind) -> Worth {
         match kind {
             Kind::Gossip | Kind::Heartbeat | Kind::Beat | Kind::Records | Kind::Applied => Worth::Repeated,
-            Kind::Digests | Kind::Differ => Worth::Repeated,
+            Kind::Digests | Kind::Differ | Kind::Feed => Worth::Repeated,
             Kind::View | Kind::ViewAsk | Kind::LeaseAsk | Kind::Request | Kind::Enlist => Worth::Asked,
             Kind::State => Worth::Asked,
             Kind::Reply | Kind::Enlisted | Kind::StateTaken => Worth::Answer,

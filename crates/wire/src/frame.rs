@@ -144,6 +144,7 @@ fn put_body(message: &Message, w: &mut Writer<'_>) {
         Message::Digests(digests) => digests.put(w),
         Message::Differ(differ) => differ.put(w),
         Message::Operate(operation) => operation.put(w),
+        Message::Feed(word) => word.put(w),
     }
 }
 
@@ -168,5 +169,6 @@ fn body(kind: Kind, r: &mut Reader<'_>) -> Result<Message> {
         Kind::Digests => Message::Digests(Digests::get(r)?),
         Kind::Differ => Message::Differ(Differ::get(r)?),
         Kind::Operate => Message::Operate(Wire::get(r)?),
+        Kind::Feed => Message::Feed(Wire::get(r)?),
     })
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clearwell_cluster::decree::{Ballot, Decree};
 use clearwell_cluster::message::{
-    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
-    Records, Reply, State, StateTaken, Stopping, Stream, Taking,
+    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, FeedWord, Heartbeat, LeaseAsk,
+    LeaseGrant, Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
 use clearwell_cluster::request::{Ack, Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
@@ -236,7 +236,18 @@ fn samples() -> Vec<(String, Message)> {
     states(&mut add);
     expiries(&mut add);
     holds(&mut add);
+    feeds(&mut add);
     all
+}
+
+fn feeds(add: &mut impl FnMut(&str, Message)) {
+    add("feed, ask", Message::Feed(FeedWord::Ask { source: name("main") }));
+    let told = |problem| {
+        let (source, server) = (name("main"), name("7301 00000001"));
+        Message::Feed(FeedWord::Told { source, server, position: 0x0123_4567_89ab, problem })
+    };
+    add("feed, told", told(None));
+    add("feed, told that it is not complete", told(Some(name("the slot is gone"))));
 }
 
 fn decrees(add: &mut impl FnMut(&str, Message)) {

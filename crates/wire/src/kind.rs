@@ -27,6 +27,7 @@ pub enum Kind {
     Operate,
     Digests,
     Differ,
+    Feed,
 }
 
 // None is 0: a page of zeros is no message.
@@ -51,6 +52,7 @@ tags!(Kind is "message" {
     Operate = 19 "operate",
     Digests = 20 "digests",
     Differ = 21 "differ",
+    Feed = 22 "feed",
 });
 
 impl Kind {
@@ -79,6 +81,7 @@ impl Kind {
             Message::Digests(_) => Kind::Digests,
             Message::Differ(_) => Kind::Differ,
             Message::Operate(_) => Kind::Operate,
+            Message::Feed(_) => Kind::Feed,
         }
     }
 

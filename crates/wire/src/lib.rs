@@ -33,6 +33,7 @@
 mod docs_tests;
 mod envelope;
 mod error;
+mod feed;
 mod frame;
 #[cfg(test)]
 mod frame_tests;

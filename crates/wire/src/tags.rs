@@ -119,6 +119,8 @@ tags!(ComparedTag of "compared" { Slots = 0 "slots", Keys = 1 "keys" });
 
 tags!(DifferenceTag of "difference" { Lacks = 0 "lacks", Slots = 1 "slots", Keys = 2 "keys" });
 
+tags!(FeedTag of "feed" { Ask = 0 "ask", Told = 1 "told" });
+
 tags!(AwaitedTag of "awaited" { After = 0 "after", Event = 1 "event" });
 
 tags!(Effect is "effect" { Gone = 0 "gone", Stale = 1 "stale" });
@@ -151,6 +153,7 @@ pub(crate) fn tables() -> Vec<(&'static str, &'static [(u8, &'static str)])> {
         of::<Taking>(),
         of::<ComparedTag>(),
         of::<DifferenceTag>(),
+        of::<FeedTag>(),
         of::<AwaitedTag>(),
         of::<Effect>(),
         of::<Cause>(),

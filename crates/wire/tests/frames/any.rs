@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clearwell_cluster::decree::{Ballot, Decree, Word};
 use clearwell_cluster::entry::AsOf;
 use clearwell_cluster::message::{
-    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, Heartbeat, LeaseAsk, LeaseGrant,
-    Records, Reply, State, StateTaken, Stopping, Stream, Taking,
+    Applied, Compared, Differ, Difference, Digests, Enlist, Enlisted, FeedWord, Heartbeat, LeaseAsk,
+    LeaseGrant, Records, Reply, State, StateTaken, Stopping, Stream, Taking,
 };
 use clearwell_cluster::record::Change;
 use clearwell_cluster::request::{Ack, Cancel, Done, Fill, Invalidate, Read, Strategy, Touch, Write};
@@ -92,6 +92,15 @@ impl Any {
                     0 => Difference::Lacks(self.list(Any::slot)),
                     1 => Difference::Slots(self.part()),
                     _ => Difference::Keys(self.position(), self.list(Any::bytes)),
+                },
+            }),
+            Kind::Feed => Message::Feed(match self.0.bool() {
+                true => FeedWord::Ask { source: self.bytes() },
+                false => FeedWord::Told {
+                    source: self.bytes(),
+                    server: self.bytes(),
+                    position: self.number(),
+                    problem: self.maybe(Any::bytes),
                 },
             }),
             Kind::Operate => Message::Operate(match self.0.u8(..4) {
