@@ -208,4 +208,7 @@ pub enum Event {
     Lacked(Slot),
     /// A replica had another entry of a key than its owner. The owner's is given once more.
     Differed(Bytes),
+    /// What this owner loaded of a key is in its store, as new as all that was ordered until now; or it was not kept, because that cannot be
+    /// known.
+    Judged(Bytes, bool),
 }

@@ -11,7 +11,7 @@ use crate::entry::{AsOf, rank_epoch, rank_position};
 use crate::holder::Cover;
 use crate::level::Level;
 use crate::name::Name;
-use crate::outbox::{Apply, Ask, Outbox};
+use crate::outbox::{Apply, Ask, Event, Outbox};
 use crate::record::Change;
 use crate::request::{Read, Refusal};
 use crate::shown::SourceWord;
@@ -154,6 +154,8 @@ impl Member {
             self.edges.note(entry);
             self.drop_ranked(&key, out);
             self.holder.admit(self.now, entry.clone(), as_of.clone(), Wish::Own(job));
+        } else if !loaded.stored {
+            out.tell.push(Event::Judged(key.clone(), false));
         }
         let Begun { origin, read, .. } = loaded.begun;
         let position = self.log.last(&name);

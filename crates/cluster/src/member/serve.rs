@@ -10,7 +10,7 @@ use crate::intents::Intents;
 use crate::level::{Level, Service, Token};
 use crate::log::OwnLog;
 use crate::name::{Bytes, Name};
-use crate::outbox::Outbox;
+use crate::outbox::{Event, Outbox};
 use crate::owned::OwnedSlots;
 use crate::proof::{Proof, names, service};
 use crate::record::Change;
@@ -117,6 +117,9 @@ impl Member {
         let decided = self.holder.decide(self.now, &self.config, &view, &orders, out);
         for (entry, as_of, wish, kept) in decided {
             let name = Name::Key(entry.key.clone());
+            if let Wish::Own(_) = wish {
+                out.tell.push(Event::Judged(entry.key.clone(), kept));
+            }
             match (wish, kept) {
                 (Wish::Own(_), true) => {
                     self.shown.loaded(entry.key.clone(), SourceWord::of(Some(&entry)));

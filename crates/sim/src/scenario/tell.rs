@@ -287,7 +287,7 @@ impl Teller<'_> {
                     self.line(at, true, &text);
                 }
             }
-            Event::View(_) | Event::Suspect(_) => {}
+            Event::View(_) | Event::Suspect(_) | Event::Judged(..) => {}
             Event::Dead(peer) => {
                 let text = format!("{} takes {} for dead", self.host(host), node(peer));
                 self.once(at, text);

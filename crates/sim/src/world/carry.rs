@@ -278,6 +278,9 @@ impl World {
     }
 
     fn hear(&mut self, host: usize, event: Event) {
+        if let Event::Judged(..) = event {
+            return;
+        }
         self.check_mended(host, &event);
         if let Event::TookEffect(hold) = event {
             self.history.effects.push((hold as u32, self.now));
@@ -304,6 +307,7 @@ impl World {
             Event::Differed(key) => {
                 format!("a replica has another {} than host {host}", world.history.names.text(number(key)))
             }
+            Event::Judged(..) => String::new(),
         });
     }
 
