@@ -61,6 +61,7 @@
 mod commit;
 pub mod config;
 mod error;
+mod exchange;
 mod nearest;
 mod open;
 mod pages;
@@ -75,6 +76,7 @@ mod verification;
 
 pub use commit::{Altered, AlteredLoad, Commit, Heard, RowChange, Watched};
 pub use error::SourceError;
+pub use exchange::{FeedExchange, FeedMark};
 pub use nearest::nearest;
 pub use open::{inspect, open};
 pub use pages::{Pages, RowPage};

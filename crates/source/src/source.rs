@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clearwell_words::Version;
 
 use crate::{
-    Altered, Commit, Crowd, Pages, Param, Receipt, Row, RowWrite, Shape, SourceError, Statement, Table,
+    Altered, Commit, Crowd, FeedExchange, FeedMark, Pages, Param, Receipt, Row, RowWrite, Shape, SourceError,
+    Statement, Table,
 };
 
 /// The answer of a source, later: a boxed future, because a [`Source`] is called through `dyn`.
@@ -99,6 +100,29 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Said before [`Source::follow`]: this node is one of a cluster, in which one node at a time reads the feed for all, and tells the others how
+    /// far it is. `false`: this source's feed is read by each node for itself, as by a node alone.
+    fn share(&self, exchange: Arc<dyn FeedExchange>) -> bool {
+        let _ = exchange;
+        false
+    }
+
+    /// Whether this node is the one that reads a shared feed, from now on.
+    fn read_for_all(&self, reads: bool) {
+        let _ = reads;
+    }
+
+    /// The reader of a shared feed said this.
+    fn heard(&self, mark: FeedMark) {
+        let _ = mark;
+    }
+
+    /// How far this node has read a shared feed, for another one that asks; the database is asked how far its log is, so that a later mark
+    /// follows. `None`: it is not the reader.
+    fn asked(&self) -> Option<FeedMark> {
+        None
+    }
+
     /// How long ago the follower was last known to be complete, in milliseconds; for `bounded(d)` and for metrics.
     fn behind_ms(&self) -> u64;
 }
@@ -107,6 +131,11 @@ pub trait Source: Send + Sync {
 pub trait Follower: Send + Sync {
     /// A commit, ours or foreign. When it returns, its invalidations are applied.
     fn committed(&self, source: &str, commit: &Commit);
+    /// Waits until all that was told until now is in effect wherever a reader may look; `None`: it is. In a cluster other nodes have to say
+    /// so. The error says in words who has not; then it is told again.
+    fn settle(&self) -> Option<Later<Result<(), String>>> {
+        None
+    }
     /// The stream has a gap: anything may have changed since the last commit told of.
     fn lost(&self, source: &str, why: &str);
     /// Something changed that no row event tells of: what was loaded by these statements, or from these tables, before now is

@@ -129,7 +129,7 @@ impl Verification {
 
     /// Applies a commit that covers several names. Until it is over nobody is answered with what was loaded: who sees one
     /// effect of a transaction here does not meet what another of its effects makes old.
-    pub fn apply(&self, apply: impl FnOnce()) {
+    pub fn apply<T>(&self, apply: impl FnOnce() -> T) -> T {
         /// Whatever happens in between, loads go on.
         struct LoadsGoOn<'a>(&'a watch::Sender<bool>);
         impl Drop for LoadsGoOn<'_> {
@@ -139,7 +139,7 @@ impl Verification {
         }
         self.applying.send_replace(true);
         let _over = LoadsGoOn(&self.applying);
-        apply();
+        apply()
     }
 
     /// Answers when no commit is in the midst of being applied.

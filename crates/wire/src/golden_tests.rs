@@ -236,18 +236,12 @@ fn samples() -> Vec<(String, Message)> {
     states(&mut add);
     expiries(&mut add);
     holds(&mut add);
-    feeds(&mut add);
-    all
-}
-
-fn feeds(add: &mut impl FnMut(&str, Message)) {
     add("feed, ask", Message::Feed(FeedWord::Ask { source: name("main") }));
-    let told = |problem| {
-        let (source, server) = (name("main"), name("7301 00000001"));
-        Message::Feed(FeedWord::Told { source, server, position: 0x0123_4567_89ab, problem })
-    };
-    add("feed, told", told(None));
-    add("feed, told that it is not complete", told(Some(name("the slot is gone"))));
+    for (what, problem) in [("feed, told", None), ("feed, told of a gap", Some(name("the slot is gone")))] {
+        let (source, server, position) = (name("main"), name("7301 00000001"), 0x0123_4567_89ab);
+        add(what, Message::Feed(FeedWord::Told { source, server, position, problem }));
+    }
+    all
 }
 
 fn decrees(add: &mut impl FnMut(&str, Message)) {

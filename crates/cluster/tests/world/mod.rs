@@ -465,5 +465,6 @@ fn kind(message: &Message) -> &'static str {
         Message::State(_) | Message::StateTaken(_) => "state",
         Message::Digests(_) | Message::Differ(_) => "digests",
         Message::Operate(_) => "operate",
+        Message::Feed(_) => "feed",
     }
 }

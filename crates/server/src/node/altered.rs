@@ -3,8 +3,8 @@
 use clearwell_engine::{Cause, Scope};
 use clearwell_source::Altered;
 
-use super::Node;
 use super::news::Happened;
+use super::{Invalidated, Node};
 use crate::keyspace::wide;
 use crate::road::InvalidationRequest;
 
@@ -13,7 +13,7 @@ const NAMES_MOST: usize = 256;
 
 impl Node {
     /// All rows of some tables may be others, and some loads may answer otherwise: what rests on them is old.
-    pub(super) fn altered(&self, source: &str, altered: &Altered) {
+    pub(super) fn altered(&self, source: &str, altered: &Altered) -> Invalidated {
         tracing::warn!(
             source,
             why = altered.why,
@@ -49,10 +49,11 @@ impl Node {
         if scopes.contains(&Scope::Everything) {
             scopes = vec![Scope::Everything];
         }
-        let _told = self.invalidate(InvalidationRequest::now(scopes, Cause::Commit));
+        let told = self.invalidate(InvalidationRequest::now(scopes, Cause::Commit));
         self.heard(source, altered.heard, &classes.into_iter().collect::<Vec<_>>());
         let happened = Happened::Altered { source: source.into(), why: altered.why.as_str().into() };
         self.reports.tell(self.clock.now(), happened);
+        told
     }
 
     /// All that changes of any row of a table would invalidate.
@@ -66,6 +67,8 @@ impl Node {
         for shape in &shapes.tags {
             match wide::glob(shape) {
                 None => scopes.push(Scope::Tag(shape.as_slice().into())),
+                // Other nodes have other names in use.
+                Some(_) if self.is_in_cluster() => return vec![Scope::Everything],
                 Some(glob) => match self.engine().names_in_use(NAMES_MOST, |name| glob.matches(name)) {
                     Some(names) => scopes.extend(names.iter().map(|name| Scope::Tag((**name).into()))),
                     None => return vec![Scope::Everything],

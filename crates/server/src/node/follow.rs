@@ -3,49 +3,75 @@
 use std::sync::Weak;
 
 use clearwell_engine::{Cause, Scope};
-use clearwell_source::{Altered, Commit, Follower, Heard};
+use clearwell_source::{Altered, Commit, Follower, Heard, Later};
+use parking_lot::Mutex;
 
-use super::Node;
+use super::{Invalidated, Node};
 use crate::clock::nanos;
 use crate::road::InvalidationRequest;
 
 /// The node as its sources know it: they do not keep it alive.
-pub(super) struct FollowingNode(pub Weak<Node>);
+pub(super) struct FollowingNode {
+    node: Weak<Node>,
+    /// What others have not said yet that they know of it.
+    unsettled: Mutex<Vec<Invalidated>>,
+}
+
+impl FollowingNode {
+    pub fn new(node: Weak<Node>) -> FollowingNode {
+        FollowingNode { node, unsettled: Mutex::default() }
+    }
+
+    fn tell(&self, what: impl FnOnce(&Node) -> Invalidated) {
+        let Some(node) = self.node.upgrade() else { return };
+        let told = what(&node);
+        if !told.is_acknowledged() {
+            self.unsettled.lock().push(told);
+        }
+    }
+}
 
 impl Follower for FollowingNode {
     fn committed(&self, source: &str, commit: &Commit) {
-        if let Some(node) = self.0.upgrade() {
-            node.committed(source, commit);
+        self.tell(|node| node.committed(source, commit));
+    }
+
+    fn settle(&self) -> Option<Later<Result<(), String>>> {
+        let unsettled = std::mem::take(&mut *self.unsettled.lock());
+        if unsettled.is_empty() {
+            return None;
         }
+        Some(Box::pin(async move {
+            for told in unsettled {
+                told.acknowledged().await.map_err(|why| why.to_string())?;
+            }
+            Ok(())
+        }))
     }
 
     fn lost(&self, source: &str, why: &str) {
-        if let Some(node) = self.0.upgrade() {
-            node.lost(source, why);
-        }
+        self.tell(|node| node.lost(source, why));
     }
 
     fn altered(&self, source: &str, altered: &Altered) {
-        if let Some(node) = self.0.upgrade() {
-            node.altered(source, altered);
-        }
+        self.tell(|node| node.altered(source, altered));
     }
 
     fn unverified(&self, source: &str, why: &str) {
-        if let Some(node) = self.0.upgrade() {
+        if let Some(node) = self.node.upgrade() {
             node.broken(source, why);
         }
     }
 
     fn verified(&self, source: &str) {
-        if let Some(node) = self.0.upgrade() {
+        if let Some(node) = self.node.upgrade() {
             node.whole(source);
         }
     }
 }
 
 impl Node {
-    fn committed(&self, source: &str, commit: &Commit) {
+    fn committed(&self, source: &str, commit: &Commit) -> Invalidated {
         let scopes = self.feeds.scopes(source, commit);
         let cause = if commit.own { Cause::Write } else { Cause::Commit };
         let feed = self.feeds.verification(source);
@@ -55,21 +81,18 @@ impl Node {
         let changed = !scopes.is_empty();
         let request =
             InvalidationRequest { version: Some(commit.version), ..InvalidationRequest::now(scopes, cause) };
-        match feed.filter(|_| several) {
-            Some(feed) => feed.apply(|| {
-                let _told = self.invalidate(request);
-            }),
-            None if request.scopes.is_empty() => {}
-            None => {
-                let _told = self.invalidate(request);
-            }
-        }
+        let told = match feed.filter(|_| several) {
+            Some(feed) => feed.apply(|| self.invalidate(request)),
+            None if request.scopes.is_empty() => Invalidated::none(),
+            None => self.invalidate(request),
+        };
         if changed {
             self.heard(source, commit.heard, &classes);
         }
         if let Some(feed) = feed {
             feed.told(commit.version);
         }
+        told
     }
 
     /// Counts a commit that was applied just now.
@@ -93,9 +116,10 @@ impl Node {
     }
 
     /// Anything may have changed: nothing that was read from a source before now is served again.
-    fn lost(&self, source: &str, why: &str) {
+    fn lost(&self, source: &str, why: &str) -> Invalidated {
         tracing::warn!(source, why, "the feed has a gap: everything is invalidated");
-        let _told = self.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Commit));
+        let told = self.invalidate(InvalidationRequest::now(vec![Scope::Everything], Cause::Commit));
         self.gap(source, why);
+        told
     }
 }

@@ -40,6 +40,14 @@ pub async fn wait(
     xid: &Xid,
     told: &mut oneshot::Receiver<Receipt>,
 ) -> Result<Receipt, SourceError> {
+    if shared.feed.is_shared() {
+        let limit = Duration::from_millis(shared.timeout_ms);
+        let why = tokio::time::timeout(limit, untold(shared, xid)).await;
+        shared.feed.pending.forget(number);
+        return Err(
+            why.map_or(SourceError::TooSlow(shared.timeout_ms), |why| SourceError::Unreachable(why.into()))
+        );
+    }
     tokio::select! {
         biased;
         receipt = write::wait(shared, number, told) => receipt,

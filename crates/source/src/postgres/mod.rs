@@ -43,8 +43,8 @@ pub use text::parameters;
 
 use super::shares::{Bulkhead, Shares};
 use super::{
-    Crowd, Follower, Later, Pages, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement,
-    Table, Watched,
+    Crowd, FeedExchange, FeedMark, Follower, Later, Pages, Param, Receipt, Row, RowWrite, Shape, Source,
+    SourceError, Statement, Table, Watched,
 };
 use crate::config::PostgresConfig;
 use database::Database;
@@ -302,6 +302,23 @@ impl Source for Postgres {
             let table = table::table(turn.link(), &name).await;
             table.map(Some).map_err(|wrong| error::told(&wrong, shared.timeout_ms))
         })
+    }
+
+    fn share(&self, exchange: Arc<dyn FeedExchange>) -> bool {
+        self.shared.feed.share(exchange);
+        true
+    }
+
+    fn read_for_all(&self, reads: bool) {
+        self.shared.feed.read_for_all(reads);
+    }
+
+    fn heard(&self, mark: FeedMark) {
+        self.shared.feed.heard(mark);
+    }
+
+    fn asked(&self) -> Option<FeedMark> {
+        self.shared.feed.asked_by_others()
     }
 
     fn unverified(&self) -> Option<String> {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::fate::{self, Xid};
 use super::link::{Link, LinkFault};
 use super::pool::PoolPermit;
-use super::{PostgresShared, error};
+use super::{PostgresShared, barrier, error};
 use crate::{Receipt, Row, RowWrite, SourceError};
 
 /// Writes. Whatever the answer, the write's `committed` is called if and only if its commit is told of.
@@ -99,6 +99,16 @@ pub async fn wait(
     told: &mut oneshot::Receiver<Receipt>,
 ) -> Result<Receipt, SourceError> {
     let limit = Duration::from_millis(shared.timeout_ms);
+    if shared.feed.is_shared() {
+        // Committed, so the log does not end before it: when its reader has come to the end, all nodes know of the write.
+        match barrier::wait(shared).await {
+            Ok(version) => shared.feed.pending.tell(number, version),
+            Err(_) => {
+                shared.feed.pending.forget(number);
+                return Err(SourceError::TooSlow(shared.timeout_ms));
+            }
+        }
+    }
     match tokio::time::timeout(limit, told).await {
         Ok(Ok(receipt)) => Ok(receipt),
         Ok(Err(_)) => Err(SourceError::TooSlow(shared.timeout_ms)),

@@ -153,8 +153,9 @@ fn tell(writer: &mut WriterThread, done: Vec<(QueuedWrite, Ran)>) {
         (pending.write.committed)(&ran.receipt);
         answers.push((pending.answer, ran.receipt));
     }
+    let settled = writer.settle().map_err(|_| SourceError::TooSlow(writer.shared.timeout_ms));
     for (answer, receipt) in answers {
-        let _gone = answer.send(Ok(receipt));
+        let _gone = answer.send(settled.clone().map(|()| receipt));
     }
 }
 

@@ -50,6 +50,8 @@ pub struct WriterThread {
     /// Until when what was written to the file may still have to become a commit that can be seen.
     stirred_until_ms: u64,
     follower: Option<Arc<dyn Follower>>,
+    /// What was told may not be in effect wherever somebody reads.
+    unsettled: bool,
     pub session: Option<LogSession>,
     pub pending: VecDeque<QueuedWrite>,
     barriers: Vec<(Answer<Version>, u64)>,
@@ -85,6 +87,7 @@ impl WriterThread {
             watch: None,
             stirred_until_ms: 0,
             follower: None,
+            unsettled: false,
             pruned: session.log.last - TAIL,
             session: Some(session),
             pending: VecDeque::new(),
@@ -206,7 +209,10 @@ impl WriterThread {
     /// Tells what others committed. Afterwards everything that was committed before the call has been told.
     fn poll(&mut self) -> Result<(), SqliteFault> {
         let began = self.shared.now_ms();
-        let polled = self.poll_session();
+        if self.unsettled {
+            self.tell_lost("what was told did not come to all nodes");
+        }
+        let polled = self.poll_session().and_then(|()| self.settle());
         match &polled {
             Ok(()) => self.shared.complete_ms.store(began, Ordering::Relaxed),
             Err(SqliteFault::Broken(why) | SqliteFault::Refused(why)) => self.close(&why.clone()),
@@ -313,6 +319,20 @@ impl WriterThread {
         if let Some(follower) = &self.follower {
             follower.committed(&self.shared.name, commit);
         }
+    }
+
+    /// Waits until what was told is in effect wherever somebody reads. What is not is told anew by the next look.
+    pub fn settle(&mut self) -> Result<(), SqliteFault> {
+        let Some(settled) = self.follower.as_ref().and_then(|follower| follower.settle()) else {
+            return Ok(());
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let settled = match runtime {
+            Ok(runtime) => runtime.block_on(settled),
+            Err(error) => Err(error.to_string()),
+        };
+        self.unsettled = settled.is_err();
+        settled.map_err(SqliteFault::Busy)
     }
 
     pub fn tell_lost(&self, why: &str) {

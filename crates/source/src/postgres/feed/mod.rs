@@ -8,13 +8,14 @@ mod assemble;
 mod ended;
 mod pgoutput;
 mod published;
+mod relay;
 mod session;
 pub mod setup;
 pub mod watch;
 pub mod wire;
 
 use std::collections::HashMap;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ use tokio::sync::{Notify, oneshot, watch as value};
 use super::database::Database;
 use super::pending::UntoldWrites;
 use crate::config::PostgresConfig;
-use crate::{Altered, Follower, SourceError, Watched};
+use crate::{Altered, FeedExchange, FeedMark, Follower, SourceError, Watched};
 
 /// What the feed's thread shares with those who wait for it.
 pub struct LogFeed {
@@ -42,8 +43,10 @@ pub struct LogFeed {
     position: value::Sender<u64>,
     /// No commit behind it was told, or is being told: at least `position`, ahead of the follower.
     told: AtomicU64,
-    /// Which server it follows.
-    system: Mutex<String>,
+    /// Which server it follows, and the timeline of its log.
+    server: Mutex<String>,
+    /// Whom it is shared with; nobody, where the node is alone.
+    shared: OnceLock<SharedFeed>,
     /// Why commits may be missing; `None` while it is complete.
     problem: value::Sender<Option<String>>,
     tables: Mutex<HashMap<u32, Arc<Watched>>>,
@@ -77,7 +80,8 @@ impl LogFeed {
             pending: UntoldWrites::new(fastrand::u64(..)),
             position: value::Sender::new(0),
             told: AtomicU64::new(0),
-            system: Mutex::default(),
+            server: Mutex::default(),
+            shared: OnceLock::new(),
             problem: value::Sender::new(Some("the feed has not begun".into())),
             tables: Mutex::default(),
             asked: Notify::new(),
@@ -126,13 +130,21 @@ impl LogFeed {
 
     /// Nothing behind this place was told so far; `None` while commits may be missing. Whoever notes what is invalidated,
     /// then asks this, then reads where all before it is visible, misses nothing that was told before.
+    ///
+    /// Of a shared feed that is not known: its reader has others told before this node hears how far it is.
     pub fn told(&self) -> Option<u64> {
-        self.problem.borrow().is_none().then(|| self.told.load(Ordering::SeqCst))
+        let is_known = !self.is_shared() && self.problem.borrow().is_none();
+        is_known.then(|| self.told.load(Ordering::SeqCst))
     }
 
     /// Names the followed server.
     pub fn system(&self) -> String {
-        self.system.lock().clone()
+        self.server.lock().split(' ').next().unwrap_or_default().into()
+    }
+
+    /// Whether one node reads it for others as well.
+    pub fn is_shared(&self) -> bool {
+        self.shared.get().is_some()
     }
 
     /// Before the follower is told of what is before `lsn`.
@@ -181,9 +193,81 @@ impl LogFeed {
         self.closing.notify_one();
     }
 
+    /// It is shared from its beginning.
+    pub fn share(&self, exchange: Arc<dyn FeedExchange>) {
+        let (reads, heard) = (value::Sender::new(false), value::Sender::new(None));
+        // Said once.
+        let _before = self.shared.set(SharedFeed { exchange, reads, heard });
+    }
+
+    /// Whether this node reads it for all.
+    pub fn read_for_all(&self, reads: bool) {
+        if let Some(shared) = self.shared.get() {
+            shared.reads.send_if_modified(|before| std::mem::replace(before, reads) != reads);
+        }
+    }
+
+    /// Its reader's word.
+    pub fn heard(&self, mark: FeedMark) {
+        if let Some(shared) = self.shared.get() {
+            shared.heard.send_replace(Some(mark));
+        }
+    }
+
+    /// How far it is, if this node reads it; the server is asked as well.
+    pub fn asked_by_others(&self) -> Option<FeedMark> {
+        self.shared.get().filter(|shared| *shared.reads.borrow())?;
+        self.asked.notify_one();
+        Some(self.mark())
+    }
+
+    fn mark(&self) -> FeedMark {
+        FeedMark {
+            server: self.server.lock().as_str().into(),
+            position: *self.position.borrow(),
+            problem: self.problem.borrow().as_deref().map(Into::into),
+        }
+    }
+
+    /// Tells all others how far it is.
+    fn announce(&self) {
+        if let Some(shared) = self.shared.get() {
+            shared.exchange.tell(&self.name, &self.mark());
+        }
+    }
+
+    /// All commits before this place of the followed server's log were told.
+    fn passed(&self, lsn: u64) {
+        self.position.send_if_modified(|position| {
+            let is_ahead = *position < lsn;
+            *position = lsn.max(*position);
+            is_ahead
+        });
+    }
+
+    /// It is read from a place on: of another server's log, or of the one that was read before.
+    fn begins(&self, lsn: u64, server: &str) {
+        let mut before = self.server.lock();
+        if *before != server || !self.is_shared() {
+            self.position.send_replace(lsn);
+            server.clone_into(&mut before);
+        }
+        drop(before);
+        self.passed(lsn);
+    }
+
     fn set_problem(&self, problem: Option<String>) {
         self.problem.send_replace(problem);
     }
+}
+
+/// What a feed that one node reads for all has beside.
+struct SharedFeed {
+    exchange: Arc<dyn FeedExchange>,
+    /// Whether this node is the reader.
+    reads: value::Sender<bool>,
+    /// What the reader said last.
+    heard: value::Sender<Option<FeedMark>>,
 }
 
 /// A change of the catalog, and what is known behind it.
@@ -203,10 +287,16 @@ const START_WITHIN: Duration = Duration::from_secs(15);
 pub fn start(feed: Arc<LogFeed>, follower: Arc<dyn Follower>) -> Result<(), SourceError> {
     let (ready, begun) = mpsc::channel();
     let name = format!("feed {}", feed.name);
+    if feed.is_shared() {
+        // Whoever reads it may still be on its way: until it says how far it is, the feed counts as not complete.
+        follower.unverified(&feed.name, "its reader has not been heard of yet");
+        let _sent = ready.send(Ok(()));
+    }
     super::thread(&name, async move {
         let closing = feed.clone();
         tokio::select! {
-            () = session::run(feed, follower, ready) => {}
+            () = relay::run(&feed, &follower), if feed.is_shared() => {}
+            () = session::run(feed.clone(), follower.clone(), Some(ready)), if !feed.is_shared() => {}
             () = closing.closing.notified() => {}
         }
     })?;

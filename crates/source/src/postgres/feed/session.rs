@@ -10,6 +10,7 @@ use tokio_postgres::error::SqlState;
 use super::assemble::{Assembler, ToldTransaction};
 use super::ended::{self, Readers};
 use super::pgoutput::{self, LogMessage};
+use super::relay;
 use super::setup::{self, Setup};
 use super::wire::{Frame, ReplicationLink, WireError, lsn};
 use super::{LogFeed, START_WITHIN};
@@ -57,6 +58,8 @@ struct Loop {
     follower: Arc<dyn Follower>,
     /// Where the last stream was; `None`: the next one begins anew.
     place: Option<LogPlace>,
+    /// How far a shared feed was read: what is not in effect on all nodes is read again by the next stream.
+    read: u64,
     /// A gap was told, and no new stream has begun since.
     lost: bool,
     readers: Readers,
@@ -90,15 +93,15 @@ const SETTLE: Duration = Duration::from_secs(2);
 const BACK_OFF: Duration = Duration::from_millis(25);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
-/// Follows for ever. `ready` is told when the first stream stands, or why it never will.
+/// Follows for ever. `ready`, if somebody waits for that, is told when the first stream stands, or why it never will.
 pub async fn run(
     feed: Arc<LogFeed>,
     follower: Arc<dyn Follower>,
-    ready: mpsc::Sender<Result<(), SourceError>>,
+    ready: Option<mpsc::Sender<Result<(), SourceError>>>,
 ) {
     let started = Instant::now();
-    let (readers, ready) = (Readers::default(), Some(ready));
-    let mut state = Loop { feed, follower, place: None, lost: false, readers, behind: None, ready };
+    let (readers, read) = (Readers::default(), 0);
+    let mut state = Loop { feed, follower, place: None, read, lost: false, readers, behind: None, ready };
     let mut wait = BACK_OFF;
     loop {
         let stop = match state.begin().await {
@@ -141,6 +144,7 @@ impl Loop {
         };
         tracing::warn!(source = self.feed.name, why, "the feed has stopped");
         self.feed.set_problem(Some(why.clone()));
+        self.feed.announce();
         if self.ready.is_some() {
             self.place = None;
             return;
@@ -170,6 +174,9 @@ impl Loop {
             );
         }
         let from = self.from(&link, &setup).await?;
+        if feed.is_shared() {
+            setup::free_slot(&link.client, &feed.config.slot).await?;
+        }
         let mut wire = ReplicationLink::connect(&feed.database).await?;
         wire.start(&feed.config.slot, &feed.config.publication, from).await?;
         if self.place.is_none() {
@@ -177,19 +184,23 @@ impl Loop {
         }
         // The place is another server's after a gap: it may be lower.
         feed.told.store(from, Ordering::SeqCst);
-        *feed.system.lock() = setup.server.split(' ').next().unwrap_or_default().into();
         // The server may take a while until it sends: only what comes shows that the stream flows.
         self.behind = Some(Behind { end: here(&link).await?, asked: Instant::now(), left: CATCH_UPS });
         // What was loaded between the gap and this stream's beginning is covered by neither.
-        if std::mem::take(&mut self.lost) {
+        if self.lost {
             self.follower.lost(&feed.name, "the feed has begun anew");
-            feed.pending.tell_lost(Version(from));
+            relay::settled(&self.follower).await.map_err(Stop::Broken)?;
+            self.lost = false;
+            if !feed.is_shared() {
+                feed.pending.tell_lost(Version(from));
+            }
         }
         *feed.tables.lock() = setup.tables.clone();
         *feed.doubt.lock() = None;
         self.readers = Readers::default();
+        feed.begins(from, &setup.server);
         self.place = Some(LogPlace { applied: from, server: setup.server });
-        feed.position.send_replace(from);
+        self.read = from;
         feed.set_problem(Some("the feed catches up with the log".into()));
         Ok((wire, link, Assembler::new(setup.tables).with_domains(setup.domains)))
     }
@@ -198,6 +209,7 @@ impl Loop {
     fn complete(&mut self) {
         self.behind = None;
         self.feed.set_problem(None);
+        self.feed.announce();
         match self.ready.take() {
             // Whoever started it waits for this.
             Some(ready) => drop(ready.send(Ok(()))),
@@ -206,9 +218,12 @@ impl Loop {
     }
 
     /// Where the stream is to begin: where the last one was, else now.
-    async fn from(&self, link: &Link, setup: &Setup) -> Result<u64, Stop> {
+    async fn from(&mut self, link: &Link, setup: &Setup) -> Result<u64, Stop> {
         let feed = &self.feed;
         let slot = &feed.config.slot;
+        if feed.is_shared() {
+            return self.last_readers_place(link, setup).await;
+        }
         let Some(place) = &self.place else {
             // A slot that was left from before is used again from here on, unless commits may be missing behind it.
             if let Some(left) = &setup.slot {
@@ -232,6 +247,27 @@ impl Loop {
         }
     }
 
+    /// Where the slot's last reader was, whichever node that was: all before it is in effect on all nodes.
+    async fn last_readers_place(&mut self, link: &Link, setup: &Setup) -> Result<u64, Stop> {
+        let is_another = self.place.as_ref().is_some_and(|place| place.server != setup.server);
+        let slot = &self.feed.config.slot;
+        match &setup.slot {
+            Some(left)
+                if !is_another && !self.lost && !left.lost && left.held <= self.feed.config.lag_budget =>
+            {
+                return Ok(left.confirmed);
+            }
+            Some(_) => {
+                setup::free_slot(&link.client, slot).await?;
+                link.client.execute("SELECT pg_drop_replication_slot($1)", &[slot]).await?;
+            }
+            None => {}
+        }
+        // What nodes have in memory may be older than what the new slot tells of.
+        self.lost = true;
+        Ok(setup::create_slot(&link.client, slot).await?)
+    }
+
     /// Reads until something ends it.
     async fn stream(&mut self, mut wire: ReplicationLink, link: Link, mut assembler: Assembler) -> Stop {
         let feed = self.feed.clone();
@@ -248,7 +284,7 @@ impl Loop {
                 }
                 () = feed.asked.notified() => wire.status(self.applied(), true).await.map_err(Stop::from),
                 () = feed.altered.notified() => {
-                    self.alter();
+                    relay::alter(&feed, &self.follower).await;
                     Ok(())
                 }
                 () = feed.doubted.notified() => match feed.doubt.lock().take() {
@@ -298,8 +334,27 @@ impl Loop {
         if let Some(place) = self.place.as_mut().filter(|place| place.applied < applied) {
             place.applied = applied;
             self.feed.telling(applied);
-            self.feed.position.send_replace(applied);
+            self.feed.passed(applied);
         }
+    }
+
+    /// All commits before this place were told. Of a shared feed that is not enough: they are to be in effect on all nodes.
+    fn has_told(&mut self, end: u64) {
+        if self.feed.is_shared() {
+            self.read = self.read.max(end);
+        } else {
+            self.move_to(end);
+        }
+    }
+
+    /// Waits until what was read of a shared feed is in effect, and tells all nodes.
+    async fn settle(&mut self) -> Result<(), Stop> {
+        if self.feed.is_shared() && self.read > self.applied() {
+            relay::settled(&self.follower).await.map_err(Stop::Broken)?;
+            self.move_to(self.read);
+            self.feed.announce();
+        }
+        Ok(())
     }
 
     /// A frame and those that came with it. Now and then others have their turn, in the midst of a large transaction too.
@@ -315,7 +370,7 @@ impl Loop {
             let Some(frame) = wire.arrived()? else { break };
             self.frame(frame, wire, link, assembler).await?;
         }
-        Ok(())
+        self.settle().await
     }
 
     async fn frame(
@@ -329,7 +384,7 @@ impl Loop {
             Frame::Alive { end, answer } => {
                 // In the midst of a transaction the server is as far as the transaction's beginning.
                 if !assembler.is_open() {
-                    self.move_to(end);
+                    self.has_told(end);
                 }
                 if answer {
                     wire.status(self.applied(), false).await?;
@@ -387,18 +442,6 @@ impl Loop {
         Ok(())
     }
 
-    /// The catalog was changed: the follower is told, and no standby that knows nothing of it is asked any more.
-    fn alter(&mut self) {
-        let alterations = std::mem::take(&mut *self.feed.alterations.lock());
-        for (alteration, told) in alterations {
-            *self.feed.tables.lock() = alteration.tables;
-            self.feed.telling(alteration.lsn);
-            self.follower.altered(&self.feed.name, &alteration.altered);
-            // Whoever found it may have stopped to wait.
-            let _ = told.send(());
-        }
-    }
-
     /// All effects of a transaction at once, then the writes of ours that it is; only then the position moves.
     fn tell(&mut self, told: ToldTransaction, received: Instant) {
         let feed = &self.feed;
@@ -425,10 +468,11 @@ impl Loop {
         if is_told {
             self.follower.committed(&feed.name, &commit);
         }
-        for number in ours {
+        // A write of a node that shares its feed waits for a mark behind it.
+        for number in ours.into_iter().filter(|_| !feed.is_shared()) {
             feed.pending.tell(number, commit.version);
         }
-        self.move_to(end_lsn);
+        self.has_told(end_lsn);
     }
 }
 

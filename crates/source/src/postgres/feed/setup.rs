@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::{Client, Error, Row};
 
@@ -354,6 +355,19 @@ impl Setup {
 pub(super) async fn create_slot(client: &Client, slot: &str) -> Result<u64, Error> {
     let sql = "SELECT (lsn - '0/0'::pg_lsn)::int8 FROM pg_create_logical_replication_slot($1, 'pgoutput')";
     unsigned(&client.query_one(sql, &[&slot]).await?, 0)
+}
+
+/// Takes a slot from whoever else reads it: another node that read it for this one's cluster, and may hang. Its role is ours.
+pub(super) async fn free_slot(client: &Client, slot: &str) -> Result<(), Error> {
+    const ATTEMPTS: u32 = 100;
+    let sql = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active_pid IS NOT NULL";
+    for _ in 0..ATTEMPTS {
+        if client.query(sql, &[&slot]).await?.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }
 
 /// Looks at a database for `clearwell feed init`: what must be done, in its order. With `run` it is done as well, the
