@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearwell_engine::{Landing, Loaded, Lookup, Outcome};
+use clearwell_engine::{Landing, Loaded, Lookup, Outcome, View};
 use clearwell_source::{Later, SourceError};
 use tokio::task::JoinHandle;
 
@@ -107,8 +107,10 @@ impl Node {
     ) -> Result<Answer, ReadError> {
         loop {
             let ask = self.ask(&target.keyspace, level, demand);
-            match self.engine().lookup(&target.key, ask, |view| Answer::of(view, level)) {
-                Lookup::Hit { read, refresh, .. } => {
+            let serve = |view: &View<'_>| self.may_serve(view, level).then(|| Answer::of(view, level));
+            match self.engine().lookup(&target.key, ask, serve) {
+                Lookup::Hit { read: None, .. } => return self.proven(target, level).await,
+                Lookup::Hit { read: Some(read), refresh, .. } => {
                     if let Some(lease) = refresh {
                         drop(self.lead(lease, target));
                     }
@@ -125,6 +127,20 @@ impl Node {
                 }
                 Lookup::Miss { .. } => unreachable!("OnMiss::Load leads or waits"),
             }
+        }
+    }
+
+    /// A value in memory of whose names this node cannot be certain just now: its member hears of them, or the source is asked.
+    pub(super) async fn proven(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
+        let Some(cluster) = &self.cluster else { return self.anew(target, level).await };
+        let asked = match level {
+            Level::Eventual | Level::Weak | Level::Bounded(_) => level,
+            // The key itself is ordered here.
+            Level::Strong | Level::Session | Level::Causal => Level::Bounded(u64::MAX),
+        };
+        match self.load_by_member(cluster, &target, asked).await {
+            Ok(answer) => Ok(Answer { level, ..answer }),
+            Err(error) => self.graced(&target, level, error),
         }
     }
 

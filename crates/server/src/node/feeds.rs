@@ -57,6 +57,11 @@ impl Feeds {
         self.of(name).map(|feed| &feed.source)
     }
 
+    /// All sources, by their names.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &Arc<dyn Source>)> {
+        self.all.iter().map(|feed| (&*feed.name, &feed.source))
+    }
+
     /// Whether the feed of a source is complete.
     pub fn verification(&self, source: &str) -> Option<&Arc<Verification>> {
         self.of(source).map(|feed| &feed.verification)

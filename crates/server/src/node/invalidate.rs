@@ -71,7 +71,7 @@ impl Invalidated {
         Invalidated { reached: self.reached.and(later.reached), waits: self.waits }
     }
 
-    fn none() -> Invalidated {
+    pub(super) fn none() -> Invalidated {
         Invalidated { reached: Reached::default(), waits: Vec::new() }
     }
 }

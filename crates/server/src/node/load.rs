@@ -49,6 +49,14 @@ impl Node {
     ) -> tokio::task::JoinHandle<Result<Answer, SourceError>> {
         let node = self.clone();
         self.background.spawn(async move {
+            if let Some(cluster) = &node.cluster {
+                let loaded = node.lead_by_member(cluster, &target).await;
+                if let Err(error) = &loaded {
+                    node.land_failed(lease, error);
+                }
+                // Whoever waits looks again: what was kept is there.
+                return loaded;
+            }
             let loaded = node.load(&target, For::Readers).await;
             match loaded {
                 Ok(owned) => {
@@ -58,17 +66,23 @@ impl Node {
                     Ok(answer)
                 }
                 Err(error) => {
-                    let outcome = Outcome::Failed(Arc::new(error.clone()));
-                    EntryDraft::default()
-                        .lend(|draft| node.engine().land(lease, outcome, draft, node.clock.tick()));
+                    node.land_failed(lease, &error);
                     Err(error)
                 }
             }
         })
     }
 
+    fn land_failed(&self, lease: FillLease, error: &SourceError) {
+        let outcome = Outcome::Failed(Arc::new(error.clone()));
+        EntryDraft::default().lend(|draft| self.engine().land(lease, outcome, draft, self.clock.tick()));
+    }
+
     /// Loads beside every flight, for a reader that must see a commit that nobody told this node of.
     pub(super) async fn load_anew(&self, target: &Target) -> Result<Answer, SourceError> {
+        if let Some(cluster) = &self.cluster {
+            return self.load_by_member(cluster, target, Level::Strong).await;
+        }
         let began = self.engine().seq();
         let owned = self.load(target, For::Readers).await?;
         let outcome = owned.outcome();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use clearwell_cluster::{Answer, Config, Input, Member, NodeId, Peer, Position, Start, Ticket};
+use clearwell_cluster::{Answer, Ask, Config, Input, Member, NodeId, Peer, Position, Start, Ticket};
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis};
 use clearwell_host::{Batch, Host, Next, Settings};
 use clearwell_source::Later;
@@ -107,7 +107,9 @@ impl Node {
         let (mut reached, mut done) = (Reached::default(), Vec::new());
         loop {
             let synced = self.cluster.as_ref().map(|cluster| cluster.synced());
-            let Some(next) = self.host.next(now, &mut batch, &|_| false) else { return (reached, done) };
+            let Some(next) = self.host.next(now, &mut batch, &|key| self.has_source(key)) else {
+                return (reached, done);
+            };
             match next {
                 Next::Waits => self.host.wait(&batch),
                 Next::Invalidated(invalidation, applied) => {
@@ -127,7 +129,8 @@ impl Node {
                             None => return (reached, done),
                         },
                         Next::Done(job, outcome) => done.push((job, outcome)),
-                        // No key of a cluster has a source yet, so nothing is asked of one.
+                        Next::Ask(job, Ask::Load { key, .. }) => self.load_for_member(cluster, job, key),
+                        // Writes go to their source beside the member.
                         Next::Ask(job, _) => done.push((job, clearwell_cluster::Outcome::Failed)),
                         next => cluster.carry_out(next),
                     }
@@ -147,6 +150,7 @@ impl Node {
         use clearwell_cluster::Event;
         match event {
             _ if self.cluster.is_none() => tracing::debug!(?event, "cluster"),
+            Event::Judged(key, _) => self.judged(&key),
             Event::View(epoch) => tracing::info!(epoch = epoch.0, "follows a view of the cluster"),
             Event::Owns(epoch, slots) => {
                 tracing::info!(epoch = epoch.0, slots = slots.len(), "begins to own slots");

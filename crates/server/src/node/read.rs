@@ -92,8 +92,15 @@ impl Node {
             }
             Level::Session | Level::Causal | Level::Eventual | Level::Weak => {}
         }
-        match self.engine().lookup(key, self.ask(keyspace, level, demand), |view| seen(view, view.stale())) {
-            Lookup::Hit { read, refresh, .. } => {
+        let serve = |view: &View<'_>| self.may_serve(view, level).then(|| seen(view, view.stale()));
+        match self.engine().lookup(key, self.ask(keyspace, level, demand), serve) {
+            Lookup::Hit { read: None, .. } => {
+                let target = target();
+                Turn::Later(Box::pin(
+                    async move { node.proven(target, level).await.map(ReadOutcome::Loaded) },
+                ))
+            }
+            Lookup::Hit { read: Some(read), refresh, .. } => {
                 if let Some(lease) = refresh {
                     drop(self.lead(lease, target()));
                 }
@@ -162,7 +169,8 @@ impl Node {
             chance: 1.0,
             class,
         };
-        let serve = |view: &View<'_>| self.may_serve(view, demand).then(|| seen(view, view.stale()));
+        let level = demand.level.unwrap_or(Level::Strong);
+        let serve = |view: &View<'_>| self.may_serve(view, level).then(|| seen(view, view.stale()));
         match self.engine().lookup(key, ask, serve) {
             Lookup::Hit { read: Some(read), .. } => ReadOutcome::Seen(read),
             // What may be old is not there. There is no source to ask.

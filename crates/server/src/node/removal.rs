@@ -132,7 +132,7 @@ impl Node {
         self.backlog.settle(&target).await?;
         let params = target.keyspace.params(&target.captures, None);
         let source = backing.source.clone();
-        let node = self.clone();
+        let (node, key) = (self.clone(), target.key.clone());
         let (told, superseded) = oneshot::channel();
         let committed = Box::new(move |receipt: &Receipt| {
             node.overwritten(&target.key, receipt.version);
@@ -143,6 +143,7 @@ impl Node {
         });
         let written = source.write(RowWrite { statement, params, read_back: None, committed }).await;
         let receipt = written.map_err(WriteError::Source)?;
+        self.overwritten_everywhere(&key, receipt.version).await?;
         // An error: nobody had to be told.
         let _ = superseded.await;
         Ok(receipt.rows.min(1))

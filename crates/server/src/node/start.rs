@@ -9,6 +9,7 @@ use clearwell_source::Source;
 
 use super::background::BackgroundWork;
 use super::backlog::Backlog;
+use super::cluster::NodeExchange;
 use super::condition::Turns;
 use super::feeds::Feeds;
 use super::follow::FollowingNode;
@@ -40,15 +41,9 @@ impl Node {
         data: &Path,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
-        let feeds = FeedRules::build(&config).map_err(StartError)?;
         // Before any file in it is opened. A node without sources keeps none.
         let folder = if config.sources.is_empty() { None } else { Some(claimed(data)?) };
-        let mut sources: Sources = BTreeMap::new();
-        for (name, source) in &config.sources {
-            let opened = clearwell_source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
-            sources
-                .insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
-        }
+        let sources = opened(&config, data)?;
         Node::begin(config, sources, folder, None, tasks)
     }
 
@@ -62,9 +57,10 @@ impl Node {
         start: &ClusterStart,
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
-        cluster::check(&config)?;
+        cluster::check_sources(&config)?;
         let folder = Some(claimed(data)?);
-        Node::begin(config, BTreeMap::new(), folder, Some(start), tasks)
+        let sources = opened(&config, data)?;
+        Node::begin(config, sources, folder, Some(start), tasks)
     }
 
     /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
@@ -97,6 +93,9 @@ impl Node {
     ) -> Result<Arc<Node>, StartError> {
         let keyspaces = Keyspaces::build(&config, &sources).map_err(|error| StartError(error.to_string()))?;
         label(&keyspaces);
+        if start.is_some() {
+            cluster::check_keyspaces(&keyspaces)?;
+        }
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -161,7 +160,10 @@ impl Node {
         }
         node.tick_member(began);
         for (name, source) in &sources {
-            let followed = source.follow(Arc::new(FollowingNode(Arc::downgrade(&node))));
+            if node.is_in_cluster() {
+                source.share(Arc::new(NodeExchange(Arc::downgrade(&node))));
+            }
+            let followed = source.follow(Arc::new(FollowingNode::new(Arc::downgrade(&node))));
             followed.map_err(|error| StartError(format!("source {name}: {error}")))?;
         }
         if let Some(back) = node.backlog.opened() {
@@ -178,6 +180,16 @@ impl Node {
 
 fn claimed(data: &Path) -> Result<(&Path, DataFolder), StartError> {
     Ok((data, DataFolder::claim(data).map_err(StartError)?))
+}
+
+fn opened(config: &Config, data: &Path) -> Result<Sources, StartError> {
+    let feeds = FeedRules::build(config).map_err(StartError)?;
+    let mut sources: Sources = BTreeMap::new();
+    for (name, source) in &config.sources {
+        let opened = clearwell_source::open(name, source, data, feeds.watched(name), config.feed_poll_ms);
+        sources.insert(name.clone(), opened.map_err(|error| StartError(format!("source {name}: {error}")))?);
+    }
+    Ok(sources)
 }
 
 /// Tells the sources which keyspace their statements belong to.

@@ -34,7 +34,8 @@ impl Node {
             ));
         };
         self.backlog.settle(&target).await?;
-        let through = strategy == Strategy::Through;
+        // In a cluster the key's next reader loads it: what was read back is not known to be newer than what came to its names meanwhile.
+        let through = strategy == Strategy::Through && !self.is_in_cluster();
         let params = target.keyspace.params(&target.captures, Some(&put.value));
         let read_back =
             through.then(|| (backing.load.clone(), target.keyspace.params(&target.captures, None)));
@@ -44,6 +45,7 @@ impl Node {
         let node = self.clone();
         let (told, superseded) = oneshot::channel();
         let asked = self.clock.tick();
+        let key = target.key.clone();
         let committed = Box::new(move |receipt: &Receipt| {
             let began = node.overwritten(&target.key, receipt.version);
             node.backlog.supersede(&target.key, move || {
@@ -56,19 +58,32 @@ impl Node {
             }
         });
         let written = source.write(RowWrite { statement, params, read_back, committed }).await;
-        written.map_err(WriteError::Source)?;
+        let receipt = written.map_err(WriteError::Source)?;
+        self.overwritten_everywhere(&key, receipt.version).await?;
         // An error: nobody had to be told.
         let _ = superseded.await;
         Ok(Written::Stored)
     }
 
-    /// Our own commit changed this key: whatever was read before it is old.
+    /// Our own commit changed this key: whatever was read before it is old. In a cluster that is said when the source has answered, and waited for.
     pub(super) fn overwritten(&self, key: &[u8], version: Version) -> Seq {
-        let request = InvalidationRequest {
-            version: Some(version),
-            ..InvalidationRequest::now(vec![Scope::Key(key.into())], Cause::Write)
-        };
-        self.invalidate(request).reached.seq
+        match self.is_in_cluster() {
+            true => self.engine().seq(),
+            false => self.invalidate(overwriting(key, version)).reached.seq,
+        }
+    }
+
+    /// The same in a cluster, where replicas have to know of it as well.
+    pub(super) async fn overwritten_everywhere(
+        &self,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), WriteError> {
+        if self.is_in_cluster() {
+            let told = self.invalidate(overwriting(key, version)).acknowledged().await;
+            told.map_err(WriteError::Unordered)?;
+        }
+        Ok(())
     }
 
     /// Stores what was just committed, as a load would have read it, with the names the client gave beside it. A value
@@ -103,4 +118,9 @@ impl Node {
         };
         draft.lend(|draft| self.engine().fill(&target.key, began, draft, now));
     }
+}
+
+fn overwriting(key: &[u8], version: Version) -> InvalidationRequest {
+    let scopes = vec![Scope::Key(key.into())];
+    InvalidationRequest { version: Some(version), ..InvalidationRequest::now(scopes, Cause::Write) }
 }

@@ -9,6 +9,7 @@ use clearwell_source::SourceError;
 use super::draft::EntryDraft;
 use super::load::{For, Target};
 use super::{Demand, Node, work};
+use crate::config::Level;
 use crate::warm::{AskedWarming, Plan, Refused, WarmingJob};
 
 /// What warming finds of a key before it loads.
@@ -26,7 +27,11 @@ pub(super) enum DueFound {
 
 /// A key that is to be loaded.
 #[derive(Clone)]
-pub(super) struct Due(Target);
+pub(super) struct Due {
+    target: Target,
+    /// Also if it is there and fresh.
+    refresh: bool,
+}
 
 /// Why a key was not warmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +63,7 @@ const ATTEMPTS: usize = 3;
 impl Due {
     /// Why what is loaded now would not be relied on.
     pub fn doubt(&self) -> Option<Arc<str>> {
-        let backing = self.0.backing().filter(|backing| backing.is_unverified())?;
+        let backing = self.target.backing().filter(|backing| backing.is_unverified())?;
         Some(
             backing.verification.doubt().map_or_else(|| "its feed is not complete".into(), |doubt| doubt.why),
         )
@@ -91,13 +96,16 @@ impl Node {
         let fresh = |view: &clearwell_engine::View<'_>| (!view.stale()).then(|| view.value().is_some());
         match self.engine().peek(key, self.clock.tick(), fresh).flatten().filter(|_| !refresh) {
             Some(has_value) => DueFound::Fresh { has_value },
-            None => DueFound::Due(Due(Target { key: key.into(), keyspace: keyspace.clone(), captures })),
+            None => {
+                let target = Target { key: key.into(), keyspace: keyspace.clone(), captures };
+                DueFound::Due(Due { target, refresh })
+            }
         }
     }
 
     /// Loads a key and keeps it, unless it is invalidated meanwhile; then it is loaded again. Answers whether it has a value.
     pub(super) async fn load_due(self: &Arc<Self>, due: &Due) -> Result<bool, Unwarmed> {
-        let target = &due.0;
+        let target = &due.target;
         if target.keyspace.is_ambiguous() && self.backlog.is_overtaken(&target.keyspace, &target.key) {
             let demand = Demand { remember: false, ..Demand::PLAIN };
             let read = self.read(&target.key, demand).wait().await;
@@ -106,6 +114,12 @@ impl Node {
         for _ in 0..ATTEMPTS {
             match self.engine().load(&target.key) {
                 Lookup::Lead(lease) => {
+                    if let Some(cluster) = &self.cluster {
+                        // Its owner may have it.
+                        let level = if due.refresh { Level::Strong } else { Level::Eventual };
+                        let loaded = self.load_by_member(cluster, target, level).await;
+                        return loaded.map(|answer| answer.value.is_some()).map_err(Unwarmed::Source);
+                    }
                     let loaded = self.load(target, For::Nobody).await;
                     let (outcome, owned) = match &loaded {
                         Ok(owned) => (owned.outcome(), owned),

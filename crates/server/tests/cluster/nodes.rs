@@ -38,11 +38,17 @@ pub fn keys() -> Vec<String> {
 impl Cluster {
     /// Three nodes with these lines in `[cluster]`.
     pub fn start(lines: &str) -> Cluster {
+        Cluster::start_with(lines, "")
+    }
+
+    /// The same with this before it in the file.
+    pub fn start_with(lines: &str, before: &str) -> Cluster {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = OneNode::start(lines, None);
+        let file = format!("{before}\n[cluster]\n{lines}\n");
+        let first = OneNode::start(&file, None);
         let seed = first.link;
         let cluster = Cluster {
-            nodes: vec![first, OneNode::start(lines, Some(seed)), OneNode::start(lines, Some(seed))],
+            nodes: vec![first, OneNode::start(&file, Some(seed)), OneNode::start(&file, Some(seed))],
             _alone,
         };
         cluster.wait(3);
@@ -91,10 +97,10 @@ impl Cluster {
 }
 
 impl OneNode {
-    fn start(lines: &str, seed: Option<SocketAddr>) -> OneNode {
+    fn start(text: &str, seed: Option<SocketAddr>) -> OneNode {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let file = folder.path().join("clearwell.toml");
-        std::fs::write(&file, format!("[cluster]\n{lines}\n")).expect("the temporary folder can be written");
+        std::fs::write(&file, text).expect("the temporary folder can be written");
         let [plain, redirect, link] = free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
         command.current_dir(folder.path()).args(["serve", "--config", "clearwell.toml", "--data", "data"]);

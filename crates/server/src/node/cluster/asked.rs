@@ -13,9 +13,9 @@ use super::{Cluster, Place};
 use crate::node::{Node, Reached};
 
 /// For how long what no owner takes is asked for again: an owner that died is replaced sooner.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait between two attempts.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a change is not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,11 @@ impl Cluster {
 
 impl Node {
     /// Puts a question to the member.
-    fn put(&self, cluster: &Cluster, question: impl FnOnce(Ticket) -> Input) -> oneshot::Receiver<Answer> {
+    pub(super) fn put(
+        &self,
+        cluster: &Cluster,
+        question: impl FnOnce(Ticket) -> Input,
+    ) -> oneshot::Receiver<Answer> {
         let ticket = self.host.ticket();
         let answered = cluster.expect(ticket);
         self.step(self.clock.tick(), question(ticket));

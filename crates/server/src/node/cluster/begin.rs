@@ -65,17 +65,6 @@ pub(in crate::node) struct Seeds {
     pub addresses: Vec<String>,
 }
 
-/// Refuses what a cluster cannot have.
-pub(in crate::node) fn check(config: &Config) -> Result<(), StartError> {
-    match config.keyspaces.iter().find(|keyspace| keyspace.source.is_some()) {
-        None => Ok(()),
-        Some(keyspace) => Err(StartError(format!(
-            "keyspace {:?} has a source, and keys of a cluster cannot have one yet: start this node without [cluster], or leave the source out",
-            keyspace.pattern
-        ))),
-    }
-}
-
 /// Makes a member: its identity and its disk, and the nodes that it was told of.
 pub(in crate::node) fn begin(
     config: &Config,
@@ -115,6 +104,7 @@ pub(in crate::node) fn begin(
     let cluster = Cluster {
         slots,
         ack: of.ack,
+        loads: Default::default(),
         disk,
         book: AddressBook::of(data),
         links: OnceLock::new(),

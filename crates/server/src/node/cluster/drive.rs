@@ -18,6 +18,9 @@ pub(super) struct LinkEnd(pub Weak<Node>);
 impl Receiver for LinkEnd {
     fn receive(&self, from: Peer, message: Message) {
         if let Some(node) = self.0.upgrade() {
+            if let (Message::Feed(word), Some(cluster)) = (&message, &node.cluster) {
+                return node.hear_of_feed(cluster, from, word.clone());
+            }
             node.step(node.clock.tick_awake(), Input::Message(from, message));
             node.wake_for_work();
         }
@@ -136,6 +139,7 @@ pub(super) fn run(node: &Weak<Node>, tick: Duration) {
                 due = std::time::Instant::now() + tick;
                 node.step(node.clock.tick_awake(), Input::Tick);
                 node.learn_places(cluster);
+                node.choose_feed_readers(cluster);
             }
             while node.host.has_work() && std::time::Instant::now() < due {
                 let now = node.clock.tick();

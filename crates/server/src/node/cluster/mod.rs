@@ -3,8 +3,11 @@
 mod asked;
 mod begin;
 mod drive;
+mod feeds;
+mod loads;
 mod places;
 mod report;
+mod sourced;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -26,7 +29,9 @@ pub use begin::{ClusterStart, Entrance};
 pub use places::Place;
 pub use report::{ClusterReport, NodeReport, SlotRow};
 
-pub(super) use begin::{NewMember, begin, check};
+pub(super) use begin::{NewMember, begin};
+pub(super) use feeds::NodeExchange;
+pub(super) use sourced::{check_keyspaces, check_sources};
 
 /// What a node of a cluster has beside its host.
 pub(super) struct Cluster {
@@ -37,6 +42,8 @@ pub(super) struct Cluster {
     slots: u16,
     /// Who has a write of a key without a source when it is acknowledged.
     ack: Ack,
+    /// Keys that are being loaded from their sources.
+    loads: loads::RunningLoads,
     disk: MemberDisk,
     book: AddressBook,
     /// The connections to others, once they have begun.

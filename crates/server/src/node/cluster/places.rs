@@ -5,7 +5,7 @@ use clearwell_cluster::{Peer, Slot};
 use clearwell_engine::View;
 use clearwell_words::{Addresses, Level, Token};
 
-use crate::node::{Demand, Node};
+use crate::node::Node;
 
 /// Who serves a key now, as far as this node knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +41,10 @@ impl Node {
     /// Whether an entry of a key that this node serves may be served. In a cluster, the owners of its tags and dependencies are other nodes: it
     /// may only while they tell this node of what they order, and that is certain.
     #[inline]
-    pub(in crate::node) fn may_serve(&self, view: &View<'_>, demand: Demand) -> bool {
+    pub(in crate::node) fn may_serve(&self, view: &View<'_>, level: Level) -> bool {
         self.cluster.is_none() || !has_names(view) || {
-            let level = match demand.level {
-                Some(level @ (Level::Eventual | Level::Weak | Level::Bounded(_))) => level,
+            let level = match level {
+                Level::Eventual | Level::Weak | Level::Bounded(_) => level,
                 // The key itself is ordered here.
                 _ => Level::Bounded(u64::MAX),
             };
