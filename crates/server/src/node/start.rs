@@ -58,9 +58,9 @@ impl Node {
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         cluster::check_sources(&config)?;
-        let folder = Some(claimed(data)?);
+        let folder = claimed(data)?;
         let sources = opened(&config, data)?;
-        Node::begin(config, sources, folder, Some(start), tasks)
+        Node::begin(config, sources, Some(folder), Some(start), tasks)
     }
 
     /// Starts a node over these sources, whatever the configuration says of them: checks the keyspaces against them and
@@ -82,6 +82,20 @@ impl Node {
         tasks: tokio::runtime::Handle,
     ) -> Result<Arc<Node>, StartError> {
         Node::begin(config, sources, data.map(claimed).transpose()?, None, tasks)
+    }
+
+    /// As [`Node::start_in_cluster`], over these sources.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn over_in_cluster(
+        config: Config,
+        sources: Sources,
+        data: &Path,
+        start: &ClusterStart,
+        tasks: tokio::runtime::Handle,
+    ) -> Result<Arc<Node>, StartError> {
+        Node::begin(config, sources, Some(claimed(data)?), Some(start), tasks)
     }
 
     fn begin(

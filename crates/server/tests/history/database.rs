@@ -156,7 +156,7 @@ pub type Outages = Arc<Mutex<Vec<(Us, Us)>>>;
 pub fn trouble(
     server: &mut Postgres,
     slot: &str,
-    source: &dyn Source,
+    sources: &[Arc<dyn Source>],
     kind: Trouble,
     clock: Clock,
     outages: &Outages,
@@ -202,6 +202,8 @@ pub fn trouble(
             (now != "0" && !now.is_empty() && now != before).then_some(())
         });
     }
-    wait_for("the feed to be complete", || runtime.block_on(source.barrier()).ok());
+    for source in sources {
+        wait_for("the feed to be complete", || runtime.block_on(source.barrier()).ok());
+    }
     outages.lock()[at].1 = clock.now();
 }

@@ -27,6 +27,8 @@ use world::{Broken, Plan, Played, World};
 
 /// Interleavings when nothing else is asked for.
 const ROUNDS: u32 = 4_000;
+/// The same over three nodes.
+const ROUNDS_OF_CLUSTER: u32 = 2_000;
 /// Interleavings within which every planted fault must be found.
 const FOUND_WITHIN: u32 = 4_000;
 
@@ -74,19 +76,18 @@ fn server() -> Postgres {
 fn every_promise_holds_in_random_interleavings() {
     let _alone = ALONE.lock();
     let rounds = number("CLEARWELL_ROUNDS").map_or(ROUNDS, |rounds| rounds as u32);
-    let only = number("CLEARWELL_SCRIPT").map(|script| script as u32);
-    let plan = Plan {
-        seed: seed(),
-        rounds,
-        only,
-        troubles: &TROUBLES,
-        calm: Duration::from_secs(6),
-        progress: true,
-    };
     let mut server = server();
     let world = World::start(&server, "history", Fault::None);
-    let played = world.play(&mut server, plan);
+    play(&world, &mut server, rounds);
     world.stop();
+}
+
+/// Plays so many interleavings with all troubles; no promise may be broken.
+fn play(world: &World, server: &mut Postgres, rounds: u32) {
+    let only = number("CLEARWELL_SCRIPT").map(|script| script as u32);
+    let calm = Duration::from_secs(6);
+    let plan = Plan { seed: seed(), rounds, only, troubles: &TROUBLES, calm, progress: true };
+    let played = world.play(server, plan);
     let Played { interleavings, operations, troubles, took, .. } = &played;
     println!("{interleavings} interleavings, {operations} operations, {troubles} troubles, {took:?}");
     if let Some(Broken { violation, history, told }) = played.broken {
@@ -99,23 +100,36 @@ fn every_promise_holds_in_random_interleavings() {
 }
 
 #[test]
+fn every_promise_holds_over_three_nodes() {
+    let _alone = ALONE.lock();
+    let rounds = number("CLEARWELL_ROUNDS").map_or(ROUNDS_OF_CLUSTER, |rounds| rounds as u32);
+    let mut server = server();
+    let world = World::start_cluster(&server, "cluster", Fault::None);
+    play(&world, &mut server, rounds);
+    world.stop();
+}
+
+#[test]
 fn planted_faults_are_found() {
+    find(&Fault::ALL, World::start);
+}
+
+#[test]
+fn planted_faults_of_a_cluster_are_found() {
+    find(&Fault::OF_CLUSTERS, World::start_cluster);
+}
+
+fn find(faults: &[Fault], start: impl Fn(&Postgres, &str, Fault) -> World) {
     let _alone = ALONE.lock();
     let seed = seed();
     let mut server = server();
     let mut missed = Vec::new();
-    for fault in Fault::ALL {
+    for &fault in faults {
         let name = format!("fault_{fault:?}").to_lowercase().replace(['(', ')'], "_");
         let troubles: &[Trouble] = if fault == Fault::GapSwallowed { &[Trouble::SlotDropped] } else { &[] };
-        let plan = Plan {
-            seed,
-            rounds: FOUND_WITHIN,
-            only: None,
-            troubles,
-            calm: Duration::from_secs(1),
-            progress: false,
-        };
-        let world = World::start(&server, &name, fault);
+        let calm = Duration::from_secs(1);
+        let plan = Plan { seed, rounds: FOUND_WITHIN, only: None, troubles, calm, progress: false };
+        let world = start(&server, &name, fault);
         let played = world.play(&mut server, plan);
         world.stop();
         match played.broken {

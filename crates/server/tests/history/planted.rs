@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use clearwell_engine::Version;
 use clearwell_source::{
-    Cell, Commit, Follower, Later, Param, Receipt, Row, RowWrite, Shape, Source, SourceError, Statement,
-    Table,
+    Cell, Commit, FeedExchange, FeedMark, Follower, Later, Param, Receipt, Row, RowWrite, Shape, Source,
+    SourceError, Statement, Table,
 };
 use parking_lot::Mutex;
 
@@ -46,6 +46,10 @@ pub enum Fault {
     WriteLost,
     /// A client takes the lease for its fill after it has read the database.
     FillTooLate,
+    /// The reader of a cluster's feed does not wait until all nodes know of a commit.
+    NotSettled,
+    /// A node of a cluster takes the feed's reader for farther than it is.
+    MarkAhead,
     /// What replies say of themselves is not true.
     Told(Lie),
 }
@@ -94,6 +98,19 @@ impl Fault {
         Fault::Told(Lie::Young),
         Fault::Told(Lie::Level),
         Fault::Told(Lie::Now),
+    ];
+
+    /// Those that a cluster must be found to have; the ones that are for clusters first.
+    pub const OF_CLUSTERS: [Fault; 9] = [
+        Fault::NotSettled,
+        Fault::MarkAhead,
+        Fault::CommitDropped,
+        Fault::StaleReplica,
+        Fault::BarrierOpen,
+        Fault::GapSwallowed,
+        Fault::InsertIgnored,
+        Fault::OldRowIgnored,
+        Fault::WriteLost,
     ];
 }
 
@@ -228,6 +245,23 @@ impl Source for Planted {
         self.inner.table(name)
     }
 
+    fn share(&self, exchange: Arc<dyn FeedExchange>) -> bool {
+        self.inner.share(exchange)
+    }
+
+    fn read_for_all(&self, reads: bool) {
+        self.inner.read_for_all(reads);
+    }
+
+    fn heard(&self, mark: FeedMark) {
+        let ahead = if self.fault == Fault::MarkAhead { 1 << 20 } else { 0 };
+        self.inner.heard(FeedMark { position: mark.position + ahead, ..mark });
+    }
+
+    fn asked(&self) -> Option<FeedMark> {
+        self.inner.asked()
+    }
+
     fn unverified(&self) -> Option<String> {
         if self.fault == Fault::GapSwallowed { None } else { self.inner.unverified() }
     }
@@ -282,6 +316,22 @@ impl Follower for Tapped {
 
     fn altered(&self, source: &str, altered: &clearwell_source::Altered) {
         self.follower.altered(source, altered);
+    }
+
+    fn settle(&self) -> Option<Later<Result<(), String>>> {
+        if self.fault == Fault::NotSettled {
+            // What others have to say of it is not waited for.
+            return None;
+        }
+        self.follower.settle()
+    }
+
+    fn unverified(&self, source: &str, why: &str) {
+        self.follower.unverified(source, why);
+    }
+
+    fn verified(&self, source: &str) {
+        self.follower.verified(source);
     }
 }
 

@@ -115,6 +115,20 @@ impl Script {
     }
 }
 
+impl Script {
+    /// The same without what a cluster does not do yet: a write-back is a write-through, and nothing is held for later.
+    pub fn for_cluster(mut self) -> Script {
+        for step in self.clients.iter_mut().flatten() {
+            match &mut step.act {
+                Act::Write { strategy, .. } if *strategy == Strategy::Back => *strategy = Strategy::Through,
+                Act::Invalidate { mode, .. } if *mode == Mode::Delayed => *mode = Mode::Immediate,
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
 struct Draw {
     rng: Rng,
     theme: Theme,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clearwell::config::Config;
 use clearwell::keyspace::FeedRules;
 use clearwell::metrics::Metrics;
-use clearwell::node::Node;
+use clearwell::node::{ClusterStart, Entrance, Node};
 use clearwell::resp;
 use clearwell::tasks::Tasks;
 use clearwell_source::postgres::setup;
@@ -23,7 +23,7 @@ use super::database::{Outages, Session, Trouble, trouble};
 use super::history::{History, Key, Op, Outcome, Us};
 use super::planted::{Fault, Heard, Lie, Planted};
 use super::workload::{BACK, CLIENTS, GROUPS, ROWS, Script};
-use crate::support::Postgres;
+use crate::support::{Postgres, wait_for};
 
 /// Interleavings that run beside each other.
 const BESIDE: usize = 24;
@@ -62,53 +62,103 @@ pub struct Broken {
 }
 
 pub struct World {
-    node: Arc<Node>,
-    serving: resp::RespServing,
-    source: Arc<dyn Source>,
+    nodes: Vec<ServedNode>,
     slot: String,
     url: String,
     fault: Fault,
     clock: Clock,
     outages: Outages,
+}
+
+/// One node, and where it is served.
+struct ServedNode {
+    node: Arc<Node>,
+    serving: resp::RespServing,
+    source: Arc<dyn Source>,
     heard: Arc<Heard>,
     _tasks: Tasks,
     _data: tempfile::TempDir,
 }
 
-impl World {
-    /// A node over the database `name` of a server, which is made.
-    pub fn start(server: &Postgres, name: &str, fault: Fault) -> World {
-        server.psql(&format!("CREATE DATABASE {name}"));
-        let url = format!("{}{name}", server.url().trim_end_matches("postgres"));
-        server.psql_in(name, include_str!("schema.sql"));
-        let text = include_str!("clearwell.toml").replace("{url}", &url).replace("{slot}", name);
-        let config = Config::parse(&text).expect("a valid configuration");
+impl ServedNode {
+    /// A node; `member`: as one of a cluster, which it joins at an address, or begins.
+    fn start(text: &str, fault: Fault, member: Option<Entrance>) -> ServedNode {
+        let config = Config::parse(text).expect("a valid configuration");
         let data = tempfile::tempdir().expect("a folder");
         let watched = FeedRules::build(&config).expect("valid feeds").watched("main");
         let declared = &config.sources["main"];
         setup(declared.postgres.as_ref().expect("it is PostgreSQL"), &watched, true).expect("it is set up");
-        let opened = open("main", declared, data.path(), watched, 5).expect("it opens");
-        let planted = Planted::over(opened.clone(), fault);
+        let source = open("main", declared, data.path(), watched, 5).expect("it opens");
+        let planted = Planted::over(source.clone(), fault);
         let heard = planted.heard.clone();
         let sources = BTreeMap::from([("main".to_string(), Arc::new(planted) as Arc<dyn Source>)]);
         let tasks = Tasks::start().expect("a thread");
-        let node = Node::over_in(config, sources, Some(data.path()), tasks.handle()).expect("a node");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let serving = resp::serve(node.clone(), listener, None, 2, &Metrics::new()).expect("it is served");
-        let clock = Clock(Instant::now());
-        World {
-            node,
-            serving,
-            source: opened,
-            slot: name.into(),
-            url,
-            fault,
-            clock,
-            outages: Outages::default(),
-            heard,
-            _tasks: tasks,
-            _data: data,
+        let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let (listener, redirect, http) = (listen(), listen(), listen());
+        let address = |of: &TcpListener| of.local_addr().expect("an address");
+        let (node, redirect) = match member {
+            None => (Node::over_in(config, sources, Some(data.path()), tasks.handle()), None),
+            Some(entrance) => {
+                let start = ClusterStart { entrance, resp: address(&redirect), http: address(&http) };
+                let node = Node::over_in_cluster(config, sources, data.path(), &start, tasks.handle());
+                (node, Some(redirect))
+            }
+        };
+        let node = node.expect("a node");
+        let serving =
+            resp::serve(node.clone(), listener, redirect, 2, &Metrics::new()).expect("it is served");
+        ServedNode { node, serving, source, heard, _tasks: tasks, _data: data }
+    }
+
+    /// Whether it sees so many nodes that share all slots.
+    fn is_settled(&self, count: usize) -> bool {
+        let report = self.node.cluster_report().expect("it is in a cluster");
+        report.settled && report.nodes.iter().filter(|node| node.owns > 0).count() == count
+    }
+}
+
+impl World {
+    /// A node over the database `name` of a server, which is made.
+    pub fn start(server: &Postgres, name: &str, fault: Fault) -> World {
+        let (text, url) = World::database(server, name);
+        World::of(vec![ServedNode::start(&text, fault, None)], name, url, fault)
+    }
+
+    /// Three nodes of one cluster over it.
+    pub fn start_cluster(server: &Postgres, name: &str, fault: Fault) -> World {
+        let (text, url) = World::database(server, name);
+        // What waits for its source would be lost with its node.
+        let text = text.replace("write = \"write-back\"\nflush_every = \"5ms\"", "write = \"write-through\"");
+        let text =
+            format!("{text}\n[cluster]\nname = \"{name}\"\nlisten = \"127.0.0.1:0\"\nack = \"replicas\"\n");
+        let first = ServedNode::start(&text, fault, Some(Entrance::Bootstrap));
+        let seed = first.node.cluster_report().expect("it is in a cluster").link;
+        let join = || ServedNode::start(&text, fault, Some(Entrance::Join(vec![seed.clone()])));
+        let nodes = vec![join(), join(), first];
+        wait_for("the nodes to share the slots", || {
+            nodes.iter().all(|node| node.is_settled(3)).then_some(())
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        for node in &nodes {
+            wait_for("the feed to be complete", || runtime.block_on(node.source.barrier()).ok());
         }
+        World::of(nodes, name, url, fault)
+    }
+
+    fn database(server: &Postgres, name: &str) -> (String, String) {
+        server.psql(&format!("CREATE DATABASE {name}"));
+        let url = format!("{}{name}", server.url().trim_end_matches("postgres"));
+        server.psql_in(name, include_str!("schema.sql"));
+        (include_str!("clearwell.toml").replace("{url}", &url).replace("{slot}", name), url)
+    }
+
+    fn of(nodes: Vec<ServedNode>, name: &str, url: String, fault: Fault) -> World {
+        let clock = Clock(Instant::now());
+        World { nodes, slot: name.into(), url, fault, clock, outages: Outages::default() }
+    }
+
+    fn is_cluster(&self) -> bool {
+        self.nodes.len() > 1
     }
 
     /// Plays until the plan is done, or a promise is broken.
@@ -139,7 +189,8 @@ impl World {
                 std::thread::park_timeout(Duration::from_millis(50));
             }
             let kind = plan.troubles[rng.usize(..plan.troubles.len())];
-            trouble(server, &self.slot, &*self.source, kind, self.clock, &self.outages);
+            let sources: Vec<_> = self.nodes.iter().map(|node| node.source.clone()).collect();
+            trouble(server, &self.slot, &sources, kind, self.clock, &self.outages);
         }
     }
 
@@ -164,6 +215,7 @@ impl World {
                 state.next - 1
             };
             let script = Script { run: index, ..Script::draw(plan.seed, plan.only.unwrap_or(index)) };
+            let script = if self.is_cluster() { script.for_cluster() } else { script };
             let history = self.interleave(&crew, &script).await;
             let judged = check(&history, BOUNDS);
             let mut state = state.lock();
@@ -173,7 +225,7 @@ impl World {
                 println!("{} interleavings, {} operations", state.finished, state.operations);
             }
             if let Err(violation) = judged {
-                let told = self.heard.of(index, self.clock);
+                let told = self.nodes.iter().map(|node| node.heard.of(index, self.clock)).collect();
                 let history = History { run: plan.only.unwrap_or(index), ..history };
                 state.broken.get_or_insert(Broken { violation, history, told });
             }
@@ -185,7 +237,9 @@ impl World {
         self.surely(|| async { crew.database[0].lock().await.seed(run, &script.rows).await }).await;
         let began = self.clock.now();
         let mut ops = crew.play(script).await;
-        self.surely(|| crew.flush()).await;
+        if !self.is_cluster() {
+            self.surely(|| crew.flush()).await;
+        }
         ops.extend(self.at_rest(crew, run).await);
         let log = self.surely(|| async { crew.database[0].lock().await.log(run).await }).await;
         let recent = |(_, ended): &(Us, Us)| ended.saturating_add(BOUNDS.feed + BOUNDS.recovery) > began;
@@ -231,10 +285,11 @@ impl World {
     }
 
     async fn crew(&self) -> Crew {
-        let client = redis::Client::open(format!("redis://{}", self.serving.address())).expect("an address");
         let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
         let mut node = Vec::new();
-        for _ in 0..CLIENTS {
+        for number in 0..CLIENTS {
+            let address = self.nodes[number % self.nodes.len()].serving.address();
+            let client = redis::Client::open(format!("redis://{address}")).expect("an address");
             let connected = client.get_multiplexed_async_connection_with_config(&config).await;
             node.push(connected.expect("the node accepts"));
         }
@@ -246,8 +301,10 @@ impl World {
 
     /// Ends it; its node lets go of the database.
     pub fn stop(self) {
-        self.serving.stop();
-        drop(self.node);
+        for ServedNode { node, serving, .. } in self.nodes {
+            serving.stop();
+            drop(node);
+        }
     }
 }
 
