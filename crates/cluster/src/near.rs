@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clearwell_words::Millis;
 
 use crate::admission::{OwnsNothing, Wish};
+use crate::chance::Chance;
 use crate::holder::Holder;
 use crate::level::{Level, Service, Token};
 use crate::message::{Message, Reply};
@@ -14,7 +15,7 @@ use crate::outbox::{Outbox, To};
 use crate::proof::{Proof, names, service};
 use crate::request::{Answer, Refusal, Request};
 use crate::view::View;
-use crate::{Config, Epoch, Input, Peer, Ticket};
+use crate::{Config, Epoch, Input, NodeId, Peer, Ticket};
 
 /// A near cache. It takes the same inputs as a member (time, messages, requests, evictions) and gives the same outputs;
 /// it never asks the process around it for anything.
@@ -26,19 +27,25 @@ pub struct NearCache {
     holder: Holder,
     routed: BTreeMap<Ticket, Routed>,
     view_asked: Option<Millis>,
+    chance: Chance,
 }
 
+/// A request that an owner works on.
 #[derive(Debug)]
 struct Routed {
     ticket: Ticket,
     request: Request,
     born: Millis,
+    /// Whom it was sent to, and when; the default peer when that one is not the owner any more.
+    owner: Peer,
+    sent: Millis,
 }
 
 impl NearCache {
     /// A near cache that begins at `now`; `config.seeds` are the members that it asks for the view.
     pub fn new(config: Config, now: Millis) -> NearCache {
         NearCache {
+            chance: Chance::new(config.seed),
             config,
             now,
             view: None,
@@ -105,13 +112,7 @@ impl NearCache {
     }
 
     fn tick(&mut self, out: &mut Outbox) {
-        const VIEW_AGAIN_MS: u64 = 5000;
-        let often = if self.view.is_some() { VIEW_AGAIN_MS } else { 300 };
-        if self.view_asked.is_none_or(|at| self.now.since(at) >= often) && !self.config.seeds.is_empty() {
-            self.view_asked = Some(self.now);
-            let seed = self.config.seeds[(self.now.0 / often) as usize % self.config.seeds.len()];
-            out.send.push((To::Node(seed), Message::ViewAsk(self.epoch())));
-        }
+        self.seek_view(out);
         if let Some(view) = self.view.clone() {
             self.holder.tick(self.now, &self.config, &view, out);
         }
@@ -119,17 +120,31 @@ impl NearCache {
         let late: Vec<Ticket> = self.routed.iter().filter(|(_, r)| late(r)).map(|(&t, _)| t).collect();
         for wire in late {
             let Some(routed) = self.routed.remove(&wire) else { continue };
-            let refusal = match &routed.request {
-                Request::Read(read) => {
-                    if read.hold {
-                        self.holder.unexpect(&read.key, wire, out);
-                    }
-                    Refusal::NoOwner
-                }
-                _ => Refusal::Unknown,
-            };
+            unexpect(&mut self.holder, wire, &routed.request, out);
+            let is_read = matches!(routed.request, Request::Read(_));
+            let refusal = if is_read { Refusal::NoOwner } else { Refusal::Unknown };
             out.answer.push((routed.ticket, Answer::Refused(refusal)));
         }
+    }
+
+    /// Asks somebody for a later view: nobody tells it of one by himself. Whoever does not answer may be gone, as all may be whom it knew at first.
+    fn seek_view(&mut self, out: &mut Outbox) {
+        const OFTEN_MS: u64 = 5000;
+        const SOON_MS: u64 = 300;
+        let is_unanswered = |routed: &Routed| self.now.since(routed.sent) >= SOON_MS;
+        let is_urgent = self.view.is_none() || self.routed.values().any(is_unanswered);
+        let pause_ms = if is_urgent { SOON_MS } else { OFTEN_MS };
+        if self.view_asked.is_some_and(|at| self.now.since(at) < pause_ms) {
+            return;
+        }
+        let mut nodes: Vec<NodeId> = self.config.seeds.clone();
+        nodes.extend(self.view.iter().flat_map(|view| view.members()).map(|member| member.node));
+        if nodes.is_empty() {
+            return;
+        }
+        self.view_asked = Some(self.now);
+        let node = nodes[(self.chance.next() % nodes.len() as u64) as usize];
+        out.send.push((To::Node(node), Message::ViewAsk(self.epoch())));
     }
 
     fn message(&mut self, from: Peer, message: Message, out: &mut Outbox) {
@@ -154,8 +169,11 @@ impl NearCache {
     }
 
     fn request(&mut self, ticket: Ticket, request: Request, out: &mut Outbox) {
-        let owner = self.view.as_ref().and_then(|view| request.slot(view.slots).map(|slot| view.owner(slot)));
-        let Some(owner) = owner.filter(|owner| *owner != Peer::default()) else {
+        self.ask(ticket, request, self.now, out);
+    }
+
+    fn ask(&mut self, ticket: Ticket, request: Request, born: Millis, out: &mut Outbox) {
+        let Some(owner) = self.view.as_ref().and_then(|view| owner_in(view, &request)) else {
             return out.answer.push((ticket, Answer::Refused(Refusal::NoOwner)));
         };
         let wire = match &request {
@@ -163,15 +181,38 @@ impl NearCache {
             _ => self.holder.ticket(),
         };
         out.send.push((To::Peer(owner), Message::Request(wire, request.clone())));
-        self.routed.insert(wire, Routed { ticket, request, born: self.now });
+        self.routed.insert(wire, Routed { ticket, request, born, owner, sent: self.now });
+    }
+
+    /// Takes the reads out that were sent to whoever does not own their keys in a view: those may be gone, or have said so.
+    fn take_moved(&mut self, view: &View, out: &mut Outbox) -> Vec<Routed> {
+        let has_moved = |routed: &Routed| {
+            matches!(routed.request, Request::Read(_))
+                && owner_in(view, &routed.request) != Some(routed.owner)
+        };
+        let moved = self.routed.iter().filter(|(_, routed)| has_moved(routed)).map(|(&wire, _)| wire);
+        let moved: Vec<Ticket> = moved.collect();
+        let taken = moved.into_iter().filter_map(|wire| {
+            let routed = self.routed.remove(&wire)?;
+            unexpect(&mut self.holder, wire, &routed.request, out);
+            Some(routed)
+        });
+        taken.collect()
     }
 
     fn reply(&mut self, from: Peer, wire: Ticket, mut reply: Reply, out: &mut Outbox) {
         self.notice(from, reply.epoch, out);
-        let Some(routed) = self.routed.remove(&wire) else { return };
-        reply.arrive(self.now, &self.config, routed.born);
+        let Some(mut routed) = self.routed.remove(&wire) else { return };
+        let is_read = matches!(routed.request, Request::Read(_));
+        if is_read && reply.answer == Answer::Refused(Refusal::NoOwner) && reply.epoch > self.epoch() {
+            // The view that is asked for now says who owns it.
+            routed.owner = Peer::default();
+            self.routed.insert(wire, routed);
+            return;
+        }
+        reply.arrive(self.now, &self.config, routed.sent);
         if let Some(mut stream) = reply.stream {
-            stream.sent = routed.born;
+            stream.sent = routed.sent;
             self.holder.news(self.now, &self.config, from, &stream, out);
         }
         if let Request::Read(read) = &routed.request
@@ -197,8 +238,13 @@ impl NearCache {
     fn install(&mut self, view: Arc<View>, out: &mut Outbox) {
         if self.view.as_ref().is_none_or(|now| now.epoch < view.epoch) {
             let before = self.epoch();
+            // Before the new owners are told of what lies here, of which this is not.
+            let moved = self.take_moved(&view, out);
             self.holder.follow_view(&view, before, self.config.me, crate::Position(0), out);
             self.view = Some(view);
+            for Routed { ticket, request, born, .. } in moved {
+                self.ask(ticket, request, born, out);
+            }
         }
     }
 
@@ -212,5 +258,19 @@ impl NearCache {
 
     fn epoch(&self) -> Epoch {
         self.view.as_ref().map_or(Epoch(0), |view| view.epoch)
+    }
+}
+
+/// The owner of what is asked for, if there is one.
+fn owner_in(view: &View, request: &Request) -> Option<Peer> {
+    request.slot(view.slots).map(|slot| view.owner(slot)).filter(|owner| *owner != Peer::default())
+}
+
+/// No copy comes of it.
+fn unexpect(holder: &mut Holder, wire: Ticket, request: &Request, out: &mut Outbox) {
+    if let Request::Read(read) = request
+        && read.hold
+    {
+        holder.unexpect(&read.key, wire, out);
     }
 }

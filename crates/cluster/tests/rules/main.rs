@@ -6,6 +6,7 @@ mod agreement;
 mod disk;
 mod fences;
 mod heirs;
+mod near;
 mod order;
 mod reads;
 mod replicas;

@@ -29,6 +29,15 @@ pub struct Node {
     pub disk: Vec<Persist>,
 }
 
+impl Node {
+    fn view(&self) -> Option<&Arc<View>> {
+        match &self.process {
+            Process::Member(member) => member.view(),
+            Process::Near(near) => near.view(),
+        }
+    }
+}
+
 pub struct World {
     pub now: u64,
     pub nodes: BTreeMap<Peer, Node>,
@@ -151,11 +160,12 @@ impl World {
         }
     }
 
+    pub fn epoch(&self, node: u64) -> Option<Epoch> {
+        self.nodes[&peer(node)].view().map(|view| view.epoch)
+    }
+
     pub fn owner(&self, key: &str) -> u64 {
-        let views = self.nodes.values().filter_map(|node| match &node.process {
-            Process::Member(member) => member.view(),
-            Process::Near(near) => near.view(),
-        });
+        let views = self.nodes.values().filter_map(Node::view);
         let view = views.max_by_key(|view| view.epoch);
         view.unwrap().owner(slot::slot_of(key.as_bytes(), SLOTS)).node.0
     }
