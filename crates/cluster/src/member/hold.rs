@@ -85,8 +85,9 @@ impl Member {
 
     /// What became of the invalidation that a hold asked for. If it was refused, a later tick asks again.
     pub(super) fn hold_answered(&mut self, attempt: u64, answer: &Answer, out: &mut Outbox) {
-        let Some((slot, id)) = self.holds.answered(attempt) else { return };
-        if matches!(answer, Answer::Invalidated(_)) && self.owns(self.now, slot) {
+        let is_done = matches!(answer, Answer::Invalidated(_));
+        let Some((slot, id)) = self.holds.answered(self.now, attempt, !is_done) else { return };
+        if is_done && self.owns(self.now, slot) {
             self.end_hold(slot, id, out);
             out.tell.push(Told::TookEffect(id));
         }

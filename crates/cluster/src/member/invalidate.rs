@@ -1,6 +1,6 @@
 //! Invalidations: of names at their owner, of patterns, events and everything at all owners.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clearwell_words::{Invalidation, Millis, Scope};
 
@@ -13,7 +13,7 @@ use crate::outbox::{Outbox, To};
 use crate::record::Change;
 use crate::request::{Answer, Done, Invalidate, Refusal, Request};
 use crate::subscribers::Lagging;
-use crate::{Epoch, Peer, Slot, Ticket, Token};
+use crate::{Epoch, Peer, Position, Slot, Ticket, Token};
 
 /// An invalidation that all owners of one view must order.
 #[derive(Debug)]
@@ -22,36 +22,58 @@ pub(super) struct Wide {
     request: Invalidate,
     epoch: Epoch,
     done: BTreeMap<Peer, Done>,
-    tickets: BTreeSet<Ticket>,
+    /// The question to each owner that has not answered it. It is asked again as the same, so that the owner orders its part once.
+    questions: BTreeMap<Peer, Ticket>,
     sent: Millis,
     born: Millis,
 }
 
-/// All of them that this member spreads, found again by the question that an owner answers.
+/// All of them that this member spreads, found again by the question that an owner answers; and its own part of those of others.
 #[derive(Debug, Default)]
 pub(super) struct Wides {
     all: BTreeMap<Ticket, Wide>,
     asked: BTreeMap<Ticket, Ticket>,
+    ordered: BTreeMap<(Peer, Ticket), Ordered>,
+}
+
+/// This member's part of one that another spreads.
+#[derive(Debug)]
+struct Ordered {
+    position: Position,
+    epoch: Epoch,
+    at: Millis,
 }
 
 impl Wides {
-    /// An owner is asked for its part.
-    fn ask(&mut self, id: Ticket, question: Ticket) {
-        if let Some(wide) = self.all.get_mut(&id) {
-            wide.tickets.insert(question);
-            self.asked.insert(question, id);
-        }
+    /// The question to an owner for its part.
+    fn question(&mut self, id: Ticket, owner: Peer, new: impl FnOnce() -> Ticket) -> Option<Ticket> {
+        let wide = self.all.get_mut(&id)?;
+        let question = *wide.questions.entry(owner).or_insert_with(new);
+        self.asked.insert(question, id);
+        Some(question)
     }
 
-    /// Whose question it was.
-    fn find(&mut self, question: Ticket) -> Option<(Ticket, &mut Wide)> {
-        let id = *self.asked.get(&question)?;
-        self.all.get_mut(&id).map(|wide| (id, wide))
+    /// Whose question it was. It is answered.
+    fn answered(&mut self, from: Peer, question: Ticket) -> Option<(Ticket, &mut Wide)> {
+        let id = self.asked.remove(&question)?;
+        let wide = self.all.get_mut(&id)?;
+        wide.questions.remove(&from);
+        Some((id, wide))
+    }
+
+    /// What is done counts for the view of this epoch only, as do the questions.
+    fn renew(&mut self, id: Ticket, epoch: Epoch) {
+        let Some(wide) = self.all.get_mut(&id).filter(|wide| wide.epoch != epoch) else { return };
+        wide.done.clear();
+        wide.epoch = epoch;
+        for question in std::mem::take(&mut wide.questions).values() {
+            self.asked.remove(question);
+        }
     }
 
     fn remove(&mut self, id: Ticket) -> Option<Wide> {
         let wide = self.all.remove(&id)?;
-        wide.tickets.iter().for_each(|question| {
+        wide.questions.values().for_each(|question| {
             self.asked.remove(question);
         });
         Some(wide)
@@ -106,7 +128,7 @@ impl Member {
         self.acknowledge(origin, false, position, Slots::One(slot), copies, version);
     }
 
-    fn order_record(&mut self, slot: Option<Slot>, request: Invalidate, out: &mut Outbox) -> crate::Position {
+    fn order_record(&mut self, slot: Option<Slot>, request: Invalidate, out: &mut Outbox) -> Position {
         let Invalidation { scope, effect, cascade, version, cause } = request.invalidation;
         let change = Change::Invalidate { scope, effect, cascade };
         self.append(slot, change, version, cause, request.depth, out).position
@@ -123,8 +145,35 @@ impl Member {
         }
         let wait = request.wait;
         let position = self.order_record(None, request, out);
+        if let Origin::Remote(peer, ticket) = origin {
+            self.wide.ordered.insert((peer, ticket), Ordered { position, epoch, at: self.now });
+        }
+        self.acknowledge_wide(origin, (position, epoch), wait);
+    }
+
+    fn acknowledge_wide(&mut self, origin: Origin, (position, epoch): (Position, Epoch), wait: bool) {
         let copies = wait.then(|| self.ask_lagging(None, position));
         self.acknowledge(origin, false, position, Slots::All(epoch), copies, None);
+    }
+
+    /// A question that came before. The answer may have been lost: what was ordered then is acknowledged once more.
+    pub(super) fn asked_again(
+        &mut self,
+        (peer, ticket): (Peer, Ticket),
+        request: &Request,
+        out: &mut Outbox,
+    ) {
+        let Request::Invalidate(Invalidate { invalidation, wait, .. }) = request else { return };
+        if Name::of(&invalidation.scope).is_some() {
+            return;
+        }
+        let (origin, now) = (Origin::Remote(peer, ticket), self.tenure.epoch());
+        match self.wide.ordered.get(&(peer, ticket)) {
+            Some(&Ordered { position, epoch, .. }) if epoch == now => {
+                self.acknowledge_wide(origin, (position, epoch), *wait);
+            }
+            _ => self.refuse(&origin, Refusal::NoOwner, out),
+        }
     }
 
     fn spread(&mut self, origin: Origin, request: Invalidate, out: &mut Outbox) {
@@ -135,7 +184,7 @@ impl Member {
             request,
             epoch: view.epoch,
             done: BTreeMap::new(),
-            tickets: BTreeSet::new(),
+            questions: BTreeMap::new(),
             sent: self.now,
             born: self.now,
         };
@@ -146,18 +195,17 @@ impl Member {
     /// Asks all owners that have not answered in this view.
     fn ask_owners(&mut self, id: Ticket, out: &mut Outbox) {
         let Some(view) = self.tenure.view().cloned() else { return };
+        self.wide.renew(id, view.epoch);
         let Some(wide) = self.wide.all.get_mut(&id) else { return };
-        if wide.epoch != view.epoch {
-            wide.done.clear();
-            wide.epoch = view.epoch;
-        }
         wide.sent = self.now;
-        let missing = view.all_owners().iter().filter(|owner| !wide.done.contains_key(owner));
+        // Its own answer comes when it can, and is not lost on the way.
+        let is_asked = |owner: &Peer| *owner == self.me && wide.questions.contains_key(owner);
+        let missing =
+            view.all_owners().iter().filter(|owner| !wide.done.contains_key(owner) && !is_asked(owner));
         let missing: Vec<Peer> = missing.copied().collect();
         let request = wide.request.clone();
         for owner in missing {
-            let ticket = self.holder.ticket();
-            self.wide.ask(id, ticket);
+            let Some(ticket) = self.wide.question(id, owner, || self.holder.ticket()) else { return };
             match owner == self.me {
                 true => self.order_wide(Origin::Remote(owner, ticket), request.clone(), out),
                 false => {
@@ -170,7 +218,7 @@ impl Member {
 
     /// Whether a reply belonged to a wide invalidation.
     pub(super) fn wide_reply(&mut self, from: Peer, ticket: Ticket, reply: &Reply, out: &mut Outbox) -> bool {
-        let Some((id, wide)) = self.wide.find(ticket) else { return false };
+        let Some((id, wide)) = self.wide.answered(from, ticket) else { return false };
         if let Answer::Invalidated(done) = &reply.answer
             && done.token.epoch == wide.epoch
         {
@@ -191,12 +239,13 @@ impl Member {
 
     pub(super) fn retry_wide(&mut self, out: &mut Outbox) {
         const AGAIN_MS: u64 = 400;
-        let due = |wide: &&mut Wide, now: Millis| now.since(wide.sent) >= AGAIN_MS;
-        let now = self.now;
+        let (now, patience_ms) = (self.now, self.config.request_ms);
+        self.wide.ordered.retain(|_, ordered| now.since(ordered.at) <= patience_ms);
+        let due = |wide: &Wide| now.since(wide.sent) >= AGAIN_MS;
         let ids: Vec<Ticket> =
-            self.wide.all.iter_mut().filter(|(_, wide)| due(wide, now)).map(|(&id, _)| id).collect();
+            self.wide.all.iter().filter(|(_, wide)| due(wide)).map(|(&id, _)| id).collect();
         for id in ids {
-            let expired = self.wide.all.get(&id).is_some_and(|w| now.since(w.born) > self.config.request_ms);
+            let expired = self.wide.all.get(&id).is_some_and(|w| now.since(w.born) > patience_ms);
             match expired {
                 false => self.ask_owners(id, out),
                 true => {
@@ -209,7 +258,7 @@ impl Member {
     }
 
     /// Who has not applied what makes the name old (`None`: any) is asked to say so at once.
-    pub(super) fn ask_lagging(&mut self, name: Option<&Name>, position: crate::Position) -> Lagging {
+    pub(super) fn ask_lagging(&mut self, name: Option<&Name>, position: Position) -> Lagging {
         self.subscribers.hurry(self.now, &self.config, name, position)
     }
 }

@@ -116,7 +116,7 @@ impl Member {
         if let Origin::Remote(peer, ticket) = origin
             && !self.seen.entry(peer).or_default().take(self.now, ticket)
         {
-            return;
+            return self.asked_again((peer, ticket), &request, out);
         }
         if let Request::Invalidate(invalidate) = request {
             return self.invalidate(origin, invalidate, out);

@@ -15,5 +15,6 @@ mod shared;
 mod takeover;
 mod unflushed;
 mod voters;
+mod wide;
 #[path = "../world/mod.rs"]
 mod world;
