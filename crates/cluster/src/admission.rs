@@ -95,12 +95,19 @@ impl Holder {
                 continue;
             }
             let key = Name::Key(admission.entry.key.clone());
-            let names: Vec<Name> = std::iter::once(key).chain(admission.entry.names()).collect();
+            let names: Vec<Name> = admission.entry.names().collect();
             let replaced = !matches!(admission.wish, Wish::Own(_)) && own.is_replaced(&admission.entry);
             let mut verdict = if replaced { Verdict::Refuse } else { Verdict::Keep };
             let (mut asks, mut missing) = (Vec::new(), Vec::new());
-            for name in &names {
-                match self.judge(config, view, own, name, &admission.as_of) {
+            let of_key = match admission.wish {
+                Wish::Replica => self.judge_followed(view, own, &key, &admission.as_of),
+                Wish::Own(_) | Wish::Copy => None,
+            };
+            let of_key = of_key.unwrap_or_else(|| self.judge(config, view, own, &key, &admission.as_of));
+            let judged =
+                names.iter().map(|name| (name, self.judge(config, view, own, name, &admission.as_of)));
+            for (name, judged) in std::iter::once((&key, of_key)).chain(judged) {
+                match judged {
                     Verdict::Keep => {}
                     Verdict::Refuse => verdict = Verdict::Refuse,
                     Verdict::Wait => missing.push(Lack::name(name.bytes())),
@@ -196,6 +203,15 @@ impl Holder {
         let marks = self.marks.get(&followed.owner)?;
         // What came before the slot was handed over is not known, and may stand in a former owner's log.
         Some(marks.last(name).max(followed.floor).max(followed.base))
+    }
+
+    /// The key of what a replica is sent is ordered by whom it follows there, also where a view has made somebody else the owner: that one still
+    /// acts until it has stopped, and acknowledges what its heirs confirm. `None`: what was sent is not of whom it follows.
+    fn judge_followed(&self, view: &View, own: &dyn Own, key: &Name, as_of: &AsOf) -> Option<Verdict> {
+        let followed = self.follows.get(key.slot(view.slots))?;
+        let (_, as_of) = as_of.iter().find(|(peer, _)| *peer == followed.owner)?;
+        let last = self.last_followed(followed, key)?;
+        Some(if own.is_open(key) || last > *as_of { Verdict::Refuse } else { Verdict::Keep })
     }
 
     fn judge(&self, config: &Config, view: &View, own: &dyn Own, name: &Name, as_of: &AsOf) -> Verdict {

@@ -89,3 +89,27 @@ fn a_slot_is_not_handed_over_before_its_next_owner_has_what_was_acknowledged_alo
     assert!(replicas.contains(&world.owner(&key)));
     assert!(matches!(world.read(3, &key, Level::Strong).as_deref(), Some("2" | "3")));
 }
+
+/// The view that gives the slot to others reaches them first. Its former owner still acts, and acknowledges what they confirm.
+#[test]
+fn what_heirs_confirm_in_the_view_that_takes_its_owner_away_is_kept() {
+    // Node 7 has no vote, and so hears of a view by being told.
+    let mut world = World::new(7, 1);
+    let key = world.name_at(7, "k");
+    world.step(peer(7), Input::Operate(Operation::Weight(0)));
+    let is_settled = |world: &World| world.member(7).view().expect("it has one").is_settled();
+    world.until("its slots are on their way", |world| !is_settled(world));
+    world.deaf.insert((NodeId(7), "view"));
+    world.until("all but the owner follow a view that gives the slot to another", |world| {
+        (1..=6).all(|node| world.holders(node, &key)[0] != 7)
+    });
+    let owner = world.owner(&key);
+    assert_eq!((world.owns(7, &key), world.owns(owner, &key)), (true, false));
+    let ticket = world.send(7, write(&key, "2", Ack::Replicas));
+    world.run(20);
+    let answer = world.answers.remove(&ticket);
+    assert!(matches!(answer, Some(Answer::Written(Done { survives: true, .. }))), "{answer:?}");
+    world.deaf.clear();
+    world.until("another owner begins", |world| world.owns(owner, &key));
+    assert_eq!(world.read(owner, &key, Level::Strong).as_deref(), Some("2"));
+}
