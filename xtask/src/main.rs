@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod mutants;
 mod packages;
+mod proof;
 mod repo;
 mod setup;
 mod step;
@@ -22,6 +23,8 @@ usage: cargo xtask COMMAND
   tidy                           check what no compiler checks: file lengths, paths, leftovers, cycles of rooms, names
   packages                       package the crates that are published, and build them from their packages alone
   names                          the names of types that mean more than one thing, and where
+  proof [--minutes N] [--seed S]   five nodes on hosts of their own, whose machines and network break; as root, 30 minutes of it
+          [--planted NAME|all] [--json] and more: `clearwell-proof run --help`
   worlds [--minutes N]           simulated worlds that nobody has run before, five minutes of them
   mutants [--only NAMES]         mutations of the deciding code, which simulated worlds must find; 20 minutes and more
           [--seeds N] [--from N] [--cpu SECONDS] [--jobs N] [--json]
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["names"] => tidy::names(),
         ["worlds"] => worlds::run(5),
         ["worlds", "--minutes", minutes] => whole(minutes).and_then(worlds::run),
+        ["proof", ref words @ ..] => proof::run(words),
         ["mutants", ref words @ ..] => mutants::run(words),
         ["bench", "compare"] => bench::compare(3),
         ["bench", "compare", "--rounds", rounds] => whole(rounds).and_then(bench::compare),

@@ -9,8 +9,8 @@ use fastrand::Rng;
 use crate::check::{self, Ack, Promises, Violation};
 use crate::client::{self, Clients, Python};
 use crate::clock::{self, Micros, SECOND, seconds};
-use crate::fault::{self, Fault};
-use crate::history::{Key, Op};
+use crate::fault::{self, HostFault};
+use crate::history::{ClientKey, ClientOp};
 use crate::report::Row;
 use crate::stage::Stage;
 
@@ -39,7 +39,7 @@ pub struct Script {
 /// A fault, or two, with its times.
 #[derive(Debug, Clone)]
 pub struct Episode {
-    pub faults: Vec<Fault>,
+    pub faults: Vec<HostFault>,
     pub began: Micros,
     pub healed: Micros,
     pub settled: Micros,
@@ -48,18 +48,31 @@ pub struct Episode {
 impl Episode {
     /// In words.
     pub fn name(&self) -> String {
-        self.faults.iter().map(Fault::to_string).collect::<Vec<_>>().join(" + ")
+        joined(self.faults.iter().map(HostFault::to_string).collect())
     }
+
+    /// The same without hosts.
+    pub fn kind(&self) -> String {
+        let mut kinds: Vec<String> = self.faults.iter().map(|fault| fault.name().to_owned()).collect();
+        kinds.sort_unstable();
+        joined(kinds)
+    }
+}
+
+fn joined(faults: Vec<String>) -> String {
+    if faults.is_empty() { "calm".into() } else { faults.join(" + ") }
 }
 
 /// What came of an act.
 #[derive(Default)]
-pub struct Played {
+pub struct PlayedAct {
     pub episodes: Vec<Episode>,
     pub rows: Vec<Row>,
-    pub history: Vec<Op>,
-    pub rest: Vec<Op>,
+    pub history: Vec<ClientOp>,
+    pub rest: Vec<ClientOp>,
     pub violations: Vec<Violation>,
+    /// What the owners of the keys of these tell.
+    pub reasons: Vec<String>,
     /// How often views changed although nothing was broken.
     pub unasked: usize,
 }
@@ -68,13 +81,13 @@ pub struct Played {
 ///
 /// # Errors
 /// The machine does not do what it should: in words.
-pub fn play(stage: &mut Stage<'_>, script: &Script, rng: &mut Rng) -> Result<Played, String> {
+pub fn play(stage: &mut Stage<'_>, script: &Script, rng: &mut Rng) -> Result<PlayedAct, String> {
     let members: Vec<u32> = (1..=script.hosts).collect();
     let clients = Clients::begin(&members, rng);
     let python = script.python.as_ref();
     let mut python =
         python.map(|program| Python::begin(program, &members, rng.u64(..), &clients.shared)).transpose()?;
-    let mut act = Act { script, played: Played::default(), began: clock::now(), deck: Vec::new() };
+    let mut act = Act { script, played: PlayedAct::default(), began: clock::now(), deck: Vec::new() };
     // What is calm is one episode too: nothing is broken, and nothing may be lost.
     let mut faults = Vec::new();
     loop {
@@ -97,13 +110,13 @@ pub fn play(stage: &mut Stage<'_>, script: &Script, rng: &mut Rng) -> Result<Pla
 
 struct Act<'s> {
     script: &'s Script,
-    played: Played,
+    played: PlayedAct,
     began: Micros,
     deck: Vec<u32>,
 }
 
 impl Act<'_> {
-    fn draw(&mut self, rng: &mut Rng) -> Vec<Fault> {
+    fn draw(&mut self, rng: &mut Rng) -> Vec<HostFault> {
         let only = &self.script.only;
         loop {
             let faults = fault::draw(rng, self.script.hosts, self.script.replicas, &mut self.deck);
@@ -117,13 +130,13 @@ impl Act<'_> {
     fn episode(
         &mut self,
         stage: &mut Stage<'_>,
-        faults: Vec<Fault>,
+        faults: Vec<HostFault>,
         rng: &mut Rng,
-    ) -> Result<Episode, Failed> {
+    ) -> Result<Episode, FailedEpisode> {
         let mut episode = Episode { faults, began: clock::now(), healed: 0, settled: 0 };
         match self.through(stage, &mut episode, rng) {
             Ok(()) => Ok(episode),
-            Err(why) => Err(Failed { episode, why }),
+            Err(why) => Err(FailedEpisode { episode, why }),
         }
     }
 
@@ -151,12 +164,12 @@ impl Act<'_> {
         &mut self,
         stage: &mut Stage<'_>,
         shared: &Arc<client::Shared>,
-        outcome: Result<Episode, Failed>,
+        outcome: Result<Episode, FailedEpisode>,
     ) {
         let rested = clock::now();
         let (mut episode, failed) = match outcome {
             Ok(episode) => (episode, None),
-            Err(Failed { episode, why }) => (episode, Some(why)),
+            Err(FailedEpisode { episode, why }) => (episode, Some(why)),
         };
         if let Some(why) = &failed {
             episode.settled = rested;
@@ -164,15 +177,16 @@ impl Act<'_> {
             let why = format!("{}: {why}", episode.name());
             self.played.violations.push(Violation { promise: SETTLES, why, shown_by: Vec::new() });
         } else {
-            let reads: Vec<Op> = stage.members().into_iter().flat_map(client::read_all_through).collect();
+            let reads: Vec<ClientOp> =
+                stage.members().into_iter().flat_map(client::read_all_through).collect();
             self.played.violations.extend(check::agree(&reads));
             self.played.rest.extend(reads);
         }
         self.played.episodes.push(episode.clone());
-        self.played.history = shared.history();
-        let all: Vec<Op> = self.played.history.iter().chain(&self.played.rest).cloned().collect();
+        self.played.history.extend(shared.take());
         let (promises, unasked) = self.promises(stage);
         self.played.unasked = unasked;
+        let all: Vec<&ClientOp> = self.played.history.iter().chain(&self.played.rest).collect();
         let verdict = check::check(&all, &promises);
         self.played.violations.extend(verdict.violations);
         let row = Row::of(&episode, &self.played.history, &verdict.stale, rested);
@@ -180,13 +194,24 @@ impl Act<'_> {
             let why = format!(
                 "{}: {} had no answer for {:.1} s",
                 episode.name(),
-                row.gap_of.map(Key::name).unwrap_or_default(),
+                row.gap_of.map(ClientKey::name).unwrap_or_default(),
                 seconds(row.longest_gap)
             );
             self.played.violations.push(Violation { promise: ANSWERS, why, shown_by: Vec::new() });
         }
         println!("{row}");
         self.played.rows.push(row);
+        self.played.reasons = self.reasons(&stage.members());
+    }
+
+    /// What the owners of keys whose promises are broken tell of them.
+    fn reasons(&self, hosts: &[u32]) -> Vec<String> {
+        let shown =
+            self.played.violations.iter().filter_map(|violation| violation.shown_by.last()?.did.key());
+        let mut keys: Vec<ClientKey> = shown.take(20).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().map(|key| client::why(hosts, key)).collect()
     }
 
     /// What is promised, with the times at which owners were at risk: while something was broken, and when views changed although nothing was.
@@ -203,7 +228,7 @@ impl Act<'_> {
 }
 
 /// An episode that did not come to its end.
-struct Failed {
+struct FailedEpisode {
     episode: Episode,
     why: String,
 }

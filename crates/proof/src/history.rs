@@ -1,6 +1,7 @@
 //! What clients did and were answered.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use crate::clock::{Micros, seconds};
 
 /// What kind of promises a key is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Class {
+pub enum KeyClass {
     /// A register: written, read and removed.
     Register,
     /// Counted by `INCR`, never removed.
@@ -19,9 +20,10 @@ pub enum Class {
     Expiring,
 }
 
-impl Class {
+impl KeyClass {
     /// All of them.
-    pub const ALL: [Class; 4] = [Class::Register, Class::Counter, Class::Tagged, Class::Expiring];
+    pub const ALL: [KeyClass; 4] =
+        [KeyClass::Register, KeyClass::Counter, KeyClass::Tagged, KeyClass::Expiring];
 }
 
 /// How many tags share the keys of the class `Tagged`.
@@ -29,26 +31,26 @@ pub const TAGS: u32 = 6;
 
 /// A key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Key {
-    pub class: Class,
+pub struct ClientKey {
+    pub class: KeyClass,
     pub number: u32,
 }
 
-impl Key {
+impl ClientKey {
     /// Its name in the cluster.
     pub fn name(self) -> String {
         let class = match self.class {
-            Class::Register => "register",
-            Class::Counter => "counter",
-            Class::Tagged => "tagged",
-            Class::Expiring => "expiring",
+            KeyClass::Register => "register",
+            KeyClass::Counter => "counter",
+            KeyClass::Tagged => "tagged",
+            KeyClass::Expiring => "expiring",
         };
         format!("{class}:{}", self.number)
     }
 
     /// The tag of its values, if it has one.
     pub fn tag(self) -> Option<u32> {
-        (self.class == Class::Tagged).then_some(self.number % TAGS)
+        (self.class == KeyClass::Tagged).then_some(self.number % TAGS)
     }
 }
 
@@ -59,7 +61,7 @@ pub fn tag_name(tag: u32) -> String {
 
 /// The freshness that a read asked for; `None` where it asked for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Level {
+pub enum AskedLevel {
     Plain,
     Strong,
     Session,
@@ -67,15 +69,15 @@ pub enum Level {
     Weak,
 }
 
-impl Level {
+impl AskedLevel {
     /// Its word in a command.
     pub fn word(self) -> &'static str {
         match self {
-            Level::Plain => "plain",
-            Level::Strong => "strong",
-            Level::Session => "session",
-            Level::Eventual => "eventual",
-            Level::Weak => "weak",
+            AskedLevel::Plain => "plain",
+            AskedLevel::Strong => "strong",
+            AskedLevel::Session => "session",
+            AskedLevel::Eventual => "eventual",
+            AskedLevel::Weak => "weak",
         }
     }
 }
@@ -83,22 +85,22 @@ impl Level {
 /// What a client asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Did {
-    Read(Key, Level),
+    Read(ClientKey, AskedLevel),
     /// The value is that of no other write. `ttl_ms`: how long it may be served.
     Write {
-        key: Key,
+        key: ClientKey,
         value: u64,
         ttl_ms: Option<u64>,
     },
-    Remove(Key),
-    Increment(Key),
+    Remove(ClientKey),
+    Increment(ClientKey),
     /// An invalidation of a tag.
     Invalidate(u32),
 }
 
 impl Did {
     /// The key that it names.
-    pub fn key(self) -> Option<Key> {
+    pub fn key(self) -> Option<ClientKey> {
         match self {
             Did::Read(key, _) | Did::Write { key, .. } | Did::Remove(key) | Did::Increment(key) => Some(key),
             Did::Invalidate(_) => None,
@@ -106,7 +108,7 @@ impl Did {
     }
 
     /// Whether it concerns a key.
-    pub fn touches(self, key: Key) -> bool {
+    pub fn touches(self, key: ClientKey) -> bool {
         match self {
             Did::Invalidate(tag) => key.tag() == Some(tag),
             other => other.key() == Some(key),
@@ -133,9 +135,9 @@ pub enum Outcome {
 
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Op {
+pub struct ClientOp {
     /// Who asked.
-    pub client: String,
+    pub client: Arc<str>,
     /// The node that was asked; 0 where the client chose it by itself.
     pub node: u32,
     pub began: Micros,
@@ -144,14 +146,14 @@ pub struct Op {
     pub outcome: Outcome,
 }
 
-impl Op {
+impl ClientOp {
     /// Whether it was answered as a healthy cluster answers.
     pub fn is_answered(&self) -> bool {
         matches!(self.outcome, Outcome::Done | Outcome::Saw(_) | Outcome::Counted(_))
     }
 
     /// Whether it is a read of its key, and what it saw.
-    pub fn saw(&self) -> Option<(Level, Option<u64>)> {
+    pub fn saw(&self) -> Option<(AskedLevel, Option<u64>)> {
         match (self.did, &self.outcome) {
             (Did::Read(_, level), Outcome::Saw(value)) => Some((level, *value)),
             _ => None,
@@ -159,9 +161,9 @@ impl Op {
     }
 }
 
-impl fmt::Display for Op {
+impl fmt::Display for ClientOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Op { client, node, began, ended, did, outcome } = self;
+        let ClientOp { client, node, began, ended, did, outcome } = self;
         write!(f, "{:>11.4} .. {:>11.4}  {client:<12} node {node}  ", seconds(*began), seconds(*ended))?;
         match did {
             Did::Read(key, level) => write!(f, "read {} {}", key.name(), level.word())?,

@@ -26,7 +26,7 @@ use run::RunArgs;
 /// Breaks hosts and networks under a cluster of Clearwell, and judges what its clients saw.
 #[derive(Debug, Parser)]
 #[command(name = "clearwell-proof", version)]
-struct Arguments {
+struct ProofArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -40,7 +40,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let outcome = match ProofArgs::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Weather(args) => {
             fault::weather::run(&args).map(|()| true).map_err(|error| error.to_string())

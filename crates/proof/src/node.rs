@@ -41,7 +41,7 @@ impl Places {
 
 /// How a node comes into the cluster.
 #[derive(Debug, Clone)]
-pub enum Entrance {
+pub enum NodeEntrance {
     /// It begins it.
     Bootstrap,
     /// It joins, or is back: the hosts that it asks.
@@ -50,7 +50,7 @@ pub enum Entrance {
 
 /// What nodes are started with.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct NodeSettings {
     /// The program.
     pub program: PathBuf,
     /// Its configuration.
@@ -62,18 +62,23 @@ pub struct Settings {
 }
 
 /// A node that runs. It is killed when dropped.
-pub struct Node {
+pub struct HostNode {
     host: u32,
     child: Child,
     log: PathBuf,
 }
 
-impl Node {
+impl HostNode {
     /// Starts one.
     ///
     /// # Errors
     /// In words.
-    pub fn start(hosts: &Hosts, settings: &Settings, host: u32, entrance: &Entrance) -> Result<Node, String> {
+    pub fn start(
+        hosts: &Hosts,
+        settings: &NodeSettings,
+        host: u32,
+        entrance: &NodeEntrance,
+    ) -> Result<HostNode, String> {
         let places = Places::of(host);
         let mut command = hosts.on(host, &settings.program);
         command.arg("serve").arg("--config").arg(&settings.config);
@@ -81,8 +86,8 @@ impl Node {
         command.args(["--resp", &places.resp.to_string(), "--http", &places.http.to_string()]);
         command.args(["--link", &places.link.to_string(), "--redirect", &places.redirect.to_string()]);
         match entrance {
-            Entrance::Bootstrap => command.arg("--bootstrap"),
-            Entrance::Join(others) => {
+            NodeEntrance::Bootstrap => command.arg("--bootstrap"),
+            NodeEntrance::Join(others) => {
                 let seeds: Vec<String> =
                     others.iter().map(|host| Places::of(*host).link.to_string()).collect();
                 command.args(["--join", &seeds.join(",")])
@@ -92,7 +97,7 @@ impl Node {
         let failed = |error: std::io::Error| format!("{}: {error}", log.display());
         let file = OpenOptions::new().create(true).append(true).open(&log).map_err(failed)?;
         let child = spawn(&mut command, settings, file).map_err(failed)?;
-        Ok(Node { host, child, log })
+        Ok(HostNode { host, child, log })
     }
 
     /// Kills it at once.
@@ -140,7 +145,7 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl Drop for HostNode {
     fn drop(&mut self) {
         self.kill();
     }
@@ -151,7 +156,7 @@ pub fn data(hosts: &Hosts, host: u32) -> PathBuf {
     hosts.disk(host).join("data")
 }
 
-fn spawn(command: &mut Command, settings: &Settings, log: File) -> std::io::Result<Child> {
+fn spawn(command: &mut Command, settings: &NodeSettings, log: File) -> std::io::Result<Child> {
     command.env("RUST_LOG", "info").env("RUST_BACKTRACE", "1").stdin(Stdio::null());
     if let Some(planted) = &settings.planted {
         command.env("CLEARWELL_PLANTED", planted);

@@ -8,13 +8,15 @@ use serde_json::json;
 use crate::act::Episode;
 use crate::check::Stale;
 use crate::clock::{Micros, seconds};
-use crate::history::{Key, Level, Op};
+use crate::history::{AskedLevel, ClientKey, ClientOp};
 
 /// What clients had while something was broken, until the slots were back.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// The faults.
     pub name: String,
+    /// The same without hosts.
+    pub kind: String,
     /// For how long it was broken, and how long the cluster took then.
     pub broken: Micros,
     pub settling: Micros,
@@ -23,16 +25,16 @@ pub struct Row {
     pub answered: usize,
     /// The longest time in which a key that was asked for had no answer, and which it was.
     pub longest_gap: Micros,
-    pub gap_of: Option<Key>,
+    pub gap_of: Option<ClientKey>,
     /// The oldest value that was served, by level.
-    pub stale: BTreeMap<Level, Micros>,
+    pub stale: BTreeMap<AskedLevel, Micros>,
 }
 
 impl Row {
     /// Of an episode.
-    pub fn of(episode: &Episode, history: &[Op], stale: &[Stale], rested: Micros) -> Row {
+    pub fn of(episode: &Episode, history: &[ClientOp], stale: &[Stale], rested: Micros) -> Row {
         let meanwhile = |at: Micros| (episode.began..=rested).contains(&at);
-        let ops: Vec<&Op> = history.iter().filter(|op| meanwhile(op.began)).collect();
+        let ops: Vec<&ClientOp> = history.iter().filter(|op| meanwhile(op.began)).collect();
         let (longest_gap, gap_of) = longest_gap(&ops, episode.began);
         let mut oldest = BTreeMap::new();
         for stale in stale.iter().filter(|stale| meanwhile(stale.at)) {
@@ -40,7 +42,8 @@ impl Row {
             *age = stale.age.max(*age);
         }
         Row {
-            name: if episode.faults.is_empty() { "calm".into() } else { episode.name() },
+            name: episode.name(),
+            kind: episode.kind(),
             broken: episode.healed.saturating_sub(episode.began),
             settling: episode.settled.saturating_sub(episode.healed),
             asked: ops.len(),
@@ -48,6 +51,36 @@ impl Row {
             longest_gap,
             gap_of,
             stale: oldest,
+        }
+    }
+
+    /// Of the rows of each kind of fault, and of each two kinds, the worst figures.
+    pub fn worst<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<Row> {
+        let mut by_kind: BTreeMap<String, Row> = BTreeMap::new();
+        for row in rows {
+            let known = by_kind.get(&row.kind).cloned();
+            let worst = known
+                .map_or_else(|| Row { name: row.kind.clone(), ..row.clone() }, |known| known.or_worse(row));
+            by_kind.insert(row.kind.clone(), worst);
+        }
+        by_kind.into_values().collect()
+    }
+
+    fn or_worse(self, other: &Row) -> Row {
+        let mut stale = self.stale.clone();
+        for (level, age) in &other.stale {
+            let oldest = stale.entry(*level).or_insert(0);
+            *oldest = (*age).max(*oldest);
+        }
+        let less = if other.share() < self.share() { other } else { &self };
+        Row {
+            broken: self.broken.max(other.broken),
+            settling: self.settling.max(other.settling),
+            asked: less.asked,
+            answered: less.answered,
+            longest_gap: self.longest_gap.max(other.longest_gap),
+            stale,
+            ..self
         }
     }
 
@@ -92,8 +125,8 @@ impl fmt::Display for Row {
 }
 
 /// The longest time between a question for a key and the next answer to anybody who asked for it.
-fn longest_gap(ops: &[&Op], began: Micros) -> (Micros, Option<Key>) {
-    let mut by_key: BTreeMap<Key, (Vec<Micros>, Vec<Micros>)> = BTreeMap::new();
+fn longest_gap(ops: &[&ClientOp], began: Micros) -> (Micros, Option<ClientKey>) {
+    let mut by_key: BTreeMap<ClientKey, (Vec<Micros>, Vec<Micros>)> = BTreeMap::new();
     for op in ops {
         let Some(key) = op.did.key() else { continue };
         let (asked, answered) = by_key.entry(key).or_default();
@@ -102,7 +135,7 @@ fn longest_gap(ops: &[&Op], began: Micros) -> (Micros, Option<Key>) {
             answered.push(op.ended);
         }
     }
-    let gap = |(key, (mut asked, mut answered)): (Key, (Vec<Micros>, Vec<Micros>))| {
+    let gap = |(key, (mut asked, mut answered)): (ClientKey, (Vec<Micros>, Vec<Micros>))| {
         asked.sort_unstable();
         answered.sort_unstable();
         let (mut longest, mut last) = (0, began);

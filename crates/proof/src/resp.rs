@@ -19,24 +19,24 @@ pub enum NoAnswer {
 }
 
 /// One connection. After [`NoAnswer`] it is of no use any more.
-pub struct Connection {
+pub struct RespConnection {
     stream: TcpStream,
     reader: Reader,
     input: Vec<u8>,
     patience: Duration,
 }
 
-impl Connection {
+impl RespConnection {
     /// Connects. An answer is waited for so long.
     ///
     /// # Errors
     /// Nobody accepts.
-    pub fn open(address: SocketAddr, patience: Duration) -> Result<Connection, NoAnswer> {
+    pub fn open(address: SocketAddr, patience: Duration) -> Result<RespConnection, NoAnswer> {
         let unsent = |error: std::io::Error| NoAnswer::Unsent(error.kind().to_string());
         let stream = TcpStream::connect_timeout(&address, CONNECT).map_err(unsent)?;
         stream.set_nodelay(true).map_err(unsent)?;
         stream.set_write_timeout(Some(patience)).map_err(unsent)?;
-        Ok(Connection { stream, reader: Reader::new(), input: Vec::new(), patience })
+        Ok(RespConnection { stream, reader: Reader::new(), input: Vec::new(), patience })
     }
 
     /// Sends a command and waits for its answer.

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::json;
 
-use crate::act::{self, Episode, Played, Script};
+use crate::act::{self, Episode, PlayedAct, Script};
 use crate::check::{Ack, Violation};
 use crate::clock::{Micros, SECOND, seconds};
-use crate::history::Op;
+use crate::history::ClientOp;
 use crate::hosts::Hosts;
-use crate::node::{self, Settings};
-use crate::report::HEAD;
+use crate::node::{self, NodeSettings};
+use crate::report::{HEAD, Row};
 use crate::stage::Stage;
 
 /// The longest that one act lasts.
-const ACT: Duration = Duration::from_secs(600);
+const ACT: Duration = Duration::from_secs(300);
 /// How much of a history is printed around what breaks a promise.
 const AROUND: Micros = 30 * SECOND;
 
@@ -108,14 +108,14 @@ fn stage(
     script: &Script,
     logs: &Path,
     rng: &mut Rng,
-) -> Result<Played, String> {
+) -> Result<PlayedAct, String> {
     fs::create_dir_all(logs).map_err(|error| format!("{}: {error}", logs.display()))?;
-    let ack = if script.ack == Ack::Owner { "owner" } else { "replicas" };
+    let ack = script.ack;
     println!("\na cluster of {}, ack = {ack}, replicas = {}\n{HEAD}", script.hosts, script.replicas);
     let config = logs.join("clearwell.toml");
-    let text = node::config(ack, script.replicas);
+    let text = node::config(&ack.to_string(), script.replicas);
     fs::write(&config, text).map_err(|error| format!("{}: {error}", config.display()))?;
-    let settings = Settings {
+    let settings = NodeSettings {
         program: args.program.clone(),
         config,
         logs: logs.to_owned(),
@@ -141,9 +141,9 @@ fn fresh(folder: &Path) -> Result<PathBuf, String> {
 }
 
 /// Tells what was broken, and writes down everything.
-fn tell(played: &Played, logs: &Path, seed: u64) -> Result<(), String> {
+fn tell(played: &PlayedAct, logs: &Path, seed: u64) -> Result<(), String> {
     let all = logs.join("history.txt");
-    let mut ops: Vec<&Op> = played.history.iter().chain(&played.rest).collect();
+    let mut ops: Vec<&ClientOp> = played.history.iter().chain(&played.rest).collect();
     ops.sort_by_key(|op| op.began);
     let text: String = ops.iter().map(|op| format!("{op}\n")).collect();
     fs::write(&all, text).map_err(|error| format!("{}: {error}", all.display()))?;
@@ -152,13 +152,15 @@ fn tell(played: &Played, logs: &Path, seed: u64) -> Result<(), String> {
         violation.shown_by.iter().for_each(|op| println!("  {op}"));
         around(played, violation);
     }
+    println!("\nwhat the owners tell:");
+    played.reasons.iter().for_each(|why| println!("  {why}"));
     println!("\n{} in all; seed {seed}", played.violations.len());
     println!("history: {}\nlogs of the nodes: {}", all.display(), logs.display());
     Ok(())
 }
 
 /// The faults around a violation, and what else was done with its key.
-fn around(played: &Played, violation: &Violation) {
+fn around(played: &PlayedAct, violation: &Violation) {
     let (Some(first), Some(last)) = (violation.shown_by.first(), violation.shown_by.last()) else { return };
     let near =
         |episode: &&Episode| episode.began <= last.ended + SECOND && first.began <= episode.settled + AROUND;
@@ -173,26 +175,26 @@ fn around(played: &Played, violation: &Violation) {
         );
     }
     let Some(key) = last.did.key() else { return };
-    let mut beside: Vec<&Op> =
+    let mut beside: Vec<&ClientOp> =
         played.history.iter().chain(&played.rest).filter(|op| op.did.touches(key)).collect();
     beside.sort_by_key(|op| op.began);
     let from = beside.partition_point(|op| op.began < first.began).saturating_sub(3);
-    let changes = |op: &&&Op| op.saw().is_none() || op.outcome == last.outcome;
+    let changes = |op: &&&ClientOp| op.saw().is_none() || op.outcome == last.outcome;
     println!("  what became of {} (changes, and reads of what was shown):", key.name());
     let upto = beside.iter().skip(from).take_while(|op| op.began <= last.began + SECOND / 10);
-    let lines: Vec<&&Op> = upto.filter(changes).collect();
+    let lines: Vec<&&ClientOp> = upto.filter(changes).collect();
     let skipped = lines.len().saturating_sub(30);
     lines.iter().skip(skipped).for_each(|op| println!("    {op}"));
 }
 
 /// The last words; whether every promise was kept.
-fn summary(args: &RunArgs, seed: u64, took: Duration, acts: &[(Script, Played)]) -> bool {
+fn summary(args: &RunArgs, seed: u64, took: Duration, acts: &[(Script, PlayedAct)]) -> bool {
     let violations: usize = acts.iter().map(|(_, played)| played.violations.len()).sum();
     let operations: usize = acts.iter().map(|(_, played)| played.history.len() + played.rest.len()).sum();
     let episodes: usize = acts.iter().map(|(_, played)| played.episodes.len()).sum();
     if args.json {
-        let rows = |played: &Played| played.rows.iter().map(|row| row.json()).collect::<Vec<_>>();
-        let broken = |played: &Played| {
+        let rows = |played: &PlayedAct| played.rows.iter().map(|row| row.json()).collect::<Vec<_>>();
+        let broken = |played: &PlayedAct| {
             played
                 .violations
                 .iter()
@@ -203,12 +205,20 @@ fn summary(args: &RunArgs, seed: u64, took: Duration, acts: &[(Script, Played)])
             .iter()
             .map(|(script, played)| {
                 json!({
-                    "ack": format!("{:?}", script.ack).to_lowercase(), "replicas": script.replicas, "faults": rows(played),
+                    "ack": script.ack.to_string(), "replicas": script.replicas, "faults": rows(played),
                     "broken": broken(played), "unasked_views": played.unasked,
                 })
             })
             .collect();
         println!("{}", json!({"seed": seed, "seconds": took.as_secs_f64(), "acts": acts}));
+    }
+    for ack in [Ack::Replicas, Ack::Owner] {
+        let rows = acts.iter().filter(|(script, _)| script.ack == ack).flat_map(|(_, played)| &played.rows);
+        let worst = Row::worst(rows);
+        if !worst.is_empty() {
+            println!("\nthe worst of each, ack = {ack}\n{HEAD}");
+        }
+        worst.iter().for_each(|row| println!("{row}"));
     }
     let unasked: usize = acts.iter().map(|(_, played)| played.unasked).sum();
     println!(

@@ -9,9 +9,9 @@ use clearwell_protocol::Value;
 
 use crate::clock::{self, Micros};
 use crate::hosts::Hosts;
-use crate::node::{self, Entrance, Node, Places, Settings};
-use crate::resp::Connection;
-use crate::status::Watch;
+use crate::node::{self, HostNode, NodeEntrance, NodeSettings, Places};
+use crate::resp::RespConnection;
+use crate::status::StatusWatch;
 
 /// How long slots may take to be where they belong once everything works.
 pub const SETTLE: Duration = Duration::from_secs(60);
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// All of it.
 pub struct Stage<'h> {
     pub hosts: &'h Hosts,
-    pub settings: Settings,
-    pub nodes: BTreeMap<u32, Node>,
+    pub settings: NodeSettings,
+    pub nodes: BTreeMap<u32, HostNode>,
     /// Programs that disturb what reaches a host.
     pub weather: BTreeMap<u32, Child>,
-    pub watch: Watch,
+    pub watch: StatusWatch,
 }
 
 impl<'h> Stage<'h> {
@@ -33,16 +33,16 @@ impl<'h> Stage<'h> {
     ///
     /// # Errors
     /// In words.
-    pub fn build(hosts: &'h Hosts, settings: Settings, count: u32) -> Result<Stage<'h>, String> {
-        let watch = Watch::begin(hosts.count);
+    pub fn build(hosts: &'h Hosts, settings: NodeSettings, count: u32) -> Result<Stage<'h>, String> {
+        let watch = StatusWatch::begin(hosts.count);
         let mut stage = Stage { hosts, settings, nodes: BTreeMap::new(), weather: BTreeMap::new(), watch };
         for host in 1..=hosts.count {
             node::wipe(hosts, host)?;
         }
-        stage.start(1, &Entrance::Bootstrap)?;
+        stage.start(1, &NodeEntrance::Bootstrap)?;
         stage.settle(clock::now())?;
         for host in 2..=count {
-            stage.start(host, &Entrance::Join(vec![1]))?;
+            stage.start(host, &NodeEntrance::Join(vec![1]))?;
         }
         stage.settle(clock::now())?;
         Ok(stage)
@@ -52,8 +52,8 @@ impl<'h> Stage<'h> {
     ///
     /// # Errors
     /// In words.
-    pub fn start(&mut self, host: u32, entrance: &Entrance) -> Result<(), String> {
-        let node = Node::start(self.hosts, &self.settings, host, entrance)?;
+    pub fn start(&mut self, host: u32, entrance: &NodeEntrance) -> Result<(), String> {
+        let node = HostNode::start(self.hosts, &self.settings, host, entrance)?;
         self.nodes.insert(host, node);
         Ok(())
     }
@@ -64,7 +64,7 @@ impl<'h> Stage<'h> {
     /// In words.
     pub fn start_again(&mut self, host: u32) -> Result<(), String> {
         let others = self.nodes.keys().copied().filter(|other| *other != host).collect();
-        self.start(host, &Entrance::Join(others))
+        self.start(host, &NodeEntrance::Join(others))
     }
 
     /// The hosts that have nodes.
@@ -111,7 +111,7 @@ impl<'h> Stage<'h> {
     /// # Errors
     /// One has ended.
     pub fn alive(&mut self) -> Result<(), String> {
-        self.nodes.values_mut().find_map(Node::ended).map_or(Ok(()), Err)
+        self.nodes.values_mut().find_map(HostNode::ended).map_or(Ok(()), Err)
     }
 
     /// Gives a host's node an operator's command.
@@ -120,7 +120,7 @@ impl<'h> Stage<'h> {
     /// It does not take it.
     pub fn operate(&self, host: u32, words: &[&str]) -> Result<(), String> {
         let address: SocketAddr = Places::of(host).resp;
-        let said = Connection::open(address, PATIENCE).and_then(|mut open| open.call(words));
+        let said = RespConnection::open(address, PATIENCE).and_then(|mut open| open.call(words));
         match said {
             Ok(Value::Simple(_)) => Ok(()),
             other => Err(format!("{} at node {host}: {other:?}", words.join(" "))),

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use crate::clock::{self, Micros};
 use crate::node::Places;
-use crate::resp::Connection;
+use crate::resp::RespConnection;
 
 /// How often each node is asked.
 const EVERY: Duration = Duration::from_millis(150);
@@ -32,7 +32,7 @@ pub struct Seen {
 
 /// What one node says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct ClusterStatus {
     pub at: Micros,
     pub number: String,
     pub epoch: u64,
@@ -41,19 +41,19 @@ pub struct Status {
     pub nodes: Vec<Seen>,
 }
 
-impl Status {
+impl ClusterStatus {
     /// Asks a node.
     ///
     /// # Errors
     /// In words.
-    pub fn ask(connection: &mut Connection) -> Result<Status, String> {
+    pub fn ask(connection: &mut RespConnection) -> Result<ClusterStatus, String> {
         let value = connection.call(&["CW.CLUSTER", "STATUS"]).map_err(|why| format!("{why:?}"))?;
         let map = Pairs::of(&value).ok_or_else(|| format!("{value:?}"))?;
         let nodes = match map.get("nodes") {
             Some(Value::Array(nodes)) => nodes.iter().filter_map(Pairs::of).map(|node| node.seen()).collect(),
             _ => Vec::new(),
         };
-        Ok(Status {
+        Ok(ClusterStatus {
             at: clock::now(),
             number: map.text("node"),
             epoch: map.number("epoch"),
@@ -104,39 +104,39 @@ impl<'v> Pairs<'v> {
 #[derive(Debug, Default)]
 struct Watched {
     /// The latest word of each host's node.
-    latest: BTreeMap<u32, Status>,
+    latest: BTreeMap<u32, ClusterStatus>,
     /// When anybody followed another view than before.
     changes: Vec<(Micros, u64)>,
 }
 
 /// Asks all nodes again and again.
-pub struct Watch {
+pub struct StatusWatch {
     watched: Arc<Mutex<Watched>>,
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Watch {
+impl StatusWatch {
     /// Begins, with a thread for each host.
-    pub fn begin(hosts: u32) -> Watch {
+    pub fn begin(hosts: u32) -> StatusWatch {
         let (watched, over) = (Arc::new(Mutex::new(Watched::default())), Arc::new(AtomicBool::new(false)));
         let threads = (1..=hosts).map(|host| {
             let (watched, over) = (watched.clone(), over.clone());
             std::thread::spawn(move || watch(host, &watched, &over))
         });
         let threads = threads.collect();
-        Watch { watched, over, threads }
+        StatusWatch { watched, over, threads }
     }
 
     /// The latest word of a host's node, unless it is older than `since`.
-    pub fn of(&self, host: u32, since: Micros) -> Option<Status> {
+    pub fn of(&self, host: u32, since: Micros) -> Option<ClusterStatus> {
         self.lock().latest.get(&host).filter(|status| status.at >= since).cloned()
     }
 
     /// Whether these hosts' nodes, and they alone, share all slots and have what they should; nothing older than `since` counts.
     pub fn is_settled(&self, hosts: &[u32], since: Micros) -> bool {
         let watched = self.lock();
-        let all: Vec<&Status> = hosts.iter().filter_map(|host| watched.latest.get(host)).collect();
+        let all: Vec<&ClusterStatus> = hosts.iter().filter_map(|host| watched.latest.get(host)).collect();
         let newer = all.iter().filter(|status| status.at >= since).count();
         let Some(first) = all.first() else { return false };
         let agree = all.iter().all(|status| {
@@ -155,9 +155,9 @@ impl Watch {
     /// What all say, for people.
     pub fn told(&self) -> String {
         let watched = self.lock();
-        let line = |(host, status): (&u32, &Status)| {
+        let line = |(host, status): (&u32, &ClusterStatus)| {
             let age = clock::seconds(clock::now().saturating_sub(status.at));
-            let Status { epoch, settled, serves, nodes, .. } = status;
+            let ClusterStatus { epoch, settled, serves, nodes, .. } = status;
             let nodes: Vec<String> =
                 nodes.iter().map(|node| format!("{} {} {}", node.resp, node.state, node.owns)).collect();
             format!(
@@ -173,7 +173,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for StatusWatch {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
@@ -183,17 +183,17 @@ impl Drop for Watch {
 }
 
 fn watch(host: u32, watched: &Mutex<Watched>, over: &AtomicBool) {
-    let mut connection: Option<Connection> = None;
+    let mut connection: Option<RespConnection> = None;
     while !over.load(Ordering::Relaxed) {
         std::thread::sleep(EVERY);
         let mut open = match connection.take() {
             Some(open) => open,
-            None => match Connection::open(Places::of(host).resp, PATIENCE) {
+            None => match RespConnection::open(Places::of(host).resp, PATIENCE) {
                 Ok(open) => open,
                 Err(_) => continue,
             },
         };
-        if let Ok(status) = Status::ask(&mut open) {
+        if let Ok(status) = ClusterStatus::ask(&mut open) {
             connection = Some(open);
             let mut watched = watched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let newest = watched.changes.last().map_or(0, |(_, epoch)| *epoch);

@@ -48,6 +48,7 @@ pub mod membership;
 pub mod metrics;
 pub mod node;
 pub mod page;
+mod planted;
 pub mod resp;
 pub mod rest;
 pub mod road;

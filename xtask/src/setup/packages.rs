@@ -13,6 +13,7 @@ const NEEDED: &[(&str, &str, &[&str])] = &[
     ("sqlite3", "--version", &["sqlite3"]),
     ("chromium", "--version", &["chromium"]),
     ("ip", "-V", &["iproute2"]),
+    ("iptables-legacy", "--version", &["iptables"]),
     ("/usr/lib/postgresql/15/bin/postgres", "--version", &["postgresql-15"]),
 ];
 

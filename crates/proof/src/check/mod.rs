@@ -10,9 +10,10 @@ mod rest;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::clock::Micros;
-use crate::history::{Class, Did, Key, Op, Outcome};
+use crate::history::{ClientKey, ClientOp, Did, KeyClass, Outcome};
 
 pub use rest::agree;
 
@@ -23,6 +24,15 @@ pub enum Ack {
     Owner,
     /// The replicas too.
     Replicas,
+}
+
+impl fmt::Display for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ack::Owner => "owner",
+            Ack::Replicas => "replicas",
+        })
+    }
 }
 
 /// What is promised.
@@ -50,11 +60,11 @@ pub struct Violation {
     /// In words.
     pub why: String,
     /// The operations that show it, the last one where it is seen.
-    pub shown_by: Vec<Op>,
+    pub shown_by: Vec<ClientOp>,
 }
 
 impl Violation {
-    fn new(promise: &'static str, why: String, shown_by: &[&Op]) -> Violation {
+    fn new(promise: &'static str, why: String, shown_by: &[&ClientOp]) -> Violation {
         Violation { promise, why, shown_by: shown_by.iter().map(|op| (*op).clone()).collect() }
     }
 }
@@ -66,7 +76,7 @@ pub struct Stale {
     pub at: Micros,
     /// For how long, by then, an acknowledged change had been newer.
     pub age: Micros,
-    pub level: crate::history::Level,
+    pub level: crate::history::AskedLevel,
 }
 
 /// What a history shows.
@@ -78,13 +88,13 @@ pub struct Verdict {
 }
 
 /// Judges all of it.
-pub fn check(ops: &[Op], promises: &Promises) -> Verdict {
+pub fn check(ops: &[&ClientOp], promises: &Promises) -> Verdict {
     let mut verdict = Verdict::default();
-    verdict.violations.extend(ops.iter().filter_map(strange));
+    verdict.violations.extend(ops.iter().copied().filter_map(strange));
     for (key, ops) in by_key(ops) {
         match key.class {
-            Class::Counter => counter::check(key, &ops, promises, &mut verdict),
-            Class::Register | Class::Tagged | Class::Expiring => {
+            KeyClass::Counter => counter::check(key, &ops, promises, &mut verdict),
+            KeyClass::Register | KeyClass::Tagged | KeyClass::Expiring => {
                 register::check(key, &ops, promises, &mut verdict);
             }
         }
@@ -93,20 +103,20 @@ pub fn check(ops: &[Op], promises: &Promises) -> Verdict {
     verdict
 }
 
-fn strange(op: &Op) -> Option<Violation> {
+fn strange(op: &ClientOp) -> Option<Violation> {
     let Outcome::Strange(what) = &op.outcome else { return None };
     Some(Violation::new("an answer is one that the command has", what.clone(), &[op]))
 }
 
 /// The operations that concern each key.
-fn by_key(ops: &[Op]) -> BTreeMap<Key, Vec<&Op>> {
-    let mut by_key: BTreeMap<Key, Vec<&Op>> = BTreeMap::new();
-    for op in ops {
+fn by_key<'h>(ops: &[&'h ClientOp]) -> BTreeMap<ClientKey, Vec<&'h ClientOp>> {
+    let mut by_key: BTreeMap<ClientKey, Vec<&ClientOp>> = BTreeMap::new();
+    for &op in ops {
         if let Some(key) = op.did.key() {
             by_key.entry(key).or_default().push(op);
         }
     }
-    for op in ops {
+    for &op in ops {
         if let Did::Invalidate(tag) = op.did {
             let tagged = by_key.iter_mut().filter(|(key, _)| key.tag() == Some(tag));
             tagged.for_each(|(_, ops)| ops.push(op));

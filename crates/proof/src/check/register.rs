@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Promises, Stale, Verdict, Violation};
 use crate::clock::{Micros, SECOND, seconds};
-use crate::history::{Class, Did, Key, Op, Outcome};
+use crate::history::{ClientKey, ClientOp, Did, KeyClass, Outcome};
 
 pub const OVERWRITTEN: &str = "what was overwritten is not read";
 pub const REMOVED: &str = "what was removed or invalidated is not read";
@@ -18,14 +18,14 @@ struct Floor<'h> {
     ended: Micros,
     /// The newest beginning among this one and those that ended earlier, and whose that is.
     began: Micros,
-    op: &'h Op,
+    op: &'h ClientOp,
 }
 
 /// Changes that were acknowledged, in the order of their ends.
-struct Floors<'h>(Vec<Floor<'h>>);
+struct ChangeFloors<'h>(Vec<Floor<'h>>);
 
-impl<'h> Floors<'h> {
-    fn of(changes: impl Iterator<Item = &'h Op>) -> Floors<'h> {
+impl<'h> ChangeFloors<'h> {
+    fn of(changes: impl Iterator<Item = &'h ClientOp>) -> ChangeFloors<'h> {
         let mut floors: Vec<Floor<'h>> =
             changes.map(|op| Floor { ended: op.ended, began: op.began, op }).collect();
         floors.sort_by_key(|floor| floor.ended);
@@ -34,7 +34,7 @@ impl<'h> Floors<'h> {
                 (floors[at].began, floors[at].op) = (floors[at - 1].began, floors[at - 1].op);
             }
         }
-        Floors(floors)
+        ChangeFloors(floors)
     }
 
     /// The newest of those that ended before.
@@ -50,26 +50,26 @@ impl<'h> Floors<'h> {
 }
 
 /// A write, and when it had happened at the latest.
-struct Written<'h> {
-    op: &'h Op,
+struct ClientWrite<'h> {
+    op: &'h ClientOp,
     happened: Micros,
     ttl: Option<Micros>,
 }
 
 struct Register<'h, 'p> {
-    key: Key,
+    key: ClientKey,
     promises: &'p Promises,
-    written: HashMap<u64, Written<'h>>,
+    written: HashMap<u64, ClientWrite<'h>>,
     /// Acknowledged writes that last, and what takes away.
-    writes: Floors<'h>,
-    removals: Floors<'h>,
+    writes: ChangeFloors<'h>,
+    removals: ChangeFloors<'h>,
     /// Whether or not they last: staleness is measured by all.
-    all: Floors<'h>,
-    removed: Vec<&'h Op>,
+    all: ChangeFloors<'h>,
+    removed: Vec<&'h ClientOp>,
 }
 
 /// Judges the reads of a key.
-pub fn check(key: Key, ops: &[&Op], promises: &Promises, verdict: &mut Verdict) {
+pub fn check(key: ClientKey, ops: &[&ClientOp], promises: &Promises, verdict: &mut Verdict) {
     let register = Register::of(key, ops, promises);
     for op in ops {
         let Some((level, value)) = op.saw() else { continue };
@@ -84,17 +84,18 @@ pub fn check(key: Key, ops: &[&Op], promises: &Promises, verdict: &mut Verdict) 
     }
 }
 
-fn is_done(op: &Op) -> bool {
+fn is_done(op: &ClientOp) -> bool {
     op.outcome == Outcome::Done
 }
 
 impl<'h, 'p> Register<'h, 'p> {
-    fn of(key: Key, ops: &[&'h Op], promises: &'p Promises) -> Register<'h, 'p> {
+    fn of(key: ClientKey, ops: &[&'h ClientOp], promises: &'p Promises) -> Register<'h, 'p> {
         let mut written = HashMap::new();
         for op in ops {
             if let Did::Write { value, ttl_ms, .. } = op.did {
                 let happened = if is_done(op) { op.ended } else { Micros::MAX };
-                written.insert(value, Written { op, happened, ttl: ttl_ms.map(|ms| ms * SECOND / 1_000) });
+                written
+                    .insert(value, ClientWrite { op, happened, ttl: ttl_ms.map(|ms| ms * SECOND / 1_000) });
             }
         }
         for op in ops {
@@ -104,23 +105,24 @@ impl<'h, 'p> Register<'h, 'p> {
                 written.happened = written.happened.min(op.ended);
             }
         }
-        let is_write = |op: &&Op| matches!(op.did, Did::Write { .. });
-        let is_removal = |op: &&Op| matches!(op.did, Did::Remove(_) | Did::Invalidate(_));
+        let is_write = |op: &&ClientOp| matches!(op.did, Did::Write { .. });
+        let is_removal = |op: &&ClientOp| matches!(op.did, Did::Remove(_) | Did::Invalidate(_));
         let done = || ops.iter().copied().filter(|op| is_done(op));
         Register {
             key,
             promises,
             written,
-            writes: Floors::of(done().filter(is_write).filter(|op| promises.lasts(op.ended))),
-            removals: Floors::of(done().filter(is_removal)),
-            all: Floors::of(done().filter(|op| is_write(op) || is_removal(op))),
+            writes: ChangeFloors::of(done().filter(is_write).filter(|op| promises.lasts(op.ended))),
+            removals: ChangeFloors::of(done().filter(is_removal)),
+            all: ChangeFloors::of(done().filter(|op| is_write(op) || is_removal(op))),
             removed: ops.iter().copied().filter(is_removal).collect(),
         }
     }
 
-    fn judge(&self, read: &Op, value: u64) -> Result<(), Box<Violation>> {
-        let broken = |promise, why: String, shown: &[&Op]| Err(Box::new(Violation::new(promise, why, shown)));
-        let Some(Written { op: write, happened, ttl }) = self.written.get(&value) else {
+    fn judge(&self, read: &ClientOp, value: u64) -> Result<(), Box<Violation>> {
+        let broken =
+            |promise, why: String, shown: &[&ClientOp]| Err(Box::new(Violation::new(promise, why, shown)));
+        let Some(ClientWrite { op: write, happened, ttl }) = self.written.get(&value) else {
             return broken(INVENTED, format!("nobody wrote {value:x}"), &[read]);
         };
         if write.began > read.ended {
@@ -147,14 +149,15 @@ impl<'h, 'p> Register<'h, 'p> {
     }
 
     /// That there is nothing needs a reason where a write was acknowledged. An entry with a tag may be missed, and one that expires may expire early.
-    fn judge_absence(&self, read: &Op) -> Result<(), Box<Violation>> {
-        if self.key.class != Class::Register {
+    fn judge_absence(&self, read: &ClientOp) -> Result<(), Box<Violation>> {
+        if self.key.class != KeyClass::Register {
             return Ok(());
         }
         let Some(floor) = self.writes.before(read.began) else { return Ok(()) };
-        let taken_away =
-            |removal: &&&Op| removal.began < read.ended && !matches!(removal.outcome, Outcome::Refused(_));
-        let happened = |removal: &&Op| if is_done(removal) { removal.ended } else { Micros::MAX };
+        let taken_away = |removal: &&&ClientOp| {
+            removal.began < read.ended && !matches!(removal.outcome, Outcome::Refused(_))
+        };
+        let happened = |removal: &&ClientOp| if is_done(removal) { removal.ended } else { Micros::MAX };
         let newest = self.removed.iter().filter(taken_away).map(happened).max();
         // The write that its owner may have lost was there, too: what it had overwritten is what came back.
         if newest.is_some_and(|newest| newest >= floor.began) {
@@ -165,7 +168,7 @@ impl<'h, 'p> Register<'h, 'p> {
     }
 
     /// For how long what a read showed had been overwritten.
-    fn staleness(&self, read: &Op, value: Option<u64>) -> Option<Micros> {
+    fn staleness(&self, read: &ClientOp, value: Option<u64>) -> Option<Micros> {
         let written = self.written.get(&value?)?;
         self.all.before(read.began).filter(|floor| written.happened < floor.began)?;
         let ended = self.all.first_after(written.happened)?;

@@ -12,30 +12,32 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::clock;
-use crate::history::{Class, Did, Key, Level, Op, Outcome, TAGS};
+use crate::history::{AskedLevel, ClientKey, ClientOp, Did, KeyClass, Outcome, TAGS};
 
-pub use plain::read_all_through;
+pub use plain::{read_all_through, why};
 pub use python::Python;
 
 /// How long an answer is waited for: longer than a node tries by itself.
 pub const PATIENCE: Duration = Duration::from_secs(7);
 
 /// How many keys there are of each class.
-pub fn keys(class: Class) -> u32 {
+pub fn keys(class: KeyClass) -> u32 {
     match class {
-        Class::Register => 48,
-        Class::Counter => 16,
-        Class::Tagged | Class::Expiring => 24,
+        KeyClass::Register => 48,
+        KeyClass::Counter => 16,
+        KeyClass::Tagged | KeyClass::Expiring => 24,
     }
 }
 
 /// All keys.
-pub fn all_keys() -> impl Iterator<Item = Key> {
-    Class::ALL.into_iter().flat_map(|class| (0..keys(class)).map(move |number| Key { class, number }))
+pub fn all_keys() -> impl Iterator<Item = ClientKey> {
+    KeyClass::ALL
+        .into_iter()
+        .flat_map(|class| (0..keys(class)).map(move |number| ClientKey { class, number }))
 }
 
 /// How a client speaks to the cluster.
-pub trait Surface: Send {
+pub trait ClientSurface: Send {
     /// What it calls itself, and the node that it asks.
     fn name(&self) -> (String, u32);
     /// What it asks instead of what it has no word for.
@@ -49,7 +51,7 @@ pub trait Surface: Send {
 /// What is common to all clients of a run.
 #[derive(Default)]
 pub struct Shared {
-    history: Mutex<Vec<Op>>,
+    history: Mutex<Vec<ClientOp>>,
     /// How many are in the middle of something.
     busy: Mutex<u32>,
     idle: Condvar,
@@ -69,13 +71,13 @@ impl Clients {
     pub fn begin(hosts: &[u32], rng: &mut Rng) -> Clients {
         let shared = Arc::new(Shared::default());
         shared.values.store(1, Ordering::Relaxed);
-        let mut surfaces: Vec<Box<dyn Surface>> = Vec::new();
+        let mut surfaces: Vec<Box<dyn ClientSurface>> = Vec::new();
         for &host in hosts {
             surfaces.push(Box::new(plain::Plain::new(host, "plain-a")));
             surfaces.push(Box::new(plain::Plain::new(host, "plain-b")));
             surfaces.push(Box::new(rest::Rest::new(host)));
         }
-        let run = |surface: Box<dyn Surface>| {
+        let run = |surface: Box<dyn ClientSurface>| {
             let (shared, rng) = (shared.clone(), rng.fork());
             std::thread::spawn(move || work(surface, &shared, rng))
         };
@@ -109,13 +111,13 @@ impl Drop for Clients {
 
 impl Shared {
     /// Writes an operation down.
-    pub fn note(&self, op: Op) {
+    pub fn note(&self, op: ClientOp) {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).push(op);
     }
 
-    /// What was written down so far.
-    pub fn history(&self) -> Vec<Op> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What was written down since it was taken last.
+    pub fn take(&self) -> Vec<ClientOp> {
+        std::mem::take(&mut *self.history.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn busy(&self) -> MutexGuard<'_, u32> {
@@ -128,8 +130,9 @@ impl Shared {
     }
 }
 
-fn work(mut surface: Box<dyn Surface>, shared: &Shared, mut rng: Rng) {
+fn work(mut surface: Box<dyn ClientSurface>, shared: &Shared, mut rng: Rng) {
     let (client, node) = surface.name();
+    let client: Arc<str> = client.into();
     while !shared.is_over.load(Ordering::Relaxed) {
         *shared.busy() += 1;
         if !shared.is_paused.load(Ordering::SeqCst) {
@@ -138,7 +141,7 @@ fn work(mut surface: Box<dyn Surface>, shared: &Shared, mut rng: Rng) {
             let outcome = surface.ask(did);
             let ended = clock::now();
             let failed = matches!(outcome, Outcome::Refused(_));
-            shared.note(Op { client: client.clone(), node, began, ended, did, outcome });
+            shared.note(ClientOp { client: client.clone(), node, began, ended, did, outcome });
             if failed {
                 std::thread::sleep(Duration::from_millis(30));
             }
@@ -152,21 +155,28 @@ fn work(mut surface: Box<dyn Surface>, shared: &Shared, mut rng: Rng) {
 /// What a client does next.
 pub fn draw(rng: &mut Rng, value: impl FnOnce() -> u64) -> Did {
     let class = match rng.u32(..10) {
-        0..5 => Class::Register,
-        5..7 => Class::Counter,
-        7..9 => Class::Tagged,
-        _ => Class::Expiring,
+        0..5 => KeyClass::Register,
+        5..7 => KeyClass::Counter,
+        7..9 => KeyClass::Tagged,
+        _ => KeyClass::Expiring,
     };
-    let key = Key { class, number: rng.u32(..keys(class)) };
-    let level = [Level::Plain, Level::Plain, Level::Strong, Level::Session, Level::Eventual, Level::Weak];
+    let key = ClientKey { class, number: rng.u32(..keys(class)) };
+    let level = [
+        AskedLevel::Plain,
+        AskedLevel::Plain,
+        AskedLevel::Strong,
+        AskedLevel::Session,
+        AskedLevel::Eventual,
+        AskedLevel::Weak,
+    ];
     let read = Did::Read(key, level[rng.usize(..level.len())]);
     match (class, rng.u32(..10)) {
         (_, 0..5) => read,
-        (Class::Counter, _) => Did::Increment(key),
-        (Class::Register, 5) => Did::Remove(key),
-        (Class::Tagged, 5) => Did::Remove(key),
-        (Class::Tagged, 6 | 7) => Did::Invalidate(rng.u32(..TAGS)),
-        (Class::Expiring, _) => Did::Write { key, value: value(), ttl_ms: Some(rng.u64(300..4_000)) },
+        (KeyClass::Counter, _) => Did::Increment(key),
+        (KeyClass::Register, 5) => Did::Remove(key),
+        (KeyClass::Tagged, 5) => Did::Remove(key),
+        (KeyClass::Tagged, 6 | 7) => Did::Invalidate(rng.u32(..TAGS)),
+        (KeyClass::Expiring, _) => Did::Write { key, value: value(), ttl_ms: Some(rng.u64(300..4_000)) },
         _ => Did::Write { key, value: value(), ttl_ms: None },
     }
 }

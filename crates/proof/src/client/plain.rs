@@ -4,18 +4,18 @@ use std::net::SocketAddr;
 
 use clearwell_protocol::Value;
 
-use super::{PATIENCE, Surface, all_keys};
+use super::{ClientSurface, PATIENCE, all_keys};
 use crate::clock;
-use crate::history::{Did, Level, Op, Outcome, tag_name};
+use crate::history::{AskedLevel, ClientKey, ClientOp, Did, Outcome, tag_name};
 use crate::node::Places;
-use crate::resp::{Connection, NoAnswer};
+use crate::resp::{NoAnswer, RespConnection};
 
 /// A connection to one node, made anew when it breaks.
 pub struct Plain {
     name: &'static str,
     host: u32,
     address: SocketAddr,
-    connection: Option<Connection>,
+    connection: Option<RespConnection>,
 }
 
 impl Plain {
@@ -27,7 +27,7 @@ impl Plain {
     fn call(&mut self, words: &[String]) -> Result<Value, NoAnswer> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(self.address, PATIENCE)?,
+            None => RespConnection::open(self.address, PATIENCE)?,
         };
         let value = connection.call(words)?;
         self.connection = Some(connection);
@@ -35,7 +35,7 @@ impl Plain {
     }
 }
 
-impl Surface for Plain {
+impl ClientSurface for Plain {
     fn name(&self) -> (String, u32) {
         (format!("{}-{}", self.name, self.host), self.host)
     }
@@ -50,21 +50,36 @@ impl Surface for Plain {
 }
 
 /// Reads all keys through a node once, for the time of rest.
-pub fn read_all_through(host: u32) -> Vec<Op> {
+pub fn read_all_through(host: u32) -> Vec<ClientOp> {
     let mut client = Plain::new(host, "rest");
     let read = |key| {
-        let did = Did::Read(key, Level::Plain);
+        let did = Did::Read(key, AskedLevel::Plain);
         let began = clock::now();
         let outcome = client.ask(did);
-        Op { client: "at rest".into(), node: host, began, ended: clock::now(), did, outcome }
+        ClientOp { client: "at rest".into(), node: host, began, ended: clock::now(), did, outcome }
     };
     all_keys().map(read).collect()
+}
+
+/// What a key's owner tells of how it came to what it is.
+pub fn why(hosts: &[u32], key: ClientKey) -> String {
+    let told =
+        hosts.iter().find_map(|host| Plain::new(*host, "why").call(&["CW.WHY".into(), key.name()]).ok());
+    format!("{}: {}", key.name(), told.as_ref().map(text).unwrap_or_default())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Array(all) => format!("[{}]", all.iter().map(text).collect::<Vec<_>>().join(" ")),
+        Value::Integer(number) => number.to_string(),
+        other => String::from_utf8_lossy(other.as_bytes().or(other.as_error()).unwrap_or(b"-")).into_owned(),
+    }
 }
 
 /// The command for an operation.
 pub fn words(did: Did) -> Vec<String> {
     let text = match did {
-        Did::Read(key, Level::Plain) => format!("GET {}", key.name()),
+        Did::Read(key, AskedLevel::Plain) => format!("GET {}", key.name()),
         Did::Read(key, level) => format!("CW.GET {} LEVEL {}", key.name(), level.word()),
         // A plain SET might be taken for the late fill of a miss, which is another promise.
         Did::Write { key, value, ttl_ms } => {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Shared, keys};
-use crate::history::{Class, Op, TAGS};
+use crate::history::{ClientOp, KeyClass, TAGS};
 use crate::node::Places;
 
 /// Values from here on are its own.
@@ -39,7 +39,7 @@ impl Python {
         };
         let nodes: Vec<_> = hosts.iter().map(node).collect();
         let counts: serde_json::Map<_, _> =
-            Class::ALL.iter().map(|class| (format!("{class:?}"), json!(keys(*class)))).collect();
+            KeyClass::ALL.iter().map(|class| (format!("{class:?}"), json!(keys(*class)))).collect();
         let given =
             json!({"nodes": nodes, "keys": counts, "tags": TAGS, "seed": seed, "first_value": FIRST_VALUE});
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("client.py");
@@ -54,7 +54,7 @@ impl Python {
         let shared = shared.clone();
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(says).lines().map_while(Result::ok) {
-                match serde_json::from_str::<Op>(&line) {
+                match serde_json::from_str::<ClientOp>(&line) {
                     Ok(op) => shared.note(op),
                     // Nobody may wait for it.
                     Err(_) => drop(pausing.send(())),

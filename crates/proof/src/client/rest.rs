@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{PATIENCE, Surface};
-use crate::history::{Did, Level, Outcome, tag_name};
+use super::{ClientSurface, PATIENCE};
+use crate::history::{AskedLevel, Did, Outcome, tag_name};
 use crate::node::Places;
 
 /// How often it follows: while slots move, two nodes may send to one another.
@@ -16,7 +16,7 @@ pub struct Rest {
 }
 
 /// What a request is.
-struct Request {
+struct RestRequest {
     method: &'static str,
     target: String,
     body: String,
@@ -35,7 +35,7 @@ impl Rest {
     }
 
     /// Sends it, and again where another node is named: a node that names one has done nothing.
-    fn send(&self, request: &Request) -> Reply {
+    fn send(&self, request: &RestRequest) -> RestReply {
         let mut url = format!("http://{}{}", Places::of(self.host).http, request.target);
         for _ in 0..FOLLOWS {
             let made = ureq::http::Request::builder().method(request.method).uri(&url);
@@ -43,19 +43,19 @@ impl Rest {
             let made = made.header("content-type", kind).body(request.body.clone());
             let made = match made {
                 Ok(made) => made,
-                Err(error) => return Reply::Lost(error.to_string()),
+                Err(error) => return RestReply::Lost(error.to_string()),
             };
             match self.agent.run(made) {
                 Err(ureq::Error::ConnectionFailed | ureq::Error::HostNotFound) => {
-                    return Reply::Unsent("connection refused".into());
+                    return RestReply::Unsent("connection refused".into());
                 }
                 Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                    return Reply::Unsent(error.to_string());
+                    return RestReply::Unsent(error.to_string());
                 }
                 Err(ureq::Error::Timeout(ureq::Timeout::Connect)) => {
-                    return Reply::Unsent("no connection in time".into());
+                    return RestReply::Unsent("no connection in time".into());
                 }
-                Err(error) => return Reply::Lost(error.to_string()),
+                Err(error) => return RestReply::Lost(error.to_string()),
                 Ok(mut answer) => {
                     let status = answer.status().as_u16();
                     let location = answer.headers().get("location").and_then(|at| at.to_str().ok());
@@ -63,27 +63,27 @@ impl Rest {
                     // The whole answer is read, so that the connection can be used again.
                     let text = match answer.body_mut().read_to_string() {
                         Ok(text) => text,
-                        Err(error) => return Reply::Lost(error.to_string()),
+                        Err(error) => return RestReply::Lost(error.to_string()),
                     };
                     match (status, location) {
                         (307, Some(there)) => url = there,
-                        _ => return Reply::Answered(status, text),
+                        _ => return RestReply::Answered(status, text),
                     }
                 }
             }
         }
-        Reply::Unsent("sent from node to node".into())
+        RestReply::Unsent("sent from node to node".into())
     }
 }
 
 /// What became of a request.
-enum Reply {
+enum RestReply {
     Answered(u16, String),
     Unsent(String),
     Lost(String),
 }
 
-impl Surface for Rest {
+impl ClientSurface for Rest {
     fn name(&self) -> (String, u32) {
         (format!("rest-{}", self.host), self.host)
     }
@@ -91,7 +91,7 @@ impl Surface for Rest {
     /// REST has no counters: it reads them. Its times to live are whole seconds.
     fn fits(&self, did: Did) -> Did {
         match did {
-            Did::Increment(key) => Did::Read(key, Level::Plain),
+            Did::Increment(key) => Did::Read(key, AskedLevel::Plain),
             Did::Write { key, value, ttl_ms } => {
                 Did::Write { key, value, ttl_ms: ttl_ms.map(|ms| ms.div_ceil(1_000) * 1_000) }
             }
@@ -101,17 +101,17 @@ impl Surface for Rest {
 
     fn ask(&mut self, did: Did) -> Outcome {
         match self.send(&request(did)) {
-            Reply::Answered(status, text) => answer(did, status, &text),
-            Reply::Unsent(why) => Outcome::Refused(why),
-            Reply::Lost(why) => Outcome::Unknown(why),
+            RestReply::Answered(status, text) => answer(did, status, &text),
+            RestReply::Unsent(why) => Outcome::Refused(why),
+            RestReply::Lost(why) => Outcome::Unknown(why),
         }
     }
 }
 
-fn request(did: Did) -> Request {
-    let text = |method, target: String| Request { method, target, body: String::new(), json: false };
+fn request(did: Did) -> RestRequest {
+    let text = |method, target: String| RestRequest { method, target, body: String::new(), json: false };
     match did {
-        Did::Read(key, Level::Plain) => text("GET", format!("/api/cache/{}?raw=1", key.name())),
+        Did::Read(key, AskedLevel::Plain) => text("GET", format!("/api/cache/{}?raw=1", key.name())),
         Did::Read(key, level) => {
             text("GET", format!("/api/cache/{}?raw=1&level={}", key.name(), level.word()))
         }
@@ -119,10 +119,10 @@ fn request(did: Did) -> Request {
             let ttl = ttl_ms.map_or("null".into(), |ms| (ms / 1_000).to_string());
             let tag = key.tag().map(|tag| format!("&tag={}", tag_name(tag))).unwrap_or_default();
             let target = format!("/api/cache/{}?write=cache-only&ttl={ttl}{tag}", key.name());
-            Request { body: value.to_string(), ..text("PUT", target) }
+            RestRequest { body: value.to_string(), ..text("PUT", target) }
         }
         Did::Remove(key) => text("DELETE", format!("/api/cache/{}", key.name())),
-        Did::Invalidate(tag) => Request {
+        Did::Invalidate(tag) => RestRequest {
             body: format!("{{\"tags\": [\"{}\"]}}", tag_name(tag)),
             json: true,
             ..text("POST", "/api/cache/invalidate".into())

@@ -2,14 +2,14 @@
 
 use fastrand::Rng;
 
-use super::Fault;
+use super::HostFault;
 
 /// How many kinds there are.
 const KINDS: u32 = 12;
 
 /// What happens next among hosts 1 to `hosts`, each slot of which has so many replicas: one fault, or two that leave a majority of the hosts alone and do
 /// not take the memory of more nodes than there are replicas. `spare` is a host without a node. Each kind comes once before one comes again.
-pub fn draw(rng: &mut Rng, hosts: u32, replicas: u8, deck: &mut Vec<u32>) -> Vec<Fault> {
+pub fn draw(rng: &mut Rng, hosts: u32, replicas: u8, deck: &mut Vec<u32>) -> Vec<HostFault> {
     let kind = next(rng, deck);
     let first = one(rng, hosts, kind);
     let mut faults = vec![first];
@@ -32,11 +32,11 @@ fn next(rng: &mut Rng, deck: &mut Vec<u32>) -> u32 {
 }
 
 /// What takes several steps, between which the cluster has to settle.
-fn is_alone(fault: &Fault) -> bool {
-    matches!(fault, Fault::Rolling | Fault::Added(_) | Fault::Left(_) | Fault::DiskLost(_))
+fn is_alone(fault: &HostFault) -> bool {
+    matches!(fault, HostFault::Rolling | HostFault::Added(_) | HostFault::Left(_) | HostFault::DiskLost(_))
 }
 
-fn fits(first: &Fault, second: &Fault, hosts: u32, replicas: u8) -> bool {
+fn fits(first: &HostFault, second: &HostFault, hosts: u32, replicas: u8) -> bool {
     let mut impaired = [first.hosts(), second.hosts()].concat();
     impaired.sort_unstable();
     let count = impaired.len();
@@ -45,27 +45,27 @@ fn fits(first: &Fault, second: &Fault, hosts: u32, replicas: u8) -> bool {
     impaired.len() == count && 2 * count < hosts as usize && forgets <= replicas.into()
 }
 
-fn one(rng: &mut Rng, hosts: u32, kind: u32) -> Fault {
+fn one(rng: &mut Rng, hosts: u32, kind: u32) -> HostFault {
     let host = rng.u32(1..=hosts);
     match kind {
-        0 => Fault::Kill(host),
-        1 => Fault::Pause(host),
-        2 => Fault::OneWay { from: host, to: host % hosts + 1 },
-        3 => Fault::Apart(host),
+        0 => HostFault::Kill(host),
+        1 => HostFault::Pause(host),
+        2 => HostFault::OneWay { from: host, to: host % hosts + 1 },
+        3 => HostFault::Apart(host),
         4 => {
             let mut side: Vec<u32> = (1..=hosts).collect();
             rng.shuffle(&mut side);
             side.truncate((hosts as usize - 1) / 2);
             side.sort_unstable();
-            Fault::Split(side)
+            HostFault::Split(side)
         }
-        5 => Fault::Weather(host),
-        6 => Fault::Loss(host),
-        7 => Fault::FullDisk(host),
-        8 => Fault::Rolling,
-        9 => Fault::Added(hosts + 1),
-        10 => Fault::Left(host),
-        _ => Fault::DiskLost(host),
+        5 => HostFault::Weather(host),
+        6 => HostFault::Loss(host),
+        7 => HostFault::FullDisk(host),
+        8 => HostFault::Rolling,
+        9 => HostFault::Added(hosts + 1),
+        10 => HostFault::Left(host),
+        _ => HostFault::DiskLost(host),
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
             assert!(impaired <= 2, "{faults:?}");
             assert!(faults.iter().filter(|fault| fault.forgets()).count() <= 1, "{faults:?}");
             pairs += usize::from(faults.len() == 2);
-            seen.extend(faults.iter().map(Fault::name));
+            seen.extend(faults.iter().map(HostFault::name));
         }
         assert_eq!(seen.len() as u32, KINDS);
         assert!(pairs > 40, "{pairs}");

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Duration;
 
-use super::{Fault, weather};
+use super::{HostFault, weather};
 use crate::clock;
 use crate::hosts::Hosts;
 use crate::node;
@@ -14,29 +14,29 @@ use crate::stage::{SETTLE, Stage};
 ///
 /// # Errors
 /// The cluster does not do what it should, or the machine does not: in words.
-pub fn make(stage: &mut Stage<'_>, fault: &Fault) -> Result<(), String> {
+pub fn make(stage: &mut Stage<'_>, fault: &HostFault) -> Result<(), String> {
     match fault {
-        Fault::Kill(host) => kill(stage, *host),
-        Fault::Pause(host) => pause(stage, *host, true),
-        Fault::OneWay { from, to } => cut(stage.hosts, *from, *to),
-        Fault::Apart(host) => split(stage, &[*host]),
-        Fault::Split(side) => split(stage, side),
-        Fault::Weather(host) => weather::begin(stage, *host),
-        Fault::Loss(host) => {
+        HostFault::Kill(host) => kill(stage, *host),
+        HostFault::Pause(host) => pause(stage, *host, true),
+        HostFault::OneWay { from, to } => cut(stage.hosts, *from, *to),
+        HostFault::Apart(host) => split(stage, &[*host]),
+        HostFault::Split(side) => split(stage, side),
+        HostFault::Weather(host) => weather::begin(stage, *host),
+        HostFault::Loss(host) => {
             let nodes = weather::NODES;
             stage
                 .hosts
                 .filter(*host, &format!("-s {nodes} -m statistic --mode random --probability 0.2 -j DROP"))
         }
-        Fault::FullDisk(host) => fill(stage.hosts, *host),
-        Fault::Rolling => stage.members().into_iter().try_for_each(|host| restart(stage, host)),
-        Fault::Added(host) => {
+        HostFault::FullDisk(host) => fill(stage.hosts, *host),
+        HostFault::Rolling => stage.members().into_iter().try_for_each(|host| restart(stage, host)),
+        HostFault::Added(host) => {
             node::wipe(stage.hosts, *host)?;
             stage.start_again(*host)?;
             stage.settle(clock::now()).map(drop)
         }
-        Fault::Left(host) => leave(stage, *host),
-        Fault::DiskLost(host) => lose_disk(stage, *host),
+        HostFault::Left(host) => leave(stage, *host),
+        HostFault::DiskLost(host) => lose_disk(stage, *host),
     }
 }
 
@@ -44,18 +44,20 @@ pub fn make(stage: &mut Stage<'_>, fault: &Fault) -> Result<(), String> {
 ///
 /// # Errors
 /// As those of [`make`].
-pub fn undo(stage: &mut Stage<'_>, fault: &Fault) -> Result<(), String> {
+pub fn undo(stage: &mut Stage<'_>, fault: &HostFault) -> Result<(), String> {
     match fault {
-        Fault::Kill(host) | Fault::Left(host) | Fault::DiskLost(host) => stage.start_again(*host),
-        Fault::Pause(host) => pause(stage, *host, false),
-        Fault::OneWay { .. } | Fault::Apart(_) | Fault::Split(_) | Fault::Loss(_) => stage.hosts.heal(),
-        Fault::Weather(host) => weather::end(stage, *host),
-        Fault::FullDisk(host) => {
+        HostFault::Kill(host) | HostFault::Left(host) | HostFault::DiskLost(host) => stage.start_again(*host),
+        HostFault::Pause(host) => pause(stage, *host, false),
+        HostFault::OneWay { .. } | HostFault::Apart(_) | HostFault::Split(_) | HostFault::Loss(_) => {
+            stage.hosts.heal()
+        }
+        HostFault::Weather(host) => weather::end(stage, *host),
+        HostFault::FullDisk(host) => {
             let filler = filler(stage.hosts, *host);
             fs::remove_file(&filler).map_err(|error| format!("{}: {error}", filler.display()))
         }
-        Fault::Rolling => Ok(()),
-        Fault::Added(host) => leave(stage, *host),
+        HostFault::Rolling => Ok(()),
+        HostFault::Added(host) => leave(stage, *host),
     }
 }
 

@@ -11,7 +11,7 @@ pub use make::{make, undo};
 
 /// A fault with the hosts that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum HostFault {
     /// `kill -9`; started again with its disk.
     Kill(u32),
     /// `SIGSTOP`, for longer than every lease.
@@ -38,50 +38,56 @@ pub enum Fault {
     DiskLost(u32),
 }
 
-impl Fault {
+impl HostFault {
     /// Its name without hosts.
     pub fn name(&self) -> &'static str {
         match self {
-            Fault::Kill(_) => "kill -9",
-            Fault::Pause(_) => "pause",
-            Fault::OneWay { .. } => "one-way cut",
-            Fault::Apart(_) => "cut off",
-            Fault::Split(_) => "split",
-            Fault::Weather(_) => "weather",
-            Fault::Loss(_) => "loss",
-            Fault::FullDisk(_) => "full disk",
-            Fault::Rolling => "rolling restart",
-            Fault::Added(_) => "node added",
-            Fault::Left(_) => "node leaves",
-            Fault::DiskLost(_) => "disk lost",
+            HostFault::Kill(_) => "kill -9",
+            HostFault::Pause(_) => "pause",
+            HostFault::OneWay { .. } => "one-way cut",
+            HostFault::Apart(_) => "cut off",
+            HostFault::Split(_) => "split",
+            HostFault::Weather(_) => "weather",
+            HostFault::Loss(_) => "loss",
+            HostFault::FullDisk(_) => "full disk",
+            HostFault::Rolling => "rolling restart",
+            HostFault::Added(_) => "node added",
+            HostFault::Left(_) => "node leaves",
+            HostFault::DiskLost(_) => "disk lost",
         }
     }
 
     /// The hosts that it impairs.
     pub fn hosts(&self) -> Vec<u32> {
         match self {
-            Fault::Kill(host) | Fault::Pause(host) | Fault::Apart(host) | Fault::Weather(host) => vec![*host],
-            Fault::Loss(host) | Fault::FullDisk(host) | Fault::Left(host) | Fault::DiskLost(host) => {
+            HostFault::Kill(host)
+            | HostFault::Pause(host)
+            | HostFault::Apart(host)
+            | HostFault::Weather(host) => vec![*host],
+            HostFault::Loss(host)
+            | HostFault::FullDisk(host)
+            | HostFault::Left(host)
+            | HostFault::DiskLost(host) => {
                 vec![*host]
             }
-            Fault::OneWay { from, to } => vec![*from, *to],
-            Fault::Split(side) => side.clone(),
-            Fault::Rolling | Fault::Added(_) => Vec::new(),
+            HostFault::OneWay { from, to } => vec![*from, *to],
+            HostFault::Split(side) => side.clone(),
+            HostFault::Rolling | HostFault::Added(_) => Vec::new(),
         }
     }
 
     /// Whether a node's memory is lost.
     pub fn forgets(&self) -> bool {
-        matches!(self, Fault::Kill(_) | Fault::DiskLost(_) | Fault::Rolling | Fault::Left(_))
+        matches!(self, HostFault::Kill(_) | HostFault::DiskLost(_) | HostFault::Rolling | HostFault::Left(_))
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for HostFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::OneWay { from, to } => write!(f, "{} {from}>{to}", self.name()),
-            Fault::Rolling => write!(f, "{}", self.name()),
-            Fault::Added(host) => write!(f, "{} {host}", self.name()),
+            HostFault::OneWay { from, to } => write!(f, "{} {from}>{to}", self.name()),
+            HostFault::Rolling => write!(f, "{}", self.name()),
+            HostFault::Added(host) => write!(f, "{} {host}", self.name()),
             other => {
                 let hosts: Vec<String> = other.hosts().iter().map(u32::to_string).collect();
                 write!(f, "{} {}", other.name(), hosts.join(","))

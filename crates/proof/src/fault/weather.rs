@@ -69,26 +69,26 @@ pub fn end(stage: &mut Stage<'_>, host: u32) -> Result<(), String> {
 const READY: &str = "ready";
 
 /// A packet that waits.
-struct Waiting {
+struct HeldPacket {
     until: Instant,
     packet: Message,
 }
 
-impl PartialEq for Waiting {
+impl PartialEq for HeldPacket {
     fn eq(&self, other: &Self) -> bool {
         self.until == other.until
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for HeldPacket {}
 
-impl PartialOrd for Waiting {
+impl PartialOrd for HeldPacket {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
+impl Ord for HeldPacket {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.until.cmp(&other.until)
     }
@@ -113,8 +113,10 @@ pub fn run(args: &WeatherArgs) -> std::io::Result<()> {
             }
             Ok(packet) => {
                 let wait = args.delay + rng.u64(..=args.jitter);
-                waiting
-                    .push(Reverse(Waiting { until: Instant::now() + Duration::from_millis(wait), packet }));
+                waiting.push(Reverse(HeldPacket {
+                    until: Instant::now() + Duration::from_millis(wait),
+                    packet,
+                }));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 std::thread::sleep(Duration::from_millis(1));
@@ -122,7 +124,7 @@ pub fn run(args: &WeatherArgs) -> std::io::Result<()> {
             Err(error) => return Err(error),
         }
         while waiting.peek().is_some_and(|Reverse(first)| first.until <= Instant::now()) {
-            if let Some(Reverse(Waiting { mut packet, .. })) = waiting.pop() {
+            if let Some(Reverse(HeldPacket { mut packet, .. })) = waiting.pop() {
                 packet.set_verdict(Verdict::Accept);
                 queue.verdict(packet)?;
             }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Cluster, Place};
 use crate::node::{Node, Reached};
+use crate::planted::{self, PlantedHere};
 
 /// For how long what no owner takes is asked for again: an owner that died is replaced sooner.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,6 +75,9 @@ impl Node {
         cluster: &Cluster,
         statement: Invalidation,
     ) -> (Reached, Later<Result<(), Unordered>>) {
+        if planted::has(PlantedHere::InvalidationDropped) && fastrand::u8(..8) == 0 {
+            return (Reached::default(), Box::pin(async { Ok(()) }));
+        }
         if let Scope::Key(key) = &*statement.scope
             && let Place::Here = self.place_of(key)
         {
@@ -131,6 +135,9 @@ impl Node {
 
     /// Waits until what was changed of a key here survives as it has to.
     pub(in crate::node) fn settled(&self, cluster: &Cluster, key: Bytes) -> Later<Result<(), Unordered>> {
+        if planted::has(PlantedHere::SettleSkipped) {
+            return Box::pin(async { Ok(()) });
+        }
         let answered = self.put(cluster, |ticket| Input::Settle(ticket, key));
         Box::pin(async move { outcome(answered.await) })
     }

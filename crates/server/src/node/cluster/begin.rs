@@ -96,6 +96,7 @@ pub(in crate::node) fn begin(
         seed: fastrand::u64(..),
         addresses: addresses.clone(),
         fences: Fences::but_for(|_| true),
+        planted: crate::planted::decided(),
         ..clearwell_cluster::Config::of(me, of.profile)
     };
     let settings = Settings { engine, ..Settings::new(&member, fastrand::u64(..)) };
