@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Promises, Stale, Verdict, Violation};
 use crate::clock::{Micros, SECOND, seconds};
-use crate::history::{ClientKey, ClientOp, Did, KeyClass, Outcome};
+use crate::history::{AskedLevel, ClientKey, ClientOp, Did, KeyClass, Outcome};
 
 pub const OVERWRITTEN: &str = "what was overwritten is not read";
 pub const REMOVED: &str = "what was removed or invalidated is not read";
@@ -63,6 +63,8 @@ struct Register<'h, 'p> {
     /// Acknowledged writes that last, and what takes away.
     writes: ChangeFloors<'h>,
     removals: ChangeFloors<'h>,
+    /// The same without invalidations of tags: a weak read is given what nothing proves.
+    own_removals: ChangeFloors<'h>,
     /// Whether or not they last: staleness is measured by all.
     all: ChangeFloors<'h>,
     removed: Vec<&'h ClientOp>,
@@ -74,7 +76,7 @@ pub fn check(key: ClientKey, ops: &[&ClientOp], promises: &Promises, verdict: &m
     for op in ops {
         let Some((level, value)) = op.saw() else { continue };
         let judged = match value {
-            Some(value) => register.judge(op, value),
+            Some(value) => register.judge(op, level, value),
             None => register.judge_absence(op),
         };
         verdict.violations.extend(judged.err().map(|violation| *violation));
@@ -114,12 +116,13 @@ impl<'h, 'p> Register<'h, 'p> {
             written,
             writes: ChangeFloors::of(done().filter(is_write).filter(|op| promises.lasts(op.ended))),
             removals: ChangeFloors::of(done().filter(is_removal)),
+            own_removals: ChangeFloors::of(done().filter(|op| matches!(op.did, Did::Remove(_)))),
             all: ChangeFloors::of(done().filter(|op| is_write(op) || is_removal(op))),
             removed: ops.iter().copied().filter(is_removal).collect(),
         }
     }
 
-    fn judge(&self, read: &ClientOp, value: u64) -> Result<(), Box<Violation>> {
+    fn judge(&self, read: &ClientOp, level: AskedLevel, value: u64) -> Result<(), Box<Violation>> {
         let broken =
             |promise, why: String, shown: &[&ClientOp]| Err(Box::new(Violation::new(promise, why, shown)));
         let Some(ClientWrite { op: write, happened, ttl }) = self.written.get(&value) else {
@@ -131,7 +134,8 @@ impl<'h, 'p> Register<'h, 'p> {
         if matches!(write.outcome, Outcome::Refused(_)) {
             return broken(REFUSED, format!("{value:x} is there"), &[write, read]);
         }
-        for (promise, floors) in [(OVERWRITTEN, &self.writes), (REMOVED, &self.removals)] {
+        let removals = if level == AskedLevel::Weak { &self.own_removals } else { &self.removals };
+        for (promise, floors) in [(OVERWRITTEN, &self.writes), (REMOVED, removals)] {
             if let Some(floor) = floors.before(read.began).filter(|floor| *happened < floor.began) {
                 let late = seconds(read.began - floor.op.ended);
                 let why = format!("{value:x} is read {late:.3} s after a later change was acknowledged");

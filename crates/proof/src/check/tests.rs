@@ -114,6 +114,9 @@ fn what_a_tag_took_away_is_not_read() {
     let read_after = read(50, 60, TAGGED, Some(1));
     assert_eq!(broken(&[write(10, 20, TAGGED, 1), invalidate(tag), read_after.clone()]), [REMOVED]);
     assert_eq!(broken(&[write(10, 20, TAGGED, 1), invalidate(tag + 1), read_after.clone()]), [] as [&str; 0]);
+    let weak = ClientOp { did: Did::Read(TAGGED, AskedLevel::Weak), ..read_after.clone() };
+    assert_eq!(broken(&[write(10, 20, TAGGED, 1), invalidate(tag), weak.clone()]), [] as [&str; 0]);
+    assert_eq!(broken(&[write(10, 20, TAGGED, 1), remove(30, 40, TAGGED), weak]), [REMOVED]);
     assert_eq!(
         broken(&[write(35, 45, TAGGED, 1), invalidate(tag), read_after]),
         [] as [&str; 0],

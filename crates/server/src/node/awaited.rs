@@ -134,9 +134,9 @@ impl Node {
     pub(super) async fn proven(self: Arc<Self>, target: Target, level: Level) -> Result<Answer, ReadError> {
         let Some(cluster) = &self.cluster else { return self.anew(target, level).await };
         let asked = match level {
-            Level::Eventual | Level::Weak | Level::Bounded(_) => level,
+            Level::Weak | Level::Bounded(_) => level,
             // The key itself is ordered here.
-            Level::Strong | Level::Session | Level::Causal => Level::Bounded(u64::MAX),
+            Level::Strong | Level::Session | Level::Causal | Level::Eventual => Level::Bounded(u64::MAX),
         };
         match self.load_by_member(cluster, &target, asked).await {
             Ok(answer) => Ok(Answer { level, ..answer }),

@@ -6,4 +6,5 @@ mod plain;
 mod redirect;
 #[path = "../support/mod.rs"]
 mod support;
+mod tags;
 mod transactions;

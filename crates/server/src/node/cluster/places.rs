@@ -45,8 +45,8 @@ impl Node {
     pub(in crate::node) fn may_serve(&self, view: &View<'_>, level: Level) -> bool {
         self.cluster.is_none() || !has_names(view) || {
             let level = match level {
-                Level::Eventual | Level::Weak | Level::Bounded(_) => level,
-                // The key itself is ordered here.
+                Level::Weak | Level::Bounded(_) => level,
+                // The key itself is ordered here. An eventual read may be given what nothing proves only where the reply says so, and none does.
                 _ => Level::Bounded(u64::MAX),
             };
             self.host.may_serve_view(self.clock.tick(), view, level, &Token::default())
