@@ -101,6 +101,19 @@ pub struct Member {
     begun: Outbox,
 }
 
+/// What a member may act as owner of.
+#[derive(Debug, Clone, Copy)]
+pub struct Served<'m> {
+    /// Until when, by its own clock.
+    pub until: Millis,
+    /// The slots, a bit each, from slot 0 on; those that are not there are 0.
+    pub begun: &'m [u64],
+    /// Another number whenever the slots are others.
+    pub changes: u64,
+    /// The view in which it serves them.
+    pub view: Option<&'m Arc<View>>,
+}
+
 impl Member {
     /// A member that begins at `now`; what that leads to is among the outputs of its first step.
     pub fn new(config: Config, start: Start, now: Millis) -> Member {
@@ -226,6 +239,12 @@ impl Member {
     /// Whether it may acknowledge for a slot at `now`. For checkers: at most one member may say so at any moment.
     pub fn owns(&self, now: Millis, slot: Slot) -> bool {
         self.tenure.is_leased(now) && self.owned.has_begun(slot)
+    }
+
+    /// What it may act as owner of. Until its next step nothing else.
+    pub fn serves(&self) -> Served<'_> {
+        let (begun, changes) = self.owned.begun();
+        Served { until: self.tenure.until(), begun, changes, view: self.tenure.view() }
     }
 
     /// The last view in which a majority of the voters granted it a lease. For checkers.

@@ -32,6 +32,8 @@ pub struct OwnedSlots {
     slots: BTreeMap<Slot, Owned>,
     /// Those that have begun: looked at for each request.
     begun: SlotSet,
+    /// How often the set of those changed.
+    changes: u64,
     /// How many of them have not begun.
     to_begin: usize,
     /// The source may have to be asked to refuse statements for some of them.
@@ -47,6 +49,7 @@ impl OwnedSlots {
         let owned = Owned { gained, began_at, inherited, fenced, fencing, unclear, quiet_until };
         self.slots.insert(slot, owned);
         self.begun.remove(slot);
+        self.changes += 1;
         self.to_begin += 1;
         self.unfenced = true;
     }
@@ -56,6 +59,7 @@ impl OwnedSlots {
         let Some(owned) = self.slots.remove(&slot) else { return false };
         self.alone.remove(&slot);
         self.begun.remove(slot);
+        self.changes += 1;
         self.to_begin -= usize::from(owned.began_at.is_none());
         owned.began_at.is_some()
     }
@@ -72,6 +76,7 @@ impl OwnedSlots {
             self.to_begin -= usize::from(owned.began_at.is_none());
             (owned.began_at, owned.quiet_until) = (Some(at), quiet_until);
             self.begun.insert(slot);
+            self.changes += 1;
             owned.fenced |= fenced;
         }
     }
@@ -101,6 +106,11 @@ impl OwnedSlots {
     /// Whether a slot is owned and has begun.
     pub fn has_begun(&self, slot: Slot) -> bool {
         self.begun.contains(slot)
+    }
+
+    /// All that are owned and have begun, a bit each, and how often they changed.
+    pub fn begun(&self) -> (&[u64], u64) {
+        (self.begun.words(), self.changes)
     }
 
     /// Whether a slot is owned and has not begun.

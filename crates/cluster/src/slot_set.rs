@@ -23,6 +23,11 @@ impl SlotSet {
         self.words.get(at).is_some_and(|word| word & bit != 0)
     }
 
+    /// All of them, a bit each, from slot 0 on.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Takes a slot in.
     pub fn insert(&mut self, slot: Slot) {
         let (at, bit) = place(slot);

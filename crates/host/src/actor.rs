@@ -44,7 +44,7 @@ impl Actor {
     }
 
     /// A node's, if it is one.
-    pub(crate) fn member(&self) -> Option<&Member> {
+    pub fn member(&self) -> Option<&Member> {
         match self {
             Actor::Member(member) => Some(member),
             Actor::Near(_) => None,

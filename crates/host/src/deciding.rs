@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
 use crate::batch::Batch;
+use crate::serving::Serving;
 use crate::turns::{Changes, Turn, Turns};
 
 /// The deciding part and the turns that it gave.
@@ -25,6 +26,8 @@ pub(crate) struct Deciding {
     has_more: AtomicBool,
     /// How clients' values come to their places.
     pub values: ValuePlaces,
+    /// What is served, for those who do not wait for the lock; where values come to their places while their keys are held.
+    pub serving: Option<Serving>,
     /// What was decided while keys were held, in order.
     held: Mutex<VecDeque<Batch>>,
 }
@@ -55,7 +58,12 @@ pub(crate) struct Gone {
 
 impl Deciding {
     pub fn new(actor: Actor, values: ValuePlaces) -> Deciding {
+        let serving = match values {
+            ValuePlaces::Held { slots } => Some(Serving::new(slots)),
+            ValuePlaces::Logged | ValuePlaces::Alone => None,
+        };
         Deciding {
+            serving,
             actor: Mutex::new(actor),
             turns: Turns::default(),
             tickets: AtomicU64::new(u64::MAX),
@@ -95,12 +103,20 @@ impl Deciding {
             }
         }
         actor.step(now, input, out);
-        self.has_more.store(actor.has_more(), Relaxed);
+        self.stepped(&actor);
         if self.values == ValuePlaces::Alone {
             out.persist.clear();
         }
         let turn = self.turns.give(Changes::of(out), out.persist.len());
         (turn, untold)
+    }
+
+    /// What others may know of a step without the lock.
+    fn stepped(&self, actor: &Actor) {
+        self.has_more.store(actor.has_more(), Relaxed);
+        if let (Some(serving), Some(member)) = (&self.serving, actor.member()) {
+            serving.publish(member);
+        }
     }
 
     /// Whether the last step left something to those that follow.
@@ -111,7 +127,7 @@ impl Deciding {
     /// Leaves what a step decided while a key was held to whoever goes on. Called while the deciding part is held; the value of `stored` will
     /// lie in the store before its key is let go.
     pub fn leave(&self, actor: &Actor, out: Outbox, stored: Option<Bytes>) {
-        self.has_more.store(actor.has_more(), Relaxed);
+        self.stepped(actor);
         if out.is_empty() && stored.is_none() {
             return;
         }

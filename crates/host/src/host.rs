@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
 use clearwell_cluster::{
-    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Ticket, View,
+    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Ticket, View,
 };
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
@@ -294,6 +294,23 @@ impl Host {
     /// The deciding part, which decides nothing meanwhile. The engine is not to be called while it is held.
     pub fn actor(&self) -> impl Deref<Target = Actor> + '_ {
         self.deciding.actor()
+    }
+
+    /// Whether the member serves a slot at a time, as of its last step. Nobody waits for the member.
+    #[inline]
+    pub fn serves(&self, now: Millis, slot: Slot) -> bool {
+        match &self.deciding.serving {
+            Some(serving) => serving.has(now, slot),
+            None => self.actor().owns(now, slot),
+        }
+    }
+
+    /// Whether slots are on their way from one node to another in the view that the member follows.
+    pub fn moves(&self) -> bool {
+        match &self.deciding.serving {
+            Some(serving) => serving.moves(),
+            None => self.actor().view().is_some_and(|view| !view.is_settled()),
+        }
     }
 
     /// The entry that lies at a key and is not stale. Nothing is counted.

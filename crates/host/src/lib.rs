@@ -63,6 +63,7 @@ mod host;
 mod index;
 mod loads;
 mod look;
+mod serving;
 mod turns;
 mod walks;
 

@@ -8,7 +8,9 @@ use std::thread;
 
 use clearwell_cluster::request::Answer;
 use clearwell_cluster::view::{Seat, View};
-use clearwell_cluster::{Bytes, Config, Entry, Input, Member, Message, NodeId, Peer, Start, Ticket, To};
+use clearwell_cluster::{
+    Bytes, Config, Entry, Input, Member, Message, NodeId, Peer, Slot, Start, Ticket, To,
+};
 use clearwell_engine::{
     Cause, Change, Departure, Departures, Draft, Effect, Invalidation, Millis, Origin, Scope, Seq, TooLarge,
 };
@@ -72,6 +74,18 @@ impl Pair {
                 self.step(node, Input::Tick);
             }
             self.deliver();
+            self.compare_what_is_served();
+        }
+    }
+
+    /// What is served is known without the member's lock as with it, also when its lease will have ended.
+    fn compare_what_is_served(&self) {
+        for host in self.nodes.iter().map(|node| &node.host) {
+            let ended = host.actor().member().map_or(Millis(0), |member| member.serves().until);
+            for (slot, now) in (0..SLOTS).flat_map(|slot| [(Slot(slot), self.now()), (Slot(slot), ended)]) {
+                assert_eq!(host.serves(now, slot), host.actor().owns(now, slot), "{slot:?} at {now:?}");
+            }
+            assert_eq!(host.moves(), host.actor().view().is_some_and(|view| !view.is_settled()));
         }
     }
 

@@ -74,6 +74,11 @@ impl NodeClock {
         self.advance(Instant::now())
     }
 
+    /// Notes for how long the machine was suspended, if it was.
+    pub fn note_sleep(&self) {
+        self.sleep.note();
+    }
+
     /// The same for who holds a lease: what the machine slept through counts too.
     pub fn tick_awake(&self) -> Millis {
         self.sleep.note();

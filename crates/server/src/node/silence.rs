@@ -40,6 +40,10 @@ impl Node {
     #[inline]
     pub fn wake(&self, real: Instant) -> Millis {
         const LATE_MS: u64 = 100;
+        if self.is_in_cluster() {
+            // Leases run on while the machine sleeps.
+            self.clock.note_sleep();
+        }
         let now = self.clock.advance(real);
         if now.since(self.feeds.listened()) > LATE_MS {
             self.listen_for_silence();

@@ -111,8 +111,7 @@ impl Node {
     /// Whether a write of a key without a source waits for the slot's replicas before it is acknowledged. While slots move it always does: the
     /// next owner of one may be another although this one lives, and has to have what was acknowledged.
     pub fn waits_for_replicas(&self) -> bool {
-        let moves = || self.host.actor().view().is_some_and(|view| !view.is_settled());
-        self.cluster.as_ref().is_some_and(|cluster| cluster.ack == Ack::Replicas || moves())
+        self.cluster.as_ref().is_some_and(|cluster| cluster.ack == Ack::Replicas || self.host.moves())
     }
 
     /// Waits until a key that was changed here, or whose value was taken away, may be acknowledged.

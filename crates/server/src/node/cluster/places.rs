@@ -53,6 +53,12 @@ impl Node {
         }
     }
 
+    /// Whether this node serves a slot, as of the time at which the work began that asks ([`Node::wake`]).
+    #[inline]
+    pub fn serves_slot(&self, slot: Slot) -> bool {
+        self.cluster.is_none() || self.host.serves(self.clock.now(), slot)
+    }
+
     /// Who serves a slot.
     pub fn place_of_slot(&self, slot: Slot) -> Place {
         let Some(cluster) = &self.cluster else { return Place::Here };

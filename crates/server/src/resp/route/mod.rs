@@ -59,6 +59,9 @@ pub fn elsewhere(context: &mut Context<'_>, command: &'static Command, args: Arg
     if command.id == CommandId::Exec {
         return exec_elsewhere(context, command);
     }
+    if is_here(context, command, args) {
+        return None;
+    }
     let slots = slots_of(context, command, args);
     let (&first, rest) = slots.split_first()?;
     let routing = context.session.routing;
@@ -160,18 +163,35 @@ fn may_be_apart(id: CommandId) -> bool {
 
 /// The slots of a request's keys, each once. Invalidations and warming go to all owners by themselves.
 fn slots_of(context: &Context<'_>, command: &Command, args: Args<'_>) -> Vec<Slot> {
-    use CommandId as Id;
-    if matches!(command.id, Id::CwInvalidate | Id::CwWarmKeys | Id::CwWarmPattern | Id::CwWarmTags) {
-        return Vec::new();
-    }
-    let node = context.node();
-    let all = keys(command, args).filter_map(|place| args.get(place)).map(|key| node.slot_of(key));
-    let mut slots: Vec<Slot> = all.collect();
+    let mut slots: Vec<Slot> = each_slot(context, command, args).collect();
     if slots.len() > 1 {
         slots.sort_unstable();
         slots.dedup();
     }
     slots
+}
+
+/// The slot of each key that says where a command runs.
+fn each_slot<'a>(
+    context: &Context<'a>,
+    command: &Command,
+    args: Args<'a>,
+) -> impl Iterator<Item = Slot> + use<'a> {
+    use CommandId as Id;
+    // What they name is asked of all owners.
+    let is_routed =
+        !matches!(command.id, Id::CwInvalidate | Id::CwWarmKeys | Id::CwWarmPattern | Id::CwWarmTags);
+    let node = context.node();
+    let keys = keys(command, args).take_while(move |_| is_routed);
+    keys.filter_map(move |place| args.get(place)).map(|key| node.slot_of(key))
+}
+
+/// The usual case: the command's keys are in one slot, which this node serves, or it has none. Nothing is allocated for it.
+#[inline]
+fn is_here(context: &Context<'_>, command: &Command, args: Args<'_>) -> bool {
+    let mut slots = each_slot(context, command, args);
+    let Some(first) = slots.next() else { return true };
+    context.node().serves_slot(first) && slots.all(|slot| slot == first)
 }
 
 fn redirection(placement: &Placement, slot: Slot) -> CommandError {
