@@ -85,7 +85,7 @@ pub use hold::{Awaited, Hold};
 pub use ids::{Job, Ticket};
 pub use input::{Input, Operation, Outcome};
 pub use level::{Level, Service, Token};
-pub use member::{Footprint, Member, Served, Start};
+pub use member::{FollowerStanding, Footprint, Member, OwnerStanding, Served, Standing, Start};
 pub use membership::Known;
 pub use message::Message;
 pub use meta::{Expiry, Meta};

@@ -18,6 +18,7 @@ mod recover;
 mod replica;
 mod route;
 mod serve;
+mod standing;
 mod state;
 mod takeover;
 mod touch;
@@ -26,6 +27,7 @@ mod trim;
 mod wait;
 mod write;
 
+pub use standing::{FollowerStanding, OwnerStanding, Standing};
 pub use trim::Footprint;
 
 use std::collections::BTreeMap;

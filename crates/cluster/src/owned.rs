@@ -123,6 +123,11 @@ impl OwnedSlots {
         self.to_begin == 0
     }
 
+    /// How many of them have not begun.
+    pub fn count_to_begin(&self) -> usize {
+        self.to_begin
+    }
+
     /// All of them from this one on.
     pub fn from(&self, first: Slot) -> impl Iterator<Item = Slot> + '_ {
         self.slots.range(first..).map(|(&slot, _)| slot)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
 use clearwell_cluster::{
-    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Ticket, View,
+    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Standing, Ticket, View,
 };
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
@@ -156,6 +156,11 @@ impl Host {
         self.deciding.with_member(|member| {
             (member.view().cloned(), member.known().collect(), member.claims(now).count())
         })
+    }
+
+    /// How a member stands towards the others; `None` of a near cache.
+    pub fn member_standing(&self, now: Millis) -> Option<Standing> {
+        self.deciding.actor().member().map(|member| member.standing(now))
     }
 
     /// A number for a question of the driver's own. No other has it.

@@ -82,6 +82,11 @@ impl Proposing {
         }
     }
 
+    /// Whom an operator said not to come back.
+    pub fn forgotten(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.forgotten.iter().copied()
+    }
+
     /// A view was adopted.
     pub fn settle(&mut self, view: &View) {
         if self.replicas == Some(view.next.replicas) {

@@ -33,6 +33,11 @@ impl Following {
         self.missing.iter().copied()
     }
 
+    /// How many these are.
+    pub fn count_missing(&self) -> usize {
+        self.missing.len()
+    }
+
     /// It is to follow a slot.
     pub fn add(&mut self, slot: Slot) {
         if !self.synced.contains(slot) {

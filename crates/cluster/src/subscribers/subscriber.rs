@@ -88,6 +88,16 @@ impl Subscriber {
         self.hints.len() > self.confirmed
     }
 
+    /// How many records were sent to it and are not confirmed.
+    pub fn count_unconfirmed(&self) -> usize {
+        self.hints.len().saturating_sub(self.confirmed)
+    }
+
+    /// For how long it has confirmed none of these; 0 when there are none.
+    pub fn unconfirmed_ms(&self, now: Millis) -> u64 {
+        if self.has_unconfirmed() { now.since(self.moved) } else { 0 }
+    }
+
     /// How long nothing was heard of it.
     pub fn silent_ms(&self, now: Millis) -> u64 {
         now.since(self.heard)
