@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
 use clearwell_cluster::{
-    Apply, Bytes, Entry, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Standing, Ticket, View,
+    Apply, Bytes, Entry, Epoch, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Standing, Ticket, View,
 };
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
@@ -310,11 +310,14 @@ impl Host {
         }
     }
 
-    /// Whether slots are on their way from one node to another in the view that the member follows.
-    pub fn moves(&self) -> bool {
+    /// The epoch of the view that the member follows, 0 before the first, and whether slots are on their way in it from one node to another.
+    pub fn view_moves(&self) -> (Epoch, bool) {
         match &self.deciding.serving {
-            Some(serving) => serving.moves(),
-            None => self.actor().view().is_some_and(|view| !view.is_settled()),
+            Some(serving) => serving.view_moves(),
+            None => {
+                let actor = self.actor();
+                actor.view().map_or((Epoch(0), false), |view| (view.epoch, !view.is_settled()))
+            }
         }
     }
 

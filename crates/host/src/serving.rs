@@ -1,8 +1,8 @@
 //! Which slots a member serves, to be looked at without its lock.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use clearwell_cluster::{Member, Slot};
+use clearwell_cluster::{Epoch, Member, Slot};
 use clearwell_engine::Millis;
 
 /// What a member may act as owner of, as of its last step: published under its lock, read without. Who reads an older word than the last acts
@@ -15,9 +15,8 @@ pub struct Serving {
     words: Box<[AtomicU64]>,
     /// What the words were read from.
     changes: AtomicU64,
-    /// The view that this was read from, and whether slots are on their way in it from one node to another.
-    epoch: AtomicU64,
-    moves: AtomicBool,
+    /// The epoch of the view that it follows, and in the lowest bit whether slots are on their way in it from one node to another.
+    view: AtomicU64,
 }
 
 const BITS: usize = u64::BITS as usize;
@@ -27,7 +26,7 @@ impl Serving {
     pub(crate) fn new(slots: u16) -> Serving {
         let words = (0..usize::from(slots).div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect();
         let none = || AtomicU64::new(0);
-        Serving { until: none(), words, changes: none(), epoch: none(), moves: AtomicBool::new(false) }
+        Serving { until: none(), words, changes: none(), view: none() }
     }
 
     /// Whether a slot is served at a time.
@@ -38,10 +37,11 @@ impl Serving {
         word >> (at % BITS) & 1 == 1 && now.0 < self.until.load(Ordering::Acquire)
     }
 
-    /// Whether slots are on their way.
+    /// The epoch of the view, 0 before the first, and whether slots are on their way in it.
     #[inline]
-    pub fn moves(&self) -> bool {
-        self.moves.load(Ordering::Acquire)
+    pub fn view_moves(&self) -> (Epoch, bool) {
+        let view = self.view.load(Ordering::Acquire);
+        (Epoch(view >> 1), view & 1 == 1)
     }
 
     /// Notes what a member serves. Called while it is held.
@@ -51,9 +51,9 @@ impl Serving {
             self.until.store(served.until.0, Ordering::Release);
         }
         let epoch = served.view.map_or(0, |view| view.epoch.0);
-        if self.epoch.load(Ordering::Relaxed) != epoch {
-            self.moves.store(served.view.is_some_and(|view| !view.is_settled()), Ordering::Release);
-            self.epoch.store(epoch, Ordering::Relaxed);
+        if self.view.load(Ordering::Relaxed) >> 1 != epoch {
+            let moves = served.view.is_some_and(|view| !view.is_settled());
+            self.view.store(epoch << 1 | u64::from(moves), Ordering::Release);
         }
         if self.changes.load(Ordering::Relaxed) == served.changes {
             return;

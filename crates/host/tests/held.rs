@@ -85,7 +85,8 @@ impl Pair {
             for (slot, now) in (0..SLOTS).flat_map(|slot| [(Slot(slot), self.now()), (Slot(slot), ended)]) {
                 assert_eq!(host.serves(now, slot), host.actor().owns(now, slot), "{slot:?} at {now:?}");
             }
-            assert_eq!(host.moves(), host.actor().view().is_some_and(|view| !view.is_settled()));
+            let view = host.actor().view().map(|view| (view.epoch, !view.is_settled()));
+            assert_eq!(Some(host.view_moves()), view);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clearwell_cluster::request::Invalidate;
-use clearwell_cluster::{Answer, Bytes, Input, Refusal, Request, Ticket};
+use clearwell_cluster::{Answer, Bytes, Epoch, Input, Refusal, Request, Ticket};
 use clearwell_engine::{Invalidation, Scope};
 use clearwell_source::Later;
 use clearwell_words::Ack;
@@ -46,6 +46,18 @@ impl Cluster {
         let (answer, answered) = oneshot::channel();
         self.asked.lock().insert(ticket, answer);
         answered
+    }
+
+    /// Whether a view was first seen so lately that something may be under way that was decided in the one before it.
+    fn is_new(&self, epoch: Epoch) -> bool {
+        let mut seen = self.seen.lock();
+        match *seen {
+            Some((last, since)) if last == epoch => since.elapsed() < PATIENCE,
+            _ => {
+                *seen = Some((epoch, Instant::now()));
+                true
+            }
+        }
     }
 
     /// The member answers. Nobody may wait for it any more.
@@ -109,9 +121,16 @@ impl Node {
     }
 
     /// Whether a write of a key without a source waits for the slot's replicas before it is acknowledged. While slots move it always does: the
-    /// next owner of one may be another although this one lives, and has to have what was acknowledged.
+    /// next owner of one may be another although this one lives, and has to have what was acknowledged. A write was decided before this is asked,
+    /// maybe while slots moved and by an owner that has lost its slot with the view of now. So a view counts as settled only some time after it
+    /// was first seen here.
     pub fn waits_for_replicas(&self) -> bool {
-        self.cluster.as_ref().is_some_and(|cluster| cluster.ack == Ack::Replicas || self.host.moves())
+        let Some(cluster) = &self.cluster else { return false };
+        if cluster.ack == Ack::Replicas {
+            return true;
+        }
+        let (epoch, moves) = self.host.view_moves();
+        moves || cluster.is_new(epoch)
     }
 
     /// Waits until a key that was changed here, or whose value was taken away, may be acknowledged.

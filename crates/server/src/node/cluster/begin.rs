@@ -114,6 +114,7 @@ pub(in crate::node) fn begin(
         syncs: AtomicU64::new(0),
         known: Mutex::default(),
         thread: OnceLock::new(),
+        seen: Mutex::default(),
         identity,
         node: OnceLock::new(),
     };

@@ -13,8 +13,9 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{OnceLock, Weak};
 use std::thread::Thread;
+use std::time::Instant;
 
-use clearwell_cluster::{Answer, Peer, Ticket};
+use clearwell_cluster::{Answer, Epoch, Peer, Ticket};
 use clearwell_host::Batch;
 use clearwell_links::Links;
 use clearwell_words::{Ack, Addresses};
@@ -50,6 +51,8 @@ pub(super) struct Cluster {
     links: OnceLock<Links>,
     /// Whoever waits for the member's answers.
     asked: Mutex<HashMap<Ticket, oneshot::Sender<Answer>>>,
+    /// The last view that was settled when a write asked, and when the first did.
+    seen: Mutex<Option<(Epoch, Instant)>>,
     /// What waits for the disk.
     unsynced: Mutex<Vec<Batch>>,
     /// How often the disk has told that more lasts.
