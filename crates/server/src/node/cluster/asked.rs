@@ -1,5 +1,8 @@
 //! Questions to the member, and those who wait for its answers.
 
+use std::pin::Pin;
+use std::sync::Weak;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use clearwell_cluster::request::Invalidate;
@@ -40,12 +43,35 @@ impl std::fmt::Display for Unordered {
 
 impl std::error::Error for Unordered {}
 
+/// Waits for the answer to a question. Dropped, nobody waits any more.
+pub(super) struct Awaiting {
+    ticket: Ticket,
+    answered: oneshot::Receiver<Answer>,
+    node: Weak<Node>,
+}
+
+impl Future for Awaiting {
+    type Output = Result<Answer, oneshot::error::RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answered).poll(context)
+    }
+}
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        if let Some(node) = self.node.upgrade() {
+            node.cluster.iter().for_each(|cluster| drop(cluster.asked.lock().remove(&self.ticket)));
+        }
+    }
+}
+
 impl Cluster {
     /// Somebody waits for the answer to this question. Said before the question is put.
-    fn expect(&self, ticket: Ticket) -> oneshot::Receiver<Answer> {
+    fn expect(&self, ticket: Ticket) -> Awaiting {
         let (answer, answered) = oneshot::channel();
         self.asked.lock().insert(ticket, answer);
-        answered
+        Awaiting { ticket, answered, node: self.node.get().cloned().unwrap_or_default() }
     }
 
     /// Whether a view was first seen so lately that something may be under way that was decided in the one before it.
@@ -70,11 +96,7 @@ impl Cluster {
 
 impl Node {
     /// Puts a question to the member.
-    pub(super) fn put(
-        &self,
-        cluster: &Cluster,
-        question: impl FnOnce(Ticket) -> Input,
-    ) -> oneshot::Receiver<Answer> {
+    pub(super) fn put(&self, cluster: &Cluster, question: impl FnOnce(Ticket) -> Input) -> Awaiting {
         let ticket = self.host.ticket();
         let answered = cluster.expect(ticket);
         self.step(self.clock.tick(), question(ticket));

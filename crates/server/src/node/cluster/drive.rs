@@ -4,7 +4,7 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::Duration;
 
-use clearwell_cluster::{Input, Message, Peer};
+use clearwell_cluster::{Input, Message, NodeId, Peer};
 use clearwell_host::{Batch, Next};
 use clearwell_links::{Notice, Receiver};
 use clearwell_words::Addresses;
@@ -117,6 +117,12 @@ impl Node {
                     tracing::warn!(node = peer.node.0, why, "a node's address is not learned");
                 }
             }
+            // Gossip speaks no more of nodes that are gone for long. Who is back calls.
+            let is_told = |node: NodeId| told.iter().any(|(peer, _)| peer.node == node);
+            known
+                .iter()
+                .filter(|(peer, _)| !is_told(peer.node))
+                .for_each(|(peer, _)| links.forget(peer.node));
         }
         let others = told.iter().filter(|(peer, _)| *peer != cluster.identity.peer());
         let links = others.filter(|(_, addresses)| !addresses.link.is_empty());
