@@ -1,5 +1,6 @@
 //! Who gets what arrives.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use clearwell_cluster::Message;
@@ -58,6 +59,15 @@ impl RefusedLink {
     }
 }
 
+impl fmt::Display for RefusedLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.by {
+            RefusedBy::Here => write!(f, "this node refuses the one at {}: {}", self.address, self.why),
+            RefusedBy::There => write!(f, "the node at {} refuses this one: {}", self.address, self.why),
+        }
+    }
+}
+
 /// Why nobody was reached at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreached {
@@ -65,6 +75,15 @@ pub enum Unreached {
     Broken(String),
     /// Somebody is there, and one of both sides refuses.
     Refused(RefusedLink),
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreached::Broken(why) => f.write_str(why),
+            Unreached::Refused(refused) => refused.fmt(f),
+        }
+    }
 }
 
 impl Unreached {

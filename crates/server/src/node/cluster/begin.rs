@@ -4,25 +4,22 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clearwell_cluster::config::Fences;
-use clearwell_cluster::{Member, Message, NodeId, Peer, Persist, Start};
+use clearwell_cluster::{Member, NodeId, Peer, Persist, Start};
 use clearwell_engine::{Departures, Millis};
 use clearwell_host::{Host, Settings};
-use clearwell_links::{ClusterIdent, Hello, Links, Notice, Receiver, SharedSecret};
+use clearwell_links::{ClusterIdent, Links, SharedSecret};
 use clearwell_words::Addresses;
 use parking_lot::Mutex;
 
+use super::seek::{is_refused, who_is_there};
 use super::{Cluster, drive};
 use crate::config::{ClusterConfig, Config};
 use crate::membership::{AddressBook, ClusterId, Identity, MemberDisk};
 use crate::node::{Node, StartError};
-
-/// How long the nodes that are asked who they are have time to say so.
-const SEEK: Duration = Duration::from_secs(10);
 
 /// How a node comes into its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,12 +161,16 @@ fn identity(
     if start.entrance == Entrance::Bootstrap {
         return Ok((Identity::found(data, &of.name).map_err(StartError)?, Seeds::default()));
     }
-    let back = Identity::again(data, &of.name).map_err(StartError)?;
     let seeds = match &start.entrance {
         Entrance::Join(seeds) => seeds,
         Entrance::Bootstrap | Entrance::Again => &of.join,
     };
-    if let Some(identity) = back {
+    // A name that nobody hears of again.
+    let stranger = || Peer { node: NodeId(fastrand::u64(1..)), incarnation: 1 };
+    if let Some(identity) = Identity::again(data, &of.name).map_err(StartError)? {
+        if let Entrance::Join(seeds) = &start.entrance {
+            is_refused(links(stranger(), Some(identity.cluster().0))?, seeds)?;
+        }
         let nodes = AddressBook::of(data).read();
         return Ok((identity, Seeds { nodes, addresses: seeds.clone() }));
     }
@@ -180,8 +181,8 @@ fn identity(
                 .into(),
         ));
     }
-    // A name that nobody hears of again: the node has none before its identity lies on the disk.
-    let asker = links(Peer { node: NodeId(fastrand::u64(1..)), incarnation: 1 }, None)?;
+    // The node has no name before its identity lies on the disk.
+    let asker = links(stranger(), None)?;
     let there = who_is_there(asker, seeds)?;
     let known = there.iter().find_map(|hello| hello.cluster.id);
     let cluster =
@@ -189,57 +190,6 @@ fn identity(
     let identity = Identity::join(data, &of.name, ClusterId(cluster)).map_err(StartError)?;
     let nodes = there.into_iter().map(|hello| (hello.peer.node, hello.addresses.link)).collect();
     Ok((identity, Seeds { nodes, addresses: seeds.clone() }))
-}
-
-/// Asks who is at these addresses. One answer is enough, if the others do not come soon.
-fn who_is_there(settings: clearwell_links::Settings, seeds: &[String]) -> Result<Vec<Hello>, StartError> {
-    struct SeekNotices(Sender<Notice>);
-
-    impl Receiver for SeekNotices {
-        fn receive(&self, _: Peer, _: Message) {}
-
-        fn notice(&self, notice: Notice) {
-            let _nobody_asks_any_more = self.0.send(notice);
-        }
-    }
-
-    let (told, hears) = channel();
-    let listen = SocketAddr::new(settings.listen.ip(), 0);
-    let links = Links::start(clearwell_links::Settings { listen, ..settings }, Arc::new(SeekNotices(told)));
-    let links = links.map_err(StartError)?;
-    seeds.iter().for_each(|seed| links.seek(seed));
-    let (mut there, mut refused, until) = (Vec::<Hello>::new(), None, Instant::now() + SEEK);
-    while there.len() < seeds.len() {
-        match hears.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Notice::Met(hello)) => there.push(*hello),
-            Ok(Notice::Refused(why)) => {
-                refused = Some(why);
-                break;
-            }
-            Ok(_) => {}
-            Err(_) => break,
-        }
-        if !there.is_empty() && links.figures().seeking.is_empty() {
-            break;
-        }
-    }
-    match refused {
-        Some(refused) => {
-            Err(StartError(format!("{} refuses this node, or is refused: {}", refused.address, refused.why)))
-        }
-        None if there.is_empty() => {
-            let seeking = links.figures().seeking;
-            let why = seeking.into_iter().map(|(address, why)| match why {
-                Some(why) => format!("{address}: {why:?}"),
-                None => format!("{address}: no answer"),
-            });
-            Err(StartError(format!(
-                "no node of the cluster was reached ({}); is one running there?",
-                why.collect::<Vec<_>>().join("; ")
-            )))
-        }
-        None => Ok(there),
-    }
 }
 
 /// Whom the member tells that it is there: those who answered, and those of its last view.

@@ -28,7 +28,7 @@ impl Receiver for LinkEnd {
 
     fn notice(&self, notice: Notice) {
         match notice {
-            Notice::Refused(refused) => tracing::warn!(?refused, "cluster link refused"),
+            Notice::Refused(refused) => tracing::warn!("cluster link: {refused}"),
             notice => tracing::debug!(?notice, "cluster link"),
         }
     }

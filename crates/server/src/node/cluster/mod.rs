@@ -7,6 +7,7 @@ mod feeds;
 mod loads;
 mod places;
 mod report;
+mod seek;
 mod sourced;
 
 use std::collections::HashMap;
