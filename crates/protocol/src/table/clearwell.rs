@@ -140,13 +140,13 @@ const CLUSTER_SUBCOMMANDS: &[Command] = &[
         "O(1)",
         "Lets this node hand over what it has and leave; STATUS tells when it has.",
     ),
-    clearwell(CommandId::CwClusterForget, "cw.cluster|forget", 3)
+    clearwell(CommandId::CwClusterForget, "cw.cluster|forget", -3)
         .categories(Categories::ADMIN)
-        .syntax("node")
+        .syntax("node [YES]")
         .doc(
             "0.1.0",
-            "O(1)",
-            "Says that a node will not come back: what it alone had is given up, and others go on.",
+            "O(n) in the slots",
+            "Tells what is lost when a node does not come back; with YES that is given up, and others go on.",
         ),
     clearwell(CommandId::CwClusterReplicas, "cw.cluster|replicas", 3)
         .categories(Categories::ADMIN)

@@ -3,6 +3,7 @@
 mod check;
 mod check_file;
 mod cluster;
+mod cluster_text;
 mod completions;
 mod entry;
 mod feed;

@@ -1,6 +1,7 @@
 //! The node that a subcommand talks to, and how its answers are printed: a table for people, JSON for programs.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use clearwell_protocol::Value;
 use serde_json::{Map, Value as Json};
@@ -72,6 +73,25 @@ impl Remote {
             wire.call(&words).await
         });
         answer.map(|answer| json(&answer))
+    }
+
+    /// The same of a node that has so long to answer.
+    ///
+    /// # Errors
+    /// What went wrong, in words; it took longer.
+    pub fn ask_json_within(&self, words: &[&str], patience: Duration) -> Result<Json, String> {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+        let asked = async {
+            let mut wire = self.open().await?;
+            wire.call(&[b"HELLO", b"3"]).await?;
+            wire.call(&words).await
+        };
+        match runtime.block_on(async { tokio::time::timeout(patience, asked).await }) {
+            Ok(answer) => answer.map(|answer| json(&answer)).map_err(|error| self.explained(&error)),
+            Err(_) => Err(format!("{} does not answer", self.addr)),
+        }
     }
 
     /// An error, with what to do about it.

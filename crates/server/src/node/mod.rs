@@ -48,7 +48,9 @@ use keeper::Keeper;
 use reports::Reports;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
-pub use cluster::{ClusterReport, ClusterStart, Entrance, NodeReport, Place, SlotRow, Unordered};
+pub use cluster::{
+    ClusterReport, ClusterStart, Entrance, Grade, NodeReport, NodeState, Place, Sentence, SlotRow, Unordered,
+};
 pub use condition::Condition;
 pub use demand::Demand;
 pub use dependencies::{cursor_of, parse_cursor, state_of};

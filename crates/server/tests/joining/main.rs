@@ -1,8 +1,10 @@
-//! Nodes of a cluster as programs of their own, with real links and disks: how they come into it, and what is left when one is gone.
+//! Nodes of a cluster as programs of their own, with real links and disks: how they come into it, what is said of it, how they go, and what
+//! is left when one is gone.
 
 #[path = "joining.rs"]
 mod coming;
 mod nodes;
+mod standing;
 #[path = "../support/mod.rs"]
 mod support;
 mod trying;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ use crate::support::{Process, Raw, wait_for};
 pub struct Node {
     pub process: Process,
     pub resp: SocketAddr,
+    pub http: SocketAddr,
     pub link: SocketAddr,
     pub number: u64,
     data: PathBuf,
@@ -23,6 +24,8 @@ pub struct Node {
 pub struct Given<'a> {
     /// Text of a `clearwell.toml`.
     pub config: Option<&'a str>,
+    /// A library that is loaded before all others.
+    pub preload: Option<&'a Path>,
 }
 
 /// Nodes that have found one another, in a folder of their own.
@@ -46,25 +49,28 @@ pub fn launch(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) ->
         std::fs::write(&file, text).expect("the temporary folder can be written");
         command.arg("--config").arg(file);
     }
+    if let Some(library) = given.preload {
+        command.env("LD_PRELOAD", library);
+    }
     Process::start(&mut command)
 }
 
 /// A node that serves.
 pub fn start(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) -> Node {
     let mut process = launch(folder, name, entrance, given);
-    let (resp, link, number) = wait_for("a node's start lines", || {
+    let (resp, http, link, number) = wait_for("a node's start lines", || {
         let word = |word: &str| {
             process.find_line(|line| Some(line.strip_prefix(word)?.split_whitespace().next()?.to_owned()))
         };
         let address = |name: &str| word(name).and_then(|text| text.parse().ok());
-        let all = (address("resp"), address("link"), word("node"));
-        let (Some(resp), Some(link), Some(number)) = all else {
+        let all = (address("resp"), address("http"), address("link"), word("node"));
+        let (Some(resp), Some(http), Some(link), Some(number)) = all else {
             assert!(process.ended().is_none(), "it ended before it served\n{}", process.output());
             return None;
         };
-        Some((resp, link, number.parse().expect("a node's number")))
+        Some((resp, http, link, number.parse().expect("a node's number")))
     });
-    Node { process, resp, link, number, data: folder.join(name) }
+    Node { process, resp, http, link, number, data: folder.join(name) }
 }
 
 impl Node {
@@ -73,14 +79,53 @@ impl Node {
         String::from_utf8_lossy(&Raw::connect(self.resp).call(words)).into_owned()
     }
 
+    /// What `clearwell cluster` says with these words, asked of it.
+    pub fn cluster(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
+        command.stdin(Stdio::null()).arg("cluster").args(words).args(["--addr", &self.resp.to_string()]);
+        command.output().expect("the command runs")
+    }
+
+    /// The same of what it must do; for people.
+    pub fn told(&self, words: &[&str]) -> String {
+        let output = self.cluster(words);
+        let (said, wrong) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{words:?}: {said}{wrong}");
+        said.into_owned()
+    }
+
     /// How it says that the cluster stands.
     pub fn status(&self) -> serde_json::Value {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clearwell"));
-        let said = command
-            .args(["cluster", "status", "--json", "--addr", &self.resp.to_string()])
-            .output()
-            .expect("the command runs");
-        serde_json::from_slice(&said.stdout).unwrap_or_default()
+        serde_json::from_slice(&self.cluster(&["status", "--json"]).stdout).unwrap_or_default()
+    }
+
+    /// What it says of another one, or of itself.
+    pub fn listed(&self, number: u64) -> serde_json::Value {
+        let nodes = self.status()["nodes"].as_array().cloned().unwrap_or_default();
+        let id = serde_json::Value::from(number.to_string());
+        nodes.into_iter().find(|node| node["node"] == id).unwrap_or_default()
+    }
+
+    /// Waits until its status has a sentence with this in it; all of them.
+    pub fn says(&self, part: &str) -> String {
+        let mut last = String::new();
+        wait_for(&format!("a sentence with {part:?}"), || {
+            let status = self.status();
+            let says = status["says"].as_array().into_iter().flatten().filter_map(|say| say.as_str());
+            last = says.collect::<Vec<_>>().join("\n");
+            last.contains(part).then(|| last.clone())
+        })
+    }
+
+    /// Whether it is the only one that has a voice, as it sees it.
+    pub fn is_only_voter(&self) -> bool {
+        self.status()["voters"] == serde_json::json!([self.number.to_string()])
+    }
+
+    /// The name of its data folder.
+    pub fn name(&self) -> &str {
+        self.data.file_name().and_then(|name| name.to_str()).expect("it has a name")
     }
 
     pub fn data(&self) -> &Path {
@@ -119,7 +164,9 @@ impl Nodes {
             let all: Vec<_> = self.nodes.iter().map(Node::status).collect();
             let number = |status: &serde_json::Value, name: &str| status[name].as_u64().unwrap_or_default();
             let is_settled = all.iter().all(|status| {
-                let up = |node: &&serde_json::Value| node["state"] == "up" && node["owns"] != 0;
+                let up = |node: &&serde_json::Value| {
+                    node["state"] == "up" && (node["owns"] != 0 || node["weight"] == 0)
+                };
                 let there = status["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(up).count());
                 number(status, "settled") == 1 && there as u64 == count && status["epoch"] == all[0]["epoch"]
             });

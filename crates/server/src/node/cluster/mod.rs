@@ -6,6 +6,9 @@ mod drive;
 mod feeds;
 mod loads;
 mod places;
+mod promise;
+#[cfg(test)]
+mod promise_tests;
 mod report;
 mod seek;
 mod sourced;
@@ -29,7 +32,8 @@ use crate::membership::{AddressBook, Identity, MemberDisk};
 pub use asked::Unordered;
 pub use begin::{ClusterStart, Entrance};
 pub use places::Place;
-pub use report::{ClusterReport, NodeReport, SlotRow};
+pub use promise::{Grade, Sentence};
+pub use report::{ClusterReport, NodeReport, NodeState, SlotRow};
 
 pub(super) use begin::{NewMember, begin};
 pub(super) use feeds::NodeExchange;

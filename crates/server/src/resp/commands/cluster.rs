@@ -55,7 +55,7 @@ fn topology(context: &Context<'_>) -> Result<Topology, CommandError> {
     let places: HashMap<NodeId, usize> =
         report.nodes.iter().enumerate().map(|(place, node)| (node.peer.node, place)).collect();
     let place = |peer: &Peer| places.get(&peer.node).copied();
-    let row = |SlotRow { slot, owner, replicas }: &SlotRow| -> Option<(Slot, usize, Vec<usize>)> {
+    let row = |SlotRow { slot, owner, replicas, .. }: &SlotRow| -> Option<(Slot, usize, Vec<usize>)> {
         Some((*slot, place(owner)?, replicas.iter().filter_map(place).collect()))
     };
     Ok(Topology {

@@ -19,6 +19,7 @@ mod range;
 mod read;
 mod refusals;
 mod rename;
+mod report;
 mod scan;
 mod server;
 mod slow;

@@ -2,9 +2,10 @@
 
 use clearwell_cluster::{NodeId, Operation};
 use clearwell_protocol::options::Words;
-use clearwell_protocol::{Args, CommandError, Encoder};
+use clearwell_protocol::{Args, CommandError};
 
-use crate::node::{ClusterReport, NodeReport};
+use super::report;
+use crate::node::NodeState;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
 
@@ -20,17 +21,35 @@ const WEIGHT_MOST: i64 = 10_000;
 /// CW.CLUSTER STATUS.
 pub fn status(context: &mut Context<'_>) -> Outcome {
     let report = context.node().cluster_report().ok_or(ALONE)?;
-    tell(&mut context.reply(), &report);
+    report::tell(&mut context.reply(), &report);
     Ok(Step::Done)
 }
 
 /// CW.CLUSTER LEAVE.
 pub fn leave(context: &mut Context<'_>) -> Outcome {
-    operate(context, Operation::Leave)
+    let report = context.node().cluster_report().ok_or(ALONE)?;
+    let takes_over = |node: &crate::node::NodeReport| {
+        node.peer != report.me && node.state == NodeState::Up && node.weight > 0
+    };
+    match report.nodes.iter().any(takes_over) {
+        true => operate(context, Operation::Leave),
+        false => Err(CommandError::literal(
+            "ERR no other node answers that has a share of slots: nobody can take over what this one has; a node that is to end with its cluster is stopped",
+        )),
+    }
 }
 
-/// CW.CLUSTER FORGET.
+/// CW.CLUSTER FORGET: what would be lost; with YES it is.
 pub fn forget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let is_meant = match args.len() {
+        3 => false,
+        4 if args[3].eq_ignore_ascii_case(b"yes") => true,
+        _ => {
+            return Err(CommandError::literal(
+                "ERR CW.CLUSTER FORGET node says what would be lost; with YES behind it, it is",
+            ));
+        }
+    };
     let report = context.node().cluster_report().ok_or(ALONE)?;
     let named = std::str::from_utf8(&args[2]).ok().and_then(|name| name.parse().ok()).map(NodeId);
     let known = named.and_then(|node| report.nodes.iter().find(|known| known.peer.node == node));
@@ -41,7 +60,11 @@ pub fn forget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         Some(known) if known.alive => Err(CommandError::literal(
             "ERR that node answers: CW.CLUSTER LEAVE there lets it hand over what it has first",
         )),
-        Some(known) => operate(context, Operation::Forget(known.peer.node)),
+        Some(known) if is_meant => operate(context, Operation::Forget(known.peer.node)),
+        Some(known) => {
+            context.reply().bulks(report.forgetting(known.peer.node));
+            Ok(Step::Done)
+        }
     }
 }
 
@@ -67,57 +90,4 @@ fn operate(context: &mut Context<'_>, operation: Operation) -> Outcome {
     }
     context.reply().ok();
     Ok(Step::Done)
-}
-
-fn tell(reply: &mut Encoder<'_>, report: &ClusterReport) {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    reply.map(9);
-    reply.bulk("name");
-    reply.bulk(&report.name);
-    reply.bulk("node");
-    reply.bulk(report.me.node.0.to_string());
-    reply.bulk("epoch");
-    reply.integer(number(report.epoch.0));
-    reply.bulk("voters");
-    reply.array(report.voters.len());
-    report.voters.iter().for_each(|voter| reply.bulk(voter.0.to_string()));
-    reply.bulk("slots");
-    reply.integer(report.slots.into());
-    reply.bulk("replicas");
-    reply.integer(report.replicas.into());
-    reply.bulk("settled");
-    reply.integer(i64::from(report.settled));
-    reply.bulk("serves");
-    reply.integer(number(report.serves as u64));
-    reply.bulk("nodes");
-    reply.array(report.nodes.len());
-    report.nodes.iter().for_each(|node| tell_node(reply, node, report));
-}
-
-fn tell_node(reply: &mut Encoder<'_>, node: &NodeReport, report: &ClusterReport) {
-    reply.map(10);
-    reply.bulk("node");
-    reply.bulk(node.peer.node.0.to_string());
-    reply.bulk("incarnation");
-    reply.integer(node.peer.incarnation.into());
-    reply.bulk("state");
-    reply.bulk(match (node.alive, node.leaving) {
-        (true, false) => "up",
-        (true, true) => "leaving",
-        (false, _) => "down",
-    });
-    reply.bulk("voter");
-    reply.integer(i64::from(report.voters.contains(&node.peer.node)));
-    reply.bulk("weight");
-    reply.integer(node.weight.into());
-    reply.bulk("owns");
-    reply.integer(i64::try_from(node.owns).unwrap_or(i64::MAX));
-    reply.bulk("follows");
-    reply.integer(i64::try_from(node.follows).unwrap_or(i64::MAX));
-    for (name, address) in
-        [("link", &node.addresses.link), ("resp", &node.addresses.resp), ("http", &node.addresses.http)]
-    {
-        reply.bulk(name);
-        reply.bulk(address);
-    }
 }
