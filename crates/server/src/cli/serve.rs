@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{ClusterConfig, Config, ConfigError};
 use crate::data::DataFolder;
-use crate::node::Entrance;
+use crate::node::{ClusterEnd, Entrance};
 use crate::running::Running;
 use crate::tasks::Tasks;
 
@@ -67,7 +67,7 @@ fn yes_or_no(word: &str) -> Result<bool, String> {
     }
 }
 
-/// Runs `clearwell serve`: until a signal asks it to end.
+/// Runs `clearwell serve`: until a signal asks it to end, or the node has left its cluster.
 ///
 /// # Errors
 /// In words: why it does not serve.
@@ -104,10 +104,17 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, String> {
     };
     let running = running.map_err(|error| error.to_string())?;
     greet(&running, &origin, &args.data);
-    wait_for_signal()?;
-    println!("stopping");
+    let end = wait_for_signal_or(running.node.clone().cluster_end())?;
+    match &end {
+        None => println!("stopping"),
+        Some(ClusterEnd::Left(told)) => println!("{told}"),
+        Some(ClusterEnd::Refused(_)) => {}
+    }
     running.stop();
-    Ok(ExitCode::SUCCESS)
+    match end {
+        Some(ClusterEnd::Refused(why)) => Err(why),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// The file that is taken where none is named.
@@ -165,6 +172,13 @@ fn greet(running: &Running, origin: &str, data: &Path) {
 }
 
 pub(super) fn wait_for_signal() -> Result<(), String> {
+    wait_for_signal_or(std::future::pending::<()>()).map(|_| ())
+}
+
+/// Waits for a signal, which is `None`, or for something else that ends the process.
+fn wait_for_signal_or<T: Send + 'static>(
+    other: impl Future<Output = T> + Send + 'static,
+) -> Result<Option<T>, String> {
     let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
     let tasks = Tasks::start().map_err(failed)?;
     let handle = tasks.handle();
@@ -173,8 +187,9 @@ pub(super) fn wait_for_signal() -> Result<(), String> {
         let signalled = async {
             let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
             tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => interrupted,
-                _ = end.recv() => Ok(()),
+                interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None),
+                _ = end.recv() => Ok(None),
+                other = other => Ok(Some(other)),
             }
         };
         let _nobody_waits = sender.send(signalled.await);

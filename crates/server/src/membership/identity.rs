@@ -14,6 +14,8 @@ use crate::journal::{Folder, JournalDisk};
 const FILE: &str = "identity";
 /// What is written before it takes the file's place.
 const NEW: &str = "identity.new";
+/// Stands beside it when the node has left: nobody goes on under that identity.
+const LEFT: &str = "left";
 /// Node ids are below this: every JSON reader has them exactly.
 const NODES: u64 = 1 << 53;
 
@@ -85,6 +87,31 @@ impl Identity {
         Ok(identity)
     }
 
+    /// Notes that the node has left: a start goes on under this identity no more.
+    ///
+    /// # Errors
+    /// In words: the data folder cannot be written to.
+    pub fn leave(&self, folder: &Path) -> Result<(), String> {
+        let mut there = IdentityFolder::open(folder)?;
+        there.leave().map_err(|error| format!("{}/{LEFT}: {error}", there.shown))
+    }
+
+    /// Puts aside what a node that has left was, so that another can begin in its folder. Of one that has not left nothing is touched.
+    ///
+    /// # Errors
+    /// In words: the data folder cannot be written to.
+    pub fn make_room(folder: &Path) -> Result<(), String> {
+        if !folder.join("cluster").join(LEFT).exists() {
+            return Ok(());
+        }
+        let (was, aside) = (folder.join("cluster"), folder.join("cluster.left"));
+        let gone = match std::fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => std::fs::rename(&was, &aside),
+        };
+        gone.map_err(|error| format!("{}: {error}", was.display()))
+    }
+
     /// The cluster.
     pub fn cluster(&self) -> ClusterId {
         self.cluster
@@ -147,8 +174,28 @@ impl<'d> IdentityFolder<'d> {
         }
     }
 
+    pub fn leave(&mut self) -> std::io::Result<()> {
+        self.disk.create(LEFT)?;
+        self.disk.sync(LEFT)?;
+        self.disk.sync_folder()
+    }
+
+    /// Refuses to go on as a node that has left.
+    fn has_not_left(&self, identity: &Identity) -> Result<(), String> {
+        let files = self.disk.list().map_err(|error| format!("{}: {error}", self.shown))?;
+        match files.iter().any(|file| file == LEFT) {
+            false => Ok(()),
+            true => Err(format!(
+                "{}: node {} has left the cluster {} and cannot be it again: start it with --join HOST:PORT, the address of another node's links, and it is a \
+                 new one; or with a data folder of its own",
+                self.shown, identity.peer.node.0, identity.name
+            )),
+        }
+    }
+
     fn is_free(&self) -> Result<(), String> {
         if let Some(identity) = self.read()? {
+            self.has_not_left(&identity)?;
             let Identity { cluster, name, peer } = identity;
             return Err(format!(
                 "{}: this is node {} of the cluster {name} ({cluster}) already: start it without --bootstrap, or with a data folder of its own to \
@@ -184,6 +231,7 @@ impl<'d> IdentityFolder<'d> {
 
     pub fn again(&mut self, name: &str) -> Result<Option<Identity>, String> {
         let Some(identity) = self.read()? else { return Ok(None) };
+        self.has_not_left(&identity)?;
         if identity.name != name {
             return Err(format!(
                 "{}: this is a node of the cluster {:?}, and its configuration names {name:?}: correct the name, or give it a data folder of its own",

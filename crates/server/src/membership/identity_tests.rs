@@ -184,3 +184,27 @@ fn an_identity_and_its_log_are_there_together_or_not_at_all() {
         assert!(refused.contains("log of this node's member is gone"), "{refused}");
     }
 }
+
+#[test]
+fn a_node_that_has_left_is_nobody_until_another_begins_in_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Identity::found(folder.path(), "shop").expect("it is founded");
+    Identity::make_room(folder.path()).expect("nothing is to be done");
+    assert_eq!(
+        Identity::again(folder.path(), "shop").expect("it is there").map(|it| it.peer().node),
+        Some(first.peer().node)
+    );
+    first.leave(folder.path()).expect("it leaves");
+    for refused in
+        [Identity::again(folder.path(), "shop").err(), Identity::found(folder.path(), "shop").err()]
+    {
+        let refused = refused.expect("it has left");
+        assert!(refused.contains("has left the cluster shop") && refused.contains("--join"), "{refused}");
+    }
+    Identity::make_room(folder.path()).expect("its folder is put aside");
+    assert_eq!(Identity::again(folder.path(), "shop"), Ok(None));
+    let next = Identity::join(folder.path(), "shop", first.cluster()).expect("it joins");
+    assert_ne!(next.peer().node, first.peer().node);
+    next.leave(folder.path()).expect("it leaves as well");
+    Identity::make_room(folder.path()).expect("what was put aside before is no hindrance");
+}

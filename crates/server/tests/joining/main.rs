@@ -3,7 +3,11 @@
 
 #[path = "joining.rs"]
 mod coming;
+mod leaving;
+mod load;
 mod nodes;
+mod refused;
+mod restarting;
 mod standing;
 #[path = "../support/mod.rs"]
 mod support;

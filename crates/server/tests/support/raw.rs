@@ -21,6 +21,15 @@ impl Raw {
         Raw { stream, pending: Vec::new() }
     }
 
+    /// The same of a server that may not be there.
+    pub fn try_connect(address: SocketAddr) -> Option<Raw> {
+        let stream = TcpStream::connect_timeout(&address, DEADLINE).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).ok()?;
+        stream.set_write_timeout(Some(DEADLINE)).ok()?;
+        Some(Raw { stream, pending: Vec::new() })
+    }
+
     /// Sends bytes as they are; `false` when the server has closed.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()

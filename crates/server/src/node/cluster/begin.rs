@@ -15,6 +15,7 @@ use clearwell_links::{ClusterIdent, Links, SharedSecret};
 use clearwell_words::Addresses;
 use parking_lot::Mutex;
 
+use super::departure::Departure;
 use super::seek::{is_refused, who_is_there};
 use super::{Cluster, drive};
 use crate::config::{ClusterConfig, Config};
@@ -97,7 +98,7 @@ pub(in crate::node) fn begin(
         ..clearwell_cluster::Config::of(me, of.profile)
     };
     let settings = Settings { engine, ..Settings::new(&member, fastrand::u64(..)) };
-    let slots = member.slots;
+    let (slots, departure) = (member.slots, Departure::new(member.owner_lease_ms));
     let host = Host::shared(Member::new(member, Start { view: None, persisted }, now), settings, departures);
     let cluster = Cluster {
         slots,
@@ -112,6 +113,8 @@ pub(in crate::node) fn begin(
         known: Mutex::default(),
         thread: OnceLock::new(),
         seen: Mutex::default(),
+        departure,
+        data: data.to_owned(),
         identity,
         node: OnceLock::new(),
     };
@@ -162,7 +165,10 @@ fn identity(
         return Ok((Identity::found(data, &of.name).map_err(StartError)?, Seeds::default()));
     }
     let seeds = match &start.entrance {
-        Entrance::Join(seeds) => seeds,
+        Entrance::Join(seeds) => {
+            Identity::make_room(data).map_err(StartError)?;
+            seeds
+        }
         Entrance::Bootstrap | Entrance::Again => &of.join,
     };
     // A name that nobody hears of again.

@@ -28,7 +28,10 @@ impl Receiver for LinkEnd {
 
     fn notice(&self, notice: Notice) {
         match notice {
-            Notice::Refused(refused) => tracing::warn!("cluster link: {refused}"),
+            Notice::Refused(refused) => match self.0.upgrade() {
+                Some(node) => node.cluster.iter().for_each(|cluster| cluster.refused(&refused)),
+                None => tracing::warn!("cluster link: {refused}"),
+            },
             notice => tracing::debug!(?notice, "cluster link"),
         }
     }
@@ -146,6 +149,7 @@ pub(super) fn run(node: &Weak<Node>, tick: Duration) {
                 node.step(node.clock.tick_awake(), Input::Tick);
                 node.learn_places(cluster);
                 node.choose_feed_readers(cluster);
+                node.depart(cluster);
             }
             while node.host.has_work() && std::time::Instant::now() < due {
                 let now = node.clock.tick();

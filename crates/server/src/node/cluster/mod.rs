@@ -2,6 +2,7 @@
 
 mod asked;
 mod begin;
+mod departure;
 mod drive;
 mod feeds;
 mod loads;
@@ -14,6 +15,7 @@ mod seek;
 mod sourced;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{OnceLock, Weak};
 use std::thread::Thread;
@@ -31,17 +33,21 @@ use crate::membership::{AddressBook, Identity, MemberDisk};
 
 pub use asked::Unordered;
 pub use begin::{ClusterStart, Entrance};
+pub use departure::ClusterEnd;
 pub use places::Place;
 pub use promise::{Grade, Sentence};
 pub use report::{ClusterReport, NodeReport, NodeState, SlotRow};
 
 pub(super) use begin::{NewMember, begin};
+use departure::Departure;
 pub(super) use feeds::NodeExchange;
 pub(super) use sourced::{check_keyspaces, check_sources};
 
 /// What a node of a cluster has beside its host.
 pub(super) struct Cluster {
     identity: Identity,
+    /// The node's data folder.
+    data: PathBuf,
     /// The node itself, for work that outlives a call.
     node: OnceLock<Weak<Node>>,
     /// How many slots there are.
@@ -58,6 +64,7 @@ pub(super) struct Cluster {
     asked: Mutex<HashMap<Ticket, oneshot::Sender<Answer>>>,
     /// The last view that was settled when a write asked, and when the first did.
     seen: Mutex<Option<(Epoch, Instant)>>,
+    departure: Departure,
     /// What waits for the disk.
     unsynced: Mutex<Vec<Batch>>,
     /// How often the disk has told that more lasts.

@@ -131,10 +131,11 @@ pub struct NodeReport {
 impl Node {
     /// What an operator wants of the cluster; `false`: the node is alone.
     pub fn operate(&self, operation: Operation) -> bool {
-        if self.cluster.is_none() {
-            return false;
-        }
+        let Some(cluster) = &self.cluster else { return false };
         self.step(self.clock.tick(), Input::Operate(operation));
+        if operation == Operation::Leave {
+            cluster.departure.ask();
+        }
         true
     }
 
