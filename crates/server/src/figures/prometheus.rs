@@ -95,6 +95,12 @@ impl Scrape {
                 timed(&mut family, &[("source", source), ("stage", stage)], it)?;
             }
         }
+        let help = "From the ordering of invalidations in a cluster to their effect at the owner, to the word of the replicas, and to the last copy";
+        let mut family =
+            encoder.encode_descriptor("cluster_invalidation_seconds", help, None, MetricType::Histogram)?;
+        for (stage, it) in &snapshot.cluster.stages {
+            timed(&mut family, &[("stage", stage)], it)?;
+        }
         let help = "From requests to invalidate to their effect";
         let mut family =
             encoder.encode_descriptor("asked_invalidation_seconds", help, None, MetricType::Histogram)?;

@@ -63,7 +63,8 @@ fn schema(of: ToldBy, description: &str) -> RefOr<Schema> {
     for figure in told(of).filter(|figure| figure.label().is_none()) {
         object = object.property(figure.rest_name(), property(figure)).required(figure.rest_name());
     }
-    for label in [&super::table::SOURCE, &super::table::KEYSPACE, &super::table::KIND, &super::table::WHY] {
+    use super::table::{KEYSPACE, KIND, MESSAGE, SOURCE, WHY};
+    for label in [&SOURCE, &KEYSPACE, &KIND, &WHY, &MESSAGE] {
         let mut one = ObjectBuilder::new();
         for figure in told(of).filter(|figure| figure.label() == Some(label)) {
             one = one.property(figure.rest_name(), property(figure)).required(figure.rest_name());

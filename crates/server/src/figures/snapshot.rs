@@ -8,7 +8,7 @@ use crate::keyspace::ValueFigures;
 use crate::metrics::{
     BadInput, Counts, Figures, KeyspaceFigures, Metrics, OperationKind, StageFigures, Surface, Timed,
 };
-use crate::node::{FeedReport, Node};
+use crate::node::{ClusterFigures, FeedReport, Node};
 use crate::warm::WarmTotals;
 use crate::writeback::Status;
 
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub write_back: Status,
     /// Of the sources.
     pub feeds: Vec<FeedReport>,
+    /// Of the node's part in its cluster; zeros of a node alone.
+    pub cluster: ClusterFigures,
     /// Of the keyspaces, and of the keys that none of them matches.
     pub keyspaces: Vec<KeyspaceRow>,
     /// How long commits of each source took to their effect.
@@ -78,6 +80,7 @@ impl Snapshot {
             account: node.account(),
             write_back: node.write_back_status(),
             feeds: node.feeds(),
+            cluster: node.cluster_figures(now),
             keyspaces: keyspaces(node, now),
             stages,
             asked: node.asked_figures(now),
@@ -100,6 +103,7 @@ impl Snapshot {
             account: Account::default(),
             write_back: Status::default(),
             feeds: Vec::new(),
+            cluster: ClusterFigures::default(),
             keyspaces: Vec::new(),
             stages: Vec::new(),
             asked: Timed::default(),

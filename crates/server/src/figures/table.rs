@@ -15,6 +15,9 @@ pub(super) static KIND: Label = Label { name: "kind", plural: "kinds" };
 /// By what was wrong.
 pub(super) static WHY: Label = Label { name: "why", plural: "refusals" };
 
+/// By what a message between nodes is for.
+pub(super) static MESSAGE: Label = Label { name: "message", plural: "messages" };
+
 /// Every figure, in the order in which surfaces tell them.
 #[rustfmt::skip]
 pub static FIGURES: &[Figure] = &[
@@ -100,6 +103,23 @@ pub static FIGURES: &[Figure] = &[
     Figure::gauge("journal_bytes", Bytes, "Bytes of the journal on the disk", |s| s.write_back.journal_bytes.into()).info("Persistence", "clearwell_write_back_journal_bytes"),
     Figure::gauge("journal_damaged", Count, "Things wrong with the journal's files at the start", |s| s.write_back.journal_damaged.into()).info("Persistence", "clearwell_write_back_journal_damaged"),
 
+    // The cluster, as this node sees it; zeros of a node alone.
+    Figure::gauge("cluster_epoch", Count, "The view that this node follows; 0: none, or it is alone", |s| s.cluster.epoch.into()).info("Cluster", "clearwell_cluster_epoch"),
+    Figure::gauge("cluster_members", Count, "Nodes with a place or a voice in that view", |s| s.cluster.members.into()).info("Cluster", "clearwell_cluster_members"),
+    Figure::gauge("cluster_voters_answering", Count, "Nodes with a voice that answer", |s| s.cluster.voters_answering.into()).info("Cluster", "clearwell_cluster_voters_answering"),
+    Figure::gauge("cluster_voters_needed", Count, "How many of them have to answer: with fewer, nothing is acknowledged here", |s| s.cluster.voters_needed.into()).info("Cluster", "clearwell_cluster_voters_needed"),
+    Figure::gauge("cluster_slots_owned", Count, "Slots that the view gives to this node", |s| s.cluster.owned.into()).info("Cluster", "clearwell_cluster_slots_owned"),
+    Figure::gauge("cluster_slots_served", Count, "Slots that this node serves now", |s| s.cluster.served.into()).info("Cluster", "clearwell_cluster_slots_served"),
+    Figure::gauge("cluster_slots_followed", Count, "Slots that this node is a replica of", |s| s.cluster.followed.into()).info("Cluster", "clearwell_cluster_slots_followed"),
+    Figure::gauge("cluster_slots_stranded", Count, "Slots that no node has that answers", |s| s.cluster.stranded.into()).info("Cluster", "clearwell_cluster_slots_stranded"),
+    Figure::gauge("cluster_slots_to_give", Count, "Slots that this node has still to give to others, once for each of these", |s| s.cluster.to_give.into()).info("Cluster", "clearwell_cluster_slots_to_give"),
+    Figure::gauge("cluster_lease_left_ms", Millis, "For how long this node may still act as an owner; 0: it acknowledges nothing", |s| s.cluster.lease_left_ms.into()).info("Cluster", "clearwell_cluster_lease_left_ms"),
+    Figure::gauge("cluster_unconfirmed_records", Count, "Records that this node sent to others and that no word of theirs confirms", |s| s.cluster.unconfirmed.into()).info("Cluster", "clearwell_cluster_unconfirmed_records"),
+    Figure::gauge("cluster_unconfirmed_ms", Millis, "For how long a node that answers has confirmed none of those that it was sent, the longest", |s| s.cluster.unconfirmed_ms.into()).info("Cluster", "clearwell_cluster_unconfirmed_ms"),
+    Figure::counter("cluster_forwarded", Count, "Commands whose keys another node serves, and that were sent to it", |s| s.cluster.forwarded.into()).info("Cluster", "clearwell_cluster_forwarded"),
+    Figure::each(&MESSAGE, "sent", Count, Moves::Counter, "Messages for other nodes", |s| of_messages(s, |(_, sent, _)| *sent)).prometheus("cluster_messages_sent").info("Cluster", "sent"),
+    Figure::each(&MESSAGE, "dropped", Count, Moves::Counter, "Those of them that were dropped: for want of room or of a connection, or because they waited too long", |s| of_messages(s, |(_, _, dropped)| *dropped)).prometheus("cluster_messages_dropped").info("Cluster", "dropped"),
+
     // Keyspaces: reads and writes, loads, and how long what changed in a source stayed.
     Figure::each(&KEYSPACE, "hits", Count, Moves::Counter, "Reads answered from memory", |s| of_keyspaces(s, |f| f.totals.reads.hits.into())).of_the_window().info("Stats", "hits"),
     Figure::each(&KEYSPACE, "stale_hits", Count, Moves::Counter, "Reads answered from memory with a stale value, which the reader or an outage allowed", |s| of_keyspaces(s, |f| f.totals.reads.stale_hits.into())).of_the_window().info("Stats", "stale_hits"),
@@ -161,6 +181,10 @@ pub static FIGURES: &[Figure] = &[
 fn unverified(s: &Snapshot) -> Value {
     let unverified = s.feeds.iter().filter(|feed| !feed.is_verified());
     Value::Names(unverified.map(|feed| feed.source.clone()).collect())
+}
+
+fn of_messages(s: &Snapshot, read: fn(&(&'static str, u64, u64)) -> u64) -> Labelled {
+    s.cluster.messages.iter().map(|kind| (kind.0.replace(' ', "_"), read(kind).into())).collect()
 }
 
 fn of_values(s: &Snapshot, read: fn(&ValueFigures) -> Value) -> Labelled {

@@ -49,8 +49,8 @@ use reports::Reports;
 
 pub use answer::{Answer, ReadError, Turn, WriteError};
 pub use cluster::{
-    ClusterEnd, ClusterReport, ClusterStart, Entrance, Grade, NodeReport, NodeState, Place, Sentence,
-    SlotRow, Unordered,
+    ClusterEnd, ClusterFigures, ClusterReport, ClusterStart, Entrance, Grade, NodeReport, NodeState, Place,
+    Sentence, SlotRow, Unordered,
 };
 pub use condition::Condition;
 pub use demand::Demand;

@@ -120,6 +120,9 @@ pub fn run_or_queue(context: &mut Context<'_>, command: &'static Command, args: 
     if context.server.clustered
         && let Some(step) = route::elsewhere(context, command, args)
     {
+        if matches!(step, Step::Wait(_)) {
+            context.node().note_forwarded();
+        }
         return step;
     }
     if context.session.queue.is_some() && !transactions::runs_at_once(command.id) {

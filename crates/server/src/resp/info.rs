@@ -273,8 +273,8 @@ fn latencystats(server: &Server, out: &mut String, _now: Millis) {
     }
 }
 
-fn cluster(_server: &Server, out: &mut String, _now: Millis) {
-    lines!(out, "cluster_enabled" = 0);
+fn cluster(server: &Server, out: &mut String, _now: Millis) {
+    lines!(out, "cluster_enabled" = u8::from(server.node.is_in_cluster()));
 }
 
 fn keyspace(server: &Server, out: &mut String, _now: Millis) {

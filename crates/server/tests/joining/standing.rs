@@ -1,7 +1,7 @@
 //! What `clearwell cluster status` says, and what forgetting a node does.
 
-use crate::nodes::{Given, Nodes, start};
-use crate::support::wait_for;
+use crate::nodes::{Given, Node, Nodes, start};
+use crate::support::{Raw, wait_for};
 
 #[test]
 fn two_nodes_have_one_voice_and_say_what_follows() {
@@ -51,6 +51,7 @@ fn a_witness_lets_two_nodes_go_on_without_one_of_them() {
     nodes.settle();
     nodes.nodes[2].says("Two nodes and a witness: any one of the three may be gone");
     assert_eq!(nodes.nodes[2].status()["health"], "ok");
+    figures_are_told(&nodes.nodes[2], &nodes.nodes[0]);
     assert_eq!(nodes.call(&["SET", "key", "1"]), "+OK\r\n");
     drop(nodes.nodes.remove(0));
     assert_eq!(nodes.call(&["GET", "key"]), "$1\r\n1\r\n");
@@ -120,4 +121,35 @@ fn a_node_is_forgotten_after_it_was_said_what_that_costs() {
 
 fn gone_number(number: &str) -> u64 {
     number.parse().expect("a number")
+}
+
+/// Of three nodes: a witness, and one that has slots.
+fn figures_are_told(witness: &Node, owner: &Node) {
+    let metrics = |node: &Node| {
+        let mut http = Raw::connect(node.http);
+        http.send(
+            format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", node.http).as_bytes(),
+        );
+        String::from_utf8(http.read_to_end()).expect("text")
+    };
+    let told = metrics(owner);
+    for line in [
+        "clearwell_cluster_members 3",
+        "clearwell_cluster_voters_answering 3",
+        "clearwell_cluster_slots_stranded 0",
+        "clearwell_cluster_messages_sent_total{message=\"lease_ask\"} ",
+        "clearwell_cluster_messages_dropped_total{message=\"records\"} ",
+        "clearwell_cluster_invalidation_seconds_count{stage=\"ordered_to_replicas\"} ",
+    ] {
+        assert!(told.lines().any(|told| told.starts_with(line)), "no {line} in {told}");
+    }
+    let info = witness.call(&["INFO", "cluster"]);
+    for line in [
+        "cluster_enabled:1",
+        "clearwell_cluster_members:3",
+        "clearwell_cluster_slots_owned:0",
+        "message_view_ask:sent=",
+    ] {
+        assert!(info.contains(line), "no {line} in {info}");
+    }
 }

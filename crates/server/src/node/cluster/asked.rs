@@ -12,6 +12,7 @@ use clearwell_source::Later;
 use clearwell_words::Ack;
 use tokio::sync::oneshot;
 
+use super::counts::Stage;
 use super::{Cluster, Place};
 use crate::node::{Node, Reached};
 use crate::planted::{self, PlantedHere};
@@ -115,11 +116,18 @@ impl Node {
         if let Scope::Key(key) = &*statement.scope
             && let Place::Here = self.place_of(key)
         {
-            let now = self.clock.tick();
+            let (now, began) = (self.clock.tick(), Instant::now());
             let applied = self.host.take_away(now, &statement);
             self.go_on();
-            let key: Bytes = (**key).into();
-            return (self.tell_applied(now, statement, applied), self.settled(cluster, key));
+            cluster.counts.reached(now, Stage::Applied, began);
+            let settled = self.settled(cluster, (**key).into());
+            let node = cluster.node.get().cloned().unwrap_or_default();
+            let confirmed = async move {
+                settled.await?;
+                reached(&node, Stage::Replicas, began);
+                Ok(())
+            };
+            return (self.tell_applied(now, statement, applied), Box::pin(confirmed));
         }
         let ask = |node: &Node, cluster: &Cluster, invalidation: &Invalidation| {
             let asked = Invalidate { invalidation: invalidation.clone(), wait: true, depth: 0 };
@@ -131,7 +139,11 @@ impl Node {
             loop {
                 match outcome(asked.await) {
                     Err(Unordered::Nothing) if began.elapsed() < PATIENCE => {}
-                    outcome => return outcome,
+                    Ok(()) => {
+                        reached(&node, Stage::Copies, began);
+                        return Ok(());
+                    }
+                    refused => return refused,
                 }
                 tokio::time::sleep(PAUSE).await;
                 let Some(node) = node.upgrade() else { return Err(Unordered::Nothing) };
@@ -181,6 +193,12 @@ impl Node {
         let answered = self.put(cluster, |ticket| Input::Settle(ticket, key));
         Box::pin(async move { outcome(answered.await) })
     }
+}
+
+/// An invalidation has come so far.
+fn reached(node: &Weak<Node>, stage: Stage, ordered: Instant) {
+    let Some(node) = node.upgrade() else { return };
+    node.cluster.iter().for_each(|cluster| cluster.counts.reached(node.clock.tick(), stage, ordered));
 }
 
 fn outcome(answered: Result<Answer, oneshot::error::RecvError>) -> Result<(), Unordered> {

@@ -15,6 +15,7 @@ use clearwell_links::{ClusterIdent, Links, SharedSecret};
 use clearwell_words::Addresses;
 use parking_lot::Mutex;
 
+use super::counts::ClusterCounts;
 use super::departure::Departure;
 use super::seek::{is_refused, who_is_there};
 use super::{Cluster, drive};
@@ -114,6 +115,7 @@ pub(in crate::node) fn begin(
         thread: OnceLock::new(),
         seen: Mutex::default(),
         departure,
+        counts: ClusterCounts::default(),
         data: data.to_owned(),
         identity,
         node: OnceLock::new(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clearwell_cluster::{Input, Message, NodeId, Peer};
 use clearwell_host::{Batch, Next};
 use clearwell_links::{Notice, Receiver};
+use clearwell_wire::Kind;
 use clearwell_words::Addresses;
 
 use super::Cluster;
@@ -44,6 +45,7 @@ impl Cluster {
             Next::Persist(what) => self.disk.hand(what),
             Next::Send(to, message) => {
                 if let Some(links) = self.links.get() {
+                    self.counts.sent(Kind::of(&message));
                     links.send(to, &message);
                 }
             }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod begin;
+mod counts;
 mod departure;
 mod drive;
 mod feeds;
@@ -33,12 +34,14 @@ use crate::membership::{AddressBook, Identity, MemberDisk};
 
 pub use asked::Unordered;
 pub use begin::{ClusterStart, Entrance};
+pub use counts::ClusterFigures;
 pub use departure::ClusterEnd;
 pub use places::Place;
 pub use promise::{Grade, Sentence};
 pub use report::{ClusterReport, NodeReport, NodeState, SlotRow};
 
 pub(super) use begin::{NewMember, begin};
+use counts::ClusterCounts;
 use departure::Departure;
 pub(super) use feeds::NodeExchange;
 pub(super) use sourced::{check_keyspaces, check_sources};
@@ -65,6 +68,7 @@ pub(super) struct Cluster {
     /// The last view that was settled when a write asked, and when the first did.
     seen: Mutex<Option<(Epoch, Instant)>>,
     departure: Departure,
+    counts: ClusterCounts,
     /// What waits for the disk.
     unsynced: Mutex<Vec<Batch>>,
     /// How often the disk has told that more lasts.
