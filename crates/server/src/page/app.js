@@ -1,6 +1,7 @@
 // The dashboard: figures each second, invalidations as they come.
 
 import { Card, count, lasting, make, milliseconds } from "./chart.js";
+import { watchCluster } from "./cluster.js";
 import { listFigures } from "./figures.js";
 import { watchHeld } from "./held.js";
 import { showKeyspaces } from "./keyspaces.js";
@@ -141,6 +142,7 @@ function listen() {
 
 const showFigures = await listFigures(byId("figures"), byId("all-figures"), read);
 const showHeld = watchHeld(byId("held"), byId("held-panel"), read);
+watchCluster({ panel: byId("cluster-panel"), name: byId("cluster-name"), says: byId("cluster-says"), list: byId("cluster-nodes") }, read);
 watchWarming(byId("warming"), byId("warm-panel"), read);
 watchForm(byId("ask"), byId("key"), byId("answer"), read);
 refresh();

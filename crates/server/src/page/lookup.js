@@ -24,16 +24,18 @@ export function watchForm(form, field, answer, read) {
 }
 
 async function describe(key, read, look) {
-  const [around, why] = await Promise.all([
+  const [around, why, { place }] = await Promise.all([
     read(`/api/cache/dependencies?key=${encodeURIComponent(key)}&transitive=1&most=200`),
     read(`/api/cache/why?key=${encodeURIComponent(key)}`),
+    read(`/api/cache/cluster?key=${encodeURIComponent(key)}`),
   ]);
   const doubt = around.unverified ? [make("span", { className: "doubt", textContent: `UNVERIFIED: ${around.unverified}` })] : [];
   const state = make("p", { className: `state ${around.state}`, textContent: STATES[around.state] }, make("span", { textContent: why.why }), ...doubt);
   const here = around.state === "fresh" || around.state === "stale";
-  const entry = here ? await read(`/api/cache/keys/${encodeURIComponent(key)}?stale=1&level=weak`).catch(() => null) : null;
+  const entry = here && (place === null || place.here) ? await read(`/api/cache/keys/${encodeURIComponent(key)}?stale=1&level=weak`).catch(() => null) : null;
   const facts = make("dl");
   const fact = (name, ...values) => values.length > 0 && facts.append(make("dt", { textContent: name }), make("dd", {}, ...values));
+  if (place) copies(place, key, fact);
   if (entry) {
     fact("Expires", entry.ttl === null ? "never" : `in ${lasting(entry.ttl)}`);
     fact("Stored", `${lasting(entry.age)} ago`);
@@ -49,6 +51,19 @@ async function describe(key, read, look) {
   fact("Dependents", ...some(around.dependents, link));
   const graph = around.edges.length > 0 ? [drawGraph(key, around.edges, look)] : [];
   return [state, ...(entry ? [make("pre", { textContent: shown(entry) })] : []), facts, ...graph, story(why)];
+}
+
+// Who has the key: the owner of its slot, and the replicas.
+function copies(place, key, fact) {
+  const node = (it) => {
+    const name = `node ${it.node}${it.me ? " (this one)" : ""}${it.alive ? "" : ", down"}`;
+    return it.me || !it.http ? name : make("a", { textContent: name, href: `http://${it.http}/#${encodeURIComponent(key)}` });
+  };
+  const apart = (nodes) => nodes.flatMap((it, at) => (at > 0 ? [", ", node(it)] : [node(it)]));
+  fact("Slot", String(place.slot));
+  fact("Owner", place.owner ? node(place.owner) : "nobody");
+  fact("Replicas", ...(place.replicas.length > 0 ? apart(place.replicas) : ["none"]));
+  if (!place.here) fact("Served", place.owner?.alive ? "by its owner: what is told here is what this node knows" : "by nobody now");
 }
 
 // What happened to the key, step by step.

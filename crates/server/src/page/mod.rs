@@ -16,6 +16,7 @@ pub fn routes() -> Router {
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/page/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
         .route("/page/chart.js", file("text/javascript; charset=utf-8", include_str!("chart.js")))
+        .route("/page/cluster.js", file("text/javascript; charset=utf-8", include_str!("cluster.js")))
         .route("/page/figures.js", file("text/javascript; charset=utf-8", include_str!("figures.js")))
         .route(
             "/page/figures.json",

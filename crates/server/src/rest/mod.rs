@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod cluster;
 mod condition;
 mod dependencies;
 mod elsewhere;
@@ -90,6 +91,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/cache/dependencies", get(dependencies::dependencies))
         .route("/api/cache/events", get(events::events))
         .route("/api/cache/why", get(why::why))
+        .route("/api/cache/cluster", get(cluster::cluster))
         .route("/api/cache/held", get(held::list).delete(held::cancel))
         .route("/api/cache/invalidate", post(invalidate::invalidate))
         .route("/api/cache/clear", post(invalidate::clear))

@@ -11,14 +11,14 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{self, RefOr, Schema};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{dependencies, entry, events, held, invalidate, stats, store, warm, why};
+use super::{cluster, dependencies, entry, events, held, invalidate, stats, store, warm, why};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Clearwell", description = "A distributed cache whose first purpose is freshness. Every route refuses a Host that is not this node's (421), a parameter that it does not know (400), and a target that is not percent-encoded (400).", license(name = "MIT OR Apache-2.0")),
     paths(
         entry::get, store::set, store::remove, invalidate::invalidate, invalidate::clear, warm::begin, warm::list, warm::status, warm::cancel,
-        dependencies::dependencies, why::why, held::list, held::cancel, events::events, stats::stats, stats::metrics, stats::health, stats::prometheus,
+        dependencies::dependencies, why::why, held::list, held::cancel, events::events, stats::stats, stats::metrics, stats::health, stats::prometheus, cluster::cluster,
     ),
     tags(
         (name = "entries", description = "One entry at a time"),

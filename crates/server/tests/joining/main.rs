@@ -6,6 +6,7 @@ mod coming;
 mod leaving;
 mod load;
 mod nodes;
+mod page;
 mod refused;
 mod restarting;
 mod standing;

@@ -22,21 +22,37 @@ pub fn python(script: &str, server: &Server) -> Command {
 
 /// A Node.js script of `tests/clients`, to be run with the locked packages.
 pub fn node(script: &str, server: &Server) -> Command {
-    // Modules are looked up beside the script, so it is run from where they are.
+    with_modules(script_command(Path::new("node"), script, server))
+}
+
+/// The same for a script that is told by its test whom to talk to.
+pub fn node_script(script: &str) -> Command {
+    let mut command = tool("node");
+    command.arg(script_file(script));
+    with_modules(command)
+}
+
+/// Modules are looked up beside the script, so it is run from where they are.
+fn with_modules(mut command: Command) -> Command {
     let modules = client_dir().join("node");
-    let mut command = script_command(Path::new("node"), script, server);
     command.env("NODE_PATH", modules.join("node_modules"));
     assert!(modules.join("node_modules").is_dir(), "no Node.js clients; run `cargo xtask setup` first");
     command
+}
+
+fn script_file(script: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script)
 }
 
 fn script_command(interpreter: &Path, script: &str, server: &Server) -> Command {
     if interpreter.components().count() > 1 {
         assert!(interpreter.is_file(), "no {}; run `cargo xtask setup` first", interpreter.display());
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
     let mut command = tool(interpreter);
-    command.arg(file).env("RESP_HOST", "127.0.0.1").env("RESP_PORT", server.resp.port().to_string());
+    command
+        .arg(script_file(script))
+        .env("RESP_HOST", "127.0.0.1")
+        .env("RESP_PORT", server.resp.port().to_string());
     if let Some(http) = server.http {
         command.env("HTTP_URL", format!("http://{http}"));
     }
