@@ -145,7 +145,7 @@ impl Act<'_> {
             if place > 0 {
                 sleep(rng.u64(..2_000));
             }
-            fault::make(stage, fault)?;
+            fault::make(stage, fault, rng)?;
         }
         // Shorter than any lease, or longer than all of them.
         sleep(if rng.u32(..4) == 0 { rng.u64(200..1_500) } else { rng.u64(4_000..8_000) });

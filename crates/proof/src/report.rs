@@ -149,3 +149,27 @@ fn longest_gap(ops: &[&ClientOp], began: Micros) -> (Micros, Option<ClientKey>) 
     };
     by_key.into_iter().map(gap).max_by_key(|(longest, _)| *longest).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{AskedLevel, Did, KeyClass, Outcome};
+
+    #[test]
+    fn a_gap_is_from_a_question_to_the_next_answer_to_anybody() {
+        let key = ClientKey { class: KeyClass::Register, number: 1 };
+        let did = Did::Read(key, AskedLevel::Plain);
+        let op =
+            |began, ended, outcome| ClientOp { client: "hand".into(), node: 1, began, ended, did, outcome };
+        let refused = || Outcome::Refused("CLUSTERDOWN".into());
+        let ops = [
+            op(10, 12, Outcome::Saw(None)),
+            op(40, 50, refused()),
+            op(60, 95, refused()),
+            op(70, 80, Outcome::Saw(None)),
+            op(500, 501, Outcome::Saw(None)),
+        ];
+        let ops: Vec<&ClientOp> = ops.iter().collect();
+        assert_eq!(longest_gap(&ops, 0), (40, Some(key)), "from 40 to 80; nobody asked before 500");
+    }
+}

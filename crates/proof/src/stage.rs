@@ -130,7 +130,7 @@ impl<'h> Stage<'h> {
 
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        for (_, child) in &mut self.weather {
+        for child in self.weather.values_mut() {
             // It may have ended.
             let _ended = child.kill();
             let _status = child.wait();

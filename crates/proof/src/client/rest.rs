@@ -145,7 +145,7 @@ fn answer(did: Did, status: u16, text: &str) -> Outcome {
         // That there was none is said of what is gone.
         (Did::Remove(_), 204 | 404) | (Did::Write { .. } | Did::Invalidate(_), 200 | 201) => Outcome::Done,
         (_, 503) => match code().as_str() {
-            "no-owner" => Outcome::Refused("no-owner".into()),
+            refused @ ("no-owner" | "moving") => Outcome::Refused(refused.into()),
             "unknown" => Outcome::Unknown("unknown".into()),
             other => Outcome::Strange(format!("503 {other}")),
         },

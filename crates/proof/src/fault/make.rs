@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Duration;
 
+use fastrand::Rng;
+
 use super::{HostFault, weather};
 use crate::clock;
 use crate::hosts::Hosts;
@@ -14,14 +16,14 @@ use crate::stage::{SETTLE, Stage};
 ///
 /// # Errors
 /// The cluster does not do what it should, or the machine does not: in words.
-pub fn make(stage: &mut Stage<'_>, fault: &HostFault) -> Result<(), String> {
+pub fn make(stage: &mut Stage<'_>, fault: &HostFault, rng: &mut Rng) -> Result<(), String> {
     match fault {
         HostFault::Kill(host) => kill(stage, *host),
         HostFault::Pause(host) => pause(stage, *host, true),
         HostFault::OneWay { from, to } => cut(stage.hosts, *from, *to),
         HostFault::Apart(host) => split(stage, &[*host]),
         HostFault::Split(side) => split(stage, side),
-        HostFault::Weather(host) => weather::begin(stage, *host),
+        HostFault::Weather(host) => weather::begin(stage, *host, rng.u64(..)),
         HostFault::Loss(host) => {
             let nodes = weather::NODES;
             stage

@@ -36,10 +36,10 @@ pub struct WeatherArgs {
 ///
 /// # Errors
 /// In words.
-pub fn begin(stage: &mut Stage<'_>, host: u32) -> Result<(), String> {
+pub fn begin(stage: &mut Stage<'_>, host: u32, seed: u64) -> Result<(), String> {
     let program: PathBuf = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = stage.hosts.on(host, &program);
-    command.args(["weather", "--seed", &fastrand::u64(..).to_string()]).stdout(Stdio::piped());
+    command.args(["weather", "--seed", &seed.to_string()]).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
     let mut first = String::new();
     if let Some(says) = child.stdout.take() {
