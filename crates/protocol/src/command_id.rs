@@ -247,7 +247,7 @@ pub enum CommandId {
     Cluster,
     /// CLUSTER SLOTS: returns ranges of slots and the nodes that have them.
     ClusterSlots,
-    /// CLUSTER SHARDS: returns owners with their slots and replicas.
+    /// CLUSTER SHARDS: returns nodes with their slots.
     ClusterShards,
     /// CLUSTER NODES: returns a line for each node.
     ClusterNodes,
@@ -255,10 +255,18 @@ pub enum CommandId {
     ClusterInfo,
     /// CLUSTER MYID: returns the name of the node.
     ClusterMyid,
+    /// CLUSTER MYSHARDID: returns the name of the node's shard.
+    ClusterMyshardid,
+    /// CLUSTER LINKS: returns Redis's own links between nodes.
+    ClusterLinks,
+    /// CLUSTER COUNT-FAILURE-REPORTS: counts who reports a node as failed.
+    ClusterCountFailureReports,
     /// CLUSTER KEYSLOT: returns the slot of a key.
     ClusterKeyslot,
     /// CLUSTER COUNTKEYSINSLOT: counts the keys of a slot at this node.
     ClusterCountkeysinslot,
+    /// CLUSTER GETKEYSINSLOT: returns keys of a slot at this node.
+    ClusterGetkeysinslot,
     /// ASKING: lets the next command run at a node that is being given its slot.
     Asking,
     /// READONLY: lets a connection read slots that the node follows.

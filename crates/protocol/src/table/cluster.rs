@@ -40,7 +40,7 @@ const SUBCOMMANDS: &[Command] = &[
         .doc("3.0.0", "O(n) in the ranges of slots", "Returns ranges of slots and the nodes that have them.")
         .tips(&["nondeterministic_output"]),
     cluster(CommandId::ClusterShards, "cluster|shards", 2)
-        .doc("7.0.0", "O(n) in the ranges of slots", "Returns owners with their slots and replicas.")
+        .doc("7.0.0", "O(n) in the ranges of slots", "Returns nodes with their slots.")
         .tips(&["nondeterministic_output"]),
     cluster(CommandId::ClusterNodes, "cluster|nodes", 2)
         .doc("3.0.0", "O(n) in the ranges of slots", "Returns a line for each node.")
@@ -49,6 +49,16 @@ const SUBCOMMANDS: &[Command] = &[
         .doc("3.0.0", "O(n) in the ranges of slots", "Returns the state of the cluster.")
         .tips(&["nondeterministic_output"]),
     cluster(CommandId::ClusterMyid, "cluster|myid", 2).doc("3.0.0", "O(1)", "Returns the name of the node."),
+    cluster(CommandId::ClusterMyshardid, "cluster|myshardid", 2)
+        .doc("7.2.0", "O(1)", "Returns the name of the node's shard.")
+        .tips(&["nondeterministic_output"]),
+    cluster(CommandId::ClusterLinks, "cluster|links", 2)
+        .doc("7.0.0", "O(1)", "Returns Redis's links between nodes, of which there are none.")
+        .tips(&["nondeterministic_output"]),
+    cluster(CommandId::ClusterCountFailureReports, "cluster|count-failure-reports", 3)
+        .syntax("node")
+        .doc("3.0.0", "O(1)", "Counts who reports a node as failed.")
+        .tips(&["nondeterministic_output"]),
     cluster(CommandId::ClusterKeyslot, "cluster|keyslot", 3).syntax("key").doc(
         "3.0.0",
         "O(n) in the bytes of the key",
@@ -59,6 +69,10 @@ const SUBCOMMANDS: &[Command] = &[
         "O(n) in the keys",
         "Counts the keys of a slot at this node.",
     ),
+    cluster(CommandId::ClusterGetkeysinslot, "cluster|getkeysinslot", 4)
+        .syntax("slot count")
+        .doc("3.0.0", "O(n) in the keys", "Returns keys of a slot at this node.")
+        .tips(&["nondeterministic_output"]),
     cluster(CommandId::Help, "cluster|help", 2).flags(Flags::LOADING.and(Flags::STALE)).doc(
         "5.0.0",
         "O(1)",

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use clearwell_engine::Millis;
 use clearwell_protocol::Args;
 
+use super::route::Routing;
 use super::server::Server;
 use super::{policy, process};
 use crate::figures::{self, Snapshot};
@@ -14,7 +15,16 @@ use crate::figures::{self, Snapshot};
 /// are asked for more than is here.
 pub const REDIS_VERSION: &str = "7.4.0";
 
-type Section = (&'static str, fn(&Server, &mut String, Millis), bool);
+type Section = (&'static str, fn(&Server, &mut String, InfoReader), bool);
+
+/// Who reads it.
+#[derive(Clone, Copy)]
+pub struct InfoReader {
+    /// When.
+    pub now: Millis,
+    /// What the connection is answered about keys that other nodes serve.
+    pub routing: Routing,
+}
 
 /// Name, text, and whether INFO tells it without being asked.
 const SECTIONS: &[Section] = &[
@@ -35,7 +45,7 @@ const SECTIONS: &[Section] = &[
 ];
 
 /// The sections that are asked for, in their order; `default` ones when none is.
-pub fn text(server: &Server, asked: Args<'_>, now: Millis) -> String {
+pub fn text(server: &Server, asked: Args<'_>, reader: InfoReader) -> String {
     let is_asked = |name: &str| asked.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
     let all = is_asked("all") || is_asked("everything");
     let default = asked.is_empty() || is_asked("default");
@@ -45,7 +55,7 @@ pub fn text(server: &Server, asked: Args<'_>, now: Millis) -> String {
         if all || (default && *is_default) || is_asked(name) {
             let separator = if out.is_empty() { "" } else { "\r\n" };
             line(&mut out, format_args!("{separator}# {name}"));
-            write(server, &mut out, now);
+            write(server, &mut out, reader);
             let snapshot = snapshot.get_or_insert_with(|| Snapshot::take(&server.node, &server.metrics));
             figures::info(snapshot, name, &mut out);
         }
@@ -65,7 +75,7 @@ macro_rules! lines {
     };
 }
 
-fn server(server: &Server, out: &mut String, _now: Millis) {
+fn server(server: &Server, out: &mut String, reader: InfoReader) {
     let uptime = server.began.elapsed().as_secs();
     lines!(
         out,
@@ -73,7 +83,7 @@ fn server(server: &Server, out: &mut String, _now: Millis) {
         "redis_git_sha1" = "00000000",
         "redis_git_dirty" = 0,
         "redis_build_id" = format_args!("{:016x}", server.node.run_id()),
-        "redis_mode" = "standalone",
+        "redis_mode" = reader.routing.mode(),
         "server_name" = "clearwell",
         "clearwell_version" = env!("CARGO_PKG_VERSION"),
         "os" = process::os(),
@@ -92,7 +102,7 @@ fn server(server: &Server, out: &mut String, _now: Millis) {
     );
 }
 
-fn clients(server: &Server, out: &mut String, _now: Millis) {
+fn clients(server: &Server, out: &mut String, _reader: InfoReader) {
     let all = server.registry.all();
     let most_input = all.iter().map(|client| client.activity.input_bytes.load(Relaxed)).max().unwrap_or(0);
     let most_output = all.iter().map(|client| client.activity.output_bytes.load(Relaxed)).max().unwrap_or(0);
@@ -115,7 +125,7 @@ fn clients(server: &Server, out: &mut String, _now: Millis) {
     );
 }
 
-fn memory(server: &Server, out: &mut String, _now: Millis) {
+fn memory(server: &Server, out: &mut String, _reader: InfoReader) {
     let account = server.node.account();
     let used = account.memory_bytes;
     let (resident, peak) = (process::resident_bytes(), process::peak_resident_bytes());
@@ -151,7 +161,7 @@ fn human(bytes: u64) -> String {
     }
 }
 
-fn persistence(server: &Server, out: &mut String, _now: Millis) {
+fn persistence(server: &Server, out: &mut String, _reader: InfoReader) {
     let began = server.node.clock().unix_ms().saturating_div(1000);
     let began = began.saturating_sub(i64::try_from(server.began.elapsed().as_secs()).unwrap_or(0));
     lines!(
@@ -170,7 +180,7 @@ fn persistence(server: &Server, out: &mut String, _now: Millis) {
 }
 
 /// Why changes of a source may be missed, while they may; its figures are the table's.
-fn sources(server: &Server, out: &mut String, now: Millis) {
+fn sources(server: &Server, out: &mut String, reader: InfoReader) {
     for feed in server.node.feeds() {
         let name = &feed.source;
         for keyspace in feed.neglected() {
@@ -178,14 +188,14 @@ fn sources(server: &Server, out: &mut String, now: Millis) {
             line(out, format_args!("source_{name}_unfollowed_why:{}: {why}", keyspace.keyspace));
         }
         if let Some(doubt) = &feed.figures.doubt {
-            let (seconds, why) = (now.since(doubt.since) / 1000, doubt.why.replace(['\r', '\n'], " "));
+            let (seconds, why) = (reader.now.since(doubt.since) / 1000, doubt.why.replace(['\r', '\n'], " "));
             line(out, format_args!("source_{name}_unverified_seconds:{seconds}"));
             line(out, format_args!("source_{name}_unverified_why:{why}"));
         }
     }
 }
 
-fn stats(server: &Server, out: &mut String, _now: Millis) {
+fn stats(server: &Server, out: &mut String, _reader: InfoReader) {
     let sample = server.sample();
     let rates = server.meter.rates(sample);
     let (channels, patterns) = server.channels.counts();
@@ -214,7 +224,7 @@ fn stats(server: &Server, out: &mut String, _now: Millis) {
     );
 }
 
-fn replication(server: &Server, out: &mut String, _now: Millis) {
+fn replication(server: &Server, out: &mut String, _reader: InfoReader) {
     lines!(
         out,
         "role" = "master",
@@ -231,7 +241,7 @@ fn replication(server: &Server, out: &mut String, _now: Millis) {
     );
 }
 
-fn cpu(_server: &Server, out: &mut String, _now: Millis) {
+fn cpu(_server: &Server, out: &mut String, _reader: InfoReader) {
     let (system, user) = process::cpu_seconds();
     lines!(
         out,
@@ -242,7 +252,7 @@ fn cpu(_server: &Server, out: &mut String, _now: Millis) {
     );
 }
 
-fn commandstats(server: &Server, out: &mut String, _now: Millis) {
+fn commandstats(server: &Server, out: &mut String, _reader: InfoReader) {
     for (command, counts) in server.counts() {
         let micros = counts.nanos as f64 / 1000.0;
         let per_call = counts.average_ms() * 1000.0;
@@ -256,13 +266,13 @@ fn commandstats(server: &Server, out: &mut String, _now: Millis) {
     }
 }
 
-fn errorstats(server: &Server, out: &mut String, _now: Millis) {
+fn errorstats(server: &Server, out: &mut String, _reader: InfoReader) {
     for (word, count) in server.errors() {
         line(out, format_args!("errorstat_{word}:count={count}"));
     }
 }
 
-fn latencystats(server: &Server, out: &mut String, _now: Millis) {
+fn latencystats(server: &Server, out: &mut String, _reader: InfoReader) {
     if !server.settings.latency_tracking.load(Relaxed) {
         return;
     }
@@ -273,11 +283,11 @@ fn latencystats(server: &Server, out: &mut String, _now: Millis) {
     }
 }
 
-fn cluster(server: &Server, out: &mut String, _now: Millis) {
-    lines!(out, "cluster_enabled" = u8::from(server.node.is_in_cluster()));
+fn cluster(_server: &Server, out: &mut String, reader: InfoReader) {
+    lines!(out, "cluster_enabled" = u8::from(reader.routing == Routing::Redirect));
 }
 
-fn keyspace(server: &Server, out: &mut String, _now: Millis) {
+fn keyspace(server: &Server, out: &mut String, _reader: InfoReader) {
     let account = server.node.account();
     let keys = account.entries.saturating_sub(account.negative_entries);
     if keys > 0 {

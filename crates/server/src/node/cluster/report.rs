@@ -175,12 +175,29 @@ impl Node {
     }
 
     /// How many keys of a slot lie here. Visits every entry.
-    pub fn keys_in_slot(&self, slot: Slot) -> u64 {
+    pub fn count_keys_in_slot(&self, slot: Slot) -> u64 {
         let mut count = 0;
-        self.host.each(self.clock.tick(), |view| {
-            count += u64::from(view.value().is_some() && self.slot_of(view.key()) == slot);
-        });
+        self.each_in_slot(slot, |_| count += 1);
         count
+    }
+
+    /// As many keys of a slot that lie here. Visits every entry.
+    pub fn keys_in_slot(&self, slot: Slot, most: usize) -> Vec<Box<[u8]>> {
+        let mut keys = Vec::new();
+        self.each_in_slot(slot, |key| {
+            if keys.len() < most {
+                keys.push(key.into());
+            }
+        });
+        keys
+    }
+
+    fn each_in_slot(&self, slot: Slot, mut visit: impl FnMut(&[u8])) {
+        self.host.each(self.clock.tick(), |view| {
+            if view.value().is_some() && self.slot_of(view.key()) == slot {
+                visit(view.key());
+            }
+        });
     }
 }
 

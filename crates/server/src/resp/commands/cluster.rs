@@ -9,7 +9,9 @@ use crate::node::{ClusterReport, NodeReport, SlotRow};
 use crate::resp::aside::aside;
 use crate::resp::dispatch::Context;
 use crate::resp::step::{Outcome, Step};
-use crate::resp::topology::{Announced, Health, SlotRange, Topology, count_keys_in_slot, key_slot, redis_id};
+use crate::resp::topology::{
+    Announced, Health, SlotRange, Topology, count_keys_in_slot, key_slot, keys_in_slot, redis_id,
+};
 
 const DISABLED: CommandError = CommandError::literal("ERR This instance has cluster support disabled");
 
@@ -32,10 +34,33 @@ pub fn countkeysinslot(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     is_enabled(context)?;
     let slot = Box::<[u8]>::from(&args[2]);
     Ok(aside(context, move |node, reply| {
-        if let Err(error) = count_keys_in_slot(reply, &slot, |slot| node.keys_in_slot(slot)) {
+        if let Err(error) = count_keys_in_slot(reply, &slot, |slot| node.count_keys_in_slot(slot)) {
             reply.error(error);
         }
     }))
+}
+
+/// CLUSTER GETKEYSINSLOT.
+pub fn getkeysinslot(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    is_enabled(context)?;
+    let (slot, count) = (Box::<[u8]>::from(&args[2]), Box::<[u8]>::from(&args[3]));
+    Ok(aside(context, move |node, reply| {
+        let find = |slot, most| node.keys_in_slot(slot, most);
+        if let Err(error) = keys_in_slot(reply, &slot, &count, find) {
+            reply.error(error);
+        }
+    }))
+}
+
+/// CLUSTER COUNT-FAILURE-REPORTS: gossip keeps no reports, it says what comes of them.
+pub fn failure_reports(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let topology = topology(context)?;
+    if !topology.nodes.iter().any(|node| node.id.as_bytes() == &args[2]) {
+        let asked = String::from_utf8_lossy(&args[2]).into_owned();
+        return Err(CommandError::new(format!("ERR Unknown node {asked}")));
+    }
+    context.reply().integer(0);
+    Ok(Step::Done)
 }
 
 /// ASKING, READONLY and READWRITE: any node answers for any key, so there is nothing that they change.
@@ -55,9 +80,7 @@ fn topology(context: &Context<'_>) -> Result<Topology, CommandError> {
     let places: HashMap<NodeId, usize> =
         report.nodes.iter().enumerate().map(|(place, node)| (node.peer.node, place)).collect();
     let place = |peer: &Peer| places.get(&peer.node).copied();
-    let row = |SlotRow { slot, owner, replicas, .. }: &SlotRow| -> Option<(Slot, usize, Vec<usize>)> {
-        Some((*slot, place(owner)?, replicas.iter().filter_map(place).collect()))
-    };
+    let row = |row: &SlotRow| -> Option<(Slot, usize)> { Some((row.slot, place(&row.owner)?)) };
     Ok(Topology {
         epoch: report.epoch.0,
         me: place(&report.me).ok_or(DISABLED)?,

@@ -7,8 +7,10 @@ use clearwell_protocol::{Args, CommandError, Resp};
 
 use crate::resp::dispatch::Context;
 use crate::resp::info::REDIS_VERSION;
+use crate::resp::route::Routing;
 use crate::resp::step::{Outcome, Step};
 
+const NOT_IN_A_CLUSTER: CommandError = CommandError::literal("ERR SELECT is not allowed in cluster mode");
 const WRONGPASS: CommandError =
     CommandError::literal("WRONGPASS invalid username-password pair or user is disabled.");
 const NO_PASSWORD: CommandError = CommandError::literal(
@@ -37,6 +39,7 @@ pub fn hello(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let id = i64::try_from(context.session.client.id).unwrap_or(i64::MAX);
     let proto = if context.session.resp == Resp::V3 { 3 } else { 2 };
+    let mode = context.session.routing.mode();
     let mut reply = context.reply();
     reply.map(7);
     for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
@@ -47,7 +50,7 @@ pub fn hello(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         reply.bulk(name);
         reply.integer(value);
     }
-    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+    for (name, value) in [("mode", mode), ("role", "master")] {
         reply.bulk(name);
         reply.bulk(value);
     }
@@ -118,6 +121,9 @@ pub fn reset(context: &mut Context<'_>) -> Outcome {
 
 /// SELECT: there is one database.
 pub fn select(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if parse_db_index(&args[1], 1).is_err() && context.session.routing == Routing::Redirect {
+        return Err(NOT_IN_A_CLUSTER);
+    }
     parse_db_index(&args[1], 1)?;
     context.reply().ok();
     Ok(Step::Done)

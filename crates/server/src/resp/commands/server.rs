@@ -6,12 +6,13 @@ use clearwell_protocol::Args;
 
 use super::read::integer;
 use crate::resp::dispatch::Context;
-use crate::resp::info;
+use crate::resp::info::{self, InfoReader};
 use crate::resp::step::{Outcome, Step};
 
 /// INFO.
 pub fn info(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let text = info::text(context.server, args.from(1), context.now);
+    let reader = InfoReader { now: context.now, routing: context.session.routing };
+    let text = info::text(context.server, args.from(1), reader);
     context.reply().verbatim(text);
     Ok(Step::Done)
 }

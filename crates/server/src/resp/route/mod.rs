@@ -37,6 +37,13 @@ pub enum Routing {
     Node,
 }
 
+impl Routing {
+    /// What Redis calls that: a client that knows clusters looks whether it speaks to one.
+    pub fn mode(self) -> &'static str {
+        if self == Routing::Redirect { "cluster" } else { "standalone" }
+    }
+}
+
 const CROSSSLOT: CommandError =
     CommandError::literal("CROSSSLOT Keys in request don't hash to the same slot");
 const APART: CommandError = CommandError::literal(

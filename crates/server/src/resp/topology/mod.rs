@@ -1,7 +1,7 @@
 //! The cluster as Redis's clients want to know it: who has which slots, and where to reach them.
 //!
 //! Slots are Redis Cluster's (16384, CRC16, hash tags): clients compute the slot of a key themselves. What is not Redis's: a node that owns slots
-//! also follows slots of others, and any node answers for any key.
+//! also follows slots of others, which is not told: each node is a master without replicas.
 
 mod replies;
 #[cfg(test)]
@@ -9,7 +9,7 @@ mod tests;
 
 use clearwell_words::{NodeId, Slot};
 
-pub use replies::{count_keys_in_slot, key_slot};
+pub use replies::{count_keys_in_slot, key_slot, keys_in_slot};
 
 /// What one node says of the cluster: of one view, with what it hears of the others now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +64,8 @@ pub enum Health {
     Failed,
 }
 
-/// Slots in a row that the same nodes have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Slots in a row that one node owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotRange {
     /// The first.
     pub first: Slot,
@@ -73,23 +73,18 @@ pub struct SlotRange {
     pub last: Slot,
     /// The place of their owner among the nodes.
     pub owner: usize,
-    /// The places of those that follow it there.
-    pub replicas: Vec<usize>,
 }
 
 impl SlotRange {
-    /// The ranges that rising slots make, each with its owner and replicas.
-    pub fn all(slots: impl IntoIterator<Item = (Slot, usize, Vec<usize>)>) -> Vec<SlotRange> {
+    /// The ranges that rising slots make, each with its owner.
+    pub fn all(slots: impl IntoIterator<Item = (Slot, usize)>) -> Vec<SlotRange> {
         let mut ranges: Vec<SlotRange> = Vec::new();
-        for (slot, owner, replicas) in slots {
+        for (slot, owner) in slots {
             match ranges.last_mut() {
-                Some(last)
-                    if last.last.0.checked_add(1) == Some(slot.0)
-                        && (last.owner, &last.replicas) == (owner, &replicas) =>
-                {
+                Some(last) if last.last.0.checked_add(1) == Some(slot.0) && last.owner == owner => {
                     last.last = slot;
                 }
-                _ => ranges.push(SlotRange { first: slot, last: slot, owner, replicas }),
+                _ => ranges.push(SlotRange { first: slot, last: slot, owner }),
             }
         }
         ranges

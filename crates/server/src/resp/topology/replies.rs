@@ -8,41 +8,33 @@ use clearwell_words::{SLOTS, Slot, slot_of};
 use super::{Announced, Health, SlotRange, Topology};
 
 impl Topology {
-    /// CLUSTER SLOTS: each range with its owner and those that follow it.
+    /// CLUSTER SLOTS: each range with its owner. Whoever follows it there is not told of: it owns other slots, and clients take a node for a
+    /// master or for a replica, whose keys they do not scan.
     pub fn slots(&self, reply: &mut Encoder<'_>) {
         reply.array(self.ranges.len());
-        for SlotRange { first, last, owner, replicas } in &self.ranges {
-            let well = replicas.iter().map(|&place| &self.nodes[place]).filter(|node| node.follows());
-            let nodes: Vec<&Announced> = std::iter::once(&self.nodes[*owner]).chain(well).collect();
-            reply.array(2 + nodes.len());
+        for SlotRange { first, last, owner } in &self.ranges {
+            reply.array(3);
             reply.integer(i64::from(first.0));
             reply.integer(i64::from(last.0));
-            nodes.into_iter().for_each(|node| node.reachable(reply));
+            self.nodes[*owner].reachable(reply);
         }
     }
 
-    /// CLUSTER SHARDS: each owner with its slots, and those that follow it in all of them. A node without slots is a shard by itself, unless it
-    /// follows somebody so.
+    /// CLUSTER SHARDS: each node with its slots, if it has any.
     pub fn shards(&self, reply: &mut Encoder<'_>) {
-        let shards: Vec<(usize, Vec<usize>)> =
-            (0..self.nodes.len()).map(|owner| (owner, self.replicas_of(owner))).collect();
-        let follows = |place: usize| shards.iter().any(|(_, replicas)| replicas.contains(&place));
-        let shown: Vec<_> =
-            shards.iter().filter(|(owner, _)| self.owns(*owner) || !follows(*owner)).collect();
-        reply.array(shown.len());
-        for (owner, replicas) in shown {
-            let ranges = self.joined(*owner);
+        reply.array(self.nodes.len());
+        for (place, node) in self.nodes.iter().enumerate() {
+            let ranges: Vec<&SlotRange> = self.ranges_of(place).collect();
             reply.map(2);
             reply.bulk("slots");
             reply.array(2 * ranges.len());
-            for (first, last) in ranges {
-                reply.integer(i64::from(first));
-                reply.integer(i64::from(last));
+            for SlotRange { first, last, .. } in ranges {
+                reply.integer(i64::from(first.0));
+                reply.integer(i64::from(last.0));
             }
             reply.bulk("nodes");
-            reply.array(1 + replicas.len());
-            self.nodes[*owner].member(reply, "master");
-            replicas.iter().for_each(|&place| self.nodes[place].member(reply, "replica"));
+            reply.array(1);
+            node.member(reply);
         }
     }
 
@@ -51,10 +43,10 @@ impl Topology {
         let mut text = String::new();
         for (place, node) in self.nodes.iter().enumerate() {
             node.line(&mut text, place == self.me, self.epoch);
-            for (first, last) in self.joined(place) {
-                push(&mut text, format_args!(" {first}"));
+            for SlotRange { first, last, .. } in self.ranges_of(place) {
+                push(&mut text, format_args!(" {}", first.0));
                 if last > first {
-                    push(&mut text, format_args!("-{last}"));
+                    push(&mut text, format_args!("-{}", last.0));
                 }
             }
             text.push('\n');
@@ -62,7 +54,7 @@ impl Topology {
         reply.verbatim(text);
     }
 
-    /// CLUSTER MYID.
+    /// CLUSTER MYID, and CLUSTER MYSHARDID: each node is a shard.
     pub fn my_id(&self, reply: &mut Encoder<'_>) {
         reply.bulk(&self.nodes[self.me].id);
     }
@@ -98,39 +90,15 @@ impl Topology {
     }
 
     fn owns(&self, place: usize) -> bool {
-        self.ranges.iter().any(|range| range.owner == place)
+        self.ranges_of(place).next().is_some()
     }
 
-    /// The slots of an owner, whoever follows it in them.
-    fn joined(&self, owner: usize) -> Vec<(u16, u16)> {
-        let mut joined: Vec<(u16, u16)> = Vec::new();
-        for range in self.ranges.iter().filter(|range| range.owner == owner) {
-            match joined.last_mut() {
-                Some((_, last)) if last.checked_add(1) == Some(range.first.0) => *last = range.last.0,
-                _ => joined.push((range.first.0, range.last.0)),
-            }
-        }
-        joined
-    }
-
-    /// Those that follow an owner in all of its slots: a client takes a replica for one of the whole shard.
-    fn replicas_of(&self, owner: usize) -> Vec<usize> {
-        let mut ranges = self.ranges.iter().filter(|range| range.owner == owner);
-        let Some(first) = ranges.next() else { return Vec::new() };
-        let mut everywhere = first.replicas.clone();
-        for range in ranges {
-            everywhere.retain(|place| range.replicas.contains(place));
-        }
-        everywhere
+    fn ranges_of(&self, owner: usize) -> impl Iterator<Item = &SlotRange> {
+        self.ranges.iter().filter(move |range| range.owner == owner)
     }
 }
 
 impl Announced {
-    /// Whether it can be read from as a replica.
-    fn follows(&self) -> bool {
-        matches!(self.health, Health::Online | Health::Suspect)
-    }
-
     /// Where clients go: an entry of CLUSTER SLOTS.
     fn reachable(&self, reply: &mut Encoder<'_>) {
         reply.array(4);
@@ -142,7 +110,7 @@ impl Announced {
     }
 
     /// An entry of CLUSTER SHARDS.
-    fn member(&self, reply: &mut Encoder<'_>, role: &str) {
+    fn member(&self, reply: &mut Encoder<'_>) {
         let ports = [("port", Some(self.port).filter(|port| *port > 0)), ("tls-port", self.tls_port)];
         let ports: Vec<(&str, u16)> =
             ports.into_iter().filter_map(|(name, port)| Some((name, port?))).collect();
@@ -159,7 +127,7 @@ impl Announced {
         reply.bulk(&self.ip);
         self.put_hostname(reply);
         reply.bulk("role");
-        reply.bulk(role);
+        reply.bulk("master");
         reply.bulk("replication-offset");
         reply.integer(i64::try_from(self.position).unwrap_or(i64::MAX));
         reply.bulk("health");
@@ -221,7 +189,29 @@ pub fn count_keys_in_slot(
 ) -> Result<(), CommandError> {
     const INVALID: CommandError = CommandError::literal("ERR Invalid slot");
     let number = parse_i64(slot).ok_or(CommandError::NOT_AN_INTEGER)?;
-    let slot = u16::try_from(number).ok().filter(|slot| *slot < SLOTS).ok_or(INVALID)?;
-    reply.integer(i64::try_from(count(Slot(slot))).unwrap_or(i64::MAX));
+    let slot = real_slot(number).ok_or(INVALID)?;
+    reply.integer(i64::try_from(count(slot)).unwrap_or(i64::MAX));
     Ok(())
+}
+
+/// CLUSTER GETKEYSINSLOT: so many keys of a slot, which `find` has.
+///
+/// # Errors
+/// As Redis says it: no number, no slot, or fewer than none.
+pub fn keys_in_slot(
+    reply: &mut Encoder<'_>,
+    slot: &[u8],
+    count: &[u8],
+    find: impl FnOnce(Slot, usize) -> Vec<Box<[u8]>>,
+) -> Result<(), CommandError> {
+    const INVALID: CommandError = CommandError::literal("ERR Invalid slot or number of keys");
+    let number = |text: &[u8]| parse_i64(text).ok_or(CommandError::NOT_AN_INTEGER);
+    let (slot, count) = (real_slot(number(slot)?), usize::try_from(number(count)?));
+    let (Some(slot), Ok(count)) = (slot, count) else { return Err(INVALID) };
+    reply.bulks(find(slot, count));
+    Ok(())
+}
+
+fn real_slot(number: i64) -> Option<Slot> {
+    u16::try_from(number).ok().filter(|slot| *slot < SLOTS).map(Slot)
 }
