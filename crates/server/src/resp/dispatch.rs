@@ -140,7 +140,11 @@ pub fn run(context: &mut Context<'_>, command: &'static Command, args: Args<'_>)
     let start = context.out.len();
     let began = context.mark;
     context.session.latest = Some(command.id);
-    let step = match commands::run(context, command, args) {
+    let elsewhere = match context.server.clustered {
+        true => route::everywhere(context, command, args),
+        false => None,
+    };
+    let step = match elsewhere.map_or_else(|| commands::run(context, command, args), Ok) {
         Ok(step) => step,
         Err(error) => {
             context.out.truncate(start);

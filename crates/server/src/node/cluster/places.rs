@@ -1,7 +1,9 @@
 //! Who serves a key.
 
+use std::sync::Arc;
+
 use clearwell_cluster::slot::slot_of;
-use clearwell_cluster::{Peer, Slot};
+use clearwell_cluster::{Peer, Slot, View as ClusterView};
 use clearwell_engine::View;
 use clearwell_words::{Addresses, Level, Token};
 
@@ -19,7 +21,45 @@ pub enum Place {
     Nobody,
 }
 
+/// The slots that a node owns in the view that it follows; a node alone owns all.
+pub struct OwnSlots {
+    /// Who, and in which view; `None`: alone.
+    of: Option<(Peer, Option<Arc<ClusterView>>)>,
+}
+
+impl OwnSlots {
+    /// Whether a key is in one of them. Other keys may lie here as copies, for their owners.
+    pub fn has(&self, key: &[u8]) -> bool {
+        match &self.of {
+            None => true,
+            Some((_, None)) => false,
+            Some((me, Some(view))) => view.owner(slot_of(key, view.slots)) == *me,
+        }
+    }
+}
+
 impl Node {
+    /// The slots that this node owns now, lease or not.
+    pub fn own_slots(&self) -> OwnSlots {
+        OwnSlots { of: self.cluster.as_ref().map(|cluster| (cluster.identity.peer(), self.view())) }
+    }
+
+    /// This node's process in its cluster.
+    pub fn peer(&self) -> Option<Peer> {
+        self.cluster.as_ref().map(|cluster| cluster.identity.peer())
+    }
+
+    /// The view that this node follows; `None`: none yet, or it is alone.
+    pub fn view(&self) -> Option<Arc<ClusterView>> {
+        self.host.actor().view().cloned()
+    }
+
+    /// Where a process of another node says that it can be reached.
+    pub fn addresses_of(&self, peer: Peer) -> Option<Addresses> {
+        let known = self.cluster.as_ref()?.known.lock();
+        known.iter().find(|(other, _)| other.node == peer.node).map(|(_, addresses)| addresses.clone())
+    }
+
     /// Whether the node is one of a cluster.
     #[inline]
     pub fn is_in_cluster(&self) -> bool {
@@ -78,10 +118,7 @@ impl Node {
         else {
             return Place::Nobody;
         };
-        match cluster.known.lock().iter().find(|(peer, _)| peer.node == owner.node) {
-            Some((_, addresses)) => Place::At(owner, addresses.clone()),
-            None => Place::Nobody,
-        }
+        self.addresses_of(owner).map_or(Place::Nobody, |addresses| Place::At(owner, addresses))
     }
 }
 

@@ -56,20 +56,12 @@ pub fn kind(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// RANDOMKEY.
 pub fn randomkey(context: &mut Context<'_>) -> Outcome {
-    /// Picks before giving up: the engine may answer keys that are known to be absent.
+    /// Picks before giving up: the engine may answer keys that are known to be absent, or lie here for another owner.
     const PICKS: usize = 100;
-    let node = context.node();
+    let (node, own) = (context.node(), context.node().own_slots());
     let picks = std::iter::repeat_with(|| node.random_key()).take(PICKS);
-    let key = picks.map_while(|key| key).find(|key| is_there(context, key));
+    let key = picks.map_while(|key| key).find(|key| own.has(key) && is_there(context, key));
     context.reply().bulk_or_null(key);
-    Ok(Step::Done)
-}
-
-/// DBSIZE.
-pub fn dbsize(context: &mut Context<'_>) -> Outcome {
-    let account = context.node().account();
-    let keys = account.entries.saturating_sub(account.negative_entries);
-    context.reply().integer(i64::try_from(keys).unwrap_or(i64::MAX));
     Ok(Step::Done)
 }
 

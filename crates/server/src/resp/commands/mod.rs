@@ -105,7 +105,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwDel => keys::remove(c, args, Removal::Row(None)),
         Id::Type => keys::kind(c, args),
         Id::Randomkey => keys::randomkey(c),
-        Id::Dbsize => keys::dbsize(c),
+        Id::Dbsize => scan::dbsize(c),
         Id::Flushdb | Id::Flushall => keys::flush(c, args),
         Id::ObjectEncoding => keys::encoding(c, args),
         Id::ObjectFreq => keys::freq(c, args),

@@ -1,4 +1,4 @@
-//! SCAN and KEYS. What is known to be absent is no key.
+//! SCAN, KEYS and DBSIZE. What is known to be absent is no key.
 
 use clearwell_engine::{Glob, View};
 use clearwell_protocol::options::ScanOptions;
@@ -11,7 +11,7 @@ use crate::resp::step::{Outcome, Step};
 
 /// Entries that one SCAN looks at, whatever COUNT says: other connections of this thread wait meanwhile.
 const COUNT_MOST: usize = 10_000;
-/// Entries that KEYS looks at before it lets go of a shard.
+/// Entries that are looked at before a shard is let go of.
 const SLICE: usize = 2_000;
 
 /// SCAN.
@@ -21,8 +21,9 @@ pub fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let is_string = options.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(b"string"));
     let mut keys: Vec<Box<[u8]>> = Vec::new();
     let count = options.count.min(COUNT_MOST);
+    let own = context.node().own_slots();
     let next = context.node().scan(options.cursor, count, |view| {
-        if is_string && is_wanted(view, glob.as_ref()) {
+        if is_string && is_wanted(view, glob.as_ref()) && own.has(view.key()) {
             keys.push(view.key().into());
         }
     });
@@ -37,21 +38,44 @@ pub fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 pub fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let glob = glob(Some(&args[1]))?;
     Ok(aside(context, move |node, reply| {
-        let mut keys = Vec::new();
-        let mut cursor = slice(node, 0, glob.as_ref(), &mut keys);
-        while cursor != 0 {
-            cursor = slice(node, cursor, glob.as_ref(), &mut keys);
-        }
+        let mut keys: Vec<Box<[u8]>> = Vec::new();
+        each_own(node, |view| {
+            if is_wanted(view, glob.as_ref()) {
+                keys.push(view.key().into());
+            }
+        });
         reply.bulks(&keys);
     }))
 }
 
-fn slice(node: &Node, cursor: u64, glob: Option<&Glob>, keys: &mut Vec<Box<[u8]>>) -> u64 {
-    node.scan(cursor, SLICE, |view| {
-        if is_wanted(view, glob) {
-            keys.push(view.key().into());
+/// DBSIZE: what is known to be absent is no key, and what lies here for another owner is that one's. In a cluster they are counted one by one.
+pub fn dbsize(context: &mut Context<'_>) -> Outcome {
+    if !context.node().is_in_cluster() {
+        let account = context.node().account();
+        let keys = account.entries.saturating_sub(account.negative_entries);
+        context.reply().integer(i64::try_from(keys).unwrap_or(i64::MAX));
+        return Ok(Step::Done);
+    }
+    Ok(aside(context, |node, reply| {
+        let mut count = 0i64;
+        each_own(node, |view| count += i64::from(view.value().is_some()));
+        reply.integer(count);
+    }))
+}
+
+/// Visits the entries of the slots that the node owns, and lets go of a shard now and then.
+fn each_own(node: &Node, mut visit: impl FnMut(&View<'_>)) {
+    let (own, mut cursor) = (node.own_slots(), 0);
+    loop {
+        cursor = node.scan(cursor, SLICE, |view| {
+            if own.has(view.key()) {
+                visit(view);
+            }
+        });
+        if cursor == 0 {
+            return;
         }
-    })
+    }
 }
 
 fn is_wanted(view: &View<'_>, glob: Option<&Glob>) -> bool {

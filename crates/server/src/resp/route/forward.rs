@@ -28,12 +28,13 @@ const UNKNOWN: CommandError = CommandError::literal(
 );
 
 /// What is sent to one owner.
+#[derive(Clone)]
 pub struct Forwarded {
     /// Its bytes.
     pub bytes: Arc<[u8]>,
     /// How many replies it has.
     pub replies: usize,
-    /// The slots of its keys.
+    /// The slots of its keys; none, where it is asked of a node.
     pub slots: Vec<Slot>,
     /// Whether it changes nothing, and so may be sent twice.
     pub reads: bool,
@@ -154,13 +155,28 @@ impl Errand {
                 Err(_) if sent.elapsed() > REPLY_MOST => return Err(Lost::Underway),
                 Err(_) => {}
             }
-            let now = Placement::of(&self.server.node, &request.slots);
-            left = match now != *placement && now != Placement::Nobody {
+            left = match self.has_moved(request, placement) {
                 true => left.or(Some(Instant::now())),
                 false => None,
             };
             if left.is_some_and(|left| request.reads || left.elapsed() > FAREWELL) {
                 return Err(Lost::Underway);
+            }
+        }
+    }
+}
+
+impl Errand {
+    /// Whether others have what was sent there for by now: they serve its slots, or the node of which it is asked is none of the cluster.
+    fn has_moved(&self, request: &Forwarded, placement: &Placement) -> bool {
+        match placement {
+            Placement::At(peer, _) if request.slots.is_empty() => {
+                !self.server.node.view().is_some_and(|view| view.has(*peer))
+            }
+            _ if request.slots.is_empty() => false,
+            _ => {
+                let now = Placement::of(&self.server.node, &request.slots);
+                now != *placement && now != Placement::Nobody
             }
         }
     }

@@ -5,12 +5,14 @@
 //! that a failover is a pause and no error.
 
 mod block;
+mod everywhere;
 mod forward;
 mod link;
 mod peers;
 mod place;
 mod scatter;
 mod settle;
+mod tour;
 
 use clearwell_cluster::Slot;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, keys};
@@ -22,6 +24,7 @@ use forward::{Errand, Forwarded};
 use place::Placement;
 use scatter::Scattered;
 
+pub use everywhere::everywhere;
 pub use peers::PeerLinks;
 pub use settle::{keys_to_settle, settled};
 

@@ -1,8 +1,17 @@
-//! Who serves several slots.
+//! Who serves several slots, and who has any.
 
-use clearwell_cluster::{Peer, Slot};
+use clearwell_cluster::{Epoch, NodeId, Peer, Slot};
 
 use crate::node::{Node, Place};
+
+/// Which nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nodes {
+    /// Those that own slots.
+    Owners,
+    /// Those without slots too.
+    All,
+}
 
 /// Who serves all of some slots.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +41,21 @@ impl Placement {
             }
         }
         all
+    }
+
+    /// Who owns slots, or is a member at all, in the view that this node follows, by their numbers; and that view's number.
+    pub fn of_nodes(node: &Node, which: Nodes) -> (Epoch, Vec<(NodeId, Placement)>) {
+        let Some(view) = node.view() else { return (Epoch(0), Vec::new()) };
+        let peers = match which {
+            Nodes::Owners => view.all_owners().iter().copied().collect(),
+            Nodes::All => view.members(),
+        };
+        let place = |peer: Peer| match node.addresses_of(peer) {
+            _ if node.peer() == Some(peer) => Placement::Here,
+            Some(addresses) if !addresses.resp.is_empty() => Placement::At(peer, addresses.resp),
+            _ => Placement::Nobody,
+        };
+        (view.epoch, peers.into_iter().map(|peer| (peer.node, place(peer))).collect())
     }
 
     fn of_slot(node: &Node, slot: Slot) -> Placement {
