@@ -1,5 +1,6 @@
 //! Three nodes of one cluster as programs of their own: any of them answers for any key.
 
+mod clients;
 mod everywhere;
 mod failover;
 mod nodes;

@@ -14,6 +14,6 @@ mod wait;
 pub use postgres::Postgres;
 pub use process::{Process, rss_bytes};
 pub use raw::{Raw, encode};
-pub use scripts::{client_dir, node, node_script, output_of, python, tool};
+pub use scripts::{client_dir, node, node_at, node_script, output_of, output_or, python, python_at, tool};
 pub use server::{Kind, Options, Server};
 pub use wait::{DEADLINE, wait_for};
