@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clearwell_cluster::config::Addresses;
 use clearwell_cluster::{
-    Apply, Bytes, Entry, Epoch, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Standing, Ticket, View,
+    Apply, Bytes, Entry, Epoch, Event, Input, Known, Member, Outbox, Peer, Planted, Slot, Standing, Ticket,
+    View,
 };
 use clearwell_engine::{Applied, Departures, Engine, Invalidation, Millis, View as EntryView};
 use parking_lot::Mutex;
