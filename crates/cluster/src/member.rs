@@ -340,14 +340,19 @@ impl Member {
 
     /// What every step ends with: what can be decided now is decided, and what has gathered is sent.
     fn finish(&mut self, out: &mut Outbox) {
-        let Some(view) = self.tenure.view().cloned() else { return };
+        if self.tenure.view().is_none() {
+            return;
+        }
         self.take_states(out);
         self.decide(out);
-        self.holder.enlist(self.now, &self.config, &view, out);
+        if let Some(view) = self.tenure.view() {
+            self.holder.enlist(self.now, &self.config, view, out);
+        }
         self.unpark(out);
         self.fill_what_is_known(out);
         self.resolve(out);
-        self.subscribers.drain(self.now, &self.config, view.epoch, |peer, records| {
+        let epoch = self.tenure.epoch();
+        self.subscribers.drain(self.now, &self.config, epoch, |peer, records| {
             let pieces = records.in_pieces();
             out.send.extend(pieces.map(|records| (To::Peer(peer), Message::Records(records))));
         });

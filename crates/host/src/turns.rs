@@ -82,7 +82,10 @@ impl Open {
 impl Turns {
     /// The turn of a batch that was decided just now, with so much for the disk.
     pub fn give(&self, changes: Changes, persists: usize) -> Turn {
-        let synced = self.persists.fetch_add(persists as u64, Relaxed) + persists as u64;
+        let synced = match persists as u64 {
+            0 => self.persists.load(Relaxed),
+            persists => self.persists.fetch_add(persists, Relaxed) + persists,
+        };
         let mut open = self.open.lock();
         let (number, is_first) = (open.given, open.is_empty());
         match changes {

@@ -1,6 +1,10 @@
 //! Questions about many entries, which are answered as soon as the index is whole: it is made between other work.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
 
 use clearwell_cluster::{Bytes, Job, Outcome, Part, Slot, digest};
 use clearwell_engine::Millis;
@@ -11,7 +15,26 @@ use crate::index::Index;
 
 /// Questions that are not answered yet.
 #[derive(Debug, Default)]
-pub(crate) struct Walks(Mutex<VecDeque<Question>>);
+pub(crate) struct Walks {
+    questions: Mutex<VecDeque<Question>>,
+    /// Whether there are any, for who only asks that.
+    any: AtomicBool,
+}
+
+impl Walks {
+    fn push(&self, question: Question) {
+        let mut questions = self.questions.lock();
+        questions.push_back(question);
+        self.any.store(true, Release);
+    }
+
+    fn pop(&self) -> Option<Question> {
+        let mut questions = self.questions.lock();
+        let first = questions.pop_front();
+        self.any.store(!questions.is_empty(), Release);
+        first
+    }
+}
 
 /// What is asked of a part of slots.
 #[derive(Debug)]
@@ -33,7 +56,7 @@ pub(crate) enum Most {
 impl Host {
     /// Whether questions wait for [`Host::work`].
     pub fn has_work(&self) -> bool {
-        !self.walks.0.lock().is_empty()
+        self.walks.any.load(Acquire)
     }
 
     /// Goes on for well below a millisecond with what one output could not finish. What is answered now is to be given back as
@@ -46,7 +69,7 @@ impl Host {
         if !index.go_on(&self.engine, self.slots, now) {
             return Vec::new();
         }
-        let question = self.walks.0.lock().pop_front();
+        let question = self.walks.pop();
         question.map(|question| (question.job, self.answer(&mut index, &question, now))).into_iter().collect()
     }
 
@@ -56,7 +79,7 @@ impl Host {
         if !self.has_work() && index.go_on(&self.engine, self.slots, now) {
             return Some(self.answer(&mut index, &question, now));
         }
-        self.walks.0.lock().push_back(question);
+        self.walks.push(question);
         None
     }
 

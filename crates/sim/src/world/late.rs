@@ -69,6 +69,9 @@ impl World {
 
     /// What waited for a host's disk goes on, as far as it may.
     pub(super) fn go_on_synced(&mut self, host: usize) {
+        if !self.hosts[host].late.iter().any(Late::is_unsynced) {
+            return;
+        }
         let late = std::mem::take(&mut self.hosts[host].late);
         let (unsynced, others): (Vec<Late>, Vec<Late>) = late.into_iter().partition(|late| late.unsynced);
         self.hosts[host].late = others;
