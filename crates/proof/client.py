@@ -11,7 +11,7 @@ import time
 
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 from redis.retry import Retry
 
 GIVEN = json.loads(sys.argv[1])
@@ -87,10 +87,8 @@ def read_reply(did, reply):
 def ask(client, did):
     try:
         return read_reply(did, client.execute_command(*words(did)))
-    except RedisError as error:
-        # What the client did before it gave up is not known.
-        return {"Unknown": f"{type(error).__name__}: {error}"[:120]}
-    except (OSError, ValueError, KeyError, IndexError, AttributeError) as error:
+    # What the client did before it gave up is not known. When no node answers it fails in ways of its own.
+    except (RedisError, RedisClusterException, OSError, ValueError, KeyError, IndexError, AttributeError) as error:
         return {"Unknown": f"{type(error).__name__}: {error}"[:120]}
 
 
@@ -112,7 +110,7 @@ def main():
         if client is None:
             try:
                 client = connect()
-            except (RedisError, OSError):
+            except (RedisError, RedisClusterException, OSError):
                 time.sleep(0.2)
                 continue
         did = draw(values)

@@ -96,6 +96,8 @@ pub struct Membership {
     answered: Card,
     seeds: Vec<NodeId>,
     announced: Option<Millis>,
+    /// When members of which only a view told were spoken to last.
+    greeted: Option<Millis>,
     announce_ms: u64,
     probe_ms: u64,
     known: BTreeMap<NodeId, Known>,
@@ -153,6 +155,7 @@ impl Membership {
             answered: card,
             seeds: config.seeds.clone(),
             announced: None,
+            greeted: None,
             announce_ms: 2500,
             probe_ms: (config.suspect_ms / 2).max(1),
             known: BTreeMap::new(),
@@ -204,7 +207,27 @@ impl Membership {
         // With a new card foca rests until it hears something, and would not notice who dies meanwhile.
         let _ = self.foca.apply_many(iter::empty(), false, &mut self.agenda);
         self.announce(now);
+        self.greet(now);
         self.flush(out);
+    }
+
+    /// Members that are assumed from a view, whose cards are not known, take nothing that is sent to what is assumed, and would be found dead in no
+    /// time. What announces is taken whatever the card.
+    fn greet(&mut self, now: Millis) {
+        const MOST: usize = 16;
+        let since = self.greeted.map_or(u64::MAX, |at| now.since(at));
+        if self.foca.identity().link.is_empty() || since < self.probe_ms {
+            return;
+        }
+        let cards = self.foca.iter_members().map(foca::Member::id);
+        let assumed = cards.filter(|card| card.link.is_empty()).map(|card| card.node);
+        let assumed: Vec<u64> = assumed.take(MOST).collect();
+        for node in assumed {
+            self.greeted = Some(now);
+            let card = Card::of(Peer { node: NodeId(node), incarnation: 0 }, 0);
+            // A packet that cannot be made is made at the next time.
+            let _ = self.foca.announce(card, &mut self.agenda);
+        }
     }
 
     /// Seldom once the seed is known to be there, so that a few seeds can serve many members. Often to those who are there while none
@@ -313,5 +336,75 @@ fn settings(config: &Config) -> foca::Config {
         periodic_announce: None,
         periodic_announce_to_down_members: often(2500, 1),
         periodic_gossip: often(500, 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Profile;
+
+    /// Members that can be reached, and messages among them that take 5 ms.
+    #[derive(Default)]
+    struct Circle {
+        now: u64,
+        members: BTreeMap<NodeId, Membership>,
+        mail: Vec<(u64, NodeId, std::sync::Arc<[u8]>)>,
+        died: Vec<(NodeId, Peer)>,
+    }
+
+    fn config(node: u64, incarnation: u32, seeds: &[u64]) -> Config {
+        let at = |port: u16| format!("10.0.0.{node}:{port}");
+        let addresses = Addresses { link: at(1), resp: at(2), http: at(3) };
+        let seeds = seeds.iter().map(|node| NodeId(*node)).collect();
+        let me = Peer { node: NodeId(node), incarnation };
+        Config { addresses, seeds, ..Config::of(me, Profile::Lan) }
+    }
+
+    impl Circle {
+        fn run(&mut self, ms: u64) {
+            for _ in 0..ms / 5 {
+                self.now += 5;
+                let due: Vec<_> = self.mail.extract_if(.., |(at, ..)| *at <= self.now).collect();
+                for (_, to, data) in due {
+                    self.turn(to, |member, now, out| member.message(now, &data, out));
+                }
+                if self.now.is_multiple_of(50) {
+                    let all: Vec<NodeId> = self.members.keys().copied().collect();
+                    all.into_iter().for_each(|node| self.turn(node, Membership::tick));
+                }
+            }
+        }
+
+        fn turn(&mut self, node: NodeId, take: impl FnOnce(&mut Membership, Millis, &mut Outbox)) {
+            let (Some(member), mut out) = (self.members.get_mut(&node), Outbox::default()) else { return };
+            take(member, Millis(self.now), &mut out);
+            for sent in out.send {
+                if let (To::Node(to), Message::Gossip(data)) = sent {
+                    self.mail.push((self.now + 5, to, data));
+                }
+            }
+            let dead = |event| if let Event::Dead(peer) = event { Some((node, peer)) } else { None };
+            self.died.extend(out.tell.into_iter().filter_map(dead));
+        }
+    }
+
+    /// Those that its disk names first are gone, so nobody tells it soon how the others call themselves by now.
+    #[test]
+    fn a_process_that_is_back_takes_nobody_for_dead_who_is_there() {
+        let mut circle = Circle { now: 1_000, ..Circle::default() };
+        let all = [1, 2, 3, 4, 5];
+        for node in all {
+            circle.members.insert(NodeId(node), Membership::new(&config(node, 1, &all)));
+        }
+        circle.run(5_000);
+        let seats = all.map(|node| Seat { peer: Peer { node: NodeId(node), incarnation: 1 }, weight: 100 });
+        let mut back = Membership::new(&config(4, 2, &[97, 98, 99]));
+        back.assume(Millis(circle.now), &View::first(seats.to_vec(), 1, 64));
+        circle.members.insert(NodeId(4), back);
+        circle.died.clear();
+        circle.run(3_000);
+        circle.died.retain(|(_, peer)| peer.node != NodeId(4));
+        assert_eq!(circle.died, []);
     }
 }

@@ -18,6 +18,8 @@ use crate::stage::Stage;
 const MARGIN: Micros = SECOND;
 /// How much later than its expiry a value may be served: a tick of a node, twice.
 const TICK: Micros = SECOND / 10;
+/// How long nodes may differ at rest: commands that were forwarded may be sent again by TCP long after the network is whole.
+const REST: Duration = Duration::from_secs(20);
 /// The longest that a key may go without any answer while a majority works; the profile's three seconds, on a machine that others use too.
 const LONGEST_GAP: Micros = 20 * SECOND;
 
@@ -177,10 +179,7 @@ impl Act<'_> {
             let why = format!("{}: {why}", episode.name());
             self.played.violations.push(Violation { promise: SETTLES, why, shown_by: Vec::new() });
         } else {
-            let reads: Vec<ClientOp> =
-                stage.members().into_iter().flat_map(client::read_all_through).collect();
-            self.played.violations.extend(check::agree(&reads));
-            self.played.rest.extend(reads);
+            self.rest(stage);
         }
         self.played.episodes.push(episode.clone());
         self.played.history.extend(shared.take());
@@ -202,6 +201,23 @@ impl Act<'_> {
         println!("{row}");
         self.played.rows.push(row);
         self.played.reasons = self.reasons(&stage.members());
+    }
+
+    /// Reads every key through every node. What was not acknowledged may still be on its way, so nodes that differ are asked again.
+    fn rest(&mut self, stage: &Stage<'_>) {
+        let until = Instant::now() + REST;
+        loop {
+            let reads: Vec<ClientOp> =
+                stage.members().into_iter().flat_map(client::read_all_through).collect();
+            let differences = check::agree(&reads);
+            self.played.rest.extend(reads);
+            if differences.is_empty() {
+                return;
+            }
+            if Instant::now() > until {
+                return self.played.violations.extend(differences);
+            }
+        }
     }
 
     /// What the owners of keys whose promises are broken tell of them.
