@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Weak;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -77,9 +78,16 @@ impl Cluster {
 
     /// Whether a view was first seen so lately that something may be under way that was decided in the one before it.
     fn is_new(&self, epoch: Epoch) -> bool {
+        if self.old.load(Relaxed) == epoch.0 {
+            return false;
+        }
         let mut seen = self.seen.lock();
         match *seen {
-            Some((last, since)) if last == epoch => since.elapsed() < PATIENCE,
+            Some((last, since)) if last == epoch && since.elapsed() >= PATIENCE => {
+                self.old.store(epoch.0, Relaxed);
+                false
+            }
+            Some((last, _)) if last == epoch => true,
             _ => {
                 *seen = Some((epoch, Instant::now()));
                 true

@@ -114,6 +114,7 @@ pub(in crate::node) fn begin(
         known: Mutex::default(),
         thread: OnceLock::new(),
         seen: Mutex::default(),
+        old: AtomicU64::new(0),
         departure,
         counts: ClusterCounts::default(),
         data: data.to_owned(),

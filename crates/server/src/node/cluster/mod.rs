@@ -67,6 +67,8 @@ pub(super) struct Cluster {
     asked: Mutex<HashMap<Ticket, oneshot::Sender<Answer>>>,
     /// The last view that was settled when a write asked, and when the first did.
     seen: Mutex<Option<(Epoch, Instant)>>,
+    /// The view that is not new any more; 0: none.
+    old: AtomicU64,
     departure: Departure,
     counts: ClusterCounts,
     /// What waits for the disk.
