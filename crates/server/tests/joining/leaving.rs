@@ -1,7 +1,7 @@
 //! A node that leaves.
 
 use crate::load::{Load, places};
-use crate::nodes::{Given, Nodes, launch, start};
+use crate::nodes::{Given, Nodes, launch, start, wait_for_views};
 use crate::support::wait_for;
 
 #[test]
@@ -12,7 +12,7 @@ fn a_node_hands_over_what_it_has_and_ends_and_no_client_hears_an_error() {
     let mut gone = nodes.nodes.remove(1);
     let told = gone.told(&["leave"]);
     assert!(told.contains("ends when it has"), "{told}");
-    let status = wait_for("the node that leaves to end", || gone.process.ended());
+    let status = wait_for_views("the node that leaves to end", || gone.process.ended());
     assert!(status.success(), "{}", gone.process.output());
     let said = format!("node {} has left the cluster clearwell: others have what it had", gone.number);
     assert!(gone.process.output().contains(&said), "{}", gone.process.output());
@@ -54,7 +54,7 @@ fn one_of_two_leaves_whoever_has_the_voice() {
     (0..40).for_each(|key| assert_eq!(nodes.call(&["SET", &format!("key:{key}"), "1"]), "+OK\r\n"));
     let mut gone = nodes.nodes.remove(at);
     gone.told(&["leave"]);
-    let status = wait_for("the node that leaves to end", || gone.process.ended());
+    let status = wait_for_views("the node that leaves to end", || gone.process.ended());
     assert!(status.success(), "{}", gone.process.output());
     nodes.settle();
     (0..40).for_each(|key| assert_eq!(nodes.call(&["GET", &format!("key:{key}")]), "$1\r\n1\r\n"));

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
-use crate::support::{Process, Raw, wait_for};
+use crate::support::{DEADLINE, Process, Raw, wait_for, wait_within};
 
 /// A node, killed when dropped.
 pub struct Node {
@@ -37,6 +37,11 @@ pub struct Nodes {
 
 /// One cluster at a time has the machine: nodes that wait for a core for long take one another for dead.
 static ALONE: Mutex<()> = Mutex::new(());
+
+/// Waits for what takes views and contents of slots.
+pub fn wait_for_views<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_within(4 * DEADLINE, what, condition)
+}
 
 /// A node that is about to start, or does not come to it.
 pub fn launch(folder: &Path, name: &str, entrance: &[&str], given: Given<'_>) -> Process {
@@ -160,7 +165,7 @@ impl Nodes {
     /// Waits until all that run follow one settled view of just them, and serve every slot together.
     pub fn settle(&self) {
         let count = self.nodes.len() as u64;
-        wait_for("the nodes to settle", || {
+        wait_for_views("the nodes to settle", || {
             let all: Vec<_> = self.nodes.iter().map(Node::status).collect();
             let number = |status: &serde_json::Value, name: &str| status[name].as_u64().unwrap_or_default();
             let is_settled = all.iter().all(|status| {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::load::{Load, Places, places};
-use crate::nodes::{Given, Nodes, start};
+use crate::nodes::{Given, Nodes, start, wait_for_views};
 use crate::support::wait_for;
 
 fn all(nodes: &Nodes) -> Vec<SocketAddr> {
@@ -55,7 +55,7 @@ fn replicas_and_weights_change_and_no_client_hears_an_error() {
     for replicas in ["2", "1"] {
         nodes.nodes[0].told(&["replicas", replicas]);
         let wanted = 16_384 * replicas.parse::<u64>().expect("a number");
-        wait_for("the replicas", || (sum("follows") == wanted).then_some(()));
+        wait_for_views("the replicas", || (sum("follows") == wanted).then_some(()));
         nodes.settle();
         load.goes_on();
     }
@@ -63,7 +63,7 @@ fn replicas_and_weights_change_and_no_client_hears_an_error() {
     let before = node.listed(number)["owns"].as_u64().expect("a number");
     for (weight, fits) in [("10", 0..before / 2), ("100", before / 2..16_384)] {
         node.told(&["weight", weight]);
-        wait_for("the node's share", || {
+        wait_for_views("the node's share", || {
             let listed = node.listed(number);
             let owns = listed["owns"].as_u64()?;
             (listed["weight"].as_u64() == weight.parse().ok() && fits.contains(&owns)).then_some(())

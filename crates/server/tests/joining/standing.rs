@@ -1,7 +1,7 @@
 //! What `clearwell cluster status` says, and what forgetting a node does.
 
-use crate::nodes::{Given, Node, Nodes, start};
-use crate::support::{Raw, wait_for};
+use crate::nodes::{Given, Node, Nodes, start, wait_for_views};
+use crate::support::Raw;
 
 #[test]
 fn two_nodes_have_one_voice_and_say_what_follows() {
@@ -15,7 +15,7 @@ fn two_nodes_have_one_voice_and_say_what_follows() {
     nodes.nodes[0].told(&["replicas", "2"]);
     nodes.nodes[1].says("Each slot is to have 2 replicas, and 2 nodes are there to have slots");
     nodes.nodes[0].told(&["replicas", "1"]);
-    wait_for("the replicas that there are nodes for", || {
+    wait_for_views("the replicas that there are nodes for", || {
         (!nodes.nodes[1].says("").contains("is to have 2")).then_some(())
     });
 
@@ -79,7 +79,7 @@ fn a_side_without_a_majority_says_whom_to_start_again() {
 fn a_node_is_forgotten_after_it_was_said_what_that_costs() {
     let mut nodes = Nodes::start(3);
     nodes.nodes[0].told(&["replicas", "0"]);
-    wait_for("slots without replicas", || {
+    wait_for_views("slots without replicas", || {
         let follows = nodes.nodes.iter().map(|node| node.listed(node.number)["follows"].as_u64());
         follows.into_iter().all(|follows| follows == Some(0)).then_some(())
     });

@@ -16,4 +16,4 @@ pub use process::{Process, rss_bytes};
 pub use raw::{Raw, encode};
 pub use scripts::{client_dir, node, node_at, node_script, output_of, output_or, python, python_at, tool};
 pub use server::{Kind, Options, Server};
-pub use wait::{DEADLINE, wait_for};
+pub use wait::{DEADLINE, wait_for, wait_within};
