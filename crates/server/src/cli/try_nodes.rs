@@ -51,7 +51,7 @@ fn start(args: &TryArgs, at: u8, seed: Option<String>) -> Result<Running, String
                 .map_err(|_| format!("--port {first} leaves no room for {} nodes", args.nodes))
         }
     };
-    let mut config = Config::of_cluster();
+    let mut config = sample(&args.data)?;
     let join: Vec<String> = seed.into_iter().collect();
     let of = config.cluster.get_or_insert_with(ClusterConfig::default);
     of.listen = format!("127.0.0.1:{}", port(2)?);
@@ -62,6 +62,18 @@ fn start(args: &TryArgs, at: u8, seed: Option<String>) -> Result<Running, String
     };
     let listeners = (listen(port(0)?)?, listen(port(1)?)?, Some(listen(0)?));
     Running::start_in_cluster(config, &data, listeners, 1, entrance).map_err(|error| error.to_string())
+}
+
+/// The sample of posts and authors, in one database that all nodes share.
+fn sample(data: &Path) -> Result<Config, String> {
+    let wrong = |error: std::io::Error| format!("{}: {error}", data.display());
+    std::fs::create_dir_all(data).map_err(wrong)?;
+    let data = data.canonicalize().map_err(wrong)?;
+    let mut config = Config::default_sample();
+    for source in config.sources.values_mut() {
+        source.path = data.join(&source.path);
+    }
+    Ok(config)
 }
 
 /// Whether a node has been in a cluster with this folder.
@@ -87,9 +99,11 @@ fn greet(nodes: &[Running], data: &Path) {
     }
     let Some((first, last)) = nodes.first().zip(nodes.last()) else { return };
     println!();
+    let second = nodes.get(1).unwrap_or(last).resp_address().port();
     println!("Try:");
-    println!("  redis-cli -p {} SET greeting hello", first.resp_address().port());
-    println!("  redis-cli -p {} GET greeting", last.resp_address().port());
+    println!("  redis-cli -p {} GET post:1", first.resp_address().port());
+    println!("  redis-cli -p {second} SET post:1 'Written through another node'");
+    println!("  redis-cli -p {} GET post:1", last.resp_address().port());
     println!("  clearwell cluster status --addr {}", first.resp_address());
     println!("  http://{}/", first.http_address());
 }

@@ -46,8 +46,6 @@ pub enum Fault {
     WriteLost,
     /// A client takes the lease for its fill after it has read the database.
     FillTooLate,
-    /// The reader of a cluster's feed does not wait until all nodes know of a commit.
-    NotSettled,
     /// A node of a cluster takes the feed's reader for farther than it is.
     MarkAhead,
     /// What replies say of themselves is not true.
@@ -102,8 +100,8 @@ impl Fault {
 
     /// Those that a cluster must be found to have; the ones that are for clusters first.
     pub const OF_CLUSTERS: [Fault; 9] = [
-        Fault::NotSettled,
         Fault::MarkAhead,
+        Fault::CommitLate,
         Fault::CommitDropped,
         Fault::StaleReplica,
         Fault::BarrierOpen,
@@ -319,10 +317,6 @@ impl Follower for Tapped {
     }
 
     fn settle(&self) -> Option<Later<Result<(), String>>> {
-        if self.fault == Fault::NotSettled {
-            // What others have to say of it is not waited for.
-            return None;
-        }
         self.follower.settle()
     }
 

@@ -39,5 +39,18 @@ fn one_command_is_three_nodes_and_goes_on_with_them_when_it_is_started_again() {
         for node in &nodes {
             assert_eq!(call(*node, &["GET", "greeting"]), read, "{round}");
         }
+        share_the_sample(&nodes, round);
+    }
+}
+
+/// All of them stand in front of one database of posts.
+fn share_the_sample(nodes: &[SocketAddr], round: &str) {
+    let value = format!("written in the {round} round");
+    wait_for("a post to be written", || {
+        (call(nodes[1], &["SET", "post:1", &value]) == "+OK\r\n").then_some(())
+    });
+    let read = format!("${}\r\n{value}\r\n", value.len());
+    for node in nodes {
+        assert_eq!(call(*node, &["GET", "post:1"]), read, "{round}");
     }
 }
