@@ -205,10 +205,11 @@ impl Holder {
         Some(marks.last(name).max(followed.floor).max(followed.base))
     }
 
-    /// The key of what a replica is sent is ordered by whom it follows there, also where a view has made somebody else the owner: that one still
-    /// acts until it has stopped, and acknowledges what its heirs confirm. `None`: what was sent is not of whom it follows.
+    /// Where a view has made somebody else the owner of a slot, whoever was it still acts until it has stopped, and acknowledges what its heirs confirm:
+    /// the key of what it sends is judged by its own log. `None`: the present owner sent it, or somebody who is not followed there.
     fn judge_followed(&self, view: &View, own: &dyn Own, key: &Name, as_of: &AsOf) -> Option<Verdict> {
-        let followed = self.follows.get(key.slot(view.slots))?;
+        let slot = key.slot(view.slots);
+        let followed = self.follows.get(slot).filter(|followed| followed.owner != view.owner(slot))?;
         let (_, as_of) = as_of.iter().find(|(peer, _)| *peer == followed.owner)?;
         let last = self.last_followed(followed, key)?;
         Some(if own.is_open(key) || last > *as_of { Verdict::Refuse } else { Verdict::Keep })
