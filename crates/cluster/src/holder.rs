@@ -19,6 +19,7 @@ use crate::name::Name;
 use crate::outbox::{Apply, Event, Outbox, To};
 use crate::pieces::{PIECE_BYTES, name_bytes, pieces};
 use crate::record::{Change, Record};
+use crate::slot::slot_of;
 use crate::stream::{Continuity, Held, News};
 use crate::view::View;
 use crate::waiting::{Lack, Waiting};
@@ -213,7 +214,8 @@ impl Holder {
         }
         let before = held.watermark;
         for record in &records.records {
-            if record.position > before || continuity == Continuity::Gap {
+            let is_taken = continuity != Continuity::Gap;
+            if is_taken && record.position > before || !is_taken && !self.is_replica_of(config, record) {
                 self.make_old(config, from, record, out);
             }
         }
@@ -229,6 +231,16 @@ impl Holder {
             out.send.push((To::Peer(from), Message::Applied(applied)));
         }
         records.records.iter().filter(|record| record.position > before).cloned().collect()
+    }
+
+    /// Whether it puts a value where this process may have to go on with the slot: what that replaces is all there is until it is taken.
+    fn is_replica_of(&self, config: &Config, record: &Record) -> bool {
+        match &record.change {
+            Change::Put { entry, .. } | Change::Journal { entry, .. } => {
+                self.follows.contains(slot_of(&entry.key, config.slots))
+            }
+            _ => false,
+        }
     }
 
     /// Takes from the store what a record makes old. Doing it too early or twice costs a hit and nothing else.

@@ -113,3 +113,24 @@ fn what_heirs_confirm_in_the_view_that_takes_its_owner_away_is_kept() {
     world.until("another owner begins", |world| world.owns(owner, &key));
     assert_eq!(world.read(owner, &key, Level::Strong).as_deref(), Some("2"));
 }
+
+/// A write that overtook another record is not taken yet, and takes nothing away: its owner may die before it is sent again.
+#[test]
+fn what_was_acknowledged_stays_where_a_later_write_is_not_taken() {
+    let mut world = World::new(4, 1);
+    let key = world.name_at(1, "k");
+    let answer = world.ask_at(1, write(&key, "1", Ack::Replicas));
+    assert!(matches!(answer, Answer::Written(Done { survives: true, .. })), "{answer:?}");
+    let replica = world.holders(1, &key)[1];
+    world.late.insert((NodeId(1), NodeId(replica), "records"));
+    world.send(1, write(&key, "2", Ack::Owner));
+    world.run(10);
+    assert_eq!(world.kept(), 1);
+    world.late.clear();
+    world.send(1, write(&key, "3", Ack::Owner));
+    world.run(10);
+    world.nodes.remove(&peer(1));
+    world.run(15_000);
+    assert_eq!(world.owner(&key), replica);
+    assert_eq!(world.read(replica, &key, Level::Strong).as_deref(), Some("1"));
+}
