@@ -9,7 +9,7 @@ use clearwell_protocol::{Command, CommandId, OwnedArgs, Resp};
 use super::misses::ConnectionMisses;
 use super::pools::PoolPlace;
 use super::registry::{ClientNames, ListedClient, Registry};
-use super::route::Routing;
+use super::route::{Routing, WatchLink};
 
 /// One connection's state; only its own task has it.
 pub struct Session {
@@ -27,6 +27,8 @@ pub struct Session {
     pub queue: Option<MultiQueue>,
     /// Keys watched, with their stamps then.
     pub watched: Vec<(Box<[u8]>, u64)>,
+    /// What watches keys of another node for it.
+    pub watch_link: Option<WatchLink>,
     /// An EXEC that is being carried out, and waits.
     pub exec: Option<Exec>,
     /// What it did itself with keys without a source.
@@ -92,6 +94,7 @@ impl Session {
             no_touch: false,
             queue: None,
             watched: Vec::new(),
+            watch_link: None,
             exec: None,
             misses: ConnectionMisses::default(),
             place,
@@ -108,6 +111,12 @@ impl Session {
         client.activity.no_evict.store(false, Relaxed);
         client.activity.resp3.store(false, Relaxed);
         *self = Session::new(client, authenticated, place, self.routing);
+    }
+
+    /// Watches nothing any more.
+    pub fn unwatch(&mut self) {
+        self.watched.clear();
+        self.watch_link = None;
     }
 
     /// Whether it may say little, because it listens and messages look like replies.

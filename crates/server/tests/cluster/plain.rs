@@ -84,3 +84,18 @@ fn with_replicas_acknowledged_every_node_answers_as_well() {
     }
     all.iter_mut().for_each(several_keys);
 }
+
+#[test]
+fn reads_that_shall_not_count_do_not_count_elsewhere() {
+    let cluster = Cluster::start("");
+    let mut connection = cluster.plain(0);
+    let key = cluster.key_of(1, "key");
+    assert_eq!(connection.call(&["SET", &key, "1"]), b"+OK\r\n");
+    let before = connection.call(&["OBJECT", "FREQ", &key]);
+    assert_eq!(connection.call(&["CLIENT", "NO-TOUCH", "ON"]), b"+OK\r\n");
+    (0..20).for_each(|_| assert_eq!(connection.call(&["GET", &key]), b"$1\r\n1\r\n"));
+    assert_eq!(connection.call(&["OBJECT", "FREQ", &key]), before);
+    assert_eq!(connection.call(&["CLIENT", "NO-TOUCH", "OFF"]), b"+OK\r\n");
+    (0..20).for_each(|_| assert_eq!(connection.call(&["GET", &key]), b"$1\r\n1\r\n"));
+    assert_ne!(connection.call(&["OBJECT", "FREQ", &key]), before);
+}

@@ -71,7 +71,7 @@ pub fn discard(context: &mut Context<'_>) -> Outcome {
     if context.session.queue.take().is_none() {
         return Err(CommandError::literal("ERR DISCARD without MULTI"));
     }
-    context.session.watched.clear();
+    context.session.unwatch();
     context.reply().ok();
     Ok(Step::Done)
 }
@@ -93,7 +93,7 @@ pub fn watch(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// UNWATCH.
 pub fn unwatch(context: &mut Context<'_>) -> Outcome {
-    context.session.watched.clear();
+    context.session.unwatch();
     context.reply().ok();
     Ok(Step::Done)
 }
@@ -101,7 +101,7 @@ pub fn unwatch(context: &mut Context<'_>) -> Outcome {
 /// The answer to an EXEC that is refused for `error`: it ends the transaction all the same.
 pub fn aborted(context: &mut Context<'_>, error: &CommandError) -> CommandError {
     context.session.queue = None;
-    context.session.watched.clear();
+    context.session.unwatch();
     let text = error.as_bytes();
     let text = text.strip_prefix(b"ERR ").unwrap_or(text);
     CommandError::new([b"EXECABORT Transaction discarded because of: ", text].concat())
@@ -118,6 +118,7 @@ pub fn exec(context: &mut Context<'_>) -> Outcome {
         return Err(CommandError::literal("ERR EXEC without MULTI"));
     };
     let watched = std::mem::take(&mut context.session.watched);
+    context.session.watch_link = None;
     if queue.broken {
         return Err(CommandError::literal("EXECABORT Transaction discarded because of previous errors."));
     }

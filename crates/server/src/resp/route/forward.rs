@@ -20,7 +20,7 @@ pub const PAUSE: Duration = Duration::from_millis(30);
 /// How often a request on its way looks whether another node serves its keys by now.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a reply is waited for, and how long for that of a change whose keys have a new owner.
-const REPLY_MOST: Duration = Duration::from_secs(10);
+pub const REPLY_MOST: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const UNKNOWN: CommandError = CommandError::literal(
@@ -65,6 +65,8 @@ pub struct Errand {
     worker: usize,
     /// The protocol that the client speaks.
     pub resp: Resp,
+    /// Whether its reads are kept from counting as use.
+    no_touch: bool,
     /// The command that is sent.
     pub command: &'static Command,
     /// Since when.
@@ -78,6 +80,7 @@ impl Errand {
             server: context.server.clone(),
             worker: context.worker,
             resp: context.session.resp,
+            no_touch: context.session.no_touch,
             command,
             began: Instant::now(),
         }
@@ -123,7 +126,7 @@ impl Errand {
         };
         let password = self.server.settings.password.load_full();
         let peers = &self.server.workers[self.worker].peers;
-        let link = peers.to(&address, self.resp, password.as_deref().map(String::as_str));
+        let link = peers.to(&address, self.resp, self.no_touch, password.as_deref().map(String::as_str));
         let (answer, answered) = oneshot::channel();
         let sent = LinkRequest { bytes: request.bytes.clone(), replies: request.replies, answer };
         if link.send(sent).await.is_err() {
@@ -183,7 +186,7 @@ impl Errand {
 }
 
 /// The reply that says that nothing was done because the keys are elsewhere, if there is one.
-fn redirected(replies: &[u8], count: usize) -> Option<Vec<u8>> {
+pub fn redirected(replies: &[u8], count: usize) -> Option<Vec<u8>> {
     let says = |reply: &[u8]| {
         [&b"-MOVED "[..], b"-CLUSTERDOWN ", b"-TRYAGAIN "].iter().any(|word| reply.starts_with(word))
     };

@@ -46,8 +46,8 @@ pub struct Greeting {
 }
 
 impl Greeting {
-    /// Logs in, chooses the protocol, and says that this is a node.
-    pub fn new(resp: Resp, password: Option<&str>) -> Greeting {
+    /// Logs in, chooses the protocol, and says that this is a node, and whether reads count as use.
+    pub fn new(resp: Resp, no_touch: bool, password: Option<&str>) -> Greeting {
         let mut greeting = Greeting { bytes: Vec::new(), replies: 0 };
         if let Some(password) = password {
             greeting.say(&["AUTH", password]);
@@ -57,6 +57,9 @@ impl Greeting {
         }
         greeting.say(&["CLIENT", "SETNAME", "cluster-node"]);
         greeting.say(&["CLIENT", "CAPA", "node"]);
+        if no_touch {
+            greeting.say(&["CLIENT", "NO-TOUCH", "ON"]);
+        }
         greeting
     }
 

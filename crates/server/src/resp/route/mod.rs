@@ -13,6 +13,7 @@ mod place;
 mod scatter;
 mod settle;
 mod tour;
+mod watch;
 
 use clearwell_cluster::Slot;
 use clearwell_protocol::{Args, Command, CommandError, CommandId, keys};
@@ -23,10 +24,12 @@ use super::step::Step;
 use forward::{Errand, Forwarded};
 use place::Placement;
 use scatter::Scattered;
+use watch::Watched;
 
 pub use everywhere::everywhere;
 pub use peers::PeerLinks;
 pub use settle::{keys_to_settle, settled};
+pub use watch::WatchLink;
 
 /// What a connection is answered about keys that other nodes serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,11 +60,8 @@ const OWNERS_APART: CommandError = CommandError::literal(
 );
 const NOBODY: CommandError = CommandError::literal("CLUSTERDOWN Hash slot not served");
 const MOVING: CommandError = CommandError::literal("TRYAGAIN the keys are on their way between nodes");
-const WATCH_ELSEWHERE: CommandError = CommandError::literal(
-    "ERR another node serves the key, and this connection cannot watch it: use a client that knows clusters, or connect to the key's owner",
-);
-const WATCHED_HERE: CommandError = CommandError::literal(
-    "CROSSSLOT the watched keys are on this node and the transaction's on another: give them a common {hash tag}",
+const WATCHED_APART: CommandError = CommandError::literal(
+    "CROSSSLOT the watched keys and the transaction's are on different nodes: give them a common {hash tag}",
 );
 
 /// What becomes of a request whose keys this node does not serve; `None`: it is run here.
@@ -83,6 +83,9 @@ pub fn elsewhere(context: &mut Context<'_>, command: &'static Command, args: Arg
         }
         _ => {}
     }
+    if command.id == CommandId::Watch && routing == Routing::Forward {
+        return watch_elsewhere(context, command, args, slots);
+    }
     // The keys of a transaction are looked at together, by EXEC; who knows clusters hears of it at once.
     let is_queued = context.session.queue.is_some() && !transactions::runs_at_once(command.id);
     if is_queued && routing != Routing::Redirect {
@@ -94,7 +97,6 @@ pub fn elsewhere(context: &mut Context<'_>, command: &'static Command, args: Arg
             let error = redirection(&placement, first);
             refuse(context, command, &error)
         }
-        (_, Routing::Forward) if command.id == CommandId::Watch => refuse(context, command, &WATCH_ELSEWHERE),
         (Placement::Apart, Routing::Forward) => match parts {
             Some(parts) => {
                 let errand = Errand::new(context, command);
@@ -103,6 +105,28 @@ pub fn elsewhere(context: &mut Context<'_>, command: &'static Command, args: Arg
             None => refuse(context, command, &APART),
         },
         (_, Routing::Forward) => Some(forward(context, command, args, slots)),
+    }
+}
+
+/// WATCH; in a transaction it is an error, which is said here. All that is watched is at one node.
+fn watch_elsewhere(
+    context: &mut Context<'_>,
+    command: &'static Command,
+    args: Args<'_>,
+    slots: Vec<Slot>,
+) -> Option<Step> {
+    if context.session.queue.is_some() {
+        return None;
+    }
+    let watched = match Placement::of(context.node(), &slots) {
+        Placement::Here if context.session.watch_link.is_none() => return None,
+        Placement::Here | Placement::Apart => Err(WATCHED_APART),
+        Placement::Nobody => Err(NOBODY),
+        at @ Placement::At(..) => watch::watch(context, command, args, at, slots),
+    };
+    match watched {
+        Ok(step) => Some(step),
+        Err(error) => refuse(context, command, &error),
     }
 }
 
@@ -145,6 +169,9 @@ fn exec_elsewhere(context: &mut Context<'_>, command: &'static Command) -> Optio
         requests.flat_map(|(queued, args)| slots_of(context, queued, args.as_args())).collect();
     slots.sort_unstable();
     slots.dedup();
+    if let Some(link) = context.session.watch_link.take() {
+        return exec_watched(context, link, slots);
+    }
     let &first = slots.first()?;
     let (routing, several) = (context.session.routing, slots.len() > 1);
     let error = match (Placement::of(context.node(), &slots), routing) {
@@ -152,18 +179,36 @@ fn exec_elsewhere(context: &mut Context<'_>, command: &'static Command) -> Optio
         (Placement::Here, _) => return None,
         (placement, Routing::Redirect | Routing::Node) => redirection(&placement, first),
         (Placement::Apart, Routing::Forward) => OWNERS_APART,
-        (_, Routing::Forward) if !context.session.watched.is_empty() => WATCHED_HERE,
+        (_, Routing::Forward) if !context.session.watched.is_empty() => WATCHED_APART,
         (_, Routing::Forward) => {
             let queue = context.session.queue.take()?;
             let errand = Errand::new(context, command);
             return Some(Step::Wait(Box::pin(block::exec(errand, queue, slots))));
         }
     };
+    Some(discarded(context, &error))
+}
+
+/// EXEC of a transaction whose keys are watched at another node.
+fn exec_watched(context: &mut Context<'_>, link: WatchLink, slots: Vec<Slot>) -> Option<Step> {
+    let queue = context.session.queue.take()?;
+    Some(match link.exec(context.node(), &queue, slots, context.session.resp) {
+        Watched::Sent(step) => step,
+        Watched::Void => {
+            context.reply().null_array();
+            Step::Done
+        }
+        Watched::Apart => discarded(context, &WATCHED_APART),
+    })
+}
+
+/// A transaction that cannot be carried out is over.
+fn discarded(context: &mut Context<'_>, error: &CommandError) -> Step {
     context.session.queue = None;
-    context.session.watched.clear();
+    context.session.unwatch();
     context.server.note_error(error.as_bytes());
     context.reply().error(error);
-    Some(Step::Done)
+    Step::Done
 }
 
 /// Commands that may name keys of several slots: they change nothing in one step that several keys have part in.
