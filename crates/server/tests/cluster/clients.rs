@@ -110,8 +110,8 @@ fn redis_cli_follows_redirections() {
     };
     let names: Vec<String> = (0..20).map(|number| format!("cli:{number}")).collect();
     for name in &names {
-        assert_eq!(call(&cluster, &["SET", name, "before"]), "OK");
-        assert_eq!(call(&cluster, &["GET", name]), "before");
+        wait_for("a write", || (call(&cluster, &["SET", name, "before"]) == "OK").then_some(()));
+        wait_for("a read", || (call(&cluster, &["GET", name]) == "before").then_some(()));
     }
     let said = call(&cluster, &["--cluster", "check", &cluster.nodes[0].redirect.to_string()]);
     assert!(said.contains("[OK] All 16384 slots covered."), "{said}");
