@@ -305,6 +305,8 @@ pub enum CommandId {
     CwClusterReplicas,
     /// CW.CLUSTER WEIGHT: this node's share of slots.
     CwClusterWeight,
+    /// CW.CLUSTER EPOCH: tells the number of the view that this node follows.
+    CwClusterEpoch,
     /// CW.ENTRY: tells everything about an entry but its value.
     CwEntry,
     /// CW.REFUSED: tells of SETs that were dropped as late fills.

@@ -176,7 +176,7 @@ fn the_table_says_what_redis_says() {
         assert_eq!(told, row);
         checked += 1;
     }
-    let newer = ["client|setinfo", "client|no-touch", "client|capa"];
+    let newer = ["client|setinfo", "client|no-touch", "client|capa", "cluster|myshardid"];
     let own = table::all_with_subcommands().filter(|command| command.name.starts_with("cw.")).count();
     assert_eq!(checked + newer.len() + own, table::all_with_subcommands().count());
 }

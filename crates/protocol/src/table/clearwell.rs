@@ -156,6 +156,11 @@ const CLUSTER_SUBCOMMANDS: &[Command] = &[
         .categories(Categories::ADMIN)
         .syntax("weight")
         .doc("0.1.0", "O(1)", "Changes this node's share of slots; 100 is usual, 0 owns none."),
+    clearwell(CommandId::CwClusterEpoch, "cw.cluster|epoch", 2).categories(Categories::ADMIN).doc(
+        "0.1.0",
+        "O(1)",
+        "Tells the number of the view that this node follows; nodes ask one another.",
+    ),
     clearwell(CommandId::Help, "cw.cluster|help", 2)
         .flags(Flags::LOADING.and(Flags::STALE))
         .categories(Categories::CACHE)

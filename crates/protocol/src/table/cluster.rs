@@ -56,6 +56,7 @@ const SUBCOMMANDS: &[Command] = &[
         .doc("7.0.0", "O(1)", "Returns Redis's links between nodes, of which there are none.")
         .tips(&["nondeterministic_output"]),
     cluster(CommandId::ClusterCountFailureReports, "cluster|count-failure-reports", 3)
+        .flags(Flags::ADMIN.and(Flags::STALE))
         .syntax("node")
         .doc("3.0.0", "O(1)", "Counts who reports a node as failed.")
         .tips(&["nondeterministic_output"]),

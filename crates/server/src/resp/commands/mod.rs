@@ -188,6 +188,7 @@ fn run_other(context: &mut Context<'_>, command: &'static Command, args: Args<'_
         Id::CwClusterForget => operate::forget(c, args),
         Id::CwClusterReplicas => operate::replicas(c, args),
         Id::CwClusterWeight => operate::weight(c, args),
+        Id::CwClusterEpoch => operate::epoch(c),
         Id::CwHeldList => held::list(c, args),
         Id::CwHeldCancel => held::cancel(c, args),
         Id::CwEntry => clearwell::entry(c, args),

@@ -84,6 +84,17 @@ pub fn weight(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
 }
 
+/// CW.CLUSTER EPOCH.
+pub fn epoch(context: &mut Context<'_>) -> Outcome {
+    let node = context.node();
+    if !node.is_in_cluster() {
+        return Err(ALONE);
+    }
+    let epoch = node.view().map_or(0, |view| view.epoch.0);
+    context.reply().integer(i64::try_from(epoch).unwrap_or(i64::MAX));
+    Ok(Step::Done)
+}
+
 fn operate(context: &mut Context<'_>, operation: Operation) -> Outcome {
     if !context.node().operate(operation) {
         return Err(ALONE);

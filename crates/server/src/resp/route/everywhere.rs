@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clearwell_cluster::Epoch;
 use clearwell_protocol::{Args, Command, CommandId, Encoder, ReplyEnd, Resp, parse_i64};
 use clearwell_source::Later;
 
 use super::forward::{Errand, Forwarded, PATIENCE, PAUSE, Tried};
 use super::place::{Nodes, Placement};
-use super::{Routing, tour};
+use super::{Routing, block, tour};
 use crate::resp::dispatch::Context;
 use crate::resp::step::{self, Step};
 
@@ -77,17 +78,20 @@ fn is_of_listeners(id: CommandId) -> bool {
     matches!(id, Id::Publish | Id::PubsubChannels | Id::PubsubNumsub | Id::PubsubNumpat)
 }
 
-/// Asks all owners, until each has answered while none of them lost or gained slots.
+/// Asks all owners, until each has answered in the view in which they were asked: else slots that change hands would be nobody's, or two
+/// nodes'.
 async fn gathered(errand: Errand, how: Gathered, request: Forwarded) -> Vec<u8> {
-    let errand = Arc::new(errand);
+    let (errand, request) = (Arc::new(errand), in_one_view(request));
     loop {
         let (epoch, owners) = Placement::of_nodes(&errand.server().node, Nodes::Owners);
         let count = owners.len();
         let sent = owners.into_iter().map(|(_, place)| sent(errand.clone(), request.clone(), place));
-        let parts: Vec<Vec<u8>> = step::all(sent.collect()).await.into_iter().filter_map(answer).collect();
+        let answers: Vec<Vec<u8>> = step::all(sent.collect()).await.into_iter().filter_map(answer).collect();
+        let parts: Vec<(bool, Vec<u8>)> = answers.iter().filter_map(|all| part(all, epoch)).collect();
         let is_late = errand.began.elapsed() > PATIENCE;
-        let (now, _) = Placement::of_nodes(&errand.server().node, Nodes::Owners);
-        if count > 0 && parts.len() == count && (now == epoch || is_late) {
+        let is_whole = count > 0 && parts.len() == count;
+        if is_whole && (is_late || parts.iter().all(|(in_view, _)| *in_view)) {
+            let parts: Vec<Vec<u8>> = parts.into_iter().map(|(_, part)| part).collect();
             return how.reply(&parts, errand.resp);
         }
         if is_late {
@@ -95,6 +99,23 @@ async fn gathered(errand: Errand, how: Gathered, request: Forwarded) -> Vec<u8> 
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// The request between two questions for the node's view.
+fn in_one_view(request: Forwarded) -> Forwarded {
+    let mut bytes = Vec::new();
+    let ask = |bytes: &mut Vec<u8>| Encoder::new(bytes, Resp::V2).bulks(["CW.CLUSTER", "EPOCH"]);
+    ask(&mut bytes);
+    bytes.extend_from_slice(&request.bytes);
+    ask(&mut bytes);
+    Forwarded { bytes: bytes.into(), replies: 3, ..request }
+}
+
+/// The answer between two others, and whether both of these name this view.
+fn part(all: &[u8], epoch: Epoch) -> Option<(bool, Vec<u8>)> {
+    let [before, part, after] = *block::replies(all) else { return None };
+    let is_that = |reply: &[u8]| u64::try_from(number(reply)).is_ok_and(|number| number == epoch.0);
+    Some((is_that(before) && is_that(after), part.to_vec()))
 }
 
 /// Asks all nodes once, and goes without those that do not answer soon.
@@ -172,6 +193,15 @@ mod tests {
     fn of(how: Gathered, parts: &[&str]) -> String {
         let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.as_bytes().to_vec()).collect();
         String::from_utf8(how.reply(&parts, Resp::V2)).expect("text")
+    }
+
+    #[test]
+    fn a_part_is_of_the_view_that_stands_around_it() {
+        let all = |before, after| format!(":{before}\r\n:60\r\n:{after}\r\n").into_bytes();
+        assert_eq!(part(&all(7, 7), Epoch(7)), Some((true, b":60\r\n".to_vec())));
+        assert_eq!(part(&all(6, 7), Epoch(7)), Some((false, b":60\r\n".to_vec())));
+        assert_eq!(part(&all(7, 8), Epoch(7)), Some((false, b":60\r\n".to_vec())));
+        assert_eq!(part(b":7\r\n", Epoch(7)), None);
     }
 
     #[test]
