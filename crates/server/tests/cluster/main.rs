@@ -8,5 +8,4 @@ mod plain;
 mod redirect;
 #[path = "../support/mod.rs"]
 mod support;
-mod tags;
 mod transactions;
