@@ -30,7 +30,9 @@ pub fn run() -> Result<(), String> {
     steps.run("fresh worlds", || worlds.end())?;
     // Alone: nodes that wait for a core for long take one another for dead.
     match proof::may_run() {
-        true => steps.run("proof on hosts", || proof::of_what_is_built(&["--minutes", "3"]))?,
+        true => {
+            steps.run("proof on hosts", || proof::of_what_is_built(&["--minutes", "3", "--replicas", "2"]))?
+        }
         false => println!("==> LEFT OUT: the proof on hosts of their own, which only root can make"),
     }
     steps.run("planted bugs", || {

@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// Only this acknowledgement: owner or replicas
     #[arg(long)]
     ack: Option<String>,
+    /// So many replicas of each slot [default: one or two, drawn]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=4))]
+    replicas: Option<u8>,
     /// A fault that is planted in the server
     #[arg(long)]
     planted: Option<String>,
@@ -83,7 +86,8 @@ pub fn run(args: &RunArgs) -> Result<bool, String> {
             Some(other) => return Err(format!("{other} is neither owner nor replicas")),
             None => [Ack::Replicas, Ack::Owner][number % 2],
         };
-        let replicas = rng.u8(1..=2);
+        let drawn = rng.u8(1..=2);
+        let replicas = args.replicas.unwrap_or(drawn);
         let until = end.min(Instant::now() + share.min(ACT));
         let script = Script {
             ack,

@@ -8,4 +8,5 @@ mod plain;
 mod redirect;
 #[path = "../support/mod.rs"]
 mod support;
+mod tags;
 mod transactions;

@@ -46,7 +46,7 @@ fn info_tells_the_sections_asked_for() {
     assert_eq!(sections(&ask(&mut raw, "INFO server CLIENTS")), 2);
     assert_eq!(ask(&mut raw, "INFO nosuch"), "$0\r\n\r\n");
     ask(&mut raw, "HELLO 3");
-    assert!(ask(&mut raw, "INFO cluster").starts_with("=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n"));
+    assert!(ask(&mut raw, "INFO cluster").contains("# Cluster\r\ncluster_enabled:0\r\n"));
 }
 
 /// As redis-server 7.0.15 answers without cluster support; it does so to CLUSTER HELP too, which is help here.

@@ -192,8 +192,9 @@ fn the_description_lists_every_route() {
     let api = world.get("/api/openapi.json").json();
     assert_eq!(api["openapi"], "3.1.0");
     let entry: &[&str] = &["delete", "get", "head", "post", "put"];
-    let expected: [(&str, &[&str]); 14] = [
+    let expected: [(&str, &[&str]); 15] = [
         ("/api/cache/clear", &["post"]),
+        ("/api/cache/cluster", &["get"]),
         ("/api/cache/dependencies", &["get"]),
         ("/api/cache/events", &["get"]),
         ("/api/cache/health", &["get"]),
