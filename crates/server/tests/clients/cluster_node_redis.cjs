@@ -19,12 +19,20 @@ async function connected() {
 run(async () => {
   let client = await connected();
   // This client learns that slots have moved from MOVED alone, which a killed node does not say: its application begins anew.
-  const began = Date.now();
+  // A command that was on its way to it may never be answered.
+  const answered = (call) => {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("gone: no answer in time")), 3000);
+    });
+    return Promise.race([call, late]).finally(() => clearTimeout(timer));
+  };
   async function again(call) {
+    const began = Date.now();
     for (let fresh = false; ; fresh = true) {
       try {
-        if (fresh) client = await connected();
-        return await call();
+        if (fresh) client = await answered(connected());
+        return await answered(call());
       } catch (error) {
         const broken = /ECONN|Socket closed|Client.*(Closed|Offline|closed)|Disconnects|gone|CLUSTERDOWN|closed|root nodes/;
         if (Date.now() - began > 60_000 || !broken.test(`${error.name} ${error.code} ${error.message}`)) throw error;

@@ -16,8 +16,8 @@ client = RedisCluster(
     startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports],
     protocol=protocol,
     decode_responses=True,
-    # The client's own way of waiting for a failover.
-    retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1), 30),
+    # The client's own way of waiting for a failover. It asks anew without a pause where a node does not accept any more: a failover takes many of them.
+    retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1), 500),
 )
 
 names = [f"py:{number}" for number in range(300)]

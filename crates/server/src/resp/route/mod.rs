@@ -246,6 +246,10 @@ fn each_slot<'a>(
 fn is_here(context: &Context<'_>, command: &Command, args: Args<'_>) -> bool {
     let mut slots = each_slot(context, command, args);
     let Some(first) = slots.next() else { return true };
+    // What is watched already may be elsewhere.
+    if command.id == CommandId::Watch {
+        return false;
+    }
     context.node().serves_slot(first) && slots.all(|slot| slot == first)
 }
 
