@@ -139,5 +139,5 @@ fn lose_disk(stage: &mut Stage<'_>, host: u32) -> Result<(), String> {
         let nodes = status.map(|status| status.nodes).unwrap_or_default();
         Ok(nodes.iter().any(|node| node.number == number && node.state == "down"))
     })?;
-    stage.operate(asked, &["CW.CLUSTER", "FORGET", &number])
+    stage.operate(asked, &["CW.CLUSTER", "FORGET", &number, "YES"])
 }
