@@ -41,16 +41,6 @@ fn ioredis_works() {
     works(node_at("cluster_ioredis.cjs", cluster.nodes[0].redirect), &cluster);
 }
 
-#[test]
-fn node_redis_works() {
-    for protocol in ["2", "3"] {
-        let cluster = cluster();
-        let mut command = node_at("cluster_node_redis.cjs", cluster.nodes[0].redirect);
-        command.arg(protocol);
-        works(command, &cluster);
-    }
-}
-
 /// Its multiplexed client: the blocking one asks nobody anew where a node does not accept any more.
 #[test]
 fn redis_rs_works() {
