@@ -26,19 +26,9 @@ pub fn run(words: &[&str]) -> Result<(), String> {
         ["--planted", name] => planted(&[name]),
         _ => {
             cargo::call("build --locked --release -p clearwell -p clearwell-proof")?;
-            of_what_is_built(words)
+            prove(&repo::target().join("release/clearwell"), words)
         }
     }
-}
-
-/// The same with the programs that lie there.
-pub fn of_what_is_built(words: &[&str]) -> Result<(), String> {
-    prove(&repo::target().join("release/clearwell"), words)
-}
-
-/// Whether this process may make hosts.
-pub fn may_run() -> bool {
-    step::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 /// Runs the program that proves, with a server.
