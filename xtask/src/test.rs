@@ -28,7 +28,6 @@ pub fn run() -> Result<(), String> {
     let worlds = FreshWorlds::begin()?;
     steps.run("tests", || cargo::call("test --workspace --locked --release --no-fail-fast --test *"))?;
     steps.run("fresh worlds", || worlds.end())?;
-    // Alone: nodes that wait for a core for long take one another for dead.
     steps.run("planted bugs", || {
         cargo::call(
             "test --locked --release -p clearwell-sim --features planted --test planted --test scenarios",
